@@ -1,0 +1,54 @@
+#!/bin/sh
+# Makes sure that programs are there: installs their packages on Debian and Ubuntu, and elsewhere
+# says exactly what to install.
+#
+# usage: scripts/need.sh PROGRAM...
+set -eu
+
+# The Debian package of a program, and where it comes from elsewhere.
+package() {
+    case "$1" in
+        redis-server) echo redis-server ;;
+        clang-format) echo clang-format ;;
+        clang) echo clang ;;
+        valgrind) echo valgrind ;;
+        nm) echo binutils ;;
+        cc) echo gcc libc6-dev ;;
+        c++) echo g++ ;;
+        *) echo "$1" ;;
+    esac
+}
+
+missing=
+packages=
+for program in "$@"; do
+    # valkey-server is as good as redis-server.
+    if command -v "$program" >/dev/null 2>&1; then continue; fi
+    if [ "$program" = redis-server ] && command -v valkey-server >/dev/null 2>&1; then continue; fi
+    missing="$missing $program"
+    packages="$packages $(package "$program")"
+done
+[ -n "$missing" ] || exit 0
+
+give_up() {
+    echo "acclient: missing:$missing" >&2
+    echo "acclient: $1" >&2
+    exit 1
+}
+
+command -v apt-get >/dev/null 2>&1 ||
+    give_up "install them with your system's package manager (redis-server is part of Redis or Valkey)"
+if [ "$(id -u)" = 0 ]; then
+    run=
+elif command -v sudo >/dev/null 2>&1; then
+    run=sudo
+else
+    give_up "as root, run: apt-get install$packages"
+fi
+
+echo "acclient: installing$packages" >&2
+# shellcheck disable=SC2086 # lists of words on purpose
+{
+    $run apt-get update -qq
+    $run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages
+} >/dev/null || give_up "apt-get could not install$packages"
