@@ -1,0 +1,341 @@
+//! The grid as a whole.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::agent::Agent;
+use crate::conn::Endpoint;
+use crate::controller::Controller;
+use crate::fault::{Fault, Faults, Step};
+use crate::redis_server::{RedisServer, RedisServerBuilder};
+use crate::stats::Observer;
+use crate::timer::Timer;
+use crate::watchdog::Watchdog;
+use crate::wire::{AgentId, Command};
+use crate::{Error, lock};
+
+/// What the parts of a grid share.
+pub(crate) struct Shared {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) dir: PathBuf,
+    pub(crate) faults: Faults,
+    pub(crate) timer: Timer,
+    pub(crate) watchdog: Arc<Watchdog>,
+    pub(crate) observer: Observer,
+    pub(crate) registration_delay: Duration,
+    routable_for: Duration,
+    agents: Mutex<BTreeMap<AgentId, Arc<Agent>>>,
+    /// Commands of dead agents that are to run when they return.
+    again: Mutex<HashMap<AgentId, Vec<Vec<u8>>>>,
+    /// The latest controller, dead or alive.
+    controller: Mutex<Option<Arc<Controller>>>,
+    /// One change of agents or controller at a time.
+    changing: Mutex<()>,
+    ending: AtomicBool,
+}
+
+impl Shared {
+    /// The controller, if it runs.
+    pub(crate) fn controller(&self) -> Option<Arc<Controller>> {
+        lock(&self.controller).clone().filter(|c| c.running())
+    }
+
+    /// Lets the agents know a new controller; before it takes commands, or their first results
+    /// would be lost.
+    pub(crate) fn publish(&self, controller: &Arc<Controller>) {
+        *lock(&self.controller) = Some(Arc::clone(controller));
+    }
+
+    /// Agents that poll.
+    pub(crate) fn live_agents(&self) -> Vec<Arc<Agent>> {
+        let agents = lock(&self.agents);
+        agents.values().filter(|agent| agent.alive() && !agent.paused()).cloned().collect()
+    }
+
+    fn agent(&self, id: AgentId) -> Option<Arc<Agent>> {
+        lock(&self.agents).get(&id).cloned()
+    }
+
+    /// The agent is fetched for no longer, and stays routable for a while.
+    fn detach(&self, id: AgentId) {
+        if let Some(controller) = self.controller() {
+            controller.detach(id);
+            lock(&controller.registry).lost(id, self.routable_for);
+        }
+    }
+
+    fn attach(&self, agent: &Arc<Agent>) {
+        if let Some(controller) = self.controller() {
+            controller.attach(agent, Duration::ZERO);
+            controller.wait_attached(agent.id);
+        }
+    }
+
+    fn kill_agent(&self, id: AgentId) {
+        self.detach(id);
+        if let Some(agent) = self.agent(id).filter(|agent| agent.alive()) {
+            lock(&self.again).entry(id).or_default().extend(agent.die());
+        }
+    }
+
+    fn start_agent(self: &Arc<Self>, id: AgentId, roles: &[String]) {
+        self.kill_agent(id);
+        let agent = Agent::new(self, id, roles);
+        lock(&self.agents).insert(id, Arc::clone(&agent));
+        let again = lock(&self.again).remove(&id).unwrap_or_default();
+        for raw in again {
+            if let Ok(command) = Command::parse(&raw) {
+                agent.submit(command, &raw);
+            }
+        }
+        self.attach(&agent);
+    }
+
+    /// What the command `restart` asks for.
+    pub(crate) fn restart_agent(self: &Arc<Self>, agent: &Arc<Agent>) {
+        agent.wait_killed(Duration::from_secs(2));
+        let _one = lock(&self.changing);
+        if !self.ending.load(Ordering::Acquire) && agent.alive() {
+            self.start_agent(agent.id, &agent.roles.clone());
+        }
+    }
+}
+
+/// What a [`Grid`] shall be like.
+#[derive(Clone, Debug)]
+pub struct GridBuilder {
+    agents: Vec<(AgentId, Vec<String>)>,
+    redis: RedisServerBuilder,
+    routable_for: Duration,
+    registration_delay: Duration,
+}
+
+impl GridBuilder {
+    /// One more agent.
+    #[must_use]
+    pub fn agent(mut self, gid: u32, nid: u32, roles: &[&str]) -> Self {
+        self.agents.push(((gid, nid), owned(roles)));
+        self
+    }
+
+    /// The Redis to start.
+    #[must_use]
+    pub fn redis(mut self, redis: RedisServerBuilder) -> Self {
+        self.redis = redis;
+        self
+    }
+
+    /// How long commands are still routed to an agent that died; 30 seconds unless said otherwise.
+    #[must_use]
+    pub fn routable_for(mut self, time: Duration) -> Self {
+        self.routable_for = time;
+        self
+    }
+
+    /// How long after a start of the controller the agents register; at once unless said otherwise.
+    #[must_use]
+    pub fn registration_delay(mut self, time: Duration) -> Self {
+        self.registration_delay = time;
+        self
+    }
+
+    /// Starts everything; returns when the agents are registered (or their delay runs).
+    ///
+    /// # Errors
+    /// See [`RedisServerBuilder::start`].
+    pub fn start(self) -> Result<Grid, Error> {
+        let redis = self.redis.start()?;
+        let shared = Arc::new(Shared {
+            endpoint: redis.endpoint().clone(),
+            dir: redis.dir().to_path_buf(),
+            faults: Faults::default(),
+            timer: Timer::start(),
+            watchdog: Arc::clone(redis.watchdog()),
+            observer: Observer::new(),
+            registration_delay: self.registration_delay,
+            routable_for: self.routable_for,
+            agents: Mutex::default(),
+            again: Mutex::default(),
+            controller: Mutex::default(),
+            changing: Mutex::default(),
+            ending: AtomicBool::new(false),
+        });
+        for (id, roles) in &self.agents {
+            lock(&shared.agents).insert(*id, Agent::new(&shared, *id, roles));
+        }
+        let grid = Grid { shared, redis, owner: std::process::id() };
+        grid.start_controller();
+        Ok(grid)
+    }
+}
+
+fn owned(roles: &[&str]) -> Vec<String> {
+    roles.iter().map(ToString::to_string).collect()
+}
+
+/// A running grid. Dropping it stops all of it: controller, agents, their jobs with all they
+/// started, Redis.
+pub struct Grid {
+    shared: Arc<Shared>,
+    redis: RedisServer,
+    /// Who started it: a forked child must leave it alone.
+    owner: u32,
+}
+
+impl Grid {
+    /// The grid of the recordings: agents 1:1 (cpu), 2:1 (cpu, storage) and 1:2 (storage).
+    ///
+    /// # Errors
+    /// See [`GridBuilder::start`].
+    pub fn demo() -> Result<Self, Error> {
+        Grid::builder()
+            .agent(1, 1, &["cpu"])
+            .agent(2, 1, &["cpu", "storage"])
+            .agent(1, 2, &["storage"])
+            .start()
+    }
+
+    /// Settings for a grid, which has no agents to begin with.
+    #[must_use]
+    pub fn builder() -> GridBuilder {
+        GridBuilder {
+            agents: Vec::new(),
+            redis: RedisServer::builder(),
+            routable_for: Duration::from_secs(30),
+            registration_delay: Duration::ZERO,
+        }
+    }
+
+    /// What a client connects to, see [`RedisServer::url`].
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.redis.url()
+    }
+
+    /// Its Redis.
+    #[must_use]
+    pub fn redis(&self) -> &RedisServer {
+        &self.redis
+    }
+
+    /// The agent dies with all its jobs, at once, and no result is ever posted for them. It stays
+    /// routable for a while: commands wait for it, and run when it returns.
+    pub fn kill_agent(&self, gid: u32, nid: u32) {
+        let _one = lock(&self.shared.changing);
+        self.shared.kill_agent((gid, nid));
+    }
+
+    /// Starts a new agent, or one that returns; one that still runs is killed first.
+    pub fn start_agent(&self, gid: u32, nid: u32, roles: &[&str]) {
+        let _one = lock(&self.shared.changing);
+        self.shared.start_agent((gid, nid), &owned(roles));
+    }
+
+    /// The agent fetches nothing and posts nothing, though its jobs run on. Like a dead one it
+    /// stays routable for a while.
+    pub fn pause_agent(&self, gid: u32, nid: u32) {
+        let _one = lock(&self.shared.changing);
+        if let Some(agent) =
+            self.shared.agent((gid, nid)).filter(|agent| agent.alive() && !agent.paused())
+        {
+            self.shared.detach(agent.id);
+            agent.pause();
+        }
+    }
+
+    /// Ends [`pause_agent`](Self::pause_agent): what was held back is posted.
+    pub fn resume_agent(&self, gid: u32, nid: u32) {
+        let _one = lock(&self.shared.changing);
+        if let Some(agent) =
+            self.shared.agent((gid, nid)).filter(|agent| agent.alive() && agent.paused())
+        {
+            agent.resume();
+            self.shared.attach(&agent);
+        }
+    }
+
+    /// Processes of jobs that run now, over all agents.
+    #[must_use]
+    pub fn running_jobs(&self) -> usize {
+        let agents = lock(&self.shared.agents);
+        agents.values().map(|agent| agent.processes.load(Ordering::Acquire)).sum()
+    }
+
+    /// Stops the controller. When this returns no thread of it touches Redis any more; a command it
+    /// had just taken is either dealt with or back at the front of the queue. Results that end
+    /// meanwhile are lost.
+    pub fn stop_controller(&self) {
+        let _one = lock(&self.shared.changing);
+        self.end_controller();
+    }
+
+    fn end_controller(&self) {
+        let controller = lock(&self.shared.controller).clone();
+        if let Some(controller) = controller {
+            controller.stop();
+            lock(&self.shared.controller).take();
+        }
+    }
+
+    /// Starts the controller (again); returns when it drains the queue. One that runs is stopped
+    /// first.
+    pub fn start_controller(&self) {
+        let _one = lock(&self.shared.changing);
+        self.end_controller();
+        Controller::start(&self.shared);
+    }
+
+    /// Whether the controller runs; it doesn't after a malformed command, which kills it as it
+    /// kills the original.
+    #[must_use]
+    pub fn controller_running(&self) -> bool {
+        self.shared.controller().is_some()
+    }
+
+    /// Once: the controller stops right after this step of the next command that comes to it.
+    pub fn crash_controller_after(&self, step: Step) {
+        self.shared.faults.crash_after(step);
+    }
+
+    /// Makes something go wrong; faults add up.
+    pub fn inject(&self, fault: Fault) {
+        self.shared.faults.inject(fault);
+    }
+
+    /// Takes back all faults, and a crash that has not happened yet.
+    pub fn clear_faults(&self) {
+        self.shared.faults.clear();
+    }
+}
+
+impl std::fmt::Debug for Grid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let agents: Vec<AgentId> = lock(&self.shared.agents).keys().copied().collect();
+        f.debug_struct("Grid")
+            .field("redis", &self.redis)
+            .field("agents", &agents)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Grid {
+    fn drop(&mut self) {
+        if std::process::id() != self.owner {
+            return;
+        }
+        let _one = lock(&self.shared.changing);
+        self.shared.ending.store(true, Ordering::Release);
+        // A frozen Redis would hold up the rest.
+        self.redis.resume();
+        self.end_controller();
+        let agents: Vec<_> =
+            std::mem::take(&mut *lock(&self.shared.agents)).into_values().collect();
+        for agent in agents {
+            agent.die();
+        }
+        self.shared.timer.stop();
+    }
+}

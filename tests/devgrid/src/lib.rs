@@ -1,0 +1,100 @@
+//! A development grid for AgentController8 clients: a real Redis, a controller and agents in one
+//! process.
+//!
+//! It starts a `redis-server` or `valkey-server` of its own, a controller and any number of agents
+//! that run real processes, and speaks the wire of the original daemons, against whose recorded
+//! exchanges it is tested. Tests can make it misbehave in the ways a real grid does. **It is for
+//! development**: nothing is kept, nobody is checked, and whoever can reach its Redis can run
+//! programs as you.
+//!
+//! ```no_run
+//! let grid = devgrid::Grid::demo()?;
+//! println!("{}", grid.url());
+//! # Ok::<(), devgrid::Error>(())
+//! ```
+//!
+//! Everything it started is gone when the [`Grid`] is dropped, and also when its process is killed.
+//!
+//! Not part of it yet: tunnels (`hubble_*`), jumpscripts, and the list `joblog`.
+
+#![warn(missing_docs)]
+#![deny(unsafe_code)]
+
+mod agent;
+mod builtin;
+mod conn;
+mod controller;
+mod fault;
+mod gojson;
+mod grid;
+mod internals;
+mod job;
+mod logs;
+mod nodeinfo;
+mod output;
+mod redis_server;
+mod routing;
+mod schedule;
+mod stats;
+mod sys;
+mod timer;
+mod watchdog;
+mod wire;
+mod worker;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use fault::{Fault, Step};
+pub use grid::{Grid, GridBuilder};
+pub use redis_server::{RedisServer, RedisServerBuilder};
+
+/// Why the grid or its Redis could not be started.
+#[derive(Debug)]
+pub struct Error(String);
+
+impl Error {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Error(text.into())
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A thread that panicked must not take the cleanup of the others with it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Support for the program; not part of the library's interface.
+#[doc(hidden)]
+pub mod signals {
+    use std::time::Duration;
+
+    pub use libc::{SIGCHLD, SIGTERM};
+
+    const CAUGHT: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD];
+
+    /// Catches the signals that end a program, and those of ended children, for [`wait`].
+    ///
+    /// # Errors
+    /// The system has no descriptors left.
+    pub fn catch() -> std::io::Result<()> {
+        crate::sys::catch_signals(&CAUGHT)
+    }
+
+    /// Waits for such a signal.
+    pub fn wait(timeout: Duration) -> Option<i32> {
+        crate::sys::wait_signal(timeout)
+    }
+
+    /// Sends a signal to one process.
+    pub fn send(pid: u32, signal: i32) {
+        crate::sys::kill(pid, signal);
+    }
+}

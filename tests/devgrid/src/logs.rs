@@ -1,0 +1,79 @@
+//! What an agent remembers of its jobs' output, for `get_msgs`.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::lock;
+use crate::wire::now_ms;
+
+/// The original writes its log in batches, so that rows show up a little late.
+const LATE: Duration = Duration::from_millis(80);
+const ROWS_PER_JOB: usize = 4000;
+const JOBS: usize = 1000;
+/// No answer holds more.
+const MOST: usize = 1000;
+
+struct Row {
+    id: u64,
+    epoch: i64,
+    level: i64,
+    text: String,
+    visible: Instant,
+}
+
+#[derive(Default)]
+struct Inner {
+    last: u64,
+    jobs: HashMap<String, VecDeque<Row>>,
+    /// Jobs by age: the oldest are forgotten first.
+    order: VecDeque<String>,
+}
+
+#[derive(Default)]
+pub(crate) struct Logs(Mutex<Inner>);
+
+impl Logs {
+    /// Numbers a message; it is kept only if `stored`.
+    pub(crate) fn add(&self, job: &str, level: i64, text: &str, stored: bool) {
+        let mut inner = lock(&self.0);
+        inner.last += 1;
+        if !stored {
+            return;
+        }
+        let row = Row {
+            id: inner.last,
+            epoch: now_ms(),
+            level,
+            text: text.into(),
+            visible: Instant::now() + LATE,
+        };
+        if !inner.jobs.contains_key(job) {
+            if inner.order.len() == JOBS
+                && let Some(oldest) = inner.order.pop_front()
+            {
+                inner.jobs.remove(&oldest);
+            }
+            inner.order.push_back(job.into());
+        }
+        let rows = inner.jobs.entry(job.into()).or_default();
+        if rows.len() == ROWS_PER_JOB {
+            rows.pop_front();
+        }
+        rows.push_back(row);
+    }
+
+    /// The newest rows first; no `levels` means all.
+    pub(crate) fn find(&self, job: &str, levels: Option<&[i64]>, limit: i64) -> Value {
+        let inner = lock(&self.0);
+        let now = Instant::now();
+        let limit = usize::try_from(limit).unwrap_or(0).min(MOST);
+        let rows = inner.jobs.get(job).into_iter().flatten().rev();
+        rows.filter(|row| row.visible <= now && levels.is_none_or(|l| l.contains(&row.level)))
+            .take(limit)
+            .map(|row| json!({"data": row.text, "epoch": row.epoch, "id": row.id, "level": row.level}))
+            .collect()
+    }
+}

@@ -1,0 +1,182 @@
+//! The development grid as a program; `devgrid --help` tells how to use it.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::os::unix::process::{ExitStatusExt, parent_id};
+use std::process::{Child, Command, ExitCode};
+use std::time::Duration;
+
+use devgrid::{Grid, RedisServer, signals};
+
+const HELP: &str = "\
+A development grid for AgentController8: a Redis, a controller and agents, for trying things out. Not for production.
+
+Usage: devgrid [OPTIONS] [-- COMMAND [ARGS]...]
+
+Without a command it prints the URL of its Redis and runs until it is interrupted or its parent ends. With a command it
+runs that with the URL in ACCLIENT_URL, and ends with it, and with its status.
+
+Options:
+  --agent GID:NID[=ROLE,ROLE...]  an agent; may be given again (default: 1:1=cpu 2:1=cpu,storage 1:2=storage)
+  --socket                        Redis listens on a unix socket instead of a port of 127.0.0.1
+  --password PASSWORD             Redis asks for it
+  -h, --help                      this text
+
+DEVGRID_REDIS_SERVER names the server program if it isn't redis-server or valkey-server on PATH.
+";
+
+/// How often to look whether the parent is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+struct Options {
+    agents: Vec<(u32, u32, Vec<String>)>,
+    socket: bool,
+    password: Option<String>,
+    command: Vec<OsString>,
+    help: bool,
+}
+
+fn main() -> ExitCode {
+    let parent = parent_id();
+    let options = match parse(std::env::args_os().skip(1)) {
+        Ok(options) => options,
+        Err(text) => {
+            eprintln!("devgrid: {text} (devgrid --help tells more)");
+            return ExitCode::from(2);
+        }
+    };
+    if options.help {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    if let Err(error) = signals::catch() {
+        eprintln!("devgrid: can't catch signals: {error}");
+        return ExitCode::FAILURE;
+    }
+    let grid = match start(&options) {
+        Ok(grid) => grid,
+        Err(error) => {
+            eprintln!("devgrid: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if options.command.is_empty() {
+        serve(&grid, parent)
+    } else {
+        run(&grid, &options.command, parent)
+    }
+}
+
+fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
+    let mut options = Options::default();
+    let mut args = args;
+    while let Some(arg) = args.next() {
+        let text = arg.to_str().ok_or("an option is no UTF-8")?;
+        let mut value = |name: &str| {
+            let next = args.next().ok_or_else(|| format!("{name} needs a value"))?;
+            next.into_string().map_err(|_| format!("the value of {name} is no UTF-8"))
+        };
+        match text {
+            "--agent" => options.agents.push(agent(&value("--agent")?)?),
+            "--socket" => options.socket = true,
+            "--password" => options.password = Some(value("--password")?),
+            "-h" | "--help" => options.help = true,
+            "--" => {
+                options.command = args.collect();
+                if options.command.is_empty() {
+                    return Err("-- needs a command behind it".into());
+                }
+                break;
+            }
+            _ => return Err(format!("unknown option {text}; a command goes behind --")),
+        }
+    }
+    Ok(options)
+}
+
+fn agent(text: &str) -> Result<(u32, u32, Vec<String>), String> {
+    let (address, roles) = text.split_once('=').unwrap_or((text, ""));
+    let number = |text: &str| text.parse::<u32>().ok().filter(|n| *n > 0);
+    let address = address.split_once(':').and_then(|(gid, nid)| Some((number(gid)?, number(nid)?)));
+    let (gid, nid) = address.ok_or_else(|| {
+        format!("--agent {text}: not GID:NID[=ROLE,ROLE...], both numbers above 0")
+    })?;
+    Ok((gid, nid, roles.split(',').filter(|r| !r.is_empty()).map(String::from).collect()))
+}
+
+fn start(options: &Options) -> Result<Grid, devgrid::Error> {
+    let mut redis = RedisServer::builder();
+    if options.socket {
+        redis = redis.unix_socket();
+    }
+    if let Some(password) = &options.password {
+        redis = redis.password(password);
+    }
+    let mut grid = Grid::builder().redis(redis);
+    let demo = [
+        (1, 1, vec!["cpu".into()]),
+        (2, 1, vec!["cpu".into(), "storage".into()]),
+        (1, 2, vec!["storage".into()]),
+    ];
+    let agents = if options.agents.is_empty() { &demo[..] } else { &options.agents };
+    for (gid, nid, roles) in agents {
+        grid = grid.agent(*gid, *nid, &roles.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    grid.start()
+}
+
+fn serve(grid: &Grid, parent: u32) -> ExitCode {
+    let mut out = std::io::stdout();
+    // Nobody may be listening, which is no reason to end.
+    let _ = writeln!(out, "{}", grid.url()).and_then(|()| out.flush());
+    eprintln!(
+        "A development grid is running; set ACCLIENT_URL to the line above. Ctrl-C ends it, and nothing of it is kept."
+    );
+    loop {
+        match signals::wait(LOOK) {
+            Some(signals::SIGCHLD) => {}
+            Some(_) => return ExitCode::SUCCESS,
+            None => {}
+        }
+        if parent_id() != parent {
+            return ExitCode::SUCCESS;
+        }
+    }
+}
+
+fn run(grid: &Grid, command: &[OsString], parent: u32) -> ExitCode {
+    // It stays in our process group, so that Ctrl-C reaches it; we wait for what it does then.
+    let child =
+        Command::new(&command[0]).args(&command[1..]).env("ACCLIENT_URL", grid.url()).spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("devgrid: can't run {}: {error}", command[0].display());
+            return ExitCode::from(127);
+        }
+    };
+    let mut told = false;
+    loop {
+        if let Some(code) = ended(&mut child) {
+            return code;
+        }
+        let signal = signals::wait(LOOK);
+        let end = signal == Some(signals::SIGTERM) || parent_id() != parent;
+        if end && !told {
+            told = true;
+            signals::send(child.id(), signals::SIGTERM);
+        }
+    }
+}
+
+fn ended(child: &mut Child) -> Option<ExitCode> {
+    match child.try_wait() {
+        Ok(None) => None,
+        Ok(Some(status)) => {
+            let code = status.code().or_else(|| status.signal().map(|s| 128 + s)).unwrap_or(1);
+            Some(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+        }
+        Err(_) => Some(ExitCode::FAILURE),
+    }
+}

@@ -1,0 +1,61 @@
+//! What processes use.
+
+use std::sync::Mutex;
+
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+use crate::gojson::Object;
+use crate::lock;
+
+/// CPU in percent, memory in bytes.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Usage {
+    cpu: f32,
+    rss: u64,
+    vms: u64,
+}
+
+impl Usage {
+    pub(crate) fn plus(self, other: Usage) -> Usage {
+        Usage { cpu: self.cpu + other.cpu, rss: self.rss + other.rss, vms: self.vms + other.vms }
+    }
+
+    /// As the agent reports it; `cmd` is JSON already.
+    pub(crate) fn to_json(self, cmd: &str, debug: &str) -> String {
+        // Displayed, a whole float has no fraction, as in Go.
+        Object::new()
+            .raw("cmd", cmd)
+            .raw("cpu", &self.cpu.to_string())
+            .raw("rss", &self.rss.to_string())
+            .raw("vms", &self.vms.to_string())
+            .int("swap", 0)
+            .text("debug", debug)
+            .end()
+    }
+}
+
+/// Looks at processes. It is kept, because CPU use is measured from one look to the next.
+pub(crate) struct Observer(Mutex<Option<System>>);
+
+impl Observer {
+    pub(crate) fn new() -> Self {
+        Observer(Mutex::new(System::new().ok()))
+    }
+
+    /// Nothing for a process that isn't there.
+    pub(crate) fn usage(&self, pid: u32) -> Usage {
+        let pid = Pid::from_u32(pid);
+        let mut slot = lock(&self.0);
+        let Some(system) = &mut *slot else {
+            return Usage::default();
+        };
+        let what = ProcessRefreshKind::nothing().with_cpu().with_memory();
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, what);
+        let process = system.process(pid);
+        process.map_or_else(Usage::default, |p| Usage {
+            cpu: p.cpu_usage(),
+            rss: p.memory(),
+            vms: p.virtual_memory(),
+        })
+    }
+}
