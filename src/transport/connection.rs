@@ -1,0 +1,396 @@
+//! One connection: packing commands, sending them, reading their replies.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use redis::Value;
+
+use super::address::Config;
+use super::deadline::Until;
+use super::error::{Error, Result};
+use super::framer::{Frame, Framer};
+use super::owed::{Owed, OwedKeys};
+use super::poll::{self, Interest};
+use super::reply::{self, Reply};
+use super::stream::Stream;
+
+const READ_BUFFER: usize = 64 * 1024;
+/// Past this much unsent output, sending starts while more is packed.
+const SEND_EARLY: usize = 16 * 1024;
+
+/// What a server can do, found out when a connection is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Server {
+    /// It speaks RESP3 (Redis 6 and later, and a user who may say HELLO).
+    pub(crate) resp3: bool,
+    /// It knows BLMOVE (6.2 and later); else BRPOPLPUSH does the same.
+    pub(crate) blmove: bool,
+}
+
+/// A logged-in connection. One thread uses it at a time; the [`Pool`](super::Pool) hands it out.
+///
+/// Commands are queued with [`Connection::command`] and answered in that order by
+/// [`Connection::reply`]. A connection that is dropped in the middle of either, or whose replies
+/// are not all read, is closed and never used again.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: Stream,
+    address: String,
+    pub(crate) server: Server,
+    output: Vec<u8>,
+    /// How much of `output` is sent.
+    flushed: usize,
+    /// Bytes packed and bytes sent in the life of the connection.
+    packed: u64,
+    sent: u64,
+    /// Why nothing more can be sent.
+    failure: Option<io::Error>,
+    input: Input,
+    /// Replies to come, those to EXPIREs of `owed` left out.
+    outstanding: usize,
+    owed: OwedKeys,
+    /// Pushes that arrived between replies.
+    pushes: VecDeque<Value>,
+}
+
+/// Received bytes that are not yet decoded: `buffer[start..end]`.
+#[derive(Debug)]
+struct Input {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    framer: Framer,
+    max: usize,
+}
+
+impl Connection {
+    /// Connects and logs in.
+    pub(crate) fn open(config: &Config, until: &Until) -> Result<Self> {
+        let stream = Stream::connect(&config.endpoint, until)?;
+        let mut connection = Connection {
+            stream,
+            address: config.endpoint.to_string(),
+            server: Server::default(),
+            output: Vec::new(),
+            flushed: 0,
+            packed: 0,
+            sent: 0,
+            failure: None,
+            input: Input::new(config.max_reply),
+            outstanding: 0,
+            owed: OwedKeys::default(),
+            pushes: VecDeque::new(),
+        };
+        match connection.log_in(config, until) {
+            Ok(()) => Ok(connection),
+            Err(Error::Lost { address, source }) => Err(Error::Connect { address, source }),
+            Err(Error::Server(error)) if error.is_authentication() => Err(Error::Authentication {
+                address: connection.address,
+                message: error.to_string(),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// RESP3 where the server has it, RESP2 where not. Where there is nothing to log in with and
+    /// no database to select, this is one round trip.
+    fn log_in(&mut self, config: &Config, until: &Until) -> Result<()> {
+        let user = config.user.as_deref().unwrap_or("default").as_bytes();
+        let password = config.password.as_ref().map(|password| password.expose().as_bytes());
+        let db = config.db.to_string();
+        match password {
+            Some(password) => self.command(&[b"HELLO", b"3", b"AUTH", user, password]),
+            None => self.command(&[b"HELLO", b"3"]),
+        };
+        match self.reply(until) {
+            Ok(hello) => self.server = Server::from_hello(hello),
+            Err(Error::Server(error)) if is_without_hello(&error) => {
+                match (password, &config.user) {
+                    (Some(password), Some(_)) => self.command(&[b"AUTH", user, password]),
+                    (Some(password), None) => self.command(&[b"AUTH", password]),
+                    (None, _) => self.command(&[b"PING"]),
+                };
+                self.reply(until)?;
+            }
+            Err(error) => return Err(error),
+        }
+        if config.db != 0 {
+            self.command(&[b"SELECT", db.as_bytes()]);
+            self.reply(until)?;
+        }
+        Ok(())
+    }
+
+    /// Queues a command and returns the mark by which [`Connection::was_sent`] knows it. Nothing
+    /// blocks: what does not fit into the socket is sent by the next [`Connection::reply`].
+    pub(crate) fn command(&mut self, args: &[&[u8]]) -> u64 {
+        if self.outstanding == 0 && !self.owed.is_empty() && self.server_is_known() {
+            for owed in self.owed.take_due() {
+                self.pack(&[b"EXPIRE", &owed.key, owed.seconds.to_string().as_bytes()]);
+            }
+        }
+        self.pack(args);
+        self.outstanding += 1;
+        if self.output.len() - self.flushed > SEND_EARLY {
+            self.send_some();
+        }
+        self.packed
+    }
+
+    /// Whether all bytes of that command have left for the server. If not, the server cannot run
+    /// it: a command that is cut short is never executed.
+    pub(crate) fn was_sent(&self, mark: u64) -> bool {
+        self.sent >= mark
+    }
+
+    /// Gives a key `seconds` to live as soon as it exists, along with later commands.
+    pub(crate) fn owe(&mut self, owed: Owed) {
+        self.owed.add(owed);
+    }
+
+    /// Sends what is queued and reads the next reply. An error reply is [`Error::Server`] and
+    /// leaves the connection usable; after any other error it is not.
+    pub(crate) fn reply(&mut self, until: &Until) -> Result<Reply> {
+        self.flush(until)?;
+        loop {
+            let value = self.read_value(until)?;
+            if let Value::Push { .. } = value {
+                self.pushes.push_back(value);
+                until.check()?; // traffic never extends a deadline
+                continue;
+            }
+            let value = reply::into_result(value);
+            if self.owed.awaits_reply() {
+                self.owed.replied(matches!(value, Ok(Value::Int(1))));
+                continue;
+            }
+            self.outstanding -= 1;
+            return value;
+        }
+    }
+
+    /// Whether the next call can use this connection.
+    pub(crate) fn is_reusable(&self) -> bool {
+        self.outstanding == 0
+            && !self.owed.awaits_reply()
+            && self.failure.is_none()
+            && self.flushed == self.output.len()
+            && self.input.start == self.input.end
+            && self.pushes.is_empty()
+    }
+
+    /// Whether the server has said anything since the last call, which for an idle connection is
+    /// its end.
+    pub(super) fn has_input(&self) -> bool {
+        self.stream.has_input()
+    }
+
+    pub(super) fn owed(&mut self) -> &mut OwedKeys {
+        &mut self.owed
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.stream.fd()
+    }
+
+    fn server_is_known(&self) -> bool {
+        self.packed > 0
+    }
+
+    /// The commands of a few dozen calls need no more than this; `redis::cmd` costs a tenth of
+    /// the throughput.
+    fn pack(&mut self, args: &[&[u8]]) {
+        if self.flushed == self.output.len() {
+            self.output.clear();
+            self.flushed = 0;
+        }
+        let before = self.output.len();
+        push_header(&mut self.output, b'*', args.len());
+        for arg in args {
+            push_header(&mut self.output, b'$', arg.len());
+            self.output.extend_from_slice(arg);
+            self.output.extend_from_slice(b"\r\n");
+        }
+        self.packed += (self.output.len() - before) as u64;
+    }
+
+    /// Sends what the socket takes without waiting; whether all is sent.
+    fn send_some(&mut self) -> bool {
+        while self.failure.is_none() && self.flushed < self.output.len() {
+            match self.stream.send(&self.output[self.flushed..]) {
+                Ok(count) => {
+                    self.flushed += count;
+                    self.sent += count as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) => self.failure = Some(error),
+            }
+        }
+        self.failure.is_none()
+    }
+
+    fn flush(&mut self, until: &Until) -> Result<()> {
+        while !self.send_some() {
+            if let Some(error) = self.failure.take() {
+                self.failure = Some(ErrorKind::BrokenPipe.into());
+                return Err(self.lost(error));
+            }
+            // Reading too: a server that cannot get rid of its replies stops taking commands,
+            // and both would wait for ever.
+            let interest = if self.input.is_full() { Interest::Write } else { Interest::ReadWrite };
+            let ready = poll::wait(self.stream.fd(), interest, until)?;
+            if ready.read && !self.input.is_full() {
+                self.receive(0)?;
+            }
+            until.check()?;
+        }
+        if self.output.capacity() > READ_BUFFER * 4 {
+            self.output = Vec::new(); // a huge command is not kept in memory
+            self.flushed = 0;
+        }
+        Ok(())
+    }
+
+    fn read_value(&mut self, until: &Until) -> Result<Value> {
+        loop {
+            let found =
+                self.input.framer.frame(&mut self.input.buffer[self.input.start..self.input.end]);
+            match found.map_err(|message| self.violated(message))? {
+                Frame::Complete { length, depth } => {
+                    let frame = &self.input.buffer[self.input.start..][..length];
+                    let value =
+                        reply::decode(frame, depth).map_err(|message| self.violated(message))?;
+                    self.input.consume(length);
+                    return Ok(value);
+                }
+                Frame::Incomplete { at_least } => {
+                    // Receive first, wait when there is nothing.
+                    while !self.receive(at_least)? {
+                        poll::wait(self.stream.fd(), Interest::Read, until)?;
+                    }
+                    until.check()?;
+                }
+            }
+        }
+    }
+
+    /// Receives once; false where there is nothing. The reply under way is `at_least` this long.
+    fn receive(&mut self, at_least: usize) -> Result<bool> {
+        match self.stream.receive(self.input.space(at_least)) {
+            Ok(0) => {
+                Err(self.lost(io::Error::new(ErrorKind::UnexpectedEof, "closed by the server")))
+            }
+            Ok(count) => {
+                self.input.end += count;
+                Ok(true)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(self.lost(error)),
+        }
+    }
+
+    fn lost(&self, source: io::Error) -> Error {
+        Error::Lost { address: self.address.clone(), source }
+    }
+
+    fn violated(&self, message: String) -> Error {
+        Error::Protocol { address: self.address.clone(), message }
+    }
+
+    /// Waits up to `pause`, for calls that look again and again.
+    pub(crate) fn pause(&self, pause: Duration, until: &Until) -> Result<()> {
+        poll::wait_up_to(self.stream.fd(), Interest::Read, pause, until).map(|_| ())
+    }
+}
+
+impl Input {
+    fn new(max_reply: usize) -> Self {
+        let max = max_reply.saturating_add(READ_BUFFER);
+        Input {
+            buffer: vec![0; READ_BUFFER],
+            start: 0,
+            end: 0,
+            framer: Framer::new(max_reply),
+            max,
+        }
+    }
+
+    /// Whether so much waits to be decoded that no more is taken in while sending.
+    fn is_full(&self) -> bool {
+        self.end - self.start >= self.max
+    }
+
+    /// Room behind the received bytes. The buffer grows by doubling, with what has really come
+    /// and not with what a reply claims.
+    fn space(&mut self, at_least: usize) -> &mut [u8] {
+        if self.end == self.buffer.len() {
+            if self.start > 0 {
+                self.buffer.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
+            }
+            if self.end == self.buffer.len() {
+                let doubled = self.buffer.len() * 2;
+                // Not beyond the end of a large string: the whole of it is about to be here.
+                let size =
+                    if at_least > self.end + READ_BUFFER { doubled.min(at_least) } else { doubled };
+                self.buffer.reserve_exact(size - self.end);
+                self.buffer.resize(size, 0);
+            }
+        }
+        &mut self.buffer[self.end..]
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.start += length;
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+            if self.buffer.len() > READ_BUFFER {
+                self.buffer = vec![0; READ_BUFFER];
+            }
+        }
+    }
+}
+
+impl Server {
+    fn from_hello(hello: Reply) -> Self {
+        let mut fields = reply::items(hello).unwrap_or_default().into_iter();
+        let mut server = Server { resp3: true, blmove: false };
+        while let (Some(key), Some(value)) = (fields.next(), fields.next()) {
+            let text = |value| reply::bulk(value).ok().flatten().unwrap_or_default();
+            if text(key) == b"version" {
+                let version = String::from_utf8_lossy(&text(value)).into_owned();
+                let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+                let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+                server.blmove = version >= (6, 2);
+            }
+        }
+        server
+    }
+}
+
+/// Whether this refusal of HELLO means only that the server (or its ACL) has no RESP3 for us.
+fn is_without_hello(error: &super::ServerError) -> bool {
+    matches!(error.code.as_str(), "NOPROTO" | "NOPERM")
+        || (error.code == "ERR" && error.text.contains("unknown command"))
+}
+
+fn push_header(output: &mut Vec<u8>, kind: u8, number: usize) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = number;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    output.push(kind);
+    output.extend_from_slice(&digits[at..]);
+    output.extend_from_slice(b"\r\n");
+}

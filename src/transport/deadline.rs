@@ -1,0 +1,83 @@
+//! What ends a call.
+
+use std::time::{Duration, Instant};
+
+use super::error::{Error, Result};
+use super::wake::Wake;
+use std::sync::Arc;
+
+/// A point in monotonic time, or never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// `None` is never; so is a span too long for the clock.
+    pub(crate) fn after(span: Option<Duration>) -> Self {
+        Deadline(span.and_then(|span| Instant::now().checked_add(span)))
+    }
+
+    /// How long there is left, `None` for ever.
+    pub(crate) fn remaining(self) -> Option<Duration> {
+        self.0.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    pub(crate) fn has_passed(self) -> bool {
+        self.0.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// The earlier of this deadline and a span from now.
+    pub(crate) fn within(self, span: Duration) -> Deadline {
+        let other = Deadline::after(Some(span));
+        match (self.0, other.0) {
+            (Some(a), Some(b)) => Deadline(Some(a.min(b))),
+            (Some(a), None) => Deadline(Some(a)),
+            (None, b) => Deadline(b),
+        }
+    }
+}
+
+/// What ends a call: its deadline, its cancel tokens, the closing of its client.
+///
+/// Made once per call and handed down through every step of it, so that resolving, connecting,
+/// submitting and waiting share one deadline.
+#[derive(Debug, Clone)]
+pub(crate) struct Until {
+    pub(crate) deadline: Deadline,
+    /// Up to two tokens: one of the client handle, one of the call itself.
+    pub(crate) cancels: [Option<Arc<Wake>>; 2],
+    /// Set by [`Pool::get`](super::Pool::get): the wake-up of the closing client.
+    pub(crate) closing: Option<Arc<Wake>>,
+}
+
+impl Until {
+    pub(crate) fn new(deadline: Deadline) -> Self {
+        Until { deadline, cancels: [None, None], closing: None }
+    }
+
+    /// The same call with an earlier deadline for one of its steps.
+    pub(crate) fn within(&self, span: Duration) -> Until {
+        Until { deadline: self.deadline.within(span), ..self.clone() }
+    }
+
+    /// Whether the call has ended for a reason other than its deadline.
+    pub(crate) fn check_cancelled(&self) -> Result<()> {
+        for token in self.cancels.iter().flatten() {
+            if token.is_foreign() {
+                return Err(Error::Forked);
+            }
+            if token.is_set() {
+                return Err(Error::Cancelled);
+            }
+        }
+        match &self.closing {
+            Some(closing) if closing.is_set() => Err(Error::Closed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the call has ended.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.check_cancelled()?;
+        if self.deadline.has_passed() { Err(Error::Timeout) } else { Ok(()) }
+    }
+}

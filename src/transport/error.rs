@@ -1,0 +1,104 @@
+//! What can go wrong between a call and Redis.
+
+use std::fmt;
+use std::io;
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+/// A failure of the transport. It knows no command and no agent: the module that made the call
+/// adds what was asked of whom.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// No connection could be made.
+    #[error("cannot connect to {address}: {source}")]
+    Connect { address: String, source: io::Error },
+    /// Redis refused the user or the password, or wants one.
+    #[error("{address} refused the login: {message}")]
+    Authentication { address: String, message: String },
+    /// The connection broke after it was made. What was under way on it may or may not have run.
+    #[error("the connection to {address} was lost: {source}")]
+    Lost { address: String, source: io::Error },
+    /// The deadline of the call has passed.
+    #[error("the deadline has passed")]
+    Timeout,
+    /// The deadline of the call has passed after a failure that waiting might have mended.
+    #[error("the deadline has passed; at last: {0}")]
+    TimeoutAfter(Box<Error>),
+    /// A cancel token of the call was set.
+    #[error("cancelled")]
+    Cancelled,
+    /// The client was closed.
+    #[error("the client is closed")]
+    Closed,
+    /// Every connection of the pool stayed in use until the deadline.
+    #[error("all {max} connections of the client stayed in use")]
+    PoolExhausted { max: usize },
+    /// A cancel token made in another process.
+    #[error("the cancel token was made in another process, before a fork")]
+    Forked,
+    /// Redis answered with an error.
+    #[error("{0}")]
+    Server(ServerError),
+    /// Redis sent something that is no valid reply. The connection has been closed.
+    #[error("{address} sent an invalid reply: {message}")]
+    Protocol { address: String, message: String },
+    /// The operating system refused a descriptor or a thread.
+    #[error("{what}: {source}")]
+    System { what: &'static str, source: io::Error },
+}
+
+impl Error {
+    /// Whether the same call may succeed a moment later on another connection.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Error::Connect { .. } | Error::Lost { .. } => true,
+            Error::Server(error) => error.is_passing(),
+            _ => false,
+        }
+    }
+}
+
+/// An error reply: its code (`WRONGTYPE`, `NOPERM`, …) and its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServerError {
+    pub(crate) code: String,
+    pub(crate) text: String,
+}
+
+impl ServerError {
+    /// Whether the same command may succeed a moment later: the server is loading its data, is
+    /// failing over, or woke a blocked client.
+    pub(crate) fn is_passing(&self) -> bool {
+        use redis::ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, ReadOnly, TryAgain};
+        let kind = redis::parse_redis_value(format!("-{} x\r\n", self.code).as_bytes());
+        let kind = match kind {
+            Ok(redis::Value::ServerError(error)) => error.kind(),
+            _ => None,
+        };
+        matches!(kind, Some(BusyLoading | ClusterDown | MasterDown | ReadOnly | TryAgain))
+            || self.code == "UNBLOCKED"
+    }
+
+    /// Whether it says that the login is missing or wrong.
+    pub(crate) fn is_authentication(&self) -> bool {
+        // Redis 5 and older know no WRONGPASS: they say it in words.
+        matches!(self.code.as_str(), "WRONGPASS" | "NOAUTH")
+            || (self.code == "ERR"
+                && (self.text.contains("invalid password") || self.text.contains("AUTH")))
+    }
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.text)
+    }
+}
+
+impl From<&redis::ServerError> for ServerError {
+    fn from(error: &redis::ServerError) -> Self {
+        ServerError {
+            code: error.code().to_owned(),
+            text: error.details().unwrap_or_default().to_owned(),
+        }
+    }
+}

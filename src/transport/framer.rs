@@ -1,0 +1,317 @@
+//! Finds where a reply ends, before the parser sees it.
+//!
+//! `redis::Parser` recurses once per level of nesting, waits for ever on some negative lengths and
+//! takes whatever a length claims; a server that is hostile or broken could abort the process with
+//! it. The framer walks a reply without recursion, resumes where the bytes ran out, and gives the
+//! parser complete replies within limits only.
+
+/// The longest line (type byte, number or text, CRLF).
+const MAX_LINE: usize = 64 * 1024;
+/// The deepest nesting of arrays, maps and sets.
+const MAX_DEPTH: usize = 16;
+/// What one element costs in memory besides its bytes, so that a reply of a million empty
+/// elements counts as what it becomes.
+const ELEMENT: usize = std::mem::size_of::<redis::Value>();
+
+/// What [`Framer::frame`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// A whole reply: its length in bytes, and how deep it nests (0 for a flat one).
+    Complete { length: usize, depth: usize },
+    /// More bytes are needed: the reply is at least this long.
+    Incomplete { at_least: usize },
+}
+
+/// What is wrong with a reply, in words for an error message.
+pub(super) type Violation = String;
+
+#[derive(Debug)]
+pub(super) struct Framer {
+    max_reply: usize,
+    /// Bytes of the current reply that are dealt with.
+    position: usize,
+    /// Where the search for the end of the current line goes on.
+    scanned: usize,
+    /// How many elements each open level still waits for.
+    open: Vec<usize>,
+    depth: usize,
+    /// Elements announced so far.
+    elements: usize,
+}
+
+impl Framer {
+    pub(super) fn new(max_reply: usize) -> Self {
+        Framer { max_reply, position: 0, scanned: 0, open: Vec::new(), depth: 0, elements: 0 }
+    }
+
+    /// Looks at `bytes`, which begin with the current reply and may have grown since the last
+    /// call. After `Complete` the next call starts with the next reply, after a violation the
+    /// connection is of no further use.
+    ///
+    /// The text of an error or status that is not UTF-8 is mended in place, with a `?` for each
+    /// byte that is not ASCII, since the parser would refuse the reply for it.
+    pub(super) fn frame(&mut self, bytes: &mut [u8]) -> Result<Frame, Violation> {
+        while let Some(line_end) = self.line(bytes)? {
+            let (kind, line) = (bytes[self.position], self.position + 1..line_end - 2);
+            let mut next = line_end;
+            let mut elements = 0;
+            match kind {
+                b'+' | b'-' => mend_utf8(&mut bytes[line]),
+                b':' => {
+                    number(&bytes[line])?;
+                }
+                b'_' if line.is_empty() => {}
+                b'#' if matches!(&bytes[line.clone()], b"t" | b"f") => {}
+                b',' | b'(' => {}
+                b'$' | b'!' | b'=' => {
+                    if let Some(length) = self.length(kind, &bytes[line])? {
+                        next = line_end + length + 2;
+                        self.within_limit(next)?;
+                        if bytes.len() < next {
+                            return Ok(Frame::Incomplete { at_least: next });
+                        }
+                        if &bytes[next - 2..next] != b"\r\n" {
+                            return Err("a bulk string does not end where it said".into());
+                        }
+                    }
+                }
+                b'*' | b'~' | b'%' | b'|' | b'>' => {
+                    elements = self.elements(kind, &bytes[line])?;
+                }
+                _ => return Err(format!("0x{kind:02x} begins no reply")),
+            }
+            self.position = next;
+            self.scanned = next;
+            self.within_limit(next)?;
+            if self.close(elements)? {
+                let frame = Frame::Complete { length: self.position, depth: self.depth };
+                *self =
+                    Framer { open: std::mem::take(&mut self.open), ..Framer::new(self.max_reply) };
+                return Ok(frame);
+            }
+        }
+        Ok(Frame::Incomplete { at_least: bytes.len() + 1 })
+    }
+
+    /// The end of the line at `position`, CRLF included, once it is there.
+    fn line(&mut self, bytes: &[u8]) -> Result<Option<usize>, Violation> {
+        let from = self.scanned.max(self.position);
+        let end = bytes[from..].windows(2).position(|pair| pair == b"\r\n").map(|at| from + at + 2);
+        if end.unwrap_or(bytes.len()) - self.position > MAX_LINE {
+            return Err(format!("a line is longer than {MAX_LINE} bytes"));
+        }
+        if end.is_none() {
+            // The last byte may be the CR of a pair that is still to come.
+            self.scanned = bytes.len().saturating_sub(1).max(from);
+        }
+        Ok(end)
+    }
+
+    /// The length of a bulk string; `None` for the null one.
+    fn length(&self, kind: u8, line: &[u8]) -> Result<Option<usize>, Violation> {
+        match number(line)? {
+            -1 if kind == b'$' => Ok(None),
+            length => match usize::try_from(length) {
+                Ok(length) if length <= self.max_reply => Ok(Some(length)),
+                Ok(_) => Err(self.too_large(length)),
+                Err(_) => Err(format!("a string of length {length}")),
+            },
+        }
+    }
+
+    /// How many elements an aggregate announces.
+    fn elements(&mut self, kind: u8, line: &[u8]) -> Result<usize, Violation> {
+        let announced = number(line)?;
+        if announced == -1 && kind == b'*' {
+            return Ok(0);
+        }
+        let count = usize::try_from(announced)
+            .map_err(|_| format!("an aggregate of {announced} elements"))?;
+        let count = match kind {
+            b'%' => count.checked_mul(2),
+            b'|' => count.checked_mul(2).and_then(|count| count.checked_add(1)),
+            _ => Some(count),
+        };
+        if kind == b'>' && (announced < 1 || !self.open.is_empty()) {
+            return Err("a push that is empty or inside another reply".into());
+        }
+        let total = count.and_then(|count| self.elements.checked_add(count));
+        let fits =
+            |total: &usize| total.checked_mul(ELEMENT).is_some_and(|bytes| bytes <= self.max_reply);
+        self.elements = total.filter(fits).ok_or_else(|| self.too_large(announced))?;
+        Ok(count.unwrap_or(0))
+    }
+
+    /// Counts the element just read, which opens `elements` more; true when the reply is whole.
+    fn close(&mut self, elements: usize) -> Result<bool, Violation> {
+        if elements > 0 {
+            if self.open.len() == MAX_DEPTH {
+                return Err(format!("a reply nested deeper than {MAX_DEPTH} levels"));
+            }
+            self.open.push(elements);
+            self.depth = self.depth.max(self.open.len());
+            return Ok(false);
+        }
+        while let Some(left) = self.open.last_mut() {
+            *left -= 1;
+            if *left > 0 {
+                return Ok(false);
+            }
+            self.open.pop();
+        }
+        Ok(true)
+    }
+
+    fn within_limit(&self, length: usize) -> Result<(), Violation> {
+        let memory = self.elements.saturating_mul(ELEMENT).saturating_add(length);
+        if memory > self.max_reply + MAX_LINE { Err(self.too_large(memory as i64)) } else { Ok(()) }
+    }
+
+    fn too_large(&self, claimed: i64) -> Violation {
+        format!(
+            "a reply that claims {claimed} bytes or elements; the limit (max_reply) is {} bytes",
+            self.max_reply
+        )
+    }
+}
+
+/// A decimal number of 64 bits and nothing else: no blanks, no plus sign.
+fn number(line: &[u8]) -> Result<i64, Violation> {
+    let digits = line.strip_prefix(b"-").unwrap_or(line);
+    let text = std::str::from_utf8(line).ok();
+    let strict = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    text.filter(|_| strict)
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| "a number that is none".into())
+}
+
+fn mend_utf8(text: &mut [u8]) {
+    if std::str::from_utf8(text).is_err() {
+        text.iter_mut().filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'?');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: usize = 1024 * 1024;
+
+    fn frame(reply: &[u8]) -> Result<Frame, Violation> {
+        Framer::new(LIMIT).frame(&mut reply.to_vec())
+    }
+
+    fn violation(reply: &[u8]) -> String {
+        frame(reply).expect_err(&String::from_utf8_lossy(reply))
+    }
+
+    const WHOLE: &[(&[u8], usize)] = &[
+        (b"+OK\r\n", 0),
+        (b"-ERR no\r\n", 0),
+        (b":-12\r\n", 0),
+        (b"$-1\r\n", 0),
+        (b"$0\r\n\r\n", 0),
+        (b"$4\r\na\r\nb\r\n", 0),
+        (b"*-1\r\n", 0),
+        (b"*0\r\n", 0),
+        (b"*2\r\n:1\r\n*1\r\n$1\r\nx\r\n", 2),
+        (b"%1\r\n+k\r\n+v\r\n", 1),
+        (b"~1\r\n_\r\n", 1),
+        (b"|1\r\n+k\r\n+v\r\n:1\r\n", 1),
+        (b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n", 2),
+        (b"#t\r\n", 0),
+        (b",1.5\r\n", 0),
+        (b"(123456789012345678901234567890\r\n", 0),
+        (b"=5\r\ntxt:x\r\n", 0),
+        (b"!5\r\nERR x\r\n", 0),
+    ];
+
+    #[test]
+    fn whole_replies_are_found_whole_and_byte_by_byte() {
+        for (reply, depth) in WHOLE {
+            let expected = Frame::Complete { length: reply.len(), depth: *depth };
+            assert_eq!(frame(reply).unwrap(), expected, "{}", String::from_utf8_lossy(reply));
+            let mut framer = Framer::new(LIMIT);
+            for end in 1..reply.len() {
+                let part = framer.frame(&mut reply[..end].to_vec()).unwrap();
+                assert!(
+                    matches!(part, Frame::Incomplete { at_least } if at_least > end && at_least <= reply.len())
+                );
+            }
+            assert_eq!(framer.frame(&mut reply.to_vec()).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn one_reply_after_another() {
+        let mut framer = Framer::new(LIMIT);
+        let mut bytes: Vec<u8> = WHOLE.iter().flat_map(|(reply, _)| reply.to_vec()).collect();
+        for (reply, depth) in WHOLE {
+            let found = framer.frame(&mut bytes).unwrap();
+            assert_eq!(found, Frame::Complete { length: reply.len(), depth: *depth });
+            bytes.drain(..reply.len());
+        }
+        assert!(bytes.is_empty());
+    }
+
+    #[test]
+    fn hostile_replies_are_refused() {
+        for reply in [
+            &b"HTTP/1.1 400 Bad Request\r\n"[..],
+            b"\0\r\n",
+            b"\r\n",
+            b":+1\r\n",
+            b": 1\r\n",
+            b":\r\n",
+            b":-\r\n",
+            b":9223372036854775808\r\n",
+            b"$-2\r\n",
+            b"$?\r\n",
+            b"!-1\r\n",
+            b"=-1\r\n",
+            b"~-1\r\n",
+            b"%-1\r\n",
+            b"|-1\r\n",
+            b"*-2\r\n",
+            b">0\r\n",
+            b">-1\r\n",
+            b"*1\r\n>1\r\n+x\r\n",
+            b"_x\r\n",
+            b"#x\r\n",
+            b"$1\r\nxyz\r\n",
+            b"*9223372036854775807\r\n",
+            b"%9223372036854775807\r\n",
+            b"$9223372036854775807\r\n",
+        ] {
+            violation(reply);
+        }
+        assert!(violation(b"$1048577\r\n").contains("max_reply"));
+        assert!(violation(b"*1048577\r\n").contains("max_reply"));
+        assert!(violation(&b"*1\r\n".repeat(17)).contains("16 levels"));
+        assert!(
+            violation(&b"+".iter().chain(&[b'x'; MAX_LINE]).copied().collect::<Vec<_>>())
+                .contains("line")
+        );
+    }
+
+    #[test]
+    fn many_small_announcements_do_not_get_past_the_limit() {
+        let part = b"*16000\r\n";
+        let mut reply = b"*2\r\n".to_vec();
+        reply.extend_from_slice(part);
+        reply.extend_from_slice(&b"_\r\n".repeat(16000));
+        reply.extend_from_slice(part);
+        assert!(violation(&reply).contains("max_reply"));
+        let strings = b"$700000\r\n".iter().copied().chain(vec![b'x'; 700_000]).chain(*b"\r\n");
+        let strings: Vec<u8> = strings.collect();
+        let reply = [&b"*2\r\n"[..], &strings, &strings].concat();
+        assert!(violation(&reply).contains("max_reply"));
+    }
+
+    #[test]
+    fn text_that_is_no_utf8_is_mended_in_place() {
+        let mut reply = b"-ERR \xff\xfe bad\r\n".to_vec();
+        Framer::new(LIMIT).frame(&mut reply).unwrap();
+        assert_eq!(reply, b"-ERR ?? bad\r\n");
+    }
+}

@@ -1,0 +1,33 @@
+//! The one place that knows sockets, deadlines, cancellation and reconnecting.
+//!
+//! A call takes a [`Connection`] from the [`Pool`], queues commands on it, and reads their replies,
+//! each step bounded by one [`Until`]: the call's deadline, its cancel tokens and the closing of
+//! its client. What is sent is the business of the modules above; nothing here knows a key or a
+//! document of AgentController8.
+//!
+//! Why the `redis` crate's own connections are not used: a read timeout in a blocking command
+//! leaves them blocked, a timeout counts per reply instead of per call, a signal ends a wait, and
+//! nothing can cancel. Its parser is used, behind a [`framer`] that makes it safe to feed.
+
+mod address;
+mod connection;
+mod deadline;
+mod error;
+mod fork;
+mod framer;
+mod owed;
+mod poll;
+mod pool;
+mod reply;
+mod resolve;
+mod stream;
+mod wake;
+
+pub(crate) use address::{AddressError, Config, DEFAULT_PORT, Endpoint, Secret};
+pub(crate) use connection::Connection;
+pub(crate) use deadline::{Deadline, Until};
+pub(crate) use error::{Error, Result, ServerError};
+pub(crate) use owed::Owed;
+pub(crate) use pool::{Pool, Pooled};
+pub(crate) use reply::{Reply, Unexpected, bulk, integer, items};
+pub(crate) use wake::Wake;

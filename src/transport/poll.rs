@@ -1,0 +1,157 @@
+//! Waiting for a socket, bounded by an [`Until`].
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use super::deadline::{Deadline, Until};
+use super::error::{Error, Result};
+
+/// What a wait looks for on its descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interest {
+    Read,
+    Write,
+    ReadWrite,
+}
+
+/// What the descriptor is ready for. An error or a hang-up counts as both: the next read or
+/// write reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ready {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+}
+
+/// Waits until `fd` is ready, or the call ends. A signal does not end the wait.
+pub(crate) fn wait(fd: BorrowedFd<'_>, interest: Interest, until: &Until) -> Result<Ready> {
+    let ready = wait_any(Some((fd, interest)), until, until.deadline)?;
+    ready.ok_or(Error::Timeout)
+}
+
+/// Waits until `fd` is ready (`Some`) or `pause` has passed (`None`), or the call ends.
+pub(crate) fn wait_up_to(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    pause: Duration,
+    until: &Until,
+) -> Result<Option<Ready>> {
+    let ready = wait_any(Some((fd, interest)), until, until.deadline.within(pause))?;
+    if ready.is_none() {
+        until.check()?;
+    }
+    Ok(ready)
+}
+
+/// Sleeps for `pause`, or until the call ends.
+pub(crate) fn sleep(pause: Duration, until: &Until) -> Result<()> {
+    wait_any(None, until, until.deadline.within(pause))?;
+    until.check()
+}
+
+/// `None`: `wake_at` has passed.
+fn wait_any(
+    fd: Option<(BorrowedFd<'_>, Interest)>,
+    until: &Until,
+    wake_at: Deadline,
+) -> Result<Option<Ready>> {
+    const CLOSED: libc::pollfd = libc::pollfd { fd: -1, events: 0, revents: 0 };
+    loop {
+        until.check_cancelled()?;
+        // The socket, two cancel tokens, the closing client. ppoll skips negative descriptors.
+        let mut fds = [CLOSED; 4];
+        if let Some((fd, interest)) = fd {
+            fds[0].fd = fd.as_raw_fd();
+            fds[0].events = match interest {
+                Interest::Read => libc::POLLIN,
+                Interest::Write => libc::POLLOUT,
+                Interest::ReadWrite => libc::POLLIN | libc::POLLOUT,
+            };
+        }
+        let wakes = until.cancels.iter().chain([&until.closing]).flatten();
+        for (slot, wake) in fds[1..].iter_mut().zip(wakes) {
+            slot.fd = wake.fd().as_raw_fd();
+            slot.events = libc::POLLIN;
+        }
+        let count = match ppoll(&mut fds, wake_at.remaining()) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(source) => {
+                return Err(Error::System { what: "cannot wait for a socket", source });
+            }
+        };
+        if fds[1..].iter().any(|slot| slot.revents != 0) {
+            continue; // check_cancelled() above says which
+        }
+        let events = fds[0].revents;
+        if events != 0 {
+            let failed = events & !(libc::POLLIN | libc::POLLOUT) != 0;
+            return Ok(Some(Ready {
+                read: failed || events & libc::POLLIN != 0,
+                write: failed || events & libc::POLLOUT != 0,
+            }));
+        }
+        if count == 0 && wake_at.has_passed() {
+            return Ok(None);
+        }
+    }
+}
+
+/// ppoll(2), which counts in nanoseconds: poll(2) rounds to whole milliseconds.
+#[cfg(not(any(target_os = "macos", target_os = "ios")))]
+fn ppoll(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
+    let timeout = timeout.map(|span| libc::timespec {
+        tv_sec: span.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_nsec: span.subsec_nanos() as _, // the type differs between systems; always < 10^9
+    });
+    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: pointer and length are of one live slice, the timeout is null or lives on this
+    // frame, and a null mask leaves the thread's signal mask alone.
+    let rc = unsafe {
+        libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout, std::ptr::null())
+    };
+    usize::try_from(rc).map_err(|_| io::Error::last_os_error())
+}
+
+/// macOS has no ppoll: milliseconds, rounded up, so that no wait ends early.
+#[cfg(any(target_os = "macos", target_os = "ios"))]
+fn ppoll(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
+    let timeout = timeout.map_or(-1, |span| {
+        let rounded = span.as_nanos().div_ceil(1_000_000);
+        i32::try_from(rounded).unwrap_or(i32::MAX)
+    });
+    // SAFETY: pointer and length are of one live slice.
+    let rc = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) };
+    usize::try_from(rc).map_err(|_| io::Error::last_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Wake;
+    use std::os::fd::AsFd;
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    #[test]
+    fn a_deadline_ends_a_wait_on_time() {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let begun = Instant::now();
+        let until = Until::new(Deadline::after(Some(Duration::from_millis(20))));
+        let ended = wait(reader.as_fd(), Interest::Read, &until);
+        assert!(matches!(ended, Err(Error::Timeout)));
+        assert!(begun.elapsed() >= Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_token_ends_a_wait_without_deadline() {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let token = Arc::new(Wake::new().unwrap());
+        let mut until = Until::new(Deadline::after(None));
+        until.cancels[1] = Some(token.clone());
+        let setter = std::thread::spawn(move || token.set());
+        let ended = wait(reader.as_fd(), Interest::Read, &until);
+        assert!(matches!(ended, Err(Error::Cancelled)));
+        assert!(setter.join().unwrap());
+    }
+}

@@ -1,0 +1,425 @@
+//! The connections of a client: how many there may be, who has them, what a fork does to them.
+
+use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::address::Config;
+use super::connection::Connection;
+use super::deadline::{Deadline, Until};
+use super::error::{Error, Result};
+use super::fork::{FdTable, process_id};
+use super::owed::{Owed, OwedKeys};
+use super::poll::{self, Interest};
+use super::wake::Wake;
+
+/// How long closing may take to give the last keys their time to live.
+const CLOSING: Duration = Duration::from_millis(500);
+
+/// A pool of connections to one server, shared by every handle of a client and every thread.
+///
+/// Each call that is under way has a connection of its own, up to `max_connections`; a call past
+/// that waits its turn, first come first served, within its deadline.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    config: Config,
+    closed: AtomicBool,
+    /// The state of the process that last used the pool. A forked child finds its parent's here,
+    /// puts one of its own in its place and lets the parent's be: its locks may be held by threads
+    /// that the child does not have.
+    state: AtomicPtr<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    process: u32,
+    closing: Arc<Wake>,
+    descriptors: FdTable,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// Most recently used last, and reused first.
+    idle: Vec<Connection>,
+    /// Connections that exist or are being made, idle ones included.
+    open: usize,
+    /// Calls that wait for a connection, longest first.
+    waiting: VecDeque<Arc<Wake>>,
+    /// Keys left by connections that broke.
+    owed: OwedKeys,
+}
+
+impl Pool {
+    pub(crate) fn new(config: Config) -> Result<Arc<Self>> {
+        let state = AtomicPtr::new(Box::into_raw(State::new(&config)?));
+        Ok(Arc::new(Pool { config, closed: AtomicBool::new(false), state }))
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What bounds a call on this pool.
+    pub(crate) fn until(
+        &self,
+        deadline: Deadline,
+        cancels: [Option<Arc<Wake>>; 2],
+    ) -> Result<Until> {
+        let state = self.state()?;
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Error::Closed);
+        }
+        let until = Until { deadline, cancels, closing: Some(state.closing.clone()) };
+        until.check_cancelled()?;
+        Ok(until)
+    }
+
+    /// Takes an idle connection that is still alive, or makes one, or waits for one.
+    pub(crate) fn get(self: &Arc<Self>, until: &Until) -> Result<Pooled> {
+        let state = self.state()?;
+        loop {
+            let mut inner = state.lock();
+            if let Some(connection) = inner.idle.pop() {
+                // A server that restarted has ended it; what is sent into such a connection is
+                // lost without a word.
+                if connection.is_reusable() && !connection.has_input() {
+                    return Ok(self.pooled(state, inner, connection));
+                }
+                state.discard(&mut inner, connection);
+                continue;
+            }
+            if inner.open < self.config.max_connections {
+                inner.open += 1;
+                drop(inner);
+                let made = Connection::open(&self.config, until);
+                let mut inner = state.lock();
+                match made {
+                    Ok(connection) => {
+                        state.descriptors.enter(connection.fd());
+                        return Ok(self.pooled(state, inner, connection));
+                    }
+                    Err(error) => {
+                        inner.open -= 1;
+                        inner.wake_next();
+                        return Err(error);
+                    }
+                }
+            }
+            state.wait_for_turn(inner, until, self.config.max_connections)?;
+        }
+    }
+
+    /// Runs a step that may be repeated, once more on a new connection if its own was lost.
+    pub(crate) fn query<T>(
+        self: &Arc<Self>,
+        until: &Until,
+        mut step: impl FnMut(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        match step(&mut *self.get(until)?) {
+            Err(Error::Lost { .. }) => step(&mut *self.get(until)?),
+            other => other,
+        }
+    }
+
+    /// Runs a step that may be repeated, again and again until it gives something else than a
+    /// passing failure, or the call ends.
+    pub(crate) fn repeat<T>(
+        self: &Arc<Self>,
+        until: &Until,
+        mut step: impl FnMut(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        let mut backoff = Backoff::new();
+        loop {
+            match self.get(until).and_then(|mut connection| step(&mut connection)) {
+                Err(error) if error.is_passing() => backoff.pause(error, until)?,
+                other => return other,
+            }
+        }
+    }
+
+    /// Keeps a key that a call could not stay for.
+    pub(crate) fn owe(&self, owed: Owed) {
+        if let Ok(state) = self.state() {
+            state.lock().owed.add(owed);
+        }
+    }
+
+    /// Ends all calls under way with [`Error::Closed`] and closes the idle connections. Keys that
+    /// are still owed a time to live get it now, for which this may block for up to half a second.
+    pub(crate) fn close(self: &Arc<Self>) {
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // After a fork in this very moment there is nothing of ours to close.
+        let Some(state) = self.existing_state() else {
+            return;
+        };
+        state.closing.set();
+        state.settle(&self.config);
+    }
+
+    fn pooled(
+        self: &Arc<Self>,
+        state: &State,
+        mut inner: MutexGuard<'_, Inner>,
+        mut connection: Connection,
+    ) -> Pooled {
+        for owed in inner.owed.drain() {
+            connection.owe(owed);
+        }
+        Pooled { pool: self.clone(), process: state.process, connection: Some(connection) }
+    }
+
+    /// The state of this process, made anew after a fork.
+    fn state(&self) -> Result<&State> {
+        if let Some(state) = self.existing_state() {
+            return Ok(state);
+        }
+        let inherited = self.state.load(Ordering::SeqCst);
+        let fresh = Box::into_raw(State::new(&self.config)?);
+        match self.state.compare_exchange(inherited, fresh, Ordering::SeqCst, Ordering::SeqCst) {
+            Ok(_) => {
+                // SAFETY: states are freed by Drop of the pool only, in the process that made
+                // them. Nothing but plain atomics and numbers is read of the inherited one.
+                let inherited = unsafe { &*inherited };
+                inherited.descriptors.close_inherited(&inherited.closing.identities());
+                // SAFETY: just made, and from now on owned by `self.state`.
+                Ok(unsafe { &*fresh })
+            }
+            Err(others) => {
+                // SAFETY: `fresh` was never shared; another thread of the child was faster, and
+                // what it put there is its process's state, alive as long as the pool.
+                unsafe {
+                    drop(Box::from_raw(fresh));
+                    Ok(&*others)
+                }
+            }
+        }
+    }
+
+    /// The state, if it is this process's.
+    fn existing_state(&self) -> Option<&State> {
+        // SAFETY: never null, and freed only by Drop of the pool.
+        let state = unsafe { &*self.state.load(Ordering::SeqCst) };
+        (state.process == process_id()).then_some(state)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let state = *self.state.get_mut();
+        // SAFETY: made by Box::into_raw, and nobody else has the pool any more.
+        let (process, closing) = unsafe { ((*state).process, (*state).closing.clone()) };
+        if process != process_id() {
+            // The parent's, in a child that never used the client: see `state()`.
+            // SAFETY: only numbers and atomics are read; the value itself is left alone.
+            unsafe { (*state).descriptors.close_inherited(&closing.identities()) };
+            std::mem::forget(closing);
+            return;
+        }
+        // SAFETY: as above; this process made it and frees it.
+        let state = unsafe { Box::from_raw(state) };
+        // Also where the client was closed: calls that were under way then left keys since.
+        state.settle(&self.config);
+    }
+}
+
+impl State {
+    fn new(config: &Config) -> Result<Box<Self>> {
+        let closing =
+            Wake::new().map_err(|source| Error::System { what: "no pipe for a client", source })?;
+        let inner = Inner {
+            idle: Vec::new(),
+            open: 0,
+            waiting: VecDeque::new(),
+            owed: OwedKeys::default(),
+        };
+        Ok(Box::new(State {
+            process: process_id(),
+            closing: Arc::new(closing),
+            descriptors: FdTable::new(config.max_connections),
+            inner: Mutex::new(inner),
+        }))
+    }
+
+    /// The lock is held for moments only, never across a wait or a system call that can block.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // No code under the lock panics in between two changes that belong together.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_for_turn(
+        &self,
+        mut inner: MutexGuard<'_, Inner>,
+        until: &Until,
+        max: usize,
+    ) -> Result<()> {
+        let turn = Wake::new()
+            .map_err(|source| Error::System { what: "no pipe to wait for a connection", source })?;
+        let turn = Arc::new(turn);
+        inner.waiting.push_back(turn.clone());
+        drop(inner);
+        let waited = poll::wait(turn.fd(), Interest::Read, until);
+        let mut inner = self.lock();
+        inner.waiting.retain(|other| !Arc::ptr_eq(other, &turn));
+        match waited {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                if turn.is_set() {
+                    inner.wake_next(); // the turn that came too late for us is another's
+                }
+                Err(if matches!(error, Error::Timeout) {
+                    Error::PoolExhausted { max }
+                } else {
+                    error
+                })
+            }
+        }
+    }
+
+    /// Closes a connection that is of no more use.
+    fn discard(&self, inner: &mut Inner, mut connection: Connection) {
+        for owed in connection.owed().drain() {
+            inner.owed.add(owed);
+        }
+        self.descriptors.leave(connection.fd());
+        drop(connection);
+        inner.open -= 1;
+        inner.wake_next();
+    }
+
+    /// At the end: what is still owed is sent and waited for, briefly.
+    fn settle(&self, config: &Config) {
+        let mut inner = self.lock();
+        let mut owed: Vec<Owed> = inner.owed.drain();
+        while let Some(mut connection) = inner.idle.pop() {
+            owed.extend(connection.owed().drain());
+            self.discard(&mut inner, connection);
+        }
+        drop(inner);
+        if owed.is_empty() {
+            return;
+        }
+        let until = Until::new(Deadline::after(Some(CLOSING)));
+        // Nobody is left to tell; the keys stay without a time to live if the server is away.
+        let _ = settle_owed(config, owed, &until);
+    }
+}
+
+/// Tries the keys until each was there once, or the time is over.
+fn settle_owed(config: &Config, mut owed: Vec<Owed>, until: &Until) -> Result<()> {
+    let mut connection = Connection::open(config, until)?;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        for one in &owed {
+            connection.command(&[b"EXPIRE", &one.key, one.seconds.to_string().as_bytes()]);
+        }
+        let mut left = Vec::new();
+        for one in owed {
+            if !matches!(connection.reply(until), Ok(redis::Value::Int(1))) {
+                left.push(one);
+            }
+        }
+        if left.is_empty() {
+            return Ok(());
+        }
+        owed = left;
+        poll::sleep(pause, until)?;
+        pause *= 2;
+    }
+}
+
+impl Inner {
+    fn wake_next(&mut self) {
+        if let Some(next) = self.waiting.pop_front() {
+            next.set();
+        }
+    }
+}
+
+/// A connection on loan. Dropping it gives it back, or closes it if it is in the middle of
+/// anything.
+#[derive(Debug)]
+pub(crate) struct Pooled {
+    pool: Arc<Pool>,
+    process: u32,
+    connection: Option<Connection>,
+}
+
+impl Deref for Pooled {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("taken by drop only")
+    }
+}
+
+impl DerefMut for Pooled {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("taken by drop only")
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        // In a child the connection is its parent's: dropping it is close(2) and nothing else.
+        let Some(state) = self.pool.existing_state().filter(|state| state.process == self.process)
+        else {
+            return;
+        };
+        let mut inner = state.lock();
+        if connection.is_reusable() && !self.pool.closed.load(Ordering::SeqCst) {
+            inner.idle.push(connection);
+            inner.wake_next();
+        } else {
+            state.discard(&mut inner, connection);
+        }
+    }
+}
+
+/// The pauses between tries: none at first, then doubling from 10 ms to 1 s, each shortened by a
+/// random part so that a fleet of clients does not come back in step.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(10);
+    const LONGEST: Duration = Duration::from_secs(1);
+
+    pub(crate) fn new() -> Self {
+        Backoff { next: Duration::ZERO }
+    }
+
+    /// Waits before the next try, or ends with `error` as the cause if the call does first.
+    pub(crate) fn pause(&mut self, error: Error, until: &Until) -> Result<()> {
+        let pause = self.next;
+        self.next = (pause * 2).clamp(Self::FIRST, Self::LONGEST);
+        let mut random = [0u8; 4];
+        let _ = getrandom::fill(&mut random); // without it the pauses are merely regular
+        let part = f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX);
+        match poll::sleep(pause.mul_f64(1.0 - part / 2.0), until) {
+            Err(Error::Timeout) => Err(Error::TimeoutAfter(Box::new(error))),
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The state hides behind a pointer, where the compiler does not look for what is in it.
+    #[test]
+    fn a_pool_may_be_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<State>();
+        shared::<Pool>();
+    }
+}

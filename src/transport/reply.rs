@@ -1,0 +1,131 @@
+//! Replies as values, and the shapes that callers ask for.
+
+use redis::Value;
+
+use super::error::{Error, Result, ServerError};
+
+/// How deep a reply may nest for the parser to run on the caller's own stack. In an unoptimized
+/// build the parser takes some 20 KiB a level; callers may have little stack (a thread of 128 KiB,
+/// a goroutine's signal stack).
+const SHALLOW: usize = 2;
+/// The stack of the thread that parses a deeper one: only `HELLO` of a server with modules, or a
+/// hostile server.
+const DEEP_STACK: usize = 1024 * 1024;
+
+/// A reply that is no error. Errors come as [`Error::Server`].
+pub(crate) type Reply = Value;
+
+/// Decodes a reply that the framer has found whole. `Err` is what to say of a bad one.
+pub(super) fn decode(frame: &[u8], depth: usize) -> std::result::Result<Value, String> {
+    let line = |from: usize| &frame[from..frame.len() - 2];
+    match frame[0] {
+        // Nothing to parse: the framer has checked the numbers and the ends.
+        b':' => {
+            let number = std::str::from_utf8(line(1)).ok().and_then(|text| text.parse().ok());
+            number.map(Value::Int).ok_or_else(|| "a number that is none".to_owned())
+        }
+        b'$' if frame[1] != b'-' => {
+            let start = frame.iter().position(|&byte| byte == b'\n').map_or(1, |at| at + 1);
+            Ok(Value::BulkString(line(start).to_vec()))
+        }
+        _ if depth <= SHALLOW => parse(frame),
+        _ => std::thread::scope(|scope| {
+            let parser = std::thread::Builder::new().stack_size(DEEP_STACK);
+            match parser.spawn_scoped(scope, || parse(frame)) {
+                Ok(parser) => parser.join().unwrap_or_else(|_| Err("the parser failed".into())),
+                Err(error) => Err(format!("no thread to parse a deep reply: {error}")),
+            }
+        }),
+    }
+}
+
+fn parse(frame: &[u8]) -> std::result::Result<Value, String> {
+    redis::parse_redis_value(frame).map_err(|error| error.to_string())
+}
+
+/// Takes an error reply, at the top of a reply, as an `Err`, and an attribute off its data.
+pub(super) fn into_result(value: Value) -> Result<Value> {
+    match value {
+        Value::ServerError(error) => Err(Error::Server(ServerError::from(&error))),
+        Value::Attribute { data, .. } => into_result(*data),
+        value => Ok(value),
+    }
+}
+
+/// The bytes of a string reply; `None` for a null.
+pub(crate) fn bulk(reply: Reply) -> std::result::Result<Option<Vec<u8>>, Unexpected> {
+    match reply {
+        Value::Nil => Ok(None),
+        Value::BulkString(bytes) => Ok(Some(bytes)),
+        Value::SimpleString(text) => Ok(Some(text.into_bytes())),
+        Value::Okay => Ok(Some(b"OK".to_vec())),
+        other => Err(Unexpected::new("a string", &other)),
+    }
+}
+
+/// The number of an integer reply.
+pub(crate) fn integer(reply: &Reply) -> std::result::Result<i64, Unexpected> {
+    match reply {
+        Value::Int(number) => Ok(*number),
+        other => Err(Unexpected::new("a number", other)),
+    }
+}
+
+/// The elements of a list; those of a map, key by key, for what RESP2 sends as a list of pairs.
+pub(crate) fn items(reply: Reply) -> std::result::Result<Vec<Reply>, Unexpected> {
+    match reply {
+        Value::Nil => Ok(Vec::new()),
+        Value::Array(items) | Value::Set(items) => Ok(items),
+        Value::Map(pairs) => Ok(pairs.into_iter().flat_map(|(key, value)| [key, value]).collect()),
+        other => Err(Unexpected::new("a list", &other)),
+    }
+}
+
+/// A reply of a shape that its command never gives. It names shapes only, never what was in it.
+#[derive(Debug, thiserror::Error)]
+#[error("Redis answered with {got} where {wanted} was expected")]
+pub(crate) struct Unexpected {
+    wanted: &'static str,
+    got: &'static str,
+}
+
+impl Unexpected {
+    fn new(wanted: &'static str, got: &Value) -> Self {
+        let got = match got {
+            Value::Nil => "a null",
+            Value::Int(_) => "a number",
+            Value::BulkString(_) | Value::SimpleString(_) | Value::Okay => "a string",
+            Value::Array(_) | Value::Set(_) => "a list",
+            Value::Map(_) => "a map",
+            Value::ServerError(_) => "an error",
+            _ => "something else",
+        };
+        Unexpected { wanted, got }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deepest_reply_parses_on_a_small_stack() {
+        let reply = [b"*1\r\n".repeat(16), b"$2\r\nab\r\n".to_vec()].concat();
+        let parser = std::thread::Builder::new().stack_size(128 * 1024);
+        let parser = parser.spawn(move || decode(&reply, 16).is_ok()).unwrap();
+        assert!(parser.join().unwrap());
+    }
+
+    #[test]
+    fn the_short_cuts_give_what_the_parser_gives() {
+        for reply in [&b":-5\r\n"[..], b"$0\r\n\r\n", b"$3\r\na\nb\r\n", b"$-1\r\n"] {
+            assert_eq!(decode(reply, 0).unwrap(), redis::parse_redis_value(reply).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_wrong_shape_is_named_without_its_content() {
+        let error = bulk(Value::Int(42)).unwrap_err().to_string();
+        assert!(error.contains("a number") && !error.contains("42"), "{error}");
+    }
+}

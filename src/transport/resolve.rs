@@ -1,0 +1,123 @@
+//! From a host name to addresses, within a deadline.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::deadline::Until;
+use super::error::{Error, Result};
+use super::poll::{self, Interest};
+use super::wake::Wake;
+
+/// How many look-ups may be under way. getaddrinfo cannot be cancelled, so one that outlives its
+/// call keeps its thread; without a limit a silent name server would collect threads.
+const MAX_LOOKUPS: usize = 32;
+/// getaddrinfo of glibc and musl is content with far less.
+const STACK: usize = 256 * 1024;
+
+static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
+
+/// What the look-up thread and the waiting call share; whichever ends last frees it.
+struct Lookup {
+    host: String,
+    port: u16,
+    answer: OnceLock<io::Result<Vec<SocketAddr>>>,
+    done: Wake,
+}
+
+/// The addresses of a host. A number starts no thread; a name is resolved on a short-lived thread
+/// that is abandoned at the deadline.
+pub(super) fn resolve(host: &str, port: u16, until: &Until) -> Result<Vec<SocketAddr>> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let done = Wake::new()
+        .map_err(|source| Error::System { what: "no pipe to resolve a name", source })?;
+    let lookup = Arc::new(Lookup { host: host.to_owned(), port, answer: OnceLock::new(), done });
+    start(lookup.clone())?;
+    poll::wait(lookup.done.fd(), Interest::Read, until)?;
+    let address = || format!("{host}:{port}");
+    let cannot = |source: io::Error| Error::Connect { address: address(), source };
+    match lookup.answer.get() {
+        Some(Ok(found)) if !found.is_empty() => Ok(found.clone()),
+        Some(Err(error)) => Err(cannot(io::Error::new(error.kind(), error.to_string()))),
+        _ => Err(cannot(io::Error::new(io::ErrorKind::NotFound, "the name has no address"))),
+    }
+}
+
+fn start(lookup: Arc<Lookup>) -> Result<()> {
+    if LOOKUPS.fetch_add(1, Ordering::SeqCst) >= MAX_LOOKUPS {
+        LOOKUPS.fetch_sub(1, Ordering::SeqCst);
+        let address = format!("{}:{}", lookup.host, lookup.port);
+        let source = io::Error::other(format!(
+            "{MAX_LOOKUPS} name look-ups are under way already; is the name server silent?"
+        ));
+        return Err(Error::Connect { address, source });
+    }
+    let spawned = with_signals_blocked(|| {
+        let thread = std::thread::Builder::new().name("acclient-resolve".into()).stack_size(STACK);
+        thread.spawn(move || {
+            let found = (lookup.host.as_str(), lookup.port).to_socket_addrs();
+            let _ = lookup.answer.set(found.map(Iterator::collect));
+            LOOKUPS.fetch_sub(1, Ordering::SeqCst);
+            lookup.done.set();
+        })
+    });
+    match spawned {
+        Ok(_abandoned) => Ok(()),
+        Err(source) => {
+            LOOKUPS.fetch_sub(1, Ordering::SeqCst);
+            Err(Error::System { what: "no thread to resolve a name", source })
+        }
+    }
+}
+
+/// Runs `f` with every signal blocked, so that a thread started in it never runs a handler of the
+/// program that we live in.
+fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
+    let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset() initializes `all`; pthread_sigmask() reads it and fills `before`.
+    let masked = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
+    };
+    let result = f();
+    if masked {
+        // SAFETY: pthread_sigmask() filled `before` above.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Deadline;
+    use std::time::Duration;
+
+    fn within(ms: u64) -> Until {
+        Until::new(Deadline::after(Some(Duration::from_millis(ms))))
+    }
+
+    #[test]
+    fn numbers_and_names() {
+        let number = resolve("::1", 7, &within(0)).unwrap();
+        assert_eq!(number, ["[::1]:7".parse().unwrap()]);
+        let name = resolve("localhost", 7, &within(10_000)).unwrap();
+        assert!(name.iter().all(|address| address.ip().is_loopback() && address.port() == 7));
+    }
+
+    #[test]
+    fn an_unknown_name_is_named() {
+        let error = resolve("no-such-host.invalid", 7, &within(60_000)).unwrap_err();
+        assert!(error.to_string().contains("no-such-host.invalid:7"), "{error}");
+    }
+
+    #[test]
+    fn a_name_stops_at_the_deadline() {
+        let ended = resolve("no-such-host.invalid", 7, &within(0));
+        assert!(matches!(ended, Err(Error::Timeout)), "{ended:?}");
+    }
+}

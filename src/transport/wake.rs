@@ -1,0 +1,101 @@
+//! A flag that also makes a descriptor readable, so that `ppoll` can wait for it.
+
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::fork::{FdIdentity, process_id};
+
+/// Set once, never reset; any number of waits may watch it.
+///
+/// [`Wake::set`] is async-signal-safe: one atomic exchange and one `write(2)`, no lock, no
+/// allocation, `errno` kept. Nothing ever reads the pipe, so its reading end stays readable.
+#[derive(Debug)]
+pub(crate) struct Wake {
+    set: AtomicBool,
+    process: u32,
+    reader: PipeReader,
+    writer: PipeWriter,
+}
+
+impl Wake {
+    pub(crate) fn new() -> io::Result<Self> {
+        // Both ends are close-on-exec. A pipe and not an eventfd: it exists everywhere, and has
+        // an inode of its own by which a forked child can tell that the number is still ours.
+        let (reader, writer) = io::pipe()?;
+        Ok(Wake { set: AtomicBool::new(false), process: process_id(), reader, writer })
+    }
+
+    /// Sets the flag and wakes whoever waits. In a process other than the one that made it, this
+    /// does nothing and answers `false`: the pipe is shared with the parent, whose waits are not
+    /// the child's to end.
+    pub(crate) fn set(&self) -> bool {
+        if self.is_foreign() {
+            return false;
+        }
+        if !self.set.swap(true, Ordering::SeqCst) {
+            // A single byte into an empty pipe neither blocks nor fails, so there is nothing to
+            // report, and nobody to report to in a signal handler.
+            write_byte_keeping_errno(self.writer.as_raw_fd());
+        }
+        true
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.set.load(Ordering::SeqCst)
+    }
+
+    /// Whether this process is a forked child of the one that made it.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.process != process_id()
+    }
+
+    /// Readable from the moment that the flag is set.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+
+    /// Both descriptors, for a forked child that has to close them without this value's help.
+    pub(crate) fn identities(&self) -> [Option<FdIdentity>; 2] {
+        [FdIdentity::of(self.reader.as_fd()), FdIdentity::of(self.writer.as_fd())]
+    }
+}
+
+fn write_byte_keeping_errno(fd: i32) {
+    // SAFETY: errno_location() points to this thread's errno; write() reads one byte of a live
+    // array. Both are async-signal-safe.
+    unsafe {
+        let errno = *errno_location();
+        let _ = libc::write(fd, [1u8].as_ptr().cast(), 1);
+        *errno_location() = errno;
+    }
+}
+
+#[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
+use libc::__errno as errno_location;
+#[cfg(any(target_os = "linux", target_os = "emscripten", target_os = "hurd"))]
+use libc::__errno_location as errno_location;
+#[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
+use libc::__error as errno_location;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn setting_it_twice_writes_one_byte_and_keeps_errno() {
+        let wake = Wake::new().unwrap();
+        assert!(!wake.is_set());
+        // SAFETY: errno of this thread.
+        unsafe { *errno_location() = 1234 };
+        assert!(wake.set());
+        assert!(wake.set());
+        // SAFETY: errno of this thread.
+        assert_eq!(unsafe { *errno_location() }, 1234);
+        assert!(wake.is_set());
+        let mut waiting: libc::c_int = 0;
+        // SAFETY: FIONREAD stores one int, to a live one.
+        let rc = unsafe { libc::ioctl(wake.fd().as_raw_fd(), libc::FIONREAD, &mut waiting) };
+        assert_eq!((rc, waiting), (0, 1));
+    }
+}
