@@ -1,0 +1,59 @@
+use std::fmt;
+use std::str::FromStr;
+
+/// The address of an agent: its grid and its node in that grid. Printed as `gid:nid`.
+///
+/// Real agents have both numbers above 0. `0:0` and `<gid>:0` stand for the controller itself in
+/// what it answers on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AgentId {
+    /// Grid id.
+    pub gid: u32,
+    /// Node id.
+    pub nid: u32,
+}
+
+impl AgentId {
+    /// The agent `nid` of the grid `gid`.
+    pub const fn new(gid: u32, nid: u32) -> Self {
+        AgentId { gid, nid }
+    }
+}
+
+impl fmt::Display for AgentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.gid, self.nid)
+    }
+}
+
+/// Why a text is no [`AgentId`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no agent: an agent is written gid:nid, like 1:2")]
+pub struct ParseAgentIdError(String);
+
+impl FromStr for AgentId {
+    type Err = ParseAgentIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = |part: &str| {
+            part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten()
+        };
+        text.split_once(':')
+            .and_then(|(gid, nid)| Some(AgentId { gid: number(gid)?, nid: number(nid)? }))
+            .ok_or_else(|| ParseAgentIdError(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_and_parsed() {
+        assert_eq!("1:20".parse(), Ok(AgentId::new(1, 20)));
+        assert_eq!(AgentId::new(1, 20).to_string(), "1:20");
+        for wrong in ["", "1", "1:", ":1", "1:2:3", "-1:2", "+1:2", " 1:2", "1:4294967296", "a:b"] {
+            assert!(wrong.parse::<AgentId>().is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A command for the controller.
+
+use serde_json::value::RawValue;
+
+use super::document::document;
+use super::text::{Invalid, check_name};
+use super::{Field, RunArgs};
+
+/// Longer commands are refused: Redis itself takes up to 512 MiB, but the controller and the
+/// agent hold a command several times over.
+const MAX_COMMAND: usize = 64 * 1024 * 1024;
+
+document! {
+    /// A command as it stands in the queue, with unknown fields kept.
+    pub(crate) struct CommandDocument {
+        id: String,
+        gid: i64,
+        nid: i64,
+        tags: String,
+        roles: Vec<String>,
+        fanout: bool,
+        cmd: String,
+        args: Box<RawValue>,
+        data: String,
+    }
+}
+
+/// Whom a command is for, in the words of the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Address {
+    /// 0 = not given.
+    pub(crate) gid: u32,
+    /// 0 = not given. Never together with roles: the controller would ignore it.
+    pub(crate) nid: u32,
+    pub(crate) roles: Option<Vec<String>>,
+    pub(crate) fanout: bool,
+}
+
+impl CommandDocument {
+    /// A command ready to be sent, or why it is not.
+    pub(crate) fn new(
+        id: &str,
+        address: &Address,
+        cmd: &str,
+        args: &RunArgs,
+        data: &str,
+        tags: Option<&str>,
+    ) -> Result<Self, Invalid> {
+        for (what, text) in
+            [("the id", id), ("the command name", cmd), ("the tags", tags.unwrap_or_default())]
+        {
+            check_name(what, text)?;
+        }
+        for (what, text) in [("the id", id), ("the command name", cmd)] {
+            if text.is_empty() {
+                return Err(Invalid::Empty { what });
+            }
+        }
+        for role in address.roles.iter().flatten() {
+            check_name("a role", role)?;
+        }
+        args.check()?;
+        let args = serde_json::value::to_raw_value(args)
+            .map_err(|error| Invalid::Other(error.to_string()))?;
+        Ok(CommandDocument {
+            id: Field::Value(id.to_owned()),
+            gid: Field::Value(address.gid.into()),
+            nid: Field::Value(address.nid.into()),
+            tags: tags.map_or(Field::Null, |tags| Field::Value(tags.to_owned())),
+            roles: address.roles.clone().map_or(Field::Null, Field::Value),
+            fanout: Field::Value(address.fanout),
+            cmd: Field::Value(cmd.to_owned()),
+            args: Field::Value(args),
+            data: Field::Value(data.to_owned()),
+            extra: Vec::new(),
+        })
+    }
+
+    /// The bytes that are pushed to the queue.
+    pub(crate) fn to_json(&self) -> Result<String, Invalid> {
+        let json =
+            serde_json::to_string(self).map_err(|error| Invalid::Other(error.to_string()))?;
+        if json.len() > MAX_COMMAND {
+            return Err(Invalid::TooLong {
+                what: "the command",
+                size: json.len(),
+                limit: MAX_COMMAND,
+            });
+        }
+        Ok(json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_read_back_with_fields_that_are_unknown() {
+        let text =
+            r#"{"id":"x","gid":1,"nid":1,"roles":null,"cmd":"ping","args":{"a":1e3},"later":[1]}"#;
+        let document = CommandDocument::parse(text.as_bytes()).unwrap();
+        assert_eq!(document.cmd.value().map(String::as_str), Some("ping"));
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&document.to_json().unwrap()), value(text));
+    }
+
+    #[test]
+    fn what_would_make_the_controller_exit_is_refused() {
+        let address = Address { gid: 1, nid: 1, ..Address::default() };
+        let command = |id: &str, cmd: &str, args: &RunArgs, tags| {
+            CommandDocument::new(id, &address, cmd, args, "", tags)
+        };
+        let args = RunArgs::new();
+        assert!(command("id", "ping", &args, Some("t")).is_ok());
+        assert!(command("", "ping", &args, None).is_err());
+        assert!(command("id", "", &args, None).is_err());
+        assert!(command("i\0d", "ping", &args, None).is_err());
+        assert!(command("id", "ping", &args, Some("\0")).is_err());
+        assert!(command("id", "ping", &args.clone().arg("\0"), None).is_err());
+        let data = "x".repeat(MAX_COMMAND);
+        let large = CommandDocument::new("id", &address, "ping", &args, &data, None).unwrap();
+        assert!(matches!(large.to_json(), Err(Invalid::TooLong { .. })));
+    }
+}

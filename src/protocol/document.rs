@@ -1,0 +1,241 @@
+//! JSON objects with known fields, which keep what they do not know.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// How deep a field that is kept as it is may nest. Documents of AgentController8 nest three
+/// levels; the limit keeps a later reading of such a field off the end of a small stack.
+const MAX_DEPTH: usize = 32;
+
+/// A field of a document: absent and null are different things to some readers, so both are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Field<T> {
+    #[default]
+    Absent,
+    Null,
+    Value(T),
+}
+
+impl<T> Field<T> {
+    pub(crate) fn value(&self) -> Option<&T> {
+        match self {
+            Field::Value(value) => Some(value),
+            Field::Absent | Field::Null => None,
+        }
+    }
+}
+
+/// What is wrong with a document. It names fields and places, never values.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DocumentError {
+    #[error("not UTF-8 at byte {0}")]
+    NotUtf8(usize),
+    #[error("not a JSON object: {0}")]
+    NotAnObject(String),
+    #[error("the field {field:?} is {problem}")]
+    Field { field: &'static str, problem: String },
+    #[error("the field {field:?} nests deeper than {MAX_DEPTH} levels")]
+    TooDeep { field: String },
+}
+
+/// The fields of an object as they stand in its text, without a copy and without recursion.
+pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Fields<'a> {
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, DocumentError> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| DocumentError::NotUtf8(error.valid_up_to()))?;
+        serde_json::from_str(text).map_err(|error| DocumentError::NotAnObject(place(&error)))
+    }
+
+    /// Takes a field out, the last of its name.
+    pub(super) fn take<T: TakeField>(
+        &mut self,
+        field: &'static str,
+    ) -> Result<Field<T>, DocumentError> {
+        let mut taken = Field::Absent;
+        let mut failure = None;
+        self.0.retain(|(name, raw)| {
+            if name != field {
+                return true;
+            }
+            if raw.get() == "null" {
+                taken = Field::Null;
+            } else {
+                match T::take(field, raw) {
+                    Ok(value) => taken = Field::Value(value),
+                    Err(error) => failure = Some(error),
+                }
+            }
+            false
+        });
+        failure.map_or(Ok(taken), Err)
+    }
+
+    /// All that was not taken.
+    pub(super) fn rest(self) -> Result<Vec<(String, Box<RawValue>)>, DocumentError> {
+        let keep = |(name, raw): (Cow<'_, str>, &RawValue)| {
+            check_depth(&name, raw)?;
+            Ok((name.into_owned(), raw.to_owned()))
+        };
+        self.0.into_iter().map(keep).collect()
+    }
+}
+
+/// A type that a field can have.
+pub(super) trait TakeField: Sized {
+    fn take(field: &'static str, raw: &RawValue) -> Result<Self, DocumentError>;
+}
+
+macro_rules! take_flat_field {
+    ($($type:ty: $wanted:literal),+) => {$(
+        impl TakeField for $type {
+            fn take(field: &'static str, raw: &RawValue) -> Result<Self, DocumentError> {
+                serde_json::from_str(raw.get())
+                    .map_err(|_| DocumentError::Field { field, problem: concat!("not ", $wanted).into() })
+            }
+        }
+    )+};
+}
+
+take_flat_field!(
+    String: "a string",
+    i64: "a whole number",
+    bool: "true or false",
+    Vec<String>: "a list of strings",
+    super::JobState: "a string"
+);
+
+/// Kept as it is: whatever a later version adds to it stays.
+impl TakeField for Box<RawValue> {
+    fn take(field: &'static str, raw: &RawValue) -> Result<Self, DocumentError> {
+        check_depth(field, raw)?;
+        Ok(raw.to_owned())
+    }
+}
+
+fn check_depth(field: &str, raw: &RawValue) -> Result<(), DocumentError> {
+    let (mut depth, mut deepest, mut quoted, mut escaped) = (0usize, 0, false, false);
+    for byte in raw.get().bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    if deepest > MAX_DEPTH {
+        Err(DocumentError::TooDeep { field: field.to_owned() })
+    } else {
+        Ok(())
+    }
+}
+
+/// Where serde_json stopped, and why, without the text it stopped at.
+fn place(error: &serde_json::Error) -> String {
+    let why = match error.classify() {
+        serde_json::error::Category::Eof => "it ends early",
+        serde_json::error::Category::Syntax => "wrong syntax",
+        _ => "something else",
+    };
+    format!("{why} (line {}, column {})", error.line(), error.column())
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::with_capacity(16);
+                while let Some(field) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+                    fields.push((field.0.0, field.1));
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+/// A name that borrows from the text where it can (serde's own `Cow` always copies).
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+/// Defines a document: a struct of [`Field`]s, read from and written to a JSON object, with all
+/// other fields kept in `extra`.
+macro_rules! document {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default)]
+        $vis struct $name {
+            $($(#[$field_meta])* $vis $field: $crate::protocol::Field<$type>,)+
+            /// Fields that this version does not know, as they stood in the document.
+            $vis extra: Vec<(String, Box<serde_json::value::RawValue>)>,
+        }
+
+        impl $name {
+            /// Reads a document; an error names the field that is wrong.
+            #[allow(dead_code, reason = "commands are read back by history and schedule, which come later")]
+            $vis fn parse(bytes: &[u8]) -> Result<Self, $crate::protocol::DocumentError> {
+                let mut fields = $crate::protocol::document::Fields::parse(bytes)?;
+                Ok($name {
+                    $($field: fields.take(stringify!($field))?,)+
+                    extra: fields.rest()?,
+                })
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap;
+                use $crate::protocol::Field;
+                let mut map = serializer.serialize_map(None)?;
+                $(match &self.$field {
+                    Field::Absent => {}
+                    Field::Null => map.serialize_entry(stringify!($field), &())?,
+                    Field::Value(value) => map.serialize_entry(stringify!($field), value)?,
+                })+
+                for (name, value) in &self.extra {
+                    map.serialize_entry(name, value)?;
+                }
+                map.end()
+            }
+        }
+    };
+}
+pub(super) use document;

@@ -1,0 +1,24 @@
+//! The documents and key names of AgentController8, as its daemons read and write them.
+//!
+//! Knows nothing of sockets. What would make the controller exit cannot be written with these
+//! types, or is refused by their `check`.
+
+mod agent;
+mod command;
+mod document;
+pub(crate) mod keys;
+mod result;
+mod run_args;
+mod state;
+mod text;
+
+pub use agent::AgentId;
+pub(crate) use command::{Address, CommandDocument};
+pub(crate) use document::{DocumentError, Field};
+pub(crate) use result::ResultDocument;
+pub use run_args::RunArgs;
+pub use state::JobState;
+pub(crate) use text::{Invalid, check_name, check_payload};
+
+/// `level` of a result whose `data` is JSON.
+pub(crate) const LEVEL_JSON: i64 = 20;

@@ -1,0 +1,83 @@
+use std::fmt;
+
+/// The state of a job, as its agent or the controller wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum JobState {
+    /// The controller has put it into the queue of the agent.
+    Queued,
+    /// The agent has taken it.
+    Running,
+    /// It ended well.
+    Success,
+    /// It ended badly, or could not be started; or the controller knew no agent for it.
+    Error,
+    /// It ran longer than its `max_time`.
+    Timeout,
+    /// Somebody killed it.
+    Killed,
+    /// The agent or the controller does not know this command.
+    UnknownCmd,
+    /// The agent refused it because a job with the same id was running (`DUPILICATE_ID` on the
+    /// wire).
+    DuplicateId,
+    /// A state that this version does not know; agents may write any. It counts as final.
+    Other(String),
+}
+
+impl JobState {
+    /// The state as it is written on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            JobState::Queued => "QUEUED",
+            JobState::Running => "RUNNING",
+            JobState::Success => "SUCCESS",
+            JobState::Error => "ERROR",
+            JobState::Timeout => "TIMEOUT",
+            JobState::Killed => "KILLED",
+            JobState::UnknownCmd => "UNKNOWN_CMD",
+            JobState::DuplicateId => "DUPILICATE_ID",
+            JobState::Other(state) => state,
+        }
+    }
+
+    /// Whether the job is over: every state but `QUEUED` and `RUNNING`.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, JobState::Queued | JobState::Running)
+    }
+}
+
+impl From<&str> for JobState {
+    fn from(state: &str) -> Self {
+        match state {
+            "QUEUED" => JobState::Queued,
+            "RUNNING" => JobState::Running,
+            "SUCCESS" => JobState::Success,
+            "ERROR" => JobState::Error,
+            "TIMEOUT" => JobState::Timeout,
+            "KILLED" => JobState::Killed,
+            "UNKNOWN_CMD" => JobState::UnknownCmd,
+            "DUPILICATE_ID" => JobState::DuplicateId,
+            other => JobState::Other(other.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for JobState {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for JobState {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Ok(JobState::from(&*text))
+    }
+}
