@@ -1,0 +1,55 @@
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::Wake;
+
+/// A token that ends calls before their time, from any thread and from a signal handler.
+///
+/// Give it to a wait with [`Wait::or_cancelled`](crate::Wait::or_cancelled), or to a client handle
+/// with [`Client::with_cancel`](crate::Client::with_cancel); it may serve many calls at a time.
+/// Once cancelled it stays so: the calls under way end at once with
+/// [`ErrorKind::Cancelled`], and later ones before they
+/// start. Nothing is asked of the server, and the command goes on: come back to it by its printed
+/// form.
+///
+/// Clones are the same token. In a forked child a token of the parent is of no use: calls answer
+/// [`ErrorKind::ForkedHandle`], and [`Cancel::cancel`] does nothing.
+///
+/// ```
+/// use acclient::Cancel;
+/// let cancel = Cancel::new()?;
+/// let other = cancel.clone();
+/// std::thread::spawn(move || other.cancel()).join().unwrap();
+/// assert!(cancel.is_cancelled());
+/// # Ok::<(), acclient::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Cancel(Arc<Wake>);
+
+impl Cancel {
+    /// A token that is not cancelled. It takes two descriptors; without any left, the error is
+    /// [`ErrorKind::System`].
+    pub fn new() -> Result<Self> {
+        let wake = Wake::new().map_err(|error| {
+            Error::new(ErrorKind::System, format!("no pipe for a cancel token: {error}"))
+        })?;
+        Ok(Cancel(Arc::new(wake)))
+    }
+
+    /// Ends the calls that have this token. Safe from any thread and in a signal handler: one
+    /// atomic exchange and one `write(2)`, no lock, no allocation, `errno` kept.
+    ///
+    /// Returns `false`, and does nothing, in a process other than the one that made the token.
+    pub fn cancel(&self) -> bool {
+        self.0.set()
+    }
+
+    /// Whether it was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.is_set()
+    }
+
+    pub(crate) fn wake(&self) -> Arc<Wake> {
+        self.0.clone()
+    }
+}

@@ -1,0 +1,51 @@
+//! Ids for commands.
+
+use std::cell::RefCell;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Random bytes are cheap when drawn many at a time: 256 ids' worth.
+const DRAWN: usize = 4096;
+
+struct Random {
+    process: u32,
+    bytes: [u8; DRAWN],
+    left: usize,
+}
+
+thread_local! {
+    static RANDOM: RefCell<Random> = const { RefCell::new(Random { process: 0, bytes: [0; DRAWN], left: 0 }) };
+}
+
+/// A UUID of version 4.
+pub(crate) fn new_id() -> Result<String> {
+    RANDOM.with_borrow_mut(|random| {
+        let process = std::process::id();
+        // A forked child has its parent's bytes, and would give out its parent's ids.
+        if random.left == 0 || random.process != process {
+            getrandom::fill(&mut random.bytes).map_err(|error| {
+                Error::new(ErrorKind::System, format!("no random bytes for an id: {error}"))
+            })?;
+            random.process = process;
+            random.left = DRAWN;
+        }
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&random.bytes[random.left - 16..random.left]);
+        random.left -= 16;
+        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_differ_and_are_of_version_4() {
+        let ids: std::collections::HashSet<String> = (0..1000).map(|_| new_id().unwrap()).collect();
+        assert_eq!(ids.len(), 1000);
+        for id in ids {
+            assert_eq!(uuid::Uuid::parse_str(&id).unwrap().get_version_num(), 4);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Blocking client for AgentController8: runs commands on a grid of agents.
+//!
+//! A client pushes commands to Redis, the grid's controller hands each to the agent it is meant
+//! for, the agent runs it, and its result comes back through Redis. This library does the client's
+//! part, from Rust and, over a C ABI (`acclient.h`), from C and every language that speaks C.
+//!
+//! ```no_run
+//! use acclient::{Client, Target};
+//! use std::time::Duration;
+//!
+//! let client = Client::connect("redis://localhost:6379")?;
+//! for (agent, roles) in client.list_agents()? {
+//!     println!("{agent} has the roles {roles:?}");
+//! }
+//! let job = client
+//!     .execute(Target::agent(1, 1), "ls")
+//!     .args(["-l", "/"])
+//!     .run(Duration::from_secs(10))?;
+//! println!("{}\n{}", job.state(), job.stdout());
+//! # Ok::<(), acclient::Error>(())
+//! ```
+//!
+//! - **Calls block**, with one deadline each that holds whatever the server does; see [`Wait`].
+//! - **Calls can be ended** from another thread or a signal handler, with [`Cancel`].
+//! - **Commands are found again**: a [`CommandRef`] prints as one word, from which another process
+//!   can wait for the same result.
+//! - **A command is never sent twice**: where it is not known whether Redis has it, the error says
+//!   [`ErrorKind::MaybeSent`].
+//! - **Threads, forks, signals**: a [`Client`] may be used by many threads; it works in a forked
+//!   child, on connections of its own; signals do not disturb it, and it raises no SIGPIPE.
+#![warn(missing_docs)]
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
+// Unsafe code stands in two places; everything else is checked by this.
+#![deny(unsafe_code)]
+
+mod builder;
+mod cancel;
+mod client;
+mod command;
+mod command_builder;
+mod error;
+#[allow(unsafe_code)]
+mod ffi;
+mod ids;
+mod instance;
+mod job;
+mod protocol;
+mod target;
+#[allow(unsafe_code)]
+mod transport;
+mod wait;
+mod waiting;
+
+pub use builder::ClientBuilder;
+pub use cancel::Cancel;
+pub use client::Client;
+pub use command::{Command, CommandRef};
+pub use command_builder::CommandBuilder;
+pub use error::{Error, ErrorKind, Result};
+pub use job::Job;
+pub use protocol::{AgentId, JobState, RunArgs};
+pub use target::Target;
+pub use wait::Wait;
+
+/// The version of this library.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+use crate::cancel::Cancel;
+
+/// How long a call waits, and what may end it earlier.
+///
+/// A [`Duration`] says it in most calls, and `None` is for ever:
+///
+/// ```
+/// use acclient::{Cancel, Wait};
+/// use std::time::Duration;
+/// let five_seconds: Wait = Duration::from_secs(5).into();
+/// let for_ever: Wait = None.into();
+/// let cancel = Cancel::new()?;
+/// let until_ctrl_c = Wait::forever().or_cancelled(&cancel);
+/// # Ok::<(), acclient::Error>(())
+/// ```
+///
+/// A wait of zero looks once and does not wait. (The Python client took 0 for "for ever".)
+#[derive(Debug, Clone, Default)]
+pub struct Wait {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) cancel: Option<Cancel>,
+}
+
+impl Wait {
+    /// Until there is an answer.
+    pub fn forever() -> Self {
+        Wait::default()
+    }
+
+    /// For so long at most: one deadline for all that the call does, connecting and reconnecting
+    /// included.
+    pub fn up_to(timeout: Duration) -> Self {
+        Wait { timeout: Some(timeout), cancel: None }
+    }
+
+    /// Ends too when the token is cancelled.
+    pub fn or_cancelled(mut self, cancel: &Cancel) -> Self {
+        self.cancel = Some(cancel.clone());
+        self
+    }
+
+    pub(crate) fn is_zero(&self) -> bool {
+        self.timeout == Some(Duration::ZERO)
+    }
+}
+
+impl From<Duration> for Wait {
+    fn from(timeout: Duration) -> Self {
+        Wait::up_to(timeout)
+    }
+}
+
+impl From<Option<Duration>> for Wait {
+    fn from(timeout: Option<Duration>) -> Self {
+        Wait { timeout, cancel: None }
+    }
+}

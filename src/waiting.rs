@@ -1,0 +1,291 @@
+//! Waiting for results, which live in lists that any number of readers share.
+//!
+//! The list `cmd.<id>.<gid>.<nid>` is the truth about "done": it holds what the agent said last.
+//! A wait moves the list's tail onto its own head, which blocks until there is one and takes
+//! nothing away. That only wakes: an id used twice can leave several entries, and each such move
+//! turns the list for every reader, so where there is more than one entry they are all read.
+
+use std::time::Duration;
+
+use redis::Value;
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{AgentId, ResultDocument, keys};
+use crate::transport::{self, Connection, Owed, Reply, Until, bulk, integer, items};
+
+/// Blocking commands are sent again at least so often: a safety net, not a deadline.
+const SLICE_SECONDS: &str = "30";
+/// How often a list is looked at where blocking cannot help.
+const LOOK: Duration = Duration::from_millis(40);
+/// How long a command and its results are kept by the server, from the last word of its agents.
+const KEPT: Duration = Duration::from_secs(keys::TTL as u64);
+/// How long a key that was not there yet is tried again once its result is in hand.
+const SOON: Duration = Duration::from_secs(10);
+
+/// What one look at a result list brought.
+#[derive(Debug)]
+pub(crate) struct Look {
+    moved: Reply,
+    length: Reply,
+}
+
+/// Queues the wait for one result list, and all that is wanted when it ends: the tail, how many
+/// entries there are, and the time to live that the controller forgets to give to `queued`.
+pub(crate) fn ask(connection: &mut Connection, id: &str, agent: AgentId) {
+    let key = keys::result(id, agent);
+    queue_move(connection, &key);
+    connection.command(&[b"LLEN", key.as_bytes()]);
+    queue_expire(connection, id);
+}
+
+fn queue_move(connection: &mut Connection, key: &str) {
+    let (key, slice) = (key.as_bytes(), SLICE_SECONDS.as_bytes());
+    if connection.server.blmove {
+        connection.command(&[b"BLMOVE", key, key, b"RIGHT", b"LEFT", slice]);
+    } else {
+        connection.command(&[b"BRPOPLPUSH", key, key, slice]);
+    }
+}
+
+fn queue_expire(connection: &mut Connection, id: &str) {
+    connection.command(&[b"EXPIRE", keys::queued(id).as_bytes(), keys::TTL.to_string().as_bytes()]);
+}
+
+/// Reads the reply of [`queue_expire`]. Where the controller answers itself, the result is there
+/// before `queued`: that key is kept and expired along with the next command.
+fn read_expire(connection: &mut Connection, id: &str, until: &Until) -> transport::Result<()> {
+    if let Value::Int(0) = connection.reply(until)? {
+        connection.owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, SOON));
+    }
+    Ok(())
+}
+
+impl Look {
+    /// Reads what [`ask`] queued.
+    pub(crate) fn read(
+        connection: &mut Connection,
+        id: &str,
+        until: &Until,
+    ) -> transport::Result<Look> {
+        let moved = connection.reply(until)?;
+        let length = connection.reply(until)?;
+        read_expire(connection, id, until)?;
+        Ok(Look { moved, length })
+    }
+}
+
+/// Waits for the final result of a command on an agent. `first` is what the look that went out
+/// with the command brought.
+pub(crate) fn final_result(
+    client: &Client,
+    id: &str,
+    agent: AgentId,
+    until: &Until,
+    first: Option<transport::Result<Look>>,
+) -> Result<ResultDocument> {
+    let key = keys::result(id, agent);
+    let mut first = first;
+    let waited = loop {
+        let look = match first.take() {
+            Some(Err(error)) if !error.is_passing() => Err(error),
+            Some(Ok(look)) => Ok(look),
+            _ => client.pool().repeat(until, |connection| {
+                ask(connection, id, agent);
+                Look::read(connection, id, until)
+            }),
+        };
+        let Look { moved, length } = match look {
+            Ok(look) => look,
+            Err(error) => break Err(about_key(error, &key)),
+        };
+        let Some(entry) = bulk(moved)? else { continue };
+        if integer(&length)? == 1 {
+            let document = parse(&key, &entry)?;
+            if !document.is_duplicate() {
+                break Ok(document);
+            }
+        }
+        match disputed(client, &key, until) {
+            Ok(Some(document)) => break Ok(document),
+            Ok(None) => {} // the list is gone again: block anew
+            Err(error) => break Err(error),
+        }
+    };
+    waited.inspect_err(|error| leave(client, id, error))
+}
+
+/// Looks at a list that holds more than one entry, or only refusals of an id in use, until it
+/// holds an answer. Blocking is no help: the list is there, so it would return at once.
+fn disputed(client: &Client, key: &str, until: &Until) -> Result<Option<ResultDocument>> {
+    let mut pause = Duration::ZERO;
+    loop {
+        let entries = client.pool().repeat(until, |connection| {
+            if !pause.is_zero() {
+                connection.pause(pause, until)?;
+            }
+            read_list(connection, key, until)
+        });
+        let entries = match entries {
+            Ok(entries) => items(entries)?,
+            Err(error) => {
+                let error = about_key(error, key);
+                return Err(if error.is_timeout() { still_in_use(error) } else { error });
+            }
+        };
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        if let Some(document) = answer(key, entries)? {
+            return Ok(Some(document));
+        }
+        pause = LOOK;
+    }
+}
+
+/// A server's complaint says nothing of the key that it is about.
+fn about_key(error: transport::Error, key: &str) -> Error {
+    match error {
+        transport::Error::Server(_) => Error::from(error).noting(&format!("the key is {key}")),
+        error => Error::from(error),
+    }
+}
+
+fn still_in_use(error: Error) -> Error {
+    let message = "the deadline has passed; the agent refused the id since a job with the same id is running, \
+                   and that job has not ended";
+    Error::new(error.kind(), message)
+}
+
+fn read_list(connection: &mut Connection, key: &str, until: &Until) -> transport::Result<Reply> {
+    connection.command(&[b"LRANGE", key.as_bytes(), b"0", b"-1"]);
+    connection.reply(until)
+}
+
+/// The final results of several agents that are there now, by one look at all.
+pub(crate) fn look_at_all(
+    client: &Client,
+    id: &str,
+    agents: &[AgentId],
+    until: &Until,
+) -> Result<Vec<(AgentId, Option<ResultDocument>)>> {
+    let lists = client.pool().repeat(until, |connection| {
+        for agent in agents {
+            connection.command(&[b"LRANGE", keys::result(id, *agent).as_bytes(), b"0", b"-1"]);
+        }
+        queue_expire(connection, id);
+        let lists = agents
+            .iter()
+            .map(|_| connection.reply(until))
+            .collect::<transport::Result<Vec<_>>>()?;
+        read_expire(connection, id, until)?;
+        Ok(lists)
+    })?;
+    let answers = agents
+        .iter()
+        .zip(lists)
+        .map(|(agent, list)| Ok((*agent, answer(&keys::result(id, *agent), items(list)?)?)));
+    answers.collect()
+}
+
+/// Waits until one of several agents has a final result, looking again and again.
+pub(crate) fn first_of(
+    client: &Client,
+    id: &str,
+    agents: &[AgentId],
+    until: &Until,
+) -> Result<(AgentId, ResultDocument)> {
+    let wait = || loop {
+        for (agent, document) in look_at_all(client, id, agents, until)? {
+            if let Some(document) = document {
+                return Ok((agent, document));
+            }
+        }
+        client.pool().get(until)?.pause(LOOK, until)?;
+    };
+    wait().inspect_err(|error| leave(client, id, error))
+}
+
+/// Waits until the controller has routed a command, and returns whom it went to.
+pub(crate) fn targets(client: &Client, id: &str, until: &Until) -> Result<Vec<AgentId>> {
+    let (queued, results) = (keys::queued(id), keys::results(id));
+    let wait = || loop {
+        let (moved, fields) = client.pool().repeat(until, |connection| {
+            queue_move(connection, &queued);
+            connection.command(&[b"HKEYS", results.as_bytes()]);
+            queue_expire(connection, id);
+            let moved = connection.reply(until)?;
+            let fields = connection.reply(until)?;
+            read_expire(connection, id, until)?;
+            Ok((moved, fields))
+        })?;
+        if bulk(moved)?.is_some() {
+            let fields = items(fields)?.into_iter();
+            return fields.map(|field| agent_of(&results, field)).collect::<Result<Vec<_>>>();
+        }
+    };
+    wait().inspect_err(|error| leave(client, id, error))
+}
+
+/// All that is known of a command at this moment: the latest word of each agent, the final one
+/// where there is one.
+pub(crate) fn latest(
+    client: &Client,
+    id: &str,
+    until: &Until,
+) -> Result<Vec<(AgentId, ResultDocument)>> {
+    let results = keys::results(id);
+    let fields = client.pool().repeat(until, |connection| {
+        connection.command(&[b"HGETALL", results.as_bytes()]);
+        connection.reply(until)
+    })?;
+    let mut fields = items(fields)?.into_iter();
+    let mut found = Vec::new();
+    while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
+        let agent = agent_of(&results, field)?;
+        let document = parse(&format!("{results} {agent}"), &bulk(value)?.unwrap_or_default())?;
+        found.push((agent, document));
+    }
+    let agents: Vec<AgentId> = found.iter().map(|(agent, _)| *agent).collect();
+    let finals = look_at_all(client, id, &agents, until)?;
+    for ((_, latest), (_, document)) in found.iter_mut().zip(finals) {
+        if let Some(document) = document {
+            *latest = document; // the hash may still say RUNNING
+        }
+    }
+    Ok(found)
+}
+
+fn agent_of(key: &str, field: Reply) -> Result<AgentId> {
+    let field = bulk(field)?.unwrap_or_default();
+    let agent = std::str::from_utf8(&field).ok().and_then(|text| text.parse().ok());
+    agent.ok_or_else(|| Error::new(ErrorKind::Protocol, format!("a field of {key} is no gid:nid")))
+}
+
+/// The answer in a list: the last entry that is not the refusal of an id in use. The list may have
+/// been turned by its readers, so "last" goes by when the job started.
+fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocument>> {
+    let mut answer: Option<ResultDocument> = None;
+    for entry in entries {
+        let document = parse(key, &bulk(entry)?.unwrap_or_default())?;
+        let started = |document: &ResultDocument| document.starttime.value().copied();
+        if !document.is_duplicate()
+            && answer.as_ref().is_none_or(|last| started(&document) >= started(last))
+        {
+            answer = Some(document);
+        }
+    }
+    Ok(answer)
+}
+
+fn parse(key: &str, bytes: &[u8]) -> Result<ResultDocument> {
+    ResultDocument::parse(bytes).map_err(|error| Error::document(key, &error))
+}
+
+/// A wait that ends without a result has no time to expire `queued`, which may not even be there
+/// yet: the client does it along with later commands.
+fn leave(client: &Client, id: &str, error: &Error) {
+    if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Cancelled | ErrorKind::MaybeSent) {
+        client.pool().owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, KEPT));
+    }
+}
