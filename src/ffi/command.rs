@@ -1,0 +1,164 @@
+//! `acclient_command`.
+
+use std::ffi::c_char;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+
+use super::cancel::acclient_cancel;
+use super::client::bounded;
+use super::error::acclient_error;
+use super::guard::{self, Handle, opaque};
+use super::job::{JobHandle, acclient_job};
+use super::status::acclient_status;
+use super::text::{self, Text};
+use crate::client::Client;
+use crate::command::CommandRef;
+use crate::error::{Error, Result};
+
+/// A command that was sent: the way to its results. One thread may use it at a time.
+pub struct acclient_command {
+    handle: Handle<CommandHandle>,
+}
+
+opaque!(acclient_command: CommandHandle);
+
+pub struct CommandHandle {
+    client: Client,
+    reference: Mutex<CommandRef>,
+    id: String,
+    id_text: Text,
+    printed_form: String,
+    printed: Text,
+}
+
+impl CommandHandle {
+    pub(super) fn new(client: &Client, reference: CommandRef) -> Self {
+        CommandHandle {
+            client: client.clone(),
+            id: reference.id().to_owned(),
+            printed_form: reference.to_string(),
+            reference: Mutex::new(reference),
+            id_text: Text::default(),
+            printed: Text::default(),
+        }
+    }
+
+    /// A second thread must not wait here, where no deadline could end it.
+    fn lock(&self) -> Result<MutexGuard<'_, CommandRef>> {
+        match self.reference.try_lock() {
+            Ok(reference) => Ok(reference),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(Error::invalid(
+                "command is in use by another thread; find it again by its printed form",
+            )),
+        }
+    }
+}
+
+/// The id of the command. NUL-terminated UTF-8; its length goes to *length, which may be NULL.
+/// Borrowed until the command is freed. NULL for NULL. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_command_id(
+    command: *const acclient_command,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: by contract with C, command is NULL or live and length NULL or writable.
+    unsafe {
+        text::read(command, length, |command| &command.id_text, |command| Some(command.id.clone()))
+    }
+}
+
+/// The printed form, "acclient:1:<id>:<target>", by which acclient_client_command_from() finds the
+/// command again, in this process or another. NUL-terminated UTF-8; its length goes to *length,
+/// which may be NULL. Borrowed until the command is freed. NULL for NULL. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_command_printed(
+    command: *const acclient_command,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: by contract with C, command is NULL or live and length NULL or writable.
+    unsafe {
+        text::read(
+            command,
+            length,
+            |command| &command.printed,
+            |command| Some(command.printed_form.clone()),
+        )
+    }
+}
+
+/// Waits for the next result: that of an agent whose result this handle has not returned yet. A
+/// lost connection is replaced and the wait goes on. A job that failed is a result like any other.
+///
+/// command: not NULL.
+/// timeout_ms: milliseconds; below 0 for ever, 0 looks once.
+/// cancel: ends the call early; may be NULL.
+/// job: gets the job, which the caller frees with acclient_job_free(); it is NULL with ACCLIENT_OK
+///   when every result has been returned. Not NULL.
+/// error: gets the error; may be NULL.
+/// One thread at a time. Blocks.
+/// Errors: ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_NO_SUCH_AGENT where the
+/// controller knew no agent for the target, ACCLIENT_PROTOCOL for a result that cannot be read,
+/// ACCLIENT_INVALID_ARGUMENT (also for a wait for ever on a recurring command, and while another
+/// thread uses the command), ACCLIENT_POOL_EXHAUSTED, ACCLIENT_AUTHENTICATION, ACCLIENT_SERVER,
+/// ACCLIENT_FORKED_HANDLE, ACCLIENT_SYSTEM.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_command_next_result(
+    command: *const acclient_command,
+    timeout_ms: i64,
+    cancel: *const acclient_cancel,
+    job: *mut *mut acclient_job,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    // SAFETY: by contract with C, each pointer is NULL or what its description says.
+    unsafe {
+        guard::out(job);
+        guard::call(error, |scope| {
+            guard::check_place("job", job)?;
+            let command = scope.borrow("command", command)?;
+            let cancel = scope.borrow_optional("cancel", cancel)?;
+            if let Some(found) = command.lock()?.next_result(text::wait(timeout_ms, cancel))? {
+                guard::give(job, JobHandle::new(found));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Kills the job on its agent, with all its processes, and returns once the agent has taken the
+/// order; the job's result, usually KILLED, follows.
+///
+/// command: not NULL.
+/// timeout_ms: milliseconds for the agent to answer; below 0 for ever, 0 is refused.
+/// cancel: ends the call early; may be NULL.
+/// error: gets the error; may be NULL.
+/// One thread at a time. Blocks.
+/// Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same
+/// job; ACCLIENT_NO_SUCH_AGENT; ACCLIENT_UNSUPPORTED for a command known by its id only; those of
+/// acclient_client_execute().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_command_kill(
+    command: *const acclient_command,
+    timeout_ms: i64,
+    cancel: *const acclient_cancel,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    // SAFETY: by contract with C, each pointer is NULL or what its description says.
+    unsafe {
+        guard::call(error, |scope| {
+            let command = scope.borrow("command", command)?;
+            let cancel = scope.borrow_optional("cancel", cancel)?;
+            let client = bounded(&command.client, timeout_ms, cancel)?;
+            let reference = command.lock()?.with_client(client);
+            reference.kill()
+        })
+    }
+}
+
+/// Frees the command and all that was borrowed from it; the job it stands for goes on. NULL is a
+/// no-op. Blocks only where it holds the last of a client that was freed: see
+/// acclient_client_free().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_command_free(command: *mut acclient_command) {
+    // SAFETY: NULL or a command that nobody uses any more, by contract with C.
+    unsafe { guard::free(command) };
+}
