@@ -1,0 +1,48 @@
+# acclient: what people and CI run. `make` alone says what there is.
+
+CARGO ?= cargo
+CC ?= cc
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Where the demo's C program is built.
+BUILD := $(TARGET)/demo
+C_SOURCES := $(wildcard examples/*.c tests/c/*.c tests/c/*.h)
+
+.PHONY: help demo test check header tools measure
+
+help:
+	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
+	@echo "make test     checks the sources and runs all tests"
+	@echo "make check    formatting, lints, documentation; part of make test"
+	@echo "make header   writes include/acclient.h anew"
+	@echo "make measure  deadlines, cancelling, round trips and leaks, in figures"
+
+demo:
+	@scripts/need.sh cc redis-server
+	@echo "Building; the first time takes a minute."
+	@$(CARGO) build --quiet -p devgrid
+	@$(CARGO) build --quiet --lib --example quickstart
+	@mkdir -p $(BUILD)
+	@ln -sf ../debug/libacclient.so $(BUILD)/libacclient.so.0
+	@$(CC) -Wall -Wextra -Iinclude examples/quickstart.c -o $(BUILD)/quickstart \
+		-L$(TARGET)/debug -lacclient -Wl,-rpath,'$$ORIGIN'
+	@$(TARGET)/debug/devgrid -- sh -c '$(TARGET)/debug/examples/quickstart && $(BUILD)/quickstart'
+
+test: tools check
+	$(CARGO) test --workspace
+
+check: tools
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
+	clang-format --dry-run --Werror $(C_SOURCES)
+
+# All that the tests use. Where something cannot be had, this says what to install.
+tools:
+	@scripts/need.sh cc c++ clang clang-format valgrind nm redis-server
+
+header:
+	ACCLIENT_WRITE_HEADER=1 $(CARGO) test --test header
+
+measure:
+	@scripts/need.sh cc redis-server
+	$(CARGO) bench --bench measure

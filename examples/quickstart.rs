@@ -1,0 +1,71 @@
+//! A tour of a grid: what is there, a command on each agent, what happens when things go wrong.
+//!
+//! `make demo` runs it on a development grid. On a grid of yours:
+//! `ACCLIENT_URL=redis://host cargo run --example quickstart`
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use acclient::{Cancel, Client, ErrorKind, Result, Target, Wait};
+
+fn main() -> Result<()> {
+    let url = std::env::var("ACCLIENT_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".into());
+    let client = Client::connect(&url)?;
+    let ten_seconds = Duration::from_secs(10);
+
+    println!("== The agents of the grid at {}", client.address());
+    let agents = client.list_agents()?;
+    for (agent, roles) in &agents {
+        println!("agent {agent} with the roles {}", roles.join(", "));
+    }
+
+    println!(
+        "\n== A command on each of them: echo, with the number of the agent from its environment"
+    );
+    for agent in agents.keys() {
+        let job =
+            client.bash(*agent, "echo hello from agent $AGENT_GID:$AGENT_NID").run(ten_seconds)?;
+        print!("{agent} {} in {:?}: {}", job.state(), job.time(), job.stdout());
+    }
+
+    println!("\n== One that fails: ls of a directory that does not exist");
+    let job = client.execute(Target::agent(1, 1), "ls").arg("/no/such/place").run(ten_seconds)?;
+    print!("1:1 {}, and its stderr says: {}", job.state(), job.stderr());
+
+    println!("\n== One that takes too long: sleep 60, killed while it runs");
+    let mut command = client.execute(Target::agent(2, 1), "sleep").arg("60").submit()?;
+    match command.next_result(Duration::from_millis(200)) {
+        Err(error) if error.is_timeout() => println!("no result after 0.2 s, as expected"),
+        other => println!("unexpected: {other:?}"),
+    }
+    command.kill()?;
+    if let Some(job) = command.next_result(ten_seconds)? {
+        println!("2:1 {} after {:?}", job.state(), job.time());
+    }
+
+    println!("\n== A wait that another thread cancels; the command goes on, and is found again");
+    let mut command = client.execute(Target::agent(1, 2), "sleep").arg("1").submit()?;
+    let cancel = Cancel::new()?;
+    let canceller = cancel.clone();
+    let begun = Instant::now();
+    let other = thread::spawn(move || canceller.cancel());
+    match command.next_result(Wait::forever().or_cancelled(&cancel)) {
+        Err(error) if error.kind() == ErrorKind::Cancelled => {
+            println!("cancelled after {:?}", begun.elapsed());
+        }
+        other => println!("unexpected: {other:?}"),
+    }
+    let _ = other.join();
+    let printed = command.to_string();
+    println!("its printed form finds it again, from any process: {printed}");
+    if let Some(job) = client.command_from(&printed)?.next_result(ten_seconds)? {
+        println!("1:2 {} after {:?}", job.state(), job.time());
+    }
+
+    println!("\n== A command for an agent that does not exist");
+    match client.execute(Target::agent(7, 7), "true").run(ten_seconds) {
+        Err(error) if error.kind() == ErrorKind::NoSuchAgent => println!("{error}"),
+        other => println!("unexpected: {other:?}"),
+    }
+    Ok(())
+}
