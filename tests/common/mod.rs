@@ -1,0 +1,44 @@
+//! What several test programs share.
+#![allow(dead_code, reason = "each program uses a part")]
+
+use std::time::{Duration, Instant};
+
+use acclient::{Command, JobState};
+use devgrid::RedisServer;
+
+/// Far more than anything takes that works: a test that waits so long has failed.
+pub const WAIT: Duration = Duration::from_secs(30);
+
+/// Waits for a condition, looking every few milliseconds.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + WAIT;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited for {WAIT:?}: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until the agent says that the job runs.
+pub fn wait_until_running(command: &Command) {
+    wait_until("the job runs", || {
+        let jobs = command.jobs().unwrap();
+        jobs.values().any(|job| job.state() == &JobState::Running)
+    });
+}
+
+/// Keys of the commands of clients that would stay for ever.
+pub fn keys_without_ttl(redis: &RedisServer) -> Vec<String> {
+    let mut connection = redis.connection();
+    let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+    keys.retain(|key| key.starts_with("cmd.") || key.starts_with("jobresult:"));
+    keys.retain(|key| {
+        let ttl: i64 = redis::cmd("TTL").arg(key).query(&mut connection).unwrap();
+        ttl == -1
+    });
+    keys
+}
+
+/// Open descriptors of this process.
+pub fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}

@@ -1,0 +1,123 @@
+//! What a forked child can do with its parent's client, and that the parent is none the worse.
+
+mod common;
+#[path = "common/process.rs"]
+mod process;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use acclient::{Cancel, Client, ErrorKind, Target, Wait};
+use common::{WAIT, descriptors, wait_until};
+use devgrid::Grid;
+
+const IN_CHILD: Duration = Duration::from_secs(20);
+
+/// In a child: 0, or the number of the line that went wrong.
+macro_rules! demand {
+    ($condition:expr) => {
+        if !$condition {
+            eprintln!("in the child: {} does not hold", stringify!($condition));
+            return 1;
+        }
+    };
+}
+
+/// One test for all, since descriptors are counted for the whole process.
+#[test]
+fn a_child_works_and_its_parent_is_unharmed() {
+    let grid = Grid::demo().unwrap();
+    let client = Client::connect(&grid.url()).unwrap();
+    let cancel = Cancel::new().unwrap();
+    // Eight threads inside of calls: four wait for ever, four come and go.
+    let waiters: Vec<_> = (0..4)
+        .map(|_| {
+            let mut command =
+                client.execute(Target::agent(1, 1), "sleep").arg("60").submit().unwrap();
+            let wait = Wait::forever().or_cancelled(&cancel);
+            thread::spawn(move || command.next_result(wait))
+        })
+        .collect();
+    let stop = Cancel::new().unwrap();
+    let busy: Vec<_> = (0..4)
+        .map(|_| {
+            let (client, stop) = (client.clone(), stop.clone());
+            thread::spawn(move || {
+                let mut calls = 0;
+                while !stop.is_cancelled() {
+                    client.execute(Target::agent(2, 1), "true").run(WAIT).unwrap();
+                    calls += 1;
+                }
+                calls
+            })
+        })
+        .collect();
+    let mut held = client
+        .execute(Target::agent(1, 2), "sh")
+        .args(["-c", "read x; echo done"])
+        .submit()
+        .unwrap();
+    let mut before = None;
+    for round in 0..100 {
+        let child = process::fork(|| in_child(&client, &cancel, &mut held));
+        let begun = Instant::now();
+        assert_eq!(process::exit_status(child), 0, "the child of round {round}");
+        assert!(begun.elapsed() < IN_CHILD);
+        client.ping().unwrap();
+        if round == 10 {
+            before = Some(descriptors());
+        }
+    }
+    let after = descriptors();
+    // The calls that come and go open and close some of their own.
+    assert!(after <= before.unwrap() + 8, "{before:?} descriptors became {after}");
+    assert!(!cancel.is_cancelled(), "a child cannot cancel its parent's waits");
+    assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
+    stop.cancel();
+    for thread in busy {
+        assert!(thread.join().unwrap() > 0);
+    }
+    cancel.cancel();
+    for waiter in waiters {
+        assert_eq!(waiter.join().unwrap().unwrap_err().kind(), ErrorKind::Cancelled);
+    }
+    assert_eq!(held.next_result(WAIT).unwrap().unwrap().stdout(), "done\n");
+}
+
+fn in_child(client: &Client, cancel: &Cancel, command: &mut acclient::Command) -> i32 {
+    let own = descriptors();
+    demand!(client.ping().is_ok());
+    // What it inherited is closed, and what it has is its own.
+    demand!(descriptors() < own);
+    let job =
+        client.with_timeout(IN_CHILD).execute(Target::agent(1, 2), "echo").arg("x").run(IN_CHILD);
+    demand!(job.is_ok_and(|job| job.stdout() == "x\n"));
+    demand!(command.try_next_result().is_ok());
+    demand!(!cancel.cancel());
+    let foreign = client.with_cancel(cancel).ping();
+    demand!(foreign.is_err_and(|error| error.kind() == ErrorKind::ForkedHandle));
+    let own_cancel = Cancel::new();
+    demand!(own_cancel.is_ok_and(|own_cancel| {
+        own_cancel.cancel();
+        let ended = client.with_cancel(&own_cancel).ping();
+        ended.is_err_and(|error| error.kind() == ErrorKind::Cancelled)
+    }));
+    // Closing here closes nothing there.
+    client.close();
+    demand!(client.ping().is_err_and(|error| error.kind() == ErrorKind::Closed));
+    0
+}
+
+#[test]
+fn a_wait_is_not_disturbed_by_signals() {
+    let grid = Grid::demo().unwrap();
+    let client = Client::connect(&grid.url()).unwrap();
+    let mut command = client.execute(Target::agent(1, 1), "sleep").arg("60").submit().unwrap();
+    wait_until("the job is there", || !command.jobs().unwrap().is_empty());
+    let alarms = process::Alarms::start();
+    let begun = Instant::now();
+    let error = command.next_result(Duration::from_secs(3)).unwrap_err();
+    drop(alarms);
+    assert!(error.is_timeout(), "{error}");
+    assert!(begun.elapsed() >= Duration::from_secs(3));
+}

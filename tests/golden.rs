@@ -1,0 +1,280 @@
+//! The client against exchanges recorded from the original daemons and the original client
+//! (tests/golden). What is left out stands in tests/golden-exceptions.txt, with a reason each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use acclient::{Client, ErrorKind, Job, RunArgs, Target};
+use devgrid::{Grid, RedisServer};
+use serde_json::{Value, json};
+
+const WAIT: Duration = Duration::from_secs(20);
+
+/// The lines of every golden file, by the name of the file.
+fn golden() -> BTreeMap<String, Vec<Value>> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let entries = std::fs::read_dir(directory).expect("tests/golden");
+    let mut files = BTreeMap::new();
+    for path in entries.map(|entry| entry.expect("a directory entry").path()) {
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
+            let text = std::fs::read_to_string(&path).expect("a golden file");
+            let lines = text.lines().filter(|line| !line.trim().is_empty());
+            let lines = lines.map(|line| serde_json::from_str(line).expect("a line of JSON"));
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            files.insert(name, lines.collect());
+        }
+    }
+    assert!(files.len() > 70, "only {} golden files", files.len());
+    files
+}
+
+/// The files that a test leaves out. Each must exist, and must have a reason.
+fn exceptions(test: &str) -> BTreeSet<String> {
+    let known = golden();
+    let list = include_str!("golden-exceptions.txt");
+    let mut found = BTreeSet::new();
+    for line in list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let mut words = line.split_whitespace();
+        let (file, which) = (words.next().expect("a file"), words.next().expect("a test"));
+        assert!(words.next().is_some(), "no reason: {line}");
+        assert!(known.contains_key(file), "no such golden file: {file}");
+        if which == test {
+            found.insert(file.to_owned());
+        }
+    }
+    found
+}
+
+/// The commands that the original client pushed in a file.
+fn pushes(lines: &[Value]) -> Vec<Value> {
+    let by_client = lines.iter().filter(|line| line["from"] == "client");
+    let pushed = by_client.filter(|line| line["args"][0] == "RPUSH");
+    pushed.map(|line| serde_json::from_str(text(&line["args"][2])).expect("a command")).collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("no string: {value}"))
+}
+
+/// A recorded push said again in the words of this library.
+fn again(client: &Client, push: &Value) -> acclient::CommandBuilder {
+    let number =
+        |field: &str| push[field].as_u64().and_then(|n| u32::try_from(n).ok()).expect("a number");
+    let mut args: RunArgs = serde_json::from_value(push["args"].clone()).expect("run arguments");
+    if push["args"].get("loglevels").is_none() {
+        args = args.loglevels(""); // one recording leaves them out
+    }
+    let command = client.cmd(Target::agent(number("gid"), number("nid")), text(&push["cmd"]));
+    let command = command.run_args(args).data(text(&push["data"]));
+    match push["tags"].as_str() {
+        Some(tags) => command.tags(tags),
+        None => command,
+    }
+}
+
+fn queued(redis: &RedisServer) -> Vec<Value> {
+    let mut connection = redis.connection();
+    let queue: Vec<String> =
+        redis::cmd("LRANGE").arg("cmds.queue").arg(0).arg(-1).query(&mut connection).unwrap();
+    let _: i64 = redis::cmd("DEL").arg("cmds.queue").query(&mut connection).unwrap();
+    queue.iter().map(|command| serde_json::from_str(command).unwrap()).collect()
+}
+
+#[test]
+fn the_client_pushes_what_the_original_client_pushed() {
+    let exceptions = exceptions("push");
+    let redis = RedisServer::start().unwrap();
+    let client = Client::connect(&redis.url()).unwrap();
+    let mut compared = 0;
+    for (file, lines) in golden() {
+        if exceptions.contains(&file) || file == "list_agents" {
+            continue; // list_agents has a call of its own, below
+        }
+        for push in pushes(&lines) {
+            let command = again(&client, &push).id(text(&push["id"])).submit().unwrap();
+            assert_eq!(queued(&redis), [push.clone()], "{file}");
+            assert_eq!(serde_json::from_str::<Value>(&command.dump()).unwrap(), push, "{file}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 60, "only {compared} pushes compared");
+}
+
+#[test]
+fn calls_with_a_name_of_their_own_push_what_the_original_client_pushed() {
+    let redis = RedisServer::start().unwrap();
+    let client = Client::connect(&redis.url()).unwrap().with_timeout(Duration::from_millis(50));
+    let files = golden();
+    let recorded = |file: &str| {
+        let mut push = pushes(&files[file]).remove(0);
+        push.as_object_mut().unwrap().remove("id");
+        push
+    };
+    let pushed = || {
+        let mut queue = queued(&redis);
+        assert_eq!(queue.len(), 1);
+        let push = queue[0].as_object_mut().unwrap();
+        let id = push.remove("id").expect("an id");
+        assert_eq!(text(&id).len(), 36);
+        queue.remove(0)
+    };
+    // Nobody answers here: what counts is what was pushed.
+    assert!(client.list_agents().unwrap_err().is_timeout());
+    assert_eq!(pushed(), recorded("list_agents"));
+    assert!(client.ping_agent(1, 1).unwrap_err().is_timeout());
+    assert_eq!(pushed(), recorded("ping"));
+    let agent = Target::agent(1, 1);
+    client.execute(agent.clone(), "ls").args(["-1", "/usr"]).submit().unwrap();
+    assert_eq!(pushed(), recorded("execute_ls"));
+    let script = recorded("bash_fail")["data"].clone();
+    client.bash(agent.clone(), text(&script)).submit().unwrap();
+    assert_eq!(pushed(), recorded("bash_fail"));
+    let kill: Value = serde_json::from_str(text(&recorded("kill_unknown_id")["data"])).unwrap();
+    let command = client.execute(agent, "sleep").arg("30").id(text(&kill["id"])).submit().unwrap();
+    queued(&redis);
+    assert!(command.kill().unwrap_err().is_timeout());
+    assert_eq!(pushed(), recorded("kill_unknown_id"));
+}
+
+/// Every result document in a golden file, wherever it stands.
+fn results(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => {
+            let parsed = serde_json::from_str::<Value>(text).unwrap_or_default();
+            if parsed.get("state").is_some() {
+                found.insert(text.clone());
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| results(item, found)),
+        Value::Object(fields) => fields.values().for_each(|item| results(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_recorded_result_comes_back_without_loss() {
+    let redis = RedisServer::start().unwrap();
+    let client = Client::connect(&redis.url()).unwrap();
+    let mut connection = redis.connection();
+    let mut found = BTreeSet::new();
+    for lines in golden().values() {
+        lines.iter().for_each(|line| results(line, &mut found));
+    }
+    found.insert(json!({"id": "x", "gid": 9, "nid": 9, "state": "WEIRD", "extra": 1}).to_string());
+    assert!(found.len() > 300, "only {} results", found.len());
+    for (index, document) in found.iter().enumerate() {
+        let id = format!("golden-{index}");
+        let key = format!("jobresult:{id}");
+        let _: i64 =
+            redis::cmd("HSET").arg(&key).arg("1:1").arg(document).query(&mut connection).unwrap();
+        let jobs = client.command(id).jobs().unwrap();
+        let job = jobs.values().next().expect("a job");
+        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(value(&job.dump()), value(document));
+        assert_eq!(job.state().as_str(), text(&value(document)["state"]));
+    }
+}
+
+/// Fields of a result whose values differ from run to run.
+const VARIABLE: &[&str] = &["id", "starttime", "time"];
+
+/// Files whose data or streams depend on the machine; their shape is compared.
+const OF_THE_MACHINE: &[&str] = &[
+    "bash_env",
+    "execute_ls",
+    "get_aggregated_stats",
+    "get_cpu_info",
+    "get_disk_info",
+    "get_mem_info",
+    "get_nic_info",
+    "get_os_info",
+];
+
+fn compare(file: &str, job: &Job, recorded: &Value) {
+    let ours: Value = serde_json::from_str(&job.dump()).unwrap();
+    let of_machine = OF_THE_MACHINE.contains(&file);
+    for (field, theirs) in recorded.as_object().expect("a result") {
+        let ours = ours.get(field).unwrap_or_else(|| panic!("{file}: no field {field}"));
+        if VARIABLE.contains(&field.as_str())
+            || of_machine && matches!(field.as_str(), "data" | "streams")
+        {
+            let kind = |value: &Value| std::mem::discriminant(value);
+            assert_eq!(kind(ours), kind(theirs), "{file}: {field}");
+        } else {
+            assert_eq!(ours, theirs, "{file}: {field}");
+        }
+    }
+    assert_eq!(ours.as_object().unwrap().len(), recorded.as_object().unwrap().len(), "{file}");
+}
+
+/// The result as the controller stored it, for files whose Python call returned only a part.
+fn stored(lines: &[Value], id: &str) -> Value {
+    let is_list = |line: &&Value| line["kind"] == "dump" && line["type"] == "list";
+    let dumps = lines.iter().filter(is_list);
+    let of_command = dumps.filter(|line| text(&line["key"]).starts_with(&format!("cmd.{id}.")));
+    let results = of_command.filter(|line| !text(&line["key"]).ends_with(".queued"));
+    let result = results.map(|line| text(&line["value"][0])).next().expect("a stored result");
+    serde_json::from_str(result).unwrap()
+}
+
+#[test]
+fn operations_return_what_the_original_grid_returned() {
+    let exceptions = exceptions("run");
+    let grid = Grid::demo().unwrap();
+    let client = Client::connect(&grid.url()).unwrap();
+    for (file, lines) in golden() {
+        if exceptions.contains(&file) {
+            continue;
+        }
+        let pushes = pushes(&lines);
+        let recorded = |index: usize| stored(&lines, text(&pushes[index]["id"]));
+        match file.as_str() {
+            "list_agents" => {
+                let returned = lines.iter().find(|line| line["kind"] == "client").unwrap();
+                let agents = client.list_agents().unwrap();
+                let agents: BTreeMap<String, Vec<String>> =
+                    agents.into_iter().map(|(agent, roles)| (agent.to_string(), roles)).collect();
+                assert_eq!(json!(agents), returned["returned"]);
+            }
+            "duplicate_id" => {
+                let first = again(&client, &pushes[0]).id("twice").submit().unwrap();
+                wait_until_running(&first);
+                let second = again(&client, &pushes[1]).id("twice").submit().unwrap();
+                for mut command in [first, second] {
+                    let job = command.next_result(WAIT).unwrap().expect("a result");
+                    let returned = lines.iter().find(|line| line["kind"] == "client").unwrap();
+                    compare(&file, &job, &returned["returned"]["list"][1]);
+                }
+            }
+            "kill" | "recurring" => {
+                let mut command = again(&client, &pushes[0]).submit().unwrap();
+                wait_until_running(&command);
+                command.kill().unwrap();
+                let job = command.next_result(WAIT).unwrap().expect("a result");
+                compare(&file, &job, &recorded(0));
+            }
+            "wrong_gid" | "wrong_nid" => {
+                let error = again(&client, &pushes[0]).run(WAIT).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::NoSuchAgent, "{file}: {error}");
+                compare(&file, error.job().expect("the controller's answer"), &recorded(0));
+            }
+            _ => {
+                assert_eq!(pushes.len(), 1, "{file} needs an entry of its own");
+                let job = again(&client, &pushes[0]).run(WAIT).unwrap();
+                compare(&file, &job, &recorded(0));
+            }
+        }
+    }
+}
+
+fn wait_until_running(command: &acclient::Command) {
+    let deadline = std::time::Instant::now() + WAIT;
+    loop {
+        let jobs = command.jobs().unwrap();
+        if jobs.values().any(|job| job.state() == &acclient::JobState::Running) {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "{command} never ran");
+    }
+}
