@@ -334,7 +334,11 @@ impl RedisServer {
 
     /// Whether our process answers, and not one of somebody else that has the port.
     fn answers(&self, pid: u32) -> bool {
-        let ask = |mut conn: Conn| redis::cmd("INFO").arg("server").query::<String>(&mut conn);
+        let ask = |mut conn: Conn| {
+            // Refused while it still loads what it kept; INFO isn't.
+            redis::cmd("PING").exec(&mut conn)?;
+            redis::cmd("INFO").arg("server").query::<String>(&mut conn)
+        };
         let info = self.endpoint.connect(false).and_then(ask).unwrap_or_default();
         let line = info.lines().find_map(|line| line.strip_prefix("process_id:"));
         line.is_some_and(|number| number.trim() == pid.to_string())

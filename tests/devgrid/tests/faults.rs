@@ -26,12 +26,17 @@ fn an_agent_that_never_answers() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     grid.inject(Fault::NeverAnswer { gid: 1, nid: 1 });
-    client.send("silent", "bash", json!({"data": "touch done"}));
+    let queue = json!({"queue": "one"});
+    client.send("silent", "bash", json!({"args": queue, "data": "true"}));
     client.send("others", "ping", json!({"gid": 0, "nid": 0, "roles": ["*"], "fanout": true}));
+    client.send("second", "bash", json!({"args": queue, "data": "touch second"}));
     client.wait("others", 2, 1);
     client.wait("others", 1, 2);
     client.wait_state("silent", "1:1", "RUNNING");
-    wait_until("the job to end", || grid.running_jobs() == 0);
+    // The second of a queue starts when the first has posted its result; pings are answered in order.
+    let dir: Vec<String> = client.ask(&["CONFIG", "GET", "dir"]);
+    let file = std::path::Path::new(&dir[1]).join("1.1/second");
+    wait_until("the second job", || file.exists());
     grid.clear_faults();
     client.run("after", "ping", json!({}));
     assert_eq!((client.len("cmd.silent.1.1"), client.len("cmd.others.1.1")), (0, 0));
