@@ -30,11 +30,12 @@ static int failed(const char *what, acclient_error *error) {
 
 /* Prints who is greeted, by a program of the agent. */
 static int greet(const acclient_client *client, acclient_error **error) {
-    const char *args[] = {"-c", "read name; echo \"hello $name, this is agent $AGENT_GID:$AGENT_NID\""};
+    const char *args[] = {"-c",
+                          "read name; echo \"hello $name, this is agent $AGENT_GID:$AGENT_NID\""};
     const char data[] = "C programmer\n";
     acclient_command *command;
-    acclient_status status = acclient_client_execute(
-        client, 1, 1, "sh", args, 2, data, strlen(data), 10000, NULL, &command, error);
+    acclient_status status = acclient_client_execute(client, 1, 1, "sh", args, 2, data,
+                                                     strlen(data), 10000, NULL, &command, error);
     if (status != ACCLIENT_OK) {
         return status;
     }
@@ -94,8 +95,8 @@ int main(void) {
     if (acclient_cancel_new(&interrupted, &error) != ACCLIENT_OK) {
         return failed("cannot make a cancel token", error);
     }
-    if (acclient_client_connect(url ? url : "redis://127.0.0.1:6379", 5000, NULL, &client, &error) !=
-        ACCLIENT_OK) {
+    if (acclient_client_connect(url ? url : "redis://127.0.0.1:6379", 5000, NULL, &client,
+                                &error) != ACCLIENT_OK) {
         return failed("cannot connect", error);
     }
     if (greet(client, &error) != ACCLIENT_OK) {

@@ -38,7 +38,7 @@ fn main() -> Result<()> {
         Err(error) if error.is_timeout() => println!("no result after 0.2 s, as expected"),
         other => println!("unexpected: {other:?}"),
     }
-    command.kill()?;
+    command.kill()?.into_result()?;
     if let Some(job) = command.next_result(ten_seconds)? {
         println!("2:1 {} after {:?}", job.state(), job.time());
     }

@@ -351,8 +351,8 @@ acclient_status acclient_command_next_result(const acclient_command *command,
                                              acclient_error **error);
 
 /**
- * Kills the job on its agent, with all its processes, and returns once the agent has taken the
- * order; the job's result, usually KILLED, follows.
+ * Kills the job wherever it runs, with all its processes, and returns once its agents have taken
+ * the order; the results, usually KILLED, follow. Where the job is over already, nothing is done.
  *
  * command: not NULL.
  * timeout_ms: milliseconds for the agent to answer; below 0 for ever, 0 is refused.
@@ -360,8 +360,8 @@ acclient_status acclient_command_next_result(const acclient_command *command,
  * error: gets the error; may be NULL.
  * One thread at a time. Blocks.
  * Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same
- * job; ACCLIENT_NO_SUCH_AGENT; ACCLIENT_UNSUPPORTED for a command known by its id only; those of
- * acclient_client_execute().
+ * job, and where no controller has routed the command; ACCLIENT_NO_SUCH_AGENT; those of
+ * acclient_client_execute(). Of several agents' errors it is the first.
  */
 acclient_status acclient_command_kill(const acclient_command *command,
                                       int64_t timeout_ms,

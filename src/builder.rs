@@ -149,10 +149,10 @@ impl ClientBuilder {
         if timeout == Some(Duration::ZERO) {
             return Err(Error::invalid("a timeout of 0 leaves no time to talk to Redis"));
         }
-        if let Endpoint::Tcp { host, .. } = &config.endpoint {
-            if host.is_empty() || host.contains('\0') {
-                return Err(Error::invalid("the host is empty or holds a NUL"));
-            }
+        if let Endpoint::Tcp { host, .. } = &config.endpoint
+            && (host.is_empty() || host.contains('\0'))
+        {
+            return Err(Error::invalid("the host is empty or holds a NUL"));
         }
         Client::new(config, timeout)
     }

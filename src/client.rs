@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use crate::builder::ClientBuilder;
 use crate::cancel::Cancel;
-use crate::command::CommandRef;
+use crate::command::{Command, CommandRef};
 use crate::command_builder::CommandBuilder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance;
 use crate::protocol::{AgentId, RunArgs};
+use crate::results::Results;
+use crate::submission;
 use crate::target::Target;
-use crate::transport::{Config, Deadline, Pool, Until};
+use crate::transport::{Config, Deadline, Pool, Until, bulk};
 use crate::wait::Wait;
 
 /// A client of one grid: the way to its controller and its agents through Redis.
@@ -125,11 +127,14 @@ impl Client {
             self.quick(),
             || format!("PING to Redis at {}", self.address()),
             |until| {
-                self.pool.query(until, |connection| {
+                let reply = self.pool.query(until, |connection| {
                     connection.command(&[b"PING"]);
                     connection.reply(until)
                 })?;
-                Ok(())
+                match bulk(reply)?.as_deref() {
+                    Some(b"PONG") => Ok(()),
+                    _ => Err(Error::new(ErrorKind::Protocol, "the answer is not PONG")),
+                }
             },
         )
     }
@@ -192,6 +197,32 @@ impl Client {
         self.cmd(target, "bash").data(script)
     }
 
+    /// Sends many commands in one pipeline, which is many times faster than one by one, and returns
+    /// once Redis has them all: an outcome for each, in their order. Blocks for the client's
+    /// timeout at most.
+    ///
+    /// One that is refused, by this library or by Redis, holds up no other. If the connection
+    /// breaks, those that were confirmed are `Ok`, those that went out without a confirmation are
+    /// [`ErrorKind::MaybeSent`], and the rest were not sent.
+    ///
+    /// ```no_run
+    /// # use acclient::*;
+    /// # use std::time::Duration;
+    /// # let client = Client::connect("redis://localhost")?;
+    /// let commands = (1..=100).map(|number| client.execute(Target::any(), "echo").arg(number.to_string()));
+    /// let sent: Vec<Command> = client.submit_many(commands).into_iter().collect::<Result<_>>()?;
+    /// for result in client.wait_any(sent, Duration::from_secs(10))? {
+    ///     print!("{}", result?.stdout());
+    /// }
+    /// # Ok::<(), acclient::Error>(())
+    /// ```
+    pub fn submit_many(
+        &self,
+        commands: impl IntoIterator<Item = CommandBuilder>,
+    ) -> Vec<Result<Command>> {
+        submission::submit_many(self, commands.into_iter().map(CommandBuilder::start).collect())
+    }
+
     /// A command that was sent before, by this program or another, known by its id. Nothing is
     /// asked of the server; results are kept there for 24 hours.
     ///
@@ -217,6 +248,31 @@ impl Client {
         CommandRef::parse(self.clone(), printed)
     }
 
+    /// The results of several commands, in order of completion, each once: an iterator within one
+    /// deadline for all. See [`Results`]; [`Job::id`](crate::Job::id) tells the command.
+    ///
+    /// # Errors
+    /// As [`CommandRef::results`].
+    pub fn wait_any<C: Into<CommandRef>>(
+        &self,
+        commands: impl IntoIterator<Item = C>,
+        wait: impl Into<Wait>,
+    ) -> Result<Results> {
+        let wait = wait.into();
+        if wait.is_zero() {
+            return Err(Error::invalid(
+                "a wait of 0 leaves no time for results; see try_next_result",
+            ));
+        }
+        let commands: Vec<CommandRef> = commands.into_iter().map(Into::into).collect();
+        for command in &commands {
+            command.check_id()?;
+            command.refuse_endless(&wait)?;
+        }
+        let until = self.until(&wait)?;
+        Ok(Results::new(self.clone(), commands, until))
+    }
+
     pub(crate) fn pool(&self) -> &Arc<Pool> {
         &self.pool
     }
@@ -224,6 +280,15 @@ impl Client {
     /// The time of a call that only talks to Redis or asks an agent a quick question.
     pub(crate) fn quick(&self) -> Wait {
         self.timeout.into()
+    }
+
+    /// What bounds a call that begins now.
+    pub(crate) fn until(&self, wait: &Wait) -> Result<Until> {
+        if wait.is_zero() {
+            return Err(Error::invalid("a time of 0 is no time to talk to Redis"));
+        }
+        let cancels = [&self.cancel, &wait.cancel].map(|cancel| cancel.as_ref().map(Cancel::wake));
+        Ok(self.pool.until(Deadline::after(wait.timeout), cancels)?)
     }
 
     /// One public call: makes what bounds it, and tells its errors what was asked of whom and how
@@ -235,20 +300,8 @@ impl Client {
         call: impl FnOnce(&Until) -> Result<T>,
     ) -> Result<T> {
         let begun = Instant::now();
-        let cancels = [&self.cancel, &wait.cancel].map(|cancel| cancel.as_ref().map(Cancel::wake));
-        let until = self.pool.until(Deadline::after(wait.timeout), cancels);
-        until.map_err(Error::from).and_then(|until| call(&until)).map_err(|error| {
-            let error = error.asked(asked);
-            match error.kind() {
-                ErrorKind::Timeout
-                | ErrorKind::Cancelled
-                | ErrorKind::Closed
-                | ErrorKind::Connect
-                | ErrorKind::MaybeSent
-                | ErrorKind::PoolExhausted => error.waited(begun.elapsed()),
-                _ => error,
-            }
-        })
+        let result = self.until(&wait).and_then(|until| call(&until));
+        result.map_err(|error| error.asked(asked).waited_if_it_did(begun.elapsed()))
     }
 }
 

@@ -1,21 +1,28 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::Job;
-use crate::protocol::{AgentId, CommandDocument, ResultDocument, RunArgs, check_name};
+use crate::msgs::{Message, MsgQuery};
+#[cfg(doc)]
+use crate::outcome::Outcome;
+use crate::outcome::{self, Ask, Outcomes};
+use crate::protocol::{AgentId, CommandDocument, ResultDocument, RunArgs, WORD, check_name};
+use crate::results::Results;
+use crate::stats::ProcessStats;
 use crate::target::Target;
+use crate::transport::Until;
 use crate::wait::Wait;
 use crate::waiting;
+use crate::watch::Watch;
 
 /// What the printed form starts with: the name and the version of the form.
 const PREFIX: &str = "acclient:1:";
-/// What an id is escaped for, so that the printed form is one word without colons in the id.
-const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b':').add(b'"').add(b'\'').add(b'\\');
 
 /// A command that was sent, by this program or another: the way to its results.
 ///
@@ -63,6 +70,11 @@ impl CommandRef {
             .strip_prefix(PREFIX)
             .ok_or_else(|| wrong("it does not begin with acclient:1:"))?;
         let (id, target) = rest.split_once(':').ok_or_else(|| wrong("no target"))?;
+        let escapes = id.split('%').skip(1);
+        let is_hex = |text: &str| text.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+        if !{ escapes }.all(is_hex) {
+            return Err(wrong("a % of the id begins no escape"));
+        }
         let id = percent_decode_str(id).decode_utf8().map_err(|_| wrong("the id is not UTF-8"))?;
         if id.is_empty() || check_name("the id", &id).is_err() {
             return Err(wrong("the id is empty or holds a NUL"));
@@ -105,6 +117,7 @@ impl CommandRef {
     /// result until it is killed; and those of the connection.
     pub fn next_result(&mut self, wait: impl Into<Wait>) -> Result<Option<Job>> {
         let wait = wait.into();
+        self.check_id()?;
         self.refuse_endless(&wait)?;
         if self.is_exhausted() {
             return Ok(None);
@@ -124,18 +137,33 @@ impl CommandRef {
             wait,
             || words,
             |until| {
-                let found = match self.pending() {
-                    None => {
-                        self.agents = Some(waiting::targets(&client, &self.id, until)?);
-                        self.first_of_pending(until)
-                    }
-                    Some(_) => self.first_of_pending(until),
-                };
-                found.map_err(|error| self.tell_how_far(error))
+                if self.agents.is_none() {
+                    let agents = waiting::targets(&client, &self.id, until, None);
+                    self.agents = Some(agents.map_err(|error| self.tell_how_far(error))?);
+                }
+                self.first_of_pending(until).map_err(|error| self.tell_how_far(error))
             },
         )?;
         self.returned.push(agent);
         self.deliver(agent, document).map(Some)
+    }
+
+    /// The results that this `CommandRef` has not returned, in order of completion, within one
+    /// deadline for all: an iterator that owns what it uses. See [`Results`].
+    ///
+    /// It counts on its own: what it gives is not counted here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a wait for ever on a recurring command and for a wait of
+    /// zero; [`ErrorKind::Closed`], [`ErrorKind::Cancelled`]. Everything else is an item of it.
+    pub fn results(&self, wait: impl Into<Wait>) -> Result<Results> {
+        self.client.wait_any([self], wait)
+    }
+
+    /// The same where part of the wait is over: none of it may be left.
+    pub(crate) fn results_within(&self, mut wait: Wait) -> Result<Results> {
+        wait.timeout = wait.timeout.map(|left| left.max(Duration::from_nanos(1)));
+        Ok(Results::new(self.client.clone(), vec![self.clone()], self.client.until(&wait)?))
     }
 
     /// The next result if there is one now. `None`: there is no new one, or all are returned. Asks
@@ -144,6 +172,7 @@ impl CommandRef {
     /// # Errors
     /// As [`CommandRef::next_result`].
     pub fn try_next_result(&mut self) -> Result<Option<Job>> {
+        self.check_id()?;
         if self.is_exhausted() {
             return Ok(None);
         }
@@ -182,6 +211,7 @@ impl CommandRef {
     /// # Errors
     /// [`ErrorKind::Protocol`] for a result that cannot be read, and those of the connection.
     pub fn jobs(&self) -> Result<BTreeMap<AgentId, Job>> {
+        self.check_id()?;
         let client = &self.client;
         let latest = client.bounded(
             client.quick(),
@@ -192,22 +222,55 @@ impl CommandRef {
         Ok(latest.into_iter().map(job).collect())
     }
 
-    /// Kills the job on its agent, with all its processes, and returns once the agent has taken
-    /// the order; the job's result, usually `KILLED`, follows. Blocks for the client's timeout at
-    /// most.
+    /// Kills the job wherever it runs, with all its processes, and returns what came of it for
+    /// each agent once all have taken the order; the results, usually `KILLED`, follow. Blocks for
+    /// the client's timeout at most.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] where it is not known which one agent runs it;
-    /// [`ErrorKind::Timeout`] for an agent that is away, or busy with an earlier kill of the same
-    /// job; those of [`CommandBuilder::run`](crate::CommandBuilder::run).
-    pub fn kill(&self) -> Result<()> {
-        match self.agents.as_deref() {
-            Some([agent]) => Job::kill_on(&self.client, &self.id, *agent),
-            _ => Err(Error::new(
-                ErrorKind::Unsupported,
-                "killing a command that is known by its id only: kill the jobs of jobs() one by one",
-            )),
-        }
+    /// [`ErrorKind::Timeout`] where it is not known whom the command went to, since no controller
+    /// has routed it; those of [`CommandRef::jobs`]. What is about one agent is in its [`Outcome`].
+    pub fn kill(&self) -> Result<Outcomes<()>> {
+        outcome::everywhere(self, Ask::Running, Job::kill_order, |_| Ok(()))
+    }
+
+    /// What the job uses at this moment, on each agent. Blocks for the client's timeout at most.
+    ///
+    /// # Errors
+    /// As [`CommandRef::kill`].
+    pub fn get_stats(&self) -> Result<Outcomes<ProcessStats>> {
+        outcome::everywhere(self, Ask::Running, Job::stats_order, |answer| answer.json())
+    }
+
+    /// What the job has logged, on each agent. Blocks for the client's timeout at most.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a query out of range; as [`CommandRef::kill`].
+    pub fn get_msgs(&self, query: &MsgQuery) -> Result<Outcomes<Vec<Message>>> {
+        query.check()?;
+        let order = |job: &Job| job.msgs_order(query);
+        outcome::everywhere(self, Ask::Everyone, order, |answer| query.read(answer))
+    }
+
+    /// The jobs of all agents that it went to; waits until the controller has said who they are.
+    pub(crate) fn routed_jobs(&self) -> Result<BTreeMap<AgentId, Job>> {
+        let client = &self.client;
+        let latest = client.bounded(
+            client.quick(),
+            || self.in_words(),
+            |until| {
+                let agents = match &self.agents {
+                    Some(agents) => agents.clone(),
+                    None => waiting::targets(client, &self.id, until, None)?,
+                };
+                // An agent that has said nothing yet is asked all the same.
+                let unknown = |agent| (agent, ResultDocument::default());
+                let mut jobs: BTreeMap<_, _> = agents.into_iter().map(unknown).collect();
+                jobs.extend(waiting::latest(client, &self.id, until)?);
+                Ok(jobs)
+            },
+        )?;
+        let job = |(agent, document)| (agent, Job::new(client.clone(), &self.id, agent, document));
+        Ok(latest.into_iter().map(job).collect())
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -220,7 +283,7 @@ impl CommandRef {
     }
 
     /// Agents whose results are still to be returned, where it is known who they are.
-    fn pending(&self) -> Option<Vec<AgentId>> {
+    pub(crate) fn pending(&self) -> Option<Vec<AgentId>> {
         let agents = self.agents.as_ref()?.iter().copied();
         Some(agents.filter(|agent| !self.returned.contains(agent)).collect())
     }
@@ -229,21 +292,17 @@ impl CommandRef {
         self.pending().is_some_and(|pending| pending.is_empty())
     }
 
-    fn first_of_pending(
-        &self,
-        until: &crate::transport::Until,
-    ) -> Result<(AgentId, ResultDocument)> {
-        match self.pending().unwrap_or_default().as_slice() {
-            [] => Err(Error::new(
-                ErrorKind::Protocol,
-                "its results are gone from Redis, which keeps them for 24 hours",
-            )),
-            [agent] => {
-                let document = waiting::final_result(&self.client, &self.id, *agent, until, None)?;
-                Ok((*agent, document))
-            }
-            several => waiting::first_of(&self.client, &self.id, several, until),
+    fn first_of_pending(&self, until: &Until) -> Result<(AgentId, ResultDocument)> {
+        let pending = self.pending().unwrap_or_default();
+        if let [agent] = pending.as_slice() {
+            let document = waiting::final_result(&self.client, &self.id, *agent, until, None)?;
+            return Ok((*agent, document));
         }
+        let mut watch = Watch::new(self.client.clone(), vec![(self.id.clone(), Some(pending))]);
+        let found = watch.next(until)?;
+        let found =
+            found.ok_or_else(|| Error::new(ErrorKind::Protocol, "it has no results left"))?;
+        Ok((found.agent, found.document.map_err(|error| error.about_agent(found.agent))?))
     }
 
     /// A result as the caller gets it.
@@ -257,6 +316,14 @@ impl CommandRef {
             return Err(error.with_job(job).about_command(self));
         }
         Ok(job)
+    }
+
+    /// An id that no command can have, and that would be waited for in vain.
+    pub(crate) fn check_id(&self) -> Result<()> {
+        if self.id.is_empty() {
+            return Err(Error::invalid("the id is empty"));
+        }
+        Ok(check_name("the id", &self.id)?)
     }
 
     /// A recurring job has no result until it is killed, so that a wait for ever would be one.
@@ -294,7 +361,13 @@ impl CommandRef {
 /// The printed form.
 impl fmt::Display for CommandRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}:{}", utf8_percent_encode(&self.id, ESCAPED), self.target)
+        write!(f, "{PREFIX}{}:{}", utf8_percent_encode(&self.id, WORD), self.target)
+    }
+}
+
+impl From<&CommandRef> for CommandRef {
+    fn from(command: &CommandRef) -> Self {
+        command.clone()
     }
 }
 
@@ -342,6 +415,18 @@ impl Command {
     pub fn dump(&self) -> String {
         // It was written once already, to be sent.
         self.document.to_json().unwrap_or_default()
+    }
+}
+
+impl From<Command> for CommandRef {
+    fn from(command: Command) -> Self {
+        command.reference
+    }
+}
+
+impl From<&Command> for CommandRef {
+    fn from(command: &Command) -> Self {
+        command.reference.clone()
     }
 }
 

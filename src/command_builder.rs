@@ -5,11 +5,11 @@ use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::job::Job;
-use crate::protocol::{CommandDocument, RunArgs, check_payload, keys};
+use crate::outcome::Collected;
+use crate::protocol::{CommandDocument, RunArgs, check_payload};
+use crate::submission::Submission;
 use crate::target::Target;
-use crate::transport::{self, Connection, Pooled, Until};
 use crate::wait::Wait;
-use crate::waiting::{self, Look};
 
 /// A command that is not sent yet; from [`Client::cmd`], [`Client::execute`] and [`Client::bash`].
 ///
@@ -101,10 +101,11 @@ impl CommandBuilder {
         self.start()?.submit(wait)
     }
 
-    /// Sends the command and waits for its result, in one round trip to Redis. Blocks.
+    /// Sends the command and waits for its result; for [`Target::agent`] in one round trip to
+    /// Redis. Blocks.
     ///
-    /// For a command with one agent to answer. A job that failed is a result like any other: see
-    /// [`Job::into_success`].
+    /// For a command that one agent answers; for a fan-out see [`CommandBuilder::run_all`]. A job
+    /// that failed is a result like any other: see [`Job::into_success`].
     ///
     /// # Errors
     /// Those of [`CommandBuilder::submit`] and [`CommandRef::next_result`], all within one
@@ -117,8 +118,51 @@ impl CommandBuilder {
         self.start()?.run(wait)
     }
 
+    /// Sends the command and waits for the results of all agents that it went to. Blocks.
+    ///
+    /// What did not arrive by the deadline is told agent by agent, beside what did. A job that
+    /// failed is a result like any other.
+    ///
+    /// ```no_run
+    /// # use acclient::*;
+    /// # use std::time::Duration;
+    /// # let client = Client::connect("redis://localhost")?;
+    /// let all = client.bash(Target::all().role("cpu"), "uptime").run_all(Duration::from_secs(10))?;
+    /// for job in &all.jobs {
+    ///     println!("{} {}: {}", job.agent(), job.state(), job.stdout());
+    /// }
+    /// for error in &all.errors {
+    ///     eprintln!("{error}");
+    /// }
+    /// # Ok::<(), acclient::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`CommandBuilder::submit`], and what ends a wait for everybody (cancelled, closed,
+    /// Redis refused). What is about one agent is in [`Collected::errors`].
+    pub fn run_all(self, wait: impl Into<Wait>) -> Result<Collected> {
+        self.collect(wait.into(), false)
+    }
+
+    /// As [`CommandBuilder::run_all`], but returns at the first agent that fails: whose job ends in
+    /// another state than `SUCCESS`, or that gives an error. What the others returned until then is
+    /// kept; they are not killed, and [`Collected::command`] gets at the rest.
+    ///
+    /// # Errors
+    /// As [`CommandBuilder::run_all`].
+    pub fn run_until_failure(self, wait: impl Into<Wait>) -> Result<Collected> {
+        self.collect(wait.into(), true)
+    }
+
+    fn collect(self, wait: Wait, stop_at_failure: bool) -> Result<Collected> {
+        if wait.is_zero() {
+            return Err(Error::invalid("a wait of 0 leaves no time for answers"));
+        }
+        self.start()?.collect(wait, stop_at_failure)
+    }
+
     /// Checks everything and writes the document.
-    fn start(self) -> Result<Submission> {
+    pub(crate) fn start(self) -> Result<Submission> {
         let id = match self.id {
             Some(id) => id,
             None => ids::new_id()?,
@@ -135,77 +179,6 @@ impl CommandBuilder {
         )?;
         let json = document.to_json()?;
         let reference = CommandRef::new(self.client, id, self.target).sent(&self.name, &self.args);
-        Ok(Submission { command: Command::new(reference, document, self.args), json })
-    }
-}
-
-/// A command about to be sent, and its bytes.
-struct Submission {
-    command: Command,
-    json: String,
-}
-
-impl Submission {
-    fn submit(self, wait: Wait) -> Result<Command> {
-        let client = self.command.client();
-        let asked = || self.command.in_words();
-        client.bounded(wait, asked, |until| {
-            let (_connection, _) = self.push(client, until, |_| ())?;
-            Ok(())
-        })?;
-        Ok(self.command)
-    }
-
-    fn run(self, wait: Wait) -> Result<Job> {
-        let client = self.command.client().clone();
-        let Some(agent) = self.command.target().answers_as() else {
-            return Err(Error::invalid("run() is for a target with one agent to answer"));
-        };
-        self.command.refuse_endless(&wait)?;
-        let words = self.command.in_words();
-        let document = client.bounded(
-            wait,
-            || words,
-            |until| {
-                let id = self.command.id();
-                let (mut connection, ()) =
-                    self.push(&client, until, |connection| waiting::ask(connection, id, agent))?;
-                // From here on the command is with Redis: whatever breaks now, only the wait goes on.
-                let first = Look::read(&mut connection, id, until);
-                drop(connection);
-                let result = waiting::final_result(&client, id, agent, until, Some(first));
-                result.map_err(|error| self.command.tell_how_far(error))
-            },
-        )?;
-        self.command.deliver(agent, document)
-    }
-
-    /// Pushes the command, once, along with what `then` queues behind it.
-    fn push<T>(
-        &self,
-        client: &Client,
-        until: &Until,
-        then: impl Fn(&mut Connection) -> T,
-    ) -> Result<(Pooled, T)> {
-        let mut tried_again = false;
-        loop {
-            let mut connection = client.pool().get(until)?;
-            let mark =
-                connection.command(&[b"RPUSH", keys::QUEUE.as_bytes(), self.json.as_bytes()]);
-            let then = then(&mut connection);
-            match connection.reply(until) {
-                Ok(_) => return Ok((connection, then)),
-                Err(error @ transport::Error::Server(_)) => return Err(error.into()),
-                Err(error) if connection.was_sent(mark) => {
-                    return Err(Error::from(error)
-                        .with_command_maybe_sent()
-                        .about_command(&*self.command));
-                }
-                // Cut short, so Redis cannot have run it. An idle connection that the server has
-                // ended in this very moment is no reason to fail.
-                Err(transport::Error::Lost { .. }) if !tried_again => tried_again = true,
-                Err(error) => return Err(Error::from(error)),
-            }
-        }
+        Ok(Submission::new(Command::new(reference, document, self.args), json))
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::job::Job;
-use crate::protocol::{DocumentError, Invalid};
+use crate::protocol::{AgentId, DocumentError, Invalid};
 use crate::transport;
 
 /// Result of most calls.
@@ -64,8 +64,10 @@ pub enum ErrorKind {
 /// }
 /// # Ok::<(), acclient::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -77,6 +79,7 @@ struct Inner {
     timeout: bool,
     maybe_sent: bool,
     job: Option<Job>,
+    agent: Option<AgentId>,
 }
 
 impl Error {
@@ -94,6 +97,7 @@ impl Error {
             timeout: kind == ErrorKind::Timeout,
             maybe_sent: kind == ErrorKind::MaybeSent,
             job: None,
+            agent: None,
         }))
     }
 
@@ -112,8 +116,26 @@ impl Error {
         self
     }
 
+    /// For kinds that come of waiting; the others come at once.
+    pub(crate) fn waited_if_it_did(self, span: Duration) -> Self {
+        match self.kind() {
+            ErrorKind::Timeout
+            | ErrorKind::Cancelled
+            | ErrorKind::Closed
+            | ErrorKind::Connect
+            | ErrorKind::MaybeSent
+            | ErrorKind::PoolExhausted => self.waited(span),
+            _ => self,
+        }
+    }
+
     pub(crate) fn about_command(mut self, reference: impl fmt::Display) -> Self {
         self.0.command.get_or_insert_with(|| reference.to_string());
+        self
+    }
+
+    pub(crate) fn about_agent(mut self, agent: AgentId) -> Self {
+        self.0.agent.get_or_insert(agent);
         self
     }
 
@@ -179,6 +201,11 @@ impl Error {
     /// [`Client::command_from`](crate::Client::command_from).
     pub fn command(&self) -> Option<&str> {
         self.0.command.as_deref()
+    }
+
+    /// The agent that the error is about, where it is about one of several.
+    pub fn agent(&self) -> Option<AgentId> {
+        self.0.agent
     }
 
     /// The job that failed, with its state, data and streams: for [`ErrorKind::JobFailed`],

@@ -4,8 +4,11 @@ use std::time::{Duration, SystemTime};
 use serde::de::DeserializeOwned;
 
 use crate::client::Client;
+use crate::command_builder::CommandBuilder;
 use crate::error::{Error, ErrorKind, Result};
+use crate::msgs::{Message, MsgQuery};
 use crate::protocol::{AgentId, JobState, LEVEL_JSON, ResultDocument};
+use crate::stats::ProcessStats;
 use crate::target::Target;
 use crate::wait::Wait;
 use crate::waiting;
@@ -21,12 +24,12 @@ pub struct Job {
     client: Client,
     id: String,
     agent: AgentId,
-    document: ResultDocument,
+    document: Box<ResultDocument>,
 }
 
 impl Job {
     pub(crate) fn new(client: Client, id: &str, agent: AgentId, document: ResultDocument) -> Self {
-        Job { client, id: id.to_owned(), agent, document }
+        Job { client, id: id.to_owned(), agent, document: Box::new(document) }
     }
 
     /// The id of the command.
@@ -135,7 +138,7 @@ impl Job {
     /// The document as JSON, with fields that this version does not know.
     pub fn dump(&self) -> String {
         // Strings, numbers and JSON that was read before: nothing of it can fail.
-        serde_json::to_string(&self.document).unwrap_or_default()
+        serde_json::to_string(&*self.document).unwrap_or_default()
     }
 
     /// This job if it ended with `SUCCESS`, else an error that holds it.
@@ -174,7 +177,7 @@ impl Job {
             |until| waiting::latest(&client, &self.id, until),
         )?;
         match latest.into_iter().find(|(agent, _)| *agent == self.agent) {
-            Some((_, document)) => self.document = document,
+            Some((_, document)) => *self.document = document,
             None => {
                 let gone = "Redis has no word of it any more; it keeps results for 24 hours";
                 return Err(Error::new(ErrorKind::Protocol, gone).asked(|| format!("{self:?}")));
@@ -189,8 +192,7 @@ impl Job {
     /// # Errors
     /// As [`CommandRef::next_result`](crate::CommandRef::next_result).
     pub fn wait(&mut self, wait: impl Into<Wait>) -> Result<()> {
-        let is_over = self.state().is_final() && !self.document.is_duplicate();
-        if is_over {
+        if self.is_over() {
             return Ok(());
         }
         let command =
@@ -208,13 +210,50 @@ impl Job {
     /// [`ErrorKind::Timeout`] for an agent that is away, or busy with an earlier kill of the same
     /// job; those of [`CommandBuilder::run`](crate::CommandBuilder::run).
     pub fn kill(&self) -> Result<()> {
-        Job::kill_on(&self.client, &self.id, self.agent)
+        self.kill_order().run(self.client.quick())?.into_success()?;
+        Ok(())
     }
 
-    pub(crate) fn kill_on(client: &Client, id: &str, agent: AgentId) -> Result<()> {
-        let order = serde_json::json!({ "id": id }).to_string();
-        client.cmd(agent, "kill").data(order).run(client.quick())?.into_success()?;
-        Ok(())
+    /// What it uses at this moment. Blocks for the client's timeout at most.
+    ///
+    /// # Errors
+    /// [`ErrorKind::JobFailed`] where it does not run any more, or not yet; those of
+    /// [`CommandBuilder::run`](crate::CommandBuilder::run).
+    pub fn get_stats(&self) -> Result<ProcessStats> {
+        self.stats_order().run(self.client.quick())?.into_success()?.json()
+    }
+
+    /// What it has logged, newest first. The agent logs a little behind: right after the result
+    /// some messages may be missing. Blocks for the client's timeout at most.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a query out of range; those of
+    /// [`CommandBuilder::run`](crate::CommandBuilder::run).
+    pub fn get_msgs(&self, query: &MsgQuery) -> Result<Vec<Message>> {
+        query.check()?;
+        query.read(self.msgs_order(query).run(self.client.quick())?.into_success()?)
+    }
+
+    /// Whether its final result is known.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state().is_final() && !self.document.is_duplicate()
+    }
+
+    pub(crate) fn kill_order(&self) -> CommandBuilder {
+        self.order("kill", serde_json::json!({ "id": self.id }))
+    }
+
+    pub(crate) fn stats_order(&self) -> CommandBuilder {
+        self.order("get_process_stats", serde_json::json!({ "id": self.id }))
+    }
+
+    pub(crate) fn msgs_order(&self, query: &MsgQuery) -> CommandBuilder {
+        self.order("get_msgs", query.to_json(&self.id))
+    }
+
+    /// A command about this job for its agent.
+    fn order(&self, cmd: &str, data: serde_json::Value) -> CommandBuilder {
+        self.client.cmd(self.agent, cmd).data(data.to_string())
     }
 
     fn stream(&self, index: usize) -> &str {

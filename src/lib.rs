@@ -44,12 +44,18 @@ mod ffi;
 mod ids;
 mod instance;
 mod job;
+mod msgs;
+mod outcome;
 mod protocol;
+mod results;
+mod stats;
+mod submission;
 mod target;
 #[allow(unsafe_code)]
 mod transport;
 mod wait;
 mod waiting;
+mod watch;
 
 pub use builder::ClientBuilder;
 pub use cancel::Cancel;
@@ -58,9 +64,14 @@ pub use command::{Command, CommandRef};
 pub use command_builder::CommandBuilder;
 pub use error::{Error, ErrorKind, Result};
 pub use job::Job;
+pub use msgs::{Message, MsgQuery};
+pub use outcome::{Collected, Outcome, Outcomes};
 pub use protocol::{AgentId, JobState, RunArgs};
-pub use target::Target;
+pub use results::Results;
+pub use stats::ProcessStats;
+pub use target::{RoleTarget, Target};
 pub use wait::Wait;
+pub use watch::WaitMethod;
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

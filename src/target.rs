@@ -1,23 +1,60 @@
 use std::fmt;
 
-use crate::error::{Error, Result};
-use crate::protocol::{Address, AgentId};
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
-/// Whom a command is for.
+use crate::error::{Error, Result};
+use crate::protocol::{Address, AgentId, WORD};
+
+/// Whom a command is for: one agent, any one agent with some roles, or all agents with them.
 ///
 /// ```
 /// use acclient::Target;
-/// assert_eq!(Target::agent(1, 2).to_string(), "1:2");
+/// let one = Target::agent(1, 2);
+/// let any: Target = Target::any().role("storage").into();
+/// let all: Target = Target::all().role("cpu").role("storage").grid(1).into();
+/// assert_eq!(one.to_string(), "1:2");
+/// assert_eq!(any.to_string(), "any,role=storage");
+/// assert_eq!(all.to_string(), "all,role=cpu,role=storage,grid=1");
 /// ```
+///
+/// Calls that take a target take a [`RoleTarget`] and an [`AgentId`] too.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target(Kind);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Kind {
     Agent(AgentId),
+    Roles(RoleTarget),
     Controller,
     /// A command known by its id only.
     Unknown,
+}
+
+/// Agents by what they are and not by their numbers; from [`Target::any`] and [`Target::all`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RoleTarget {
+    fanout: bool,
+    roles: Vec<String>,
+    grid: Option<u32>,
+}
+
+impl RoleTarget {
+    fn new(fanout: bool) -> Self {
+        RoleTarget { fanout, roles: Vec::new(), grid: None }
+    }
+
+    /// Agents that have this role too. Without a role, and with the role `*`, it is all agents.
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.roles.push(role.into());
+        self
+    }
+
+    /// Agents of one grid only. Its id is above 0; a command for grid 0 is refused when it is
+    /// sent.
+    pub fn grid(mut self, gid: u32) -> Self {
+        self.grid = Some(gid);
+        self
+    }
 }
 
 impl Target {
@@ -25,6 +62,17 @@ impl Target {
     /// refused when it is sent.
     pub fn agent(gid: u32, nid: u32) -> Self {
         Target(Kind::Agent(AgentId { gid, nid }))
+    }
+
+    /// One agent, chosen by the controller at random, among those that have all roles named by
+    /// [`RoleTarget::role`].
+    pub fn any() -> RoleTarget {
+        RoleTarget::new(false)
+    }
+
+    /// Every agent that has all roles named by [`RoleTarget::role`]: a fan-out.
+    pub fn all() -> RoleTarget {
+        RoleTarget::new(true)
     }
 
     /// The controller itself.
@@ -42,17 +90,25 @@ impl Target {
             Kind::Agent(agent) => Some(agent),
             // What the controller answers is filed under the gid and nid of the command.
             Kind::Controller => Some(AgentId { gid: 0, nid: 0 }),
-            Kind::Unknown => None,
+            Kind::Roles(_) | Kind::Unknown => None,
         }
+    }
+
+    /// Whether several agents may answer.
+    pub(crate) fn is_fanout(&self) -> bool {
+        matches!(&self.0, Kind::Roles(roles) if roles.fanout) || self.0 == Kind::Unknown
     }
 
     /// The words of the wire, or why there are none.
     pub(crate) fn address(&self) -> Result<Address> {
-        match self.0 {
-            Kind::Agent(AgentId { gid, nid }) if gid == 0 || nid == 0 => Err(Error::invalid(
-                format!("{gid}:{nid} is no agent: grid id and node id are above 0"),
-            )),
-            Kind::Agent(AgentId { gid, nid }) => Ok(Address { gid, nid, ..Address::default() }),
+        match &self.0 {
+            Kind::Agent(agent) if agent.gid == 0 || agent.nid == 0 => {
+                Err(Error::invalid(format!("{agent} is no agent: grid id and node id are above 0")))
+            }
+            Kind::Agent(AgentId { gid, nid }) => {
+                Ok(Address { gid: *gid, nid: *nid, ..Address::default() })
+            }
+            Kind::Roles(target) => target.address(),
             Kind::Controller => {
                 Ok(Address { roles: Some(vec!["*".to_owned()]), ..Address::default() })
             }
@@ -62,33 +118,82 @@ impl Target {
 
     /// Reads the part of a printed command behind its id.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        match text {
-            "controller" => Ok(Target::controller()),
-            "?" => Ok(Target::unknown()),
-            text => {
-                let agent =
-                    text.parse::<AgentId>().map_err(|error| Error::invalid(error.to_string()))?;
-                Ok(Target(Kind::Agent(agent)))
-            }
-        }
+        let kind = match text.split(',').next() {
+            Some("controller") if text == "controller" => Kind::Controller,
+            Some("unknown") if text == "unknown" => Kind::Unknown,
+            Some("any" | "all") => Kind::Roles(RoleTarget::parse(text)?),
+            _ => Kind::Agent(text.parse().map_err(|error| Error::invalid(format!("{error}")))?),
+        };
+        Ok(Target(kind))
     }
 
     /// The target in a sentence.
     pub(crate) fn in_words(&self) -> String {
-        match self.0 {
+        match &self.0 {
             Kind::Agent(agent) => format!("agent {agent}"),
+            Kind::Roles(target) => target.in_words(),
             Kind::Controller => "the controller".to_owned(),
             Kind::Unknown => "whoever has it".to_owned(),
         }
     }
 }
 
+impl RoleTarget {
+    fn address(&self) -> Result<Address> {
+        if self.grid == Some(0) {
+            return Err(Error::invalid("grid 0: a grid id is above 0"));
+        }
+        if self.roles.iter().any(String::is_empty) {
+            return Err(Error::invalid("a role is empty"));
+        }
+        // Without a role the controller would look for the agent 0:0.
+        let roles = if self.roles.is_empty() { vec!["*".to_owned()] } else { self.roles.clone() };
+        let gid = self.grid.unwrap_or(0);
+        Ok(Address { gid, nid: 0, roles: Some(roles), fanout: self.fanout })
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let wrong = || Error::invalid(format!("{text:?} is no target"));
+        let mut parts = text.split(',');
+        let mut target = RoleTarget::new(parts.next() == Some("all"));
+        for part in parts {
+            match part.split_once('=').ok_or_else(wrong)? {
+                ("role", role) => {
+                    let role = percent_decode_str(role).decode_utf8().map_err(|_| wrong())?;
+                    target = target.role(role);
+                }
+                ("grid", grid) => target = target.grid(grid.parse().map_err(|_| wrong())?),
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(target)
+    }
+
+    fn in_words(&self) -> String {
+        let which = if self.fanout { "all agents" } else { "any agent" };
+        let roles = match self.roles.as_slice() {
+            [] => String::new(),
+            [role] => format!(" with the role {role}"),
+            roles => format!(" with the roles {}", roles.join(", ")),
+        };
+        let grid = self.grid.map(|gid| format!(" on grid {gid}")).unwrap_or_default();
+        format!("{which}{roles}{grid}")
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        match &self.0 {
             Kind::Agent(agent) => agent.fmt(f),
+            Kind::Roles(target) => {
+                f.write_str(if target.fanout { "all" } else { "any" })?;
+                for role in &target.roles {
+                    write!(f, ",role={}", utf8_percent_encode(role, WORD))?;
+                }
+                target.grid.map_or(Ok(()), |gid| write!(f, ",grid={gid}"))
+            }
             Kind::Controller => f.write_str("controller"),
-            Kind::Unknown => f.write_str("?"),
+            Kind::Unknown => f.write_str("unknown"),
         }
     }
 }
@@ -96,5 +201,51 @@ impl fmt::Display for Target {
 impl From<AgentId> for Target {
     fn from(agent: AgentId) -> Self {
         Target(Kind::Agent(agent))
+    }
+}
+
+impl From<RoleTarget> for Target {
+    fn from(roles: RoleTarget) -> Self {
+        Target(Kind::Roles(roles))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_targets_are_read_back() {
+        let targets: [Target; 7] = [
+            Target::agent(1, 2),
+            Target::any().into(),
+            Target::all().into(),
+            Target::any().role("a,b=c;d %").grid(7).into(),
+            Target::all().role("*").role("ünï").into(),
+            Target::controller(),
+            Target::unknown(),
+        ];
+        for target in targets {
+            assert_eq!(Target::parse(&target.to_string()).unwrap(), target, "{target}");
+        }
+        for wrong in
+            ["", "any,", "any,x=1", "all,grid=x", "controller,grid=1", "1:2,grid=1", "anyone"]
+        {
+            assert!(Target::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn targets_that_nobody_answers_to_are_refused() {
+        for wrong in [
+            Target::agent(0, 1),
+            Target::agent(1, 0),
+            Target::any().grid(0).into(),
+            Target::all().role("").into(),
+        ] {
+            assert!(wrong.address().is_err(), "{wrong}");
+        }
+        let all = Target::from(Target::all()).address().unwrap();
+        assert_eq!((all.roles, all.fanout), (Some(vec!["*".to_owned()]), true));
     }
 }

@@ -17,11 +17,11 @@ use crate::transport::{self, Connection, Owed, Reply, Until, bulk, integer, item
 /// Blocking commands are sent again at least so often: a safety net, not a deadline.
 const SLICE_SECONDS: &str = "30";
 /// How often a list is looked at where blocking cannot help.
-const LOOK: Duration = Duration::from_millis(40);
+pub(crate) const LOOK: Duration = Duration::from_millis(40);
 /// How long a command and its results are kept by the server, from the last word of its agents.
 const KEPT: Duration = Duration::from_secs(keys::TTL as u64);
 /// How long a key that was not there yet is tried again once its result is in hand.
-const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// What one look at a result list brought.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) fn ask(connection: &mut Connection, id: &str, agent: AgentId) {
     queue_expire(connection, id);
 }
 
-fn queue_move(connection: &mut Connection, key: &str) {
+pub(crate) fn queue_move(connection: &mut Connection, key: &str) {
     let (key, slice) = (key.as_bytes(), SLICE_SECONDS.as_bytes());
     if connection.server.blmove {
         connection.command(&[b"BLMOVE", key, key, b"RIGHT", b"LEFT", slice]);
@@ -144,7 +144,7 @@ fn disputed(client: &Client, key: &str, until: &Until) -> Result<Option<ResultDo
 }
 
 /// A server's complaint says nothing of the key that it is about.
-fn about_key(error: transport::Error, key: &str) -> Error {
+pub(crate) fn about_key(error: transport::Error, key: &str) -> Error {
     match error {
         transport::Error::Server(_) => Error::from(error).noting(&format!("the key is {key}")),
         error => Error::from(error),
@@ -188,40 +188,46 @@ pub(crate) fn look_at_all(
     answers.collect()
 }
 
-/// Waits until one of several agents has a final result, looking again and again.
-pub(crate) fn first_of(
-    client: &Client,
-    id: &str,
-    agents: &[AgentId],
-    until: &Until,
-) -> Result<(AgentId, ResultDocument)> {
-    let wait = || loop {
-        for (agent, document) in look_at_all(client, id, agents, until)? {
-            if let Some(document) = document {
-                return Ok((agent, document));
-            }
-        }
-        client.pool().get(until)?.pause(LOOK, until)?;
-    };
-    wait().inspect_err(|error| leave(client, id, error))
+/// Queues the wait for the controller to route a command, and the question whom it went to.
+pub(crate) fn ask_targets(connection: &mut Connection, id: &str) {
+    queue_move(connection, &keys::queued(id));
+    connection.command(&[b"HKEYS", keys::results(id).as_bytes()]);
+    queue_expire(connection, id);
 }
 
-/// Waits until the controller has routed a command, and returns whom it went to.
-pub(crate) fn targets(client: &Client, id: &str, until: &Until) -> Result<Vec<AgentId>> {
-    let (queued, results) = (keys::queued(id), keys::results(id));
-    let wait = || loop {
-        let (moved, fields) = client.pool().repeat(until, |connection| {
-            queue_move(connection, &queued);
-            connection.command(&[b"HKEYS", results.as_bytes()]);
-            queue_expire(connection, id);
-            let moved = connection.reply(until)?;
-            let fields = connection.reply(until)?;
-            read_expire(connection, id, until)?;
-            Ok((moved, fields))
-        })?;
+/// Reads what [`ask_targets`] queued: whether it is routed, and whom it went to.
+pub(crate) fn read_targets(
+    connection: &mut Connection,
+    id: &str,
+    until: &Until,
+) -> transport::Result<(Reply, Reply)> {
+    let moved = connection.reply(until)?;
+    let fields = connection.reply(until)?;
+    read_expire(connection, id, until)?;
+    Ok((moved, fields))
+}
+
+/// Waits until the controller has routed a command, and returns whom it went to. `first` is what
+/// the question that went out with the command brought.
+pub(crate) fn targets(
+    client: &Client,
+    id: &str,
+    until: &Until,
+    mut first: Option<transport::Result<(Reply, Reply)>>,
+) -> Result<Vec<AgentId>> {
+    let mut wait = || loop {
+        let (moved, fields) = match first.take() {
+            Some(Ok(replies)) => replies,
+            Some(Err(error)) if !error.is_passing() => {
+                return Err(about_key(error, &keys::queued(id)));
+            }
+            _ => client.pool().repeat(until, |connection| {
+                ask_targets(connection, id);
+                read_targets(connection, id, until)
+            })?,
+        };
         if bulk(moved)?.is_some() {
-            let fields = items(fields)?.into_iter();
-            return fields.map(|field| agent_of(&results, field)).collect::<Result<Vec<_>>>();
+            return agents(id, fields);
         }
     };
     wait().inspect_err(|error| leave(client, id, error))
@@ -256,6 +262,18 @@ pub(crate) fn latest(
     Ok(found)
 }
 
+/// Whom a command went to, from the reply of HKEYS.
+pub(crate) fn agents(id: &str, fields: Reply) -> Result<Vec<AgentId>> {
+    let results = keys::results(id);
+    let agents = items(fields)?.into_iter().map(|field| agent_of(&results, field));
+    let agents = agents.collect::<Result<Vec<_>>>()?;
+    if agents.is_empty() {
+        let gone = format!("{results} is gone from Redis, which keeps results for 24 hours");
+        return Err(Error::new(ErrorKind::Protocol, gone));
+    }
+    Ok(agents)
+}
+
 fn agent_of(key: &str, field: Reply) -> Result<AgentId> {
     let field = bulk(field)?.unwrap_or_default();
     let agent = std::str::from_utf8(&field).ok().and_then(|text| text.parse().ok());
@@ -264,7 +282,7 @@ fn agent_of(key: &str, field: Reply) -> Result<AgentId> {
 
 /// The answer in a list: the last entry that is not the refusal of an id in use. The list may have
 /// been turned by its readers, so "last" goes by when the job started.
-fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocument>> {
+pub(crate) fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocument>> {
     let mut answer: Option<ResultDocument> = None;
     for entry in entries {
         let document = parse(key, &bulk(entry)?.unwrap_or_default())?;
@@ -279,13 +297,22 @@ fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocument>> {
 }
 
 fn parse(key: &str, bytes: &[u8]) -> Result<ResultDocument> {
-    ResultDocument::parse(bytes).map_err(|error| Error::document(key, &error))
+    let document = ResultDocument::parse(bytes).map_err(|error| Error::document(key, &error))?;
+    if document.state.value().is_none() {
+        let stateless = format!("the result in {key} has no state");
+        return Err(Error::new(ErrorKind::Protocol, stateless));
+    }
+    Ok(document)
 }
 
 /// A wait that ends without a result has no time to expire `queued`, which may not even be there
 /// yet: the client does it along with later commands.
 fn leave(client: &Client, id: &str, error: &Error) {
     if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Cancelled | ErrorKind::MaybeSent) {
-        client.pool().owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, KEPT));
+        owe_queued(client, id);
     }
+}
+
+pub(crate) fn owe_queued(client: &Client, id: &str) {
+    client.pool().owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, KEPT));
 }

@@ -133,7 +133,7 @@ fn calls_with_a_name_of_their_own_push_what_the_original_client_pushed() {
     let kill: Value = serde_json::from_str(text(&recorded("kill_unknown_id")["data"])).unwrap();
     let command = client.execute(agent, "sleep").arg("30").id(text(&kill["id"])).submit().unwrap();
     queued(&redis);
-    assert!(command.kill().unwrap_err().is_timeout());
+    assert!(command.kill().unwrap().into_result().unwrap_err().is_timeout());
     assert_eq!(pushed(), recorded("kill_unknown_id"));
 }
 
@@ -250,7 +250,7 @@ fn operations_return_what_the_original_grid_returned() {
             "kill" | "recurring" => {
                 let mut command = again(&client, &pushes[0]).submit().unwrap();
                 wait_until_running(&command);
-                command.kill().unwrap();
+                command.kill().unwrap().into_result().unwrap();
                 let job = command.next_result(WAIT).unwrap().expect("a result");
                 compare(&file, &job, &recorded(0));
             }

@@ -42,7 +42,7 @@ fn every_end_of_a_job_is_told() {
     assert_eq!((unknown.streams(), unknown.starttime()), (None, None));
     let killed = client.execute(agent(), "sleep").arg("60").submit().unwrap();
     wait_until_running(&killed);
-    killed.kill().unwrap();
+    killed.kill().unwrap().into_result().unwrap();
     let mut killed = killed;
     assert_eq!(killed.next_result(WAIT).unwrap().unwrap().state(), &JobState::Killed);
 }
@@ -167,7 +167,7 @@ fn a_recurring_command_is_not_waited_for_for_ever() {
     assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
     wait_until_running(&command);
     assert!(command.next_result(Duration::from_millis(10)).unwrap_err().is_timeout());
-    command.kill().unwrap();
+    command.kill().unwrap().into_result().unwrap();
     assert_eq!(command.next_result(WAIT).unwrap().unwrap().state(), &JobState::Killed);
 }
 
@@ -334,9 +334,9 @@ fn calls_past_the_pool_wait_their_turn() {
         thread::spawn(move || client.ping())
     };
     let other = Client::connect(&grid.url()).unwrap();
-    other.command_from(&kill[0]).unwrap().kill().unwrap();
+    other.command_from(&kill[0]).unwrap().kill().unwrap().into_result().unwrap();
     patient.join().unwrap().unwrap();
-    other.command_from(&kill[1]).unwrap().kill().unwrap();
+    other.command_from(&kill[1]).unwrap().kill().unwrap().into_result().unwrap();
     for waiter in waiters {
         assert_eq!(waiter.join().unwrap().unwrap().unwrap().state(), &JobState::Killed);
     }

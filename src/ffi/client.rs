@@ -172,7 +172,12 @@ pub unsafe extern "C" fn acclient_client_command_from(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_close(client: *const acclient_client) {
     // SAFETY: NULL or a live client, by contract with C.
-    unsafe { guard::read(client, (), |client| Some(client.close())) };
+    unsafe {
+        guard::read(client, (), |client| {
+            client.close();
+            Some(())
+        });
+    }
 }
 
 /// Frees the client; calls with it must have ended (acclient_client_close() ends them). What was

@@ -124,8 +124,8 @@ pub unsafe extern "C" fn acclient_command_next_result(
     }
 }
 
-/// Kills the job on its agent, with all its processes, and returns once the agent has taken the
-/// order; the job's result, usually KILLED, follows.
+/// Kills the job wherever it runs, with all its processes, and returns once its agents have taken
+/// the order; the results, usually KILLED, follow. Where the job is over already, nothing is done.
 ///
 /// command: not NULL.
 /// timeout_ms: milliseconds for the agent to answer; below 0 for ever, 0 is refused.
@@ -133,8 +133,8 @@ pub unsafe extern "C" fn acclient_command_next_result(
 /// error: gets the error; may be NULL.
 /// One thread at a time. Blocks.
 /// Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same
-/// job; ACCLIENT_NO_SUCH_AGENT; ACCLIENT_UNSUPPORTED for a command known by its id only; those of
-/// acclient_client_execute().
+/// job, and where no controller has routed the command; ACCLIENT_NO_SUCH_AGENT; those of
+/// acclient_client_execute(). Of several agents' errors it is the first.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_kill(
     command: *const acclient_command,
@@ -149,7 +149,7 @@ pub unsafe extern "C" fn acclient_command_kill(
             let cancel = scope.borrow_optional("cancel", cancel)?;
             let client = bounded(&command.client, timeout_ms, cancel)?;
             let reference = command.lock()?.with_client(client);
-            reference.kill()
+            reference.kill()?.into_result().map(|_| ())
         })
     }
 }

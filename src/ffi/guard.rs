@@ -57,13 +57,9 @@ impl<'a> Scope<'a> {
     ///
     /// # Safety
     /// `handle` is NULL or was made by this library and is not freed before the call ends.
-    pub(super) unsafe fn borrow<T: Opaque>(
-        &self,
-        what: &str,
-        handle: *const T,
-    ) -> Result<&'a T::Value>
+    pub(super) unsafe fn borrow<T>(&self, what: &str, handle: *const T) -> Result<&'a T::Value>
     where
-        T: 'a,
+        T: Opaque + 'a,
     {
         // SAFETY: as the caller promises.
         let handle: Option<&'a T> = unsafe { handle.as_ref() };
@@ -82,13 +78,13 @@ impl<'a> Scope<'a> {
     ///
     /// # Safety
     /// As [`Scope::borrow`].
-    pub(super) unsafe fn borrow_optional<T: Opaque>(
+    pub(super) unsafe fn borrow_optional<T>(
         &self,
         what: &str,
         handle: *const T,
     ) -> Result<Option<&'a T::Value>>
     where
-        T: 'a,
+        T: Opaque + 'a,
     {
         if handle.is_null() {
             return Ok(None);

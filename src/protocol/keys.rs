@@ -19,7 +19,40 @@ pub(crate) fn results(id: &str) -> String {
     format!("jobresult:{id}")
 }
 
+/// What the names of all lists of a command begin with.
+pub(crate) fn lists(id: &str) -> String {
+    format!("cmd.{id}.")
+}
+
+/// The command and the agent of a list; no agent for `queued`.
+pub(crate) fn parse_list(key: &str) -> Option<(&str, Option<AgentId>)> {
+    let (rest, last) = key.strip_prefix("cmd.")?.rsplit_once('.')?;
+    if last == "queued" {
+        return Some((rest, None));
+    }
+    let (id, gid) = rest.rsplit_once('.')?;
+    let agent = AgentId { gid: gid.parse().ok()?, nid: last.parse().ok()? };
+    Some((id, Some(agent)))
+}
+
 /// List of the final results of one agent: the truth about "done".
 pub(crate) fn result(id: &str, agent: AgentId) -> String {
     format!("cmd.{id}.{}.{}", agent.gid, agent.nid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_lists_are_read_back() {
+        let agent = AgentId { gid: 1, nid: 20 };
+        for id in ["a", "a.b", "a.1.2", "1.queued", ""] {
+            assert_eq!(parse_list(&result(id, agent)), Some((id, Some(agent))));
+            assert_eq!(parse_list(&queued(id)), Some((id, None)));
+        }
+        for other in ["", "cmds.queue", "cmd.", "cmd.x", "jobresult:a", "cmd.x.1.a"] {
+            assert_eq!(parse_list(other), None, "{other}");
+        }
+    }
 }

@@ -17,8 +17,9 @@ pub(crate) use command::{Address, CommandDocument};
 pub(crate) use document::{DocumentError, Field};
 pub(crate) use result::ResultDocument;
 pub use run_args::RunArgs;
+pub(crate) use run_args::check_levels;
 pub use state::JobState;
-pub(crate) use text::{Invalid, check_name, check_payload};
+pub(crate) use text::{Invalid, WORD, check_name, check_payload};
 
 /// `level` of a result whose `data` is JSON.
 pub(crate) const LEVEL_JSON: i64 = 20;

@@ -224,6 +224,12 @@ impl RunArgs {
         for (what, text) in named {
             check_name(what, text.as_deref().unwrap_or_default())?;
         }
+        if let Some(name) = self.extra.keys().find(|name| is_known(name)) {
+            return Err(Invalid::Other(format!(
+                "the argument {name:?} is one of the known ones to the controller, which does not look at \
+                 letter case; it would take its value for granted"
+            )));
+        }
         for arg in &self.args {
             check_name("an argument", arg)?;
         }
@@ -248,8 +254,37 @@ impl RunArgs {
     }
 }
 
+/// Names that the controller and the agents decode into a type, and exit or fail over a wrong one.
+const KNOWN: [&str; 13] = [
+    "domain",
+    "name",
+    "max_time",
+    "max_restart",
+    "recurring_period",
+    "stats_interval",
+    "args",
+    "loglevels",
+    "loglevels_db",
+    "loglevels_ac",
+    "queue",
+    "working_dir",
+    "env",
+];
+
+/// Whether the JSON decoder of Go takes the name for a known one. It folds letter case, and two
+/// letters beyond ASCII.
+fn is_known(name: &str) -> bool {
+    let fold = |letter: char| match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        letter => letter.to_ascii_lowercase(),
+    };
+    let folded: String = name.chars().map(fold).collect();
+    KNOWN.contains(&folded.as_str())
+}
+
 /// `*`, or numbers and ranges separated by commas.
-fn check_levels(levels: &str) -> Result<(), Invalid> {
+pub(crate) fn check_levels(levels: &str) -> Result<(), Invalid> {
     let is_number =
         |text: &str| text.parse::<u8>().is_ok() && text.bytes().all(|b| b.is_ascii_digit());
     let is_part = |part: &str| match part.split_once('-') {

@@ -1,5 +1,11 @@
 //! What text may hold on the wire.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+
+/// What a text is escaped for in the printed form of a command: the result is one word, in a shell
+/// too.
+pub(crate) const WORD: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
 /// Why something is not sent.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum Invalid {

@@ -146,14 +146,14 @@ fn unix(url: &Url) -> Result<Config, AddressError> {
             "db" => config.db = db(&value)?,
             "user" => config.user = Some(value.into_owned()),
             "pass" => config.password = Some(Secret::new(value)),
-            other => return Err(invalid(format!("{other:?} is none of db, user and pass"))),
+            _ => return Err(invalid("a parameter that is none of db, user and pass")),
         }
     }
     Ok(config)
 }
 
 fn db(text: &str) -> Result<u32, AddressError> {
-    text.parse().map_err(|_| invalid(format!("{text:?} is not the number of a database")))
+    text.parse().map_err(|_| invalid("the part for it is not the number of a database"))
 }
 
 fn decode(text: &str, what: &str) -> Result<String, AddressError> {

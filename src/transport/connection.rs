@@ -20,6 +20,10 @@ const READ_BUFFER: usize = 64 * 1024;
 /// Past this much unsent output, sending starts while more is packed.
 const SEND_EARLY: usize = 16 * 1024;
 
+/// How many pushes may wait to be taken: a broadcast of a fan-out to a hundred thousand agents, and
+/// some.
+const MAX_PUSHES: usize = 1 << 18;
+
 /// What a server can do, found out when a connection is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Server {
@@ -52,7 +56,9 @@ pub(crate) struct Connection {
     outstanding: usize,
     owed: OwedKeys,
     /// Pushes that arrived between replies.
-    pushes: VecDeque<Value>,
+    pub(super) pushes: VecDeque<Value>,
+    /// Whether the server was asked to tell of changes.
+    pub(super) tracks: bool,
 }
 
 /// Received bytes that are not yet decoded: `buffer[start..end]`.
@@ -82,14 +88,21 @@ impl Connection {
             outstanding: 0,
             owed: OwedKeys::default(),
             pushes: VecDeque::new(),
+            tracks: false,
         };
         match connection.log_in(config, until) {
             Ok(()) => Ok(connection),
             Err(Error::Lost { address, source }) => Err(Error::Connect { address, source }),
-            Err(Error::Server(error)) if error.is_authentication() => Err(Error::Authentication {
-                address: connection.address,
-                message: error.to_string(),
-            }),
+            Err(Error::Server(error)) => {
+                // Some servers quote the command that they refuse.
+                let error = error.without(config.password.as_ref());
+                Err(if error.is_authentication() {
+                    let message = error.to_string();
+                    Error::Authentication { address: connection.address, message }
+                } else {
+                    Error::Server(error)
+                })
+            }
             Err(error) => Err(error),
         }
     }
@@ -98,14 +111,20 @@ impl Connection {
     /// no database to select, this is one round trip.
     fn log_in(&mut self, config: &Config, until: &Until) -> Result<()> {
         let user = config.user.as_deref().unwrap_or("default").as_bytes();
+        // A user may have no password, but a user that is named has to be the one that is used.
+        let no_password = config.user.as_ref().map(|_| &b""[..]);
         let password = config.password.as_ref().map(|password| password.expose().as_bytes());
+        let password = password.or(no_password);
         let db = config.db.to_string();
         match password {
             Some(password) => self.command(&[b"HELLO", b"3", b"AUTH", user, password]),
             None => self.command(&[b"HELLO", b"3"]),
         };
         match self.reply(until) {
-            Ok(hello) => self.server = Server::from_hello(hello),
+            Ok(hello) => {
+                let server = Server::from_hello(hello);
+                self.server = server.map_err(|error| self.violated(error.to_string()))?;
+            }
             Err(Error::Server(error)) if is_without_hello(&error) => {
                 match (password, &config.user) {
                     (Some(password), Some(_)) => self.command(&[b"AUTH", user, password]),
@@ -153,11 +172,19 @@ impl Connection {
     /// Sends what is queued and reads the next reply. An error reply is [`Error::Server`] and
     /// leaves the connection usable; after any other error it is not.
     pub(crate) fn reply(&mut self, until: &Until) -> Result<Reply> {
-        self.flush(until)?;
+        let flushed = self.flush(until);
         loop {
-            let value = self.read_value(until)?;
+            let value = match &flushed {
+                Ok(()) => self.read_value(until)?,
+                // A server that refuses a command by closing says why before it does.
+                Err(Error::Lost { .. }) => match self.received_value()? {
+                    Some(value) => value,
+                    None => return flushed.map(|()| Value::Nil),
+                },
+                Err(_) => return flushed.map(|()| Value::Nil),
+            };
             if let Value::Push { .. } = value {
-                self.pushes.push_back(value);
+                self.keep_push(value)?;
                 until.check()?; // traffic never extends a deadline
                 continue;
             }
@@ -179,6 +206,7 @@ impl Connection {
             && self.flushed == self.output.len()
             && self.input.start == self.input.end
             && self.pushes.is_empty()
+            && !self.tracks
     }
 
     /// Whether the server has said anything since the last call, which for an idle connection is
@@ -253,18 +281,40 @@ impl Connection {
         Ok(())
     }
 
+    /// The next reply of those that have arrived, on a connection that is lost for sending.
+    fn received_value(&mut self) -> Result<Option<Value>> {
+        while matches!(self.receive(0), Ok(true)) {}
+        let (start, end) = (self.input.start, self.input.end);
+        let found = self.input.framer.frame(&mut self.input.buffer[start..end]);
+        match found.map_err(|message| self.violated(message))? {
+            Frame::Complete { length, depth } => self.take_frame(length, depth).map(Some),
+            Frame::Incomplete { .. } => Ok(None),
+        }
+    }
+
+    fn take_frame(&mut self, length: usize, depth: usize) -> Result<Value> {
+        let frame = &self.input.buffer[self.input.start..][..length];
+        let value = reply::decode(frame, depth).map_err(|message| self.violated(message))?;
+        self.input.consume(length);
+        Ok(value)
+    }
+
+    /// Keeps a push until somebody asks for it. Nobody does between calls, so a server must not
+    /// fill the memory with them.
+    pub(super) fn keep_push(&mut self, push: Value) -> Result<()> {
+        if self.pushes.len() >= MAX_PUSHES {
+            return Err(self.violated(format!("more than {MAX_PUSHES} pushes between replies")));
+        }
+        self.pushes.push_back(push);
+        Ok(())
+    }
+
     fn read_value(&mut self, until: &Until) -> Result<Value> {
         loop {
             let found =
                 self.input.framer.frame(&mut self.input.buffer[self.input.start..self.input.end]);
             match found.map_err(|message| self.violated(message))? {
-                Frame::Complete { length, depth } => {
-                    let frame = &self.input.buffer[self.input.start..][..length];
-                    let value =
-                        reply::decode(frame, depth).map_err(|message| self.violated(message))?;
-                    self.input.consume(length);
-                    return Ok(value);
-                }
+                Frame::Complete { length, depth } => return self.take_frame(length, depth),
                 Frame::Incomplete { at_least } => {
                     // Receive first, wait when there is nothing.
                     while !self.receive(at_least)? {
@@ -302,6 +352,26 @@ impl Connection {
     /// Waits up to `pause`, for calls that look again and again.
     pub(crate) fn pause(&self, pause: Duration, until: &Until) -> Result<()> {
         poll::wait_up_to(self.stream.fd(), Interest::Read, pause, until).map(|_| ())
+    }
+
+    /// Waits up to `pause` for the first push, unless there are some, and takes in all that have
+    /// arrived. Between replies only.
+    pub(super) fn receive_pushes(&mut self, pause: Duration, until: &Until) -> Result<()> {
+        debug_assert_eq!(self.outstanding, 0);
+        if self.pushes.is_empty() && self.input.start == self.input.end {
+            let ready = poll::wait_up_to(self.stream.fd(), Interest::Read, pause, until)?;
+            if ready.is_none() {
+                return Ok(());
+            }
+            self.receive(0)?;
+        }
+        while self.input.start < self.input.end {
+            match self.read_value(until)? {
+                push @ Value::Push { .. } => self.keep_push(push)?,
+                _ => return Err(self.violated("a reply that nobody asked for".into())),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -356,8 +426,8 @@ impl Input {
 }
 
 impl Server {
-    fn from_hello(hello: Reply) -> Self {
-        let mut fields = reply::items(hello).unwrap_or_default().into_iter();
+    fn from_hello(hello: Reply) -> std::result::Result<Self, reply::Unexpected> {
+        let mut fields = reply::items(hello)?.into_iter();
         let mut server = Server { resp3: true, blmove: false };
         while let (Some(key), Some(value)) = (fields.next(), fields.next()) {
             let text = |value| reply::bulk(value).ok().flatten().unwrap_or_default();
@@ -368,7 +438,7 @@ impl Server {
                 server.blmove = version >= (6, 2);
             }
         }
-        server
+        Ok(server)
     }
 }
 

@@ -70,6 +70,7 @@ impl Until {
             }
         }
         match &self.closing {
+            Some(closing) if closing.is_foreign() => Err(Error::Forked),
             Some(closing) if closing.is_set() => Err(Error::Closed),
             _ => Ok(()),
         }

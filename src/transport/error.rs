@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use super::address::Secret;
+
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// A failure of the transport. It knows no command and no agent: the module that made the call
@@ -33,8 +35,8 @@ pub(crate) enum Error {
     /// Every connection of the pool stayed in use until the deadline.
     #[error("all {max} connections of the client stayed in use")]
     PoolExhausted { max: usize },
-    /// A cancel token made in another process.
-    #[error("the cancel token was made in another process, before a fork")]
+    /// A cancel token or an iterator made in another process.
+    #[error("the handle was made in another process, before a fork")]
     Forked,
     /// Redis answered with an error.
     #[error("{0}")]
@@ -77,6 +79,16 @@ impl ServerError {
         };
         matches!(kind, Some(BusyLoading | ClusterDown | MasterDown | ReadOnly | TryAgain))
             || self.code == "UNBLOCKED"
+    }
+
+    /// The same with the password, where it is quoted, masked.
+    pub(crate) fn without(mut self, password: Option<&Secret>) -> Self {
+        if let Some(password) = password.map(Secret::expose).filter(|password| !password.is_empty())
+        {
+            self.code = self.code.replace(password, "***");
+            self.text = self.text.replace(password, "***");
+        }
+        self
     }
 
     /// Whether it says that the login is missing or wrong.

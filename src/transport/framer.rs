@@ -62,7 +62,8 @@ impl Framer {
                 }
                 b'_' if line.is_empty() => {}
                 b'#' if matches!(&bytes[line.clone()], b"t" | b"f") => {}
-                b',' | b'(' => {}
+                b'(' if is_whole(&bytes[line.clone()]) => {}
+                b',' => {}
                 b'$' | b'!' | b'=' => {
                     if let Some(length) = self.length(kind, &bytes[line])? {
                         next = line_end + length + 2;
@@ -177,12 +178,15 @@ impl Framer {
 
 /// A decimal number of 64 bits and nothing else: no blanks, no plus sign.
 fn number(line: &[u8]) -> Result<i64, Violation> {
-    let digits = line.strip_prefix(b"-").unwrap_or(line);
     let text = std::str::from_utf8(line).ok();
-    let strict = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    text.filter(|_| strict)
+    text.filter(|_| is_whole(line))
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| "a number that is none".into())
+}
+
+fn is_whole(line: &[u8]) -> bool {
+    let digits = line.strip_prefix(b"-").unwrap_or(line);
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
 fn mend_utf8(text: &mut [u8]) {
@@ -278,6 +282,7 @@ mod tests {
             b"*1\r\n>1\r\n+x\r\n",
             b"_x\r\n",
             b"#x\r\n",
+            b"(12a\r\n",
             b"$1\r\nxyz\r\n",
             b"*9223372036854775807\r\n",
             b"%9223372036854775807\r\n",

@@ -21,6 +21,7 @@ mod pool;
 mod reply;
 mod resolve;
 mod stream;
+mod tracking;
 mod wake;
 
 pub(crate) use address::{AddressError, Config, DEFAULT_PORT, Endpoint, Secret};
@@ -28,6 +29,7 @@ pub(crate) use connection::Connection;
 pub(crate) use deadline::{Deadline, Until};
 pub(crate) use error::{Error, Result, ServerError};
 pub(crate) use owed::Owed;
-pub(crate) use pool::{Pool, Pooled};
+pub(crate) use pool::{Backoff, Broadcast, Pool, Pooled};
 pub(crate) use reply::{Reply, Unexpected, bulk, integer, items};
+pub(crate) use tracking::{Changes, Tracking};
 pub(crate) use wake::Wake;

@@ -6,10 +6,10 @@
 use std::time::{Duration, Instant};
 
 /// How many are tried along with one command, so that a call does not pay for a long list.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 256;
 /// How many a client keeps; the oldest are forgotten first. Only a controller that is away while
-/// thousands of waits time out can get there.
-const KEPT: usize = 4096;
+/// very many waits time out can get there.
+const KEPT: usize = 65_536;
 const FIRST_DELAY: Duration = Duration::from_millis(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use super::owed::{Owed, OwedKeys};
 use super::poll::{self, Interest};
 use super::wake::Wake;
 
+/// How many broadcast prefixes a client may have at a time: each costs every writer of the server.
+const BROADCASTS: usize = 16;
 /// How long closing may take to give the last keys their time to live.
 const CLOSING: Duration = Duration::from_millis(500);
 
@@ -37,6 +39,7 @@ struct State {
     process: u32,
     closing: Arc<Wake>,
     descriptors: FdTable,
+    broadcasts: AtomicUsize,
     inner: Mutex<Inner>,
 }
 
@@ -118,7 +121,9 @@ impl Pool {
         until: &Until,
         mut step: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        match step(&mut *self.get(until)?) {
+        // The broken connection goes back before another is taken, which may be the only one.
+        let first = step(&mut *self.get(until)?);
+        match first {
             Err(Error::Lost { .. }) => step(&mut *self.get(until)?),
             other => other,
         }
@@ -138,6 +143,16 @@ impl Pool {
                 other => return other,
             }
         }
+    }
+
+    /// Leave to have one broadcast prefix, while there are few enough.
+    pub(crate) fn broadcast(self: &Arc<Self>) -> Option<Broadcast> {
+        let state = self.existing_state()?;
+        if state.broadcasts.fetch_add(1, Ordering::SeqCst) < BROADCASTS {
+            return Some(Broadcast { pool: self.clone(), process: state.process });
+        }
+        state.broadcasts.fetch_sub(1, Ordering::SeqCst);
+        None
     }
 
     /// Keeps a key that a call could not stay for.
@@ -241,6 +256,7 @@ impl State {
             process: process_id(),
             closing: Arc::new(closing),
             descriptors: FdTable::new(config.max_connections),
+            broadcasts: AtomicUsize::new(0),
             inner: Mutex::new(inner),
         }))
     }
@@ -378,6 +394,30 @@ impl Drop for Pooled {
             inner.wake_next();
         } else {
             state.discard(&mut inner, connection);
+        }
+    }
+}
+
+impl Pooled {
+    /// Whether this process made it, and is no forked child of the one that did.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.process == process_id()
+    }
+}
+
+/// One of the broadcast prefixes that a client may have, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Broadcast {
+    pool: Arc<Pool>,
+    process: u32,
+}
+
+impl Drop for Broadcast {
+    fn drop(&mut self) {
+        if let Some(state) =
+            self.pool.existing_state().filter(|state| state.process == self.process)
+        {
+            state.broadcasts.fetch_sub(1, Ordering::SeqCst);
         }
     }
 }

@@ -1,0 +1,107 @@
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::protocol::check_levels;
+
+/// The most that an agent gives at a time.
+const MOST: u32 = 1000;
+/// What the original client asked for.
+const DEFAULT_LIMIT: u32 = 20;
+
+/// A message that a job has logged: a line of its output, or what it printed with a level.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Message {
+    /// The text.
+    pub data: String,
+    /// Its level: 1 stdout, 2 stderr, 3 public, 4 operator, 5 log, 6 structured log, 7 warning,
+    /// 8 operations error, 9 critical, 10 statsd, 11 debug, 20 to 23 and 30 results.
+    pub level: i64,
+    /// When it was logged, in milliseconds since 1970 by the clock of the agent.
+    pub epoch: i64,
+    /// Its number in the log of the agent: greater is later.
+    pub id: i64,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// Which messages of a job are wanted; see [`Job::get_msgs`].
+///
+/// ```
+/// use acclient::MsgQuery;
+/// let errors = MsgQuery::new().levels("2,7-9").limit(100);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct MsgQuery {
+    levels: String,
+    limit: u32,
+    from: Option<SystemTime>,
+    to: Option<SystemTime>,
+}
+
+impl Default for MsgQuery {
+    fn default() -> Self {
+        MsgQuery { levels: "*".to_owned(), limit: DEFAULT_LIMIT, from: None, to: None }
+    }
+}
+
+impl MsgQuery {
+    /// The newest 20 of all levels.
+    pub fn new() -> Self {
+        MsgQuery::default()
+    }
+
+    /// Of these levels: `"*"`, or numbers and ranges like `"1,2,6-9"`. Checked before it is sent.
+    pub fn levels(mut self, levels: impl Into<String>) -> Self {
+        self.levels = levels.into();
+        self
+    }
+
+    /// So many at most, 1 to 1000; default 20.
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Logged at this time or later. Agents do not look at times: the newest up to the limit are
+    /// asked for, and what is older is left out here.
+    pub fn from(mut self, time: SystemTime) -> Self {
+        self.from = Some(time);
+        self
+    }
+
+    /// Logged at this time or earlier; as for [`MsgQuery::from`].
+    pub fn to(mut self, time: SystemTime) -> Self {
+        self.to = Some(time);
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.levels.is_empty() {
+            return Err(Error::invalid("no levels"));
+        }
+        check_levels(&self.levels)?;
+        if !(1..=MOST).contains(&self.limit) {
+            return Err(Error::invalid(format!("limit is {}; it is 1 to {MOST}", self.limit)));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn to_json(&self, id: &str) -> Value {
+        json!({ "jobid": id, "limit": self.limit, "levels": self.levels })
+    }
+
+    pub(crate) fn read(&self, answer: Job) -> Result<Vec<Message>> {
+        let mut messages: Vec<Message> = answer.json()?;
+        messages.retain(|message| {
+            let milliseconds = u64::try_from(message.epoch).unwrap_or_default();
+            let at = SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds);
+            self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at <= to)
+        });
+        Ok(messages)
+    }
+}

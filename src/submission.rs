@@ -1,0 +1,220 @@
+//! Commands on their way to the queue: each is pushed once.
+
+use std::time::Instant;
+
+use crate::client::Client;
+use crate::command::Command;
+use crate::error::{Error, ErrorKind, Result};
+use crate::job::Job;
+use crate::outcome::Collected;
+use crate::protocol::{AgentId, ResultDocument, keys};
+use crate::transport::{self, Connection, Pooled, Until, integer};
+use crate::wait::Wait;
+use crate::waiting::{self, Look};
+
+/// How many commands of a pipeline are sent before the first replies are read.
+const PIPELINE: usize = 1000;
+
+/// A command about to be sent, and its bytes.
+pub(crate) struct Submission {
+    command: Command,
+    json: String,
+}
+
+impl Submission {
+    pub(crate) fn new(command: Command, json: String) -> Self {
+        Submission { command, json }
+    }
+
+    pub(crate) fn submit(self, wait: Wait) -> Result<Command> {
+        let client = self.command.client();
+        let asked = || self.command.in_words();
+        client.bounded(wait, asked, |until| self.push(client, until, |_| ()).map(|_| ()))?;
+        Ok(self.command)
+    }
+
+    /// Sends it and waits for the one result.
+    pub(crate) fn run(self, wait: Wait) -> Result<Job> {
+        let client = self.command.client().clone();
+        if self.command.target().is_fanout() {
+            return Err(Error::invalid("run() is for one agent; for a fan-out there is run_all()"));
+        }
+        self.command.refuse_endless(&wait)?;
+        let asked = || self.command.in_words();
+        let (agent, document) = client.bounded(wait, asked, |until| {
+            let result = match self.command.target().answers_as() {
+                Some(agent) => self.run_on(&client, agent, until).map(|document| (agent, document)),
+                None => self.run_on_any(&client, until),
+            };
+            result.map_err(|error| self.command.tell_how_far(error))
+        })?;
+        self.command.deliver(agent, document)
+    }
+
+    fn run_on(&self, client: &Client, agent: AgentId, until: &Until) -> Result<ResultDocument> {
+        let id = self.command.id();
+        let mut connection =
+            self.push(client, until, |connection| waiting::ask(connection, id, agent))?;
+        // From here on the command is with Redis: whatever breaks now, only the wait goes on.
+        let first = Look::read(&mut connection, id, until);
+        drop(connection);
+        waiting::final_result(client, id, agent, until, Some(first))
+    }
+
+    /// The controller chooses the agent, and says which in the hash.
+    fn run_on_any(&self, client: &Client, until: &Until) -> Result<(AgentId, ResultDocument)> {
+        let id = self.command.id();
+        let mut connection =
+            self.push(client, until, |connection| waiting::ask_targets(connection, id))?;
+        let first = waiting::read_targets(&mut connection, id, until);
+        drop(connection);
+        let agents = waiting::targets(client, id, until, Some(first))?;
+        let [agent] = agents[..] else {
+            let several = format!("the controller sent it to {} agents", agents.len());
+            return Err(Error::new(ErrorKind::Protocol, several));
+        };
+        Ok((agent, waiting::final_result(client, id, agent, until, None)?))
+    }
+
+    /// Sends it and takes all results.
+    pub(crate) fn collect(self, wait: Wait, stop_at_failure: bool) -> Result<Collected> {
+        let deadline = wait.timeout.map(|timeout| (Instant::now(), timeout));
+        self.command.refuse_endless(&wait)?;
+        let command = self.submit(wait.clone())?;
+        // One deadline for both steps.
+        let left = deadline.map(|(begun, timeout)| timeout.saturating_sub(begun.elapsed()));
+        let results = command.reference().results_within(Wait { timeout: left, ..wait })?;
+        let mut collected = Collected::new(command);
+        for result in results {
+            let failed = match result {
+                Ok(job) => {
+                    let failed = !job.is_success();
+                    collected.jobs.push(job);
+                    failed
+                }
+                Err(error) if error.agent().is_some() || error.is_timeout() => {
+                    collected.errors.push(error);
+                    true
+                }
+                Err(error) => return Err(error),
+            };
+            if failed && stop_at_failure {
+                collected.stopped = true;
+                break;
+            }
+        }
+        Ok(collected)
+    }
+
+    /// Pushes the command, once, along with what `then` queues behind it.
+    fn push(
+        &self,
+        client: &Client,
+        until: &Until,
+        then: impl Fn(&mut Connection),
+    ) -> Result<Pooled> {
+        let mut tried_again = false;
+        loop {
+            let mut connection = client.pool().get(until)?;
+            let mark = self.queue(&mut connection);
+            then(&mut connection);
+            match connection.reply(until) {
+                Ok(reply) => {
+                    integer(&reply).map_err(|error| self.maybe_sent(error.into()))?;
+                    return Ok(connection);
+                }
+                Err(error @ transport::Error::Server(_)) => return Err(error.into()),
+                Err(error) if connection.was_sent(mark) => {
+                    return Err(self.maybe_sent(error.into()));
+                }
+                // Cut short, so Redis cannot have run it. An idle connection that the server has
+                // ended in this very moment is no reason to fail.
+                Err(transport::Error::Lost { .. }) if !tried_again => tried_again = true,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn queue(&self, connection: &mut Connection) -> u64 {
+        connection.command(&[b"RPUSH", keys::QUEUE.as_bytes(), self.json.as_bytes()])
+    }
+
+    fn maybe_sent(&self, error: Error) -> Error {
+        error.with_command_maybe_sent().about_command(&*self.command)
+    }
+}
+
+/// Sends many commands in one pipeline, with an outcome for each, in their order.
+pub(crate) fn submit_many(
+    client: &Client,
+    submissions: Vec<Result<Submission>>,
+) -> Vec<Result<Command>> {
+    let begun = Instant::now();
+    let mut outcomes = Vec::with_capacity(submissions.len());
+    let mut rest = submissions.into_iter().peekable();
+    let mut link = client.until(&client.quick()).and_then(|until| {
+        let connection = client.pool().get(&until)?;
+        Ok((until, connection))
+    });
+    while rest.peek().is_some() {
+        let batch: Vec<_> = rest.by_ref().take(PIPELINE).collect();
+        let result = match &mut link {
+            Ok((until, connection)) => push_batch(connection, until, batch, &mut outcomes),
+            Err(error) => {
+                outcomes.extend(batch.into_iter().map(|one| Err(not_sent(one, error))));
+                Ok(())
+            }
+        };
+        if let Err(error) = result {
+            link = Err(error);
+        }
+    }
+    let waited =
+        |outcome: Result<Command>| outcome.map_err(|error| error.waited_if_it_did(begun.elapsed()));
+    outcomes.into_iter().map(waited).collect()
+}
+
+/// Sends a batch and reads its replies. `Err` is what broke the connection.
+fn push_batch(
+    connection: &mut Connection,
+    until: &Until,
+    batch: Vec<Result<Submission>>,
+    outcomes: &mut Vec<Result<Command>>,
+) -> Result<()> {
+    let queue = |one: &Result<Submission>| one.as_ref().ok().map(|one| one.queue(connection));
+    let marks: Vec<Option<u64>> = batch.iter().map(queue).collect();
+    let mut broken: Option<Error> = None;
+    for (one, mark) in batch.into_iter().zip(marks) {
+        let (Ok(one), Some(mark)) = (&one, mark) else {
+            outcomes.push(one.map(|one| one.command));
+            continue;
+        };
+        if broken.is_none() {
+            match connection.reply(until) {
+                Ok(reply) => {
+                    let length = integer(&reply);
+                    let confirmed = length.map_err(|error| one.maybe_sent(error.into()));
+                    outcomes.push(confirmed.map(|_| one.command.clone()));
+                    continue;
+                }
+                Err(error @ transport::Error::Server(_)) => {
+                    outcomes.push(Err(Error::from(error).asked(|| one.command.in_words())));
+                    continue;
+                }
+                Err(error) => broken = Some(error.into()),
+            }
+        }
+        let error = broken.clone().unwrap_or_else(|| Error::new(ErrorKind::Connect, "lost"));
+        let error = if connection.was_sent(mark) { one.maybe_sent(error) } else { error };
+        outcomes.push(Err(error.asked(|| one.command.in_words())));
+    }
+    broken.map_or(Ok(()), Err)
+}
+
+/// What is said of a command that comes after the connection was lost.
+fn not_sent(one: Result<Submission>, error: &Error) -> Error {
+    match one {
+        Ok(one) => error.clone().asked(|| one.command.in_words()),
+        Err(invalid) => invalid,
+    }
+}

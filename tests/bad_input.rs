@@ -1,0 +1,617 @@
+//! Input that is wrong, from the caller or from Redis: refused with a clear error before anything
+//! is sent, or read for what it is.
+
+use std::time::Duration;
+
+use acclient::{Client, CommandBuilder, Error, ErrorKind, Job, JobState, RunArgs, Target};
+use devgrid::{Grid, RedisServer};
+
+/// How long a call may take that has to succeed or fail for another reason.
+const LONG: Duration = Duration::from_secs(20);
+/// A deadline that a test waits for.
+const SHORT: Duration = Duration::from_millis(300);
+/// A thread as small as C and Go programs have them.
+const SMALL_STACK: usize = 128 * 1024;
+const MIB: usize = 1024 * 1024;
+
+fn redis() -> RedisServer {
+    RedisServer::start().expect("a Redis")
+}
+
+fn ask<T: redis::FromRedisValue>(admin: &mut redis::Connection, words: &[&[u8]]) -> T {
+    let mut command = redis::Cmd::new();
+    command.arg(words);
+    command.query(admin).expect("the admin may do all")
+}
+
+/// Nothing was pushed and no key was written.
+fn check_untouched(admin: &mut redis::Connection, name: &str) {
+    let keys: Vec<String> = ask(admin, &[b"KEYS", b"*"]);
+    assert!(keys.is_empty(), "{name} wrote {keys:?}");
+}
+
+fn error<T>(result: Result<T, Error>, name: &str) -> Error {
+    result.err().unwrap_or_else(|| panic!("{name} was taken"))
+}
+
+/// Runs a test on a thread with little stack.
+fn on_a_small_stack(test: impl FnOnce() + Send) {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(SMALL_STACK);
+        let thread = thread.spawn_scoped(scope, test).expect("a thread");
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
+
+#[test]
+fn wrong_urls_are_refused_and_never_quoted() {
+    for url in [
+        "",
+        "localhost",
+        "localhost:6379",
+        "//localhost",
+        "http://localhost",
+        "redis:localhost",
+        "redis://",
+        "redis:///0",
+        "redis://:sesame@",
+        "redis://localhost:sesame",
+        "redis://localhost:65536",
+        "redis://localhost:-1",
+        // A password with an unescaped slash or ampersand in it.
+        "redis://user:1/sesame@localhost",
+        "redis+unix:///socket?pass=1&sesame",
+        "redis://localhost/-1",
+        "redis://localhost/4294967296",
+        "redis://localhost/0/1",
+        "redis://localhost/0?db=1",
+        "redis://localhost/0#1",
+        "redis://:sesame@local host",
+        "redis://[::1",
+        "redis://0.0.0.0",
+        "redis://[::]",
+        "redis://:sesame%ff@localhost",
+        "redis://a\0b",
+        "redis+unix://",
+        "redis+unix:///",
+        "redis+unix://host/socket",
+        "redis+unix:///socket?db=one",
+        "redis+unix:///socket?password=sesame",
+        "redis+unix:///so%00cket",
+    ] {
+        let error = error(Client::connect(url), url);
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{url}: {error}");
+        assert!(!error.is_retriable(), "{url}");
+        assert!(!format!("{error} {error:?}").contains("sesame"), "{error}");
+    }
+    for url in ["rediss://:sesame@localhost", "redis+sentinel://:sesame@localhost:26379/main/0"] {
+        let error = error(Client::connect(url), url);
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{url}: {error}");
+        assert!(!format!("{error} {error:?}").contains("sesame"), "{error}");
+    }
+}
+
+#[test]
+fn wrong_settings_are_refused() {
+    let builder = Client::builder;
+    for (name, builder) in [
+        ("no host", builder().host("")),
+        ("a host with a NUL", builder().host("a\0b")),
+        ("no connections", builder().max_connections(0)),
+        ("a million connections", builder().max_connections(1_000_000)),
+        ("no reply", builder().max_reply(0)),
+        ("no time", builder().timeout(Duration::ZERO)),
+    ] {
+        assert_eq!(error(builder.build(), name).kind(), ErrorKind::InvalidArgument, "{name}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_a_connect_error() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    let tcp = (format!("redis://:sesame@127.0.0.1:{port}"), format!("127.0.0.1:{port}"));
+    let path = "/nonexistent/redis.sock";
+    let unix = (format!("redis+unix://{path}?pass=sesame"), path.to_owned());
+    for (url, address) in [tcp, unix] {
+        let error = error(Client::connect(&url), &url);
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+        assert!(error.is_retriable() && !error.is_timeout(), "{error}");
+        assert!(error.to_string().contains(&address), "{error}");
+        assert!(!format!("{error} {error:?}").contains("sesame"), "{error}");
+    }
+}
+
+#[test]
+fn a_wrong_login_is_refused_and_nothing_is_sent() {
+    let server = RedisServer::builder().password("right").user_acl("alice on >hers ~* +@all");
+    let server = server.arg("databases", "4").start().expect("a Redis");
+    let mut admin = server.connection();
+    let address = format!("127.0.0.1:{}", server.port());
+    for (login, path, kind) in [
+        ("", "", ErrorKind::Authentication),
+        (":sesame@", "", ErrorKind::Authentication),
+        ("alice:sesame@", "", ErrorKind::Authentication),
+        ("alice:right@", "", ErrorKind::Authentication),
+        ("nobody:right@", "", ErrorKind::Authentication),
+        ("alice@", "", ErrorKind::Authentication),
+        (":right@", "/4", ErrorKind::Server),
+        (":right@", "/4294967295", ErrorKind::Server),
+    ] {
+        let url = format!("redis://{login}{address}{path}");
+        let error = error(Client::connect(&url), &url);
+        assert_eq!(error.kind(), kind, "{url}: {error}");
+        assert!(!error.is_retriable(), "{url}: {error}");
+        let words = format!("{error} {error:?}");
+        assert!(words.contains(&address), "{url}: {error}");
+        assert!(
+            !["sesame", "right", "hers"].iter().any(|secret| words.contains(secret)),
+            "{words}"
+        );
+        check_untouched(&mut admin, &url);
+    }
+    for login in [":right@", "alice:hers@"] {
+        Client::connect(&format!("redis://{login}{address}/3")).expect(login);
+    }
+}
+
+#[test]
+fn a_user_who_may_not_push_gets_a_server_error() {
+    let server = RedisServer::builder().user_acl("reader on >sesame ~* +@all -rpush");
+    let server = server.start().expect("a Redis");
+    let url = format!("redis://reader:sesame@127.0.0.1:{}", server.port());
+    let client = Client::connect(&url).expect("reader may log in");
+    let error = error(client.cmd(Target::agent(1, 1), "ping").run(LONG), "a forbidden push");
+    assert_eq!(error.kind(), ErrorKind::Server, "{error}");
+    assert!(error.to_string().contains("NOPERM") && !error.is_maybe_sent(), "{error}");
+    check_untouched(&mut server.connection(), "a forbidden push");
+}
+
+#[test]
+fn a_server_without_hello_is_served_by_the_older_protocol() {
+    let server = RedisServer::builder().user_acl("old on >sesame ~* +@all");
+    let server = server.arg("rename-command", "HELLO \"\"").start().expect("a Redis");
+    let mut admin = server.connection();
+    let url = format!("redis://old:sesame@127.0.0.1:{}", server.port());
+    let client = Client::connect(&url).expect("the login by AUTH");
+    client.cmd(Target::agent(1, 1), "ping").submit().expect("a push");
+    let clients: String = ask(&mut admin, &[b"CLIENT", b"LIST"]);
+    let ours = clients.lines().find(|line| line.contains("user=old")).expect("our connection");
+    assert!(ours.contains("resp=2"), "{ours}");
+}
+
+#[test]
+fn a_full_server_says_so() {
+    let server = redis();
+    let mut admin = server.connection();
+    ask::<()>(&mut admin, &[b"CONFIG", b"SET", b"maxclients", b"1"]);
+    let error = error(Client::connect(&server.url()), "one client too many");
+    assert_eq!(error.kind(), ErrorKind::Server, "{error}");
+    assert!(error.to_string().contains("max number of clients"), "{error}");
+}
+
+#[test]
+fn a_command_that_the_server_finds_too_large_is_a_server_error() {
+    let server = RedisServer::builder().arg("proto-max-bulk-len", "1mb").start();
+    let server = server.expect("a Redis");
+    let client = Client::connect(&server.url()).expect("a client");
+    let command = client.cmd(Target::agent(1, 1), "execute").data(vec![b'x'; 32 * MIB]);
+    let error = error(command.run(LONG), "a large command");
+    check_untouched(&mut server.connection(), "a large command");
+    // Redis says "Protocol error: invalid bulk length" and ends the connection.
+    assert_eq!(error.kind(), ErrorKind::Server, "{error:?}");
+    assert!(error.to_string().contains("bulk length"), "{error}");
+}
+
+/// A command, all of it right but for what `change` does.
+fn command(
+    client: &Client,
+    change: impl FnOnce(CommandBuilder) -> CommandBuilder,
+) -> CommandBuilder {
+    change(client.execute(Target::agent(1, 1), "true"))
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused_before_anything_is_sent() {
+    let server = redis();
+    let mut admin = server.connection();
+    let client = Client::connect(&server.url()).expect("a client");
+    let agent = Target::agent(1, 1);
+    let args = |args: RunArgs| command(&client, |command| command.run_args(args));
+    let new = RunArgs::new;
+    let all = [
+        ("an empty id", command(&client, |command| command.id("")), "id"),
+        ("an id with a NUL", command(&client, |command| command.id("a\0b")), "byte 1"),
+        ("an empty command name", client.cmd(agent.clone(), ""), "name"),
+        ("a command name with a NUL", client.cmd(agent.clone(), "a\0"), "byte 1"),
+        ("a program with a NUL", client.execute(agent, "ab\0"), "byte 2"),
+        ("an argument with a NUL", command(&client, |command| command.args(["a", "\0"])), "byte 0"),
+        ("tags with a NUL", command(&client, |command| command.tags("t\0")), "byte 1"),
+        ("a variable with a NUL", args(new().env("A", "x\0")), "byte 3"),
+        ("a variable's name with a NUL", args(new().env("A\0", "x")), "byte 1"),
+        ("a variable without a name", args(new().env("", "x")), "name"),
+        ("a domain with a NUL", args(new().domain("\0")), "byte 0"),
+        ("a queue with a NUL", args(new().queue("\0")), "byte 0"),
+        ("a directory with a NUL", args(new().working_dir("/\0")), "byte 1"),
+        ("log levels that are none", args(new().loglevels("a-b")), "log levels"),
+        ("a max_time below -1", args(new().max_time(-2)), "max_time"),
+        ("gid 0", client.cmd(Target::agent(0, 1), "ping"), "0:1"),
+        ("nid 0", client.cmd(Target::agent(1, 0), "ping"), "1:0"),
+        ("bytes that are no text", command(&client, |c| c.data(b"abc\xff")), "byte 3"),
+        ("half a character", command(&client, |c| c.data(b"\xe2\x82")), "byte 0"),
+        ("a surrogate", command(&client, |c| c.data(b"ab\xed\xa0\x80")), "byte 2"),
+        ("more than 64 MiB", command(&client, |c| c.data(vec![b'x'; 64 * MIB])), "limit"),
+        ("more than 64 MiB once escaped", command(&client, |c| c.data(vec![0; 11 * MIB])), "limit"),
+    ];
+    for (name, command, words) in all {
+        for run in [false, true] {
+            let command = command.clone();
+            let result = if run { command.run(LONG).map(drop) } else { command.submit().map(drop) };
+            let error = error(result, name);
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{name}: {error}");
+            assert!(error.to_string().contains(words), "{name}: {error}");
+            assert!(!error.is_retriable() && !error.is_maybe_sent(), "{name}: {error}");
+            check_untouched(&mut admin, name);
+        }
+    }
+    let zero = command(&client, |command| command).run(Duration::ZERO);
+    let endless = args(new().recurring_period(1)).run(None);
+    for (name, result) in
+        [("a wait of zero", zero), ("a wait for ever for a recurring job", endless)]
+    {
+        assert_eq!(error(result, name).kind(), ErrorKind::InvalidArgument);
+        check_untouched(&mut admin, name);
+    }
+}
+
+#[test]
+fn quick_calls_with_no_time_are_refused_and_nothing_is_sent() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    let hasty = client.with_timeout(Duration::ZERO);
+    let submit = hasty.cmd(Target::agent(1, 1), "ping").submit().map(drop);
+    check_untouched(&mut server.connection(), "submitting in no time");
+    for (name, result) in [("submit", submit), ("ping", hasty.ping())] {
+        let error = error(result, name);
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{name}: {error}");
+    }
+}
+
+#[test]
+fn the_longest_times_there_are_do_not_overflow() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    fill(&mut server.connection(), &[result("SUCCESS", 5)]);
+    for time in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 40)] {
+        let client = client.with_timeout(time);
+        client.ping().expect("PONG");
+        let job = client.command("x").next_result(time).expect("a result").expect("a result");
+        assert!(job.is_success());
+    }
+}
+
+#[test]
+fn an_id_that_cannot_be_is_refused_when_it_is_waited_for() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    for id in ["", "a\0b"] {
+        let error = error(client.command(id).next_result(SHORT), id);
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{id:?}: {error}");
+    }
+}
+
+/// The controller reads names in any letter case, so that a wrong value under `MAX_TIME` kills it
+/// as one under `max_time` does.
+#[test]
+fn no_run_arguments_from_json_kill_the_controller() {
+    let grid = Grid::builder().agent(1, 1, &[]).start().expect("a grid");
+    let client = Client::connect(&grid.url()).expect("a client");
+    for json in [
+        r#"{"max_time":"soon"}"#,
+        r#"{"max_time":1.0}"#,
+        r#"{"args":[1]}"#,
+        r#"{"queue":1}"#,
+        r#"{"MAX_TIME":"soon"}"#,
+        r#"{"Max_Time":1.5}"#,
+        r#"{"Args":[1]}"#,
+        r#"{"QUEUE":1}"#,
+        r#"{"Name":["x"]}"#,
+        r#"{"Domain":{}}"#,
+        // Go's comparison takes the long s for an s; the development grid does not.
+        r#"{"arg\u017f":[1]}"#,
+    ] {
+        if let Ok(args) = serde_json::from_str::<RunArgs>(json) {
+            let sent = command(&client, |command| command.run_args(args)).run(SHORT);
+            assert!(grid.controller_running(), "{json} killed the controller");
+            let error = error(sent, json);
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{json}: {error}");
+        }
+    }
+}
+
+const ODD_IDS: [&str; 12] =
+    [":", ".", "%", "a b", "💩", "a\nb", "a:1:1", "%41", "\"'\\", "*?[a]", "é", "\u{7f}\u{1}"];
+
+#[test]
+fn odd_ids_work_and_are_found_again_by_their_printed_form() {
+    let grid = Grid::builder().agent(1, 1, &[]).start().expect("a grid");
+    let client = Client::connect(&grid.url()).expect("a client");
+    let other = Client::connect(&grid.url()).expect("another client");
+    for id in ODD_IDS {
+        let command = command(&client, |command| command.id(id)).submit().expect(id);
+        let printed = command.to_string();
+        assert!(printed.bytes().all(|byte| byte.is_ascii_graphic()), "{printed:?} is not one word");
+        let mut again = other.command_from(&printed).expect(&printed);
+        assert_eq!((again.id(), again.to_string()), (id, printed));
+        for reference in [&mut again, &mut other.command(id)] {
+            let job = reference.next_result(LONG).expect(id).expect("a result");
+            assert_eq!((job.id(), job.state()), (id, &JobState::Success));
+        }
+    }
+}
+
+#[test]
+fn printed_forms_that_are_wrong_are_refused() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    for wrong in [
+        "",
+        "x",
+        "acclient",
+        "acclient:1:",
+        "acclient:1::1:1",
+        "acclient:1:x",
+        "acclient:1:x:",
+        "acclient:1:x:1",
+        "acclient:1:x:1:",
+        "acclient:1:x::1",
+        "acclient:1:x:1:1:1",
+        "acclient:1:x:a:b",
+        "acclient:1:x:-1:1",
+        "acclient:1:x:+1:1",
+        "acclient:1:x:1:4294967296",
+        "acclient:1:x:1:1 ",
+        " acclient:1:x:1:1",
+        "acclient:1:x:1:1\n",
+        "acclient:1:x:Controller",
+        "acclient:0:x:1:1",
+        "acclient:2:x:1:1",
+        "ACCLIENT:1:x:1:1",
+        "acclient:1:a%00b:1:1",
+        "acclient:1:%ff:1:1",
+        "acclient:1:a\0b:1:1",
+    ] {
+        let error = error(client.command_from(wrong), wrong);
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{wrong:?}: {error}");
+        assert!(error.to_string().contains("acclient:1:<id>:<target>"), "{wrong:?}: {error}");
+    }
+    check_untouched(&mut server.connection(), "a printed form");
+}
+
+/// Read as it stands, it would be another id, that of no command.
+#[test]
+fn a_broken_escape_in_a_printed_form_is_refused() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    for wrong in ["acclient:1:a%zz:1:1", "acclient:1:a%4:1:1", "acclient:1:a%:1:1"] {
+        let error = error(client.command_from(wrong), wrong);
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{wrong:?}: {error}");
+    }
+}
+
+#[test]
+fn data_goes_through_as_it_is() {
+    let grid = Grid::builder().agent(1, 1, &[]).start().expect("a grid");
+    let client = Client::connect(&grid.url()).expect("a client");
+    let cat = |data: &[u8]| client.execute(Target::agent(1, 1), "cat").data(data).run(LONG);
+    for data in ["a\0b\n", "\0\n", "é 💩 \u{2028} \u{feff}\n", "\"\\\t\u{7f}</script>\n"] {
+        assert_eq!(cat(data.as_bytes()).expect(data).stdout(), data);
+    }
+    let large = client.execute(Target::agent(1, 1), "wc").arg("-c").data(vec![b'x'; 16 * MIB]);
+    assert_eq!(large.run(LONG).expect("16 MiB").stdout().trim(), (16 * MIB).to_string());
+}
+
+/// The result of the agent 1:1 as a test writes it by hand.
+fn result(state: &str, starttime: u64) -> Vec<u8> {
+    format!(r#"{{"id":"x","gid":1,"nid":1,"state":"{state}","starttime":{starttime},"data":"{starttime}"}}"#)
+        .into_bytes()
+}
+
+const LIST: &str = "cmd.x.1.1";
+const HASH: &str = "jobresult:x";
+
+fn fill(admin: &mut redis::Connection, entries: &[Vec<u8>]) {
+    ask::<()>(admin, &[b"FLUSHALL"]);
+    ask::<()>(admin, &[b"RPUSH", b"cmd.x.queued", b"queued"]);
+    for entry in entries {
+        ask::<()>(admin, &[b"RPUSH", LIST.as_bytes(), entry]);
+        ask::<()>(admin, &[b"HSET", HASH.as_bytes(), b"1:1", entry]);
+    }
+}
+
+/// Every way to read that result.
+type Read = fn(&Client) -> Result<Option<Job>, Error>;
+const READS: [(&str, Read); 5] = [
+    ("next_result", |client| client.command_from("acclient:1:x:1:1")?.next_result(LONG)),
+    ("next_result by id", |client| client.command("x").next_result(LONG)),
+    ("try_next_result", |client| client.command_from("acclient:1:x:1:1")?.try_next_result()),
+    ("try_next_result by id", |client| client.command("x").try_next_result()),
+    ("jobs", |client| Ok(client.command("x").jobs()?.into_values().next())),
+];
+
+fn nested(open: &str, close: &str) -> Vec<u8> {
+    [open.repeat(100_000), "1".to_owned(), close.repeat(100_000)].concat().into_bytes()
+}
+
+#[test]
+fn results_that_cannot_be_read_are_protocol_errors_on_any_stack() {
+    let server = redis();
+    let mut admin = server.connection();
+    let client = Client::connect(&server.url()).expect("a client");
+    let field = |json: &[u8]| [br#"{"state":"SUCCESS","args":"#, json, b"}"].concat();
+    let unreadable: Vec<(&str, Vec<u8>)> = vec![
+        ("nothing", b"".to_vec()),
+        ("a word", b"sesame".to_vec()),
+        ("a list", b"[]".to_vec()),
+        ("a string", br#""sesame""#.to_vec()),
+        ("a number", b"1".to_vec()),
+        ("null", b"null".to_vec()),
+        ("half an object", br#"{"state":"SUCCESS","data":"sesame"#.to_vec()),
+        ("something behind it", br#"{"state":"SUCCESS"} sesame"#.to_vec()),
+        ("a NUL behind it", b"{\"state\":\"SUCCESS\"}\0".to_vec()),
+        ("bytes that are no text", b"{\"state\":\"SUCCESS\",\"data\":\"\xff\"}".to_vec()),
+        ("a lone surrogate", br#"{"state":"SUCCESS","data":"\ud800"}"#.to_vec()),
+        ("a state that is a number", br#"{"state":1}"#.to_vec()),
+        ("data that is an object", br#"{"state":"SUCCESS","data":{}}"#.to_vec()),
+        ("streams that are a string", br#"{"state":"SUCCESS","streams":"sesame"}"#.to_vec()),
+        ("a level of 1e99", br#"{"state":"SUCCESS","level":1e99}"#.to_vec()),
+        ("a start of 65 bits", br#"{"state":"SUCCESS","starttime":99999999999999999999}"#.to_vec()),
+        ("lists without end", "[".repeat(100_000).into_bytes()),
+        ("objects without end", r#"{"a":"#.repeat(100_000).into_bytes()),
+        ("100 000 nested lists", nested("[", "]")),
+        ("100 000 nested arguments", field(&nested("[", "]"))),
+        ("100 000 nested objects", field(&nested(r#"{"a":"#, "}"))),
+    ];
+    for (name, entry) in unreadable {
+        fill(&mut admin, std::slice::from_ref(&entry));
+        on_a_small_stack(|| {
+            for (how, read) in READS {
+                let error = error(read(&client), &format!("{name} by {how}"));
+                assert_eq!(error.kind(), ErrorKind::Protocol, "{name} by {how}: {error}");
+                let words = error.to_string();
+                assert!(words.contains(LIST) || words.contains(HASH), "{name} by {how}: {words}");
+                assert!(!words.contains("sesame"), "{name} by {how}: {words}");
+                assert!(!error.is_retriable(), "{name} by {how}: {words}");
+            }
+        });
+        let kept: Vec<Vec<u8>> = ask(&mut admin, &[b"LRANGE", LIST.as_bytes(), b"0", b"-1"]);
+        assert_eq!(kept, [entry], "reading {name} changed it");
+    }
+}
+
+#[test]
+fn a_result_without_a_state_is_not_taken_for_a_result() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    for entry in ["{}", r#"{"state":null}"#, r#"{"id":"x","gid":1,"nid":1,"data":"1"}"#] {
+        fill(&mut server.connection(), &[entry.into()]);
+        let read = client.command_from("acclient:1:x:1:1").expect("a command").next_result(LONG);
+        let error = error(read.map(|job| panic!("{entry} became {job:?}")), entry);
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{entry}: {error}");
+    }
+}
+
+#[test]
+fn a_result_larger_than_max_reply_is_a_protocol_error_and_the_client_goes_on() {
+    let server = redis();
+    let builder = Client::builder().url(&server.url()).expect("a URL").max_reply(MIB);
+    let client = builder.connect().expect("a client");
+    let large = format!(r#"{{"state":"SUCCESS","data":"{}"}}"#, "x".repeat(8 * MIB));
+    fill(&mut server.connection(), &[large.into()]);
+    for (how, read) in READS {
+        let error = error(read(&client), how);
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{how}: {error}");
+        assert!(error.to_string().contains("max_reply"), "{how}: {error}");
+        client.ping().expect("a new connection");
+    }
+    let patient = Client::connect(&server.url()).expect("a client");
+    on_a_small_stack(|| {
+        for (how, read) in READS {
+            let job = read(&patient).expect(how).expect("a result");
+            assert_eq!(job.data().len(), 8 * MIB, "{how}");
+        }
+    });
+}
+
+#[test]
+fn of_several_results_the_one_that_counts_is_returned() {
+    let server = redis();
+    let mut admin = server.connection();
+    let client = Client::connect(&server.url()).expect("a client");
+    let duplicate = || result("DUPILICATE_ID", 0);
+    let success = |starttime| result("SUCCESS", starttime);
+    let cases: [(&str, Vec<Vec<u8>>, &str); 8] = [
+        ("one", vec![success(5)], "5"),
+        ("a refusal first", vec![duplicate(), success(5)], "5"),
+        ("a refusal last", vec![success(5), duplicate()], "5"),
+        ("refusals around it", vec![duplicate(), success(5), duplicate()], "5"),
+        ("the later last", vec![success(5), success(6)], "6"),
+        ("the later first", vec![success(6), success(5)], "6"),
+        ("a failure after a success", vec![success(5), result("ERROR", 6)], "6"),
+        ("three and a refusal", vec![success(5), success(7), duplicate(), success(6)], "7"),
+    ];
+    for (name, entries, expected) in &cases {
+        fill(&mut admin, entries);
+        on_a_small_stack(|| {
+            for (how, read) in READS {
+                let job = read(&client).unwrap_or_else(|error| panic!("{name} by {how}: {error}"));
+                let job = job.unwrap_or_else(|| panic!("{name} by {how}: none"));
+                assert_eq!(job.data(), *expected, "{name} by {how}");
+            }
+        });
+        let length: usize = ask(&mut admin, &[b"LLEN", LIST.as_bytes()]);
+        assert_eq!(length, entries.len(), "reading {name} changed it");
+    }
+}
+
+#[test]
+fn an_id_in_use_is_waited_for_and_named_when_the_time_is_over() {
+    let server = redis();
+    let mut admin = server.connection();
+    let client = Client::connect(&server.url()).expect("a client");
+    fill(&mut admin, &[result("DUPILICATE_ID", 0)]);
+    let mut command = client.command_from("acclient:1:x:1:1").expect("a command");
+    let error = error(command.next_result(SHORT), "a refusal");
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert!(error.to_string().contains("refused the id"), "{error}");
+    assert!(command.try_next_result().expect("a look").is_none());
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| command.next_result(LONG));
+        ask::<()>(&mut admin, &[b"RPUSH", LIST.as_bytes(), &result("SUCCESS", 5)]);
+        let job = waiting.join().expect("no panic").expect("a result").expect("a result");
+        assert_eq!((job.state(), job.data()), (&JobState::Success, "5"));
+    });
+}
+
+#[test]
+fn a_key_of_the_wrong_type_is_a_server_error() {
+    let server = redis();
+    let mut admin = server.connection();
+    let client = Client::connect(&server.url()).expect("a client");
+    let push: Read = |client| client.cmd(Target::agent(1, 1), "ping").id("x").run(LONG).map(Some);
+    let [by_target, by_id, try_by_target, try_by_id, jobs] = READS.map(|(_, read)| read);
+    for (key, reads) in [
+        ("cmds.queue", &[push][..]),
+        (LIST, &[push, by_target, by_id, try_by_target][..]),
+        (HASH, &[by_id, try_by_id, jobs][..]),
+        ("cmd.x.queued", &[by_id][..]),
+    ] {
+        for read in reads {
+            fill(&mut admin, &[result("RUNNING", 5)]);
+            ask::<()>(&mut admin, &[b"DEL", key.as_bytes(), b"cmds.queue"]);
+            ask::<()>(&mut admin, &[b"SET", key.as_bytes(), b"sesame"]);
+            let error = error(read(&client), key);
+            assert_eq!(error.kind(), ErrorKind::Server, "{key}: {error}");
+            assert!(error.to_string().contains("WRONGTYPE"), "{key}: {error}");
+            assert!(!error.is_retriable() && !error.is_maybe_sent(), "{key}: {error}");
+            assert!(!error.to_string().contains("sesame"), "{key}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_target_that_is_no_agent_is_a_protocol_error() {
+    let server = redis();
+    let mut admin = server.connection();
+    let client = Client::connect(&server.url()).expect("a client");
+    for field in ["", "x", "1", "1:", "1:1:1", "-1:1", "1:99999999999", "\u{ff11}:1"] {
+        fill(&mut admin, &[]);
+        ask::<()>(&mut admin, &[b"HSET", HASH.as_bytes(), field.as_bytes(), &result("SUCCESS", 5)]);
+        for read in [READS[1].1, READS[3].1, READS[4].1] {
+            let error = error(read(&client), field);
+            assert_eq!(error.kind(), ErrorKind::Protocol, "{field:?}: {error}");
+            assert!(error.to_string().contains(HASH), "{field:?}: {error}");
+        }
+    }
+}
