@@ -35,6 +35,7 @@ mod output;
 mod redis_server;
 mod routing;
 mod schedule;
+mod simulator;
 mod stats;
 mod sys;
 mod timer;
@@ -47,6 +48,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use fault::{Fault, Step};
 pub use grid::{Grid, GridBuilder};
 pub use redis_server::{RedisServer, RedisServerBuilder};
+pub use simulator::Simulator;
 
 /// Why the grid or its Redis could not be started.
 #[derive(Debug)]

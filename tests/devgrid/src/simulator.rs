@@ -1,0 +1,188 @@
+//! A controller with thousands of agents that only pretend to run anything.
+//!
+//! For questions of scale. The wire is the real one; what a command's agents do is told by its `data`, a JSON object:
+//! `agents` how many it goes to (`1:1`, `1:2`, …), `spread_ms` the time over which they finish, evenly and in a fixed odd
+//! order (0: all in one burst), `size` how many bytes each prints.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::{RedisServer, lock};
+
+/// When each result was written, by command id and node id.
+type Written = Arc<Mutex<HashMap<(String, u32), Instant>>>;
+
+/// The simulated controller; it ends when it is dropped.
+pub struct Simulator {
+    stop: Arc<AtomicBool>,
+    written: Written,
+    thread: Option<JoinHandle<()>>,
+    stopper: Mutex<redis::Connection>,
+}
+
+impl Simulator {
+    /// Starts to take commands from a server that no other controller uses.
+    pub fn start(redis: &RedisServer) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let written = Written::default();
+        let work = Work { stop: stop.clone(), written: written.clone(), url: redis.url() };
+        let stopper = Mutex::new(redis.connection());
+        let thread = Some(thread::spawn(move || work.take_commands()));
+        Simulator { stop, written, thread, stopper }
+    }
+
+    /// When the result of node `nid` of grid 1 was written for a command: the moment before the write.
+    pub fn written(&self, id: &str, nid: u32) -> Option<Instant> {
+        lock(&self.written).get(&(id.to_owned(), nid)).copied()
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        // Wakes the thread that takes commands; if Redis is gone, that has woken it already.
+        let _ = redis::cmd("RPUSH")
+            .arg("cmds.queue")
+            .arg("stop")
+            .query::<i64>(&mut lock(&self.stopper));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Work {
+    stop: Arc<AtomicBool>,
+    written: Written,
+    url: String,
+}
+
+impl Work {
+    fn connect(&self) -> redis::RedisResult<redis::Connection> {
+        redis::Client::open(self.url.as_str())?.get_connection()
+    }
+
+    fn take_commands(&self) {
+        let mut agents = Vec::new();
+        let Ok(mut connection) = self.connect() else { return };
+        while !self.stop.load(Ordering::SeqCst) {
+            let popped = redis::cmd("BLPOP")
+                .arg("cmds.queue")
+                .arg(0)
+                .query::<(String, String)>(&mut connection);
+            let Ok((_, command)) = popped else { break };
+            let Ok(command) = serde_json::from_str::<Value>(&command) else { continue };
+            if self.route(&mut connection, &command).is_err() {
+                break;
+            }
+            let work = self.clone();
+            agents.push(thread::spawn(move || work.answer(&command)));
+            agents.retain(|agent| !agent.is_finished());
+        }
+        for agent in agents {
+            let _ = agent.join();
+        }
+    }
+
+    fn route(&self, connection: &mut redis::Connection, command: &Value) -> redis::RedisResult<()> {
+        let id = text(&command["id"]);
+        let key = format!("jobresult:{id}");
+        let mut pipe = redis::pipe();
+        for nid in 1..=plan(command).0 {
+            let queued = result(id, nid, "QUEUED", "").to_string();
+            pipe.cmd("HSET").arg(&key).arg(format!("1:{nid}")).arg(queued).ignore();
+        }
+        pipe.cmd("EXPIRE").arg(&key).arg(86400).ignore();
+        pipe.cmd("RPUSH").arg(format!("cmd.{id}.queued")).arg("queued").ignore();
+        pipe.query(connection)
+    }
+
+    /// Writes the results, each at its time.
+    fn answer(&self, command: &Value) {
+        let (count, spread, size) = plan(command);
+        let Ok(mut connection) = self.connect() else { return };
+        let id = text(&command["id"]);
+        let output = "x".repeat(size);
+        let begun = Instant::now();
+        let mut pipe = redis::pipe();
+        for (place, nid) in (0..count).map(|place| (place, odd_order(place, count))) {
+            let due = begun + spread.mul_f64(f64::from(place + 1) / f64::from(count));
+            while !spread.is_zero() && !self.stop.load(Ordering::SeqCst) {
+                let left = due.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                thread::sleep(left.min(Duration::from_millis(50)));
+            }
+            if self.stop.load(Ordering::SeqCst) {
+                return;
+            }
+            let result = result(id, nid, "SUCCESS", &output).to_string();
+            let list = format!("cmd.{id}.1.{nid}");
+            pipe.cmd("HSET")
+                .arg(format!("jobresult:{id}"))
+                .arg(format!("1:{nid}"))
+                .arg(&result)
+                .ignore();
+            pipe.cmd("RPUSH").arg(&list).arg(&result).ignore();
+            pipe.cmd("EXPIRE").arg(&list).arg(86400).ignore();
+            // A burst goes out in pieces, as fast as it can.
+            if !spread.is_zero() || place % 100 == 99 || place + 1 == count {
+                lock(&self.written).insert((id.to_owned(), nid), Instant::now());
+                if pipe.query::<()>(&mut connection).is_err() {
+                    // The connection was cut, perhaps by a test; one more try.
+                    let Ok(again) = self.connect() else { return };
+                    connection = again;
+                    let _ = pipe.query::<()>(&mut connection);
+                }
+                pipe = redis::pipe();
+            }
+        }
+    }
+}
+
+/// How many agents, over what time, printing how much.
+fn plan(command: &Value) -> (u32, Duration, usize) {
+    let plan: Value = serde_json::from_str(text(&command["data"])).unwrap_or_default();
+    let number = |field: &str| plan[field].as_u64().unwrap_or_default();
+    let agents = u32::try_from(number("agents")).unwrap_or(u32::MAX).max(1);
+    (agents, Duration::from_millis(number("spread_ms")), number("size") as usize)
+}
+
+/// A permutation of 1..=count without a visible order.
+fn odd_order(place: u32, count: u32) -> u32 {
+    const STEP: u64 = 7919; // a prime, and no divisor of the counts that are used
+    ((u64::from(place) * STEP) % u64::from(count)) as u32 + 1
+}
+
+fn result(id: &str, nid: u32, state: &str, output: &str) -> Value {
+    json!({
+        "id": id, "gid": 1, "nid": nid, "cmd": "execute", "args": {}, "data": "", "streams": [output, ""],
+        "critical": "", "level": 0, "state": state, "starttime": 1_700_000_000_000_u64, "time": 1, "tags": ""
+    })
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::odd_order;
+
+    #[test]
+    fn the_odd_order_misses_nobody() {
+        for count in [1, 2, 10, 256, 1000, 10_000] {
+            let all: std::collections::BTreeSet<u32> =
+                (0..count).map(|place| odd_order(place, count)).collect();
+            assert_eq!(all.len() as u32, count);
+            assert_eq!(all.last(), Some(&count));
+        }
+    }
+}
