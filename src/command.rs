@@ -123,7 +123,9 @@ impl CommandRef {
             return Ok(None);
         }
         if wait.is_zero() {
-            return match self.try_next_result()? {
+            // The token ends the look as it would end a wait.
+            let look = Wait { cancel: wait.cancel, ..self.client.quick() };
+            return match self.look_once(look)? {
                 Some(job) => Ok(Some(job)),
                 None if self.is_exhausted() => Ok(None),
                 None => {
@@ -173,13 +175,17 @@ impl CommandRef {
     /// As [`CommandRef::next_result`].
     pub fn try_next_result(&mut self) -> Result<Option<Job>> {
         self.check_id()?;
+        self.look_once(self.client.quick())
+    }
+
+    fn look_once(&mut self, wait: Wait) -> Result<Option<Job>> {
         if self.is_exhausted() {
             return Ok(None);
         }
         let words = self.in_words();
         let client = self.client.clone();
         let found = client.bounded(
-            client.quick(),
+            wait,
             || words,
             |until| match self.pending() {
                 Some(pending) => {

@@ -307,7 +307,9 @@ impl Watch {
             Ok(Some(document)) => Ok(document),
             Err(error) => Err(error),
         };
-        self.pending.remove(&list);
+        if !self.pending.remove(&list) {
+            return Ok(None); // told of twice, and read already
+        }
         self.expire_queued(list.0);
         Ok(Some(Found { command, agent, document }))
     }

@@ -107,7 +107,7 @@ fn the_client_pushes_what_the_original_client_pushed() {
         }
         for push in pushes(&lines) {
             let command = again(&client, &push).id(text(&push["id"])).submit().unwrap();
-            assert_eq!(queued(&redis), [push.clone()], "{file}");
+            assert_eq!(queued(&redis), std::slice::from_ref(&push), "{file}");
             assert_eq!(serde_json::from_str::<Value>(&command.dump()).unwrap(), push, "{file}");
             compared += 1;
         }

@@ -31,7 +31,10 @@ pub struct CommandHandle {
 }
 
 impl CommandHandle {
+    /// `reference` may come from a handle of the client for one call; later calls have times and
+    /// tokens of their own.
     pub(super) fn new(client: &Client, reference: CommandRef) -> Self {
+        let reference = reference.with_client(client.clone());
         CommandHandle {
             client: client.clone(),
             id: reference.id().to_owned(),

@@ -56,6 +56,9 @@ impl CommandDocument {
                 return Err(Invalid::Empty { what });
             }
         }
+        if cmd == "execute" && args.program().is_none_or(str::is_empty) {
+            return Err(Invalid::Empty { what: "the program" });
+        }
         for role in address.roles.iter().flatten() {
             check_name("a role", role)?;
         }
@@ -115,6 +118,8 @@ mod tests {
         assert!(command("id", "ping", &args, Some("t")).is_ok());
         assert!(command("", "ping", &args, None).is_err());
         assert!(command("id", "", &args, None).is_err());
+        assert!(command("id", "execute", &args, None).is_err());
+        assert!(command("id", "execute", &args.clone().name("true"), None).is_ok());
         assert!(command("i\0d", "ping", &args, None).is_err());
         assert!(command("id", "ping", &args, Some("\0")).is_err());
         assert!(command("id", "ping", &args.clone().arg("\0"), None).is_err());

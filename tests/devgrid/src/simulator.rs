@@ -22,7 +22,7 @@ pub struct Simulator {
     stop: Arc<AtomicBool>,
     written: Written,
     thread: Option<JoinHandle<()>>,
-    stopper: Mutex<redis::Connection>,
+    url: String,
 }
 
 impl Simulator {
@@ -31,9 +31,8 @@ impl Simulator {
         let stop = Arc::new(AtomicBool::new(false));
         let written = Written::default();
         let work = Work { stop: stop.clone(), written: written.clone(), url: redis.url() };
-        let stopper = Mutex::new(redis.connection());
         let thread = Some(thread::spawn(move || work.take_commands()));
-        Simulator { stop, written, thread, stopper }
+        Simulator { stop, written, thread, url: redis.url() }
     }
 
     /// When the result of node `nid` of grid 1 was written for a command: the moment before the write.
@@ -45,11 +44,13 @@ impl Simulator {
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // Wakes the thread that takes commands; if Redis is gone, that has woken it already.
-        let _ = redis::cmd("RPUSH")
-            .arg("cmds.queue")
-            .arg("stop")
-            .query::<i64>(&mut lock(&self.stopper));
+        // Wakes the thread that takes commands, on a new connection: an old one may have been cut. If
+        // Redis is gone, that has woken it already.
+        let connection =
+            redis::Client::open(self.url.as_str()).and_then(|client| client.get_connection());
+        if let Ok(mut connection) = connection {
+            let _ = redis::cmd("RPUSH").arg("cmds.queue").arg("stop").query::<i64>(&mut connection);
+        }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -76,7 +77,12 @@ impl Work {
                 .arg("cmds.queue")
                 .arg(0)
                 .query::<(String, String)>(&mut connection);
-            let Ok((_, command)) = popped else { break };
+            let Ok((_, command)) = popped else {
+                // Cut, perhaps by a test; if the server is gone, this is the end.
+                let Ok(again) = self.connect() else { break };
+                connection = again;
+                continue;
+            };
             let Ok(command) = serde_json::from_str::<Value>(&command) else { continue };
             if self.route(&mut connection, &command).is_err() {
                 break;

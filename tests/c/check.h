@@ -1,0 +1,244 @@
+/* What the C tests of acclient share. The first check that fails says where and ends the program.
+ *
+ * EXPECT and FAILS work with a variable `acclient_error *error` of the function they stand in.
+ */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <acclient.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What out parameters hold before a call, to be seen whether it sets them. */
+#define GARBAGE ((void *)(uintptr_t)0xdead0)
+
+/* Ends this process at once, also in a forked child. */
+static inline void give_up(const char *file, int line, const char *what,
+                           const acclient_error *error) {
+    const char *message = acclient_error_message(error, NULL);
+    fprintf(stderr, "%s:%d: FAILED: %s (errno: %s)\n", file, line, what, strerror(errno));
+    if (message != NULL) {
+        fprintf(stderr, "    %s: %s\n", acclient_status_name(acclient_error_status(error)),
+                message);
+    }
+    fflush(NULL);
+    _exit(EXIT_FAILURE);
+}
+
+/* A condition. */
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            give_up(__FILE__, __LINE__, #condition, NULL);                                         \
+        }                                                                                          \
+    } while (0)
+
+/* Says what comes next. */
+#define SAY(...) (printf(__VA_ARGS__), putchar('\n'))
+
+/* The status of a call is the one expected, and there is an error object if and only if it failed.
+ */
+static inline void check_status(const char *file, int line, const char *call,
+                                acclient_status expected, acclient_status actual,
+                                const acclient_error *error) {
+    char what[600];
+    if (actual != expected) {
+        snprintf(what, sizeof what, "%.400s is %s and not %s", call, acclient_status_name(actual),
+                 acclient_status_name(expected));
+        give_up(file, line, what, actual == ACCLIENT_OK || error == GARBAGE ? NULL : error);
+    }
+    if (actual == ACCLIENT_OK) {
+        if (error != NULL) {
+            give_up(file, line, "error is NULL after success", NULL);
+        }
+        return;
+    }
+    if (error == NULL || error == GARBAGE) {
+        give_up(file, line, "there is an error object", NULL);
+    }
+    size_t length = 0;
+    const char *message = acclient_error_message(error, &length);
+    if (acclient_error_status(error) != expected || message == NULL || length == 0 ||
+        length != strlen(message)) {
+        give_up(file, line, "the error has the call's status, and a message with its length",
+                error);
+    }
+}
+
+/* A call that sets `error`; a failure expected is left there to be looked at. */
+#define FAILS(expected, call)                                                                      \
+    do {                                                                                           \
+        error = GARBAGE;                                                                           \
+        acclient_status status_of_call = (call);                                                   \
+        check_status(__FILE__, __LINE__, #call, (expected), status_of_call, error);                \
+    } while (0)
+
+/* The same, and the error is freed. */
+#define EXPECT(expected, call)                                                                     \
+    do {                                                                                           \
+        FAILS(expected, call);                                                                     \
+        acclient_error_free(error);                                                                \
+        error = NULL;                                                                              \
+    } while (0)
+
+static inline int64_t milliseconds(clockid_t clock) {
+    struct timespec now;
+    CHECK(clock_gettime(clock, &now) == 0);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static inline int64_t now_ms(void) {
+    return milliseconds(CLOCK_MONOTONIC);
+}
+
+/* How late a call may be: little, except where everything is slow (valgrind). */
+static inline int64_t late_ms(int64_t usual) {
+    return getenv("ACCLIENT_TEST_SLOW") != NULL ? 20 * usual : usual;
+}
+
+/* One look of a loop that waits for something that nobody tells. */
+static inline void pause_1ms(void) {
+    struct timespec pause = {.tv_sec = 0, .tv_nsec = 1000000};
+    nanosleep(&pause, NULL);
+}
+
+/* Waits for a condition, for 20 s at most; longer where everything is slow. */
+#define WAIT_UNTIL(condition)                                                                      \
+    do {                                                                                           \
+        int64_t wait_end = now_ms() + 15000 + late_ms(5000);                                       \
+        while (!(condition)) {                                                                     \
+            if (now_ms() > wait_end) {                                                             \
+                give_up(__FILE__, __LINE__, "waiting until " #condition, NULL);                    \
+            }                                                                                      \
+            pause_1ms();                                                                           \
+        }                                                                                          \
+    } while (0)
+
+/* Open descriptors of this process; only its sockets if so wanted. */
+static inline int descriptors(bool sockets_only) {
+    DIR *directory = opendir("/proc/self/fd");
+    CHECK(directory != NULL);
+    int count = 0;
+    struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) {
+        struct stat info;
+        int fd = atoi(entry->d_name);
+        if (entry->d_name[0] == '.' || fd == dirfd(directory)) {
+            continue;
+        }
+        if (!sockets_only || (fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode))) {
+            count++;
+        }
+    }
+    closedir(directory);
+    return count;
+}
+
+static inline long thread_id(void) {
+    return syscall(SYS_gettid);
+}
+
+/* Whether a thread of this process sleeps in the kernel. */
+static inline bool is_asleep(long thread) {
+    char path[64];
+    char text[512];
+    snprintf(path, sizeof path, "/proc/self/task/%ld/stat", thread);
+    FILE *file = fopen(path, "r");
+    CHECK(file != NULL);
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[length] = '\0';
+    const char *state = strrchr(text, ')');
+    return state != NULL && state[1] == ' ' && state[2] == 'S';
+}
+
+/* Waits until a thread has been asleep for 20 looks in a row: it waits for something outside. */
+static inline void wait_until_asleep(const _Atomic long *thread) {
+    int looks = 0;
+    WAIT_UNTIL(*thread != 0 && (looks = is_asleep(*thread) ? looks + 1 : 0) == 20);
+}
+
+/* A text and its length, for text without a NUL. */
+static inline void check_text(const char *file, int line, const char *text, size_t length,
+                              const char *expected) {
+    if (text == NULL || length != strlen(text) || strcmp(text, expected) != 0) {
+        char what[600];
+        snprintf(what, sizeof what, "\"%.200s\" (length %zu) is \"%.200s\"",
+                 text == NULL ? "(NULL)" : text, length, expected);
+        give_up(file, line, what, NULL);
+    }
+}
+
+/* What an accessor of an object returns, and that the length may be NULL. */
+#define CHECK_TEXT(accessor, object, expected)                                                     \
+    do {                                                                                           \
+        size_t length_of_text = 12345;                                                             \
+        const char *text_of_object = accessor(object, &length_of_text);                            \
+        check_text(__FILE__, __LINE__, text_of_object, length_of_text, (expected));                \
+        CHECK(accessor(object, NULL) == text_of_object);                                           \
+    } while (0)
+
+/* For what is not there. */
+#define CHECK_NO_TEXT(accessor, object)                                                            \
+    do {                                                                                           \
+        size_t length_of_text = 12345;                                                             \
+        CHECK(accessor(object, &length_of_text) == NULL);                                          \
+        CHECK(length_of_text == 0);                                                                \
+        CHECK(accessor(object, NULL) == NULL);                                                     \
+    } while (0)
+
+static inline const char *grid_url(void) {
+    const char *url = getenv("ACCLIENT_URL");
+    CHECK(url != NULL);
+    return url;
+}
+
+static inline acclient_client *connect_grid(void) {
+    acclient_error *error;
+    acclient_client *client;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    EXPECT(ACCLIENT_OK, acclient_client_connect(grid_url(), 10000, NULL, &client, &error));
+    CHECK(client != NULL);
+    return client;
+}
+
+/* Sends a shell script to agent 1:1. */
+static inline acclient_command *shell(const acclient_client *client, const char *script) {
+    acclient_error *error;
+    acclient_command *command = GARBAGE;
+    const char *args[] = {"-c", script};
+    EXPECT(ACCLIENT_OK, acclient_client_execute(client, 1, 1, "sh", args, 2, NULL, 0, 10000, NULL,
+                                                &command, &error));
+    CHECK(command != NULL);
+    return command;
+}
+
+/* Its next result, which has to come. */
+static inline acclient_job *next_job(const acclient_command *command) {
+    acclient_error *error;
+    acclient_job *job = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_command_next_result(command, 20000, NULL, &job, &error));
+    CHECK(job != NULL);
+    return job;
+}
+
+static inline pthread_t start_thread(void *(*body)(void *), void *argument) {
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, body, argument) == 0);
+    return thread;
+}
+
+#endif
