@@ -14,7 +14,7 @@ help:
 	@echo "make test     checks the sources and runs all tests"
 	@echo "make check    formatting, lints, documentation; part of make test"
 	@echo "make header   writes include/acclient.h anew"
-	@echo "make measure  deadlines, cancelling, round trips and leaks, in figures"
+	@echo "make measure  deadlines, cancelling, round trips, fan-outs and leaks, in figures"
 
 demo:
 	@scripts/need.sh cc redis-server
@@ -45,4 +45,4 @@ header:
 
 measure:
 	@scripts/need.sh cc redis-server
-	$(CARGO) bench --bench measure
+	$(CARGO) bench --bench measure --bench fanout

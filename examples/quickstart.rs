@@ -28,6 +28,26 @@ fn main() -> Result<()> {
         print!("{agent} {} in {:?}: {}", job.state(), job.time(), job.stdout());
     }
 
+    println!("\n== On any agent with the role storage: the controller chooses");
+    let job = client.bash(Target::any().role("storage"), "echo chosen").run(ten_seconds)?;
+    println!("{} {}: {}", job.agent(), job.state(), job.stdout().trim_end());
+
+    println!("\n== On all agents, results as they complete; 1:1 is slow and holds nobody up");
+    let script = "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 1; uname -s";
+    let begun = Instant::now();
+    let command = client.bash(Target::all(), script).submit()?;
+    for result in command.results(ten_seconds)? {
+        match result {
+            Ok(job) => print!(
+                "after {:>4} ms {}: {}",
+                begun.elapsed().as_millis(),
+                job.agent(),
+                job.stdout()
+            ),
+            Err(error) => println!("{error}"),
+        }
+    }
+
     println!("\n== One that fails: ls of a directory that does not exist");
     let job = client.execute(Target::agent(1, 1), "ls").arg("/no/such/place").run(ten_seconds)?;
     print!("1:1 {}, and its stderr says: {}", job.state(), job.stderr());

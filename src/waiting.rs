@@ -227,7 +227,9 @@ pub(crate) fn targets(
             })?,
         };
         if bulk(moved)?.is_some() {
-            return agents(id, fields);
+            let fields = items(fields)?.into_iter();
+            let agents = fields.map(|field| agent_of(id, field)).collect::<Result<_>>()?;
+            return not_gone(id, agents);
         }
     };
     wait().inspect_err(|error| leave(client, id, error))
@@ -248,7 +250,7 @@ pub(crate) fn latest(
     let mut fields = items(fields)?.into_iter();
     let mut found = Vec::new();
     while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
-        let agent = agent_of(&results, field)?;
+        let agent = agent_of(id, field)?;
         let document = parse(&format!("{results} {agent}"), &bulk(value)?.unwrap_or_default())?;
         found.push((agent, document));
     }
@@ -262,22 +264,22 @@ pub(crate) fn latest(
     Ok(found)
 }
 
-/// Whom a command went to, from the reply of HKEYS.
-pub(crate) fn agents(id: &str, fields: Reply) -> Result<Vec<AgentId>> {
-    let results = keys::results(id);
-    let agents = items(fields)?.into_iter().map(|field| agent_of(&results, field));
-    let agents = agents.collect::<Result<Vec<_>>>()?;
+/// Whom a command went to, unless nothing is known of it any more.
+pub(crate) fn not_gone(id: &str, agents: Vec<AgentId>) -> Result<Vec<AgentId>> {
     if agents.is_empty() {
-        let gone = format!("{results} is gone from Redis, which keeps results for 24 hours");
+        let gone =
+            format!("{} is gone from Redis, which keeps results for 24 hours", keys::results(id));
         return Err(Error::new(ErrorKind::Protocol, gone));
     }
     Ok(agents)
 }
 
-fn agent_of(key: &str, field: Reply) -> Result<AgentId> {
+/// The agent that a field of the hash of a command is of.
+pub(crate) fn agent_of(id: &str, field: Reply) -> Result<AgentId> {
     let field = bulk(field)?.unwrap_or_default();
     let agent = std::str::from_utf8(&field).ok().and_then(|text| text.parse().ok());
-    agent.ok_or_else(|| Error::new(ErrorKind::Protocol, format!("a field of {key} is no gid:nid")))
+    let wrong = || format!("a field of {} is no gid:nid", keys::results(id));
+    agent.ok_or_else(|| Error::new(ErrorKind::Protocol, wrong()))
 }
 
 /// The answer in a list: the last entry that is not the refusal of an id in use. The list may have

@@ -260,7 +260,14 @@ impl Watch {
         }
         for command in &routed {
             let id = &self.ids[*command as usize];
-            let agents = waiting::agents(id, connection.reply(until)?).map_err(Wrapped)?;
+            let mut agents = Ok(Vec::new());
+            connection.each(until, |field| match (waiting::agent_of(id, field), &mut agents) {
+                (Ok(agent), Ok(agents)) => agents.push(agent),
+                (Err(error), Ok(_)) => agents = Err(error),
+                (_, Err(_)) => {}
+            })?;
+            let agents =
+                agents.and_then(|agents| waiting::not_gone(id, agents)).map_err(Wrapped)?;
             connection.owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, SOON));
             self.pending.extend(agents.into_iter().map(|agent| (*command, agent)));
             self.unrouted.remove(command);

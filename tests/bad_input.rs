@@ -196,7 +196,7 @@ fn a_command_that_the_server_finds_too_large_is_a_server_error() {
     let server = RedisServer::builder().arg("proto-max-bulk-len", "1mb").start();
     let server = server.expect("a Redis");
     let client = Client::connect(&server.url()).expect("a client");
-    let command = client.cmd(Target::agent(1, 1), "execute").data(vec![b'x'; 32 * MIB]);
+    let command = client.execute(Target::agent(1, 1), "cat").data(vec![b'x'; 32 * MIB]);
     let error = error(command.run(LONG), "a large command");
     check_untouched(&mut server.connection(), "a large command");
     // Redis says "Protocol error: invalid bulk length" and ends the connection.

@@ -422,7 +422,7 @@ fn a_call_ended_by_its_caller_still_says_that_the_command_may_be_sent() {
 }
 
 fn huge(client: &Client) -> Result<Job, Error> {
-    let command = client.cmd(Target::agent(1, 1), "execute").id("x");
+    let command = client.execute(Target::agent(1, 1), "cat").id("x");
     command.data(vec![b'x'; HUGE]).run(LONG)
 }
 
@@ -466,7 +466,7 @@ fn a_server_that_stops_reading_in_mid_command_is_a_plain_timeout() {
         for_server.wait();
     });
     let client = client(&server);
-    let command = client.cmd(Target::agent(1, 1), "execute").data(vec![b'x'; HUGE]);
+    let command = client.execute(Target::agent(1, 1), "cat").data(vec![b'x'; HUGE]);
     let error = command.run(SHORT).expect_err("nobody reads");
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert!(!error.is_maybe_sent() && error.is_retriable(), "{error}");

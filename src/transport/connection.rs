@@ -10,7 +10,7 @@ use redis::Value;
 use super::address::Config;
 use super::deadline::Until;
 use super::error::{Error, Result};
-use super::framer::{Frame, Framer};
+use super::framer::{self, Frame, Framer};
 use super::owed::{Owed, OwedKeys};
 use super::poll::{self, Interest};
 use super::reply::{self, Reply};
@@ -196,6 +196,44 @@ impl Connection {
             self.outstanding -= 1;
             return value;
         }
+    }
+
+    /// Reads the next reply, a list, item by item: a list of many small items takes a fraction of
+    /// the memory of its [`Reply`].
+    pub(crate) fn each(&mut self, until: &Until, mut take: impl FnMut(Reply)) -> Result<()> {
+        self.flush(until)?;
+        let count = loop {
+            let received = &self.input.buffer[self.input.start..self.input.end];
+            match framer::list_header(received).map_err(|message| self.violated(message))? {
+                Some((length, count)) if !self.owed.awaits_reply() => {
+                    self.input.consume(length);
+                    break count;
+                }
+                None if received.len() < framer::HEADER
+                    && received.first().is_none_or(|kind| *kind == b'*') =>
+                {
+                    while !self.receive(0)? {
+                        poll::wait(self.stream.fd(), Interest::Read, until)?;
+                    }
+                    until.check()?;
+                }
+                // A push or another reply comes first, or it is no list.
+                _ => {
+                    let items = reply::items(self.reply(until)?);
+                    items
+                        .map_err(|error| self.violated(error.to_string()))?
+                        .into_iter()
+                        .for_each(take);
+                    return Ok(());
+                }
+            }
+        };
+        for _ in 0..count {
+            let item = reply::into_result(self.read_value(until)?)?;
+            take(item);
+        }
+        self.outstanding -= 1;
+        Ok(())
     }
 
     /// Whether the next call can use this connection.

@@ -176,6 +176,23 @@ impl Framer {
     }
 }
 
+/// A header of a list is no longer than this.
+pub(super) const HEADER: usize = 24;
+
+/// The length of the header of a list and the number of its items, where a list begins here and its
+/// header is whole.
+pub(super) fn list_header(bytes: &[u8]) -> Result<Option<(usize, usize)>, Violation> {
+    let header = &bytes[..bytes.len().min(HEADER)];
+    let end = header.windows(2).position(|pair| pair == b"\r\n");
+    match (header.first(), end) {
+        (Some(b'*'), Some(end)) => {
+            let count = usize::try_from(number(&header[1..end])?).unwrap_or(0); // −1 is no list
+            Ok(Some((end + 2, count)))
+        }
+        _ => Ok(None),
+    }
+}
+
 /// A decimal number of 64 bits and nothing else: no blanks, no plus sign.
 fn number(line: &[u8]) -> Result<i64, Violation> {
     let text = std::str::from_utf8(line).ok();
@@ -297,6 +314,16 @@ mod tests {
             violation(&b"+".iter().chain(&[b'x'; MAX_LINE]).copied().collect::<Vec<_>>())
                 .contains("line")
         );
+    }
+
+    #[test]
+    fn headers_of_lists() {
+        assert_eq!(list_header(b"*12\r\n:1\r\n"), Ok(Some((5, 12))));
+        assert_eq!(list_header(b"*-1\r\n"), Ok(Some((5, 0))));
+        for other in [&b""[..], b"*", b"*1\r", b":1\r\n", b">1\r\n+x\r\n"] {
+            assert_eq!(list_header(other), Ok(None));
+        }
+        assert!(list_header(b"*x\r\n").is_err());
     }
 
     #[test]
