@@ -170,14 +170,13 @@ fn without_pushes(port: u16) -> (u16, Arc<AtomicUsize>) {
                 stream.set_nodelay(true).unwrap();
             }
             let (up, down) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            thread::spawn(move || forward(client, server, |_| false));
+            thread::spawn(move || forward(client, server, |_| 0));
             let count = count.clone();
             thread::spawn(move || {
-                forward(down, up, |chunk| {
-                    // A push to an idle connection comes alone.
-                    let is_push = chunk.starts_with(b">");
-                    count.fetch_add(usize::from(is_push), Ordering::SeqCst);
-                    is_push
+                forward(down, up, |received| {
+                    let pushes = cut_pushes(received);
+                    count.fetch_add(pushes, Ordering::SeqCst);
+                    pushes
                 });
             });
         }
@@ -185,12 +184,37 @@ fn without_pushes(port: u16) -> (u16, Arc<AtomicUsize>) {
     (own, swallowed)
 }
 
-fn forward(mut from: TcpStream, mut to: TcpStream, swallow: impl Fn(&[u8]) -> bool) {
-    let mut buffer = vec![0; 1 << 20];
-    while let Ok(count) = from.read(&mut buffer) {
-        if count == 0 || !swallow(&buffer[..count]) && to.write_all(&buffer[..count]).is_err() {
+/// Cuts whole pushes out of what was received, wherever they stand, and returns how many. Results of
+/// the simulator hold nothing that looks like one.
+fn cut_pushes(received: &mut Vec<u8>) -> usize {
+    const PUSH: &[u8] = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$";
+    let mut cut = 0;
+    while let Some(start) = received.windows(PUSH.len()).position(|bytes| bytes == PUSH) {
+        let rest = &received[start + PUSH.len()..];
+        let Some(line) = rest.windows(2).position(|bytes| bytes == b"\r\n") else { break };
+        let length: usize = std::str::from_utf8(&rest[..line]).unwrap().parse().unwrap();
+        let end = start + PUSH.len() + line + 2 + length + 2;
+        if received.len() < end {
             break;
         }
+        received.drain(start..end);
+        cut += 1;
+    }
+    cut
+}
+
+/// Forwards what `filter` leaves, holding back what may be the beginning of a push.
+fn forward(mut from: TcpStream, mut to: TcpStream, filter: impl Fn(&mut Vec<u8>) -> usize) {
+    let mut buffer = vec![0; 1 << 16];
+    let mut received = Vec::new();
+    while let Ok(count) = from.read(&mut buffer) {
+        received.extend_from_slice(&buffer[..count]);
+        filter(&mut received);
+        let held = received.iter().position(|byte| *byte == b'>').unwrap_or(received.len());
+        if count == 0 || to.write_all(&received[..held]).is_err() {
+            break;
+        }
+        received.drain(..held);
     }
     let _ = to.shutdown(Shutdown::Both);
 }
