@@ -392,6 +392,16 @@ impl Command {
         Command { reference, document, args }
     }
 
+    /// A command as it was found in the history.
+    pub(crate) fn from_history(client: Client, document: CommandDocument) -> Result<Self> {
+        let id = document.id.value().cloned().unwrap_or_default();
+        let args = document.args.value().and_then(|args| serde_json::from_str(args.get()).ok());
+        let args: RunArgs = args.unwrap_or_default();
+        let reference = CommandRef::new(client, id, Target::of_document(&document)?);
+        let cmd = document.cmd.value().map_or("", String::as_str);
+        Ok(Command { reference: reference.sent(cmd, &args), document, args })
+    }
+
     /// The command without what was sent: what reads its results.
     pub fn reference(&self) -> &CommandRef {
         &self.reference

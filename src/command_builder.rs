@@ -40,12 +40,23 @@ pub struct CommandBuilder {
     data: Vec<u8>,
     id: Option<String>,
     tags: Option<String>,
+    /// What is wrong with it already, told when it is sent.
+    wrong: Option<String>,
 }
 
 impl CommandBuilder {
     pub(crate) fn new(client: Client, target: Target, name: String) -> Self {
         let args = RunArgs::new();
-        CommandBuilder { client, target, name, args, data: Vec::new(), id: None, tags: None }
+        CommandBuilder {
+            client,
+            target,
+            name,
+            args,
+            data: Vec::new(),
+            id: None,
+            tags: None,
+            wrong: None,
+        }
     }
 
     /// Adds an argument of the program.
@@ -161,8 +172,24 @@ impl CommandBuilder {
         self.start()?.collect(wait, stop_at_failure)
     }
 
+    /// Data that is written from a JSON object.
+    pub(crate) fn object(mut self, what: &str, value: &serde_json::Value) -> Self {
+        if !value.is_object() {
+            self.wrong = Some(format!("{what} is no JSON object"));
+        }
+        self.data(value.to_string())
+    }
+
+    /// The command as it would be sent, for the schedule.
+    pub(crate) fn to_json(self) -> Result<String> {
+        Ok(self.start()?.into_json())
+    }
+
     /// Checks everything and writes the document.
     pub(crate) fn start(self) -> Result<Submission> {
+        if let Some(wrong) = self.wrong {
+            return Err(Error::invalid(wrong));
+        }
         let id = match self.id {
             Some(id) => id,
             None => ids::new_id()?,

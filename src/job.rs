@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::client::Client;
 use crate::command_builder::CommandBuilder;
 use crate::error::{Error, ErrorKind, Result};
+use crate::follow::Follow;
 use crate::msgs::{Message, MsgQuery};
 use crate::protocol::{AgentId, JobState, LEVEL_JSON, ResultDocument};
 use crate::stats::ProcessStats;
@@ -220,7 +221,13 @@ impl Job {
     /// [`ErrorKind::JobFailed`] where it does not run any more, or not yet; those of
     /// [`CommandBuilder::run`](crate::CommandBuilder::run).
     pub fn get_stats(&self) -> Result<ProcessStats> {
-        self.stats_order().run(self.client.quick())?.into_success()?.json()
+        let answer = self.stats_order().run(self.client.quick())?.into_success();
+        // The agent says no more than "{}".
+        let answer = answer.map_err(|error| match error.kind() {
+            ErrorKind::JobFailed => error.noting("a job is measured only while it runs"),
+            _ => error,
+        });
+        answer?.json()
     }
 
     /// What it has logged, newest first. The agent logs a little behind: right after the result
@@ -232,6 +239,31 @@ impl Job {
     pub fn get_msgs(&self, query: &MsgQuery) -> Result<Vec<Message>> {
         query.check()?;
         query.read(self.msgs_order(query).run(self.client.quick())?.into_success()?)
+    }
+
+    /// Its messages as it logs them, oldest first, until it is over and its log has settled: an
+    /// iterator within one deadline. See [`Follow`]. The limit of the query does not count.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a query out of range and for a wait of zero;
+    /// [`ErrorKind::Closed`], [`ErrorKind::Cancelled`]. Everything else is an item of it.
+    pub fn follow(&self, query: &MsgQuery, wait: impl Into<Wait>) -> Result<Follow> {
+        query.check()?;
+        let wait = wait.into();
+        let until = self.client.until(&wait)?;
+        let mut job = self.clone();
+        if let Some(cancel) = &wait.cancel {
+            job.client = job.client.with_cancel(cancel);
+        }
+        Ok(Follow::new(job, query.clone(), until))
+    }
+
+    /// Lets no question about it take longer than what is left of a wait.
+    pub(crate) fn hurry(&mut self, left: Option<Duration>) {
+        let quick = self.client.timeout();
+        if let Some(left) = left.filter(|left| quick.is_none_or(|quick| *left < quick)) {
+            self.client = self.client.with_timeout(left.max(Duration::from_millis(1)));
+        }
     }
 
     /// Whether its final result is known.

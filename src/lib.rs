@@ -33,6 +33,7 @@
 // Unsafe code stands in two places; everything else is checked by this.
 #![deny(unsafe_code)]
 
+mod answer;
 mod builder;
 mod cancel;
 mod client;
@@ -41,35 +42,48 @@ mod command_builder;
 mod error;
 #[allow(unsafe_code)]
 mod ffi;
+mod follow;
+mod history;
 mod ids;
 mod instance;
 mod job;
 mod msgs;
+mod node;
 mod outcome;
+mod processes;
 mod protocol;
 mod results;
+mod schedule;
+mod scripts;
 mod stats;
 mod submission;
 mod target;
 #[allow(unsafe_code)]
 mod transport;
+mod tunnel;
 mod wait;
 mod waiting;
 mod watch;
 
+pub use answer::Answer;
 pub use builder::ClientBuilder;
 pub use cancel::Cancel;
 pub use client::Client;
 pub use command::{Command, CommandRef};
 pub use command_builder::CommandBuilder;
 pub use error::{Error, ErrorKind, Result};
+pub use follow::Follow;
 pub use job::Job;
 pub use msgs::{Message, MsgQuery};
+pub use node::{CpuInfo, DiskInfo, MemInfo, NicAddr, NicInfo, OsInfo};
 pub use outcome::{Collected, Outcome, Outcomes};
+pub use processes::ProcessQuery;
 pub use protocol::{AgentId, JobState, RunArgs};
 pub use results::Results;
+pub use schedule::Scheduled;
 pub use stats::ProcessStats;
 pub use target::{RoleTarget, Target};
+pub use tunnel::{Gateway, Tunnel};
 pub use wait::Wait;
 pub use watch::WaitMethod;
 

@@ -3,12 +3,14 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::protocol::check_levels;
+use crate::target::Target;
 
 /// The most that an agent gives at a time.
-const MOST: u32 = 1000;
+pub(crate) const MOST: u32 = 1000;
 /// What the original client asked for.
 const DEFAULT_LIMIT: u32 = 20;
 
@@ -46,6 +48,20 @@ pub struct MsgQuery {
 impl Default for MsgQuery {
     fn default() -> Self {
         MsgQuery { levels: "*".to_owned(), limit: DEFAULT_LIMIT, from: None, to: None }
+    }
+}
+
+impl Client {
+    /// What a job has logged on an agent, newest first, by its id alone; see [`Job::get_msgs`].
+    /// Blocks for the client's timeout at most.
+    ///
+    /// # Errors
+    /// As [`Job::get_msgs`]. A job that the agent does not know has no messages.
+    pub fn get_msgs(&self, gid: u32, nid: u32, id: &str, query: &MsgQuery) -> Result<Vec<Message>> {
+        query.check()?;
+        let order =
+            self.cmd(Target::agent(gid, nid), "get_msgs").data(query.to_json(id).to_string());
+        query.read(order.run(self.quick())?.into_success()?)
     }
 }
 

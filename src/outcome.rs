@@ -41,6 +41,18 @@ impl<T> Outcomes<T> {
     }
 }
 
+impl<T> Outcomes<T> {
+    pub(crate) fn insert(&mut self, agent: AgentId, outcome: Outcome<T>) {
+        self.0.insert(agent, outcome);
+    }
+}
+
+impl<T> FromIterator<(AgentId, Outcome<T>)> for Outcomes<T> {
+    fn from_iter<I: IntoIterator<Item = (AgentId, Outcome<T>)>>(outcomes: I) -> Self {
+        Outcomes(outcomes.into_iter().collect())
+    }
+}
+
 impl<T> Deref for Outcomes<T> {
     type Target = BTreeMap<AgentId, Outcome<T>>;
     fn deref(&self) -> &Self::Target {

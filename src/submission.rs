@@ -26,6 +26,10 @@ impl Submission {
         Submission { command, json }
     }
 
+    pub(crate) fn into_json(self) -> String {
+        self.json
+    }
+
     pub(crate) fn submit(self, wait: Wait) -> Result<Command> {
         let client = self.command.client();
         let asked = || self.command.in_words();

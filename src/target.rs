@@ -2,8 +2,8 @@ use std::fmt;
 
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
-use crate::error::{Error, Result};
-use crate::protocol::{Address, AgentId, WORD};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{Address, AgentId, CommandDocument, Field, WORD};
 
 /// Whom a command is for: one agent, any one agent with some roles, or all agents with them.
 ///
@@ -114,6 +114,26 @@ impl Target {
             }
             Kind::Unknown => Err(Error::invalid("a command needs a target")),
         }
+    }
+
+    /// Whom a command of the wire is for.
+    pub(crate) fn of_document(document: &CommandDocument) -> Result<Self> {
+        let number = |field: &Field<i64>| u32::try_from(field.value().copied().unwrap_or_default());
+        let (Ok(gid), Ok(nid)) = (number(&document.gid), number(&document.nid)) else {
+            return Err(Error::new(ErrorKind::Protocol, "a command for numbers that no agent has"));
+        };
+        let Some(roles) = document.roles.value().filter(|roles| !roles.is_empty()) else {
+            return Ok(Target::agent(gid, nid));
+        };
+        if document.cmd.value().is_some_and(|cmd| cmd == "controller") {
+            return Ok(Target::controller());
+        }
+        let target = RoleTarget {
+            fanout: document.fanout.value().copied().unwrap_or_default(),
+            roles: roles.clone(),
+            grid: Some(gid).filter(|gid| *gid > 0),
+        };
+        Ok(target.into())
     }
 
     /// Reads the part of a printed command behind its id.

@@ -210,7 +210,6 @@ macro_rules! document {
 
         impl $name {
             /// Reads a document; an error names the field that is wrong.
-            #[allow(dead_code, reason = "commands are read back by history and schedule, which come later")]
             $vis fn parse(bytes: &[u8]) -> Result<Self, $crate::protocol::DocumentError> {
                 let mut fields = $crate::protocol::document::Fields::parse(bytes)?;
                 Ok($name {

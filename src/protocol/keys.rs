@@ -5,6 +5,9 @@ use super::AgentId;
 /// Commands for the controller.
 pub(crate) const QUEUE: &str = "cmds.queue";
 
+/// Commands of the past, newest first, where a controller keeps them.
+pub(crate) const HISTORY: &str = "joblog";
+
 /// How long results live, in seconds, and what a client gives to the key that the controller
 /// forgets to expire.
 pub(crate) const TTL: u32 = 24 * 60 * 60;

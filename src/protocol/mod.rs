@@ -5,6 +5,7 @@
 
 mod agent;
 mod command;
+mod cron;
 mod document;
 pub(crate) mod keys;
 mod result;
@@ -14,6 +15,7 @@ mod text;
 
 pub use agent::AgentId;
 pub(crate) use command::{Address, CommandDocument};
+pub(crate) use cron::check_cron;
 pub(crate) use document::{DocumentError, Field};
 pub(crate) use result::ResultDocument;
 pub use run_args::RunArgs;

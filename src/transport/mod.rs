@@ -29,6 +29,7 @@ pub(crate) use connection::Connection;
 pub(crate) use deadline::{Deadline, Until};
 pub(crate) use error::{Error, Result, ServerError};
 pub(crate) use owed::Owed;
+pub(crate) use poll::sleep;
 pub(crate) use pool::{Backoff, Broadcast, Pool, Pooled};
 pub(crate) use reply::{Reply, Unexpected, bulk, integer, items};
 pub(crate) use tracking::{Changes, Tracking};

@@ -3,6 +3,7 @@
 //! A key that another process writes a moment later cannot be expired yet: EXPIRE answers 0. Such
 //! keys are kept and tried again along with the next command, and when the client closes.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// How many are tried along with one command, so that a call does not pay for a long list.
@@ -43,14 +44,21 @@ impl Owed {
 #[derive(Debug, Default)]
 pub(super) struct OwedKeys {
     waiting: Vec<Owed>,
+    /// All keys here, so that none is kept twice.
+    known: HashSet<Vec<u8>>,
     /// Sent, and their replies not yet read, in order.
     sent: std::collections::VecDeque<Owed>,
 }
 
 impl OwedKeys {
     pub(super) fn add(&mut self, owed: Owed) {
+        // A wait that times out again and again leaves its key each time.
+        if !self.known.insert(owed.key.clone()) {
+            return;
+        }
         if self.waiting.len() >= KEPT {
-            self.waiting.remove(0);
+            let oldest = self.waiting.remove(0);
+            self.known.remove(&oldest.key);
         }
         self.waiting.push(owed);
     }
@@ -80,13 +88,20 @@ impl OwedKeys {
 
     /// Takes that reply: whether the key was there.
     pub(super) fn replied(&mut self, found: bool) {
-        let owed = self.sent.pop_front().filter(|_| !found).and_then(Owed::again);
-        self.waiting.extend(owed);
+        let Some(owed) = self.sent.pop_front() else { return };
+        let key = owed.key.clone();
+        match Some(owed).filter(|_| !found).and_then(Owed::again) {
+            Some(again) => self.waiting.push(again),
+            None => {
+                self.known.remove(&key);
+            }
+        }
     }
 
     /// Everything not known to be done, for another connection.
     pub(super) fn drain(&mut self) -> Vec<Owed> {
         self.waiting.extend(self.sent.drain(..));
+        self.known.clear();
         std::mem::take(&mut self.waiting)
     }
 
@@ -124,8 +139,9 @@ mod tests {
         keys.replied(false);
         assert!(keys.is_empty());
         keys.add(Owed::new(b"k".to_vec(), 60, Duration::from_secs(60)));
+        keys.add(Owed::new(b"k".to_vec(), 60, Duration::from_secs(60)));
         keys.take_due();
-        assert_eq!(keys.drain().len(), 1);
+        assert_eq!(keys.drain().len(), 1, "a key is kept once");
         assert!(keys.is_empty());
     }
 }

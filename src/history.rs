@@ -1,0 +1,61 @@
+use crate::client::Client;
+use crate::command::Command;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{CommandDocument, keys};
+use crate::transport::{bulk, integer, items};
+
+/// The most that is read at a time.
+const MOST: u32 = 10_000;
+
+impl Client {
+    /// Commands of the past, most recent first: `count` of them, after `start` that are more
+    /// recent still. [`CommandRef::jobs`](crate::CommandRef::jobs) gives the jobs of each, for as
+    /// long as they are kept. Blocks for the client's timeout at most.
+    ///
+    /// Only controllers older than the original of 2016 keep a history (the list `joblog`).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where there is none, which is not the same as an empty one;
+    /// [`ErrorKind::InvalidArgument`] for a count of 0 or above 10 000;
+    /// [`ErrorKind::Protocol`] for an entry that cannot be read; those of the connection.
+    pub fn get_cmds(&self, start: u32, count: u32) -> Result<Vec<Command>> {
+        if !(1..=MOST).contains(&count) {
+            return Err(Error::invalid(format!("count is {count}; it is 1 to {MOST}")));
+        }
+        let (first, last) =
+            (start.to_string(), (u64::from(start) + u64::from(count) - 1).to_string());
+        let asked = || format!("the history in Redis at {}", self.address());
+        let call = |until: &crate::transport::Until| {
+            let (there, entries) = self.pool().query(until, |connection| {
+                connection.command(&[b"EXISTS", keys::HISTORY.as_bytes()]);
+                connection.command(&[
+                    b"LRANGE",
+                    keys::HISTORY.as_bytes(),
+                    first.as_bytes(),
+                    last.as_bytes(),
+                ]);
+                Ok((connection.reply(until)?, connection.reply(until)?))
+            })?;
+            if integer(&there)? == 0 {
+                let none =
+                    "there is none: this controller keeps no history, or has run nothing yet";
+                return Err(Error::new(ErrorKind::Unsupported, none));
+            }
+            items(entries)?
+                .into_iter()
+                .map(|entry| self.past_command(&bulk(entry)?.unwrap_or_default()))
+                .collect()
+        };
+        self.bounded(self.quick(), asked, call)
+    }
+
+    fn past_command(&self, json: &[u8]) -> Result<Command> {
+        let document = CommandDocument::parse(json).map_err(|error| {
+            Error::new(
+                ErrorKind::Protocol,
+                format!("an entry of {} cannot be read: {error}", keys::HISTORY),
+            )
+        })?;
+        Command::from_history(self.clone(), document)
+    }
+}

@@ -1,0 +1,92 @@
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::client::Client;
+use crate::command_builder::CommandBuilder;
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::protocol::{RunArgs, check_cron, check_name};
+use crate::target::Target;
+
+/// A command that the controller sends again and again, from [`Client::schedule_list`].
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Scheduled {
+    /// The id that it was added with.
+    pub id: String,
+    /// When it is sent.
+    pub cron: String,
+    /// The command, as JSON.
+    pub cmd: Value,
+}
+
+/// The schedule of the controller. Each call asks it and blocks for the client's timeout at most.
+impl Client {
+    /// Has the controller send a command at certain times, each time with a new id. One of the same
+    /// id is replaced.
+    ///
+    /// `cron` has five or six fields **beginning with seconds**: second, minute, hour, day of the
+    /// month, month, day of the week. `@hourly` and its like, and `@every 90m`, are fine too.
+    ///
+    /// ```no_run
+    /// # use acclient::*;
+    /// # let client = Client::connect("redis://localhost")?;
+    /// let nightly = client.bash(Target::all().role("storage"), "fstrim -a");
+    /// client.schedule_add("trim", "0 30 3 * * *", nightly)?;
+    /// assert!(client.schedule_remove("trim")?);
+    /// # Ok::<(), acclient::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for what the controller
+    /// would not understand, or would exit over when it fires: nothing was sent;
+    /// [`ErrorKind::JobFailed`](crate::ErrorKind::JobFailed) where it refuses; those of
+    /// [`CommandBuilder::run`].
+    pub fn schedule_add(&self, id: &str, cron: &str, command: CommandBuilder) -> Result<()> {
+        if id.is_empty() {
+            return Err(Error::invalid("the id of a schedule is empty"));
+        }
+        check_name("the id of a schedule", id)?;
+        check_cron(cron)?;
+        let command: Value = serde_json::from_str(&command.to_json()?)
+            .map_err(|error| Error::invalid(format!("the command: {error}")))?;
+        let entry = json!({ "id": id, "cron": cron, "cmd": command });
+        self.scheduler("scheduler_add", &entry.to_string())?;
+        Ok(())
+    }
+
+    /// What is scheduled, in the order of ids.
+    ///
+    /// # Errors
+    /// Those of [`CommandBuilder::run`].
+    pub fn schedule_list(&self) -> Result<Answer<Vec<Scheduled>>> {
+        let mut listed: Answer<Vec<Scheduled>> =
+            Answer::of(&self.scheduler("scheduler_list", "")?)?;
+        listed.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(listed)
+    }
+
+    /// Takes a command off the schedule; whether there was one of that id.
+    ///
+    /// # Errors
+    /// Those of [`CommandBuilder::run`].
+    pub fn schedule_remove(&self, id: &str) -> Result<bool> {
+        let removed: i64 = self.scheduler("scheduler_remove", &json!(id).to_string())?.json()?;
+        Ok(removed > 0)
+    }
+
+    /// Takes all commands whose ids begin with a prefix off the schedule. An empty prefix is all.
+    ///
+    /// # Errors
+    /// Those of [`CommandBuilder::run`].
+    pub fn schedule_remove_prefix(&self, prefix: &str) -> Result<()> {
+        self.scheduler("scheduler_remove_prefix", &json!(prefix).to_string())?;
+        Ok(())
+    }
+
+    fn scheduler(&self, name: &str, data: &str) -> Result<Job> {
+        let order =
+            self.cmd(Target::controller(), "controller").run_args(RunArgs::new().name(name));
+        order.data(data).run(self.quick())?.into_success()
+    }
+}
