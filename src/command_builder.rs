@@ -181,7 +181,7 @@ impl CommandBuilder {
     }
 
     /// The command as it would be sent, for the schedule.
-    pub(crate) fn to_json(self) -> Result<String> {
+    pub(crate) fn into_json(self) -> Result<String> {
         Ok(self.start()?.into_json())
     }
 

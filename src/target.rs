@@ -94,9 +94,34 @@ impl Target {
         }
     }
 
-    /// Whether several agents may answer.
-    pub(crate) fn is_fanout(&self) -> bool {
-        matches!(&self.0, Kind::Roles(roles) if roles.fanout) || self.0 == Kind::Unknown
+    /// Whether it is all agents with some roles, and not one of them.
+    pub fn is_fanout(&self) -> bool {
+        matches!(&self.0, Kind::Roles(roles) if roles.fanout)
+    }
+
+    /// The roles that it names; none for a single agent.
+    pub fn roles(&self) -> &[String] {
+        match &self.0 {
+            Kind::Roles(target) => &target.roles,
+            _ => &[],
+        }
+    }
+
+    /// The grid that it names, if any.
+    pub fn grid(&self) -> Option<u32> {
+        match &self.0 {
+            Kind::Agent(agent) => Some(agent.gid),
+            Kind::Roles(target) => target.grid,
+            _ => None,
+        }
+    }
+
+    /// The agent, where it is a single one named by its numbers.
+    pub fn agent_id(&self) -> Option<AgentId> {
+        match self.0 {
+            Kind::Agent(agent) => Some(agent),
+            _ => None,
+        }
     }
 
     /// The words of the wire, or why there are none.
@@ -265,6 +290,10 @@ mod tests {
         ] {
             assert!(wrong.address().is_err(), "{wrong}");
         }
+        let some = Target::from(Target::all().role("a").grid(2));
+        assert!(some.is_fanout() && some.roles() == ["a"] && some.grid() == Some(2));
+        assert!(some.agent_id().is_none());
+        assert_eq!(Target::agent(1, 2).agent_id(), Some(AgentId::new(1, 2)));
         let all = Target::from(Target::all()).address().unwrap();
         assert_eq!((all.roles, all.fanout), (Some(vec!["*".to_owned()]), true));
     }

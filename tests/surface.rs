@@ -230,7 +230,7 @@ fn agents_are_killed_and_restarted_as_a_whole() {
     let mut long: Vec<_> = (0..2)
         .map(|_| client.execute(Target::agent(1, 1), "sleep").arg("60").submit().unwrap())
         .collect();
-    long.iter().for_each(|command| wait_until_running(command));
+    long.iter().for_each(wait_until_running);
     assert_eq!(client.killall(Target::agent(1, 1)).run(WAIT).unwrap().state(), &JobState::Killed);
     for command in &mut long {
         assert_eq!(command.next_result(WAIT).unwrap().unwrap().state(), &JobState::Killed);
