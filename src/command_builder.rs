@@ -172,6 +172,11 @@ impl CommandBuilder {
         self.start()?.collect(wait, stop_at_failure)
     }
 
+    /// The same by another handle of the client.
+    pub(crate) fn by(self, client: Client) -> Self {
+        CommandBuilder { client, ..self }
+    }
+
     /// Data that is written from a JSON object.
     pub(crate) fn object(mut self, what: &str, value: &serde_json::Value) -> Self {
         if !value.is_object() {

@@ -266,6 +266,15 @@ impl Job {
         }
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The same by another handle of the client.
+    pub(crate) fn by(&self, client: Client) -> Job {
+        Job { client, ..self.clone() }
+    }
+
     /// Whether its final result is known.
     pub(crate) fn is_over(&self) -> bool {
         self.state().is_final() && !self.document.is_duplicate()

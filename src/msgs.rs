@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::client::Client;
@@ -15,7 +15,7 @@ pub(crate) const MOST: u32 = 1000;
 const DEFAULT_LIMIT: u32 = 20;
 
 /// A message that a job has logged: a line of its output, or what it printed with a level.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 pub struct Message {
     /// The text.
     pub data: String,

@@ -1,4 +1,4 @@
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -10,7 +10,7 @@ use crate::protocol::{RunArgs, check_cron, check_name};
 use crate::target::Target;
 
 /// A command that the controller sends again and again, from [`Client::schedule_list`].
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 pub struct Scheduled {
     /// The id that it was added with.
     pub id: String,

@@ -77,6 +77,11 @@ impl Tunnel {
         Tunnel { local, gateway: gateway.into(), ip, remote, chosen: local == 0 }
     }
 
+    /// As on the wire, with the port that it has.
+    pub(crate) fn json(&self) -> String {
+        self.to_json(self.local)
+    }
+
     fn to_json(&self, local: u16) -> String {
         let gateway = self.gateway.to_string();
         json!({ "local": local, "gateway": gateway, "ip": self.ip, "remote": self.remote })

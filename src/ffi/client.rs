@@ -6,11 +6,13 @@ use super::cancel::acclient_cancel;
 use super::command::{CommandHandle, acclient_command};
 use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
+use super::request::acclient_request;
 use super::status::acclient_status;
 use super::text;
 use crate::cancel::Cancel;
 use crate::client::Client;
 use crate::error::Result;
+use crate::instance;
 use crate::target::Target;
 
 /// A client of one grid. Any number of threads may call with it at a time.
@@ -128,7 +130,7 @@ pub unsafe extern "C" fn acclient_client_execute(
             let cancel = scope.borrow_optional("cancel", cancel)?;
             let bounded = bounded(client, timeout_ms, cancel)?;
             let sent = bounded.execute(target, program).args(args).data(data).submit()?;
-            guard::give(command, CommandHandle::new(client, sent.reference().clone()));
+            guard::give(command, CommandHandle::of(client, sent));
             Ok(())
         })
     }
@@ -159,6 +161,129 @@ pub unsafe extern "C" fn acclient_client_command_from(
             let client = scope.borrow("client", client)?;
             let found = client.command_from(text::name("printed", printed)?)?;
             guard::give(command, CommandHandle::new(client, found));
+            Ok(())
+        })
+    }
+}
+
+/// A command that was sent before, by its id alone. Whom it was for is found out when it is waited
+/// for; the printed form tells that too. Nothing is asked of the server.
+///
+/// client, id: not NULL; id not empty.
+/// command: gets the command, which the caller frees with acclient_command_free(); not NULL.
+/// error: gets the error; may be NULL.
+/// From any thread. Does not block.
+/// Errors: ACCLIENT_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_client_command(
+    client: *const acclient_client,
+    id: *const c_char,
+    command: *mut *mut acclient_command,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    // SAFETY: by contract with C, each pointer is NULL or what its description says.
+    unsafe {
+        guard::out(command);
+        guard::call(error, |scope| {
+            guard::check_place("command", command)?;
+            let client = scope.borrow("client", client)?;
+            let found = client.command(text::name("id", id)?);
+            found.check_id()?;
+            guard::give(command, CommandHandle::new(client, found));
+            Ok(())
+        })
+    }
+}
+
+/// Connects to a named instance: a table of the TOML file that the variable ACCLIENT_CONFIG names,
+/// else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. It has either url, or host and
+/// port, or unix_socket; and user, password, db, timeout (seconds), max_connections.
+///
+/// name: not NULL.
+/// timeout_ms: milliseconds to connect; below 0 for ever, 0 is refused.
+/// cancel: ends the call early; may be NULL.
+/// client: gets the client, which the caller frees with acclient_client_free(); not NULL.
+/// error: gets the error; may be NULL.
+/// From any thread, but reads the environment: not beside setenv(3). Blocks.
+/// Errors: ACCLIENT_INVALID_ARGUMENT for an unknown name or a wrong file, ACCLIENT_SYSTEM for one that
+/// cannot be read, and those of acclient_client_connect().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_client_instance(
+    name: *const c_char,
+    timeout_ms: i64,
+    cancel: *const acclient_cancel,
+    client: *mut *mut acclient_client,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    // SAFETY: by contract with C, each pointer is NULL or what its description says.
+    unsafe {
+        guard::out(client);
+        guard::call(error, |scope| {
+            guard::check_place("client", client)?;
+            let made = instance::builder(text::name("name", name)?)?.build()?;
+            let cancel = scope.borrow_optional("cancel", cancel)?;
+            bounded(&made, timeout_ms, cancel)?.ping()?;
+            guard::give(client, made);
+            Ok(())
+        })
+    }
+}
+
+/// Sends many commands in one pipeline, and returns once Redis has them all. One that is refused, by
+/// the library or by Redis, holds up no other.
+///
+/// client: not NULL.
+/// requests, count: the commands, none of them NULL; requests may be NULL if count is 0.
+/// timeout_ms: milliseconds for Redis to take them; below 0 for ever, 0 is refused.
+/// cancel: ends the call early; may be NULL.
+/// commands: count places; each gets its command, which the caller frees with
+///   acclient_command_free(), or NULL where it failed. May be NULL if count is 0.
+/// errors: count places; each gets NULL, or why its command failed, which the caller frees with
+///   acclient_error_free(): ACCLIENT_MAYBE_SENT where the connection broke before Redis confirmed it.
+///   May be NULL.
+/// error: gets an error about the call as a whole; may be NULL.
+/// From any thread. Blocks.
+/// Errors: ACCLIENT_INVALID_ARGUMENT. All else is in errors.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_client_submit_many(
+    client: *const acclient_client,
+    requests: *const *const acclient_request,
+    count: usize,
+    timeout_ms: i64,
+    cancel: *const acclient_cancel,
+    commands: *mut *mut acclient_command,
+    errors: *mut *mut acclient_error,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    // SAFETY: by contract with C, each pointer is NULL or what its description says.
+    unsafe {
+        guard::call(error, |scope| {
+            let requests = text::pointers("requests", requests, count)?;
+            if count > 0 {
+                guard::check_place("commands", commands)?;
+            }
+            for index in 0..count {
+                guard::out(commands.add(index));
+                if !errors.is_null() {
+                    guard::out(errors.add(index));
+                }
+            }
+            let client = scope.borrow("client", client)?;
+            let cancel = scope.borrow_optional("cancel", cancel)?;
+            let bounded = bounded(client, timeout_ms, cancel)?;
+            let build = |request: &*const acclient_request| -> Result<_> {
+                Ok(scope.borrow("a request", *request)?.by(bounded.clone()))
+            };
+            let builders = requests.iter().map(build).collect::<Result<Vec<_>>>()?;
+            for (index, outcome) in bounded.submit_many(builders).into_iter().enumerate() {
+                match outcome {
+                    Ok(sent) => guard::give(commands.add(index), CommandHandle::of(client, sent)),
+                    Err(failure) if !errors.is_null() => {
+                        errors.add(index).write(acclient_error::boxed(failure));
+                    }
+                    Err(_) => {}
+                }
+            }
             Ok(())
         })
     }

@@ -11,7 +11,7 @@ use super::job::{JobHandle, acclient_job};
 use super::status::acclient_status;
 use super::text::{self, Text};
 use crate::client::Client;
-use crate::command::CommandRef;
+use crate::command::{Command, CommandRef};
 use crate::error::{Error, Result};
 
 /// A command that was sent: the way to its results. One thread may use it at a time.
@@ -25,9 +25,22 @@ pub struct CommandHandle {
     client: Client,
     reference: Mutex<CommandRef>,
     id: String,
-    id_text: Text,
     printed_form: String,
+    /// What was sent, where that is known.
+    sent: Option<Command>,
+    texts: Texts,
+}
+
+#[derive(Default)]
+struct Texts {
+    id: Text,
     printed: Text,
+    target: Text,
+    cmd: Text,
+    args: Text,
+    data: Text,
+    tags: Text,
+    dump: Text,
 }
 
 impl CommandHandle {
@@ -40,13 +53,23 @@ impl CommandHandle {
             id: reference.id().to_owned(),
             printed_form: reference.to_string(),
             reference: Mutex::new(reference),
-            id_text: Text::default(),
-            printed: Text::default(),
+            sent: None,
+            texts: Texts::default(),
         }
     }
 
+    /// A command of which it is known what was sent.
+    pub(super) fn of(client: &Client, sent: Command) -> Self {
+        let handle = CommandHandle::new(client, sent.reference().clone());
+        CommandHandle { sent: Some(sent), ..handle }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// A second thread must not wait here, where no deadline could end it.
-    fn lock(&self) -> Result<MutexGuard<'_, CommandRef>> {
+    pub(super) fn lock(&self) -> Result<MutexGuard<'_, CommandRef>> {
         match self.reference.try_lock() {
             Ok(reference) => Ok(reference),
             Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
@@ -66,7 +89,7 @@ pub unsafe extern "C" fn acclient_command_id(
 ) -> *const c_char {
     // SAFETY: by contract with C, command is NULL or live and length NULL or writable.
     unsafe {
-        text::read(command, length, |command| &command.id_text, |command| Some(command.id.clone()))
+        text::read(command, length, |command| &command.texts.id, |command| Some(command.id.clone()))
     }
 }
 
@@ -83,8 +106,122 @@ pub unsafe extern "C" fn acclient_command_printed(
         text::read(
             command,
             length,
-            |command| &command.printed,
+            |command| &command.texts.printed,
             |command| Some(command.printed_form.clone()),
+        )
+    }
+}
+
+/// Whom it was sent to, like "1:2", "all,role=cpu" or "unknown".
+/// NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
+/// is freed. NULL for NULL. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_command_target(
+    command: *const acclient_command,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: by contract with C, command is NULL or live and length NULL or writable.
+    unsafe {
+        text::read(
+            command,
+            length,
+            |command| &command.texts.target,
+            |command| command.lock().ok().map(|it| it.target().to_string()),
+        )
+    }
+}
+
+/// The name of the command: "execute", "ping", ...; NULL where it was not sent by this program.
+/// NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
+/// is freed. NULL for NULL. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_command_cmd(
+    command: *const acclient_command,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: by contract with C, command is NULL or live and length NULL or writable.
+    unsafe {
+        text::read(
+            command,
+            length,
+            |command| &command.texts.cmd,
+            |command| Some(command.sent.as_ref()?.cmd().to_owned()),
+        )
+    }
+}
+
+/// The run arguments that were sent, as JSON; NULL where it was not sent by this program.
+/// NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
+/// is freed. NULL for NULL. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_command_args(
+    command: *const acclient_command,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: by contract with C, command is NULL or live and length NULL or writable.
+    unsafe {
+        text::read(
+            command,
+            length,
+            |command| &command.texts.args,
+            |command| Some(command.sent.as_ref()?.args().to_json()),
+        )
+    }
+}
+
+/// The data that was sent; NULL where it was not sent by this program. It may hold NULs.
+/// NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
+/// is freed. NULL for NULL. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_command_data(
+    command: *const acclient_command,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: by contract with C, command is NULL or live and length NULL or writable.
+    unsafe {
+        text::read(
+            command,
+            length,
+            |command| &command.texts.data,
+            |command| Some(command.sent.as_ref()?.data().to_owned()),
+        )
+    }
+}
+
+/// The tags that were sent; NULL where there are none, and where it was not sent by this program.
+/// NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
+/// is freed. NULL for NULL. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_command_tags(
+    command: *const acclient_command,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: by contract with C, command is NULL or live and length NULL or writable.
+    unsafe {
+        text::read(
+            command,
+            length,
+            |command| &command.texts.tags,
+            |command| Some(command.sent.as_ref()?.tags()?.to_owned()),
+        )
+    }
+}
+
+/// The JSON that was pushed to the queue; NULL where it was not sent by this program.
+/// NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
+/// is freed. NULL for NULL. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_command_dump(
+    command: *const acclient_command,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: by contract with C, command is NULL or live and length NULL or writable.
+    unsafe {
+        text::read(
+            command,
+            length,
+            |command| &command.texts.dump,
+            |command| Some(command.sent.as_ref()?.dump()),
         )
     }
 }

@@ -2,7 +2,10 @@
 
 use std::ffi::c_char;
 
+use std::sync::OnceLock;
+
 use super::guard::{self, Handle, opaque};
+use super::job::{JobHandle, acclient_job};
 use super::status::{ACCLIENT_OK, acclient_status};
 use super::text::{self, Text};
 use crate::error::Error;
@@ -19,11 +22,17 @@ pub struct Failure {
     error: Error,
     message: Text,
     command: Text,
+    job: OnceLock<Option<Box<acclient_job>>>,
 }
 
 impl acclient_error {
     pub(super) fn boxed(error: Error) -> *mut acclient_error {
-        let failure = Failure { error, message: Text::default(), command: Text::default() };
+        let failure = Failure {
+            error,
+            message: Text::default(),
+            command: Text::default(),
+            job: OnceLock::new(),
+        };
         Box::into_raw(Box::new(failure.into()))
     }
 
@@ -99,6 +108,42 @@ pub unsafe extern "C" fn acclient_error_is_timeout(error: *const acclient_error)
 pub unsafe extern "C" fn acclient_error_is_maybe_sent(error: *const acclient_error) -> bool {
     // SAFETY: NULL or a live error, by contract with C.
     unsafe { guard::read(error, false, |failure| Some(failure.error.is_maybe_sent())) }
+}
+
+/// Whether the error is about one agent of several, whose numbers then go to *gid and *nid; either may
+/// be NULL. They are 0 where it is not. False for NULL. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_error_agent(
+    error: *const acclient_error,
+    gid: *mut i64,
+    nid: *mut i64,
+) -> bool {
+    // SAFETY: by contract with C, error is NULL or live, and the others NULL or writable.
+    unsafe {
+        let agent = guard::read(error, None, |failure| Some(failure.error.agent()));
+        for (place, number) in [(gid, agent.map(|it| it.gid)), (nid, agent.map(|it| it.nid))] {
+            if !place.is_null() {
+                place.write(number.unwrap_or(0).into());
+            }
+        }
+        agent.is_some()
+    }
+}
+
+/// The job that failed, with its state, data and streams; borrowed until the error is freed. NULL where
+/// the error is not about a job, and for NULL. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_error_job(error: *const acclient_error) -> *const acclient_job {
+    // SAFETY: NULL or a live error, by contract with C.
+    unsafe {
+        guard::read(error, std::ptr::null(), |failure| {
+            let job = failure.job.get_or_init(|| {
+                let job = failure.error.job()?.clone();
+                Some(Box::new(JobHandle::new(job).into()))
+            });
+            job.as_deref().map(std::ptr::from_ref)
+        })
+    }
 }
 
 /// Frees an error and all that was borrowed from it. NULL is a no-op. Does not block.

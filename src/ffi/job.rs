@@ -3,7 +3,11 @@
 use std::ffi::c_char;
 use std::time::SystemTime;
 
+use super::cancel::acclient_cancel;
+use super::client::bounded;
+use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
+use super::status::acclient_status;
 use super::text::{self, Text};
 use crate::job::Job;
 
@@ -34,6 +38,10 @@ struct Texts {
 }
 
 impl JobHandle {
+    pub(super) fn job(&self) -> &Job {
+        &self.job
+    }
+
     pub(super) fn new(job: Job) -> Self {
         JobHandle { job, texts: Texts::default() }
     }
@@ -229,6 +237,71 @@ pub unsafe extern "C" fn acclient_job_starttime_ms(job: *const acclient_job) -> 
 pub unsafe extern "C" fn acclient_job_time_ms(job: *const acclient_job) -> i64 {
     // SAFETY: NULL or a live job, by contract with C.
     unsafe { guard::read(job, 0, |job| i64::try_from(job.job.time().as_millis()).ok()) }
+}
+
+/// Reads again how the job stands, as a job of its own: handles that others read do not change.
+///
+/// job: not NULL.
+/// timeout_ms: milliseconds for Redis to answer; below 0 for ever, 0 is refused.
+/// cancel: ends the call early; may be NULL.
+/// refreshed: gets the job, which the caller frees with acclient_job_free(); not NULL.
+/// error: gets the error; may be NULL.
+/// From any thread. Blocks.
+/// Errors: ACCLIENT_PROTOCOL where it cannot be read or is gone, ACCLIENT_INVALID_ARGUMENT, and those of
+/// acclient_client_ping().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_job_refresh(
+    job: *const acclient_job,
+    timeout_ms: i64,
+    cancel: *const acclient_cancel,
+    refreshed: *mut *mut acclient_job,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    // SAFETY: by contract with C, each pointer is NULL or what its description says.
+    unsafe {
+        guard::out(refreshed);
+        guard::call(error, |scope| {
+            guard::check_place("refreshed", refreshed)?;
+            let job = scope.borrow("job", job)?.job();
+            let cancel = scope.borrow_optional("cancel", cancel)?;
+            let mut fresh = job.by(bounded(job.client(), timeout_ms, cancel)?);
+            fresh.refresh()?;
+            guard::give(refreshed, JobHandle::new(fresh.by(job.client().clone())));
+            Ok(())
+        })
+    }
+}
+
+/// Waits until the job is over, and reads its result as a job of its own. Returns at once where it is
+/// over already.
+///
+/// job: not NULL.
+/// timeout_ms: milliseconds; below 0 for ever, 0 looks once.
+/// cancel: ends the call early; may be NULL.
+/// ended: gets the job, which the caller frees with acclient_job_free(); not NULL.
+/// error: gets the error; may be NULL.
+/// From any thread. Blocks.
+/// Errors: those of acclient_command_next_result().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_job_wait(
+    job: *const acclient_job,
+    timeout_ms: i64,
+    cancel: *const acclient_cancel,
+    ended: *mut *mut acclient_job,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    // SAFETY: by contract with C, each pointer is NULL or what its description says.
+    unsafe {
+        guard::out(ended);
+        guard::call(error, |scope| {
+            guard::check_place("ended", ended)?;
+            let mut job = scope.borrow("job", job)?.job().clone();
+            let cancel = scope.borrow_optional("cancel", cancel)?;
+            job.wait(text::wait(timeout_ms, cancel))?;
+            guard::give(ended, JobHandle::new(job));
+            Ok(())
+        })
+    }
 }
 
 /// Frees the job and all that was borrowed from it. NULL is a no-op. Blocks only where it holds the

@@ -11,12 +11,22 @@
 //! The names are those of C.
 #![allow(non_camel_case_types)]
 
+mod answer;
 mod cancel;
 mod client;
 mod command;
 mod error;
+mod follow;
 mod guard;
 mod job;
+mod lists;
+mod outcomes;
+mod queries;
+mod request;
+mod results;
+mod run_args;
 mod status;
+mod target;
 mod text;
+mod tunnel;
 mod version;

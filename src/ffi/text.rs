@@ -4,9 +4,12 @@ use std::ffi::{CStr, c_char};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::guard::{self, Opaque};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
+use crate::protocol::check_payload;
 use crate::wait::Wait;
 
 /// A name: NUL-terminated UTF-8.
@@ -41,6 +44,44 @@ pub(super) unsafe fn payload<'a>(
     Ok(unsafe { std::slice::from_raw_parts(data.cast(), length) })
 }
 
+/// A payload that has to be text.
+pub(super) fn utf8<'a>(what: &'static str, bytes: &'a [u8]) -> Result<&'a str> {
+    Ok(check_payload(what, bytes)?)
+}
+
+/// A JSON object; an empty one for NULL.
+///
+/// # Safety
+/// As [`name`].
+pub(super) unsafe fn object(what: &str, text: *const c_char) -> Result<Value> {
+    if text.is_null() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    // SAFETY: as the caller promises.
+    let text = unsafe { name(what, text)? };
+    match serde_json::from_str(text) {
+        Ok(object @ Value::Object(_)) => Ok(object),
+        _ => Err(Error::invalid(format!("{what} is no JSON object"))),
+    }
+}
+
+/// A list of pointers.
+///
+/// # Safety
+/// `items` points to `count` pointers that live for `'a`, or is NULL.
+pub(super) unsafe fn pointers<'a, T>(
+    what: &str,
+    items: *const *const T,
+    count: usize,
+) -> Result<&'a [*const T]> {
+    check_array(what, items, count)?;
+    if count == 0 {
+        return Ok(&[]);
+    }
+    // SAFETY: as the caller promises; not NULL, and not longer than an object can be.
+    Ok(unsafe { std::slice::from_raw_parts(items, count) })
+}
+
 /// A list of names.
 ///
 /// # Safety
@@ -50,9 +91,10 @@ pub(super) unsafe fn names<'a>(
     items: *const *const c_char,
     count: usize,
 ) -> Result<Vec<&'a str>> {
-    check_array(what, items, count)?;
-    // SAFETY: as the caller promises; not NULL where there is anything to read.
-    (0..count).map(|index| unsafe { name(what, *items.add(index)) }).collect()
+    // SAFETY: as the caller promises.
+    let items = unsafe { pointers(what, items, count)? };
+    // SAFETY: as the caller promises.
+    items.iter().map(|item| unsafe { name(what, *item) }).collect()
 }
 
 fn check_array<T>(what: &str, start: *const T, count: usize) -> Result<()> {
