@@ -1,6 +1,7 @@
 /* The quickstart in C: one command on one agent, one that is cancelled by a signal handler.
  *
  * `make demo` runs it on a development grid. On a grid of yours, after `cargo build`:
+ *   ln -s libacclient.so target/debug/libacclient.so.0
  *   cc -Iinclude examples/quickstart.c -Ltarget/debug -lacclient -o quickstart
  *   ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/debug ./quickstart
  */

@@ -35,6 +35,41 @@
 #include <stdint.h>
 
 /**
+ * The agent has answered.
+ */
+#define ACCLIENT_OUTCOME_DONE 1
+
+/**
+ * The job was over already; nothing was asked.
+ */
+#define ACCLIENT_OUTCOME_OVER 2
+
+/**
+ * The agent gave no answer in time, or refused.
+ */
+#define ACCLIENT_OUTCOME_FAILED 3
+
+/**
+ * It waits by a blocking command on the one list that is left.
+ */
+#define ACCLIENT_WAIT_BLOCKING 1
+
+/**
+ * The server tells of changes of lists that were read.
+ */
+#define ACCLIENT_WAIT_TRACKING 2
+
+/**
+ * The server tells of changes of all lists of the command.
+ */
+#define ACCLIENT_WAIT_BROADCAST 3
+
+/**
+ * All lists are looked at every 40 ms.
+ */
+#define ACCLIENT_WAIT_LOOKING 4
+
+/**
  * The call did what it says.
  */
 #define ACCLIENT_OK 0
@@ -141,6 +176,12 @@
 #define ACCLIENT_VERSION_PATCH 0
 
 /**
+ * What an agent or the controller answered: rows with fields, and the JSON that it was. An answer
+ * that is one object has one row; null has none. Any number of threads may read it.
+ */
+typedef struct acclient_answer acclient_answer;
+
+/**
  * A token that ends calls before their time, from any thread and from a signal handler. It may
  * serve many calls at a time. Once cancelled it stays so.
  */
@@ -157,15 +198,66 @@ typedef struct acclient_client acclient_client;
 typedef struct acclient_command acclient_command;
 
 /**
+ * Commands of the past, most recent first. Each is for one thread at a time.
+ */
+typedef struct acclient_commands acclient_commands;
+
+/**
  * Why a call failed. The caller of the call owns it and frees it with acclient_error_free().
  * It may be read from any thread.
  */
 typedef struct acclient_error acclient_error;
 
 /**
+ * The messages of a job as it logs them, each once, oldest first. One thread may use it at a time.
+ */
+typedef struct acclient_follow acclient_follow;
+
+/**
  * What one agent has said of a command: its result. It may be read from any thread.
  */
 typedef struct acclient_job acclient_job;
+
+/**
+ * Jobs of a command, in the order of agents. Any number of threads may read them.
+ */
+typedef struct acclient_jobs acclient_jobs;
+
+/**
+ * What came of a question to every agent that a command went to, in the order of agents. Any number
+ * of threads may read it.
+ */
+typedef struct acclient_outcomes acclient_outcomes;
+
+/**
+ * A command before it is sent. It can be sent again and again, each time as a command of its own.
+ * Any number of threads may use it.
+ */
+typedef struct acclient_request acclient_request;
+
+/**
+ * The results of one command or several, in order of completion, within one deadline. It holds a
+ * connection of the client until it is done or freed. One thread may use it at a time.
+ */
+typedef struct acclient_results acclient_results;
+
+/**
+ * Run arguments: how an agent runs a job. Everything is optional. Any number of threads may use
+ * them.
+ */
+typedef struct acclient_run_args acclient_run_args;
+
+/**
+ * Whom a command is for: one agent, any one agent with some roles, or all agents with them. It is
+ * made complete by one thread; after that any number of threads may use it.
+ */
+typedef struct acclient_target acclient_target;
+
+/**
+ * A tunnel: who connects to the port "local" of an agent's machine talks to ip:remote as the gateway
+ * sees it. Any number of threads may read it.
+ */
+typedef struct acclient_tunnel acclient_tunnel;
 
 /**
  * What a call returns: ACCLIENT_OK, or the number of the kind of failure. Numbers are never given
@@ -176,6 +268,50 @@ typedef int32_t acclient_status;
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * The JSON, letter for letter. NUL-terminated UTF-8; its length goes to *length, which may be NULL.
+ * Borrowed until the answer is freed. NULL for NULL. Does not block.
+ */
+const char *acclient_answer_json(const acclient_answer *answer,
+                                 size_t *length);
+
+/**
+ * How many rows it has. 0 for NULL. Does not block.
+ */
+size_t acclient_answer_count(const acclient_answer *answer);
+
+/**
+ * A field of a row as text: a string as it is, anything else as JSON. Fields of fields have dots
+ * between, like "cmd.id"; items of lists are numbers, like "addrs.0.addr"; "" is the whole row.
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the answer is
+ * freed. NULL where there is no such field, where it is null, and for NULL. Does not block.
+ */
+const char *acclient_answer_text(const acclient_answer *answer,
+                                 size_t row,
+                                 const char *field,
+                                 size_t *length);
+
+/**
+ * A field of a row as a whole number. 0 where there is no such field, where it is no number, and
+ * for NULL; acclient_answer_text() tells these apart. Does not block.
+ */
+int64_t acclient_answer_int(const acclient_answer *answer,
+                            size_t row,
+                            const char *field);
+
+/**
+ * A field of a row as a number. 0 where there is no such field, where it is no number, and for
+ * NULL; acclient_answer_text() tells these apart. Does not block.
+ */
+double acclient_answer_double(const acclient_answer *answer,
+                              size_t row,
+                              const char *field);
+
+/**
+ * Frees an answer and all that was borrowed from it. NULL is a no-op. Does not block.
+ */
+void acclient_answer_free(acclient_answer *answer);
 
 /**
  * Makes a token.
@@ -295,6 +431,67 @@ acclient_status acclient_client_command_from(const acclient_client *client,
                                              acclient_error **error);
 
 /**
+ * A command that was sent before, by its id alone. Whom it was for is found out when it is waited
+ * for; the printed form tells that too. Nothing is asked of the server.
+ *
+ * client, id: not NULL; id not empty.
+ * command: gets the command, which the caller frees with acclient_command_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_client_command(const acclient_client *client,
+                                        const char *id,
+                                        acclient_command **command,
+                                        acclient_error **error);
+
+/**
+ * Connects to a named instance: a table of the TOML file that the variable ACCLIENT_CONFIG names,
+ * else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. It has either url, or host and
+ * port, or unix_socket; and user, password, db, timeout (seconds), max_connections.
+ *
+ * name: not NULL.
+ * timeout_ms: milliseconds to connect; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * client: gets the client, which the caller frees with acclient_client_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread, but reads the environment: not beside setenv(3). Blocks.
+ * Errors: ACCLIENT_INVALID_ARGUMENT for an unknown name or a wrong file, ACCLIENT_SYSTEM for one that
+ * cannot be read, and those of acclient_client_connect().
+ */
+acclient_status acclient_client_instance(const char *name,
+                                         int64_t timeout_ms,
+                                         const acclient_cancel *cancel,
+                                         acclient_client **client,
+                                         acclient_error **error);
+
+/**
+ * Sends many commands in one pipeline, and returns once Redis has them all. One that is refused, by
+ * the library or by Redis, holds up no other.
+ *
+ * client: not NULL.
+ * requests, count: the commands, none of them NULL; requests may be NULL if count is 0.
+ * timeout_ms: milliseconds for Redis to take them; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * commands: count places; each gets its command, which the caller frees with
+ *   acclient_command_free(), or NULL where it failed. May be NULL if count is 0.
+ * errors: count places; each gets NULL, or why its command failed, which the caller frees with
+ *   acclient_error_free(): ACCLIENT_MAYBE_SENT where the connection broke before Redis confirmed it.
+ *   May be NULL.
+ * error: gets an error about the call as a whole; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_INVALID_ARGUMENT. All else is in errors.
+ */
+acclient_status acclient_client_submit_many(const acclient_client *client,
+                                            const acclient_request *const *requests,
+                                            size_t count,
+                                            int64_t timeout_ms,
+                                            const acclient_cancel *cancel,
+                                            acclient_command **commands,
+                                            acclient_error **errors,
+                                            acclient_error **error);
+
+/**
  * Closes the client: calls under way, in whatever thread, end with ACCLIENT_CLOSED, and so does
  * every later one. Commands that were sent go on. The handle stays valid until it is freed.
  *
@@ -326,6 +523,54 @@ const char *acclient_command_id(const acclient_command *command,
  */
 const char *acclient_command_printed(const acclient_command *command,
                                      size_t *length);
+
+/**
+ * Whom it was sent to, like "1:2", "all,role=cpu" or "unknown".
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
+ * is freed. NULL for NULL. Does not block.
+ */
+const char *acclient_command_target(const acclient_command *command,
+                                    size_t *length);
+
+/**
+ * The name of the command: "execute", "ping", ...; NULL where it was not sent by this program.
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
+ * is freed. NULL for NULL. Does not block.
+ */
+const char *acclient_command_cmd(const acclient_command *command,
+                                 size_t *length);
+
+/**
+ * The run arguments that were sent, as JSON; NULL where it was not sent by this program.
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
+ * is freed. NULL for NULL. Does not block.
+ */
+const char *acclient_command_args(const acclient_command *command,
+                                  size_t *length);
+
+/**
+ * The data that was sent; NULL where it was not sent by this program. It may hold NULs.
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
+ * is freed. NULL for NULL. Does not block.
+ */
+const char *acclient_command_data(const acclient_command *command,
+                                  size_t *length);
+
+/**
+ * The tags that were sent; NULL where there are none, and where it was not sent by this program.
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
+ * is freed. NULL for NULL. Does not block.
+ */
+const char *acclient_command_tags(const acclient_command *command,
+                                  size_t *length);
+
+/**
+ * The JSON that was pushed to the queue; NULL where it was not sent by this program.
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
+ * is freed. NULL for NULL. Does not block.
+ */
+const char *acclient_command_dump(const acclient_command *command,
+                                  size_t *length);
 
 /**
  * Waits for the next result: that of an agent whose result this handle has not returned yet. A
@@ -414,9 +659,66 @@ bool acclient_error_is_timeout(const acclient_error *error);
 bool acclient_error_is_maybe_sent(const acclient_error *error);
 
 /**
+ * Whether the error is about one agent of several, whose numbers then go to *gid and *nid; either may
+ * be NULL. They are 0 where it is not. False for NULL. Does not block.
+ */
+bool acclient_error_agent(const acclient_error *error,
+                          int64_t *gid,
+                          int64_t *nid);
+
+/**
+ * The job that failed, with its state, data and streams; borrowed until the error is freed. NULL where
+ * the error is not about a job, and for NULL. Does not block.
+ */
+const acclient_job *acclient_error_job(const acclient_error *error);
+
+/**
  * Frees an error and all that was borrowed from it. NULL is a no-op. Does not block.
  */
 void acclient_error_free(acclient_error *error);
+
+/**
+ * Follows the log of a job until it is over and its log has settled. Nothing is asked yet.
+ *
+ * job: not NULL.
+ * levels: "*" or numbers and ranges like "1,2,6-9"; NULL is "*".
+ * timeout_ms: milliseconds from now for all messages; below 0 for ever, 0 is refused.
+ * cancel: ends a wait for the next message, and all later ones; may be NULL. It need not outlive this
+ *   call.
+ * follow: gets the handle, which the caller frees with acclient_follow_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE.
+ */
+acclient_status acclient_job_follow(const acclient_job *job,
+                                    const char *levels,
+                                    int64_t timeout_ms,
+                                    const acclient_cancel *cancel,
+                                    acclient_follow **follow,
+                                    acclient_error **error);
+
+/**
+ * Waits for the next message.
+ *
+ * follow: not NULL.
+ * message: gets one row, with the fields "data", "level", "epoch" (milliseconds since 1970) and "id",
+ *   which the caller frees with acclient_answer_free(); NULL with ACCLIENT_OK when the job is over and
+ *   its log has settled. Not NULL.
+ * error: gets the error; may be NULL.
+ * One thread at a time. Blocks until the deadline at most.
+ * Errors: ACCLIENT_PROTOCOL where messages were missed, after which it goes on: the agent gives its
+ * newest thousand, and a job that logs more between two looks outruns them. Others end it:
+ * ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, and those of acclient_request_run().
+ */
+acclient_status acclient_follow_next(const acclient_follow *follow,
+                                     acclient_answer **message,
+                                     acclient_error **error);
+
+/**
+ * Frees the handle; the job goes on. NULL is a no-op. Blocks only where it holds the last of a client
+ * that was freed: see acclient_client_free().
+ */
+void acclient_follow_free(acclient_follow *follow);
 
 /**
  * The id of the command.
@@ -532,16 +834,1279 @@ int64_t acclient_job_starttime_ms(const acclient_job *job);
 int64_t acclient_job_time_ms(const acclient_job *job);
 
 /**
+ * Reads again how the job stands, as a job of its own: handles that others read do not change.
+ *
+ * job: not NULL.
+ * timeout_ms: milliseconds for Redis to answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * refreshed: gets the job, which the caller frees with acclient_job_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_PROTOCOL where it cannot be read or is gone, ACCLIENT_INVALID_ARGUMENT, and those of
+ * acclient_client_ping().
+ */
+acclient_status acclient_job_refresh(const acclient_job *job,
+                                     int64_t timeout_ms,
+                                     const acclient_cancel *cancel,
+                                     acclient_job **refreshed,
+                                     acclient_error **error);
+
+/**
+ * Waits until the job is over, and reads its result as a job of its own. Returns at once where it is
+ * over already.
+ *
+ * job: not NULL.
+ * timeout_ms: milliseconds; below 0 for ever, 0 looks once.
+ * cancel: ends the call early; may be NULL.
+ * ended: gets the job, which the caller frees with acclient_job_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: those of acclient_command_next_result().
+ */
+acclient_status acclient_job_wait(const acclient_job *job,
+                                  int64_t timeout_ms,
+                                  const acclient_cancel *cancel,
+                                  acclient_job **ended,
+                                  acclient_error **error);
+
+/**
  * Frees the job and all that was borrowed from it. NULL is a no-op. Blocks only where it holds the
  * last of a client that was freed: see acclient_client_free().
  */
 void acclient_job_free(acclient_job *job);
 
 /**
+ * Commands of the past: count of them, after start that are more recent still. Only controllers
+ * older than the original of 2016 keep a history.
+ *
+ * client: not NULL.
+ * count: 1 to 10000.
+ * timeout_ms: milliseconds for Redis to answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * commands: gets the list, which the caller frees with acclient_commands_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_UNSUPPORTED where there is no history, ACCLIENT_PROTOCOL for an entry that cannot be
+ * read, ACCLIENT_INVALID_ARGUMENT, and those of acclient_client_ping().
+ */
+acclient_status acclient_client_get_cmds(const acclient_client *client,
+                                         uint32_t start,
+                                         uint32_t count,
+                                         int64_t timeout_ms,
+                                         const acclient_cancel *cancel,
+                                         acclient_commands **commands,
+                                         acclient_error **error);
+
+/**
+ * How many commands there are. 0 for NULL. Does not block.
+ */
+size_t acclient_commands_count(const acclient_commands *commands);
+
+/**
+ * The command at an index, borrowed until the list is freed; NULL beyond the last, and for NULL. Does
+ * not block.
+ */
+const acclient_command *acclient_commands_at(const acclient_commands *commands,
+                                             size_t index);
+
+/**
+ * Frees the list and its commands; the jobs go on. NULL is a no-op. Blocks only where it holds the
+ * last of a client that was freed: see acclient_client_free().
+ */
+void acclient_commands_free(acclient_commands *commands);
+
+/**
+ * The job of every agent that a command went to, as it stands now: running or over. None while no
+ * controller has routed it.
+ *
+ * command: not NULL.
+ * timeout_ms: milliseconds for Redis to answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * jobs: gets the list, which the caller frees with acclient_jobs_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * One thread at a time for the command. Blocks.
+ * Errors: ACCLIENT_PROTOCOL for a result that cannot be read, ACCLIENT_INVALID_ARGUMENT, and those of
+ * acclient_client_ping().
+ */
+acclient_status acclient_command_jobs(const acclient_command *command,
+                                      int64_t timeout_ms,
+                                      const acclient_cancel *cancel,
+                                      acclient_jobs **jobs,
+                                      acclient_error **error);
+
+/**
+ * How many jobs there are. 0 for NULL. Does not block.
+ */
+size_t acclient_jobs_count(const acclient_jobs *jobs);
+
+/**
+ * The job at an index, borrowed until the list is freed; NULL beyond the last, and for NULL. Does not
+ * block.
+ */
+const acclient_job *acclient_jobs_at(const acclient_jobs *jobs,
+                                     size_t index);
+
+/**
+ * Frees the list and its jobs; what they stand for goes on. NULL is a no-op. Blocks only where it
+ * holds the last of a client that was freed: see acclient_client_free().
+ */
+void acclient_jobs_free(acclient_jobs *jobs);
+
+/**
+ * As acclient_command_kill(), with what came of it for each agent.
+ *
+ * command: not NULL.
+ * timeout_ms: milliseconds for the agents to answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * outcomes: gets them, with no answers of interest; the caller frees them with
+ *   acclient_outcomes_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * One thread at a time for the command. Blocks.
+ * Errors: ACCLIENT_TIMEOUT where no controller has routed the command; those of
+ * acclient_request_submit(). What is about one agent is in its outcome.
+ */
+acclient_status acclient_command_kill_everywhere(const acclient_command *command,
+                                                 int64_t timeout_ms,
+                                                 const acclient_cancel *cancel,
+                                                 acclient_outcomes **outcomes,
+                                                 acclient_error **error);
+
+/**
+ * What a command uses at this moment, on each agent: answers with the fields "cpu" (per cent), "rss",
+ * "vms", "swap" (bytes), "cmd" and "debug". Parameters and errors as
+ * acclient_command_kill_everywhere().
+ */
+acclient_status acclient_command_get_stats(const acclient_command *command,
+                                           int64_t timeout_ms,
+                                           const acclient_cancel *cancel,
+                                           acclient_outcomes **outcomes,
+                                           acclient_error **error);
+
+/**
+ * What a command has logged, on each agent: answers with a row for each message, newest first, with
+ * the fields "data", "level", "epoch" (milliseconds since 1970) and "id". Parameters and errors as
+ * acclient_command_kill_everywhere(), and:
+ *
+ * levels: "*" or numbers and ranges like "1,2,6-9"; NULL is "*".
+ * limit: at most so many messages of each agent, 1 to 1000.
+ * from_ms, to_ms: logged between these times, in milliseconds since 1970; below 0 is no limit.
+ */
+acclient_status acclient_command_get_msgs(const acclient_command *command,
+                                          const char *levels,
+                                          uint32_t limit,
+                                          int64_t from_ms,
+                                          int64_t to_ms,
+                                          int64_t timeout_ms,
+                                          const acclient_cancel *cancel,
+                                          acclient_outcomes **outcomes,
+                                          acclient_error **error);
+
+/**
+ * The jobs that every agent of every grid runs at this moment: answers as
+ * acclient_client_get_processes() gives them.
+ *
+ * client: not NULL.
+ * domain, name: only processes started with these; NULL for all.
+ * timeout_ms: milliseconds for the agents to answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * outcomes: gets them; the caller frees them with acclient_outcomes_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: those of acclient_request_submit(). What is about one agent is in its outcome.
+ */
+acclient_status acclient_client_get_all_processes(const acclient_client *client,
+                                                  const char *domain,
+                                                  const char *name,
+                                                  int64_t timeout_ms,
+                                                  const acclient_cancel *cancel,
+                                                  acclient_outcomes **outcomes,
+                                                  acclient_error **error);
+
+/**
+ * How many agents there are outcomes of. 0 for NULL. Does not block.
+ */
+size_t acclient_outcomes_count(const acclient_outcomes *outcomes);
+
+/**
+ * Grid id of the agent at an index; 0 beyond the last, and for NULL. Does not block.
+ */
+int64_t acclient_outcomes_gid(const acclient_outcomes *outcomes,
+                              size_t index);
+
+/**
+ * Node id of the agent at an index; 0 beyond the last, and for NULL. Does not block.
+ */
+int64_t acclient_outcomes_nid(const acclient_outcomes *outcomes,
+                              size_t index);
+
+/**
+ * What came of it for the agent at an index: one of the numbers ACCLIENT_OUTCOME_...; 0 beyond the
+ * last, and for NULL. Does not block.
+ */
+int32_t acclient_outcomes_kind(const acclient_outcomes *outcomes,
+                               size_t index);
+
+/**
+ * The answer of the agent at an index, borrowed until the outcomes are freed; NULL unless it is
+ * ACCLIENT_OUTCOME_DONE. Does not block.
+ */
+const acclient_answer *acclient_outcomes_answer(const acclient_outcomes *outcomes,
+                                                size_t index);
+
+/**
+ * The job of the agent at an index, borrowed until the outcomes are freed; NULL unless it is
+ * ACCLIENT_OUTCOME_OVER. Does not block.
+ */
+const acclient_job *acclient_outcomes_job(const acclient_outcomes *outcomes,
+                                          size_t index);
+
+/**
+ * Why the agent at an index gave no answer, borrowed until the outcomes are freed; NULL unless it
+ * is ACCLIENT_OUTCOME_FAILED. Does not block.
+ */
+const acclient_error *acclient_outcomes_error(const acclient_outcomes *outcomes,
+                                              size_t index);
+
+/**
+ * Frees outcomes and all that was borrowed from them. NULL is a no-op. Blocks only where they hold
+ * the last of a client that was freed: see acclient_client_free().
+ */
+void acclient_outcomes_free(acclient_outcomes *outcomes);
+
+/**
+ * The processors of an agent's machine: a row each, with the fields "cpu", "vendor_id", "family",
+ * "model", "stepping", "physical_id", "core_id", "cores", "model_name", "mhz", "cache_size" (KiB) and
+ * "flags".
+ *
+ * client: not NULL.
+ * gid, nid: the agent; both above 0.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent could not tell,
+ * ACCLIENT_UNKNOWN_COMMAND, and those of acclient_request_run().
+ */
+acclient_status acclient_client_get_cpu_info(const acclient_client *client,
+                                             int64_t gid,
+                                             int64_t nid,
+                                             int64_t timeout_ms,
+                                             const acclient_cancel *cancel,
+                                             acclient_answer **answer,
+                                             acclient_error **error);
+
+/**
+ * The mounted file systems of an agent's machine: a row each, with the fields "device",
+ * "mountpoint", "fstype" and "opts".
+ *
+ * client: not NULL.
+ * gid, nid: the agent; both above 0.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent could not tell,
+ * ACCLIENT_UNKNOWN_COMMAND, and those of acclient_request_run().
+ */
+acclient_status acclient_client_get_disk_info(const acclient_client *client,
+                                              int64_t gid,
+                                              int64_t nid,
+                                              int64_t timeout_ms,
+                                              const acclient_cancel *cancel,
+                                              acclient_answer **answer,
+                                              acclient_error **error);
+
+/**
+ * The memory of an agent's machine: one row, with the fields "total", "available", "used", "free",
+ * "active", "inactive", "buffers", "cached", "wired", "shared" (bytes) and "used_percent".
+ *
+ * client: not NULL.
+ * gid, nid: the agent; both above 0.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent could not tell,
+ * ACCLIENT_UNKNOWN_COMMAND, and those of acclient_request_run().
+ */
+acclient_status acclient_client_get_mem_info(const acclient_client *client,
+                                             int64_t gid,
+                                             int64_t nid,
+                                             int64_t timeout_ms,
+                                             const acclient_cancel *cancel,
+                                             acclient_answer **answer,
+                                             acclient_error **error);
+
+/**
+ * The network interfaces of an agent's machine: a row each, with the fields "mtu", "name",
+ * "hardwareaddr", "flags" and "addrs" ("addrs.0.addr" is the first address).
+ *
+ * client: not NULL.
+ * gid, nid: the agent; both above 0.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent could not tell,
+ * ACCLIENT_UNKNOWN_COMMAND, and those of acclient_request_run().
+ */
+acclient_status acclient_client_get_nic_info(const acclient_client *client,
+                                             int64_t gid,
+                                             int64_t nid,
+                                             int64_t timeout_ms,
+                                             const acclient_cancel *cancel,
+                                             acclient_answer **answer,
+                                             acclient_error **error);
+
+/**
+ * The operating system of an agent's machine: one row, with the fields "hostname", "uptime"
+ * (seconds), "boot_time" (seconds since 1970), "procs", "os", "platform", "platform_family",
+ * "platform_version", "virtualization_system" and "virtualization_role".
+ *
+ * client: not NULL.
+ * gid, nid: the agent; both above 0.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent could not tell,
+ * ACCLIENT_UNKNOWN_COMMAND, and those of acclient_request_run().
+ */
+acclient_status acclient_client_get_os_info(const acclient_client *client,
+                                            int64_t gid,
+                                            int64_t nid,
+                                            int64_t timeout_ms,
+                                            const acclient_cancel *cancel,
+                                            acclient_answer **answer,
+                                            acclient_error **error);
+
+/**
+ * What an agent and all its jobs use together: one row, with the fields "cpu" (per cent), "rss",
+ * "vms" and "swap" (bytes).
+ *
+ * client: not NULL.
+ * gid, nid: the agent; both above 0.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent could not tell,
+ * ACCLIENT_UNKNOWN_COMMAND, and those of acclient_request_run().
+ */
+acclient_status acclient_client_get_aggregated_stats(const acclient_client *client,
+                                                     int64_t gid,
+                                                     int64_t nid,
+                                                     int64_t timeout_ms,
+                                                     const acclient_cancel *cancel,
+                                                     acclient_answer **answer,
+                                                     acclient_error **error);
+
+/**
+ * The jobs that an agent runs at this moment, this question included: a row each, with the fields
+ * "cmd" ("cmd.id", "cmd.cmd", ...), "cpu" (per cent), "rss", "vms", "swap" (bytes) and "debug".
+ *
+ * client: not NULL.
+ * gid, nid: the agent; both above 0.
+ * domain, name: only processes started with these; NULL for all.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: as acclient_client_get_cpu_info().
+ */
+acclient_status acclient_client_get_processes(const acclient_client *client,
+                                              int64_t gid,
+                                              int64_t nid,
+                                              const char *domain,
+                                              const char *name,
+                                              int64_t timeout_ms,
+                                              const acclient_cancel *cancel,
+                                              acclient_answer **answer,
+                                              acclient_error **error);
+
+/**
+ * What a job has logged on an agent, by its id: a row for each message, newest first, with the
+ * fields "data", "level", "epoch" (milliseconds since 1970) and "id". A job that the agent does not
+ * know has none. The agent logs a little behind.
+ *
+ * client, id: not NULL.
+ * gid, nid: the agent; both above 0.
+ * levels: "*" or numbers and ranges like "1,2,6-9"; NULL is "*".
+ * limit: at most so many messages, 1 to 1000.
+ * from_ms, to_ms: logged between these times, in milliseconds since 1970; below 0 is no limit.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: as acclient_client_get_cpu_info().
+ */
+acclient_status acclient_client_get_msgs(const acclient_client *client,
+                                         int64_t gid,
+                                         int64_t nid,
+                                         const char *id,
+                                         const char *levels,
+                                         uint32_t limit,
+                                         int64_t from_ms,
+                                         int64_t to_ms,
+                                         int64_t timeout_ms,
+                                         const acclient_cancel *cancel,
+                                         acclient_answer **answer,
+                                         acclient_error **error);
+
+/**
+ * The agents that the controller knows at this moment: a row each, with the fields "gid", "nid" and
+ * "roles" ("roles.0" is the first). A dead one stays in the list for up to 30 s.
+ *
+ * client: not NULL.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_TIMEOUT where no controller drains the queue, ACCLIENT_UNKNOWN_COMMAND from one that
+ * does not offer it, and those of acclient_request_run().
+ */
+acclient_status acclient_client_list_agents(const acclient_client *client,
+                                            int64_t timeout_ms,
+                                            const acclient_cancel *cancel,
+                                            acclient_answer **answer,
+                                            acclient_error **error);
+
+/**
+ * Asks an agent for a sign of life.
+ *
+ * client: not NULL.
+ * gid, nid: the agent; both above 0.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: as acclient_client_get_cpu_info().
+ */
+acclient_status acclient_client_ping_agent(const acclient_client *client,
+                                           int64_t gid,
+                                           int64_t nid,
+                                           int64_t timeout_ms,
+                                           const acclient_cancel *cancel,
+                                           acclient_error **error);
+
+/**
+ * Has the controller send a command at certain times, each time with a new id. One of the same id is
+ * replaced.
+ *
+ * client, id: not NULL; id not empty.
+ * cron: five or six fields beginning with seconds, like "0 30 3 * * *", or "@every 1h"; not NULL.
+ * request: the command; not NULL.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_INVALID_ARGUMENT for what the controller would not understand (nothing was sent),
+ * ACCLIENT_JOB_FAILED where it refuses, and those of acclient_request_run().
+ */
+acclient_status acclient_client_schedule_add(const acclient_client *client,
+                                             const char *id,
+                                             const char *cron,
+                                             const acclient_request *request,
+                                             int64_t timeout_ms,
+                                             const acclient_cancel *cancel,
+                                             acclient_error **error);
+
+/**
+ * What is scheduled, in the order of ids: a row each, with the fields "id", "cron" and "cmd"
+ * ("cmd.cmd", "cmd.gid", ...).
+ *
+ * client: not NULL.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: those of acclient_request_run().
+ */
+acclient_status acclient_client_schedule_list(const acclient_client *client,
+                                              int64_t timeout_ms,
+                                              const acclient_cancel *cancel,
+                                              acclient_answer **answer,
+                                              acclient_error **error);
+
+/**
+ * Takes a command off the schedule.
+ *
+ * client, id: not NULL.
+ * removed: gets whether there was one of that id; may be NULL.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: those of acclient_request_run().
+ */
+acclient_status acclient_client_schedule_remove(const acclient_client *client,
+                                                const char *id,
+                                                bool *removed,
+                                                int64_t timeout_ms,
+                                                const acclient_cancel *cancel,
+                                                acclient_error **error);
+
+/**
+ * Takes all commands whose ids begin with a prefix off the schedule.
+ *
+ * client, prefix: not NULL; an empty prefix is all.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: those of acclient_request_run().
+ */
+acclient_status acclient_client_schedule_remove_prefix(const acclient_client *client,
+                                                       const char *prefix,
+                                                       int64_t timeout_ms,
+                                                       const acclient_cancel *cancel,
+                                                       acclient_error **error);
+
+/**
+ * What a running job uses at this moment: one row, with the fields "cpu" (per cent), "rss", "vms",
+ * "swap" (bytes), "cmd" and "debug".
+ *
+ * job: not NULL.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_JOB_FAILED where it does not run any more, or not yet; those of
+ * acclient_request_run().
+ */
+acclient_status acclient_job_get_stats(const acclient_job *job,
+                                       int64_t timeout_ms,
+                                       const acclient_cancel *cancel,
+                                       acclient_answer **answer,
+                                       acclient_error **error);
+
+/**
+ * What a job has logged. Rows, levels, limit, from_ms and to_ms as acclient_client_get_msgs().
+ *
+ * job: not NULL.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: as acclient_client_get_cpu_info().
+ */
+acclient_status acclient_job_get_msgs(const acclient_job *job,
+                                      const char *levels,
+                                      uint32_t limit,
+                                      int64_t from_ms,
+                                      int64_t to_ms,
+                                      int64_t timeout_ms,
+                                      const acclient_cancel *cancel,
+                                      acclient_answer **answer,
+                                      acclient_error **error);
+
+/**
+ * Kills a job, with all its processes, and returns once its agent has taken the order; its result,
+ * usually KILLED, follows.
+ *
+ * job: not NULL.
+ * timeout_ms: milliseconds for the agent to answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same job;
+ * those of acclient_request_run().
+ */
+acclient_status acclient_job_kill(const acclient_job *job,
+                                  int64_t timeout_ms,
+                                  const acclient_cancel *cancel,
+                                  acclient_error **error);
+
+/**
+ * A command for a target: "ping", "killall", "restart", or any other that agents know.
+ *
+ * client, target, cmd: not NULL.
+ * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block: nothing is sent yet.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_new(const acclient_client *client,
+                                     const acclient_target *target,
+                                     const char *cmd,
+                                     acclient_request **request,
+                                     acclient_error **error);
+
+/**
+ * A program for a target to run. Its arguments are added with acclient_request_add_arg(), its
+ * standard input is set with acclient_request_set_data().
+ *
+ * client, target, program: not NULL.
+ * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block: nothing is sent yet.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_execute(const acclient_client *client,
+                                         const acclient_target *target,
+                                         const char *program,
+                                         acclient_request **request,
+                                         acclient_error **error);
+
+/**
+ * A shell script for a target to run, an extension that agents usually have.
+ *
+ * client, target: not NULL.
+ * script, script_length: UTF-8; script may be NULL if script_length is 0.
+ * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block: nothing is sent yet.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_bash(const acclient_client *client,
+                                      const acclient_target *target,
+                                      const char *script,
+                                      size_t script_length,
+                                      acclient_request **request,
+                                      acclient_error **error);
+
+/**
+ * A jumpscript that the agents have.
+ *
+ * client, target, domain, name: not NULL.
+ * kwargs: its keyword arguments, a JSON object; NULL for none.
+ * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block: nothing is sent yet.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_jumpscript(const acclient_client *client,
+                                            const acclient_target *target,
+                                            const char *domain,
+                                            const char *name,
+                                            const char *kwargs,
+                                            acclient_request **request,
+                                            acclient_error **error);
+
+/**
+ * A jumpscript that is sent along: Python that defines "action".
+ *
+ * client, target: not NULL.
+ * content, content_length: the script, UTF-8; content may be NULL if content_length is 0.
+ * kwargs: its keyword arguments, a JSON object; NULL for none.
+ * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block: nothing is sent yet.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_jumpscript_content(const acclient_client *client,
+                                                    const acclient_target *target,
+                                                    const char *content,
+                                                    size_t content_length,
+                                                    const char *kwargs,
+                                                    acclient_request **request,
+                                                    acclient_error **error);
+
+/**
+ * Adds an argument of the program.
+ *
+ * request, arg: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_add_arg(const acclient_request *request,
+                                         const char *arg,
+                                         acclient_error **error);
+
+/**
+ * Merges run arguments into those set so far.
+ *
+ * request, args: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_set_run_args(const acclient_request *request,
+                                              const acclient_run_args *args,
+                                              acclient_error **error);
+
+/**
+ * The data: the standard input of a program, the script of "bash", JSON for the agents' own
+ * commands.
+ *
+ * request: not NULL.
+ * data, data_length: UTF-8, which may hold NULs; data may be NULL if data_length is 0.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, also for what is not UTF-8.
+ */
+acclient_status acclient_request_set_data(const acclient_request *request,
+                                          const char *data,
+                                          size_t data_length,
+                                          acclient_error **error);
+
+/**
+ * An id of your own, instead of a new UUID for each time that the request is sent.
+ *
+ * While a job of the same id runs, its agent refuses a second one, and the answer of the first
+ * counts for both.
+ *
+ * request, id: not NULL; id not empty.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_set_id(const acclient_request *request,
+                                        const char *id,
+                                        acclient_error **error);
+
+/**
+ * Tags: a text that comes back with the result.
+ *
+ * request, tags: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_set_tags(const acclient_request *request,
+                                          const char *tags,
+                                          acclient_error **error);
+
+/**
+ * Sends the command and returns once Redis has it. It is never sent twice.
+ *
+ * request: not NULL.
+ * timeout_ms: milliseconds for Redis to take the command; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * command: gets the command, which the caller frees with acclient_command_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_INVALID_ARGUMENT (nothing was sent), ACCLIENT_CONNECT, ACCLIENT_SERVER (it was
+ * not taken), ACCLIENT_MAYBE_SENT (unknown whether it was: acclient_error_command() tells how to
+ * look), ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_POOL_EXHAUSTED,
+ * ACCLIENT_AUTHENTICATION, ACCLIENT_FORKED_HANDLE, ACCLIENT_PROTOCOL, ACCLIENT_SYSTEM.
+ */
+acclient_status acclient_request_submit(const acclient_request *request,
+                                        int64_t timeout_ms,
+                                        const acclient_cancel *cancel,
+                                        acclient_command **command,
+                                        acclient_error **error);
+
+/**
+ * Sends the command and waits for its result, in one round trip to Redis where the target is one
+ * agent by its numbers. Not for a fan-out. A job that failed is a result like any other.
+ *
+ * request: not NULL.
+ * timeout_ms: milliseconds for all of it; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * job: gets the job, which the caller frees with acclient_job_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: those of acclient_request_submit() and acclient_command_next_result().
+ */
+acclient_status acclient_request_run(const acclient_request *request,
+                                     int64_t timeout_ms,
+                                     const acclient_cancel *cancel,
+                                     acclient_job **job,
+                                     acclient_error **error);
+
+/**
+ * Frees the request; commands that it sent go on. NULL is a no-op. Blocks only where it holds the
+ * last of a client that was freed: see acclient_client_free().
+ */
+void acclient_request_free(acclient_request *request);
+
+/**
+ * The results of a command that its handle has not returned yet; what is given here does not count
+ * there. Nothing is waited for yet.
+ *
+ * command: not NULL.
+ * timeout_ms: milliseconds from now for all results; below 0 for ever, 0 is refused.
+ * cancel: ends a wait for the next result, and all later ones; may be NULL. It need not outlive
+ *   this call.
+ * results: gets the results, which the caller frees with acclient_results_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * One thread at a time for the command. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT (also for a wait for ever on a recurring command),
+ * ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE.
+ */
+acclient_status acclient_command_results(const acclient_command *command,
+                                         int64_t timeout_ms,
+                                         const acclient_cancel *cancel,
+                                         acclient_results **results,
+                                         acclient_error **error);
+
+/**
+ * The results of several commands, in order of completion, each once; acclient_job_id() tells the
+ * command. Parameters and errors as acclient_command_results(), and:
+ *
+ * client: not NULL.
+ * commands, commands_count: the commands, none of them NULL; commands may be NULL if
+ *   commands_count is 0.
+ */
+acclient_status acclient_client_wait_any(const acclient_client *client,
+                                         const acclient_command *const *commands,
+                                         size_t commands_count,
+                                         int64_t timeout_ms,
+                                         const acclient_cancel *cancel,
+                                         acclient_results **results,
+                                         acclient_error **error);
+
+/**
+ * Waits for the next result. A job that failed is a result like any other.
+ *
+ * An error for which acclient_error_agent() is true is about that agent, and the results go on:
+ * ACCLIENT_TIMEOUT, after the deadline, once for each agent that did not answer; ACCLIENT_PROTOCOL
+ * where its result cannot be read; ACCLIENT_NO_SUCH_AGENT where the controller knew no agent. After
+ * the deadline there is also one ACCLIENT_TIMEOUT for each command that no controller has routed.
+ * Any other error ends the results.
+ *
+ * results: not NULL.
+ * job: gets the job, which the caller frees with acclient_job_free(); NULL with ACCLIENT_OK when
+ *   there is none left. Not NULL.
+ * error: gets the error; may be NULL.
+ * One thread at a time. Blocks until the deadline of the results at most.
+ * Errors: those above, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE,
+ * ACCLIENT_POOL_EXHAUSTED, ACCLIENT_AUTHENTICATION, ACCLIENT_SERVER, ACCLIENT_SYSTEM,
+ * ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_results_next(const acclient_results *results,
+                                      acclient_job **job,
+                                      acclient_error **error);
+
+/**
+ * How many agents have not answered, as far as it is known yet whom the commands went to. 0 for
+ * NULL, and while another thread waits. Does not block.
+ */
+size_t acclient_results_remaining(const acclient_results *results);
+
+/**
+ * How it waits: one of the numbers ACCLIENT_WAIT_...; 0 before the first result was asked for, after
+ * the last, for NULL, and while another thread waits. Does not block.
+ */
+int32_t acclient_results_method(const acclient_results *results);
+
+/**
+ * Frees the results and their connection; the jobs go on. NULL is a no-op. Does not block, unless
+ * it holds the last of a client that was freed: see acclient_client_free().
+ */
+void acclient_results_free(acclient_results *results);
+
+/**
+ * Makes run arguments with nothing set.
+ *
+ * args: gets them; the caller frees them with acclient_run_args_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_run_args_new(acclient_run_args **args,
+                                      acclient_error **error);
+
+/**
+ * Domain, a label by which processes and scripts are grouped.
+ *
+ * args, domain: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_domain(const acclient_run_args *args,
+                                             const char *domain,
+                                             acclient_error **error);
+
+/**
+ * Name: the program for "execute", the script for "jumpscript", a label elsewhere.
+ *
+ * args, name: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_name(const acclient_run_args *args,
+                                           const char *name,
+                                           acclient_error **error);
+
+/**
+ * Which levels of output the agent logs: "*" (the default), or numbers and ranges like "1,2,6-9".
+ * "" leaves the choice to the agent.
+ *
+ * args, loglevels: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_loglevels(const acclient_run_args *args,
+                                                const char *loglevels,
+                                                acclient_error **error);
+
+/**
+ * Which of them it keeps where messages are asked for. Same form as acclient_run_args_set_loglevels().
+ *
+ * args, loglevels_db: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_loglevels_db(const acclient_run_args *args,
+                                                   const char *loglevels_db,
+                                                   acclient_error **error);
+
+/**
+ * Which of them it sends to the controller. Same form as acclient_run_args_set_loglevels().
+ *
+ * args, loglevels_ac: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_loglevels_ac(const acclient_run_args *args,
+                                                   const char *loglevels_ac,
+                                                   acclient_error **error);
+
+/**
+ * Jobs of one queue name run one after another on an agent. Default: no queue.
+ *
+ * args, queue: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_queue(const acclient_run_args *args,
+                                            const char *queue,
+                                            acclient_error **error);
+
+/**
+ * The directory to run in. Default: the agent's own.
+ *
+ * args, working_dir: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_working_dir(const acclient_run_args *args,
+                                                  const char *working_dir,
+                                                  acclient_error **error);
+
+/**
+ * How long the job may run, in seconds, before the agent kills it and reports TIMEOUT. 0 (the
+ * default): no limit. -1: no limit, and run again when the agent restarts.
+ *
+ * args: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_max_time(const acclient_run_args *args,
+                                               int64_t seconds,
+                                               acclient_error **error);
+
+/**
+ * How many times the agent starts the job again when it fails. Default 0.
+ *
+ * args: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_max_restart(const acclient_run_args *args,
+                                                  int64_t times,
+                                                  acclient_error **error);
+
+/**
+ * Runs the job again every so many seconds until it is killed; it has no result until then.
+ * Default 0: runs once.
+ *
+ * args: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_recurring_period(const acclient_run_args *args,
+                                                       int64_t seconds,
+                                                       acclient_error **error);
+
+/**
+ * How often the agent measures the job, in milliseconds. Default 0: the agent's own.
+ *
+ * args: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_stats_interval(const acclient_run_args *args,
+                                                     int64_t milliseconds,
+                                                     acclient_error **error);
+
+/**
+ * Adds an argument of the program.
+ *
+ * args, arg: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_add_arg(const acclient_run_args *args,
+                                          const char *arg,
+                                          acclient_error **error);
+
+/**
+ * Adds a variable to the environment of the job, which holds little else: no PATH.
+ *
+ * args, name, value: not NULL; name not empty.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_add_env(const acclient_run_args *args,
+                                          const char *name,
+                                          const char *value,
+                                          acclient_error **error);
+
+/**
+ * Takes over all that other sets. Lists are replaced as a whole.
+ *
+ * args, other: not NULL; they may be the same.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_run_args_merge(const acclient_run_args *args,
+                                        const acclient_run_args *other,
+                                        acclient_error **error);
+
+/**
+ * The arguments as they go over the wire.
+ *
+ * args: not NULL.
+ * json: gets them as an answer of one row, which the caller frees with acclient_answer_free(); not
+ *   NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_run_args_to_json(const acclient_run_args *args,
+                                          acclient_answer **json,
+                                          acclient_error **error);
+
+/**
+ * Frees run arguments; commands made with them stay as they are. NULL is a no-op. Does not block.
+ */
+void acclient_run_args_free(acclient_run_args *args);
+
+/**
  * The name of a status, like "ACCLIENT_TIMEOUT"; "unknown status" for a number that is none.
  * Never NULL, valid for ever, from any thread. Does not block.
  */
 const char *acclient_status_name(acclient_status status);
+
+/**
+ * The agent nid of the grid gid.
+ *
+ * gid, nid: both above 0.
+ * target: gets the target, which the caller frees with acclient_target_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_target_agent(int64_t gid,
+                                      int64_t nid,
+                                      acclient_target **target,
+                                      acclient_error **error);
+
+/**
+ * One agent, chosen by the controller at random, among those that have all of some roles.
+ *
+ * roles, roles_count: the roles, none of them NULL; roles may be NULL if roles_count is 0, which is
+ *   any agent, as is the role "*".
+ * gid: of this grid only; 0 for all grids.
+ * target: gets the target, which the caller frees with acclient_target_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_target_any(const char *const *roles,
+                                    size_t roles_count,
+                                    int64_t gid,
+                                    acclient_target **target,
+                                    acclient_error **error);
+
+/**
+ * Every agent that has all of some roles: a fan-out. Parameters and errors as
+ * acclient_target_any().
+ */
+acclient_status acclient_target_all(const char *const *roles,
+                                    size_t roles_count,
+                                    int64_t gid,
+                                    acclient_target **target,
+                                    acclient_error **error);
+
+/**
+ * The target as it stands in the printed form of a command, like "1:2" or "all,role=cpu".
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the target is
+ * freed. NULL for NULL. Does not block.
+ */
+const char *acclient_target_printed(const acclient_target *target,
+                                    size_t *length);
+
+/**
+ * Frees the target; commands made with it stay as they are. NULL is a no-op. Does not block.
+ */
+void acclient_target_free(acclient_target *target);
+
+/**
+ * A tunnel to be opened or closed.
+ *
+ * local: the port that the agent listens on; 0 lets it choose one.
+ * gateway: where it comes out: an agent as "gid.nid", or "controller"; not NULL.
+ * ip, remote: address (a number) and port to connect to from there; ip not NULL.
+ * tunnel: gets the tunnel, which the caller frees with acclient_tunnel_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block: nothing is opened yet.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_tunnel_new(uint16_t local,
+                                    const char *gateway,
+                                    const char *ip,
+                                    uint16_t remote,
+                                    acclient_tunnel **tunnel,
+                                    acclient_error **error);
+
+/**
+ * The port that the agent listens on; the real one after acclient_client_tunnel_open(). 0 for NULL.
+ * Does not block.
+ */
+uint16_t acclient_tunnel_local(const acclient_tunnel *tunnel);
+
+/**
+ * The port that it connects to. 0 for NULL. Does not block.
+ */
+uint16_t acclient_tunnel_remote(const acclient_tunnel *tunnel);
+
+/**
+ * Where it comes out: "gid.nid" or "controller". NUL-terminated UTF-8; its length goes to *length,
+ * which may be NULL. Borrowed until the tunnel is freed. NULL for NULL. Does not block.
+ */
+const char *acclient_tunnel_gateway(const acclient_tunnel *tunnel,
+                                    size_t *length);
+
+/**
+ * The address that it connects to. NUL-terminated UTF-8; its length goes to *length, which may be
+ * NULL. Borrowed until the tunnel is freed. NULL for NULL. Does not block.
+ */
+const char *acclient_tunnel_ip(const acclient_tunnel *tunnel,
+                               size_t *length);
+
+/**
+ * Frees the value; an open tunnel stays open. NULL is a no-op. Does not block.
+ */
+void acclient_tunnel_free(acclient_tunnel *tunnel);
+
+/**
+ * Opens a tunnel from a port of an agent's machine.
+ *
+ * client, tunnel: not NULL.
+ * gid, nid: the agent; both above 0.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * opened: gets the tunnel with its real port, which the caller frees with acclient_tunnel_free(), and
+ *   closes with acclient_client_tunnel_close(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_INVALID_ARGUMENT (also for a remote port of 0 and a tunnel of an agent to itself),
+ * ACCLIENT_JOB_FAILED where the agent cannot open it, which does not say why; those of
+ * acclient_request_run().
+ */
+acclient_status acclient_client_tunnel_open(const acclient_client *client,
+                                            int64_t gid,
+                                            int64_t nid,
+                                            const acclient_tunnel *tunnel,
+                                            int64_t timeout_ms,
+                                            const acclient_cancel *cancel,
+                                            acclient_tunnel **opened,
+                                            acclient_error **error);
+
+/**
+ * Closes a tunnel: the one that acclient_client_tunnel_open() gave, or one made from a row of
+ * acclient_client_tunnel_list(). One that is not open is no error. An agent goes on listing a tunnel
+ * whose port it chose.
+ *
+ * client, tunnel: not NULL.
+ * gid, nid: the agent; both above 0.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: those of acclient_request_run().
+ */
+acclient_status acclient_client_tunnel_close(const acclient_client *client,
+                                             int64_t gid,
+                                             int64_t nid,
+                                             const acclient_tunnel *tunnel,
+                                             int64_t timeout_ms,
+                                             const acclient_cancel *cancel,
+                                             acclient_error **error);
+
+/**
+ * The tunnels from an agent's machine: a row each, with the fields "local", "gateway", "ip" and
+ * "remote".
+ *
+ * client: not NULL.
+ * gid, nid: the agent; both above 0.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: those of acclient_request_run().
+ */
+acclient_status acclient_client_tunnel_list(const acclient_client *client,
+                                            int64_t gid,
+                                            int64_t nid,
+                                            int64_t timeout_ms,
+                                            const acclient_cancel *cancel,
+                                            acclient_answer **answer,
+                                            acclient_error **error);
+
+/**
+ * Opens a tunnel from a port of the controller's machine. Parameters and errors as
+ * acclient_client_tunnel_open(), and ACCLIENT_UNSUPPORTED from a controller that does not offer it,
+ * like the original one.
+ */
+acclient_status acclient_client_reverse_tunnel_open(const acclient_client *client,
+                                                    const acclient_tunnel *tunnel,
+                                                    int64_t timeout_ms,
+                                                    const acclient_cancel *cancel,
+                                                    acclient_tunnel **opened,
+                                                    acclient_error **error);
+
+/**
+ * Closes a tunnel from a port of the controller's machine. Parameters and errors as
+ * acclient_client_tunnel_close(), and ACCLIENT_UNSUPPORTED.
+ */
+acclient_status acclient_client_reverse_tunnel_close(const acclient_client *client,
+                                                     const acclient_tunnel *tunnel,
+                                                     int64_t timeout_ms,
+                                                     const acclient_cancel *cancel,
+                                                     acclient_error **error);
+
+/**
+ * The tunnels from the controller's machine. Parameters and errors as acclient_client_tunnel_list(),
+ * and ACCLIENT_UNSUPPORTED.
+ */
+acclient_status acclient_client_reverse_tunnel_list(const acclient_client *client,
+                                                    int64_t timeout_ms,
+                                                    const acclient_cancel *cancel,
+                                                    acclient_answer **answer,
+                                                    acclient_error **error);
 
 /**
  * The version of the library that runs, like "0.1.0". Never NULL, valid for ever, from any

@@ -150,9 +150,9 @@ impl ClientBuilder {
             return Err(Error::invalid("a timeout of 0 leaves no time to talk to Redis"));
         }
         if let Endpoint::Tcp { host, .. } = &config.endpoint
-            && (host.is_empty() || host.contains('\0'))
+            && (host.is_empty() || host.contains(['\0', '/', '@', ' ']))
         {
-            return Err(Error::invalid("the host is empty or holds a NUL"));
+            return Err(Error::invalid("the host is no host name and no number"));
         }
         Client::new(config, timeout)
     }

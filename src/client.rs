@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +20,8 @@ use crate::wait::Wait;
 ///
 /// Clones are handles of the same client and share its connections; any number of threads may
 /// call at a time, each waiting call on a connection of its own. Calls block, but for no longer
-/// than they say. The client ends with its last handle, or by [`Client::close`].
+/// than they say. The client ends with its last handle, or by [`Client::close`]; either may block for
+/// half a second where waits had timed out, to give their last keys a time to live.
 ///
 /// After a fork the client works in the child too, on connections of its own.
 ///
@@ -220,7 +221,8 @@ impl Client {
         &self,
         commands: impl IntoIterator<Item = CommandBuilder>,
     ) -> Vec<Result<Command>> {
-        submission::submit_many(self, commands.into_iter().map(CommandBuilder::start).collect())
+        let commands = commands.into_iter().map(|command| command.by(self.clone()).start());
+        submission::submit_many(self, commands.collect())
     }
 
     /// A command that was sent before, by this program or another, known by its id. Nothing is
@@ -264,7 +266,11 @@ impl Client {
                 "a wait of 0 leaves no time for results; see try_next_result",
             ));
         }
-        let commands: Vec<CommandRef> = commands.into_iter().map(Into::into).collect();
+        let mut known = HashSet::new();
+        let commands = commands.into_iter().map(|command| command.into().with_client(self.clone()));
+        // One that is named twice is waited for once.
+        let commands: Vec<CommandRef> =
+            commands.filter(|command| known.insert(command.id().to_owned())).collect();
         for command in &commands {
             command.check_id()?;
             command.refuse_endless(&wait)?;

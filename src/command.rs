@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::time::Duration;
 
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
@@ -135,7 +134,7 @@ impl CommandRef {
         }
         let words = self.in_words();
         let client = self.client.clone();
-        let (agent, document) = client.bounded(
+        let found = client.bounded(
             wait,
             || words,
             |until| {
@@ -146,6 +145,7 @@ impl CommandRef {
                 self.first_of_pending(until).map_err(|error| self.tell_how_far(error))
             },
         )?;
+        let Some((agent, document)) = found else { return Ok(None) };
         self.returned.push(agent);
         self.deliver(agent, document).map(Some)
     }
@@ -163,8 +163,7 @@ impl CommandRef {
     }
 
     /// The same where part of the wait is over: none of it may be left.
-    pub(crate) fn results_within(&self, mut wait: Wait) -> Result<Results> {
-        wait.timeout = wait.timeout.map(|left| left.max(Duration::from_nanos(1)));
+    pub(crate) fn results_within(&self, wait: Wait) -> Result<Results> {
         Ok(Results::new(self.client.clone(), vec![self.clone()], self.client.until(&wait)?))
     }
 
@@ -179,34 +178,21 @@ impl CommandRef {
     }
 
     fn look_once(&mut self, wait: Wait) -> Result<Option<Job>> {
-        if self.is_exhausted() {
-            return Ok(None);
-        }
         let words = self.in_words();
         let client = self.client.clone();
         let found = client.bounded(
             wait,
             || words,
-            |until| match self.pending() {
-                Some(pending) => {
-                    let answers = waiting::look_at_all(&client, &self.id, &pending, until)?;
-                    Ok(answers.into_iter().find_map(|(agent, document)| Some((agent, document?))))
+            |until| {
+                if self.agents.is_none() {
+                    self.agents = waiting::targets_now(&client, &self.id, until)?;
                 }
-                None => {
-                    // Not known whom it went to: what the hash has now.
-                    let latest = waiting::latest(&client, &self.id, until)?;
-                    Ok(latest.into_iter().find(|(agent, document)| {
-                        let state = document.state.value();
-                        let is_final =
-                            state.is_some_and(|state| state.is_final()) && !document.is_duplicate();
-                        is_final && !self.returned.contains(agent)
-                    }))
-                }
+                let pending = self.pending().unwrap_or_default();
+                let answers = waiting::look_at_all(&client, &self.id, &pending, until)?;
+                Ok(answers.into_iter().find_map(|(agent, document)| Some((agent, document?))))
             },
         )?;
-        let Some((agent, document)) = found else {
-            return Ok(None);
-        };
+        let Some((agent, document)) = found else { return Ok(None) };
         self.returned.push(agent);
         self.deliver(agent, document).map(Some)
     }
@@ -298,17 +284,15 @@ impl CommandRef {
         self.pending().is_some_and(|pending| pending.is_empty())
     }
 
-    fn first_of_pending(&self, until: &Until) -> Result<(AgentId, ResultDocument)> {
+    fn first_of_pending(&self, until: &Until) -> Result<Option<(AgentId, ResultDocument)>> {
         let pending = self.pending().unwrap_or_default();
         if let [agent] = pending.as_slice() {
             let document = waiting::final_result(&self.client, &self.id, *agent, until, None)?;
-            return Ok((*agent, document));
+            return Ok(Some((*agent, document)));
         }
         let mut watch = Watch::new(self.client.clone(), vec![(self.id.clone(), Some(pending))]);
-        let found = watch.next(until)?;
-        let found =
-            found.ok_or_else(|| Error::new(ErrorKind::Protocol, "it has no results left"))?;
-        Ok((found.agent, found.document.map_err(|error| error.about_agent(found.agent))?))
+        let Some(found) = watch.next(until)? else { return Ok(None) };
+        Ok(Some((found.agent, found.document.map_err(|error| error.about_agent(found.agent))?)))
     }
 
     /// A result as the caller gets it.
@@ -355,9 +339,11 @@ impl CommandRef {
     pub(crate) fn tell_how_far(&self, error: Error) -> Error {
         let error = error.about_command(self);
         if error.kind() == ErrorKind::Timeout {
-            error.noting(
-                "Redis has the command; it waits for the controller or its agent, or still runs",
-            )
+            error.noting(if self.sent.is_some() {
+                "Redis has the command; it waits for the controller or its agent, or still runs"
+            } else {
+                "whether Redis knows this command is not known here; a wrong id looks the same"
+            })
         } else {
             error
         }

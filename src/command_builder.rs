@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use crate::client::Client;
 use crate::command::{Command, CommandRef};
 #[cfg(doc)]
@@ -6,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ids;
 use crate::job::Job;
 use crate::outcome::Collected;
-use crate::protocol::{CommandDocument, RunArgs, check_payload};
+use crate::protocol::{CommandDocument, RunArgs, check_payload, check_size};
 use crate::submission::Submission;
 use crate::target::Target;
 use crate::wait::Wait;
@@ -86,8 +88,9 @@ impl CommandBuilder {
 
     /// An id of your own, instead of a new UUID. Not empty, no NUL.
     ///
-    /// While a job of the same id runs, its agent refuses a second one, and the answer of the
-    /// first counts for both; after it ended, the same id simply runs again.
+    /// **Give an id once only.** While a job of the same id runs, its agent refuses a second one, and
+    /// the answer of the first counts for both. After it ended the same id runs again; but the old
+    /// answer stays in Redis for 24 hours, and a wait may return it before the new one is there.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
         self
@@ -108,8 +111,10 @@ impl CommandBuilder {
     /// [`ErrorKind::MaybeSent`] where the connection broke before Redis confirmed it. It is never
     /// sent twice.
     pub fn submit(self) -> Result<Command> {
+        let begun = Instant::now();
         let wait = self.client.quick();
-        self.start()?.submit(wait)
+        self.client.until(&wait)?; // before anything is made for a call that cannot be
+        self.start()?.submit(wait.since(begun))
     }
 
     /// Sends the command and waits for its result; for [`Target::agent`] in one round trip to
@@ -126,7 +131,8 @@ impl CommandBuilder {
         if wait.is_zero() {
             return Err(Error::invalid("a wait of 0 leaves no time for an answer"));
         }
-        self.start()?.run(wait)
+        let begun = Instant::now();
+        self.start()?.run(wait.since(begun))
     }
 
     /// Sends the command and waits for the results of all agents that it went to. Blocks.
@@ -149,8 +155,9 @@ impl CommandBuilder {
     /// ```
     ///
     /// # Errors
-    /// Those of [`CommandBuilder::submit`], and what ends a wait for everybody (cancelled, closed,
-    /// Redis refused). What is about one agent is in [`Collected::errors`].
+    /// Those of [`CommandBuilder::submit`]. From then on nothing that was returned is lost: what goes
+    /// wrong is in [`Collected::errors`], and what ends the wait for everybody (cancelled, closed,
+    /// Redis refused) is the last of them, without an agent.
     pub fn run_all(self, wait: impl Into<Wait>) -> Result<Collected> {
         self.collect(wait.into(), false)
     }
@@ -169,7 +176,8 @@ impl CommandBuilder {
         if wait.is_zero() {
             return Err(Error::invalid("a wait of 0 leaves no time for answers"));
         }
-        self.start()?.collect(wait, stop_at_failure)
+        let begun = Instant::now();
+        self.start()?.collect(wait.since(begun), stop_at_failure)
     }
 
     /// The same by another handle of the client.
@@ -199,6 +207,7 @@ impl CommandBuilder {
             Some(id) => id,
             None => ids::new_id()?,
         };
+        check_size("the data", self.data.len())?;
         let data = check_payload("the data", &self.data)?;
         let address = self.target.address()?;
         let document = CommandDocument::new(

@@ -144,6 +144,17 @@ impl Error {
         self
     }
 
+    /// For a call that would do something a second time if it were made again.
+    pub(crate) fn once_only(mut self) -> Self {
+        self.0.retriable = false;
+        self
+    }
+
+    /// What a timeout is down to beyond mere slowness, for the message of another.
+    pub(crate) fn cause_of_timeout(&self) -> Option<String> {
+        self.0.message.split_once("at last: ").map(|(_, cause)| format!("at last: {cause}"))
+    }
+
     /// Adds to the message.
     pub(crate) fn noting(mut self, note: &str) -> Self {
         self.0.message = format!("{}; {note}", self.0.message);

@@ -78,6 +78,9 @@ impl Instance {
             }
             builder = builder.url(url)?;
         }
+        if self.unix_socket.is_some() && (self.host.is_some() || self.port.is_some()) {
+            return Err(Error::invalid("give either url, or host and port, or unix_socket"));
+        }
         if let Some(host) = self.host {
             builder = builder.host(host);
         }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::time::Instant;
 
 use crate::command::{Command, CommandRef};
 use crate::command_builder::CommandBuilder;
@@ -78,9 +79,9 @@ pub struct Collected {
     /// What the agents returned, in order of completion.
     pub jobs: Vec<Job>,
     /// What is to be said of agents that returned nothing, one for each: see
-    /// [`Results`](crate::Results).
+    /// [`Results`](crate::Results). What ended the wait for everybody is the last, without an agent.
     pub errors: Vec<Error>,
-    /// Whether it stopped at a failure, before all agents had answered.
+    /// Whether it stopped at a failure, or was ended, before all agents had answered.
     pub stopped: bool,
 }
 
@@ -116,7 +117,13 @@ pub(crate) fn everywhere<T>(
     order: impl Fn(&Job) -> CommandBuilder,
     read: impl Fn(Job) -> Result<T>,
 ) -> Result<Outcomes<T>> {
-    let client = command.client();
+    // One deadline for all steps.
+    let quick = command.client().quick();
+    let begun = Instant::now();
+    let client = || {
+        let wait = quick.clone().since(begun);
+        command.client().with_timeout(wait.timeout)
+    };
     let mut outcomes = BTreeMap::new();
     let (mut asked, mut orders) = (Vec::new(), Vec::new());
     for (agent, job) in command.routed_jobs()? {
@@ -128,7 +135,7 @@ pub(crate) fn everywhere<T>(
         }
     }
     let mut sent = Vec::new();
-    for (agent, order) in asked.into_iter().zip(client.submit_many(orders)) {
+    for (agent, order) in asked.into_iter().zip(client().submit_many(orders)) {
         match order {
             Ok(order) => sent.push(order),
             Err(error) => {
@@ -136,7 +143,7 @@ pub(crate) fn everywhere<T>(
             }
         }
     }
-    for answer in client.wait_any(&sent, client.quick())? {
+    for answer in client().wait_any(&sent, quick.clone().since(begun))? {
         match answer {
             Ok(job) => {
                 let agent = job.agent();

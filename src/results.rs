@@ -1,14 +1,18 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
+use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::command::CommandRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::Job;
 use crate::protocol::AgentId;
-use crate::transport::Until;
-use crate::watch::{WaitMethod, Watch};
+use crate::transport::{Deadline, Until};
+use crate::watch::{Found, WaitMethod, Watch};
+
+/// How long results that are there already may take after the deadline.
+const LATE: Duration = Duration::from_millis(250);
 
 /// The results of one command or several, in order of completion; from
 /// [`CommandRef::results`] and [`Client::wait_any`].
@@ -22,7 +26,11 @@ use crate::watch::{WaitMethod, Watch};
 /// - [`ErrorKind::Protocol`]: its result cannot be read;
 /// - [`ErrorKind::NoSuchAgent`]: the controller knew no agent for the target.
 ///
-/// An `Err` without an agent ends it: cancelled, closed, or Redis refused.
+/// An `Err` without an agent, other than that timeout, ends it: cancelled, closed, no connection free
+/// until the deadline, or Redis refused.
+///
+/// The deadline is a point in time: it passes too while the caller works on a result. Results that
+/// are there by then are given all the same, and only then the verdicts.
 ///
 /// It owns what it uses, a connection of the client's included, until it is done or dropped. One
 /// thread uses it at a time; in a forked child it answers [`ErrorKind::ForkedHandle`].
@@ -48,13 +56,25 @@ pub struct Results {
     /// What is still to be said of agents that did not answer.
     verdicts: VecDeque<(usize, Option<AgentId>)>,
     is_over: bool,
+    begun: Instant,
+    /// Why the deadline passed, where it was not only slow agents.
+    cause: Option<String>,
 }
 
 impl Results {
     pub(crate) fn new(client: Client, commands: Vec<CommandRef>, until: Until) -> Self {
         let watched = commands.iter().map(|command| (command.id().to_owned(), command.pending()));
         let watch = Watch::new(client.clone(), watched.collect());
-        Results { client, commands, watch, until, verdicts: VecDeque::new(), is_over: false }
+        Results {
+            client,
+            commands,
+            watch,
+            until,
+            verdicts: VecDeque::new(),
+            is_over: false,
+            begun: Instant::now(),
+            cause: None,
+        }
     }
 
     /// How it waits, chosen by what the server can do; `None` before the first result was asked
@@ -75,7 +95,18 @@ impl Results {
         if self.is_over {
             return Ok(None);
         }
-        match self.watch.next(&self.until) {
+        let next = if self.until.deadline.has_passed() {
+            // The caller was at work meanwhile. What is there by now is no agent's fault, so it is
+            // taken, within a moment.
+            let mut late = self.until.clone();
+            late.deadline = Deadline::after(Some(LATE));
+            self.watch
+                .next_there(&late)
+                .and_then(|found| found.map_or_else(|| self.none_there(), |it| Ok(Some(it))))
+        } else {
+            self.watch.next(&self.until)
+        };
+        match next {
             Ok(Some(found)) => {
                 let command = &self.commands[found.command];
                 let job =
@@ -89,8 +120,14 @@ impl Results {
             Err(error) => {
                 self.is_over = true;
                 if error.kind() != ErrorKind::Timeout {
-                    return Err(error.asked(|| self.in_words()));
+                    let error =
+                        error.asked(|| self.in_words()).waited_if_it_did(self.begun.elapsed());
+                    return Err(match self.commands.as_slice() {
+                        [command] => error.about_command(command),
+                        _ => error,
+                    });
                 }
+                self.cause = error.cause_of_timeout();
                 let agents = self.watch.pending().map(|(command, agent)| (command, Some(agent)));
                 self.verdicts = agents.collect();
                 self.verdicts.extend(self.watch.unrouted().map(|command| (command, None)));
@@ -112,7 +149,19 @@ impl Results {
             .about_agent(agent),
             None => Error::new(ErrorKind::Timeout, "by the deadline no controller has routed it"),
         };
-        error.asked(|| command.in_words()).about_command(command)
+        let error = match &self.cause {
+            Some(cause) => error.noting(cause),
+            None => error,
+        };
+        error.asked(|| command.in_words()).about_command(command).waited(self.begun.elapsed())
+    }
+
+    /// After the deadline, with nothing there: all are told so, or all have answered.
+    fn none_there(&self) -> Result<Option<Found>> {
+        match self.remaining() == 0 && self.watch.unrouted().len() == 0 {
+            true => Ok(None),
+            false => Err(Error::new(ErrorKind::Timeout, "the deadline has passed")),
+        }
     }
 
     fn in_words(&self) -> String {

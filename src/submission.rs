@@ -45,13 +45,11 @@ impl Submission {
         }
         self.command.refuse_endless(&wait)?;
         let asked = || self.command.in_words();
-        let (agent, document) = client.bounded(wait, asked, |until| {
-            let result = match self.command.target().answers_as() {
+        let (agent, document) =
+            client.bounded(wait, asked, |until| match self.command.target().answers_as() {
                 Some(agent) => self.run_on(&client, agent, until).map(|document| (agent, document)),
                 None => self.run_on_any(&client, until),
-            };
-            result.map_err(|error| self.command.tell_how_far(error))
-        })?;
+            })?;
         self.command.deliver(agent, document)
     }
 
@@ -62,7 +60,14 @@ impl Submission {
         // From here on the command is with Redis: whatever breaks now, only the wait goes on.
         let first = Look::read(&mut connection, id, until);
         drop(connection);
-        waiting::final_result(client, id, agent, until, Some(first))
+        let result = waiting::final_result(client, id, agent, until, Some(first));
+        result.map_err(|error| self.after_the_push(error))
+    }
+
+    /// An error of the wait for a command that is with Redis. The same call, made again, would run
+    /// it again.
+    fn after_the_push(&self, error: Error) -> Error {
+        self.command.tell_how_far(error).once_only()
     }
 
     /// The controller chooses the agent, and says which in the hash.
@@ -72,22 +77,24 @@ impl Submission {
             self.push(client, until, |connection| waiting::ask_targets(connection, id))?;
         let first = waiting::read_targets(&mut connection, id, until);
         drop(connection);
-        let agents = waiting::targets(client, id, until, Some(first))?;
-        let [agent] = agents[..] else {
-            let several = format!("the controller sent it to {} agents", agents.len());
-            return Err(Error::new(ErrorKind::Protocol, several));
+        let wait = || {
+            let agents = waiting::targets(client, id, until, Some(first))?;
+            let [agent] = agents[..] else {
+                let several = format!("the controller sent it to {} agents", agents.len());
+                return Err(Error::new(ErrorKind::Protocol, several));
+            };
+            Ok((agent, waiting::final_result(client, id, agent, until, None)?))
         };
-        Ok((agent, waiting::final_result(client, id, agent, until, None)?))
+        wait().map_err(|error| self.after_the_push(error))
     }
 
     /// Sends it and takes all results.
     pub(crate) fn collect(self, wait: Wait, stop_at_failure: bool) -> Result<Collected> {
-        let deadline = wait.timeout.map(|timeout| (Instant::now(), timeout));
+        let begun = Instant::now();
         self.command.refuse_endless(&wait)?;
         let command = self.submit(wait.clone())?;
         // One deadline for both steps.
-        let left = deadline.map(|(begun, timeout)| timeout.saturating_sub(begun.elapsed()));
-        let results = command.reference().results_within(Wait { timeout: left, ..wait })?;
+        let results = command.reference().results_within(wait.since(begun))?;
         let mut collected = Collected::new(command);
         for result in results {
             let failed = match result {
@@ -96,11 +103,12 @@ impl Submission {
                     collected.jobs.push(job);
                     failed
                 }
-                Err(error) if error.agent().is_some() || error.is_timeout() => {
+                Err(error) => {
+                    // Without an agent it has ended the wait for everybody.
+                    collected.stopped |= error.agent().is_none() && !error.is_timeout();
                     collected.errors.push(error);
                     true
                 }
-                Err(error) => return Err(error),
             };
             if failed && stop_at_failure {
                 collected.stopped = true;

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cancel::Cancel;
 
@@ -39,6 +39,14 @@ impl Wait {
     pub fn or_cancelled(mut self, cancel: &Cancel) -> Self {
         self.cancel = Some(cancel.clone());
         self
+    }
+
+    /// What is left of a wait that began then; never quite nothing, which would be no wait.
+    pub(crate) fn since(self, begun: Instant) -> Wait {
+        let left = |timeout: Duration| {
+            timeout.saturating_sub(begun.elapsed()).max(Duration::from_nanos(1))
+        };
+        Wait { timeout: self.timeout.map(left), ..self }
     }
 
     pub(crate) fn is_zero(&self) -> bool {

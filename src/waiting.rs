@@ -146,7 +146,9 @@ fn disputed(client: &Client, key: &str, until: &Until) -> Result<Option<ResultDo
 /// A server's complaint says nothing of the key that it is about.
 pub(crate) fn about_key(error: transport::Error, key: &str) -> Error {
     match error {
-        transport::Error::Server(_) => Error::from(error).noting(&format!("the key is {key}")),
+        transport::Error::Server(_) | transport::Error::Protocol { .. } => {
+            Error::from(error).noting(&format!("the key is {key}"))
+        }
         error => Error::from(error),
     }
 }
@@ -233,6 +235,25 @@ pub(crate) fn targets(
         }
     };
     wait().inspect_err(|error| leave(client, id, error))
+}
+
+/// Whom a command went to, if the controller has said so.
+pub(crate) fn targets_now(
+    client: &Client,
+    id: &str,
+    until: &Until,
+) -> Result<Option<Vec<AgentId>>> {
+    let (length, fields) = client.pool().repeat(until, |connection| {
+        connection.command(&[b"LLEN", keys::queued(id).as_bytes()]);
+        connection.command(&[b"HKEYS", keys::results(id).as_bytes()]);
+        Ok((connection.reply(until)?, connection.reply(until)?))
+    })?;
+    if integer(&length)? == 0 {
+        return Ok(None);
+    }
+    let agents =
+        items(fields)?.into_iter().map(|field| agent_of(id, field)).collect::<Result<_>>()?;
+    not_gone(id, agents).map(Some)
 }
 
 /// All that is known of a command at this moment: the latest word of each agent, the final one

@@ -22,6 +22,8 @@ use crate::waiting::{self, LOOK, SOON};
 const PLAIN_TRACKING: usize = 256;
 /// All lists are looked at so often even where the server tells of changes: a safety net.
 const ANYWAY: Duration = Duration::from_secs(1);
+/// How long the end of a watch may take to make its connection useful to others.
+const FINISH: Duration = Duration::from_millis(50);
 /// How many lists are asked for before the first of them is taken.
 const AHEAD: usize = 64;
 
@@ -166,6 +168,32 @@ impl Watch {
         }
     }
 
+    /// The next of the results that are there already; for a caller who comes after the deadline.
+    pub(crate) fn next_there(&mut self, until: &Until) -> Result<Option<Found>> {
+        let mut looked = self.link.is_none(); // linking up looks at everything
+        loop {
+            if self.pending.is_empty() && self.unrouted.is_empty() {
+                return Ok(None);
+            }
+            let nothing_left =
+                self.asked.is_empty() && self.filled.is_empty() && self.routed.is_empty();
+            let step = match &self.link {
+                Some(_) if nothing_left && looked => return Ok(None),
+                Some(_) if nothing_left => {
+                    looked = true;
+                    self.look_at_all(until).map(|()| None)
+                }
+                _ => self.step(until),
+            };
+            match step {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(Failure::Link(error)) => return Err(error.into()),
+                Err(Failure::Other(error)) => return Err(error),
+            }
+        }
+    }
+
     /// One step towards the next result.
     fn step(&mut self, until: &Until) -> std::result::Result<Option<Found>, Failure> {
         until.check_cancelled()?;
@@ -302,6 +330,12 @@ impl Watch {
             Err(error @ transport::Error::Server(_)) if !error.is_passing() => {
                 Err(waiting::about_key(error, &key))
             }
+            // Too large, most likely. It is the failure of this agent; the others are read on
+            // another connection.
+            Err(error @ transport::Error::Protocol { .. }) => {
+                self.unlink();
+                Err(waiting::about_key(error, &key))
+            }
             reply => items(reply?)
                 .map_err(Error::from)
                 .and_then(|entries| waiting::answer(&key, entries)),
@@ -398,8 +432,9 @@ impl Watch {
     /// The end: the connection is of use to others again.
     fn finish(&mut self, until: &Until) {
         if let Some(mut link) = self.link.take() {
-            // If it fails, the connection is closed instead.
-            let _ = link.connection.untrack(until);
+            // If it fails, the connection is closed instead: the caller has all results, and must not
+            // wait for this.
+            let _ = link.connection.untrack(&until.within(FINISH));
         }
     }
 

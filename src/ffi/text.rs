@@ -93,8 +93,11 @@ pub(super) unsafe fn names<'a>(
 ) -> Result<Vec<&'a str>> {
     // SAFETY: as the caller promises.
     let items = unsafe { pointers(what, items, count)? };
-    // SAFETY: as the caller promises.
-    items.iter().map(|item| unsafe { name(what, *item) }).collect()
+    let item = |(index, item): (usize, &*const c_char)| {
+        // SAFETY: as the caller promises.
+        unsafe { name(&format!("{what}[{index}]"), *item) }
+    };
+    items.iter().enumerate().map(item).collect()
 }
 
 fn check_array<T>(what: &str, start: *const T, count: usize) -> Result<()> {

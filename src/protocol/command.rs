@@ -10,6 +10,15 @@ use super::{Field, RunArgs};
 /// agent hold a command several times over.
 const MAX_COMMAND: usize = 64 * 1024 * 1024;
 
+/// Refuses at once what cannot fit, before it is looked at byte by byte.
+pub(crate) fn check_size(what: &'static str, size: usize) -> Result<(), Invalid> {
+    if size > MAX_COMMAND {
+        Err(Invalid::TooLong { what, size, limit: MAX_COMMAND })
+    } else {
+        Ok(())
+    }
+}
+
 document! {
     /// A command as it stands in the queue, with unknown fields kept.
     pub(crate) struct CommandDocument {

@@ -14,7 +14,7 @@ mod state;
 mod text;
 
 pub use agent::AgentId;
-pub(crate) use command::{Address, CommandDocument};
+pub(crate) use command::{Address, CommandDocument, check_size};
 pub(crate) use cron::check_cron;
 pub(crate) use document::{DocumentError, Field};
 pub(crate) use result::ResultDocument;

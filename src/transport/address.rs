@@ -79,12 +79,17 @@ impl Config {
 
     /// Reads a URL. The message of a failure never quotes the URL, which may hold a password.
     pub(crate) fn from_url(text: &str) -> Result<Config, AddressError> {
+        if text.starts_with("redis+sentinel:") {
+            return Err(AddressError::NotYet("Sentinel (redis+sentinel://)")); // lists hosts, unlike any URL
+        }
+        if !text.contains("://") {
+            return Err(invalid("it has no scheme"));
+        }
         let url = Url::parse(text).map_err(|error| AddressError::Invalid(error.to_string()))?;
         match url.scheme() {
             "redis" | "valkey" => tcp(&url),
             "redis+unix" | "valkey+unix" | "unix" => unix(&url),
             "rediss" | "valkeys" => Err(AddressError::NotYet("TLS (rediss://)")),
-            "redis+sentinel" => Err(AddressError::NotYet("Sentinel (redis+sentinel://)")),
             other => Err(AddressError::Invalid(format!(
                 "the scheme {other:?} is none of redis, redis+unix, rediss and redis+sentinel"
             ))),
@@ -96,7 +101,7 @@ impl Config {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum AddressError {
     #[error(
-        "not a Redis URL: {0}. A URL looks like redis://[[user]:password@]host[:port][/db] or redis+unix:///path[?db=N&user=U&pass=P]"
+        "not a Redis URL: {0}. A URL looks like redis://[[user]:password@]host[:port][/db] or redis+unix:///path[?db=N&user=U&pass=P], with %xx for special characters in user and password"
     )]
     Invalid(String),
     #[error("{0} is not supported yet")]
@@ -153,7 +158,7 @@ fn unix(url: &Url) -> Result<Config, AddressError> {
 }
 
 fn db(text: &str) -> Result<u32, AddressError> {
-    text.parse().map_err(|_| invalid("the part for it is not the number of a database"))
+    text.parse().map_err(|_| invalid("the database is no number"))
 }
 
 fn decode(text: &str, what: &str) -> Result<String, AddressError> {

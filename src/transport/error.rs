@@ -79,6 +79,7 @@ impl ServerError {
         };
         matches!(kind, Some(BusyLoading | ClusterDown | MasterDown | ReadOnly | TryAgain))
             || self.code == "UNBLOCKED"
+            || self.text.contains("max number of clients")
     }
 
     /// The same with the password, where it is quoted, masked.

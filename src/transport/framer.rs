@@ -170,7 +170,7 @@ impl Framer {
 
     fn too_large(&self, claimed: i64) -> Violation {
         format!(
-            "a reply that claims {claimed} bytes or elements; the limit (max_reply) is {} bytes",
+            "a reply that claims {claimed} bytes or elements; the limit is {} bytes (max_reply: raise it if such a reply is wanted)",
             self.max_reply
         )
     }

@@ -13,8 +13,9 @@ use crate::fault::Fault;
 use crate::grid::Shared;
 use crate::job::{self, Job, Outcome, Program};
 use crate::logs::Logs;
+use crate::tunnel::Tunnels;
 use crate::wire::{AgentId, Command};
-use crate::{lock, sys};
+use crate::{jumpscript, lock, sys};
 
 /// A result waits this long for a Redis that is gone.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,6 +42,7 @@ pub(crate) struct Agent {
     pub(crate) home: PathBuf,
     pub(crate) shared: Arc<Shared>,
     pub(crate) logs: Logs,
+    pub(crate) tunnels: Tunnels,
     /// Processes under way.
     pub(crate) processes: AtomicUsize,
     /// Whether there ever was one.
@@ -67,6 +69,7 @@ impl Agent {
             home,
             shared: Arc::clone(shared),
             logs: Logs::default(),
+            tunnels: Tunnels::default(),
             processes: AtomicUsize::new(0),
             has_run: AtomicBool::new(false),
             restarting: AtomicBool::new(false),
@@ -76,6 +79,11 @@ impl Agent {
             queues: Mutex::default(),
             lingering: Mutex::default(),
         })
+    }
+
+    /// As tunnels call it: `gid.nid`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}.{}", self.id.0, self.id.1)
     }
 
     /// All a job finds in its environment.
@@ -142,7 +150,12 @@ impl Agent {
     /// Enters a job into the list of those under way, or says why not.
     fn enter(&self, job: &Arc<Job>, raw: Vec<u8>) -> Option<Outcome> {
         let command = &job.command;
-        if builtin::find(&command.cmd).is_none() && !matches!(&*command.cmd, "execute" | "bash") {
+        let known = match &*command.cmd {
+            "execute" | "bash" => true,
+            "jumpscript" | "jumpscript_content" => jumpscript::available(self),
+            other => builtin::find(other).is_some(),
+        };
+        if !known {
             return Some(Outcome { state: "UNKNOWN_CMD", ..Outcome::default() });
         }
         let mut jobs = lock(&self.jobs);
@@ -157,7 +170,7 @@ impl Agent {
     fn carry_out(self: &Arc<Self>, job: &Arc<Job>) {
         let outcome = match builtin::find(&job.command.cmd) {
             Some(builtin) => job.run(self, |agent, job| builtin::run(builtin, agent, job)),
-            None => job.run(self, |agent, job| job::run_process(agent, job, program(&job.command))),
+            None => job.run(self, run_extension),
         };
         let json = job.result(self, &outcome);
         // First, because whoever has the result may use the id again.
@@ -264,6 +277,9 @@ impl Agent {
     pub(crate) fn die(&self) -> Vec<Vec<u8>> {
         lock(&self.post).alive = false;
         lock(&self.queues).clear();
+        self.tunnels.end();
+        let name = self.name();
+        self.shared.links.end(|link| link.touches(&name));
         let jobs = lock(&self.jobs);
         jobs.iter().for_each(|(job, _)| job.kill());
         let again =
@@ -278,6 +294,7 @@ impl Agent {
             self.kill_strays();
         }
         self.wait_killed(Duration::from_secs(5));
+        self.shared.links.wait_gone(|link| link.touches(&name), Duration::from_secs(2));
         again
     }
 
@@ -312,6 +329,14 @@ impl Agent {
             }
             members
         });
+    }
+}
+
+/// Runs what isn't built in.
+fn run_extension(agent: &Arc<Agent>, job: &Arc<Job>) -> Outcome {
+    match &*job.command.cmd {
+        "jumpscript" | "jumpscript_content" => jumpscript::run(agent, job),
+        _ => job::run_process(agent, job, program(&job.command)),
     }
 }
 

@@ -11,13 +11,13 @@ use crate::job::{Job, Outcome};
 use crate::output::{JSON, Message, parse_levels};
 use crate::stats::Usage;
 use crate::wire::now_ms;
-use crate::{gojson, nodeinfo};
+use crate::{gojson, nodeinfo, tunnel};
 
-type Answer = Result<String, String>;
+pub(crate) type Answer = Result<String, String>;
 type Builtin = fn(&Arc<Agent>, &Arc<Job>) -> Answer;
 
 /// What is left of an error's message in the original: its struct as JSON.
-const NOTHING: &str = "{}";
+pub(crate) const NOTHING: &str = "{}";
 
 /// The builtin of that name.
 pub(crate) fn find(name: &str) -> Option<Builtin> {
@@ -35,6 +35,9 @@ pub(crate) fn find(name: &str) -> Option<Builtin> {
         "kill" => kill,
         "killall" => killall,
         "restart" => restart,
+        "hubble_open_tunnel" => tunnel::open,
+        "hubble_close_tunnel" => tunnel::close,
+        "hubble_list_tunnels" => tunnel::list,
         _ => return None,
     })
 }
@@ -59,7 +62,7 @@ pub(crate) fn run(builtin: Builtin, agent: &Arc<Agent>, job: &Arc<Job>) -> Outco
 }
 
 /// The data as a JSON object; null is an empty one.
-fn fields(job: &Job) -> Result<Map<String, Value>, String> {
+pub(crate) fn fields(job: &Job) -> Result<Map<String, Value>, String> {
     let data = &job.command.data;
     match serde_json::from_str(data) {
         Ok(Value::Object(fields)) => Ok(fields),
@@ -75,7 +78,7 @@ fn fields(job: &Job) -> Result<Map<String, Value>, String> {
 }
 
 /// A string that may be missing or null.
-fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+pub(crate) fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),

@@ -15,7 +15,7 @@ use crate::routing::Registry;
 use crate::schedule::Scheduler;
 use crate::wire::{self, AgentId, Command};
 use crate::worker::{Flag, Flow, Worker};
-use crate::{internals, lock};
+use crate::{gojson, internals, jumpscript, lock};
 
 /// One life of the controller, from its start until it is stopped or dies.
 pub(crate) struct Controller {
@@ -118,6 +118,8 @@ impl Controller {
         let all: Vec<&Worker> = workers.iter().map(|w| &**w).collect();
         Worker::stop_all(&all, &self.shared.endpoint);
         self.running.store(false, Ordering::Release);
+        // All tunnels lead through it.
+        self.shared.links.end(|_| true);
         self.close_gate();
     }
 
@@ -201,6 +203,18 @@ impl Controller {
     ) -> Result<(), Crash> {
         let mut batch = Batch::new(conn, &self.shared);
         batch.pipe.rpush(wire::COMMAND_LOG, payload).ignore();
+        if self.shared.joblog {
+            batch.pipe.lpush(wire::JOB_LOG, payload).ignore();
+        }
+        let sent = (command.cmd == "jumpscript_content")
+            .then(|| jumpscript::take_content(payload, command))
+            .flatten();
+        if let Some(sent) = &sent {
+            let key = wire::script_key(&sent.hash);
+            batch.pipe.set(&key, &sent.content).ignore();
+            batch.pipe.expire(&key, wire::KEPT).ignore();
+        }
+        let payload = sent.as_ref().map_or(payload, |sent| sent.payload.as_bytes());
         if command.cmd == "controller" {
             batch.send();
             let answer = internals::answer(self, batch.conn, command);
@@ -248,6 +262,14 @@ impl Controller {
         batch.send();
         agent.submit(command, payload);
         Flow::Continue
+    }
+
+    /// A script it keeps, for an agent that is to run it.
+    pub(crate) fn script(&self, hash: &str) -> Option<String> {
+        let mut conn = self.shared.endpoint.connect(false).ok()?;
+        let key = wire::script_key(hash);
+        let found = redis::cmd("GET").arg(key).query::<Option<Vec<u8>>>(&mut conn).ok()?;
+        found.map(|bytes| gojson::lossy(&bytes))
     }
 
     /// Files a terminal result an agent posts, through the agent's connection.

@@ -10,12 +10,13 @@ use crate::agent::Agent;
 use crate::conn::Endpoint;
 use crate::controller::Controller;
 use crate::fault::{Fault, Faults, Step};
+use crate::link::Links;
 use crate::redis_server::{RedisServer, RedisServerBuilder};
 use crate::stats::Observer;
 use crate::timer::Timer;
 use crate::watchdog::Watchdog;
 use crate::wire::{AgentId, Command};
-use crate::{Error, lock};
+use crate::{Error, jumpscript, lock, tunnel};
 
 /// What the parts of a grid share.
 pub(crate) struct Shared {
@@ -26,6 +27,11 @@ pub(crate) struct Shared {
     pub(crate) watchdog: Arc<Watchdog>,
     pub(crate) observer: Observer,
     pub(crate) registration_delay: Duration,
+    /// Where the scripts of an agent are; one that isn't in it has no such extension.
+    pub(crate) jumpscripts: HashMap<AgentId, PathBuf>,
+    pub(crate) joblog: bool,
+    /// Connections through the tunnels of all agents.
+    pub(crate) links: Links,
     routable_for: Duration,
     agents: Mutex<BTreeMap<AgentId, Arc<Agent>>>,
     /// Commands of dead agents that are to run when they return.
@@ -57,6 +63,15 @@ impl Shared {
 
     fn agent(&self, id: AgentId) -> Option<Arc<Agent>> {
         lock(&self.agents).get(&id).cloned()
+    }
+
+    /// Whether a tunnel can lead there now: to an agent, as `gid.nid`, or the controller.
+    pub(crate) fn reachable(&self, gateway: &str) -> bool {
+        let agent = || {
+            let (gid, nid) = gateway.split_once('.')?;
+            self.agent((gid.parse().ok()?, nid.parse().ok()?)).filter(|agent| agent.alive())
+        };
+        self.controller().is_some() && (gateway == tunnel::CONTROLLER || agent().is_some())
     }
 
     /// The agent is fetched for no longer, and stays routable for a while.
@@ -111,6 +126,9 @@ pub struct GridBuilder {
     redis: RedisServerBuilder,
     routable_for: Duration,
     registration_delay: Duration,
+    /// `None` for the built-in ones.
+    jumpscripts: HashMap<AgentId, Option<PathBuf>>,
+    joblog: bool,
 }
 
 impl GridBuilder {
@@ -142,12 +160,40 @@ impl GridBuilder {
         self
     }
 
+    /// Gives an agent, whenever it is started, the extension that runs jumpscripts: those in
+    /// `<dir>/<domain>/<name>.py`, and those that are sent along. They are run by the `python3` on
+    /// PATH; without one the agent doesn't know these commands.
+    #[must_use]
+    pub fn jumpscripts(mut self, gid: u32, nid: u32, dir: impl Into<PathBuf>) -> Self {
+        self.jumpscripts.insert((gid, nid), Some(dir.into()));
+        self
+    }
+
+    /// Makes the controller keep all commands, as older ones did: it pushes each, as it came, to the
+    /// front of the list `joblog`.
+    #[must_use]
+    pub fn joblog(mut self) -> Self {
+        self.joblog = true;
+        self
+    }
+
     /// Starts everything; returns when the agents are registered (or their delay runs).
     ///
     /// # Errors
-    /// See [`RedisServerBuilder::start`].
+    /// See [`RedisServerBuilder::start`]; or the current directory is gone, against which a relative
+    /// one of jumpscripts is to be taken.
     pub fn start(self) -> Result<Grid, Error> {
         let redis = self.redis.start()?;
+        let mut jumpscripts = HashMap::new();
+        for (id, dir) in self.jumpscripts {
+            let dir = match dir {
+                None => jumpscript::write_builtin(redis.dir())?,
+                // Jobs have a directory of their own.
+                Some(dir) => std::path::absolute(&dir)
+                    .map_err(|e| Error::new(format!("{}: {e}", dir.display())))?,
+            };
+            jumpscripts.insert(id, dir);
+        }
         let shared = Arc::new(Shared {
             endpoint: redis.endpoint().clone(),
             dir: redis.dir().to_path_buf(),
@@ -156,6 +202,9 @@ impl GridBuilder {
             watchdog: Arc::clone(redis.watchdog()),
             observer: Observer::new(),
             registration_delay: self.registration_delay,
+            jumpscripts,
+            joblog: self.joblog,
+            links: Links::default(),
             routable_for: self.routable_for,
             agents: Mutex::default(),
             again: Mutex::default(),
@@ -186,16 +235,24 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The grid of the recordings: agents 1:1 (cpu), 2:1 (cpu, storage) and 1:2 (storage).
+    /// The grid of the recordings: agents 1:1 (cpu), 2:1 (cpu, storage) and 1:2 (storage). The last
+    /// of them runs jumpscripts and has one, `test/echo`.
     ///
     /// # Errors
     /// See [`GridBuilder::start`].
     pub fn demo() -> Result<Self, Error> {
-        Grid::builder()
+        Grid::demo_builder().start()
+    }
+
+    /// The settings of [`demo`](Self::demo), to be changed.
+    #[must_use]
+    pub fn demo_builder() -> GridBuilder {
+        let mut builder = Grid::builder()
             .agent(1, 1, &["cpu"])
             .agent(2, 1, &["cpu", "storage"])
-            .agent(1, 2, &["storage"])
-            .start()
+            .agent(1, 2, &["storage"]);
+        builder.jumpscripts.insert((1, 2), None);
+        builder
     }
 
     /// Settings for a grid, which has no agents to begin with.
@@ -206,6 +263,8 @@ impl Grid {
             redis: RedisServer::builder(),
             routable_for: Duration::from_secs(30),
             registration_delay: Duration::ZERO,
+            jumpscripts: HashMap::new(),
+            joblog: false,
         }
     }
 
@@ -262,6 +321,12 @@ impl Grid {
     pub fn running_jobs(&self) -> usize {
         let agents = lock(&self.shared.agents);
         agents.values().map(|agent| agent.processes.load(Ordering::Acquire)).sum()
+    }
+
+    /// Connections that go through tunnels now, over all agents.
+    #[must_use]
+    pub fn tunnelled_connections(&self) -> usize {
+        self.shared.links.count()
     }
 
     /// Stops the controller. When this returns no thread of it touches Redis any more; a command it

@@ -284,7 +284,7 @@ fn spawn(agent: &Agent, job: &Job, program: &Program) -> Result<Option<Child>, S
 }
 
 /// Finds a program with our own PATH, as Go's exec.LookPath does: a job has none.
-fn look_path(name: &str) -> Option<PathBuf> {
+pub(crate) fn look_path(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name));
     }

@@ -15,7 +15,8 @@
 //!
 //! Everything it started is gone when the [`Grid`] is dropped, and also when its process is killed.
 //!
-//! Not part of it yet: tunnels (`hubble_*`), jumpscripts, and the list `joblog`.
+//! Not part of it: tunnels from the controller to an agent (`tunnel_open` and the like), which later
+//! controllers have.
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
@@ -29,6 +30,8 @@ mod gojson;
 mod grid;
 mod internals;
 mod job;
+mod jumpscript;
+mod link;
 mod logs;
 mod nodeinfo;
 mod output;
@@ -39,6 +42,7 @@ mod simulator;
 mod stats;
 mod sys;
 mod timer;
+mod tunnel;
 mod watchdog;
 mod wire;
 mod worker;

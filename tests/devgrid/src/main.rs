@@ -17,7 +17,8 @@ Without a command it prints the URL of its Redis and runs until it is interrupte
 runs that with the URL in ACCLIENT_URL, and ends with it, and with its status.
 
 Options:
-  --agent GID:NID[=ROLE,ROLE...]  an agent; may be given again (default: 1:1=cpu 2:1=cpu,storage 1:2=storage)
+  --agent GID:NID[=ROLE,ROLE...]  an agent; may be given again (default: 1:1=cpu 2:1=cpu,storage 1:2=storage,
+                                  the last with a jumpscript test/echo)
   --socket                        Redis listens on a unix socket instead of a port of 127.0.0.1
   --password PASSWORD             Redis asks for it
   -h, --help                      this text
@@ -113,14 +114,9 @@ fn start(options: &Options) -> Result<Grid, devgrid::Error> {
     if let Some(password) = &options.password {
         redis = redis.password(password);
     }
-    let mut grid = Grid::builder().redis(redis);
-    let demo = [
-        (1, 1, vec!["cpu".into()]),
-        (2, 1, vec!["cpu".into(), "storage".into()]),
-        (1, 2, vec!["storage".into()]),
-    ];
-    let agents = if options.agents.is_empty() { &demo[..] } else { &options.agents };
-    for (gid, nid, roles) in agents {
+    let demo = options.agents.is_empty();
+    let mut grid = if demo { Grid::demo_builder() } else { Grid::builder() }.redis(redis);
+    for (gid, nid, roles) in &options.agents {
         grid = grid.agent(*gid, *nid, &roles.iter().map(String::as_str).collect::<Vec<_>>());
     }
     grid.start()

@@ -11,7 +11,7 @@ pub(crate) const ALL_LEVELS: [i64; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20,
 pub(crate) const STDOUT: i64 = 1;
 pub(crate) const STDERR: i64 = 2;
 pub(crate) const JSON: i64 = 20;
-const CRITICAL: i64 = 9;
+pub(crate) const CRITICAL: i64 = 9;
 /// So many lines of each stream are kept.
 const KEPT_LINES: usize = 1000;
 

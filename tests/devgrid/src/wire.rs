@@ -10,6 +10,8 @@ use crate::gojson::{self, Object};
 pub(crate) const COMMANDS: &str = "cmds.queue";
 pub(crate) const COMMAND_LOG: &str = "cmds.log.queue";
 pub(crate) const RESULT_LOG: &str = "results.queue";
+/// What older controllers keep of all commands.
+pub(crate) const JOB_LOG: &str = "joblog";
 pub(crate) const SCHEDULE: &str = "controller.schedule";
 /// Seconds until a result is forgotten.
 pub(crate) const KEPT: i64 = 86_400;
@@ -28,6 +30,10 @@ pub(crate) fn hash_key(id: &str) -> String {
 
 pub(crate) fn list_key(id: &str, gid: i64, nid: i64) -> String {
     format!("cmd.{id}.{gid}.{nid}")
+}
+
+pub(crate) fn script_key(hash: &str) -> String {
+    format!("jumpscript:{hash}")
 }
 
 pub(crate) fn agent_key(agent: AgentId) -> String {
@@ -83,7 +89,7 @@ impl Command {
                 }
                 int(args, "max_time")?;
                 texts(args, "args")?;
-                command.args = args.iter().map(|(k, v)| (k.clone(), go_number(v))).collect();
+                command.args = args.iter().map(|(k, v)| (k.clone(), go_numbers(v))).collect();
             }
             Some(other) => return Err(mismatch("args", other, "struct")),
         }
@@ -105,7 +111,7 @@ impl Command {
 }
 
 /// Go keeps every number of a free map as a float and writes whole ones without a fraction.
-fn go_number(value: &Value) -> Value {
+pub(crate) fn go_numbers(value: &Value) -> Value {
     match value {
         Value::Number(n) => match n.as_f64() {
             Some(f) if !n.is_i64() && !n.is_u64() && f.fract() == 0.0 && f.abs() < 1e15 => {
@@ -113,6 +119,8 @@ fn go_number(value: &Value) -> Value {
             }
             _ => value.clone(),
         },
+        Value::Array(items) => items.iter().map(go_numbers).collect(),
+        Value::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), go_numbers(v))).collect(),
         other => other.clone(),
     }
 }

@@ -8,6 +8,8 @@ mod compare;
 mod lanes;
 #[path = "common/monitor.rs"]
 mod monitor;
+#[path = "common/ports.rs"]
+mod ports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ use std::time::Duration;
 use common::{Client, wait_until};
 use compare::{Payload, same_result};
 use devgrid::Grid;
+use ports::Ports;
 use serde_json::Value;
 
 /// Recordings that are not replayed here: the lines with the word `grid` of the one list of
@@ -33,6 +36,8 @@ const AFTER: &[(&str, &[&str])] = &[
     ("schedule_list", &["schedule_add"]),
     ("schedule_remove", &["schedule_add"]),
     ("schedule_remove_prefix", &["schedule_add", "schedule_remove"]),
+    ("tunnel_controller", &["tunnel"]),
+    ("tunnel_fixed_port", &["tunnel"]),
 ];
 
 /// Whose payload tells about the machine.
@@ -83,6 +88,12 @@ impl Recording {
             .filter(|l| l["from"] == from)
             .map(|l| (l["t"].as_f64().unwrap(), words(l)))
             .collect()
+    }
+
+    /// The first entry of a list at the end.
+    fn answer(&self, key: &str) -> String {
+        let dump = self.of("dump").find(|dump| dump["key"] == key).unwrap();
+        dump["value"][0].as_str().unwrap().to_string()
     }
 
     /// The commands sent, by id.
@@ -144,19 +155,21 @@ fn the_grid_writes_what_the_original_wrote() {
 fn replay_alone(name: &str) -> Result<(), String> {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
+    let mut ports = Ports::new(grid.redis().port());
     let before =
         AFTER.iter().find(|(after, _)| *after == name).map_or(&[][..], |(_, before)| before);
     for earlier in before {
         let earlier = Recording::read(earlier);
-        play(&grid, &mut client, &earlier);
+        play(&grid, &mut client, &earlier, &mut ports);
         let targets = Targets::find(&mut client, &earlier)?;
         settle(&mut client, &earlier, &targets);
         client.forget();
     }
     let recording = Recording::read(name);
     let monitor = monitor::Monitor::start(grid.redis().port());
-    play(&grid, &mut client, &recording);
-    let targets = Targets::find(&mut client, &recording)?;
+    play(&grid, &mut client, &recording, &mut ports);
+    let mut targets = Targets::find(&mut client, &recording)?;
+    targets.1 = ports;
     settle(&mut client, &recording, &targets);
     // First, because comparing the keys shows up in MONITOR too.
     compare_order(&mut client, &recording, &targets, &monitor)?;
@@ -164,7 +177,7 @@ fn replay_alone(name: &str) -> Result<(), String> {
 }
 
 /// Sends what the client sent, and waits where it waited.
-fn play(grid: &Grid, client: &mut Client, recording: &Recording) {
+fn play(grid: &Grid, client: &mut Client, recording: &Recording, ports: &mut Ports) {
     let mut last = 0.0;
     let mut started: Vec<(String, String)> = Vec::new();
     for (time, words) in recording.commands("client") {
@@ -179,7 +192,7 @@ fn play(grid: &Grid, client: &mut Client, recording: &Recording) {
         match words[0].as_str() {
             "RPUSH" => {
                 let command: Value = serde_json::from_str(&words[2]).unwrap();
-                client.push(words[2].as_bytes());
+                client.push(ports.as_sent(&words[2]).as_bytes());
                 let process =
                     command["cmd"] == "execute" && command["args"]["recurring_period"].is_null();
                 let list = format!(
@@ -203,14 +216,17 @@ fn play(grid: &Grid, client: &mut Client, recording: &Recording) {
                 if sent[id]["roles"].is_null() || sent[id]["cmd"] == "controller" {
                     wait_until(&words[1], || client.len(&words[1]) > 0);
                 }
+                if sent[id]["cmd"] == "hubble_open_tunnel" {
+                    ports.learn(&recording.answer(&words[1]), &client.list(&words[1])[0]);
+                }
             }
             _ => {}
         }
     }
 }
 
-/// Where a role meant one agent at random, the recorded one and ours can differ.
-struct Targets(BTreeMap<String, (String, String)>);
+/// Where a role meant one agent at random, the recorded one and ours can differ; and so do ports.
+struct Targets(BTreeMap<String, (String, String)>, Ports);
 
 impl Targets {
     fn find(client: &mut Client, recording: &Recording) -> Result<Self, String> {
@@ -240,7 +256,7 @@ impl Targets {
                 found.insert(id.to_string(), (ours[0].clone(), theirs[0].clone()));
             }
         }
-        Ok(Targets(found))
+        Ok(Targets(found, Ports::default()))
     }
 
     /// Our name of a recorded key.
@@ -255,8 +271,9 @@ impl Targets {
 
     /// A text of ours as if it had gone where the recorded one went.
     fn as_recorded(&self, id: &str, text: &str) -> String {
+        let text = self.1.as_recorded(text);
         let Some((ours, theirs)) = self.0.get(id) else {
-            return text.to_string();
+            return text;
         };
         let fields = |agent: &str| {
             let (gid, nid) = agent.split_once(':').unwrap();
@@ -339,6 +356,14 @@ fn compare_value(
         }
         return Ok(());
     }
+    if let Some(theirs) = dump["value"].as_str() {
+        let own: String = client.ask(&["GET", key]);
+        return if own == theirs {
+            Ok(())
+        } else {
+            Err(format!("{key}: {own}, recorded {theirs}"))
+        };
+    }
     let theirs = dump["value"].as_object().unwrap();
     let ours: BTreeMap<String, String> = client.ask(&["HGETALL", key]);
     if ours.len() != theirs.len() {
@@ -393,7 +418,9 @@ fn compare_order(
     let mut last = String::new();
     // The last command of a pipeline can be on its way yet.
     for _ in 0..100 {
-        let ours = lanes::lanes(monitor.commands(client).into_iter(), rename);
+        let sent = monitor.commands(client).into_iter();
+        let ported = sent.map(|words| words.iter().map(|w| targets.1.as_recorded(w)).collect());
+        let ours = lanes::lanes(ported, rename);
         match ours.check().and_then(|()| theirs.same(&ours)) {
             Ok(()) => return Ok(()),
             Err(error) => last = error,

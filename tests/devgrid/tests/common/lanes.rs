@@ -12,6 +12,9 @@ use serde_json::Value;
 /// controller gives itself. RUNNING against the key `queued`, and RUNNING against the terminal
 /// result, are free: the original writes them in any order.
 const RULES: &[(&str, &str)] = &[
+    ("log", "SET script"),
+    ("SET script", "EXPIRE script"),
+    ("EXPIRE script", "HSET QUEUED @"),
     ("log", "HSET QUEUED @"),
     ("log", "HSET answer @"),
     ("HSET QUEUED @", "RPUSH cmds @"),
@@ -50,6 +53,11 @@ pub fn lanes(
                 *found.open.entry(result.id.clone()).or_default() += 1;
                 found.written(&result, &format!("HSET {} @", result.kind()));
             }
+            ["SET", key, script] if key.starts_with("jumpscript:") => {
+                found.note(&found.routing.clone(), "route", "SET script", "");
+                found.note("", key, &format!("SET {script}"), "");
+            }
+            ["GET", key] if key.starts_with("jumpscript:") => found.note("", key, "GET", ""),
             ["EXPIRE", key, time] => found.expire(key, time, &rename),
             [name, "controller.schedule", ..] => {
                 // Which job is named by those that name one.
@@ -132,6 +140,7 @@ impl Lanes {
                 let id = id_of(value);
                 let target = rename(&id, &key["cmds:".len()..]);
                 self.note(&id, &format!("route {target}"), "RPUSH cmds @", &target);
+                self.note(&id, &format!("payload {target}"), value, &target);
             }
             _ if key.starts_with("cmd.") => {
                 let result = Written::parse(value, rename);
@@ -145,6 +154,8 @@ impl Lanes {
         assert_eq!(time, "86400", "{key}");
         if let Some(id) = key.strip_prefix("jobresult:") {
             *self.open.entry(id.into()).or_default() -= 1;
+        } else if key.starts_with("jumpscript:") {
+            self.note(&self.routing.clone(), "route", "EXPIRE script", "");
         } else if let Some(rest) = key.strip_prefix("cmd.") {
             let mut parts = rest.rsplitn(3, '.');
             let (nid, gid, id) =
