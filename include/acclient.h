@@ -35,41 +35,6 @@
 #include <stdint.h>
 
 /**
- * The agent has answered.
- */
-#define ACCLIENT_OUTCOME_DONE 1
-
-/**
- * The job was over already; nothing was asked.
- */
-#define ACCLIENT_OUTCOME_OVER 2
-
-/**
- * The agent gave no answer in time, or refused.
- */
-#define ACCLIENT_OUTCOME_FAILED 3
-
-/**
- * It waits by a blocking command on the one list that is left.
- */
-#define ACCLIENT_WAIT_BLOCKING 1
-
-/**
- * The server tells of changes of lists that were read.
- */
-#define ACCLIENT_WAIT_TRACKING 2
-
-/**
- * The server tells of changes of all lists of the command.
- */
-#define ACCLIENT_WAIT_BROADCAST 3
-
-/**
- * All lists are looked at every 40 ms.
- */
-#define ACCLIENT_WAIT_LOOKING 4
-
-/**
  * The call did what it says.
  */
 #define ACCLIENT_OK 0
@@ -176,6 +141,41 @@
 #define ACCLIENT_VERSION_PATCH 0
 
 /**
+ * It waits by a blocking command on the one list that is left.
+ */
+#define ACCLIENT_WAIT_BLOCKING 1
+
+/**
+ * The server tells of changes of lists that were read.
+ */
+#define ACCLIENT_WAIT_TRACKING 2
+
+/**
+ * The server tells of changes of all lists of the command.
+ */
+#define ACCLIENT_WAIT_BROADCAST 3
+
+/**
+ * All lists are looked at every 40 ms.
+ */
+#define ACCLIENT_WAIT_LOOKING 4
+
+/**
+ * The agent has answered.
+ */
+#define ACCLIENT_OUTCOME_DONE 1
+
+/**
+ * The job was over already; nothing was asked.
+ */
+#define ACCLIENT_OUTCOME_OVER 2
+
+/**
+ * The agent gave no answer in time, or refused.
+ */
+#define ACCLIENT_OUTCOME_FAILED 3
+
+/**
  * What an agent or the controller answered: rows with fields, and the JSON that it was. An answer
  * that is one object has one row; null has none. Any number of threads may read it.
  */
@@ -191,6 +191,11 @@ typedef struct acclient_cancel acclient_cancel;
  * A client of one grid. Any number of threads may call with it at a time.
  */
 typedef struct acclient_client acclient_client;
+
+/**
+ * All that came of a command. Any number of threads may read it; its command is for one at a time.
+ */
+typedef struct acclient_collected acclient_collected;
 
 /**
  * A command that was sent: the way to its results. One thread may use it at a time.
@@ -222,6 +227,11 @@ typedef struct acclient_job acclient_job;
  * Jobs of a command, in the order of agents. Any number of threads may read them.
  */
 typedef struct acclient_jobs acclient_jobs;
+
+/**
+ * Settings of a client, piece by piece. Any number of threads may use them.
+ */
+typedef struct acclient_options acclient_options;
 
 /**
  * What came of a question to every agent that a command went to, in the order of agents. Any number
@@ -270,48 +280,84 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The JSON, letter for letter. NUL-terminated UTF-8; its length goes to *length, which may be NULL.
- * Borrowed until the answer is freed. NULL for NULL. Does not block.
+ * The kind of failure; ACCLIENT_OK for NULL. Does not block.
  */
-const char *acclient_answer_json(const acclient_answer *answer,
-                                 size_t *length);
+acclient_status acclient_error_status(const acclient_error *error);
 
 /**
- * How many rows it has. 0 for NULL. Does not block.
+ * What failed, in words for a person: what was asked of whom, how long it waited, how far it got.
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. It holds no password.
+ * Borrowed until the error is freed. NULL for NULL. Does not block.
  */
-size_t acclient_answer_count(const acclient_answer *answer);
+const char *acclient_error_message(const acclient_error *error,
+                                   size_t *length);
 
 /**
- * A field of a row as text: a string as it is, anything else as JSON. Fields of fields have dots
- * between, like "cmd.id"; items of lists are numbers, like "addrs.0.addr"; "" is the whole row.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the answer is
- * freed. NULL where there is no such field, where it is null, and for NULL. Does not block.
+ * The printed form of the command that the call was about, for acclient_client_command_from().
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the error
+ * is freed. NULL where there is none, and for NULL. Does not block.
  */
-const char *acclient_answer_text(const acclient_answer *answer,
-                                 size_t row,
-                                 const char *field,
-                                 size_t *length);
+const char *acclient_error_command(const acclient_error *error,
+                                   size_t *length);
 
 /**
- * A field of a row as a whole number. 0 where there is no such field, where it is no number, and
- * for NULL; acclient_answer_text() tells these apart. Does not block.
+ * Whether the same call, made again later, may succeed without anything being changed and without
+ * a command running twice. Never for a wrong password. False for NULL. Does not block.
  */
-int64_t acclient_answer_int(const acclient_answer *answer,
-                            size_t row,
-                            const char *field);
+bool acclient_error_is_retriable(const acclient_error *error);
 
 /**
- * A field of a row as a number. 0 where there is no such field, where it is no number, and for
- * NULL; acclient_answer_text() tells these apart. Does not block.
+ * Whether the call ended because its time was over. False for NULL. Does not block.
  */
-double acclient_answer_double(const acclient_answer *answer,
-                              size_t row,
-                              const char *field);
+bool acclient_error_is_timeout(const acclient_error *error);
 
 /**
- * Frees an answer and all that was borrowed from it. NULL is a no-op. Does not block.
+ * Whether a command went out whole without a confirmation: for ACCLIENT_MAYBE_SENT, and for some
+ * calls that were cancelled or closed meanwhile. False for NULL. Does not block.
  */
-void acclient_answer_free(acclient_answer *answer);
+bool acclient_error_is_maybe_sent(const acclient_error *error);
+
+/**
+ * Whether the error is about one agent of several, whose numbers then go to *gid and *nid; either may
+ * be NULL. They are 0 where it is not. False for NULL. Does not block.
+ */
+bool acclient_error_agent(const acclient_error *error,
+                          int64_t *gid,
+                          int64_t *nid);
+
+/**
+ * The job that failed, with its state, data and streams; borrowed until the error is freed. NULL where
+ * the error is not about a job, and for NULL. Does not block.
+ */
+const acclient_job *acclient_error_job(const acclient_error *error);
+
+/**
+ * Frees an error and all that was borrowed from it. NULL is a no-op. Does not block.
+ */
+void acclient_error_free(acclient_error *error);
+
+/**
+ * The name of a status, like "ACCLIENT_TIMEOUT"; "unknown status" for a number that is none.
+ * Never NULL, valid for ever, from any thread. Does not block.
+ */
+const char *acclient_status_name(acclient_status status);
+
+/**
+ * The version of the library that runs, like "0.1.0". Never NULL, valid for ever, from any
+ * thread. Does not block.
+ */
+const char *acclient_version(void);
+
+/**
+ * Whether the library that runs fits the header that a program was compiled with: call it as
+ * acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR, ACCLIENT_VERSION_PATCH).
+ *
+ * ACCLIENT_OK if it does. ACCLIENT_UNSUPPORTED if the library is older than the header, or of
+ * another major version, or, before 1.0, of another minor one. From any thread; does not block.
+ */
+acclient_status acclient_check_version(uint32_t major,
+                                       uint32_t minor,
+                                       uint32_t patch);
 
 /**
  * Makes a token.
@@ -510,6 +556,658 @@ void acclient_client_close(const acclient_client *client);
 void acclient_client_free(acclient_client *client);
 
 /**
+ * Makes settings for a Redis at 127.0.0.1:6379 without a password.
+ *
+ * options: gets them; the caller frees them with acclient_options_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_new(acclient_options **options,
+                                     acclient_error **error);
+
+/**
+ * Address, user, password and database, in the forms that acclient_client_connect() takes.
+ *
+ * options, url: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_UNSUPPORTED for rediss:// and redis+sentinel://.
+ */
+acclient_status acclient_options_set_url(const acclient_options *options,
+                                         const char *url,
+                                         acclient_error **error);
+
+/**
+ * Host name or number.
+ *
+ * options, host: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_host(const acclient_options *options,
+                                          const char *host,
+                                          acclient_error **error);
+
+/**
+ * A unix socket instead of host and port.
+ *
+ * options, unix_socket: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_unix_socket(const acclient_options *options,
+                                                 const char *unix_socket,
+                                                 acclient_error **error);
+
+/**
+ * User name, for servers with ACLs. Default: the server's default user.
+ *
+ * options, user: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_user(const acclient_options *options,
+                                          const char *user,
+                                          acclient_error **error);
+
+/**
+ * Password. Default: none. It appears in no error.
+ *
+ * options, password: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_password(const acclient_options *options,
+                                              const char *password,
+                                              acclient_error **error);
+
+/**
+ * Port. Default 6379.
+ *
+ * options: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block. A value out of range is told by acclient_client_open().
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_port(const acclient_options *options,
+                                          uint16_t port,
+                                          acclient_error **error);
+
+/**
+ * Number of the database. Default 0.
+ *
+ * options: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block. A value out of range is told by acclient_client_open().
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_db(const acclient_options *options,
+                                        uint32_t db,
+                                        acclient_error **error);
+
+/**
+ * How many connections the client may have at a time: each waiting call has one. 1 to 10000, default
+ * 64.
+ *
+ * options: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block. A value out of range is told by acclient_client_open().
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_max_connections(const acclient_options *options,
+                                                     size_t max_connections,
+                                                     acclient_error **error);
+
+/**
+ * The largest reply, in bytes, that the client takes from Redis. Default 64 MiB.
+ *
+ * options: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block. A value out of range is told by acclient_client_open().
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_max_reply(const acclient_options *options,
+                                               size_t max_reply,
+                                               acclient_error **error);
+
+/**
+ * Connects by settings, and logs in. Parameters and errors as acclient_client_connect(), and:
+ *
+ * options: not NULL; they are copied.
+ */
+acclient_status acclient_client_open(const acclient_options *options,
+                                     int64_t timeout_ms,
+                                     const acclient_cancel *cancel,
+                                     acclient_client **client,
+                                     acclient_error **error);
+
+/**
+ * Frees settings; clients made with them stay as they are. NULL is a no-op. Does not block.
+ */
+void acclient_options_free(acclient_options *options);
+
+/**
+ * A command for a target: "ping", "killall", "restart", or any other that agents know.
+ *
+ * client, target, cmd: not NULL.
+ * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block: nothing is sent yet.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_new(const acclient_client *client,
+                                     const acclient_target *target,
+                                     const char *cmd,
+                                     acclient_request **request,
+                                     acclient_error **error);
+
+/**
+ * A program for a target to run. Its arguments are added with acclient_request_add_arg(), its
+ * standard input is set with acclient_request_set_data().
+ *
+ * client, target, program: not NULL.
+ * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block: nothing is sent yet.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_execute(const acclient_client *client,
+                                         const acclient_target *target,
+                                         const char *program,
+                                         acclient_request **request,
+                                         acclient_error **error);
+
+/**
+ * A shell script for a target to run, an extension that agents usually have.
+ *
+ * client, target: not NULL.
+ * script, script_length: UTF-8; script may be NULL if script_length is 0.
+ * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block: nothing is sent yet.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_bash(const acclient_client *client,
+                                      const acclient_target *target,
+                                      const char *script,
+                                      size_t script_length,
+                                      acclient_request **request,
+                                      acclient_error **error);
+
+/**
+ * A jumpscript that the agents have.
+ *
+ * client, target, domain, name: not NULL.
+ * kwargs: its keyword arguments, a JSON object; NULL for none.
+ * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block: nothing is sent yet.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_jumpscript(const acclient_client *client,
+                                            const acclient_target *target,
+                                            const char *domain,
+                                            const char *name,
+                                            const char *kwargs,
+                                            acclient_request **request,
+                                            acclient_error **error);
+
+/**
+ * A jumpscript that is sent along: Python that defines "action".
+ *
+ * client, target: not NULL.
+ * content, content_length: the script, UTF-8; content may be NULL if content_length is 0.
+ * kwargs: its keyword arguments, a JSON object; NULL for none.
+ * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block: nothing is sent yet.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_jumpscript_content(const acclient_client *client,
+                                                    const acclient_target *target,
+                                                    const char *content,
+                                                    size_t content_length,
+                                                    const char *kwargs,
+                                                    acclient_request **request,
+                                                    acclient_error **error);
+
+/**
+ * Adds an argument of the program.
+ *
+ * request, arg: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_add_arg(const acclient_request *request,
+                                         const char *arg,
+                                         acclient_error **error);
+
+/**
+ * Merges run arguments into those set so far.
+ *
+ * request, args: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_set_run_args(const acclient_request *request,
+                                              const acclient_run_args *args,
+                                              acclient_error **error);
+
+/**
+ * The data: the standard input of a program, the script of "bash", JSON for the agents' own
+ * commands.
+ *
+ * request: not NULL.
+ * data, data_length: UTF-8, which may hold NULs; data may be NULL if data_length is 0.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, also for what is not UTF-8.
+ */
+acclient_status acclient_request_set_data(const acclient_request *request,
+                                          const char *data,
+                                          size_t data_length,
+                                          acclient_error **error);
+
+/**
+ * An id of your own, instead of a new UUID for each time that the request is sent.
+ *
+ * While a job of the same id runs, its agent refuses a second one, and the answer of the first
+ * counts for both.
+ *
+ * request, id: not NULL; id not empty.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_set_id(const acclient_request *request,
+                                        const char *id,
+                                        acclient_error **error);
+
+/**
+ * Tags: a text that comes back with the result.
+ *
+ * request, tags: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_request_set_tags(const acclient_request *request,
+                                          const char *tags,
+                                          acclient_error **error);
+
+/**
+ * Sends the command and returns once Redis has it. It is never sent twice.
+ *
+ * request: not NULL.
+ * timeout_ms: milliseconds for Redis to take the command; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * command: gets the command, which the caller frees with acclient_command_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_INVALID_ARGUMENT (nothing was sent), ACCLIENT_CONNECT, ACCLIENT_SERVER (it was
+ * not taken), ACCLIENT_MAYBE_SENT (unknown whether it was: acclient_error_command() tells how to
+ * look), ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_POOL_EXHAUSTED,
+ * ACCLIENT_AUTHENTICATION, ACCLIENT_FORKED_HANDLE, ACCLIENT_PROTOCOL, ACCLIENT_SYSTEM.
+ */
+acclient_status acclient_request_submit(const acclient_request *request,
+                                        int64_t timeout_ms,
+                                        const acclient_cancel *cancel,
+                                        acclient_command **command,
+                                        acclient_error **error);
+
+/**
+ * Sends the command and waits for its result, in one round trip to Redis where the target is one
+ * agent by its numbers. Not for a fan-out. A job that failed is a result like any other.
+ *
+ * request: not NULL.
+ * timeout_ms: milliseconds for all of it; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * job: gets the job, which the caller frees with acclient_job_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: those of acclient_request_submit() and acclient_command_next_result().
+ */
+acclient_status acclient_request_run(const acclient_request *request,
+                                     int64_t timeout_ms,
+                                     const acclient_cancel *cancel,
+                                     acclient_job **job,
+                                     acclient_error **error);
+
+/**
+ * Frees the request; commands that it sent go on. NULL is a no-op. Blocks only where it holds the
+ * last of a client that was freed: see acclient_client_free().
+ */
+void acclient_request_free(acclient_request *request);
+
+/**
+ * Makes run arguments with nothing set.
+ *
+ * args: gets them; the caller frees them with acclient_run_args_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_run_args_new(acclient_run_args **args,
+                                      acclient_error **error);
+
+/**
+ * Domain, a label by which processes and scripts are grouped.
+ *
+ * args, domain: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_domain(const acclient_run_args *args,
+                                             const char *domain,
+                                             acclient_error **error);
+
+/**
+ * Name: the program for "execute", the script for "jumpscript", a label elsewhere.
+ *
+ * args, name: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_name(const acclient_run_args *args,
+                                           const char *name,
+                                           acclient_error **error);
+
+/**
+ * Which levels of output the agent logs: "*" (the default), or numbers and ranges like "1,2,6-9".
+ * "" leaves the choice to the agent.
+ *
+ * args, loglevels: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_loglevels(const acclient_run_args *args,
+                                                const char *loglevels,
+                                                acclient_error **error);
+
+/**
+ * Which of them it keeps where messages are asked for. Same form as acclient_run_args_set_loglevels().
+ *
+ * args, loglevels_db: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_loglevels_db(const acclient_run_args *args,
+                                                   const char *loglevels_db,
+                                                   acclient_error **error);
+
+/**
+ * Which of them it sends to the controller. Same form as acclient_run_args_set_loglevels().
+ *
+ * args, loglevels_ac: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_loglevels_ac(const acclient_run_args *args,
+                                                   const char *loglevels_ac,
+                                                   acclient_error **error);
+
+/**
+ * Jobs of one queue name run one after another on an agent. Default: no queue.
+ *
+ * args, queue: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_queue(const acclient_run_args *args,
+                                            const char *queue,
+                                            acclient_error **error);
+
+/**
+ * The directory to run in. Default: the agent's own.
+ *
+ * args, working_dir: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_working_dir(const acclient_run_args *args,
+                                                  const char *working_dir,
+                                                  acclient_error **error);
+
+/**
+ * How long the job may run, in seconds, before the agent kills it and reports TIMEOUT. 0 (the
+ * default): no limit. -1: no limit, and run again when the agent restarts.
+ *
+ * args: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_max_time(const acclient_run_args *args,
+                                               int64_t seconds,
+                                               acclient_error **error);
+
+/**
+ * How many times the agent starts the job again when it fails. Default 0.
+ *
+ * args: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_max_restart(const acclient_run_args *args,
+                                                  int64_t times,
+                                                  acclient_error **error);
+
+/**
+ * Runs the job again every so many seconds until it is killed; it has no result until then.
+ * Default 0: runs once.
+ *
+ * args: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_recurring_period(const acclient_run_args *args,
+                                                       int64_t seconds,
+                                                       acclient_error **error);
+
+/**
+ * How often the agent measures the job, in milliseconds. Default 0: the agent's own.
+ *
+ * args: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_set_stats_interval(const acclient_run_args *args,
+                                                     int64_t milliseconds,
+                                                     acclient_error **error);
+
+/**
+ * Adds an argument of the program.
+ *
+ * args, arg: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_add_arg(const acclient_run_args *args,
+                                          const char *arg,
+                                          acclient_error **error);
+
+/**
+ * Adds a variable to the environment of the job, which holds little else: no PATH.
+ *
+ * args, name, value: not NULL; name not empty.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ */
+acclient_status acclient_run_args_add_env(const acclient_run_args *args,
+                                          const char *name,
+                                          const char *value,
+                                          acclient_error **error);
+
+/**
+ * Takes over all that other sets. Lists are replaced as a whole.
+ *
+ * args, other: not NULL; they may be the same.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_run_args_merge(const acclient_run_args *args,
+                                        const acclient_run_args *other,
+                                        acclient_error **error);
+
+/**
+ * The arguments as they go over the wire.
+ *
+ * args: not NULL.
+ * json: gets them as an answer of one row, which the caller frees with acclient_answer_free(); not
+ *   NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_run_args_to_json(const acclient_run_args *args,
+                                          acclient_answer **json,
+                                          acclient_error **error);
+
+/**
+ * Frees run arguments; commands made with them stay as they are. NULL is a no-op. Does not block.
+ */
+void acclient_run_args_free(acclient_run_args *args);
+
+/**
+ * The agent nid of the grid gid.
+ *
+ * gid, nid: both above 0.
+ * target: gets the target, which the caller frees with acclient_target_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_target_agent(int64_t gid,
+                                      int64_t nid,
+                                      acclient_target **target,
+                                      acclient_error **error);
+
+/**
+ * One agent, chosen by the controller at random, among those that have all of some roles.
+ *
+ * roles, roles_count: the roles, none of them NULL; roles may be NULL if roles_count is 0, which is
+ *   any agent, as is the role "*".
+ * gid: of this grid only; 0 for all grids.
+ * target: gets the target, which the caller frees with acclient_target_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_target_any(const char *const *roles,
+                                    size_t roles_count,
+                                    int64_t gid,
+                                    acclient_target **target,
+                                    acclient_error **error);
+
+/**
+ * Every agent that has all of some roles: a fan-out. Parameters and errors as
+ * acclient_target_any().
+ */
+acclient_status acclient_target_all(const char *const *roles,
+                                    size_t roles_count,
+                                    int64_t gid,
+                                    acclient_target **target,
+                                    acclient_error **error);
+
+/**
+ * The target as it stands in the printed form of a command, like "1:2" or "all,role=cpu".
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the target is
+ * freed. NULL for NULL. Does not block.
+ */
+const char *acclient_target_printed(const acclient_target *target,
+                                    size_t *length);
+
+/**
+ * Frees the target; commands made with it stay as they are. NULL is a no-op. Does not block.
+ */
+void acclient_target_free(acclient_target *target);
+
+/**
+ * Sends a command and waits for the results of all agents that it went to. A job that failed is a
+ * result like any other; what did not arrive by the deadline is told agent by agent, beside what did.
+ *
+ * request: not NULL.
+ * stop_at_failure: returns at the first agent that fails: whose job ends in another state than
+ *   SUCCESS, or that gives an error. What the others returned is kept; they are not killed.
+ * timeout_ms: milliseconds for all of it; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * collected: gets all of it, which the caller frees with acclient_collected_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: those of acclient_request_submit(). From then on the call gives ACCLIENT_OK, and what goes
+ * wrong is in acclient_collected_error(); what ends the wait for everybody is the last there, without
+ * an agent.
+ */
+acclient_status acclient_request_run_all(const acclient_request *request,
+                                         bool stop_at_failure,
+                                         int64_t timeout_ms,
+                                         const acclient_cancel *cancel,
+                                         acclient_collected **collected,
+                                         acclient_error **error);
+
+/**
+ * The command, by which what is missing can be waited for; borrowed until all is freed. NULL for
+ * NULL. Does not block.
+ */
+const acclient_command *acclient_collected_command(const acclient_collected *collected);
+
+/**
+ * How many jobs were returned. 0 for NULL. Does not block.
+ */
+size_t acclient_collected_job_count(const acclient_collected *collected);
+
+/**
+ * The job at an index, in order of completion; borrowed until all is freed. NULL beyond the last, and
+ * for NULL. Does not block.
+ */
+const acclient_job *acclient_collected_job(const acclient_collected *collected,
+                                           size_t index);
+
+/**
+ * How many errors there are. 0 for NULL. Does not block.
+ */
+size_t acclient_collected_error_count(const acclient_collected *collected);
+
+/**
+ * The error at an index; borrowed until all is freed. NULL beyond the last, and for NULL. Does not
+ * block.
+ */
+const acclient_error *acclient_collected_error(const acclient_collected *collected,
+                                               size_t index);
+
+/**
+ * Whether it stopped at a failure, or was ended, before all agents had answered. False for NULL. Does
+ * not block.
+ */
+bool acclient_collected_stopped(const acclient_collected *collected);
+
+/**
+ * Frees it and all that was borrowed from it; jobs go on. NULL is a no-op. Blocks only where it holds
+ * the last of a client that was freed: see acclient_client_free().
+ */
+void acclient_collected_free(acclient_collected *collected);
+
+/**
  * The id of the command. NUL-terminated UTF-8; its length goes to *length, which may be NULL.
  * Borrowed until the command is freed. NULL for NULL. Does not block.
  */
@@ -621,104 +1319,80 @@ acclient_status acclient_command_kill(const acclient_command *command,
 void acclient_command_free(acclient_command *command);
 
 /**
- * The kind of failure; ACCLIENT_OK for NULL. Does not block.
- */
-acclient_status acclient_error_status(const acclient_error *error);
-
-/**
- * What failed, in words for a person: what was asked of whom, how long it waited, how far it got.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. It holds no password.
- * Borrowed until the error is freed. NULL for NULL. Does not block.
- */
-const char *acclient_error_message(const acclient_error *error,
-                                   size_t *length);
-
-/**
- * The printed form of the command that the call was about, for acclient_client_command_from().
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the error
- * is freed. NULL where there is none, and for NULL. Does not block.
- */
-const char *acclient_error_command(const acclient_error *error,
-                                   size_t *length);
-
-/**
- * Whether the same call, made again later, may succeed without anything being changed and without
- * a command running twice. Never for a wrong password. False for NULL. Does not block.
- */
-bool acclient_error_is_retriable(const acclient_error *error);
-
-/**
- * Whether the call ended because its time was over. False for NULL. Does not block.
- */
-bool acclient_error_is_timeout(const acclient_error *error);
-
-/**
- * Whether a command went out whole without a confirmation: for ACCLIENT_MAYBE_SENT, and for some
- * calls that were cancelled or closed meanwhile. False for NULL. Does not block.
- */
-bool acclient_error_is_maybe_sent(const acclient_error *error);
-
-/**
- * Whether the error is about one agent of several, whose numbers then go to *gid and *nid; either may
- * be NULL. They are 0 where it is not. False for NULL. Does not block.
- */
-bool acclient_error_agent(const acclient_error *error,
-                          int64_t *gid,
-                          int64_t *nid);
-
-/**
- * The job that failed, with its state, data and streams; borrowed until the error is freed. NULL where
- * the error is not about a job, and for NULL. Does not block.
- */
-const acclient_job *acclient_error_job(const acclient_error *error);
-
-/**
- * Frees an error and all that was borrowed from it. NULL is a no-op. Does not block.
- */
-void acclient_error_free(acclient_error *error);
-
-/**
- * Follows the log of a job until it is over and its log has settled. Nothing is asked yet.
+ * The results of a command that its handle has not returned yet; what is given here does not count
+ * there. Nothing is waited for yet.
  *
- * job: not NULL.
- * levels: "*" or numbers and ranges like "1,2,6-9"; NULL is "*".
- * timeout_ms: milliseconds from now for all messages; below 0 for ever, 0 is refused.
- * cancel: ends a wait for the next message, and all later ones; may be NULL. It need not outlive this
- *   call.
- * follow: gets the handle, which the caller frees with acclient_follow_free(); not NULL.
+ * command: not NULL.
+ * timeout_ms: milliseconds from now for all results; below 0 for ever, 0 is refused.
+ * cancel: ends a wait for the next result, and all later ones; may be NULL. It need not outlive
+ *   this call.
+ * results: gets the results, which the caller frees with acclient_results_free(); not NULL.
  * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE.
+ * One thread at a time for the command. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT (also for a wait for ever on a recurring command),
+ * ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE.
  */
-acclient_status acclient_job_follow(const acclient_job *job,
-                                    const char *levels,
-                                    int64_t timeout_ms,
-                                    const acclient_cancel *cancel,
-                                    acclient_follow **follow,
-                                    acclient_error **error);
+acclient_status acclient_command_results(const acclient_command *command,
+                                         int64_t timeout_ms,
+                                         const acclient_cancel *cancel,
+                                         acclient_results **results,
+                                         acclient_error **error);
 
 /**
- * Waits for the next message.
+ * The results of several commands, in order of completion, each once; acclient_job_id() tells the
+ * command. Parameters and errors as acclient_command_results(), and:
  *
- * follow: not NULL.
- * message: gets one row, with the fields "data", "level", "epoch" (milliseconds since 1970) and "id",
- *   which the caller frees with acclient_answer_free(); NULL with ACCLIENT_OK when the job is over and
- *   its log has settled. Not NULL.
- * error: gets the error; may be NULL.
- * One thread at a time. Blocks until the deadline at most.
- * Errors: ACCLIENT_PROTOCOL where messages were missed, after which it goes on: the agent gives its
- * newest thousand, and a job that logs more between two looks outruns them. Others end it:
- * ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, and those of acclient_request_run().
+ * client: not NULL.
+ * commands, commands_count: the commands, none of them NULL; commands may be NULL if
+ *   commands_count is 0.
  */
-acclient_status acclient_follow_next(const acclient_follow *follow,
-                                     acclient_answer **message,
-                                     acclient_error **error);
+acclient_status acclient_client_wait_any(const acclient_client *client,
+                                         const acclient_command *const *commands,
+                                         size_t commands_count,
+                                         int64_t timeout_ms,
+                                         const acclient_cancel *cancel,
+                                         acclient_results **results,
+                                         acclient_error **error);
 
 /**
- * Frees the handle; the job goes on. NULL is a no-op. Blocks only where it holds the last of a client
- * that was freed: see acclient_client_free().
+ * Waits for the next result. A job that failed is a result like any other.
+ *
+ * An error for which acclient_error_agent() is true is about that agent, and the results go on:
+ * ACCLIENT_TIMEOUT, after the deadline, once for each agent that did not answer; ACCLIENT_PROTOCOL
+ * where its result cannot be read; ACCLIENT_NO_SUCH_AGENT where the controller knew no agent. After
+ * the deadline there is also one ACCLIENT_TIMEOUT for each command that no controller has routed.
+ * Any other error ends the results.
+ *
+ * results: not NULL.
+ * job: gets the job, which the caller frees with acclient_job_free(); NULL with ACCLIENT_OK when
+ *   there is none left. Not NULL.
+ * error: gets the error; may be NULL.
+ * One thread at a time. Blocks until the deadline of the results at most.
+ * Errors: those above, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE,
+ * ACCLIENT_POOL_EXHAUSTED, ACCLIENT_AUTHENTICATION, ACCLIENT_SERVER, ACCLIENT_SYSTEM,
+ * ACCLIENT_INVALID_ARGUMENT.
  */
-void acclient_follow_free(acclient_follow *follow);
+acclient_status acclient_results_next(const acclient_results *results,
+                                      acclient_job **job,
+                                      acclient_error **error);
+
+/**
+ * How many agents have not answered, as far as it is known yet whom the commands went to. 0 for
+ * NULL, and while another thread waits. Does not block.
+ */
+size_t acclient_results_remaining(const acclient_results *results);
+
+/**
+ * How it waits: one of the numbers ACCLIENT_WAIT_...; 0 before the first result was asked for, after
+ * the last, for NULL, and while another thread waits. Does not block.
+ */
+int32_t acclient_results_method(const acclient_results *results);
+
+/**
+ * Frees the results and their connection; the jobs go on. NULL is a no-op. Does not block, unless
+ * it holds the last of a client that was freed: see acclient_client_free().
+ */
+void acclient_results_free(acclient_results *results);
 
 /**
  * The id of the command.
@@ -1072,6 +1746,93 @@ const acclient_error *acclient_outcomes_error(const acclient_outcomes *outcomes,
  * the last of a client that was freed: see acclient_client_free().
  */
 void acclient_outcomes_free(acclient_outcomes *outcomes);
+
+/**
+ * The JSON, letter for letter. NUL-terminated UTF-8; its length goes to *length, which may be NULL.
+ * Borrowed until the answer is freed. NULL for NULL. Does not block.
+ */
+const char *acclient_answer_json(const acclient_answer *answer,
+                                 size_t *length);
+
+/**
+ * How many rows it has. 0 for NULL. Does not block.
+ */
+size_t acclient_answer_count(const acclient_answer *answer);
+
+/**
+ * A field of a row as text: a string as it is, anything else as JSON. Fields of fields have dots
+ * between, like "cmd.id"; items of lists are numbers, like "addrs.0.addr"; "" is the whole row.
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the answer is
+ * freed. NULL where there is no such field, where it is null, and for NULL. Does not block.
+ */
+const char *acclient_answer_text(const acclient_answer *answer,
+                                 size_t row,
+                                 const char *field,
+                                 size_t *length);
+
+/**
+ * A field of a row as a whole number. 0 where there is no such field, where it is no number, and
+ * for NULL; acclient_answer_text() tells these apart. Does not block.
+ */
+int64_t acclient_answer_int(const acclient_answer *answer,
+                            size_t row,
+                            const char *field);
+
+/**
+ * A field of a row as a number. 0 where there is no such field, where it is no number, and for
+ * NULL; acclient_answer_text() tells these apart. Does not block.
+ */
+double acclient_answer_double(const acclient_answer *answer,
+                              size_t row,
+                              const char *field);
+
+/**
+ * Frees an answer and all that was borrowed from it. NULL is a no-op. Does not block.
+ */
+void acclient_answer_free(acclient_answer *answer);
+
+/**
+ * Follows the log of a job until it is over and its log has settled. Nothing is asked yet.
+ *
+ * job: not NULL.
+ * levels: "*" or numbers and ranges like "1,2,6-9"; NULL is "*".
+ * timeout_ms: milliseconds from now for all messages; below 0 for ever, 0 is refused.
+ * cancel: ends a wait for the next message, and all later ones; may be NULL. It need not outlive this
+ *   call.
+ * follow: gets the handle, which the caller frees with acclient_follow_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE.
+ */
+acclient_status acclient_job_follow(const acclient_job *job,
+                                    const char *levels,
+                                    int64_t timeout_ms,
+                                    const acclient_cancel *cancel,
+                                    acclient_follow **follow,
+                                    acclient_error **error);
+
+/**
+ * Waits for the next message.
+ *
+ * follow: not NULL.
+ * message: gets one row, with the fields "data", "level", "epoch" (milliseconds since 1970) and "id",
+ *   which the caller frees with acclient_answer_free(); NULL with ACCLIENT_OK when the job is over and
+ *   its log has settled. Not NULL.
+ * error: gets the error; may be NULL.
+ * One thread at a time. Blocks until the deadline at most.
+ * Errors: ACCLIENT_PROTOCOL where messages were missed, after which it goes on: the agent gives its
+ * newest thousand, and a job that logs more between two looks outruns them. Others end it:
+ * ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, and those of acclient_request_run().
+ */
+acclient_status acclient_follow_next(const acclient_follow *follow,
+                                     acclient_answer **message,
+                                     acclient_error **error);
+
+/**
+ * Frees the handle; the job goes on. NULL is a no-op. Blocks only where it holds the last of a client
+ * that was freed: see acclient_client_free().
+ */
+void acclient_follow_free(acclient_follow *follow);
 
 /**
  * The processors of an agent's machine: a row each, with the fields "cpu", "vendor_id", "family",
@@ -1430,539 +2191,6 @@ acclient_status acclient_job_kill(const acclient_job *job,
                                   acclient_error **error);
 
 /**
- * A command for a target: "ping", "killall", "restart", or any other that agents know.
- *
- * client, target, cmd: not NULL.
- * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block: nothing is sent yet.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_request_new(const acclient_client *client,
-                                     const acclient_target *target,
-                                     const char *cmd,
-                                     acclient_request **request,
-                                     acclient_error **error);
-
-/**
- * A program for a target to run. Its arguments are added with acclient_request_add_arg(), its
- * standard input is set with acclient_request_set_data().
- *
- * client, target, program: not NULL.
- * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block: nothing is sent yet.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_request_execute(const acclient_client *client,
-                                         const acclient_target *target,
-                                         const char *program,
-                                         acclient_request **request,
-                                         acclient_error **error);
-
-/**
- * A shell script for a target to run, an extension that agents usually have.
- *
- * client, target: not NULL.
- * script, script_length: UTF-8; script may be NULL if script_length is 0.
- * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block: nothing is sent yet.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_request_bash(const acclient_client *client,
-                                      const acclient_target *target,
-                                      const char *script,
-                                      size_t script_length,
-                                      acclient_request **request,
-                                      acclient_error **error);
-
-/**
- * A jumpscript that the agents have.
- *
- * client, target, domain, name: not NULL.
- * kwargs: its keyword arguments, a JSON object; NULL for none.
- * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block: nothing is sent yet.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_request_jumpscript(const acclient_client *client,
-                                            const acclient_target *target,
-                                            const char *domain,
-                                            const char *name,
-                                            const char *kwargs,
-                                            acclient_request **request,
-                                            acclient_error **error);
-
-/**
- * A jumpscript that is sent along: Python that defines "action".
- *
- * client, target: not NULL.
- * content, content_length: the script, UTF-8; content may be NULL if content_length is 0.
- * kwargs: its keyword arguments, a JSON object; NULL for none.
- * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block: nothing is sent yet.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_request_jumpscript_content(const acclient_client *client,
-                                                    const acclient_target *target,
-                                                    const char *content,
-                                                    size_t content_length,
-                                                    const char *kwargs,
-                                                    acclient_request **request,
-                                                    acclient_error **error);
-
-/**
- * Adds an argument of the program.
- *
- * request, arg: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_request_add_arg(const acclient_request *request,
-                                         const char *arg,
-                                         acclient_error **error);
-
-/**
- * Merges run arguments into those set so far.
- *
- * request, args: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_request_set_run_args(const acclient_request *request,
-                                              const acclient_run_args *args,
-                                              acclient_error **error);
-
-/**
- * The data: the standard input of a program, the script of "bash", JSON for the agents' own
- * commands.
- *
- * request: not NULL.
- * data, data_length: UTF-8, which may hold NULs; data may be NULL if data_length is 0.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, also for what is not UTF-8.
- */
-acclient_status acclient_request_set_data(const acclient_request *request,
-                                          const char *data,
-                                          size_t data_length,
-                                          acclient_error **error);
-
-/**
- * An id of your own, instead of a new UUID for each time that the request is sent.
- *
- * While a job of the same id runs, its agent refuses a second one, and the answer of the first
- * counts for both.
- *
- * request, id: not NULL; id not empty.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_request_set_id(const acclient_request *request,
-                                        const char *id,
-                                        acclient_error **error);
-
-/**
- * Tags: a text that comes back with the result.
- *
- * request, tags: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_request_set_tags(const acclient_request *request,
-                                          const char *tags,
-                                          acclient_error **error);
-
-/**
- * Sends the command and returns once Redis has it. It is never sent twice.
- *
- * request: not NULL.
- * timeout_ms: milliseconds for Redis to take the command; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * command: gets the command, which the caller frees with acclient_command_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_INVALID_ARGUMENT (nothing was sent), ACCLIENT_CONNECT, ACCLIENT_SERVER (it was
- * not taken), ACCLIENT_MAYBE_SENT (unknown whether it was: acclient_error_command() tells how to
- * look), ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_POOL_EXHAUSTED,
- * ACCLIENT_AUTHENTICATION, ACCLIENT_FORKED_HANDLE, ACCLIENT_PROTOCOL, ACCLIENT_SYSTEM.
- */
-acclient_status acclient_request_submit(const acclient_request *request,
-                                        int64_t timeout_ms,
-                                        const acclient_cancel *cancel,
-                                        acclient_command **command,
-                                        acclient_error **error);
-
-/**
- * Sends the command and waits for its result, in one round trip to Redis where the target is one
- * agent by its numbers. Not for a fan-out. A job that failed is a result like any other.
- *
- * request: not NULL.
- * timeout_ms: milliseconds for all of it; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * job: gets the job, which the caller frees with acclient_job_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: those of acclient_request_submit() and acclient_command_next_result().
- */
-acclient_status acclient_request_run(const acclient_request *request,
-                                     int64_t timeout_ms,
-                                     const acclient_cancel *cancel,
-                                     acclient_job **job,
-                                     acclient_error **error);
-
-/**
- * Frees the request; commands that it sent go on. NULL is a no-op. Blocks only where it holds the
- * last of a client that was freed: see acclient_client_free().
- */
-void acclient_request_free(acclient_request *request);
-
-/**
- * The results of a command that its handle has not returned yet; what is given here does not count
- * there. Nothing is waited for yet.
- *
- * command: not NULL.
- * timeout_ms: milliseconds from now for all results; below 0 for ever, 0 is refused.
- * cancel: ends a wait for the next result, and all later ones; may be NULL. It need not outlive
- *   this call.
- * results: gets the results, which the caller frees with acclient_results_free(); not NULL.
- * error: gets the error; may be NULL.
- * One thread at a time for the command. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT (also for a wait for ever on a recurring command),
- * ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE.
- */
-acclient_status acclient_command_results(const acclient_command *command,
-                                         int64_t timeout_ms,
-                                         const acclient_cancel *cancel,
-                                         acclient_results **results,
-                                         acclient_error **error);
-
-/**
- * The results of several commands, in order of completion, each once; acclient_job_id() tells the
- * command. Parameters and errors as acclient_command_results(), and:
- *
- * client: not NULL.
- * commands, commands_count: the commands, none of them NULL; commands may be NULL if
- *   commands_count is 0.
- */
-acclient_status acclient_client_wait_any(const acclient_client *client,
-                                         const acclient_command *const *commands,
-                                         size_t commands_count,
-                                         int64_t timeout_ms,
-                                         const acclient_cancel *cancel,
-                                         acclient_results **results,
-                                         acclient_error **error);
-
-/**
- * Waits for the next result. A job that failed is a result like any other.
- *
- * An error for which acclient_error_agent() is true is about that agent, and the results go on:
- * ACCLIENT_TIMEOUT, after the deadline, once for each agent that did not answer; ACCLIENT_PROTOCOL
- * where its result cannot be read; ACCLIENT_NO_SUCH_AGENT where the controller knew no agent. After
- * the deadline there is also one ACCLIENT_TIMEOUT for each command that no controller has routed.
- * Any other error ends the results.
- *
- * results: not NULL.
- * job: gets the job, which the caller frees with acclient_job_free(); NULL with ACCLIENT_OK when
- *   there is none left. Not NULL.
- * error: gets the error; may be NULL.
- * One thread at a time. Blocks until the deadline of the results at most.
- * Errors: those above, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE,
- * ACCLIENT_POOL_EXHAUSTED, ACCLIENT_AUTHENTICATION, ACCLIENT_SERVER, ACCLIENT_SYSTEM,
- * ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_results_next(const acclient_results *results,
-                                      acclient_job **job,
-                                      acclient_error **error);
-
-/**
- * How many agents have not answered, as far as it is known yet whom the commands went to. 0 for
- * NULL, and while another thread waits. Does not block.
- */
-size_t acclient_results_remaining(const acclient_results *results);
-
-/**
- * How it waits: one of the numbers ACCLIENT_WAIT_...; 0 before the first result was asked for, after
- * the last, for NULL, and while another thread waits. Does not block.
- */
-int32_t acclient_results_method(const acclient_results *results);
-
-/**
- * Frees the results and their connection; the jobs go on. NULL is a no-op. Does not block, unless
- * it holds the last of a client that was freed: see acclient_client_free().
- */
-void acclient_results_free(acclient_results *results);
-
-/**
- * Makes run arguments with nothing set.
- *
- * args: gets them; the caller frees them with acclient_run_args_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_run_args_new(acclient_run_args **args,
-                                      acclient_error **error);
-
-/**
- * Domain, a label by which processes and scripts are grouped.
- *
- * args, domain: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_set_domain(const acclient_run_args *args,
-                                             const char *domain,
-                                             acclient_error **error);
-
-/**
- * Name: the program for "execute", the script for "jumpscript", a label elsewhere.
- *
- * args, name: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_set_name(const acclient_run_args *args,
-                                           const char *name,
-                                           acclient_error **error);
-
-/**
- * Which levels of output the agent logs: "*" (the default), or numbers and ranges like "1,2,6-9".
- * "" leaves the choice to the agent.
- *
- * args, loglevels: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_set_loglevels(const acclient_run_args *args,
-                                                const char *loglevels,
-                                                acclient_error **error);
-
-/**
- * Which of them it keeps where messages are asked for. Same form as acclient_run_args_set_loglevels().
- *
- * args, loglevels_db: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_set_loglevels_db(const acclient_run_args *args,
-                                                   const char *loglevels_db,
-                                                   acclient_error **error);
-
-/**
- * Which of them it sends to the controller. Same form as acclient_run_args_set_loglevels().
- *
- * args, loglevels_ac: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_set_loglevels_ac(const acclient_run_args *args,
-                                                   const char *loglevels_ac,
-                                                   acclient_error **error);
-
-/**
- * Jobs of one queue name run one after another on an agent. Default: no queue.
- *
- * args, queue: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_set_queue(const acclient_run_args *args,
-                                            const char *queue,
-                                            acclient_error **error);
-
-/**
- * The directory to run in. Default: the agent's own.
- *
- * args, working_dir: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_set_working_dir(const acclient_run_args *args,
-                                                  const char *working_dir,
-                                                  acclient_error **error);
-
-/**
- * How long the job may run, in seconds, before the agent kills it and reports TIMEOUT. 0 (the
- * default): no limit. -1: no limit, and run again when the agent restarts.
- *
- * args: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_set_max_time(const acclient_run_args *args,
-                                               int64_t seconds,
-                                               acclient_error **error);
-
-/**
- * How many times the agent starts the job again when it fails. Default 0.
- *
- * args: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_set_max_restart(const acclient_run_args *args,
-                                                  int64_t times,
-                                                  acclient_error **error);
-
-/**
- * Runs the job again every so many seconds until it is killed; it has no result until then.
- * Default 0: runs once.
- *
- * args: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_set_recurring_period(const acclient_run_args *args,
-                                                       int64_t seconds,
-                                                       acclient_error **error);
-
-/**
- * How often the agent measures the job, in milliseconds. Default 0: the agent's own.
- *
- * args: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_set_stats_interval(const acclient_run_args *args,
-                                                     int64_t milliseconds,
-                                                     acclient_error **error);
-
-/**
- * Adds an argument of the program.
- *
- * args, arg: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_add_arg(const acclient_run_args *args,
-                                          const char *arg,
-                                          acclient_error **error);
-
-/**
- * Adds a variable to the environment of the job, which holds little else: no PATH.
- *
- * args, name, value: not NULL; name not empty.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
- */
-acclient_status acclient_run_args_add_env(const acclient_run_args *args,
-                                          const char *name,
-                                          const char *value,
-                                          acclient_error **error);
-
-/**
- * Takes over all that other sets. Lists are replaced as a whole.
- *
- * args, other: not NULL; they may be the same.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_run_args_merge(const acclient_run_args *args,
-                                        const acclient_run_args *other,
-                                        acclient_error **error);
-
-/**
- * The arguments as they go over the wire.
- *
- * args: not NULL.
- * json: gets them as an answer of one row, which the caller frees with acclient_answer_free(); not
- *   NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_run_args_to_json(const acclient_run_args *args,
-                                          acclient_answer **json,
-                                          acclient_error **error);
-
-/**
- * Frees run arguments; commands made with them stay as they are. NULL is a no-op. Does not block.
- */
-void acclient_run_args_free(acclient_run_args *args);
-
-/**
- * The name of a status, like "ACCLIENT_TIMEOUT"; "unknown status" for a number that is none.
- * Never NULL, valid for ever, from any thread. Does not block.
- */
-const char *acclient_status_name(acclient_status status);
-
-/**
- * The agent nid of the grid gid.
- *
- * gid, nid: both above 0.
- * target: gets the target, which the caller frees with acclient_target_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_target_agent(int64_t gid,
-                                      int64_t nid,
-                                      acclient_target **target,
-                                      acclient_error **error);
-
-/**
- * One agent, chosen by the controller at random, among those that have all of some roles.
- *
- * roles, roles_count: the roles, none of them NULL; roles may be NULL if roles_count is 0, which is
- *   any agent, as is the role "*".
- * gid: of this grid only; 0 for all grids.
- * target: gets the target, which the caller frees with acclient_target_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
- */
-acclient_status acclient_target_any(const char *const *roles,
-                                    size_t roles_count,
-                                    int64_t gid,
-                                    acclient_target **target,
-                                    acclient_error **error);
-
-/**
- * Every agent that has all of some roles: a fan-out. Parameters and errors as
- * acclient_target_any().
- */
-acclient_status acclient_target_all(const char *const *roles,
-                                    size_t roles_count,
-                                    int64_t gid,
-                                    acclient_target **target,
-                                    acclient_error **error);
-
-/**
- * The target as it stands in the printed form of a command, like "1:2" or "all,role=cpu".
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the target is
- * freed. NULL for NULL. Does not block.
- */
-const char *acclient_target_printed(const acclient_target *target,
-                                    size_t *length);
-
-/**
- * Frees the target; commands made with it stay as they are. NULL is a no-op. Does not block.
- */
-void acclient_target_free(acclient_target *target);
-
-/**
  * A tunnel to be opened or closed.
  *
  * local: the port that the agent listens on; 0 lets it choose one.
@@ -2107,23 +2335,6 @@ acclient_status acclient_client_reverse_tunnel_list(const acclient_client *clien
                                                     const acclient_cancel *cancel,
                                                     acclient_answer **answer,
                                                     acclient_error **error);
-
-/**
- * The version of the library that runs, like "0.1.0". Never NULL, valid for ever, from any
- * thread. Does not block.
- */
-const char *acclient_version(void);
-
-/**
- * Whether the library that runs fits the header that a program was compiled with: call it as
- * acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR, ACCLIENT_VERSION_PATCH).
- *
- * ACCLIENT_OK if it does. ACCLIENT_UNSUPPORTED if the library is older than the header, or of
- * another major version, or, before 1.0, of another minor one. From any thread; does not block.
- */
-acclient_status acclient_check_version(uint32_t major,
-                                       uint32_t minor,
-                                       uint32_t patch);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -10,23 +10,35 @@
 //!
 //! The names are those of C.
 #![allow(non_camel_case_types)]
+// C has no named arguments and no builders that own what they are given.
+#![allow(clippy::too_many_arguments)]
 
-mod answer;
+// The header has them in this order: errors first, then clients, then commands from before they are
+// sent to what came of them, then what agents can be asked.
+mod error;
+mod status;
+mod version;
+
 mod cancel;
 mod client;
+mod options;
+
+mod request;
+mod run_args;
+mod target;
+
+mod collected;
 mod command;
-mod error;
-mod follow;
-mod guard;
+mod results;
+
 mod job;
 mod lists;
 mod outcomes;
+
+mod answer;
+mod follow;
 mod queries;
-mod request;
-mod results;
-mod run_args;
-mod status;
-mod target;
-mod text;
 mod tunnel;
-mod version;
+
+mod guard;
+mod text;
