@@ -7,13 +7,15 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BUILD := $(TARGET)/demo
 C_SOURCES := $(wildcard examples/*.c tests/c/*.c tests/c/*.h)
 
-.PHONY: help demo test check header tools measure
+.PHONY: help demo test check header tools measure install uninstall
 
 help:
 	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
 	@echo "make test     checks the sources and runs all tests"
 	@echo "make check    formatting, lints, documentation; part of make test"
 	@echo "make header   writes include/acclient.h anew"
+	@echo "make install  installs library, headers, pkg-config and CMake files under PREFIX (/usr/local),"
+	@echo "              below DESTDIR where that is set; make uninstall takes them away"
 	@echo "make measure  deadlines, cancelling, round trips, fan-outs and leaks, in figures"
 
 demo:
@@ -38,10 +40,19 @@ check: tools
 
 # All that the tests use. Where something cannot be had, this says what to install.
 tools:
-	@scripts/need.sh cc c++ clang clang-format valgrind nm redis-server
+	@scripts/need.sh cc c++ clang clang-format cmake go nm pkg-config python3 redis-server valgrind
 
 header:
 	ACCLIENT_WRITE_HEADER=1 $(CARGO) test --test header
+
+# As PREFIX=/opt/acclient make install, or make install PREFIX=/usr DESTDIR=/tmp/package.
+export PREFIX LIBDIR INCLUDEDIR DESTDIR
+install:
+	$(CARGO) build --release --lib
+	@scripts/install.sh install $(TARGET)
+
+uninstall:
+	@scripts/install.sh uninstall $(TARGET)
 
 measure:
 	@scripts/need.sh cc redis-server

@@ -15,6 +15,8 @@ package() {
         nm) echo binutils ;;
         cc) echo gcc libc6-dev ;;
         c++) echo g++ ;;
+        go) echo golang-go ;;
+        pkg-config) echo pkgconf ;;
         *) echo "$1" ;;
     esac
 }

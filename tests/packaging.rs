@@ -1,0 +1,190 @@
+//! What `make install` puts down is what programs can be built with: by pkg-config and by CMake,
+//! shared and static.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use devgrid::Grid;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A prefix of its own, taken away at the end.
+struct Prefix(PathBuf);
+
+impl Prefix {
+    /// Installs what cargo built for this test by the script that `make install` runs.
+    fn install(name: &str) -> Self {
+        let prefix = std::env::temp_dir().join(format!("acclient-{name}-{}", std::process::id()));
+        let built = prefix.join("built/release");
+        std::fs::create_dir_all(&built).unwrap();
+        let artifacts = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
+        for library in ["libacclient.so", "libacclient.a"] {
+            std::fs::copy(artifacts.join(library), built.join(library)).unwrap();
+        }
+        let installed = Prefix(prefix);
+        installed.script("install");
+        installed
+    }
+
+    fn script(&self, action: &str) {
+        let mut script = Command::new(format!("{ROOT}/scripts/install.sh"));
+        script.arg(action).arg(self.0.join("built")).env("PREFIX", self.0.join("usr"));
+        for variable in ["LIBDIR", "INCLUDEDIR", "DESTDIR"] {
+            script.env_remove(variable);
+        }
+        succeed(&mut script);
+    }
+
+    fn lib(&self) -> PathBuf {
+        self.0.join("usr/lib")
+    }
+
+    fn pkg_config(&self, args: &[&str]) -> Vec<String> {
+        let mut command = Command::new("pkg-config");
+        command.args(args).arg("acclient").env("PKG_CONFIG_PATH", self.lib().join("pkgconfig"));
+        let output = succeed(&mut command);
+        String::from_utf8(output.stdout).unwrap().split_whitespace().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Prefix {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn succeed(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{command:?}\n{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    output
+}
+
+/// Whether the tools are there; where not, it says so loudly, and fails in CI.
+fn have(tools: &[&str]) -> bool {
+    let missing: Vec<_> =
+        tools.iter().filter(|tool| Command::new(tool).arg("--version").output().is_err()).collect();
+    if !missing.is_empty() {
+        eprintln!("\n*** NOT TESTED: {missing:?} missing; `make tools` installs them ***\n");
+        assert!(std::env::var_os("CI").is_none(), "missing in CI: {missing:?}");
+    }
+    missing.is_empty()
+}
+
+/// Runs the quickstart that was built, on a grid.
+fn runs(program: &Path, prefix: &Prefix, shared: bool) {
+    let needed = succeed(Command::new("readelf").arg("-d").arg(program)).stdout;
+    let needed = String::from_utf8_lossy(&needed).contains("libacclient.so.0");
+    assert_eq!(needed, shared, "{}", program.display());
+    let grid = Grid::demo().unwrap();
+    let mut command = Command::new(program);
+    command.env("ACCLIENT_URL", grid.url());
+    if shared {
+        command.env("LD_LIBRARY_PATH", prefix.lib());
+    }
+    let output = succeed(&mut command);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("2:1 KILLED"));
+}
+
+#[test]
+fn a_program_is_built_through_pkg_config() {
+    if !have(&["cc", "pkg-config", "readelf"]) {
+        return;
+    }
+    let prefix = Prefix::install("pkg-config");
+    assert_eq!(prefix.pkg_config(&["--modversion"]), [env!("CARGO_PKG_VERSION")]);
+    let source = format!("{ROOT}/examples/quickstart.c");
+    let shared = prefix.0.join("shared");
+    let mut cc = Command::new("cc");
+    cc.arg(&source).args(prefix.pkg_config(&["--cflags", "--libs"])).arg("-o").arg(&shared);
+    succeed(&mut cc);
+    runs(&shared, &prefix, true);
+    // pkg-config knows the other libraries; which form of this one is taken is for the linker to say.
+    let all = prefix.pkg_config(&["--cflags", "--libs", "--static"]);
+    let statically = all.iter().flat_map(|arg| match arg.as_str() {
+        "-lacclient" => vec!["-Wl,-Bstatic", "-lacclient", "-Wl,-Bdynamic"],
+        other => vec![other],
+    });
+    let program = prefix.0.join("static");
+    succeed(Command::new("cc").arg(&source).args(statically).arg("-o").arg(&program));
+    runs(&program, &prefix, false);
+}
+
+#[test]
+fn a_program_is_built_through_cmake() {
+    if !have(&["cc", "cmake", "readelf"]) {
+        return;
+    }
+    let prefix = Prefix::install("cmake");
+    let project = prefix.0.join("project");
+    std::fs::create_dir(&project).unwrap();
+    let lists = format!(
+        "cmake_minimum_required(VERSION 3.16)\nproject(sample C)\nfind_package(acclient 0.1 REQUIRED)\n\
+         add_executable(shared {ROOT}/examples/quickstart.c)\ntarget_link_libraries(shared acclient::acclient)\n\
+         add_executable(static {ROOT}/examples/quickstart.c)\n\
+         target_link_libraries(static acclient::acclient-static)\n"
+    );
+    std::fs::write(project.join("CMakeLists.txt"), lists).unwrap();
+    let build = prefix.0.join("cmake-build");
+    let mut configure = Command::new("cmake");
+    configure.arg("-S").arg(&project).arg("-B").arg(&build);
+    succeed(configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.0.join("usr").display())));
+    succeed(Command::new("cmake").arg("--build").arg(&build));
+    runs(&build.join("shared"), &prefix, true);
+    runs(&build.join("static"), &prefix, false);
+    // A later version than there is is not found.
+    let wanted = std::fs::read_to_string(project.join("CMakeLists.txt")).unwrap();
+    std::fs::write(project.join("CMakeLists.txt"), wanted.replace("acclient 0.1", "acclient 9.0"))
+        .unwrap();
+    let mut configure = Command::new("cmake");
+    configure.arg("-S").arg(&project).arg("-B").arg(prefix.0.join("cmake-later"));
+    configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.0.join("usr").display()));
+    assert!(!configure.output().unwrap().status.success());
+}
+
+#[test]
+fn the_libraries_that_a_static_program_needs_are_those_that_rust_names() {
+    let prefix = Prefix::install("libs");
+    let source = prefix.0.join("empty.rs");
+    std::fs::write(&source, "").unwrap();
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc.args(["--crate-type", "staticlib", "--print", "native-static-libs", "-o"]);
+    let output = succeed(rustc.arg(prefix.0.join("libempty.a")).arg(&source));
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    let named = printed.split_once("native-static-libs:").expect("the list").1;
+    let libraries = |words: &str| -> BTreeSet<String> {
+        words.split_whitespace().filter(|word| word.starts_with("-l")).map(str::to_owned).collect()
+    };
+    let file = std::fs::read_to_string(prefix.lib().join("pkgconfig/acclient.pc")).unwrap();
+    let private = file.lines().find_map(|line| line.strip_prefix("Libs.private:")).unwrap();
+    let missing: Vec<_> = libraries(named).difference(&libraries(private)).cloned().collect();
+    assert!(missing.is_empty(), "acclient.pc does not name {missing:?}");
+}
+
+#[test]
+fn what_is_installed_can_be_taken_away() {
+    let prefix = Prefix::install("uninstall");
+    let files = || {
+        let mut found = Vec::new();
+        let mut left = vec![prefix.0.join("usr")];
+        while let Some(directory) = left.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { left.push(path) } else { found.push(path) }
+            }
+        }
+        found
+    };
+    for name in ["libacclient.so", "libacclient.so.0", "libacclient.a", "acclient.h", "acclient.pc"]
+    {
+        assert!(files().iter().any(|file| file.ends_with(name)), "no {name}");
+    }
+    prefix.script("uninstall");
+    assert_eq!(files(), [PathBuf::new(); 0]);
+}
