@@ -24,10 +24,12 @@ demo:
 	@$(CARGO) build --quiet -p devgrid
 	@$(CARGO) build --quiet --lib --example quickstart
 	@mkdir -p $(BUILD)
-	@ln -sf ../debug/libacclient.so $(BUILD)/libacclient.so.0
 	@$(CC) -Wall -Wextra -Iinclude examples/quickstart.c -o $(BUILD)/quickstart \
-		-L$(TARGET)/debug -lacclient -Wl,-rpath,'$$ORIGIN'
-	@$(TARGET)/debug/devgrid -- sh -c '$(TARGET)/debug/examples/quickstart && $(BUILD)/quickstart'
+		-L$(TARGET)/debug -lacclient -Wl,-rpath,$(abspath $(TARGET))/debug
+	@$(TARGET)/debug/devgrid -- sh -c '$(TARGET)/debug/examples/quickstart && \
+		printf "\n\n######## The same from C\n\n" && $(BUILD)/quickstart'
+	@echo
+	@echo "That was examples/quickstart.rs and examples/quickstart.c. README.md goes on from here."
 
 test: tools check
 	$(CARGO) test --workspace

@@ -3,6 +3,7 @@
 //! Not a test: figures depend on the machine and on what else it does. Each line names its goal;
 //! what is compared is compared batch by batch, in turn, in this one process.
 
+use std::ffi::{CString, c_char, c_void};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,7 @@ fn main() {
     deadlines();
     cancelling();
     round_trips();
+    c_calls();
     leaks();
 }
 
@@ -211,6 +213,70 @@ fn submit_and_wait_bare(socket: &mut TcpStream, id: &str) {
         assert!(count > 0 && received.len() < 4096);
         received.extend_from_slice(&buffer[..count]);
     }
+}
+
+/// A call by the C ABI, against the same by Rust: a PING of Redis, whose cost is the round trip.
+fn c_calls() {
+    const BATCHES: usize = 21;
+    const BATCH: usize = 500;
+    let redis = RedisServer::start().unwrap();
+    let client = Client::connect(&redis.url()).unwrap();
+    let url = CString::new(redis.url()).unwrap();
+    let mut handle = std::ptr::null_mut();
+    // SAFETY: a NUL-terminated text, a live place, and NULL where the header allows it.
+    let status = unsafe {
+        acclient_client_connect(
+            url.as_ptr(),
+            10_000,
+            std::ptr::null(),
+            &mut handle,
+            std::ptr::null_mut(),
+        )
+    };
+    assert_eq!(status, 0);
+    let mut ratios = Vec::new();
+    for batch in 0..BATCHES {
+        let rust = timed(BATCH, || client.ping().unwrap());
+        let c = timed(BATCH, || {
+            // SAFETY: a live client, and NULL where the header allows it.
+            let status = unsafe {
+                acclient_client_ping(handle, 10_000, std::ptr::null(), std::ptr::null_mut())
+            };
+            assert_eq!(status, 0);
+        });
+        if batch > 0 {
+            let median = |samples: Vec<Duration>| Spread::of(samples).0[0].as_secs_f64();
+            ratios.push(median(c) / median(rust));
+        }
+    }
+    // SAFETY: made above, and not used any more.
+    unsafe { acclient_client_free(handle) };
+    ratios.sort_by(f64::total_cmp);
+    let middle = ratios[ratios.len() / 2];
+    println!(
+        "C call ÷ Rust call, p50 by batch: {middle:.3} ({:.3} to {:.3}); goal 1.05: {}",
+        ratios[0],
+        ratios[ratios.len() - 1],
+        verdict(middle <= 1.05)
+    );
+}
+
+/// From `acclient.h`.
+unsafe extern "C" {
+    fn acclient_client_connect(
+        url: *const c_char,
+        timeout_ms: i64,
+        cancel: *const c_void,
+        client: *mut *mut c_void,
+        error: *mut *mut c_void,
+    ) -> i32;
+    fn acclient_client_ping(
+        client: *const c_void,
+        timeout_ms: i64,
+        cancel: *const c_void,
+        error: *mut *mut c_void,
+    ) -> i32;
+    fn acclient_client_free(client: *mut c_void);
 }
 
 /// A controller that answers every command in the one write that also asks for the next.

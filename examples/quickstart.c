@@ -1,7 +1,6 @@
-/* The quickstart in C: one command on one agent, one that is cancelled by a signal handler.
+/* A tour of a grid: what is there, a command on each agent, what happens when things go wrong.
  *
  * `make demo` runs it on a development grid. On a grid of yours, after `cargo build`:
- *   ln -s libacclient.so target/debug/libacclient.so.0
  *   cc -Iinclude examples/quickstart.c -Ltarget/debug -lacclient -o quickstart
  *   ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/debug ./quickstart
  */
@@ -13,100 +12,223 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/time.h>
+#include <time.h>
 
+#define TEN_SECONDS 10000
+
+static acclient_client *client;
 static acclient_cancel *interrupted;
 
+/* Ends the program with what the library says. */
+static void check(acclient_status status, acclient_error *error) {
+    if (status != ACCLIENT_OK) {
+        fprintf(stderr, "%s\n", acclient_error_message(error, NULL));
+        exit(EXIT_FAILURE);
+    }
+}
+
+static long now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000L + now.tv_nsec / 1000000L;
+}
+
+/* Runs a shell script on one agent. */
+static acclient_job *run(acclient_target *target, const char *script) {
+    acclient_error *error;
+    acclient_request *request;
+    acclient_job *job;
+    check(acclient_request_bash(client, target, script, strlen(script), &request, &error), error);
+    check(acclient_request_run(request, TEN_SECONDS, NULL, &job, &error), error);
+    acclient_request_free(request);
+    return job;
+}
+
+/* Starts a program with one argument on an agent. */
+static acclient_command *start(int64_t gid, int64_t nid, const char *program, const char *arg) {
+    acclient_error *error;
+    acclient_command *command;
+    check(acclient_client_execute(client, gid, nid, program, &arg, 1, NULL, 0, TEN_SECONDS, NULL,
+                                  &command, &error),
+          error);
+    return command;
+}
+
+/* Waits for the result of a command. */
+static acclient_job *wait_for(acclient_command *command) {
+    acclient_error *error;
+    acclient_job *job;
+    check(acclient_command_next_result(command, TEN_SECONDS, NULL, &job, &error), error);
+    return job;
+}
+
+static void agents(void) {
+    acclient_error *error;
+    acclient_answer *agents;
+    check(acclient_client_list_agents(client, TEN_SECONDS, NULL, &agents, &error), error);
+    printf("== The agents of the grid\n");
+    for (size_t row = 0; row < acclient_answer_count(agents); row++) {
+        printf("agent %" PRId64 ":%" PRId64 " with the roles ",
+               acclient_answer_int(agents, row, "gid"), acclient_answer_int(agents, row, "nid"));
+        for (int index = 0;; index++) {
+            char field[32];
+            snprintf(field, sizeof field, "roles.%d", index);
+            const char *role = acclient_answer_text(agents, row, field, NULL);
+            if (role == NULL) {
+                break;
+            }
+            printf("%s%s", index > 0 ? ", " : "", role);
+        }
+        printf("\n");
+    }
+
+    printf("\n== A command on each of them: echo, with the number of the agent from its "
+           "environment\n");
+    for (size_t row = 0; row < acclient_answer_count(agents); row++) {
+        acclient_target *target;
+        check(acclient_target_agent(acclient_answer_int(agents, row, "gid"),
+                                    acclient_answer_int(agents, row, "nid"), &target, &error),
+              error);
+        acclient_job *job = run(target, "echo hello from agent $AGENT_GID:$AGENT_NID");
+        printf("%s %s in %" PRId64 " ms: %s", acclient_target_printed(target, NULL),
+               acclient_job_state(job, NULL), acclient_job_time_ms(job),
+               acclient_job_stdout(job, NULL));
+        acclient_job_free(job);
+        acclient_target_free(target);
+    }
+    acclient_answer_free(agents);
+}
+
+static void any_and_all(void) {
+    const char *roles[] = {"storage"};
+    acclient_error *error;
+    acclient_target *target;
+    printf("\n== On any agent with the role storage: the controller chooses\n");
+    check(acclient_target_any(roles, 1, 0, &target, &error), error);
+    acclient_job *job = run(target, "echo chosen");
+    printf("%" PRId64 ":%" PRId64 " %s: %s", acclient_job_gid(job), acclient_job_nid(job),
+           acclient_job_state(job, NULL), acclient_job_stdout(job, NULL));
+    acclient_job_free(job);
+    acclient_target_free(target);
+
+    printf("\n== On all agents, results as they complete; 1:1 is slow and holds nobody up\n");
+    const char script[] = "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 1; uname -s";
+    acclient_request *request;
+    acclient_command *command;
+    acclient_results *results;
+    long begun = now_ms();
+    check(acclient_target_all(NULL, 0, 0, &target, &error), error);
+    check(acclient_request_bash(client, target, script, strlen(script), &request, &error), error);
+    check(acclient_request_submit(request, TEN_SECONDS, NULL, &command, &error), error);
+    check(acclient_command_results(command, TEN_SECONDS, NULL, &results, &error), error);
+    for (;;) {
+        check(acclient_results_next(results, &job, &error), error);
+        if (job == NULL) {
+            break;
+        }
+        printf("after %4ld ms %" PRId64 ":%" PRId64 ": %s", now_ms() - begun, acclient_job_gid(job),
+               acclient_job_nid(job), acclient_job_stdout(job, NULL));
+        acclient_job_free(job);
+    }
+    acclient_results_free(results);
+    acclient_command_free(command);
+    acclient_request_free(request);
+    acclient_target_free(target);
+}
+
+static void failing_and_killed(void) {
+    acclient_error *error;
+    printf("\n== One that fails: ls of a directory that does not exist\n");
+    acclient_command *command = start(1, 1, "ls", "/no/such/place");
+    acclient_job *job = wait_for(command);
+    printf("1:1 %s, and its stderr says: %s", acclient_job_state(job, NULL),
+           acclient_job_stderr(job, NULL));
+    acclient_job_free(job);
+    acclient_command_free(command);
+
+    printf("\n== One that takes too long: sleep 60, killed while it runs\n");
+    command = start(2, 1, "sleep", "60");
+    if (acclient_command_next_result(command, 200, NULL, &job, &error) == ACCLIENT_TIMEOUT) {
+        printf("no result after 0.2 s, as expected\n");
+        acclient_error_free(error);
+    }
+    check(acclient_command_kill(command, TEN_SECONDS, NULL, &error), error);
+    job = wait_for(command);
+    printf("2:1 %s after %" PRId64 " ms\n", acclient_job_state(job, NULL),
+           acclient_job_time_ms(job));
+    acclient_job_free(job);
+    acclient_command_free(command);
+}
+
 /* Cancelling is safe in a signal handler. */
-static void on_signal(int number) {
+static void on_alarm(int number) {
     (void)number;
     acclient_cancel_cancel(interrupted);
 }
 
-static int failed(const char *what, acclient_error *error) {
-    fprintf(stderr, "%s: %s\n", what, acclient_error_message(error, NULL));
-    acclient_error_free(error);
-    return EXIT_FAILURE;
-}
-
-/* Prints who is greeted, by a program of the agent. */
-static int greet(const acclient_client *client, acclient_error **error) {
-    const char *args[] = {"-c",
-                          "read name; echo \"hello $name, this is agent $AGENT_GID:$AGENT_NID\""};
-    const char data[] = "C programmer\n";
-    acclient_command *command;
-    acclient_status status = acclient_client_execute(client, 1, 1, "sh", args, 2, data,
-                                                     strlen(data), 10000, NULL, &command, error);
-    if (status != ACCLIENT_OK) {
-        return status;
-    }
+static void cancelled(void) {
+    acclient_error *error;
     acclient_job *job;
-    status = acclient_command_next_result(command, 10000, NULL, &job, error);
-    if (status == ACCLIENT_OK) {
-        printf("%" PRId64 ":%" PRId64 " %s in %" PRId64 " ms: %s", acclient_job_gid(job),
-               acclient_job_nid(job), acclient_job_state(job, NULL), acclient_job_time_ms(job),
-               acclient_job_stdout(job, NULL));
-        acclient_job_free(job);
-    }
-    acclient_command_free(command);
-    return status;
-}
-
-/* Waits for ever for a long job; a signal ends the wait, and the job is killed. */
-static int interrupt(const acclient_client *client, acclient_error **error) {
-    const char *args[] = {"60"};
-    acclient_command *command;
-    acclient_status status = acclient_client_execute(client, 2, 1, "sleep", args, 1, NULL, 0, 10000,
-                                                     NULL, &command, error);
-    if (status != ACCLIENT_OK) {
-        return status;
-    }
-    struct sigaction action = {.sa_handler = on_signal};
+    printf(
+        "\n== A wait that is cancelled from elsewhere; the command goes on, and is found again\n");
+    acclient_command *command = start(1, 2, "sleep", "1");
+    check(acclient_cancel_new(&interrupted, &error), error);
+    struct sigaction action = {.sa_handler = on_alarm};
     sigaction(SIGALRM, &action, NULL);
-    alarm(1);
-    acclient_job *job;
-    status = acclient_command_next_result(command, -1, interrupted, &job, error);
-    printf("after 1 s a signal handler cancelled the wait: %s\n", acclient_status_name(status));
-    if (status == ACCLIENT_CANCELLED) {
-        acclient_error_free(*error);
-        status = acclient_command_kill(command, 10000, NULL, error);
+    struct itimerval in_a_moment = {.it_value = {.tv_usec = 300000}};
+    setitimer(ITIMER_REAL, &in_a_moment, NULL);
+    long begun = now_ms();
+    if (acclient_command_next_result(command, -1, interrupted, &job, &error) ==
+        ACCLIENT_CANCELLED) {
+        printf("cancelled after %ld ms\n", now_ms() - begun);
+        acclient_error_free(error);
     }
-    if (status == ACCLIENT_OK) {
-        status = acclient_command_next_result(command, 10000, NULL, &job, error);
-    }
-    if (status == ACCLIENT_OK) {
-        printf("2:1 %s\n", acclient_job_state(job, NULL));
-        acclient_job_free(job);
-    }
+    const char *printed = acclient_command_printed(command, NULL);
+    acclient_command *found;
+    printf("its printed form finds it again, from any process: %s\n", printed);
+    check(acclient_client_command_from(client, printed, &found, &error), error);
+    job = wait_for(found);
+    printf("1:2 %s after %" PRId64 " ms\n", acclient_job_state(job, NULL),
+           acclient_job_time_ms(job));
+    acclient_job_free(job);
+    acclient_command_free(found);
     acclient_command_free(command);
-    return status;
+    acclient_cancel_free(interrupted);
+}
+
+static void nobody(void) {
+    acclient_error *error;
+    acclient_target *target;
+    acclient_request *request;
+    acclient_job *job;
+    printf("\n== A command for an agent that does not exist\n");
+    check(acclient_target_agent(7, 7, &target, &error), error);
+    check(acclient_request_execute(client, target, "true", &request, &error), error);
+    if (acclient_request_run(request, TEN_SECONDS, NULL, &job, &error) == ACCLIENT_NO_SUCH_AGENT) {
+        printf("%s\n", acclient_error_message(error, NULL));
+        acclient_error_free(error);
+    }
+    acclient_request_free(request);
+    acclient_target_free(target);
 }
 
 int main(void) {
     const char *url = getenv("ACCLIENT_URL");
     acclient_error *error;
-    acclient_client *client;
-
-    printf("\n== The same from C, with acclient %s\n", acclient_version());
     if (acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR,
                                ACCLIENT_VERSION_PATCH) != ACCLIENT_OK) {
         fprintf(stderr, "this program was compiled with another version's acclient.h\n");
         return EXIT_FAILURE;
     }
-    if (acclient_cancel_new(&interrupted, &error) != ACCLIENT_OK) {
-        return failed("cannot make a cancel token", error);
-    }
-    if (acclient_client_connect(url ? url : "redis://127.0.0.1:6379", 5000, NULL, &client,
-                                &error) != ACCLIENT_OK) {
-        return failed("cannot connect", error);
-    }
-    if (greet(client, &error) != ACCLIENT_OK) {
-        return failed("cannot greet", error);
-    }
-    if (interrupt(client, &error) != ACCLIENT_OK) {
-        return failed("cannot run a long job", error);
-    }
+    check(acclient_client_connect(url ? url : "redis://127.0.0.1:6379", TEN_SECONDS, NULL, &client,
+                                  &error),
+          error);
+    agents();
+    any_and_all();
+    failing_and_killed();
+    cancelled();
+    nobody();
     acclient_client_free(client);
-    acclient_cancel_free(interrupted);
     return EXIT_SUCCESS;
 }

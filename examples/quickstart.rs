@@ -13,7 +13,7 @@ fn main() -> Result<()> {
     let client = Client::connect(&url)?;
     let ten_seconds = Duration::from_secs(10);
 
-    println!("== The agents of the grid at {}", client.address());
+    println!("== The agents of the grid");
     let agents = client.list_agents()?;
     for (agent, roles) in &agents {
         println!("agent {agent} with the roles {}", roles.join(", "));
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     for agent in agents.keys() {
         let job =
             client.bash(*agent, "echo hello from agent $AGENT_GID:$AGENT_NID").run(ten_seconds)?;
-        print!("{agent} {} in {:?}: {}", job.state(), job.time(), job.stdout());
+        print!("{agent} {} in {} ms: {}", job.state(), job.time().as_millis(), job.stdout());
     }
 
     println!("\n== On any agent with the role storage: the controller chooses");
@@ -60,18 +60,23 @@ fn main() -> Result<()> {
     }
     command.kill()?.into_result()?;
     if let Some(job) = command.next_result(ten_seconds)? {
-        println!("2:1 {} after {:?}", job.state(), job.time());
+        println!("2:1 {} after {} ms", job.state(), job.time().as_millis());
     }
 
-    println!("\n== A wait that another thread cancels; the command goes on, and is found again");
+    println!(
+        "\n== A wait that is cancelled from elsewhere; the command goes on, and is found again"
+    );
     let mut command = client.execute(Target::agent(1, 2), "sleep").arg("1").submit()?;
     let cancel = Cancel::new()?;
     let canceller = cancel.clone();
     let begun = Instant::now();
-    let other = thread::spawn(move || canceller.cancel());
+    let other = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(300));
+        canceller.cancel()
+    });
     match command.next_result(Wait::forever().or_cancelled(&cancel)) {
         Err(error) if error.kind() == ErrorKind::Cancelled => {
-            println!("cancelled after {:?}", begun.elapsed());
+            println!("cancelled after {} ms", begun.elapsed().as_millis());
         }
         other => println!("unexpected: {other:?}"),
     }
@@ -79,7 +84,7 @@ fn main() -> Result<()> {
     let printed = command.to_string();
     println!("its printed form finds it again, from any process: {printed}");
     if let Some(job) = client.command_from(&printed)?.next_result(ten_seconds)? {
-        println!("1:2 {} after {:?}", job.state(), job.time());
+        println!("1:2 {} after {} ms", job.state(), job.time().as_millis());
     }
 
     println!("\n== A command for an agent that does not exist");

@@ -186,5 +186,5 @@ fn what_is_installed_can_be_taken_away() {
         assert!(files().iter().any(|file| file.ends_with(name)), "no {name}");
     }
     prefix.script("uninstall");
-    assert_eq!(files(), [PathBuf::new(); 0]);
+    assert!(files().is_empty(), "{:?}", files());
 }
