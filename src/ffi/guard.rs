@@ -42,6 +42,14 @@ macro_rules! opaque {
                 $name { handle: Handle::new(value) }
             }
         }
+
+        #[cfg(test)]
+        #[allow(dead_code, reason = "for handles that only their own functions make")]
+        impl $name {
+            pub(super) fn into_value(self) -> $value {
+                self.handle.value
+            }
+        }
     };
 }
 pub(super) use opaque;

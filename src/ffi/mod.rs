@@ -41,4 +41,6 @@ mod queries;
 mod tunnel;
 
 mod guard;
+#[cfg(test)]
+mod panics;
 mod text;

@@ -1,0 +1,117 @@
+//! A panic in the middle of a call, with each kind of handle that a call can change: the call gives
+//! ACCLIENT_PANIC, the handle refuses further use, and the process lives.
+//!
+//! The panic is forced by the body that a test hands to [`guard::call`]; no such thing is in the
+//! library that programs link.
+
+use std::ptr::{null, null_mut};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::cancel::acclient_cancel;
+use super::client::{acclient_client, acclient_client_ping};
+use super::command::{CommandHandle, acclient_command, acclient_command_next_result};
+use super::follow::{acclient_follow, acclient_follow_next};
+use super::guard::{self, Opaque};
+use super::job::{JobHandle, acclient_job};
+use super::options::{acclient_client_open, acclient_options};
+use super::queries::acclient_job_kill;
+use super::request::{acclient_request, acclient_request_new, acclient_request_run};
+use super::results::{acclient_results, acclient_results_next};
+use super::run_args::{acclient_run_args, acclient_run_args_set_max_time};
+use super::status::{ACCLIENT_PANIC, acclient_status};
+use super::target::{acclient_target, acclient_target_agent};
+use super::tunnel::{acclient_client_tunnel_close, acclient_tunnel};
+use crate::protocol::{AgentId, ResultDocument};
+use crate::{Cancel, Client, Job, MsgQuery, RunArgs};
+
+/// A client that connects to nobody: every call here ends before that.
+fn client() -> Client {
+    Client::builder().build().unwrap()
+}
+
+fn poisoned<H: Opaque + From<H::Value>>(value: H::Value) -> H {
+    let handle = H::from(value);
+    // SAFETY: the handle lives on this frame, and NULL is allowed for the error.
+    let status = unsafe {
+        guard::call(null_mut(), |scope| {
+            scope.borrow("handle", &handle)?;
+            panic!("on purpose");
+        })
+    };
+    assert_eq!(status, ACCLIENT_PANIC);
+    handle
+}
+
+#[track_caller]
+fn refuses(status: acclient_status) {
+    assert_eq!(status, ACCLIENT_PANIC);
+}
+
+fn a_job() -> Job {
+    Job::new(client(), "id", AgentId::new(1, 1), ResultDocument::default())
+}
+
+#[test]
+fn every_kind_of_handle_refuses_further_use_after_a_panic() {
+    let sound = acclient_client::from(client());
+    let mut target = null_mut();
+    let mut made = null_mut();
+    let mut job = null_mut();
+    let mut message = null_mut();
+    let mut other = null_mut();
+    // SAFETY: every handle lives on this frame or was just made; NULL is allowed where it stands.
+    unsafe {
+        assert_eq!(acclient_target_agent(1, 1, &mut target, null_mut()), 0);
+        let broken: acclient_client = poisoned(client());
+        refuses(acclient_client_ping(&broken, 1000, null(), null_mut()));
+        refuses(acclient_request_new(&broken, target, c"ping".as_ptr(), &mut made, null_mut()));
+
+        let broken: acclient_cancel = poisoned(Cancel::new().unwrap());
+        refuses(acclient_client_ping(&sound, 1000, &broken, null_mut()));
+
+        let broken: acclient_options = poisoned(Mutex::new(Client::builder()));
+        refuses(acclient_client_open(&broken, 1000, null(), &mut other, null_mut()));
+
+        let broken: acclient_run_args = poisoned(Mutex::new(RunArgs::new()));
+        refuses(acclient_run_args_set_max_time(&broken, 1, null_mut()));
+
+        // The ones that are made by their own functions only.
+        let value = Box::from_raw(target).into_value();
+        let broken: acclient_target = poisoned(value);
+        refuses(acclient_request_new(&sound, &broken, c"ping".as_ptr(), &mut made, null_mut()));
+
+        assert_eq!(acclient_target_agent(1, 1, &mut target, null_mut()), 0);
+        assert_eq!(
+            acclient_request_new(&sound, target, c"ping".as_ptr(), &mut made, null_mut()),
+            0
+        );
+        let broken: acclient_request = poisoned(Box::from_raw(made).into_value());
+        refuses(acclient_request_run(&broken, 1000, null(), &mut job, null_mut()));
+        guard::free(target);
+
+        let reference = client().command("id");
+        let broken: acclient_command = poisoned(CommandHandle::new(&client(), reference));
+        refuses(acclient_command_next_result(&broken, 1000, null(), &mut job, null_mut()));
+
+        let results = client().wait_any([] as [crate::CommandRef; 0], Duration::from_secs(1));
+        let broken: acclient_results = poisoned(Mutex::new(results.unwrap()));
+        refuses(acclient_results_next(&broken, &mut job, null_mut()));
+
+        let broken: acclient_job = poisoned(JobHandle::new(a_job()));
+        refuses(acclient_job_kill(&broken, 1000, null(), null_mut()));
+
+        let follow = a_job().follow(&MsgQuery::new(), Duration::from_secs(1)).unwrap();
+        let broken: acclient_follow = poisoned(Mutex::new(follow));
+        refuses(acclient_follow_next(&broken, &mut message, null_mut()));
+
+        let mut tunnel = null_mut();
+        let (gateway, ip) = (c"2.1".as_ptr(), c"127.0.0.1".as_ptr());
+        assert_eq!(
+            super::tunnel::acclient_tunnel_new(1, gateway, ip, 1, &mut tunnel, null_mut()),
+            0
+        );
+        let broken: acclient_tunnel = poisoned(Box::from_raw(tunnel).into_value());
+        refuses(acclient_client_tunnel_close(&sound, 1, 1, &broken, 1000, null(), null_mut()));
+    }
+}
