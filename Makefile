@@ -2,15 +2,18 @@
 
 CARGO ?= cargo
 CC ?= cc
+CXX ?= c++
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Where the demo's C program is built.
 BUILD := $(TARGET)/demo
-C_SOURCES := $(wildcard examples/*.c tests/c/*.c tests/c/*.h)
+C_SOURCES := $(wildcard examples/*.c examples/*.cpp tests/c/*.c tests/c/*.h tests/cpp/*.cpp tests/cpp/*.hpp \
+	include/*.hpp include/acclient/*.hpp)
 
-.PHONY: help demo test check header tools measure install uninstall
+.PHONY: help demo examples test check header tools measure install uninstall
 
 help:
 	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
+	@echo "make examples the same tour in Rust, C, C++ and Go, from an installation of its own"
 	@echo "make test     checks the sources and runs all tests"
 	@echo "make check    formatting, lints, documentation; part of make test"
 	@echo "make header   writes include/acclient.h anew"
@@ -31,6 +34,24 @@ demo:
 	@echo
 	@echo "That was examples/quickstart.rs and examples/quickstart.c. README.md goes on from here."
 
+# The quickstart of each language, built as a program of its own would be.
+EXAMPLES := $(abspath $(TARGET))/examples-prefix
+examples:
+	@scripts/need.sh cc c++ go pkg-config redis-server
+	@$(CARGO) build --quiet -p devgrid
+	@$(CARGO) build --quiet --lib --example quickstart
+	@PROFILE=debug PREFIX=$(EXAMPLES) LIBDIR= INCLUDEDIR= DESTDIR= scripts/install.sh install $(TARGET)
+	@export PKG_CONFIG_PATH=$(EXAMPLES)/lib/pkgconfig LD_LIBRARY_PATH=$(EXAMPLES)/lib && \
+	$(CC) examples/quickstart.c -o $(EXAMPLES)/quickstart-c $$(pkg-config --cflags --libs acclient) && \
+	$(CXX) -std=c++17 examples/quickstart.cpp -o $(EXAMPLES)/quickstart-cpp \
+		$$(pkg-config --cflags --libs acclient) && \
+	(cd examples/go && go build -o $(EXAMPLES)/quickstart-go ./quickstart) && \
+	for program in $(TARGET)/debug/examples/quickstart $(EXAMPLES)/quickstart-c \
+		$(EXAMPLES)/quickstart-cpp $(EXAMPLES)/quickstart-go; do \
+		printf '\n######## %s\n\n' "$$(basename $$program)"; \
+		$(TARGET)/debug/devgrid -- $$program || exit 1; \
+	done
+
 test: tools check
 	$(CARGO) test --workspace
 
@@ -39,6 +60,7 @@ check: tools
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
 	clang-format --dry-run --Werror $(C_SOURCES)
+	@test -z "$$(gofmt -l examples/go)" || { echo "gofmt: $$(gofmt -l examples/go)" >&2; exit 1; }
 
 # All that the tests use. Where something cannot be had, this says what to install.
 tools:

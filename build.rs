@@ -29,17 +29,24 @@ fn main() {
 }
 
 fn beside(profile: &Path, major: &str) -> std::io::Result<()> {
-    let headers =
-        Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default()).join("include");
-    for header in std::fs::read_dir(headers)? {
-        let header = header?.path();
-        if let (true, Some(name)) = (header.is_file(), header.file_name()) {
-            std::fs::copy(&header, profile.join(name))?;
-        }
-    }
+    let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    copy_headers(&Path::new(&root).join("include"), profile)?;
     let link = profile.join(format!("libacclient.so.{major}"));
     let _ = std::fs::remove_file(&link);
     #[cfg(unix)]
     std::os::unix::fs::symlink("libacclient.so", link)?;
+    Ok(())
+}
+
+fn copy_headers(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let path = entry?.path();
+        match path.file_name() {
+            Some(name) if path.is_dir() => copy_headers(&path, &to.join(name))?,
+            Some(name) => drop(std::fs::copy(&path, to.join(name))?),
+            None => {}
+        }
+    }
     Ok(())
 }

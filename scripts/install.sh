@@ -2,11 +2,11 @@
 # Installs the library that `cargo build --release` made, or takes it away again.
 #
 # usage: scripts/install.sh install|uninstall TARGET_DIRECTORY
-# variables: PREFIX (/usr/local), LIBDIR, INCLUDEDIR, DESTDIR, NATIVE_LIBS
+# variables: PREFIX (/usr/local), LIBDIR, INCLUDEDIR, DESTDIR, NATIVE_LIBS, PROFILE (release)
 set -eu
 
 action=$1
-built=$2/release
+built=$2/${PROFILE:-release}
 root=$(cd "$(dirname "$0")/.." && pwd)
 prefix=${PREFIX:-/usr/local}
 libdir=${LIBDIR:-$prefix/lib}

@@ -21,11 +21,41 @@ package() {
     esac
 }
 
+# Whether Go is there and new enough for examples/go.
+go_is_new() {
+    command -v go >/dev/null 2>&1 || return 1
+    version=$(GOTOOLCHAIN=local go version | sed -n 's/.*go1\.\([0-9]*\).*/\1/p')
+    [ "${version:-0}" -ge 23 ]
+}
+
+# An old distribution's Go brings a newer one, which is a module like any other. Modules forget which
+# files are programs.
+newer_go() {
+    go_is_new && return 0
+    place=$(mktemp -d)
+    directory=$(
+        cd "$place"
+        go mod init x >/dev/null 2>&1
+        go mod download -json "golang.org/toolchain@v0.0.1-go1.23.12.linux-$(go env GOARCH)" |
+            sed -n 's/.*"Dir": "\(.*\)".*/\1/p'
+    )
+    rm -rf "$place"
+    [ -n "$directory" ] || return 1
+    chmod -R u+w "$directory" && chmod a+x "$directory"/bin/* "$directory"/pkg/tool/*/*
+    $run ln -sf "$directory/bin/go" "$directory/bin/gofmt" /usr/local/bin/
+    hash -r # the shell remembers where the old one was
+    go_is_new
+}
+
 missing=
 packages=
 for program in "$@"; do
     # valkey-server is as good as redis-server.
-    if command -v "$program" >/dev/null 2>&1; then continue; fi
+    if [ "$program" = go ]; then
+        if go_is_new; then continue; fi
+    elif command -v "$program" >/dev/null 2>&1; then
+        continue
+    fi
     if [ "$program" = redis-server ] && command -v valkey-server >/dev/null 2>&1; then continue; fi
     missing="$missing $program"
     packages="$packages $(package "$program")"
@@ -54,3 +84,6 @@ echo "acclient: installing$packages" >&2
     $run apt-get update -qq
     $run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages
 } >/dev/null || give_up "apt-get could not install$packages"
+case " $missing " in
+    *" go "*) newer_go || give_up "Go 1.23 or later is needed, from https://go.dev/dl or your distribution's backports" ;;
+esac
