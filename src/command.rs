@@ -106,7 +106,9 @@ impl CommandRef {
     /// returned yet. `None`: all are returned. Blocks; a lost connection is replaced and the wait
     /// goes on.
     ///
-    /// A job that failed is a result like any other. A wait of zero looks once.
+    /// A job that failed is a result like any other. A wait of zero looks once. For a fan-out to many
+    /// agents [`CommandRef::results`] is far cheaper: each call of this one looks at all agents that
+    /// are left.
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`]; [`ErrorKind::Cancelled`]; [`ErrorKind::NoSuchAgent`] where the
@@ -128,7 +130,8 @@ impl CommandRef {
                 Some(job) => Ok(Some(job)),
                 None if self.is_exhausted() => Ok(None),
                 None => {
-                    Err(self.tell_how_far(Error::new(ErrorKind::Timeout, "there is no result yet")))
+                    let none = Error::new(ErrorKind::Timeout, "there is no result yet");
+                    Err(self.tell_how_far(none.asked(|| self.in_words())))
                 }
             };
         }

@@ -138,7 +138,8 @@ pub unsafe extern "C" fn acclient_request_bash(
     // SAFETY: by contract with C, each pointer is NULL or what its description says.
     unsafe {
         make(client, target, request, error, |client, target| {
-            Ok(client.bash(target, text::payload("script", script, script_length)?))
+            let script = text::payload("script", script, script_length)?;
+            Ok(client.bash(target, text::utf8("script", script)?))
         })
     }
 }

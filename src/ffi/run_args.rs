@@ -36,9 +36,11 @@ unsafe fn change(
     unsafe {
         guard::call(error, |scope| {
             let args = scope.borrow("args", args)?;
-            let changed = change(get(args))?;
+            // Locked throughout: what another thread adds meanwhile must not be lost.
+            let mut args = args.lock().unwrap_or_else(PoisonError::into_inner);
+            let changed = change(args.clone())?;
             changed.check()?;
-            *args.lock().unwrap_or_else(PoisonError::into_inner) = changed;
+            *args = changed;
             Ok(())
         })
     }
@@ -311,8 +313,11 @@ pub unsafe extern "C" fn acclient_run_args_merge(
     unsafe {
         guard::call(error, |scope| {
             let args = scope.borrow("args", args)?;
-            let merged = get(args).merge(get(scope.borrow("other", other)?));
-            *args.lock().unwrap_or_else(PoisonError::into_inner) = merged;
+            // Taken before the lock, since the two may be the same.
+            let other = get(scope.borrow("other", other)?);
+            let mut args = args.lock().unwrap_or_else(PoisonError::into_inner);
+            let merged = args.clone().merge(other);
+            *args = merged;
             Ok(())
         })
     }
