@@ -42,6 +42,7 @@ examples:
 	@$(CARGO) build --quiet --lib --example quickstart
 	@PROFILE=debug PREFIX=$(EXAMPLES) LIBDIR= INCLUDEDIR= DESTDIR= scripts/install.sh install $(TARGET)
 	@export PKG_CONFIG_PATH=$(EXAMPLES)/lib/pkgconfig LD_LIBRARY_PATH=$(EXAMPLES)/lib && \
+	export CGO_LDFLAGS=-L$(EXAMPLES)/lib && \
 	$(CC) examples/quickstart.c -o $(EXAMPLES)/quickstart-c $$(pkg-config --cflags --libs acclient) && \
 	$(CXX) -std=c++17 examples/quickstart.cpp -o $(EXAMPLES)/quickstart-cpp \
 		$$(pkg-config --cflags --libs acclient) && \

@@ -277,6 +277,11 @@ impl CommandRef {
         CommandRef { client, ..self.clone() }
     }
 
+    /// Counts a result as returned that was returned elsewhere.
+    pub(crate) fn note_returned(&mut self, agent: AgentId) {
+        self.returned.push(agent);
+    }
+
     /// Agents whose results are still to be returned, where it is known who they are.
     pub(crate) fn pending(&self) -> Option<Vec<AgentId>> {
         let agents = self.agents.as_ref()?.iter().copied();

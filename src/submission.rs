@@ -100,6 +100,7 @@ impl Submission {
             let failed = match result {
                 Ok(job) => {
                     let failed = !job.is_success();
+                    collected.command.note_returned(job.agent());
                     collected.jobs.push(job);
                     failed
                 }

@@ -45,8 +45,9 @@ impl FromStr for Gateway {
             return Ok(Gateway::Controller);
         }
         // An agent is written with a dot here and with a colon everywhere else.
-        let agent = text.replacen('.', ":", 1).parse();
-        agent.map(Gateway::Agent).map_err(|_| {
+        let agent = text.replacen('.', ":", 1).parse::<AgentId>().ok();
+        let agent = agent.filter(|agent| agent.gid > 0 && agent.nid > 0);
+        agent.map(Gateway::Agent).ok_or_else(|| {
             Error::invalid(format!(
                 "{text:?} is no gateway: it is gid.nid, like 2.1, or controller"
             ))
@@ -126,7 +127,8 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a remote port of 0 and for a tunnel of an agent to
     /// itself; [`ErrorKind::JobFailed`] where the agent cannot open it (the port is taken, the
-    /// gateway unknown), which does not say why; those of
+    /// gateway unknown), which does not say why, and where it is to choose the port of a tunnel that
+    /// it has in its list already, which it opens no second time; those of
     /// [`CommandBuilder::run`](crate::CommandBuilder::run).
     pub fn tunnel_open(&self, gid: u32, nid: u32, tunnel: &Tunnel) -> Result<Tunnel> {
         if tunnel.remote == 0 {
@@ -137,7 +139,16 @@ impl Client {
         }
         let data = tunnel.to_json(tunnel.local);
         let opened: Answer<Wire> = self.ask_agent(gid, nid, "hubble_open_tunnel", &data)?;
-        opened.into_inner().read(tunnel.local == 0)
+        let opened = opened.into_inner().read(tunnel.local == 0)?;
+        if opened.local == 0 {
+            // The agent has it in its list already, where closed ones of a chosen port stay too, and
+            // has opened nothing.
+            let listed = "the agent lists such a tunnel already, open or closed, and opens it no second time: \
+                          name a local port, or see tunnel_list";
+            return Err(Error::new(ErrorKind::JobFailed, listed)
+                .asked(|| format!("hubble_open_tunnel on agent {gid}:{nid}")));
+        }
+        Ok(opened)
     }
 
     /// Closes a tunnel: the one that [`Client::tunnel_open`] returned, or one of
@@ -224,7 +235,7 @@ mod tests {
             assert_eq!(text.parse::<Gateway>().unwrap(), gateway);
             assert_eq!(gateway.to_string(), text);
         }
-        for wrong in ["", "2", "2.1.3", "a.b", "Controller"] {
+        for wrong in ["", "2", "2.1.3", "a.b", "Controller", "1.0", "0.1"] {
             assert_eq!(wrong.parse::<Gateway>().unwrap_err().kind(), ErrorKind::InvalidArgument);
         }
     }

@@ -4,30 +4,23 @@
 //! valgrind or a compiler is missing that part is left out, loudly; in CI (`CI` is set) it fails.
 #![cfg(target_os = "linux")]
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::os::unix::fs::symlink;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
-use std::sync::mpsc;
+#[path = "c/tools.rs"]
+mod tools;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use devgrid::{Grid, RedisServer};
-
-const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
-/// What `rustc --print native-static-libs` names and the C library does not have in itself.
-const SYSTEM_LIBRARIES: [&str; 5] = ["-lgcc_s", "-lrt", "-lpthread", "-lm", "-ldl"];
-/// What valgrind ends with if it found errors or leaks.
-const VALGRIND_ERRORS: &str = "99";
-
-const TIME: Duration = Duration::from_secs(60);
-const TIME_UNDER_VALGRIND: Duration = Duration::from_secs(240);
+use tools::{
+    Dir, Library, WARNINGS, declared, include, is_there, library, names, sanitizes, source, succeed,
+};
 
 #[test]
 fn header() {
     let dir = Dir::new("header");
-    let source = source("header.c");
+    let header = source("header.c");
     for (compiler, language, standards) in [
         ("gcc", "c", &["c99", "c11", "c17", "c2x"][..]),
         ("clang", "c", &["c99", "c11", "c17", "c2x"]),
@@ -40,7 +33,7 @@ fn header() {
         for standard in standards {
             let mut command = Command::new(compiler);
             command.args(["-x", language, &format!("-std={standard}"), "-fsyntax-only"]);
-            command.args(WARNINGS).arg("-I").arg(include()).arg(&source);
+            command.args(WARNINGS).arg("-I").arg(include()).arg(&header);
             if language == "c" {
                 command.arg("-Wstrict-prototypes");
             }
@@ -65,9 +58,37 @@ fn header() {
                 (word(), word())
             })
             .collect();
-        let wanted = declared.into_iter().map(|name| ("T".to_owned(), name)).collect();
+        let wanted = declared.iter().map(|name| ("T".to_owned(), name.clone())).collect();
         assert_eq!(exported, wanted, "libacclient.so exports something else than the header has");
     }
+    // What was there once cannot go without somebody taking it off this list.
+    let committed = fs::read_to_string(source("symbols.txt")).expect("the list of exports");
+    let sorted: String = declared.iter().map(|name| format!("{name}\n")).collect();
+    assert_eq!(committed, sorted, "tests/c/symbols.txt is not what the library exports, sorted");
+}
+
+/// Every export is in `coverage.txt`, with programs that it occurs in.
+#[test]
+fn coverage() {
+    let table = fs::read_to_string(source("coverage.txt")).expect("the table of coverage");
+    let mut covered = BTreeMap::new();
+    for line in table.lines().filter(|line| !line.starts_with('#')) {
+        let mut words = line.split_whitespace();
+        let export = words.next().expect("no empty lines").to_owned();
+        let programs: Vec<&str> = words.collect();
+        assert!(!programs.is_empty(), "{export} has no program");
+        for program in &programs {
+            assert!(!program.starts_with("null"), "{export}: in {program} nothing succeeds");
+            let text = fs::read_to_string(source(program));
+            let text = text.unwrap_or_else(|error| panic!("{export}: {program}: {error}"));
+            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let found = text.split(|c| !is_word(c)).any(|word| word == export);
+            assert!(found, "{program} does not mention {export}");
+        }
+        assert!(covered.insert(export.clone(), programs.len()).is_none(), "{export} twice");
+    }
+    let covered: BTreeSet<String> = covered.into_keys().collect();
+    assert_eq!(covered, declared(), "coverage.txt has other functions than the header");
 }
 
 #[test]
@@ -76,8 +97,119 @@ fn null() {
 }
 
 #[test]
+fn null_client() {
+    functional("null_client.c");
+}
+
+#[test]
+fn null_job() {
+    functional("null_job.c");
+}
+
+#[test]
+fn null_node() {
+    functional("null_node.c");
+}
+
+#[test]
 fn run() {
     functional("run.c");
+}
+
+#[test]
+fn target() {
+    functional("target.c");
+}
+
+#[test]
+fn job() {
+    functional("job.c");
+}
+
+#[test]
+fn tunnel() {
+    functional("tunnel.c");
+}
+
+#[test]
+fn node() {
+    let grid = Grid::demo_builder().joblog().start().expect("a grid");
+    both(&Dir::new("node"), "node.c", &[("ACCLIENT_URL", &grid.url())]);
+}
+
+#[test]
+fn fanout() {
+    let grid = with_a_silent_agent();
+    both(&Dir::new("fanout"), "fanout.c", &[("ACCLIENT_URL", &grid.url())]);
+}
+
+#[test]
+fn options() {
+    let grid = Grid::demo().expect("a grid");
+    let locked = RedisServer::builder().unix_socket().password("sesame").start().expect("a Redis");
+    let socket = locked.socket_path().expect("it has one").display().to_string();
+    let (url, port) = (grid.url(), grid.redis().port().to_string());
+    let dir = Dir::new("options");
+    let instances = format!(
+        "[grid]\nurl = \"{url}\"\n\
+         [parts]\nhost = \"127.0.0.1\"\nport = {port}\ndb = 0\ntimeout = 5\nmax_connections = 3\n\
+         [locked]\nunix_socket = \"{socket}\"\nuser = \"default\"\npassword = \"sesame\"\n\
+         [forgotten]\nunix_socket = \"{socket}\"\n\
+         [both]\nurl = \"{url}\"\nhost = \"x\"\npassword = \"sesame\"\n"
+    );
+    let config = dir.write("instances.toml", &instances);
+    let environment = [
+        ("ACCLIENT_URL", url.as_str()),
+        ("ACCLIENT_PORT", &port),
+        ("ACCLIENT_SOCKET", &socket),
+        ("ACCLIENT_CONFIG", &config),
+    ];
+    both(&dir, "options.c", &environment);
+}
+
+const ADDRESS: &str = "address,undefined";
+
+/// That the sanitizers are on is seen by a program that they have to end.
+#[test]
+fn address_sanitizer() {
+    let dir = Dir::new("asan");
+    if !sanitizes(&dir, ADDRESS) {
+        return;
+    }
+    assert!(dir.caught(ADDRESS, "address").contains("heap-buffer-overflow"));
+    assert!(dir.caught(ADDRESS, "leak").contains("detected memory leaks"));
+    assert!(dir.caught(ADDRESS, "undefined").contains("signed integer overflow"));
+    let grid = with_a_silent_agent();
+    let url = grid.url();
+    for name in ["run.c", "fanout.c", "job.c"] {
+        dir.run_sanitized(name, ADDRESS, &[("ACCLIENT_URL", &url)]);
+    }
+}
+
+#[test]
+fn address_sanitizer_and_wrong_arguments() {
+    let dir = Dir::new("asan-null");
+    if !sanitizes(&dir, ADDRESS) {
+        return;
+    }
+    let grid = Grid::demo().expect("a grid");
+    let url = grid.url();
+    for name in ["null.c", "null_client.c", "null_job.c", "null_node.c"] {
+        dir.run_sanitized(name, ADDRESS, &[("ACCLIENT_URL", &url)]);
+    }
+}
+
+#[test]
+fn threads() {
+    let grid = Grid::demo().expect("a grid");
+    let url = grid.url();
+    let dir = Dir::new("threads");
+    let environment = [("ACCLIENT_URL", url.as_str())];
+    both(&dir, "threads.c", &environment);
+    if sanitizes(&dir, "thread") {
+        assert!(dir.caught("thread", "thread").contains("data race"));
+        dir.run_sanitized("threads.c", "thread", &environment);
+    }
 }
 
 #[test]
@@ -113,199 +245,19 @@ fn fork() {
 /// Runs a program that needs a grid and nothing else.
 fn functional(name: &str) {
     let grid = Grid::demo().expect("a grid");
-    let url = grid.url();
     let dir = Dir::new(name.trim_end_matches(".c"));
-    dir.run(name, &[("ACCLIENT_URL", &url)]);
-    dir.run_under_valgrind(name, &[("ACCLIENT_URL", &url)]);
+    both(&dir, name, &[("ACCLIENT_URL", &grid.url())]);
 }
 
-enum Library {
-    Shared,
-    Static,
+fn both(dir: &Dir, name: &str, environment: &[(&str, &str)]) {
+    dir.run(name, environment);
+    dir.run_under_valgrind(name, environment);
 }
 
-/// A directory for what a test builds. It is left behind if the test fails.
-struct Dir(PathBuf);
-
-impl Dir {
-    fn new(name: &str) -> Self {
-        let name = format!("c-{name}-{}", std::process::id());
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&dir).expect("a directory for the programs");
-        // Programs look for the SONAME.
-        symlink(library("libacclient.so"), dir.join("libacclient.so.0")).expect("a link");
-        Dir(dir)
-    }
-
-    fn compile(&self, name: &str, form: &Library) -> PathBuf {
-        let form_name = match form {
-            Library::Shared => "shared",
-            Library::Static => "static",
-        };
-        let program = self.0.join(name.replace(".c", &format!("-{form_name}")));
-        let mut cc = Command::new("cc");
-        cc.args(["-std=c11", "-g", "-O1", "-Wstrict-prototypes", "-pthread"]).args(WARNINGS);
-        cc.arg("-I").arg(include()).arg("-o").arg(&program).arg(source(name));
-        match form {
-            Library::Shared => {
-                cc.arg(self.0.join("libacclient.so.0"));
-                cc.arg(format!("-Wl,-rpath,{}", self.0.display()));
-            }
-            Library::Static => {
-                cc.arg(library("libacclient.a")).args(SYSTEM_LIBRARIES);
-            }
-        }
-        succeed(cc);
-        program
-    }
-
-    fn run(&self, name: &str, environment: &[(&str, &str)]) {
-        let program = self.compile(name, &Library::Shared);
-        let (status, output) = self.bounded(Command::new(program), environment, TIME);
-        assert!(status.success(), "{name}: {status}\n{output}");
-    }
-
-    fn run_under_valgrind(&self, name: &str, environment: &[(&str, &str)]) {
-        if !is_there("valgrind") {
-            return;
-        }
-        let program = self.compile(name, &Library::Static);
-        let log = self.0.join("valgrind.log");
-        let mut valgrind = Command::new("valgrind");
-        valgrind
-            .args(["--leak-check=full", "--show-leak-kinds=definite,indirect,possible"])
-            .args(["--errors-for-leak-kinds=definite,indirect,possible", "--track-fds=yes"])
-            .arg(format!("--error-exitcode={VALGRIND_ERRORS}"))
-            .arg(format!("--log-file={}", log.display()))
-            .arg(program)
-            .env("ACCLIENT_TEST_SLOW", "1");
-        let (status, output) = self.bounded(valgrind, environment, TIME_UNDER_VALGRIND);
-        let report = fs::read_to_string(&log).expect("valgrind's report");
-        assert!(status.success(), "{name} under valgrind: {status}\n{output}\n{report}");
-        let stray = stray_descriptors(&report);
-        assert!(stray.is_empty(), "{name} left descriptors open: {stray:?}\n{report}");
-    }
-
-    /// Runs a program to its end, or kills it with all its children when its time is over.
-    fn bounded(
-        &self,
-        mut command: Command,
-        environment: &[(&str, &str)],
-        time: Duration,
-    ) -> (ExitStatus, String) {
-        let path = self.0.join("output");
-        let output = File::create(&path).expect("a file for the output");
-        command
-            .envs(environment.iter().copied())
-            .stdin(std::process::Stdio::null())
-            .stdout(output.try_clone().expect("a second descriptor"))
-            .stderr(output)
-            .process_group(0);
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let group = child.id();
-        let (ended, end) = mpsc::channel();
-        let waiting = std::thread::spawn(move || {
-            let status = child.wait().expect("a child can be waited for");
-            // Nobody listens any more when the time is over.
-            let _ = ended.send(());
-            status
-        });
-        let in_time = end.recv_timeout(time).is_ok();
-        if !in_time {
-            let kill = format!("kill -KILL -- -{group}");
-            let _ = Command::new("sh").args(["-c", &kill]).status();
-        }
-        let status = waiting.join().expect("the thread that waits does not panic");
-        let output = String::from_utf8_lossy(&fs::read(&path).expect("the output")).into_owned();
-        assert!(in_time, "{command:?} was not over after {time:?}; it said:\n{output}");
-        print!("{output}");
-        (status, output)
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-}
-
-/// Descriptors that a program opened and left open, from valgrind's report. Those that it was
-/// started with are marked as inherited, in the line or the next.
-fn stray_descriptors(report: &str) -> Vec<&str> {
-    let lines: Vec<&str> = report.lines().collect();
-    let is_inherited = |index: usize| {
-        lines[index..].iter().take(2).any(|line| line.contains("<inherited from parent>"))
-    };
-    let opened = lines.iter().enumerate().filter(|(index, line)| {
-        let is_open =
-            line.contains("Open ") && (line.contains(" descriptor ") || line.contains(" socket "));
-        is_open && !is_inherited(*index)
-    });
-    assert!(report.contains("FILE DESCRIPTORS:"), "valgrind did not look:\n{report}");
-    opened.map(|(_, line)| *line).collect()
-}
-
-/// Names of the functions that the header declares.
-fn declared() -> BTreeSet<String> {
-    let header = fs::read_to_string(include().join("acclient.h")).expect("the header");
-    let mut code = String::new();
-    let mut rest = header.as_str();
-    while let Some((before, comment)) = rest.split_once("/*") {
-        code.push_str(before);
-        rest = comment.split_once("*/").expect("comments end").1;
-    }
-    code.push_str(rest);
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let calls = code.match_indices('(').map(|(index, _)| {
-        let before = &code[..index];
-        let start = before.rfind(|c| !is_name(c)).map_or(0, |index| index + 1);
-        &before[start..]
-    });
-    calls.filter(|name| name.starts_with("acclient_")).map(str::to_owned).collect()
-}
-
-fn names(text: &str) -> BTreeSet<String> {
-    text.lines().map(str::to_owned).collect()
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn include() -> PathBuf {
-    root().join("include")
-}
-
-fn source(name: &str) -> PathBuf {
-    root().join("tests/c").join(name)
-}
-
-/// The library in the form that C links with. Cargo builds it for integration tests too, beside
-/// their executables; what lies one directory higher is of the last `cargo build`, perhaps old.
-fn library(name: &str) -> PathBuf {
-    let program = std::env::current_exe().expect("the path of this test");
-    let path = program.with_file_name(name);
-    assert!(path.is_file(), "{} is not there", path.display());
-    path
-}
-
-/// Whether a tool is on PATH; it has to be in CI.
-fn is_there(tool: &str) -> bool {
-    let found = Command::new(tool).arg("--version").output().is_ok();
-    if !found {
-        assert!(std::env::var_os("CI").is_none(), "{tool} is missing, and this is CI");
-        eprintln!("\n*** {tool} IS MISSING: what needs it is NOT TESTED ***\n");
-    }
-    found
-}
-
-/// Runs a tool that has to succeed, and returns what it printed.
-fn succeed(mut command: Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{printed}{complaints}", output.status);
-    printed
+/// The demo grid, and agent 3:1, for which commands are taken and which does not answer.
+fn with_a_silent_agent() -> Grid {
+    let builder = Grid::demo_builder().agent(3, 1, &["silent"]);
+    let grid = builder.routable_for(Duration::from_secs(3600)).start().expect("a grid");
+    grid.pause_agent(3, 1);
+    grid
 }

@@ -66,6 +66,8 @@ fn the_same_tour_prints_the_same_in_every_language() {
     let mut build = Command::new("go");
     build.args(["build", "-o"]).arg(&program).arg("./quickstart");
     build.current_dir(format!("{ROOT}/examples/go"));
+    // Go's cache goes by CGO_LDFLAGS, and not by what pkg-config says of a prefix that moved.
+    build.env("CGO_LDFLAGS", format!("-L{}", prefix.lib().display()));
     succeed(build.env("PKG_CONFIG_PATH", prefix.lib().join("pkgconfig")));
     let mut run = Command::new(&program);
     assert_eq!(prints(run.env("LD_LIBRARY_PATH", prefix.lib())), expected, "Go");

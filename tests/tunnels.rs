@@ -60,6 +60,10 @@ fn a_tunnel_carries_what_it_is_given_until_it_is_closed() {
         // The agent knows it by port 0, which the value remembers.
         client.tunnel_close(1, 1, &tunnel).unwrap();
         wait_until("it is closed", || !passes(tunnel.local));
+        // Closed as it is, the agent would not open it again with a port of its choice.
+        let again =
+            client.tunnel_open(1, 1, &Tunnel::new(0, gateway, LOOPBACK, remote)).unwrap_err();
+        assert!(again.to_string().contains("name a local port"), "{again}");
         let fixed = client
             .tunnel_open(1, 1, &Tunnel::new(tunnel.local, gateway, LOOPBACK, remote))
             .unwrap();

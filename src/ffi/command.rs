@@ -26,6 +26,7 @@ pub struct CommandHandle {
     reference: Mutex<CommandRef>,
     id: String,
     printed_form: String,
+    target: String,
     /// What was sent, where that is known.
     sent: Option<Command>,
     texts: Texts,
@@ -52,6 +53,7 @@ impl CommandHandle {
             client: client.clone(),
             id: reference.id().to_owned(),
             printed_form: reference.to_string(),
+            target: reference.target().to_string(),
             reference: Mutex::new(reference),
             sent: None,
             texts: Texts::default(),
@@ -126,7 +128,7 @@ pub unsafe extern "C" fn acclient_command_target(
             command,
             length,
             |command| &command.texts.target,
-            |command| command.lock().ok().map(|it| it.target().to_string()),
+            |command| Some(command.target.clone()),
         )
     }
 }

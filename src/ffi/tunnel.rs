@@ -196,7 +196,8 @@ unsafe fn list(
 /// error: gets the error; may be NULL.
 /// From any thread. Blocks.
 /// Errors: ACCLIENT_INVALID_ARGUMENT (also for a remote port of 0 and a tunnel of an agent to itself),
-/// ACCLIENT_JOB_FAILED where the agent cannot open it, which does not say why; those of
+/// ACCLIENT_JOB_FAILED where the agent cannot open it, which does not say why, and where it is to
+/// choose the port of a tunnel that it has in its list already, which it opens no second time; those of
 /// acclient_request_run().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_tunnel_open(

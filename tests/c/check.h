@@ -235,6 +235,89 @@ static inline acclient_job *next_job(const acclient_command *command) {
     return job;
 }
 
+/* A call that has to be refused, and that its out parameter is NULL then. */
+#define REFUSES(place, call)                                                                       \
+    do {                                                                                           \
+        place = GARBAGE;                                                                           \
+        EXPECT(ACCLIENT_INVALID_ARGUMENT, call);                                                   \
+        CHECK(place == NULL);                                                                      \
+    } while (0)
+
+/* The same where there is nothing to be given. */
+#define REFUSED(call) EXPECT(ACCLIENT_INVALID_ARGUMENT, call)
+
+static inline acclient_target *agent(int64_t gid, int64_t nid) {
+    acclient_error *error;
+    acclient_target *target = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_target_agent(gid, nid, &target, &error));
+    CHECK(target != NULL);
+    return target;
+}
+
+/* All agents with a role, or all that there are for NULL. */
+static inline acclient_target *everyone(const char *role) {
+    acclient_error *error;
+    acclient_target *target = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_target_all(&role, role == NULL ? 0 : 1, 0, &target, &error));
+    CHECK(target != NULL);
+    return target;
+}
+
+/* A shell script for a target, which is freed. */
+static inline acclient_request *script(const acclient_client *client, acclient_target *target,
+                                       const char *text) {
+    acclient_error *error;
+    acclient_request *request = GARBAGE;
+    EXPECT(ACCLIENT_OK,
+           acclient_request_bash(client, target, text, strlen(text), &request, &error));
+    CHECK(request != NULL);
+    acclient_target_free(target);
+    return request;
+}
+
+/* The same, sent. */
+static inline acclient_command *send_script(const acclient_client *client, acclient_target *target,
+                                            const char *text) {
+    acclient_error *error;
+    acclient_command *command = GARBAGE;
+    acclient_request *request = script(client, target, text);
+    EXPECT(ACCLIENT_OK, acclient_request_submit(request, 10000, NULL, &command, &error));
+    CHECK(command != NULL);
+    acclient_request_free(request);
+    return command;
+}
+
+/* Runs a request, which is freed, on one agent. */
+static inline acclient_job *run(acclient_request *request) {
+    acclient_error *error;
+    acclient_job *job = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_request_run(request, 20000, NULL, &job, &error));
+    CHECK(job != NULL);
+    acclient_request_free(request);
+    return job;
+}
+
+/* Waits until the agents that a command went to say that its jobs stand so, and as many. */
+static inline acclient_jobs *jobs_in_state(const acclient_command *command, size_t count,
+                                           const char *state) {
+    acclient_error *error;
+    acclient_jobs *jobs = NULL;
+    size_t found;
+    const int64_t end = now_ms() + 15000 + late_ms(5000);
+    do {
+        CHECK(now_ms() < end);
+        acclient_jobs_free(jobs);
+        jobs = GARBAGE;
+        EXPECT(ACCLIENT_OK, acclient_command_jobs(command, 10000, NULL, &jobs, &error));
+        found = 0;
+        for (size_t i = 0; i < acclient_jobs_count(jobs); i++) {
+            const char *now = acclient_job_state(acclient_jobs_at(jobs, i), NULL);
+            found += strcmp(now, state) == 0;
+        }
+    } while (found != count);
+    return jobs;
+}
+
 static inline pthread_t start_thread(void *(*body)(void *), void *argument) {
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, body, argument) == 0);

@@ -1,16 +1,8 @@
 /* NULL in every place, absurd lengths, numbers out of range: refused with a message, and every out
- * parameter set on entry. */
+ * parameter set on entry. Here: tokens, connecting, executing, commands, accessors; the rest is in
+ * null_client.c, null_job.c and null_node.c. */
 #define _GNU_SOURCE
 #include "check.h"
-
-/* A call that has to be refused, with an out parameter and without, with an error place and
- * without. */
-#define REFUSES(place, call)                                                                       \
-    do {                                                                                           \
-        place = GARBAGE;                                                                           \
-        EXPECT(ACCLIENT_INVALID_ARGUMENT, call);                                                   \
-        CHECK(place == NULL);                                                                      \
-    } while (0)
 
 static const char *const no_utf8 = "a\xff";
 
@@ -201,6 +193,11 @@ static void accessors(void) {
     CHECK(!acclient_error_is_retriable(NULL));
     CHECK(!acclient_error_is_timeout(NULL));
     CHECK(!acclient_error_is_maybe_sent(NULL));
+    int64_t gid = 12345;
+    int64_t nid = 12345;
+    CHECK(!acclient_error_agent(NULL, &gid, &nid) && gid == 0 && nid == 0);
+    CHECK(!acclient_error_agent(NULL, NULL, NULL));
+    CHECK(acclient_error_job(NULL) == NULL);
     CHECK_NO_TEXT(acclient_job_id, NULL);
     CHECK_NO_TEXT(acclient_job_state, NULL);
     CHECK_NO_TEXT(acclient_job_cmd, NULL);

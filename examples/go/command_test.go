@@ -1,0 +1,283 @@
+package acclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRun(t *testing.T) {
+	c := client(t)
+	request := c.Execute(Agent(1, 1), "sh", "-c", "cat; echo wrong >&2; printf '9::grave\\n20::{\"a\":1}\\n'")
+	request.Data = "in put\n"
+	request.Tags = "a tag"
+	job := got[*Job](t)(request.Run(ctx(t)))
+	equal(t, "state", job.State, StateSuccess)
+	equal(t, "success", job.IsSuccess(), true)
+	equal(t, "agent", job.Agent.String(), "1:1")
+	equal(t, "stdout", job.Stdout, "in put\n")
+	equal(t, "stderr", job.Stderr, "wrong\n")
+	equal(t, "critical", job.Critical, "grave")
+	equal(t, "data", job.Data, `{"a":1}`)
+	equal(t, "level", job.Level, 20)
+	equal(t, "tags", job.Tags, "a tag")
+	equal(t, "cmd", job.Cmd, "execute")
+	equal(t, "JSON", json.Valid(job.Raw) && json.Valid(job.Args), true)
+	if time.Since(job.Start).Abs() > time.Minute || job.Time < 0 || job.ID == "" {
+		t.Fatalf("%+v", job)
+	}
+	failed := got[*Job](t)(c.Execute(Agent(1, 1), "false").Run(ctx(t)))
+	equal(t, "state", failed.State, StateError)
+	equal(t, "success", failed.IsSuccess(), false)
+
+	_, err := c.Execute(Agent(7, 7), "true").Run(ctx(t))
+	wants(t, err, ErrNoSuchAgent)
+	short, cancel := context.WithTimeout(ctx(t), 100*time.Millisecond)
+	defer cancel()
+	_, err = c.Execute(Agent(1, 1), "sleep", "3").Run(short)
+	wants(t, err, ErrTimeout, context.DeadlineExceeded)
+	var known *Error
+	equal(t, "as", errors.As(err, &known), true)
+	equal(t, "timeout", known.Timeout(), true)
+	equal(t, "of others", errors.Is(err, ErrCancelled) || errors.Is(err, context.Canceled), false)
+	// The error tells how to find the command again.
+	again := got[*Command](t)(c.CommandFrom(known.Command()))
+	defer again.Close()
+	equal(t, "state", got[*Job](t)(again.NextResult(ctx(t))).State, StateSuccess)
+}
+
+func TestRequests(t *testing.T) {
+	c := client(t)
+	equal(t, "bash", got[*Job](t)(c.Bash(Agent(1, 1), "echo $((6*7))").Run(ctx(t))).Stdout, "42\n")
+	equal(t, "ping", got[*Job](t)(c.Cmd(Agent(1, 1), "ping").Run(ctx(t))).State, StateSuccess)
+	unknown := got[*Job](t)(c.Cmd(Agent(1, 1), "nonsense").Run(ctx(t)))
+	equal(t, "unknown", unknown.State, StateUnknownCommand)
+
+	kwargs := map[string]string{"message": "hi"}
+	job := got[*Job](t)(c.Jumpscript(Agent(1, 2), "test", "echo", kwargs).Run(ctx(t)))
+	equal(t, "jumpscript", strings.Contains(job.Data+job.Stdout, "hi"), true)
+	script := "def action(message):\n    return message * 2\n"
+	job = got[*Job](t)(c.JumpscriptContent(Agent(1, 2), script, kwargs).Run(ctx(t)))
+	equal(t, "content", strings.Contains(job.Data, "hihi"), true)
+	_, err := c.Jumpscript(Agent(1, 2), "test", "echo", []int{1}).Run(ctx(t))
+	wants(t, err, ErrInvalidArgument)
+	_, err = c.Jumpscript(Agent(1, 2), "test", "echo", func() {}).Run(ctx(t))
+	wants(t, err, ErrInvalidArgument)
+
+	request := c.Execute(Agent(1, 1), "sh", "-c", "pwd; echo $A")
+	request.RunArgs = RunArgs{WorkingDir: "/", Env: map[string]string{"A": "of env"}, Domain: "go"}
+	request.ID = "go-" + got[*Job](t)(c.Cmd(Agent(1, 1), "ping").Run(ctx(t))).ID
+	request.Tags = "t"
+	command := submit(t, request)
+	equal(t, "id", command.ID(), request.ID)
+	equal(t, "target", command.Target(), "1:1")
+	equal(t, "cmd", command.Cmd(), "execute")
+	equal(t, "tags", command.Tags(), "t")
+	equal(t, "args", strings.Contains(string(command.Args()), `"domain":"go"`), true)
+	equal(t, "dump", json.Valid(command.Dump()), true)
+	equal(t, "stdout", got[*Job](t)(command.NextResult(ctx(t))).Stdout, "/\nof env\n")
+	_, err = command.NextResult(ctx(t))
+	equal(t, "the end", err, io.EOF)
+
+	for _, wrong := range []*Request{
+		c.Execute(Agent(1, 1), "a\x00b"), c.Execute(Agent(1, 1), "a", "\x00"), c.Execute(Agent(0, 1), "a"),
+		c.Execute(Agent(1, 1), "a\xff"), c.Bash(Agent(1, 1), "echo \xff"), c.Cmd(Agent(1, 1), ""),
+		{client: c, target: Agent(1, 1), name: "ping", ID: "a\x00"},
+		{client: c, target: Agent(1, 1), name: "ping", Tags: "\xff"},
+		{client: c, target: Agent(1, 1), name: "ping", Data: "\xff"},
+	} {
+		_, err := wrong.Submit(ctx(t))
+		wants(t, err, ErrInvalidArgument)
+		_, err = wrong.Run(ctx(t))
+		wants(t, err, ErrInvalidArgument)
+	}
+}
+
+func TestNULAndBrokenUTF8(t *testing.T) {
+	c := client(t)
+	request := c.Execute(Agent(1, 1), "cat")
+	request.Data = "a\x00b\n"
+	command := submit(t, request)
+	equal(t, "data that was sent", command.Data(), "a\x00b\n")
+	equal(t, "stdout", got[*Job](t)(command.NextResult(ctx(t))).Stdout, "a\x00b\n")
+	job := got[*Job](t)(c.Execute(Agent(1, 1), "printf", `20::{"a":"x\000y"}\n`).Run(ctx(t)))
+	equal(t, "data with a NUL", strings.Contains(job.Data, "x\x00y"), true)
+	job = got[*Job](t)(c.Execute(Agent(1, 1), "printf", `a\377b\n`).Run(ctx(t)))
+	equal(t, "broken UTF-8, as the agent writes it", job.Stdout, "a\ufffdb\n")
+	request.Data = "a\xffb"
+	_, err := request.Submit(ctx(t))
+	wants(t, err, ErrInvalidArgument)
+}
+
+func TestCommandFrom(t *testing.T) {
+	c := client(t)
+	command := submit(t, c.Execute(Agent(1, 1), "echo", "found"))
+	byForm := got[*Command](t)(c.CommandFrom(command.String()))
+	defer byForm.Close()
+	equal(t, "id", byForm.ID(), command.ID())
+	equal(t, "cmd", byForm.Cmd(), "")
+	equal(t, "stdout", got[*Job](t)(byForm.NextResult(ctx(t))).Stdout, "found\n")
+	byID := got[*Command](t)(c.CommandByID(command.ID()))
+	defer byID.Close()
+	equal(t, "stdout", got[*Job](t)(byID.NextResult(ctx(t))).Stdout, "found\n")
+	for _, wrong := range []string{"", "nonsense", "acclient:1:x\x00:1:1"} {
+		_, err := c.CommandFrom(wrong)
+		wants(t, err, ErrInvalidArgument)
+	}
+	_, err := c.CommandByID("")
+	wants(t, err, ErrInvalidArgument)
+	byID.Close()
+	_, err = byID.NextResult(ctx(t))
+	wants(t, err, ErrClosed)
+	wants(t, byID.Kill(ctx(t)), ErrClosed)
+}
+
+func TestTryNextResult(t *testing.T) {
+	c := client(t)
+	command := submit(t, c.Execute(Agent(1, 1), "sleep", "0.5"))
+	begun := time.Now()
+	_, err := command.TryNextResult(ctx(t))
+	wants(t, err, ErrTimeout)
+	equal(t, "at once", time.Since(begun) < 400*time.Millisecond, true)
+	eventually(t, "a result", func() bool {
+		job, err := command.TryNextResult(ctx(t))
+		return err == nil && job.IsSuccess()
+	})
+}
+
+func TestResults(t *testing.T) {
+	c := client(t)
+	command := submit(t, c.Bash(All(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 0.5; echo done"))
+	var order []string
+	for job, err := range command.Results(ctx(t)) {
+		must(t, err)
+		order = append(order, job.Agent.String())
+	}
+	equal(t, "how many", len(order), 3)
+	equal(t, "the slow one is last", order[2], "1:1")
+	for range command.Results(ctx(t)) {
+		break
+	}
+
+	// Who does not answer is told agent by agent, after the deadline.
+	slow := submit(t, c.Execute(All("cpu"), "sleep", "2"))
+	short, cancel := context.WithTimeout(ctx(t), 300*time.Millisecond)
+	defer cancel()
+	var missing []string
+	for _, err := range slow.Results(short) {
+		wants(t, err, ErrTimeout, context.DeadlineExceeded)
+		var known *Error
+		errors.As(err, &known)
+		agent, is := known.Agent()
+		equal(t, "about an agent", is, true)
+		missing = append(missing, agent.String())
+	}
+	slices.Sort(missing)
+	equal(t, "missing", strings.Join(missing, " "), "1:1 2:1")
+
+	results := got[*Results](t)(slow.OpenResults(ctx(t)))
+	equal(t, "method", results.Method(), 0)
+	waited := make(chan error)
+	go func() {
+		_, err := results.Next()
+		waited <- err
+	}()
+	must(t, <-waited)
+	equal(t, "remaining", results.Remaining(), 1)
+	equal(t, "method", results.Method() >= Blocking && results.Method() <= Looking, true)
+	must(t, results.Close())
+	_, err := results.Next()
+	wants(t, err, ErrClosed)
+
+	done, stop := context.WithCancel(context.Background())
+	stop()
+	for _, err := range slow.Results(done) {
+		wants(t, err, ErrCancelled, context.Canceled)
+	}
+	// Cancelled in the middle: one error, and the end.
+	again := submit(t, c.Bash(All(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 2; true"))
+	middle, stop := context.WithCancel(context.Background())
+	defer stop()
+	jobs, errs := 0, 0
+	for _, err := range again.Results(middle) {
+		if err != nil {
+			wants(t, err, ErrCancelled, context.Canceled)
+			errs++
+			continue
+		}
+		if jobs++; jobs == 2 {
+			stop()
+		}
+	}
+	equal(t, "jobs and errors", [2]int{jobs, errs}, [2]int{2, 1})
+}
+
+func TestWaitAny(t *testing.T) {
+	c := client(t)
+	slow := submit(t, c.Execute(Agent(1, 1), "sleep", "0.4"))
+	fast := submit(t, c.Execute(Agent(2, 1), "true"))
+	var ids []string
+	for job, err := range c.WaitAny(ctx(t), slow, fast) {
+		must(t, err)
+		ids = append(ids, job.ID)
+	}
+	equal(t, "order", strings.Join(ids, " "), fast.ID()+" "+slow.ID())
+	for range c.WaitAny(ctx(t)) {
+		t.Fatal("a result of nothing")
+	}
+	fast.Close()
+	for _, err := range c.WaitAny(ctx(t), fast) {
+		wants(t, err, ErrClosed)
+	}
+}
+
+func TestSubmitMany(t *testing.T) {
+	c := client(t)
+	many := got[[]Submitted](t)(c.SubmitMany(ctx(t),
+		c.Execute(Agent(1, 1), "echo", "a"), c.Execute(Agent(1, 1), "b\x00"), c.Execute(Agent(2, 1), "echo", "c"),
+		// The library refuses this one itself, among the others.
+		c.Cmd(Agent(1, 1), ""),
+	))
+	equal(t, "how many", len(many), 4)
+	wants(t, many[1].Err, ErrInvalidArgument)
+	wants(t, many[3].Err, ErrInvalidArgument)
+	for place, text := range map[int]string{0: "a\n", 2: "c\n"} {
+		must(t, many[place].Err)
+		defer many[place].Command.Close()
+		equal(t, "stdout", got[*Job](t)(many[place].Command.NextResult(ctx(t))).Stdout, text)
+	}
+	equal(t, "none", len(got[[]Submitted](t)(c.SubmitMany(ctx(t)))), 0)
+}
+
+func TestRunAll(t *testing.T) {
+	c := client(t)
+	all := got[*Collected](t)(c.Bash(All("cpu"), "echo hi").RunAll(ctx(t), false))
+	defer all.Command.Close()
+	equal(t, "jobs and errors", [2]int{len(all.Jobs), len(all.Errors)}, [2]int{2, 0})
+	equal(t, "stopped", all.Stopped, false)
+	equal(t, "stdout", all.Jobs[0].Stdout, "hi\n")
+	equal(t, "target", all.Command.Target(), "all,role=cpu")
+	short, cancel := context.WithTimeout(ctx(t), 300*time.Millisecond)
+	defer cancel()
+	part := got[*Collected](t)(c.Bash(All("cpu"), "[ $AGENT_GID = 1 ] && sleep 1; true").RunAll(short, false))
+	defer part.Command.Close()
+	equal(t, "jobs and errors", [2]int{len(part.Jobs), len(part.Errors)}, [2]int{1, 1})
+	wants(t, part.Errors[0], ErrTimeout, context.DeadlineExceeded)
+	found := false
+	for job, err := range part.Command.Results(ctx(t)) {
+		must(t, err)
+		found = found || job.Agent == AgentID{1, 1}
+	}
+	equal(t, "what was missing", found, true)
+	script := "[ $AGENT_GID = 1 ] && sleep 1; exit 1"
+	first := got[*Collected](t)(c.Bash(All("cpu"), script).RunAll(ctx(t), true))
+	defer first.Command.Close()
+	equal(t, "stopped", first.Stopped, true)
+	_, err := c.Cmd(All("cpu"), "").RunAll(ctx(t), true)
+	wants(t, err, ErrInvalidArgument)
+}

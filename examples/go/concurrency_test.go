@@ -1,0 +1,238 @@
+package acclient
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestCancelEndsAWaitAtOnce(t *testing.T) {
+	c := client(t)
+	command := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	for _, wait := range []func(ctx context.Context) error{
+		func(ctx context.Context) error { _, err := command.NextResult(ctx); return err },
+		func(ctx context.Context) error { _, err := c.Execute(Agent(1, 1), "sleep", "5").Run(ctx); return err },
+		func(ctx context.Context) error {
+			for _, err := range c.WaitAny(ctx, command) {
+				return err
+			}
+			return nil
+		},
+	} {
+		why := errors.New("had enough")
+		cancellable, cancel := context.WithCancelCause(context.Background())
+		var cancelled time.Time
+		go func() {
+			time.Sleep(50 * time.Millisecond)
+			cancelled = time.Now()
+			cancel(why)
+		}()
+		err := wait(cancellable)
+		ended := time.Now()
+		<-cancellable.Done()
+		wants(t, err, ErrCancelled, context.Canceled, why)
+		if late := ended.Sub(cancelled); late > 250*time.Millisecond {
+			t.Fatalf("it ended after %v", late)
+		}
+	}
+	// A token that was not used up serves the next call; one that was does not.
+	must(t, c.Ping(ctx(t)))
+	must(t, command.Kill(ctx(t)))
+}
+
+func TestDeadlines(t *testing.T) {
+	c := client(t)
+	command := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	short, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	_, err := command.NextResult(short)
+	wants(t, err, ErrTimeout, context.DeadlineExceeded)
+	if took := time.Since(begun); took < 100*time.Millisecond || took > time.Second {
+		t.Fatalf("it took %v", took)
+	}
+	_, err = command.NextResult(short)
+	wants(t, err, ErrTimeout, context.DeadlineExceeded)
+	must(t, command.Kill(ctx(t)))
+	// Without a deadline, and without a way to be cancelled.
+	equal(t, "state", got[*Job](t)(command.NextResult(context.Background())).State, StateKilled)
+}
+
+// Goroutines that wait take no threads.
+func TestFiveThousandWait(t *testing.T) {
+	c := client(t)
+	printed := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	before := threads(t)
+	const count = 5000
+	cancellable, cancel := context.WithCancel(context.Background())
+	var begun, ended sync.WaitGroup
+	errs := make(chan error, count)
+	for range count {
+		begun.Add(1)
+		ended.Add(1)
+		go func() {
+			defer ended.Done()
+			command, err := c.CommandFrom(printed.String())
+			begun.Done()
+			if err == nil {
+				defer command.Close()
+				_, err = command.NextResult(cancellable)
+			}
+			errs <- err
+		}()
+	}
+	begun.Wait()
+	eventually(t, "all places are taken", func() bool { return len(c.slots) == cap(c.slots) })
+	time.Sleep(200 * time.Millisecond)
+	during := threads(t)
+	// Those in C, and as many as Go keeps for itself.
+	if during > before+cap(c.slots)+32 {
+		t.Errorf("%d threads, %d before", during, before)
+	}
+	at := time.Now()
+	cancel()
+	ended.Wait()
+	if took := time.Since(at); took > 5*time.Second {
+		t.Errorf("all ended after %v", took)
+	}
+	t.Logf("%d goroutines waited in %d threads (%d before), and ended in %v", count, during, before, time.Since(at))
+	for range count {
+		wants(t, <-errs, ErrCancelled, context.Canceled)
+	}
+	must(t, printed.Kill(ctx(t)))
+}
+
+func TestPlacesAreWaitedForWithTheContext(t *testing.T) {
+	c := got[*Client](t)(Open(ctx(t), Options{URL: gridURL(t), MaxConnections: 1}))
+	defer c.Close()
+	command := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	cancellable, cancel := context.WithCancel(context.Background())
+	waited := make(chan error)
+	go func() {
+		_, err := command.NextResult(cancellable)
+		waited <- err
+	}()
+	eventually(t, "it waits", func() bool { return len(c.slots) == 1 })
+	short, stop := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer stop()
+	wants(t, c.Ping(short), ErrPoolExhausted, context.DeadlineExceeded)
+	_, err := command.NextResult(short)
+	wants(t, err, ErrTimeout, context.DeadlineExceeded)
+	cancel()
+	wants(t, <-waited, ErrCancelled)
+	must(t, c.Ping(ctx(t)))
+	must(t, command.Kill(ctx(t)))
+}
+
+func TestCloseWhileGoroutinesWait(t *testing.T) {
+	c := got[*Client](t)(Open(ctx(t), Options{URL: gridURL(t), MaxConnections: 4}))
+	command := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	printed := command.String()
+	const count = 40
+	errs := make(chan error, count)
+	for index := range count {
+		go func() {
+			own, err := c.CommandFrom(printed)
+			if err == nil {
+				if index%2 == 0 {
+					_, err = own.NextResult(context.Background())
+				} else {
+					for _, err = range own.Results(ctx(t)) {
+					}
+				}
+				own.Close()
+			}
+			errs <- err
+		}()
+	}
+	eventually(t, "all places are taken", func() bool { return len(c.slots) == cap(c.slots) })
+	// A command that is in use is closed: the call goes on until the client is closed.
+	go func() {
+		_, err := command.NextResult(context.Background())
+		errs <- err
+	}()
+	time.Sleep(50 * time.Millisecond)
+	must(t, command.Close())
+	must(t, c.Close())
+	for range count + 1 {
+		wants(t, <-errs, ErrClosed)
+	}
+	other := client(t)
+	again := got[*Command](t)(other.CommandFrom(printed))
+	defer again.Close()
+	must(t, again.Kill(ctx(t)))
+}
+
+func TestOneCommandManyGoroutines(t *testing.T) {
+	c := client(t)
+	command := submit(t, c.Execute(All(), "true"))
+	var wait sync.WaitGroup
+	jobs := make(chan *Job, 10)
+	for range 10 {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			if job, err := command.NextResult(ctx(t)); err == nil {
+				jobs <- job
+			}
+		}()
+	}
+	wait.Wait()
+	equal(t, "results, each once", len(jobs), 3)
+}
+
+func TestNothingLeaks(t *testing.T) {
+	held, open := live.Load(), descriptors(t)
+	var resident int
+	for round := range 10 {
+		if round == 3 {
+			resident = memory(t)
+		}
+		c := got[*Client](t)(Connect(ctx(t), gridURL(t)))
+		for range 20 {
+			request := c.Execute(Agent(1, 1), "echo", "x")
+			request.RunArgs.Domain = "leaks"
+			job := got[*Job](t)(request.Run(ctx(t)))
+			got[*Job](t)(job.Refresh(ctx(t)))
+			got[[]Message](t)(job.Msgs(ctx(t), MsgQuery{}))
+			wants(t, c.PingAgent(ctx(t), 0, 0), ErrInvalidArgument)
+			cancellable, cancel := context.WithCancel(context.Background())
+			command := got[*Command](t)(c.Execute(Agent(1, 1), "sleep", "0.02").Submit(ctx(t)))
+			go cancel()
+			if _, err := command.NextResult(cancellable); err != nil {
+				wants(t, err, ErrCancelled)
+			}
+			for range command.Results(ctx(t)) {
+				break
+			}
+			_ = command.Close()
+		}
+		all := got[*Collected](t)(c.Bash(All(), "true").RunAll(ctx(t), false))
+		must(t, all.Command.Close())
+		got[[]OutcomeOf](t)(c.AllProcesses(ctx(t), ProcessQuery{}))
+		must(t, c.Close())
+	}
+	equal(t, "C objects", live.Load(), held)
+	eventually(t, "descriptors are closed", func() bool { return descriptors(t) <= open })
+	if grown := memory(t) - resident; grown > 32<<20 {
+		t.Errorf("memory grew by %d bytes", grown)
+	}
+}
+
+// OutcomeOf is what AllProcesses gives.
+type OutcomeOf = Outcome[[]ProcessStats]
+
+// What a program forgets is freed with the memory of Go.
+func TestForgottenCommandsAreFreed(t *testing.T) {
+	c := client(t)
+	held := live.Load()
+	for range 10 {
+		_ = got[*Command](t)(c.CommandByID("forgotten"))
+	}
+	eventually(t, "they are freed", func() bool {
+		collect()
+		return live.Load() <= held
+	})
+}

@@ -1,0 +1,3 @@
+module acclient
+
+go 1.23

@@ -1,0 +1,162 @@
+package acclient
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestKill(t *testing.T) {
+	c := client(t)
+	command := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	running(t, command)
+	result := make(chan *Job)
+	go func() {
+		// Killing does not wait for who waits for the result.
+		job, _ := command.NextResult(ctx(t))
+		result <- job
+	}()
+	time.Sleep(50 * time.Millisecond)
+	must(t, command.Kill(ctx(t)))
+	equal(t, "state", (<-result).State, StateKilled)
+	must(t, command.Kill(ctx(t)))
+	done, cancel := context.WithCancel(context.Background())
+	cancel()
+	wants(t, command.Kill(done), ErrCancelled, context.Canceled)
+	must(t, command.Close())
+	wants(t, command.Kill(ctx(t)), ErrClosed)
+}
+
+func TestEverywhere(t *testing.T) {
+	c := client(t)
+	command := submit(t, c.Bash(All("cpu"), "echo line; sleep 60"))
+	running(t, command)
+	stats := got[[]Outcome[*ProcessStats]](t)(command.Stats(ctx(t)))
+	equal(t, "agents", len(stats), 2)
+	for _, outcome := range stats {
+		equal(t, "kind", outcome.Kind, Done)
+		equal(t, "memory", outcome.Answer.RSS > 0 && len(outcome.Answer.JSON) > 0, true)
+	}
+	eventually(t, "it is logged", func() bool {
+		logs := got[[]Outcome[[]Message]](t)(command.Msgs(ctx(t), MsgQuery{Levels: "1"}))
+		return len(logs) == 2 && len(logs[0].Answer) == 1 && logs[0].Answer[0].Data == "line"
+	})
+	_, err := command.Msgs(ctx(t), MsgQuery{Levels: "x"})
+	wants(t, err, ErrInvalidArgument)
+	for _, outcome := range got[[]Outcome[struct{}]](t)(command.KillEverywhere(ctx(t))) {
+		equal(t, "kind", outcome.Kind, Done)
+		must(t, outcome.Err)
+	}
+	for job, err := range command.Results(ctx(t)) {
+		must(t, err)
+		equal(t, "state", job.State, StateKilled)
+	}
+	for _, outcome := range got[[]Outcome[struct{}]](t)(command.KillEverywhere(ctx(t))) {
+		equal(t, "kind", outcome.Kind, Over)
+		equal(t, "state", outcome.Job.State, StateKilled)
+	}
+	held := submit(t, c.Execute(Agent(1, 1), "true"))
+	done, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = held.Stats(done)
+	wants(t, err, ErrCancelled)
+	// An agent that refuses is in its outcome: a job that waits in a queue uses nothing yet.
+	for range 2 {
+		request := c.Execute(Agent(1, 1), "sleep", "2")
+		request.RunArgs.Queue = "go-refuses"
+		held = submit(t, request)
+	}
+	eventually(t, "it refuses", func() bool {
+		stats := got[[]Outcome[*ProcessStats]](t)(held.Stats(ctx(t)))
+		if len(stats) != 1 || stats[0].Kind != Failed {
+			return false
+		}
+		wants(t, stats[0].Err, ErrJobFailed)
+		return true
+	})
+}
+
+func TestJob(t *testing.T) {
+	c := client(t)
+	command := submit(t, c.Bash(Agent(1, 1), "echo one; sleep 1; echo two"))
+	job := running(t, command)[0]
+	equal(t, "state", job.State, StateRunning)
+	stats := got[*ProcessStats](t)(job.Stats(ctx(t)))
+	equal(t, "memory", stats.RSS > 0 && stats.VMS >= stats.RSS && stats.CPU >= 0, true)
+	equal(t, "refreshed", got[*Job](t)(job.Refresh(ctx(t))).State, StateRunning)
+	short, cancel := context.WithTimeout(ctx(t), 100*time.Millisecond)
+	defer cancel()
+	_, err := job.Wait(short)
+	wants(t, err, ErrTimeout, context.DeadlineExceeded)
+	ended := got[*Job](t)(job.Wait(ctx(t)))
+	equal(t, "stdout", ended.Stdout, "one\ntwo\n")
+	equal(t, "refreshed", got[*Job](t)(job.Refresh(ctx(t))).State, StateSuccess)
+	equal(t, "the old one", job.State, StateRunning)
+	_, err = job.Stats(ctx(t))
+	wants(t, err, ErrJobFailed)
+	if known, ok := err.(*Error); !ok || known.Job() == nil || known.Job().IsSuccess() || known.IsRetriable() {
+		t.Fatalf("the job of %v", err)
+	}
+	gone := &Job{client: c, ID: "none", Agent: AgentID{1, 1}}
+	_, err = gone.Refresh(ctx(t))
+	wants(t, err, ErrProtocol)
+
+	long := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	must(t, running(t, long)[0].Kill(ctx(t)))
+	equal(t, "state", got[*Job](t)(long.NextResult(ctx(t))).State, StateKilled)
+}
+
+func TestMsgs(t *testing.T) {
+	c := client(t)
+	before := time.Now().Add(-time.Minute)
+	job := got[*Job](t)(c.Bash(Agent(1, 1), "echo first; echo second; echo other >&2").Run(ctx(t)))
+	eventually(t, "it is logged", func() bool {
+		return len(got[[]Message](t)(job.Msgs(ctx(t), MsgQuery{}))) == 3
+	})
+	messages := got[[]Message](t)(c.Msgs(ctx(t), 1, 1, job.ID, MsgQuery{Levels: "1", From: before}))
+	equal(t, "how many", len(messages), 2)
+	equal(t, "newest first", messages[0].Data+messages[1].Data, "secondfirst")
+	equal(t, "later", messages[0].ID > messages[1].ID, true)
+	equal(t, "level", messages[0].Level, 1)
+	equal(t, "time", messages[0].Time.After(before), true)
+	equal(t, "raw", strings.Contains(string(messages[0].Raw), "second"), true)
+	equal(t, "limit", len(got[[]Message](t)(job.Msgs(ctx(t), MsgQuery{Limit: 1}))), 1)
+	equal(t, "none", len(got[[]Message](t)(job.Msgs(ctx(t), MsgQuery{To: before}))), 0)
+	equal(t, "unknown", len(got[[]Message](t)(c.Msgs(ctx(t), 1, 1, "unknown", MsgQuery{}))), 0)
+	for _, wrong := range []MsgQuery{{Limit: -1}, {Limit: 5000}, {Levels: "x"}, {Levels: "1\x00"}} {
+		_, err := c.Msgs(ctx(t), 1, 1, job.ID, wrong)
+		wants(t, err, ErrInvalidArgument)
+	}
+}
+
+func TestFollow(t *testing.T) {
+	c := client(t)
+	command := submit(t, c.Bash(Agent(1, 1), "for i in 1 2 3; do echo line $i; sleep 0.3; done"))
+	job := running(t, command)[0]
+	var lines []string
+	for message, err := range job.Follow(ctx(t), "") {
+		must(t, err)
+		lines = append(lines, message.Data)
+	}
+	equal(t, "lines", strings.Join(lines, "; "), "line 1; line 2; line 3")
+	for _, err := range job.Follow(ctx(t), "x") {
+		wants(t, err, ErrInvalidArgument)
+	}
+	long := submit(t, c.Bash(Agent(1, 1), "echo here; sleep 60"))
+	job = running(t, long)[0]
+	cancelled, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	errs := 0
+	for message, err := range job.Follow(cancelled, "1") {
+		if err != nil {
+			wants(t, err, ErrCancelled, context.Canceled)
+			errs++
+			continue
+		}
+		equal(t, "line", message.Data, "here")
+		cancel()
+	}
+	equal(t, "errors", errs, 1)
+	must(t, job.Kill(ctx(t)))
+}

@@ -1,0 +1,154 @@
+package acclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// within is how long a test may wait for what is to come.
+const within = 20 * time.Second
+
+func gridURL(t testing.TB) string {
+	t.Helper()
+	where := os.Getenv("ACCLIENT_URL")
+	if where == "" {
+		t.Skip("ACCLIENT_URL names no grid: cargo test --test go starts one")
+	}
+	return where
+}
+
+func ctx(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func client(t testing.TB) *Client {
+	t.Helper()
+	client, err := Connect(ctx(t), gridURL(t))
+	must(t, err)
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func got[T any](t testing.TB) func(value T, err error) T {
+	return func(value T, err error) T {
+		t.Helper()
+		must(t, err)
+		return value
+	}
+}
+
+func wants(t testing.TB, err error, kinds ...error) {
+	t.Helper()
+	for _, kind := range kinds {
+		if !errors.Is(err, kind) {
+			t.Fatalf("the error is %v (%T), not %v", err, err, kind)
+		}
+	}
+	var known *Error
+	if !errors.As(err, &known) || known.Message == "" {
+		t.Fatalf("%v is no *Error with a message", err)
+	}
+}
+
+func equal[T comparable](t testing.TB, what string, is, wanted T) {
+	t.Helper()
+	if is != wanted {
+		t.Fatalf("%s: %v, not %v", what, is, wanted)
+	}
+}
+
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(within); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// submit sends a program to an agent; the command is closed with the test.
+func submit(t testing.TB, request *Request) *Command {
+	t.Helper()
+	command := got[*Command](t)(request.Submit(ctx(t)))
+	t.Cleanup(func() { command.Close() })
+	return command
+}
+
+// running waits until a command runs on its agents, and gives the jobs.
+func running(t testing.TB, command *Command) (jobs []*Job) {
+	t.Helper()
+	eventually(t, "it runs", func() bool {
+		var err error
+		jobs, err = command.Jobs(ctx(t))
+		must(t, err)
+		for _, job := range jobs {
+			if job.State != StateRunning {
+				return false
+			}
+		}
+		return len(jobs) > 0
+	})
+	// RUNNING is written before the agent has the job.
+	eventually(t, "its agent has it", func() bool {
+		stats, err := command.Stats(ctx(t))
+		must(t, err)
+		for _, outcome := range stats {
+			if outcome.Kind != Done {
+				return false
+			}
+		}
+		return true
+	})
+	return jobs
+}
+
+func threads(t testing.TB) int {
+	t.Helper()
+	return len(got[[]os.DirEntry](t)(os.ReadDir("/proc/self/task")))
+}
+
+func descriptors(t testing.TB) int {
+	t.Helper()
+	return len(got[[]os.DirEntry](t)(os.ReadDir("/proc/self/fd")))
+}
+
+func memory(t testing.TB) int {
+	t.Helper()
+	words := strings.Fields(string(got[[]byte](t)(os.ReadFile("/proc/self/statm"))))
+	return got[int](t)(strconv.Atoi(words[1])) * os.Getpagesize()
+}
+
+// redisDo speaks RESP with the server of the grid, for what no client of the grid does.
+func redisDo(t testing.TB, words ...string) {
+	t.Helper()
+	where := got[*url.URL](t)(url.Parse(gridURL(t)))
+	connection := got[net.Conn](t)(net.Dial("tcp", where.Host))
+	defer connection.Close()
+	fmt.Fprintf(connection, "*%d\r\n", len(words))
+	for _, word := range words {
+		fmt.Fprintf(connection, "$%d\r\n%s\r\n", len(word), word)
+	}
+	answer := make([]byte, 512)
+	count := got[int](t)(connection.Read(answer))
+	if answer[0] == '-' {
+		t.Fatalf("Redis says %s", answer[:count])
+	}
+}

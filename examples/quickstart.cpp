@@ -1,0 +1,141 @@
+// A tour of a grid: what is there, a command on each agent, what happens when things go wrong. The
+// same as examples/quickstart.rs.
+//
+// On a grid of yours, after `cargo build`:
+//   ln -s libacclient.so target/debug/libacclient.so.0
+//   c++ -std=c++17 -pthread -Iinclude examples/quickstart.cpp -Ltarget/debug -lacclient -o
+//   quickstart ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/debug ./quickstart
+
+#include <acclient.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <iomanip>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <thread>
+
+using namespace std::chrono_literals;
+using acclient::agent_id;
+using acclient::errc;
+using acclient::target;
+using acclient::time_limit;
+using steady = std::chrono::steady_clock;
+
+namespace {
+
+long long milliseconds_since(steady::time_point begun) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - begun).count();
+}
+
+// Without the newlines at its end.
+std::string_view trimmed(std::string_view text) {
+    return text.substr(0, text.find_last_not_of('\n') + 1);
+}
+
+void tour(const std::string &url) {
+    const auto client = acclient::client::connect(url);
+
+    std::cout << "== The agents of the grid\n";
+    const auto agents = client.list_agents();
+    for (const auto agent : agents) {
+        std::cout << "agent " << agent.integer("gid") << ':' << agent.integer("nid")
+                  << " with the roles " << agent.text("roles.0").value_or("");
+        for (int i = 1; const auto role = agent.text("roles." + std::to_string(i)); i++) {
+            std::cout << ", " << *role;
+        }
+        std::cout << '\n';
+    }
+
+    std::cout << "\n== A command on each of them: echo, with the number of the agent from its "
+                 "environment\n";
+    for (const auto row : agents) {
+        const agent_id agent{row.integer("gid"), row.integer("nid")};
+        const auto job =
+            client.bash(target::agent(agent), "echo hello from agent $AGENT_GID:$AGENT_NID")
+                .run(10s);
+        std::cout << to_string(agent) << ' ' << job.state() << " in " << job.time().count()
+                  << " ms: " << job.out();
+    }
+
+    std::cout << "\n== On any agent with the role storage: the controller chooses\n";
+    const auto chosen = client.bash(target::any({"storage"}), "echo chosen").run(10s);
+    std::cout << to_string(chosen.agent()) << ' ' << chosen.state() << ": " << trimmed(chosen.out())
+              << '\n';
+
+    std::cout << "\n== On all agents, results as they complete; 1:1 is slow and holds nobody up\n";
+    const auto begun = steady::now();
+    const auto everywhere =
+        client.bash(target::all(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 1; uname -s").submit();
+    for (const auto &result : everywhere.results(10s)) {
+        if (result) {
+            std::cout << "after " << std::setw(4) << milliseconds_since(begun) << " ms "
+                      << to_string(result->agent()) << ": " << result->out();
+        } else {
+            std::cout << result.error().what() << '\n';
+        }
+    }
+
+    std::cout << "\n== One that fails: ls of a directory that does not exist\n";
+    const auto failed = client.execute(target::agent(1, 1), "ls").arg("/no/such/place").run(10s);
+    std::cout << "1:1 " << failed.state() << ", and its stderr says: " << failed.err();
+
+    std::cout << "\n== One that takes too long: sleep 60, killed while it runs\n";
+    const auto longer = client.execute(target::agent(2, 1), "sleep").arg("60").submit();
+    try {
+        longer.next_result(200ms);
+        std::cout << "unexpected: a result\n";
+    } catch (const acclient::error &error) {
+        if (!error.is_timeout()) {
+            throw;
+        }
+        std::cout << "no result after 0.2 s, as expected\n";
+    }
+    longer.kill();
+    if (const auto job = longer.next_result(10s)) {
+        std::cout << "2:1 " << job->state() << " after " << job->time().count() << " ms\n";
+    }
+
+    std::cout << "\n== A wait that is cancelled from elsewhere; the command goes on, and is found "
+                 "again\n";
+    const auto command = client.execute(target::agent(1, 2), "sleep").arg("1").submit();
+    const auto cancel = acclient::cancel_token::make();
+    const auto waiting = steady::now();
+    std::thread other([&] {
+        std::this_thread::sleep_for(300ms);
+        cancel.cancel();
+    });
+    // Without exceptions, where a failure is what is expected.
+    const auto cancelled = command.try_next_result(time_limit::forever().or_cancelled(cancel));
+    other.join();
+    if (cancelled.code() == errc::cancelled) {
+        std::cout << "cancelled after " << milliseconds_since(waiting) << " ms\n";
+    } else {
+        std::cout << "unexpected: " << name(cancelled.code()) << '\n';
+    }
+    std::cout << "its printed form finds it again, from any process: " << command.printed() << '\n';
+    if (const auto job = client.command_from(command.printed()).next_result(10s)) {
+        std::cout << "1:2 " << job->state() << " after " << job->time().count() << " ms\n";
+    }
+
+    std::cout << "\n== A command for an agent that does not exist\n";
+    const auto nobody = client.execute(target::agent(7, 7), "true").try_run(10s);
+    if (nobody.code() == errc::no_such_agent) {
+        std::cout << nobody.error().what() << '\n';
+    } else {
+        std::cout << "unexpected: " << name(nobody.code()) << '\n';
+    }
+}
+
+} // namespace
+
+int main() {
+    const char *url = std::getenv("ACCLIENT_URL");
+    try {
+        tour(url != nullptr ? url : "redis://127.0.0.1:6379");
+    } catch (const acclient::error &error) {
+        std::cerr << error.what() << '\n';
+        return EXIT_FAILURE;
+    }
+}

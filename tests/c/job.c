@@ -1,0 +1,180 @@
+/* What there is to be done with the job of one agent, while it runs and when it is over. */
+#define _GNU_SOURCE
+#include "check.h"
+
+/* The job of a command on one agent, once it runs. */
+static acclient_jobs *running(const acclient_command *command) {
+    acclient_error *error;
+    acclient_jobs *jobs = GARBAGE;
+    acclient_jobs_free(jobs_in_state(command, 1, "RUNNING"));
+    EXPECT(ACCLIENT_OK, acclient_command_jobs(command, 10000, NULL, &jobs, &error));
+    CHECK(acclient_jobs_count(jobs) == 1);
+    CHECK(acclient_jobs_at(jobs, 0) != NULL);
+    CHECK(acclient_jobs_at(jobs, 1) == NULL);
+    return jobs;
+}
+
+static void at_work(const acclient_client *client) {
+    acclient_error *error;
+    acclient_answer *answer = GARBAGE;
+    SAY("what a job uses");
+    acclient_command *command = shell(client, "echo one; echo two >&2; exec sleep 60");
+    acclient_jobs *jobs = running(command);
+    const acclient_job *job = acclient_jobs_at(jobs, 0);
+    CHECK_TEXT(acclient_job_state, job, "RUNNING");
+    CHECK(!acclient_job_is_success(job));
+    EXPECT(ACCLIENT_OK, acclient_job_get_stats(job, 10000, NULL, &answer, &error));
+    CHECK(acclient_answer_count(answer) == 1);
+    CHECK(acclient_answer_text(answer, 0, "cpu", NULL) != NULL);
+    CHECK(acclient_answer_int(answer, 0, "rss") > 0);
+    acclient_answer_free(answer);
+
+    SAY("what it has logged");
+    WAIT_UNTIL((acclient_job_get_msgs(job, NULL, 10, -1, -1, 10000, NULL, &answer, NULL),
+                acclient_answer_count(answer) == 2 || (acclient_answer_free(answer), false)));
+    int seen = 0;
+    for (size_t row = 0; row < 2; row++) {
+        const int64_t level = acclient_answer_int(answer, row, "level");
+        const char *data = acclient_answer_text(answer, row, "data", NULL);
+        CHECK(strcmp(data, level == 1 ? "one" : "two") == 0);
+        CHECK(acclient_answer_int(answer, row, "epoch") > 0);
+        seen += (int)level;
+    }
+    CHECK(seen == 3);
+    acclient_answer_free(answer);
+    EXPECT(ACCLIENT_OK,
+           acclient_job_get_msgs(job, "2", 10, 0, INT64_MAX, 10000, NULL, &answer, &error));
+    CHECK(acclient_answer_count(answer) == 1);
+    CHECK(strcmp(acclient_answer_text(answer, 0, "data", NULL), "two") == 0);
+    acclient_answer_free(answer);
+    EXPECT(ACCLIENT_OK, acclient_job_get_msgs(job, "*", 10, 0, 1, 10000, NULL, &answer, &error));
+    CHECK(acclient_answer_count(answer) == 0);
+    CHECK_TEXT(acclient_answer_json, answer, "[]");
+    acclient_answer_free(answer);
+
+    SAY("waiting in vain, killing, waiting");
+    acclient_job *ended = GARBAGE;
+    FAILS(ACCLIENT_TIMEOUT, acclient_job_wait(job, 50, NULL, &ended, &error));
+    CHECK(ended == NULL && acclient_error_is_timeout(error));
+    acclient_error_free(error);
+    EXPECT(ACCLIENT_TIMEOUT, acclient_job_wait(job, 0, NULL, &ended, &error));
+    EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, acclient_job_wait(job, 20000, NULL, &ended, &error));
+    CHECK_TEXT(acclient_job_state, ended, "KILLED");
+    CHECK_TEXT(acclient_job_stdout, ended, "one\n");
+    CHECK_TEXT(acclient_job_state, job, "RUNNING");
+    acclient_job *refreshed = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_job_refresh(job, 10000, NULL, &refreshed, &error));
+    CHECK_TEXT(acclient_job_dump, refreshed, acclient_job_dump(ended, NULL));
+    acclient_jobs_free(jobs);
+    acclient_job_free(refreshed);
+
+    SAY("what is over");
+    acclient_job *again = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_job_wait(ended, 0, NULL, &again, &error));
+    CHECK_TEXT(acclient_job_state, again, "KILLED");
+    acclient_job_free(again);
+    answer = GARBAGE;
+    FAILS(ACCLIENT_JOB_FAILED, acclient_job_get_stats(ended, 10000, NULL, &answer, &error));
+    CHECK(answer == NULL);
+    const acclient_job *failed = acclient_error_job(error);
+    CHECK_TEXT(acclient_job_state, failed, "ERROR");
+    CHECK_TEXT(acclient_job_cmd, failed, "get_process_stats");
+    CHECK(acclient_error_job(error) == failed);
+    acclient_error_free(error);
+    acclient_job_free(ended);
+    acclient_command_free(command);
+}
+
+/* Follows a job to its end; returns how many messages there were. */
+static size_t follow(const acclient_job *job, const char *levels, const char *const *expected) {
+    acclient_error *error;
+    acclient_follow *follow = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_job_follow(job, levels, 30000, NULL, &follow, &error));
+    size_t count = 0;
+    while (true) {
+        acclient_answer *message = GARBAGE;
+        EXPECT(ACCLIENT_OK, acclient_follow_next(follow, &message, &error));
+        if (message == NULL) {
+            break;
+        }
+        CHECK(acclient_answer_count(message) == 1);
+        CHECK(acclient_answer_int(message, 0, "epoch") > 0);
+        CHECK(strcmp(acclient_answer_text(message, 0, "data", NULL), expected[count]) == 0);
+        acclient_answer_free(message);
+        count++;
+    }
+    acclient_answer *message = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_follow_next(follow, &message, &error));
+    CHECK(message == NULL);
+    acclient_follow_free(follow);
+    return count;
+}
+
+static void following(const acclient_client *client) {
+    acclient_error *error;
+    const char *const everything[] = {"a", "b", "c"};
+    const char *const warnings[] = {"b"};
+    SAY("following a job");
+    acclient_command *command = shell(client, "echo a; echo 7::b; sleep 0.3; echo c");
+    acclient_jobs *jobs = jobs_in_state(command, 1, "RUNNING");
+    const acclient_job *job = acclient_jobs_at(jobs, 0);
+    CHECK(follow(job, NULL, everything) == 3);
+    CHECK(follow(job, "7", warnings) == 1);
+    acclient_jobs_free(jobs);
+    acclient_command_free(command);
+
+    SAY("following until the time is over, or a token is cancelled");
+    command = shell(client, "echo a; exec sleep 60");
+    jobs = running(command);
+    job = acclient_jobs_at(jobs, 0);
+    acclient_follow *handle = GARBAGE;
+    acclient_cancel *cancel = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_cancel_new(&cancel, &error));
+    EXPECT(ACCLIENT_OK, acclient_job_follow(job, "9", 200, NULL, &handle, &error));
+    acclient_answer *message = GARBAGE;
+    EXPECT(ACCLIENT_TIMEOUT, acclient_follow_next(handle, &message, &error));
+    CHECK(message == NULL);
+    acclient_follow_free(handle);
+    EXPECT(ACCLIENT_OK, acclient_job_follow(job, NULL, -1, cancel, &handle, &error));
+    EXPECT(ACCLIENT_OK, acclient_follow_next(handle, &message, &error));
+    CHECK(strcmp(acclient_answer_text(message, 0, "data", NULL), "a") == 0);
+    CHECK(strchr(acclient_answer_json(message, NULL), '{') != NULL);
+    acclient_answer_free(message);
+    CHECK(acclient_cancel_cancel(cancel) == ACCLIENT_OK);
+    acclient_cancel_free(cancel);
+    EXPECT(ACCLIENT_CANCELLED, acclient_follow_next(handle, &message, &error));
+    CHECK(message == NULL);
+    acclient_follow_free(handle);
+    EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, &error));
+    acclient_jobs_free(jobs);
+    acclient_command_free(command);
+}
+
+static void outliving(void) {
+    acclient_error *error;
+    SAY("a job that outlives its client, command and list");
+    acclient_client *client = connect_grid();
+    acclient_command *command = shell(client, "exec sleep 60");
+    acclient_jobs *jobs = running(command);
+    acclient_job *job = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_job_refresh(acclient_jobs_at(jobs, 0), 10000, NULL, &job, &error));
+    acclient_jobs_free(jobs);
+    acclient_command_free(command);
+    acclient_client_free(client);
+    acclient_job *ended = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, acclient_job_wait(job, 20000, NULL, &ended, &error));
+    CHECK_TEXT(acclient_job_state, ended, "KILLED");
+    acclient_job_free(ended);
+    acclient_job_free(job);
+}
+
+int main(void) {
+    acclient_client *client = connect_grid();
+    at_work(client);
+    following(client);
+    acclient_client_free(client);
+    outliving();
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,221 @@
+/* As null.c: commands, results, jobs, lists, outcomes, what was collected, following. */
+#define _GNU_SOURCE
+#include "check.h"
+
+static const size_t counts[] = {SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / sizeof(void *)};
+
+static void finding(const acclient_client *client) {
+    acclient_error *error;
+    acclient_command *command;
+    acclient_commands *commands;
+    SAY("acclient_client_command, acclient_client_get_cmds");
+    REFUSES(command, acclient_client_command(NULL, "id", &command, &error));
+    REFUSES(command, acclient_client_command(client, NULL, &command, &error));
+    REFUSES(command, acclient_client_command(client, "", &command, &error));
+    REFUSES(command, acclient_client_command(client, "\xff", &command, &error));
+    REFUSED(acclient_client_command(client, "id", NULL, &error));
+    CHECK(acclient_client_command(NULL, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    REFUSES(commands, acclient_client_get_cmds(NULL, 0, 1, 1000, NULL, &commands, &error));
+    REFUSES(commands, acclient_client_get_cmds(client, 0, 0, 1000, NULL, &commands, &error));
+    REFUSES(commands,
+            acclient_client_get_cmds(client, 0, UINT32_MAX, 1000, NULL, &commands, &error));
+    REFUSES(commands, acclient_client_get_cmds(client, 0, 1, 0, NULL, &commands, &error));
+    REFUSED(acclient_client_get_cmds(client, 0, 1, 1000, NULL, NULL, &error));
+    CHECK(acclient_client_get_cmds(NULL, 0, 0, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    commands = GARBAGE;
+    EXPECT(ACCLIENT_UNSUPPORTED,
+           acclient_client_get_cmds(client, UINT32_MAX, 1, 10000, NULL, &commands, &error));
+    CHECK(commands == NULL);
+    CHECK(acclient_commands_count(NULL) == 0);
+    CHECK(acclient_commands_at(NULL, 0) == NULL);
+    acclient_commands_free(NULL);
+}
+
+static void commands(const acclient_command *command) {
+    acclient_error *error;
+    acclient_jobs *jobs;
+    SAY("acclient_command_jobs");
+    REFUSES(jobs, acclient_command_jobs(NULL, 1000, NULL, &jobs, &error));
+    REFUSES(jobs, acclient_command_jobs(command, 0, NULL, &jobs, &error));
+    REFUSED(acclient_command_jobs(command, 1000, NULL, NULL, &error));
+    CHECK(acclient_command_jobs(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    CHECK(acclient_jobs_count(NULL) == 0);
+    CHECK(acclient_jobs_at(NULL, 0) == NULL);
+    acclient_jobs_free(NULL);
+    CHECK_NO_TEXT(acclient_command_target, NULL);
+    CHECK_NO_TEXT(acclient_command_cmd, NULL);
+    CHECK_NO_TEXT(acclient_command_args, NULL);
+    CHECK_NO_TEXT(acclient_command_data, NULL);
+    CHECK_NO_TEXT(acclient_command_tags, NULL);
+    CHECK_NO_TEXT(acclient_command_dump, NULL);
+}
+
+static void results(const acclient_client *client, const acclient_command *command) {
+    acclient_error *error;
+    acclient_results *results;
+    acclient_job *job;
+    const acclient_command *several[] = {command, command};
+    const acclient_command *holed[] = {command, NULL};
+    SAY("acclient_command_results, acclient_client_wait_any");
+    REFUSES(results, acclient_command_results(NULL, 1000, NULL, &results, &error));
+    REFUSES(results, acclient_command_results(command, 0, NULL, &results, &error));
+    REFUSED(acclient_command_results(command, 1000, NULL, NULL, &error));
+    CHECK(acclient_command_results(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+#define ANY(client, commands, count, timeout)                                                      \
+    REFUSES(results,                                                                               \
+            acclient_client_wait_any(client, commands, count, timeout, NULL, &results, &error))
+    ANY(NULL, several, 2, 1000);
+    ANY(client, NULL, 2, 1000);
+    ANY(client, holed, 2, 1000);
+    ANY(client, several, 2, 0);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        ANY(client, several, counts[i], 1000);
+        ANY(client, NULL, counts[i], 1000);
+    }
+    REFUSED(acclient_client_wait_any(client, several, 2, 1000, NULL, NULL, &error));
+    CHECK(acclient_client_wait_any(NULL, NULL, 1, 0, NULL, NULL, NULL) ==
+          ACCLIENT_INVALID_ARGUMENT);
+
+    SAY("acclient_results_*");
+    REFUSES(job, acclient_results_next(NULL, &job, &error));
+    CHECK(acclient_results_next(NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    EXPECT(ACCLIENT_OK, acclient_command_results(command, 20000, NULL, &results, &error));
+    REFUSED(acclient_results_next(results, NULL, &error));
+    CHECK(acclient_results_next(results, &job, NULL) == ACCLIENT_OK && job != NULL);
+    acclient_job_free(job);
+    acclient_results_free(results);
+    CHECK(acclient_results_remaining(NULL) == 0);
+    CHECK(acclient_results_method(NULL) == 0);
+    acclient_results_free(NULL);
+}
+
+static void jobs(const acclient_job *job) {
+    acclient_error *error;
+    acclient_job *other;
+    acclient_answer *answer;
+    SAY("acclient_job_refresh, acclient_job_wait, acclient_job_kill");
+    REFUSES(other, acclient_job_refresh(NULL, 1000, NULL, &other, &error));
+    REFUSES(other, acclient_job_refresh(job, 0, NULL, &other, &error));
+    REFUSED(acclient_job_refresh(job, 1000, NULL, NULL, &error));
+    CHECK(acclient_job_refresh(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    REFUSES(other, acclient_job_wait(NULL, 1000, NULL, &other, &error));
+    REFUSED(acclient_job_wait(job, 1000, NULL, NULL, &error));
+    CHECK(acclient_job_wait(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    REFUSED(acclient_job_kill(NULL, 1000, NULL, &error));
+    REFUSED(acclient_job_kill(job, 0, NULL, &error));
+    CHECK(acclient_job_kill(NULL, 0, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+
+    SAY("acclient_job_get_stats, acclient_job_get_msgs");
+    REFUSES(answer, acclient_job_get_stats(NULL, 1000, NULL, &answer, &error));
+    REFUSES(answer, acclient_job_get_stats(job, 0, NULL, &answer, &error));
+    REFUSED(acclient_job_get_stats(job, 1000, NULL, NULL, &error));
+    CHECK(acclient_job_get_stats(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+#define MSGS(job, levels, limit, timeout)                                                          \
+    REFUSES(answer,                                                                                \
+            acclient_job_get_msgs(job, levels, limit, -1, -1, timeout, NULL, &answer, &error))
+    MSGS(NULL, "*", 1, 1000);
+    MSGS(job, "", 1, 1000);
+    MSGS(job, "x", 1, 1000);
+    MSGS(job, "\xff", 1, 1000);
+    MSGS(job, "*", 0, 1000);
+    MSGS(job, "*", UINT32_MAX, 1000);
+    MSGS(job, "*", 1, 0);
+    REFUSED(acclient_job_get_msgs(job, NULL, 1, -1, -1, 1000, NULL, NULL, &error));
+    CHECK(acclient_job_get_msgs(NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL) ==
+          ACCLIENT_INVALID_ARGUMENT);
+    answer = GARBAGE;
+    EXPECT(ACCLIENT_OK,
+           acclient_job_get_msgs(job, NULL, 1, INT64_MIN, INT64_MAX, 10000, NULL, &answer, &error));
+    acclient_answer_free(answer);
+
+    SAY("acclient_job_follow, acclient_follow_*");
+    acclient_follow *follow;
+    REFUSES(follow, acclient_job_follow(NULL, "*", 1000, NULL, &follow, &error));
+    REFUSES(follow, acclient_job_follow(job, "x", 1000, NULL, &follow, &error));
+    REFUSES(follow, acclient_job_follow(job, "\xff", 1000, NULL, &follow, &error));
+    REFUSES(follow, acclient_job_follow(job, "*", 0, NULL, &follow, &error));
+    REFUSED(acclient_job_follow(job, "*", 1000, NULL, NULL, &error));
+    CHECK(acclient_job_follow(NULL, NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    REFUSES(answer, acclient_follow_next(NULL, &answer, &error));
+    CHECK(acclient_follow_next(NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    EXPECT(ACCLIENT_OK, acclient_job_follow(job, NULL, INT64_MAX, NULL, &follow, &error));
+    REFUSED(acclient_follow_next(follow, NULL, &error));
+    acclient_follow_free(follow);
+    acclient_follow_free(NULL);
+}
+
+typedef acclient_status ask_command(const acclient_command *, int64_t, const acclient_cancel *,
+                                    acclient_outcomes **, acclient_error **);
+
+static acclient_status first_msgs(const acclient_command *command, int64_t timeout,
+                                  const acclient_cancel *cancel, acclient_outcomes **outcomes,
+                                  acclient_error **error) {
+    return acclient_command_get_msgs(command, NULL, 1, -1, -1, timeout, cancel, outcomes, error);
+}
+
+static void outcomes(const acclient_client *client, const acclient_command *command) {
+    acclient_error *error;
+    acclient_outcomes *outcomes;
+    ask_command *const functions[] = {acclient_command_kill_everywhere, acclient_command_get_stats,
+                                      first_msgs};
+    SAY("acclient_command_kill_everywhere, ..._get_stats, ..._get_msgs");
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        REFUSES(outcomes, functions[i](NULL, 1000, NULL, &outcomes, &error));
+        REFUSES(outcomes, functions[i](command, 0, NULL, &outcomes, &error));
+        REFUSED(functions[i](command, 1000, NULL, NULL, &error));
+        CHECK(functions[i](NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    }
+#define COMMAND_MSGS(levels, limit)                                                                \
+    REFUSES(outcomes, acclient_command_get_msgs(command, levels, limit, -1, -1, 1000, NULL,        \
+                                                &outcomes, &error))
+    COMMAND_MSGS("x", 1);
+    COMMAND_MSGS("\xff", 1);
+    COMMAND_MSGS(NULL, 0);
+    COMMAND_MSGS(NULL, 1001);
+
+    SAY("acclient_client_get_all_processes");
+#define PROCESSES(client, domain, name, timeout)                                                   \
+    REFUSES(outcomes, acclient_client_get_all_processes(client, domain, name, timeout, NULL,       \
+                                                        &outcomes, &error))
+    PROCESSES(NULL, NULL, NULL, 1000);
+    PROCESSES(client, "\xff", NULL, 1000);
+    PROCESSES(client, NULL, "\xff", 1000);
+    PROCESSES(client, NULL, NULL, 0);
+    REFUSED(acclient_client_get_all_processes(client, NULL, NULL, 1000, NULL, NULL, &error));
+    CHECK(acclient_client_get_all_processes(NULL, NULL, NULL, 0, NULL, NULL, NULL) ==
+          ACCLIENT_INVALID_ARGUMENT);
+
+    SAY("acclient_outcomes_*, acclient_collected_*");
+    CHECK(acclient_outcomes_count(NULL) == 0);
+    CHECK(acclient_outcomes_gid(NULL, 0) == 0);
+    CHECK(acclient_outcomes_nid(NULL, 0) == 0);
+    CHECK(acclient_outcomes_kind(NULL, 0) == 0);
+    CHECK(acclient_outcomes_answer(NULL, 0) == NULL);
+    CHECK(acclient_outcomes_job(NULL, 0) == NULL);
+    CHECK(acclient_outcomes_error(NULL, 0) == NULL);
+    acclient_outcomes_free(NULL);
+    CHECK(acclient_collected_command(NULL) == NULL);
+    CHECK(acclient_collected_job_count(NULL) == 0);
+    CHECK(acclient_collected_job(NULL, 0) == NULL);
+    CHECK(acclient_collected_error_count(NULL) == 0);
+    CHECK(acclient_collected_error(NULL, 0) == NULL);
+    CHECK(!acclient_collected_stopped(NULL));
+    acclient_collected_free(NULL);
+}
+
+int main(void) {
+    acclient_client *client = connect_grid();
+    acclient_command *command = shell(client, "true");
+    acclient_job *job = next_job(command);
+    finding(client);
+    commands(command);
+    outcomes(client, command);
+    jobs(job);
+    acclient_job_free(job);
+    acclient_command_free(command);
+    command = shell(client, "true");
+    results(client, command);
+    acclient_command_free(command);
+    acclient_client_free(client);
+    return EXIT_SUCCESS;
+}

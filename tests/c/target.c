@@ -1,0 +1,245 @@
+/* Targets, run arguments and requests: what is set arrives at the agent. */
+#define _GNU_SOURCE
+#include "check.h"
+
+static void targets(void) {
+    acclient_error *error;
+    acclient_target *target = GARBAGE;
+    const char *const roles[] = {"cpu", "sto rage,"};
+    SAY("targets");
+    EXPECT(ACCLIENT_OK, acclient_target_agent(1, 4294967295, &target, &error));
+    CHECK_TEXT(acclient_target_printed, target, "1:4294967295");
+    acclient_target_free(target);
+    EXPECT(ACCLIENT_OK, acclient_target_any(NULL, 0, 0, &target, &error));
+    CHECK_TEXT(acclient_target_printed, target, "any");
+    acclient_target_free(target);
+    EXPECT(ACCLIENT_OK, acclient_target_any(roles, 1, 2, &target, &error));
+    CHECK_TEXT(acclient_target_printed, target, "any,role=cpu,grid=2");
+    acclient_target_free(target);
+    EXPECT(ACCLIENT_OK, acclient_target_all(roles, 2, 0, &target, &error));
+    CHECK_TEXT(acclient_target_printed, target, "all,role=cpu,role=sto%20rage%2C");
+    acclient_target_free(target);
+}
+
+static acclient_run_args *new_args(void) {
+    acclient_error *error;
+    acclient_run_args *args = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_run_args_new(&args, &error));
+    CHECK(args != NULL);
+    return args;
+}
+
+static void check_args(const acclient_run_args *args, const char *expected) {
+    acclient_error *error;
+    acclient_answer *json = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_run_args_to_json(args, &json, &error));
+    CHECK_TEXT(acclient_answer_json, json, expected);
+    CHECK(acclient_answer_count(json) == 1);
+    acclient_answer_free(json);
+}
+
+static void run_args(void) {
+    acclient_error *error;
+    SAY("run arguments");
+    acclient_run_args *args = new_args();
+    check_args(args, "{\"loglevels\":\"*\"}");
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_domain(args, "d", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_name(args, "n", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_max_time(args, -1, &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_max_restart(args, 2, &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_recurring_period(args, 3, &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_stats_interval(args, 4000, &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_add_arg(args, "a \"b\"", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_add_arg(args, "", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_loglevels(args, "1,2", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_loglevels_db(args, "3-5", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_loglevels_ac(args, "6", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_queue(args, "q", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_working_dir(args, "/", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_add_env(args, "A", "1=2", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_add_env(args, "B", "", &error));
+    const char all[] = "{\"domain\":\"d\",\"name\":\"n\",\"max_time\":-1,\"max_restart\":2,"
+                       "\"recurring_period\":3,\"stats_interval\":4000,\"args\":[\"a \\\"b\\\"\","
+                       "\"\"],\"loglevels\":\"1,2\",\"loglevels_db\":\"3-5\",\"loglevels_ac\":"
+                       "\"6\",\"queue\":\"q\",\"working_dir\":\"/\",\"env\":[\"A=1=2\",\"B=\"]}";
+    check_args(args, all);
+
+    SAY("what is refused changes nothing");
+    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_run_args_set_max_time(args, -2, &error));
+    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_run_args_set_loglevels(args, "high", &error));
+    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_run_args_add_env(args, "", "x", &error));
+    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_run_args_set_max_restart(args, -1, &error));
+    check_args(args, all);
+
+    SAY("merging");
+    EXPECT(ACCLIENT_OK, acclient_run_args_merge(args, args, &error));
+    check_args(args, all);
+    acclient_run_args *merged = new_args();
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_queue(merged, "ours", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_add_arg(merged, "ours", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_max_restart(merged, 9, &error));
+    acclient_run_args *other = new_args();
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_queue(other, "theirs", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_add_arg(other, "theirs", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_merge(merged, other, &error));
+    acclient_run_args_free(other);
+    check_args(merged, "{\"max_restart\":9,\"args\":[\"theirs\"],\"loglevels\":\"*\","
+                       "\"queue\":\"theirs\"}");
+    acclient_run_args_free(merged);
+    acclient_run_args_free(args);
+}
+
+static void programs(const acclient_client *client) {
+    acclient_error *error;
+    acclient_request *request = GARBAGE;
+    acclient_command *command = GARBAGE;
+    char text[200];
+    SAY("a program with all that can be set");
+    acclient_target *target = agent(1, 2);
+    EXPECT(ACCLIENT_OK, acclient_request_execute(client, target, "sh", &request, &error));
+    acclient_target_free(target);
+    EXPECT(ACCLIENT_OK, acclient_request_add_arg(request, "-c", &error));
+    EXPECT(ACCLIENT_OK,
+           acclient_request_add_arg(request, "cat; echo; echo $V; pwd; echo 2::e", &error));
+    EXPECT(ACCLIENT_OK, acclient_request_set_data(request, "a\0b", 3, &error));
+    EXPECT(ACCLIENT_OK, acclient_request_set_id(request, "my id", &error));
+    EXPECT(ACCLIENT_OK, acclient_request_set_tags(request, "some tags", &error));
+    acclient_run_args *args = new_args();
+    EXPECT(ACCLIENT_OK, acclient_run_args_add_env(args, "V", "value", &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_working_dir(args, "/usr", &error));
+    EXPECT(ACCLIENT_OK, acclient_request_set_run_args(request, args, &error));
+    acclient_run_args_free(args);
+    EXPECT(ACCLIENT_OK, acclient_request_submit(request, 10000, NULL, &command, &error));
+    acclient_request_free(request);
+
+    CHECK_TEXT(acclient_command_id, command, "my id");
+    CHECK_TEXT(acclient_command_target, command, "1:2");
+    CHECK_TEXT(acclient_command_cmd, command, "execute");
+    CHECK_TEXT(acclient_command_tags, command, "some tags");
+    size_t length = 0;
+    const char *data = acclient_command_data(command, &length);
+    CHECK(length == 3 && memcmp(data, "a\0b", 4) == 0);
+    CHECK(strstr(acclient_command_args(command, &length), "\"env\":[\"V=value\"]") != NULL);
+    CHECK(length == strlen(acclient_command_args(command, NULL)));
+    CHECK(strstr(acclient_command_dump(command, &length), "\"id\":\"my id\"") != NULL);
+    CHECK(length == strlen(acclient_command_dump(command, NULL)));
+    acclient_job *job = next_job(command);
+    const char expected[] = "a\0b\nvalue\n/usr\n";
+    const char *out = acclient_job_stdout(job, &length);
+    CHECK(length == sizeof expected - 1 && memcmp(out, expected, sizeof expected) == 0);
+    CHECK_TEXT(acclient_job_id, job, "my id");
+    CHECK_TEXT(acclient_job_tags, job, "some tags");
+    acclient_job_free(job);
+
+    SAY("the same command by its id, of which less is known");
+    acclient_command *found = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_client_command(client, "my id", &found, &error));
+    acclient_command_free(command);
+    CHECK_TEXT(acclient_command_id, found, "my id");
+    CHECK_TEXT(acclient_command_target, found, "unknown");
+    snprintf(text, sizeof text, "acclient:1:my%%20id:unknown");
+    CHECK_TEXT(acclient_command_printed, found, text);
+    CHECK_NO_TEXT(acclient_command_cmd, found);
+    CHECK_NO_TEXT(acclient_command_args, found);
+    CHECK_NO_TEXT(acclient_command_data, found);
+    CHECK_NO_TEXT(acclient_command_tags, found);
+    CHECK_NO_TEXT(acclient_command_dump, found);
+    job = next_job(found);
+    CHECK(acclient_job_nid(job) == 2);
+    CHECK_TEXT(acclient_job_tags, job, "some tags");
+    acclient_job_free(job);
+    acclient_command_free(found);
+}
+
+static void scripts(const acclient_client *client) {
+    acclient_error *error;
+    acclient_request *request = GARBAGE;
+    const char bash[] = "echo 'in bash'; # \xc3\xbc";
+    const char content[] = "def action(a, b):\n    print('adding')\n    return a + b\n";
+    SAY("a shell script, sent twice");
+    acclient_target *target = agent(1, 2);
+    EXPECT(ACCLIENT_OK,
+           acclient_request_bash(client, target, bash, sizeof bash - 1, &request, &error));
+    char ids[2][100];
+    for (int i = 0; i < 2; i++) {
+        acclient_job *job = GARBAGE;
+        EXPECT(ACCLIENT_OK, acclient_request_run(request, 20000, NULL, &job, &error));
+        CHECK_TEXT(acclient_job_stdout, job, "in bash\n");
+        CHECK_TEXT(acclient_job_cmd, job, "bash");
+        snprintf(ids[i], sizeof ids[i], "%s", acclient_job_id(job, NULL));
+        acclient_job_free(job);
+    }
+    CHECK(strcmp(ids[0], ids[1]) != 0);
+    acclient_request_free(request);
+
+    SAY("jumpscripts");
+    EXPECT(ACCLIENT_OK, acclient_request_jumpscript(client, target, "test", "echo",
+                                                    "{\"message\":\"hi\"}", &request, &error));
+    acclient_job *job = run(request);
+    CHECK_TEXT(acclient_job_state, job, "SUCCESS");
+    CHECK_TEXT(acclient_job_data, job, "{\"echo\": \"hi\"}");
+    CHECK(acclient_job_level(job) == 20);
+    acclient_job_free(job);
+    EXPECT(ACCLIENT_OK,
+           acclient_request_jumpscript(client, target, "test", "none", NULL, &request, &error));
+    job = run(request);
+    CHECK_TEXT(acclient_job_state, job, "ERROR");
+    acclient_job_free(job);
+    EXPECT(ACCLIENT_OK,
+           acclient_request_jumpscript_content(client, target, content, sizeof content - 1,
+                                               "{\"a\":1,\"b\":2}", &request, &error));
+    job = run(request);
+    CHECK_TEXT(acclient_job_data, job, "3");
+    CHECK_TEXT(acclient_job_stdout, job, "adding\n");
+    acclient_job_free(job);
+
+    SAY("commands by name");
+    EXPECT(ACCLIENT_OK, acclient_request_new(client, target, "ping", &request, &error));
+    job = run(request);
+    CHECK_TEXT(acclient_job_data, job, "\"pong\"");
+    CHECK_TEXT(acclient_job_cmd, job, "ping");
+    acclient_job_free(job);
+    EXPECT(ACCLIENT_OK, acclient_request_new(client, target, "no-such", &request, &error));
+    job = run(request);
+    CHECK_TEXT(acclient_job_state, job, "UNKNOWN_CMD");
+    acclient_job_free(job);
+    acclient_target_free(target);
+
+    SAY("any agent with two roles");
+    const char *const roles[] = {"cpu", "storage"};
+    EXPECT(ACCLIENT_OK, acclient_target_any(roles, 2, 0, &target, &error));
+    job = run(script(client, target, "true"));
+    CHECK(acclient_job_gid(job) == 2 && acclient_job_nid(job) == 1);
+    acclient_job_free(job);
+
+    SAY("not for a fan-out");
+    request = script(client, everyone(NULL), "true");
+    job = GARBAGE;
+    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_request_run(request, 20000, NULL, &job, &error));
+    CHECK(job == NULL);
+    acclient_request_free(request);
+}
+
+/* NULs and bytes that are no UTF-8, as they come out of Redis. */
+static void broken_text(const acclient_client *client) {
+    const char expected[] = "\xef\xbf\xbd\xef\xbf\xbd"
+                            "bad\0end\n";
+    size_t length = 0;
+    SAY("broken UTF-8 and a NUL in the output");
+    acclient_job *job = run(script(client, agent(1, 1), "printf '\\377\\376bad\\000end\\n'"));
+    const char *out = acclient_job_stdout(job, &length);
+    CHECK(length == sizeof expected - 1 && memcmp(out, expected, sizeof expected) == 0);
+    CHECK(acclient_job_stdout(job, NULL) == out && strlen(out) == 9);
+    acclient_job_free(job);
+}
+
+int main(void) {
+    acclient_client *client = connect_grid();
+    targets();
+    run_args();
+    programs(client);
+    scripts(client);
+    broken_text(client);
+    acclient_client_free(client);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,92 @@
+// What the C++ tests of acclient share. The first check that fails says where and ends the program.
+#ifndef CHECK_HPP
+#define CHECK_HPP
+
+#include <acclient.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <thread>
+
+using namespace std::chrono_literals;
+using namespace std::string_view_literals;
+using acclient::agent_id;
+using acclient::errc;
+using acclient::target;
+using acclient::time_limit;
+
+[[noreturn]] inline void give_up(const char *file, int line, const char *what,
+                                 const std::string &seen) {
+    std::fprintf(stderr, "%s:%d: FAILED: %s\n    %s\n", file, line, what, seen.c_str());
+    std::fflush(nullptr);
+    std::_Exit(EXIT_FAILURE);
+}
+
+// A condition.
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            give_up(__FILE__, __LINE__, #condition, "");                                           \
+        }                                                                                          \
+    } while (0)
+
+// Two texts are the same.
+#define SAME(seen, expected)                                                                       \
+    do {                                                                                           \
+        const std::string seen_text(seen);                                                         \
+        if (seen_text != std::string(expected)) {                                                  \
+            give_up(__FILE__, __LINE__, #seen " is " #expected, "it is: " + seen_text);            \
+        }                                                                                          \
+    } while (0)
+
+// A result<T> that has its value.
+#define GOOD(outcome)                                                                              \
+    do {                                                                                           \
+        const auto &seen_result = (outcome);                                                       \
+        if (!seen_result) {                                                                        \
+            give_up(__FILE__, __LINE__, #outcome, seen_result.error().what());                     \
+        }                                                                                          \
+    } while (0)
+
+// A result<T> that has an error of a kind.
+#define BAD(kind, outcome)                                                                         \
+    do {                                                                                           \
+        const auto seen_code = (outcome).code();                                                   \
+        if (seen_code != (kind)) {                                                                 \
+            give_up(__FILE__, __LINE__, #outcome " is " #kind,                                     \
+                    std::string(acclient::name(seen_code)));                                       \
+        }                                                                                          \
+    } while (0)
+
+// Says what comes next.
+inline void say(const char *what) {
+    std::printf("%s\n", what);
+    std::fflush(stdout);
+}
+
+// Waits for a condition that nobody tells of.
+#define WAIT_UNTIL(condition)                                                                      \
+    do {                                                                                           \
+        const auto wait_end = std::chrono::steady_clock::now() + 60s;                              \
+        while (!(condition)) {                                                                     \
+            if (std::chrono::steady_clock::now() > wait_end) {                                     \
+                give_up(__FILE__, __LINE__, "waiting until " #condition, "");                      \
+            }                                                                                      \
+            std::this_thread::sleep_for(5ms);                                                      \
+        }                                                                                          \
+    } while (0)
+
+inline bool contains(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+}
+
+inline std::string grid_url() {
+    const char *url = std::getenv("ACCLIENT_URL");
+    CHECK(url != nullptr);
+    return url;
+}
+
+#endif
