@@ -261,7 +261,7 @@ fn c_calls() {
     );
 }
 
-/// From `acclient.h`.
+// From `acclient.h`.
 unsafe extern "C" {
     fn acclient_client_connect(
         url: *const c_char,
