@@ -1166,8 +1166,8 @@ acclient_status acclient_request_run_all(const acclient_request *request,
                                          acclient_error **error);
 
 /**
- * The command, by which what is missing can be waited for; borrowed until all is freed. NULL for
- * NULL. Does not block.
+ * The command, by which what is missing can be waited for: it does not return again what stands here;
+ * borrowed until all is freed. NULL for NULL. Does not block.
  */
 const acclient_command *acclient_collected_command(const acclient_collected *collected);
 

@@ -74,7 +74,8 @@ impl<T> IntoIterator for Outcomes<T> {
 /// [`CommandBuilder::run_until_failure`](crate::CommandBuilder::run_until_failure).
 #[derive(Debug)]
 pub struct Collected {
-    /// The command, by which what is missing here can be waited for.
+    /// The command, by which what is missing here can be waited for: it does not return again what
+    /// stands in [`Collected::jobs`].
     pub command: Command,
     /// What the agents returned, in order of completion.
     pub jobs: Vec<Job>,

@@ -353,11 +353,14 @@ fn a_shell_line_on_a_target_gives_everything_back() {
 
     let line =
         "case $AGENT_GID:$AGENT_NID in 1:1) true;; 1:2) sleep 0.3; false;; 2:1) sleep 60;; esac";
-    let stopped = client.bash(Target::all(), line).run_until_failure(WAIT).unwrap();
+    let mut stopped = client.bash(Target::all(), line).run_until_failure(WAIT).unwrap();
     assert!(stopped.stopped && !stopped.is_success());
     let states: Vec<_> = stopped.jobs.iter().map(Job::state).collect();
     assert_eq!(states, [&JobState::Success, &JobState::Error], "what the others returned is kept");
     stopped.command.kill().unwrap().into_result().unwrap();
+    let rest = stopped.command.next_result(WAIT).unwrap().expect("the one that was killed");
+    assert_eq!((rest.agent().gid, rest.state()), (2, &JobState::Killed));
+    assert!(stopped.command.next_result(WAIT).unwrap().is_none(), "not what was collected");
 
     grid.kill_agent(1, 1);
     let some =

@@ -89,8 +89,8 @@ pub unsafe extern "C" fn acclient_request_run_all(
     }
 }
 
-/// The command, by which what is missing can be waited for; borrowed until all is freed. NULL for
-/// NULL. Does not block.
+/// The command, by which what is missing can be waited for: it does not return again what stands here;
+/// borrowed until all is freed. NULL for NULL. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_collected_command(
     collected: *const acclient_collected,
