@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use acclient::{Cancel, Client, ErrorKind, Target, Wait};
-use common::{WAIT, descriptors, wait_until};
+use common::{WAIT, descriptors};
 use devgrid::Grid;
 
 const IN_CHILD: Duration = Duration::from_secs(20);
@@ -106,18 +106,4 @@ fn in_child(client: &Client, cancel: &Cancel, command: &mut acclient::Command) -
     client.close();
     demand!(client.ping().is_err_and(|error| error.kind() == ErrorKind::Closed));
     0
-}
-
-#[test]
-fn a_wait_is_not_disturbed_by_signals() {
-    let grid = Grid::demo().unwrap();
-    let client = Client::connect(&grid.url()).unwrap();
-    let mut command = client.execute(Target::agent(1, 1), "sleep").arg("60").submit().unwrap();
-    wait_until("the job is there", || !command.jobs().unwrap().is_empty());
-    let alarms = process::Alarms::start();
-    let begun = Instant::now();
-    let error = command.next_result(Duration::from_secs(3)).unwrap_err();
-    drop(alarms);
-    assert!(error.is_timeout(), "{error}");
-    assert!(begun.elapsed() >= Duration::from_secs(3));
 }

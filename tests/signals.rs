@@ -1,0 +1,26 @@
+//! Waits under a storm of signals. A program of its own: the signals are for the whole process, and
+//! would interrupt the grids and forked children of other tests.
+
+mod common;
+#[path = "common/process.rs"]
+mod process;
+
+use std::time::{Duration, Instant};
+
+use acclient::{Client, Target};
+use common::wait_until;
+use devgrid::Grid;
+
+#[test]
+fn a_wait_is_not_disturbed_by_signals() {
+    let grid = Grid::demo().unwrap();
+    let client = Client::connect(&grid.url()).unwrap();
+    let mut command = client.execute(Target::agent(1, 1), "sleep").arg("60").submit().unwrap();
+    wait_until("the job is there", || !command.jobs().unwrap().is_empty());
+    let alarms = process::Alarms::start();
+    let begun = Instant::now();
+    let error = command.next_result(Duration::from_secs(3)).unwrap_err();
+    drop(alarms);
+    assert!(error.is_timeout(), "{error}");
+    assert!(begun.elapsed() >= Duration::from_secs(3));
+}
