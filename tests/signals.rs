@@ -5,10 +5,11 @@ mod common;
 #[path = "common/process.rs"]
 mod process;
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use acclient::{Client, Target};
-use common::wait_until;
+use common::{WAIT, wait_until};
 use devgrid::Grid;
 
 #[test]
@@ -23,4 +24,23 @@ fn a_wait_is_not_disturbed_by_signals() {
     drop(alarms);
     assert!(error.is_timeout(), "{error}");
     assert!(begun.elapsed() >= Duration::from_secs(3));
+}
+
+/// The grid, which is of this process here, is interrupted as well.
+#[test]
+fn no_command_is_lost_under_signals() {
+    let grid = Grid::demo().unwrap();
+    let client = Client::connect(&grid.url()).unwrap();
+    let _alarms = process::Alarms::start();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            let client = client.clone();
+            scope.spawn(move || {
+                for _ in 0..500 {
+                    let job = client.execute(Target::agent(2, 1), "true").run(WAIT).unwrap();
+                    assert!(job.is_success(), "{job:?}");
+                }
+            });
+        }
+    });
 }

@@ -1,6 +1,8 @@
 //! The unsafe calls of the tests, all in this file.
 #![allow(dead_code, reason = "each program uses a part")]
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 /// Forks; the child runs `body` and exits with what it returns, without unwinding and without
 /// running anything of the parent's.
 pub fn fork(body: impl FnOnce() -> i32) -> i32 {
@@ -36,11 +38,14 @@ pub fn exit_status(child: i32) -> i32 {
 extern "C" fn nothing(_signal: i32) {}
 
 /// Sends SIGALRM to this process a hundred times a second, to a handler that does nothing and
-/// lets system calls fail with EINTR, until the guard is dropped.
-pub struct Alarms;
+/// lets system calls fail with EINTR, until the guard is dropped. One at a time: the timer is the
+/// process's.
+pub struct Alarms(MutexGuard<'static, ()>);
 
 impl Alarms {
     pub fn start() -> Self {
+        static ONE: Mutex<()> = Mutex::new(());
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the handler does nothing, so nothing it does can be unsafe in a signal; the
         // structs live on this frame.
         unsafe {
@@ -49,7 +54,7 @@ impl Alarms {
             assert_eq!(libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut()), 0);
         }
         Self::every(10_000);
-        Alarms
+        Alarms(one)
     }
 
     fn every(microseconds: i64) {

@@ -67,10 +67,18 @@ impl Stream {
 }
 
 impl Read for &Stream {
+    /// Goes on after a signal: the parser would take it for the end of the connection, and with that
+    /// a command that was on its way would be lost.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(s) => (&*s).read(buf),
-            Stream::Unix(s) => (&*s).read(buf),
+        loop {
+            let read = match self {
+                Stream::Tcp(s) => (&*s).read(buf),
+                Stream::Unix(s) => (&*s).read(buf),
+            };
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
         }
     }
 }
