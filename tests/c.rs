@@ -4,6 +4,8 @@
 //! valgrind or a compiler is missing that part is left out, loudly; in CI (`CI` is set) it fails.
 #![cfg(target_os = "linux")]
 
+#[path = "common/programs.rs"]
+mod programs;
 #[path = "c/tools.rs"]
 mod tools;
 
@@ -13,13 +15,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use devgrid::{Grid, RedisServer};
-use tools::{
-    Dir, Library, WARNINGS, declared, include, is_there, library, names, sanitizes, source, succeed,
-};
+use programs::{Dir, built, declared, include, is_there, library, succeed};
+use tools::{Library, WARNINGS, names, sanitizes, source};
 
 #[test]
 fn header() {
-    let dir = Dir::new("header");
+    let dir = Dir::new("c-header");
     let header = source("header.c");
     for (compiler, language, standards) in [
         ("gcc", "c", &["c99", "c11", "c17", "c2x"][..]),
@@ -43,9 +44,9 @@ fn header() {
 
     let declared = declared();
     let program = dir.compile("header.c", &Library::Shared);
-    let listed = names(&succeed(Command::new(program)));
+    let listed = names(&succeed(built(program)));
     assert_eq!(listed, declared, "the table of header.c is not what the header declares");
-    succeed(Command::new(dir.compile("header.c", &Library::Static)));
+    succeed(built(dir.compile("header.c", &Library::Static)));
 
     if is_there("nm") {
         let mut nm = Command::new("nm");
@@ -134,13 +135,13 @@ fn tunnel() {
 #[test]
 fn node() {
     let grid = Grid::demo_builder().joblog().start().expect("a grid");
-    both(&Dir::new("node"), "node.c", &[("ACCLIENT_URL", &grid.url())]);
+    both(&Dir::new("c-node"), "node.c", &[("ACCLIENT_URL", &grid.url())]);
 }
 
 #[test]
 fn fanout() {
     let grid = with_a_silent_agent();
-    both(&Dir::new("fanout"), "fanout.c", &[("ACCLIENT_URL", &grid.url())]);
+    both(&Dir::new("c-fanout"), "fanout.c", &[("ACCLIENT_URL", &grid.url())]);
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn options() {
     let locked = RedisServer::builder().unix_socket().password("sesame").start().expect("a Redis");
     let socket = locked.socket_path().expect("it has one").display().to_string();
     let (url, port) = (grid.url(), grid.redis().port().to_string());
-    let dir = Dir::new("options");
+    let dir = Dir::new("c-options");
     let instances = format!(
         "[grid]\nurl = \"{url}\"\n\
          [parts]\nhost = \"127.0.0.1\"\nport = {port}\ndb = 0\ntimeout = 5\nmax_connections = 3\n\
@@ -172,7 +173,7 @@ const ADDRESS: &str = "address,undefined";
 /// That the sanitizers are on is seen by a program that they have to end.
 #[test]
 fn address_sanitizer() {
-    let dir = Dir::new("asan");
+    let dir = Dir::new("c-asan");
     if !sanitizes(&dir, ADDRESS) {
         return;
     }
@@ -188,7 +189,7 @@ fn address_sanitizer() {
 
 #[test]
 fn address_sanitizer_and_wrong_arguments() {
-    let dir = Dir::new("asan-null");
+    let dir = Dir::new("c-asan-null");
     if !sanitizes(&dir, ADDRESS) {
         return;
     }
@@ -203,7 +204,7 @@ fn address_sanitizer_and_wrong_arguments() {
 fn threads() {
     let grid = Grid::demo().expect("a grid");
     let url = grid.url();
-    let dir = Dir::new("threads");
+    let dir = Dir::new("c-threads");
     let environment = [("ACCLIENT_URL", url.as_str())];
     both(&dir, "threads.c", &environment);
     if sanitizes(&dir, "thread") {
@@ -224,7 +225,7 @@ fn close() {
 
 #[test]
 fn sigpipe() {
-    let dir = Dir::new("sigpipe");
+    let dir = Dir::new("c-sigpipe");
     // Each run kills its server.
     let with_server = |run: fn(&Dir, &str, &[(&str, &str)])| {
         let server = RedisServer::start().expect("a Redis");
@@ -239,7 +240,7 @@ fn sigpipe() {
 #[test]
 fn fork() {
     let grid = Grid::demo().expect("a grid");
-    Dir::new("fork").run("fork.c", &[("ACCLIENT_URL", &grid.url())]);
+    Dir::new("c-fork").run("fork.c", &[("ACCLIENT_URL", &grid.url())]);
 }
 
 /// Runs a program that needs a grid and nothing else.

@@ -6,33 +6,32 @@
 //! missing that part is left out, loudly; in CI (`CI` is set) it fails.
 #![cfg(target_os = "linux")]
 
+#[path = "common/programs.rs"]
+mod programs;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::os::unix::fs::symlink;
-use std::os::unix::process::CommandExt;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use devgrid::{Grid, RedisServer};
+use programs::{
+    Dir, SYSTEM_LIBRARIES, VALGRIND_ERRORS, built, declared, include, is_there, library, root,
+    succeed,
+};
 
 const WARNINGS: [&str; 6] =
     ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"];
 const NO_EXCEPTIONS: [&str; 2] = ["-fno-exceptions", "-fno-rtti"];
-/// What `rustc --print native-static-libs` names and the C library does not have in itself.
-const SYSTEM_LIBRARIES: [&str; 5] = ["-lgcc_s", "-lrt", "-lpthread", "-lm", "-ldl"];
-/// What valgrind ends with if it found errors or leaks.
-const VALGRIND_ERRORS: &str = "99";
-
 const TIME: Duration = Duration::from_secs(90);
 const TIME_UNDER_VALGRIND: Duration = Duration::from_secs(300);
 
 /// Every header by itself, and all of them, in every way that is promised.
 #[test]
 fn headers() {
-    let dir = Dir::new("headers");
+    let dir = Dir::new("cpp-headers");
     let parts = fs::read_dir(include().join("acclient")).expect("the headers");
     let mut parts: Vec<String> = parts
         .map(|part| part.expect("a header").file_name().into_string().expect("a name"))
@@ -139,8 +138,7 @@ fn quickstart() {
     let grid = Grid::demo().expect("a grid");
     let object = dir.compile(&root().join("examples/quickstart.cpp"), &[]);
     let program = dir.link(&object, &Library::Shared);
-    let (status, output) =
-        dir.bounded(Command::new(program), &[("ACCLIENT_URL", &grid.url())], TIME);
+    let (status, output) = dir.bounded(built(program), &[("ACCLIENT_URL", &grid.url())], TIME);
     assert!(status.success() && !output.contains("unexpected"), "{status}\n{output}");
     let original =
         fs::read_to_string(root().join("examples/quickstart.rs")).expect("the example in Rust");
@@ -227,22 +225,10 @@ enum Library {
     Static,
 }
 
-/// A directory for what a test builds. It is left behind if the test fails.
-struct Dir(PathBuf);
-
 impl Dir {
-    fn new(name: &str) -> Self {
-        let name = format!("cpp-{name}-{}", std::process::id());
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&dir).expect("a directory for the programs");
-        // Programs look for the SONAME.
-        symlink(library("libacclient.so"), dir.join("libacclient.so.0")).expect("a link");
-        Dir(dir)
-    }
-
     /// None where nothing can be compiled.
     fn with_compiler(name: &str) -> Option<Self> {
-        is_there("g++").then(|| Dir::new(name))
+        is_there("g++").then(|| Dir::new(&format!("cpp-{name}")))
     }
 
     /// Sees that a program calls what the table says.
@@ -261,7 +247,7 @@ impl Dir {
 
     fn check(&self, object: &Path, environment: &[(&str, &str)]) {
         let program = self.link(object, &Library::Shared);
-        let (status, output) = self.bounded(Command::new(program), environment, TIME);
+        let (status, output) = self.bounded(built(program), environment, TIME);
         assert!(status.success(), "{}: {status}\n{output}", object.display());
     }
 
@@ -313,50 +299,6 @@ impl Dir {
         succeed(linker);
         program
     }
-
-    /// Runs a program to its end, or kills it with all its children when its time is over.
-    fn bounded(
-        &self,
-        mut command: Command,
-        environment: &[(&str, &str)],
-        time: Duration,
-    ) -> (ExitStatus, String) {
-        let path = self.0.join("output");
-        let output = File::create(&path).expect("a file for the output");
-        command
-            .envs(environment.iter().copied())
-            .stdin(std::process::Stdio::null())
-            .stdout(output.try_clone().expect("a second descriptor"))
-            .stderr(output)
-            .process_group(0);
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let group = child.id();
-        let (ended, end) = mpsc::channel();
-        let waiting = std::thread::spawn(move || {
-            let status = child.wait().expect("a child can be waited for");
-            // Nobody listens any more when the time is over.
-            let _ = ended.send(());
-            status
-        });
-        let in_time = end.recv_timeout(time).is_ok();
-        if !in_time {
-            let kill = format!("kill -KILL -- -{group}");
-            let _ = Command::new("sh").args(["-c", &kill]).status();
-        }
-        let status = waiting.join().expect("the thread that waits does not panic");
-        let output = String::from_utf8_lossy(&fs::read(&path).expect("the output")).into_owned();
-        assert!(in_time, "{command:?} was not over after {time:?}; it said:\n{output}");
-        print!("{output}");
-        (status, output)
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
 }
 
 /// The table: the program in which the wrapper of an export succeeds, and what it does is seen.
@@ -369,25 +311,6 @@ fn coverage() -> BTreeMap<String, String> {
         assert!(before.is_none(), "{export} stands twice in tests/cpp/coverage.txt");
     }
     table
-}
-
-/// Names of the functions that the header declares.
-fn declared() -> BTreeSet<String> {
-    let header = fs::read_to_string(include().join("acclient.h")).expect("the header");
-    let mut code = String::new();
-    let mut rest = header.as_str();
-    while let Some((before, comment)) = rest.split_once("/*") {
-        code.push_str(before);
-        rest = comment.split_once("*/").expect("comments end").1;
-    }
-    code.push_str(rest);
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let calls = code.match_indices('(').map(|(index, _)| {
-        let before = &code[..index];
-        let start = before.rfind(|c| !is_name(c)).map_or(0, |index| index + 1);
-        &before[start..]
-    });
-    calls.filter(|name| name.starts_with("acclient_")).map(str::to_owned).collect()
 }
 
 /// The library's functions among the symbols of a file.
@@ -407,42 +330,6 @@ fn syntax(compiler: &str, standard: &str, flags: &[&str], program: &Path) -> Com
     command
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn include() -> PathBuf {
-    root().join("include")
-}
-
 fn source(name: &str) -> PathBuf {
     root().join("tests/cpp").join(format!("{name}.cpp"))
-}
-
-/// The library in the form that C++ links with. Cargo builds it for integration tests too, beside
-/// their executables; what lies one directory higher is of the last `cargo build`, perhaps old.
-fn library(name: &str) -> PathBuf {
-    let program = std::env::current_exe().expect("the path of this test");
-    let path = program.with_file_name(name);
-    assert!(path.is_file(), "{} is not there", path.display());
-    path
-}
-
-/// Whether a tool is on PATH; it has to be in CI.
-fn is_there(tool: &str) -> bool {
-    let found = Command::new(tool).arg("--version").output().is_ok();
-    if !found {
-        assert!(std::env::var_os("CI").is_none(), "{tool} is missing, and this is CI");
-        eprintln!("\n*** {tool} IS MISSING: what needs it is NOT TESTED ***\n");
-    }
-    found
-}
-
-/// Runs a tool that has to succeed, and returns what it printed.
-fn succeed(mut command: Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{printed}{complaints}", output.status);
-    printed
 }

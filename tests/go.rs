@@ -4,6 +4,9 @@
 //! Where Go is missing nothing is tested, loudly; in CI (`CI` is set) it fails.
 #![cfg(target_os = "linux")]
 
+#[path = "common/programs.rs"]
+mod programs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -15,11 +18,10 @@ use std::thread;
 use std::time::Duration;
 
 use devgrid::Grid;
+use programs::{SYSTEM_LIBRARIES, is_there, library, root};
 
 /// The first build compiles the race detector's standard library too.
 const TIME: Duration = Duration::from_secs(480);
-/// What `rustc --print native-static-libs` names and the C library does not have in itself.
-const SYSTEM_LIBRARIES: &str = "-lgcc_s -lrt -lpthread -lm -ldl";
 
 #[test]
 fn the_package_and_its_tests() {
@@ -143,9 +145,10 @@ impl Prefix {
         let text = format!(
             "prefix={}\nName: acclient\nDescription: client of AgentController8\nVersion: {}\n\
              Cflags: -I${{prefix}}/include\nLibs: -L${{prefix}}/lib -lacclient\n\
-             Libs.private: {SYSTEM_LIBRARIES}\n",
+             Libs.private: {}\n",
             prefix.0.display(),
-            env!("CARGO_PKG_VERSION")
+            env!("CARGO_PKG_VERSION"),
+            SYSTEM_LIBRARIES.join(" ")
         );
         fs::write(pkgconfig.join("acclient.pc"), text).expect("a file for pkg-config");
         prefix
@@ -202,30 +205,6 @@ impl Drop for Prefix {
     }
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn package() -> PathBuf {
     root().join("examples/go")
-}
-
-/// The library in the form that C links with. Cargo builds it for integration tests too, beside
-/// their executables; what lies one directory higher is of the last `cargo build`, perhaps old.
-fn library(name: &str) -> PathBuf {
-    let program = std::env::current_exe().expect("the path of this test");
-    let path = program.with_file_name(name);
-    assert!(path.is_file(), "{} is not there", path.display());
-    path
-}
-
-/// Whether a tool is on PATH; it has to be in CI.
-fn is_there(tool: &str) -> bool {
-    let argument = if tool == "go" { "version" } else { "--version" };
-    let found = Command::new(tool).arg(argument).output().is_ok();
-    if !found {
-        assert!(std::env::var_os("CI").is_none(), "{tool} is missing, and this is CI");
-        eprintln!("\n*** {tool} IS MISSING: the Go package is NOT TESTED ***\n");
-    }
-    found
 }
