@@ -2060,6 +2060,63 @@ acclient_status acclient_client_ping_agent(const acclient_client *client,
                                            acclient_error **error);
 
 /**
+ * What a running job uses at this moment: one row, with the fields "cpu" (per cent), "rss", "vms",
+ * "swap" (bytes), "cmd" and "debug".
+ *
+ * job: not NULL.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_JOB_FAILED where it does not run any more, or not yet; those of
+ * acclient_request_run().
+ */
+acclient_status acclient_job_get_stats(const acclient_job *job,
+                                       int64_t timeout_ms,
+                                       const acclient_cancel *cancel,
+                                       acclient_answer **answer,
+                                       acclient_error **error);
+
+/**
+ * What a job has logged. Rows, levels, limit, from_ms and to_ms as acclient_client_get_msgs().
+ *
+ * job: not NULL.
+ * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: as acclient_client_get_cpu_info().
+ */
+acclient_status acclient_job_get_msgs(const acclient_job *job,
+                                      const char *levels,
+                                      uint32_t limit,
+                                      int64_t from_ms,
+                                      int64_t to_ms,
+                                      int64_t timeout_ms,
+                                      const acclient_cancel *cancel,
+                                      acclient_answer **answer,
+                                      acclient_error **error);
+
+/**
+ * Kills a job, with all its processes, and returns once its agent has taken the order; its result,
+ * usually KILLED, follows.
+ *
+ * job: not NULL.
+ * timeout_ms: milliseconds for the agent to answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same job;
+ * those of acclient_request_run().
+ */
+acclient_status acclient_job_kill(const acclient_job *job,
+                                  int64_t timeout_ms,
+                                  const acclient_cancel *cancel,
+                                  acclient_error **error);
+
+/**
  * Has the controller send a command at certain times, each time with a new id. One of the same id is
  * replaced.
  *
@@ -2132,63 +2189,6 @@ acclient_status acclient_client_schedule_remove_prefix(const acclient_client *cl
                                                        int64_t timeout_ms,
                                                        const acclient_cancel *cancel,
                                                        acclient_error **error);
-
-/**
- * What a running job uses at this moment: one row, with the fields "cpu" (per cent), "rss", "vms",
- * "swap" (bytes), "cmd" and "debug".
- *
- * job: not NULL.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_JOB_FAILED where it does not run any more, or not yet; those of
- * acclient_request_run().
- */
-acclient_status acclient_job_get_stats(const acclient_job *job,
-                                       int64_t timeout_ms,
-                                       const acclient_cancel *cancel,
-                                       acclient_answer **answer,
-                                       acclient_error **error);
-
-/**
- * What a job has logged. Rows, levels, limit, from_ms and to_ms as acclient_client_get_msgs().
- *
- * job: not NULL.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: as acclient_client_get_cpu_info().
- */
-acclient_status acclient_job_get_msgs(const acclient_job *job,
-                                      const char *levels,
-                                      uint32_t limit,
-                                      int64_t from_ms,
-                                      int64_t to_ms,
-                                      int64_t timeout_ms,
-                                      const acclient_cancel *cancel,
-                                      acclient_answer **answer,
-                                      acclient_error **error);
-
-/**
- * Kills a job, with all its processes, and returns once its agent has taken the order; its result,
- * usually KILLED, follows.
- *
- * job: not NULL.
- * timeout_ms: milliseconds for the agent to answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same job;
- * those of acclient_request_run().
- */
-acclient_status acclient_job_kill(const acclient_job *job,
-                                  int64_t timeout_ms,
-                                  const acclient_cancel *cancel,
-                                  acclient_error **error);
 
 /**
  * A tunnel to be opened or closed.

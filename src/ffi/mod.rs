@@ -38,6 +38,7 @@ mod outcomes;
 mod answer;
 mod follow;
 mod queries;
+mod schedule;
 mod tunnel;
 
 mod guard;

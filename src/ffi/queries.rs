@@ -1,4 +1,4 @@
-//! Questions to agents and to the controller, which give an [`acclient_answer`].
+//! Questions to agents, to the controller and about jobs, which give an [`acclient_answer`].
 
 use std::ffi::c_char;
 use std::time::{Duration, SystemTime};
@@ -9,9 +9,9 @@ use super::client::{acclient_client, bounded};
 use super::error::acclient_error;
 use super::guard;
 use super::job::acclient_job;
-use super::request::acclient_request;
 use super::status::acclient_status;
 use super::text;
+use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::job::Job;
@@ -22,7 +22,7 @@ use crate::processes::ProcessQuery;
 ///
 /// # Safety
 /// Each pointer is NULL or what the descriptions of the functions say that call this.
-unsafe fn ask(
+pub(super) unsafe fn ask(
     client: *const acclient_client,
     timeout_ms: i64,
     cancel: *const acclient_cancel,
@@ -44,7 +44,30 @@ unsafe fn ask(
     }
 }
 
-fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
+/// Asks an agent, and gives its answer as it was.
+///
+/// # Safety
+/// As [`ask`].
+unsafe fn ask_agent<T>(
+    client: *const acclient_client,
+    gid: i64,
+    nid: i64,
+    timeout_ms: i64,
+    cancel: *const acclient_cancel,
+    answer: *mut *mut acclient_answer,
+    error: *mut *mut acclient_error,
+    question: impl FnOnce(&Client, u32, u32) -> Result<Answer<T>>,
+) -> acclient_status {
+    // SAFETY: as the caller promises.
+    unsafe {
+        ask(client, timeout_ms, cancel, answer, error, |client| {
+            let (gid, nid) = agent(gid, nid)?;
+            Ok(question(client, gid, nid)?.json().to_owned())
+        })
+    }
+}
+
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::invalid(error.to_string()))
 }
 
@@ -120,12 +143,7 @@ pub unsafe extern "C" fn acclient_client_get_cpu_info(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        ask(client, timeout_ms, cancel, answer, error, |client| {
-            let (gid, nid) = agent(gid, nid)?;
-            Ok(client.get_cpu_info(gid, nid)?.json().to_owned())
-        })
-    }
+    unsafe { ask_agent(client, gid, nid, timeout_ms, cancel, answer, error, Client::get_cpu_info) }
 }
 
 /// The mounted file systems of an agent's machine: a row each, with the fields "device",
@@ -151,12 +169,7 @@ pub unsafe extern "C" fn acclient_client_get_disk_info(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        ask(client, timeout_ms, cancel, answer, error, |client| {
-            let (gid, nid) = agent(gid, nid)?;
-            Ok(client.get_disk_info(gid, nid)?.json().to_owned())
-        })
-    }
+    unsafe { ask_agent(client, gid, nid, timeout_ms, cancel, answer, error, Client::get_disk_info) }
 }
 
 /// The memory of an agent's machine: one row, with the fields "total", "available", "used", "free",
@@ -182,12 +195,7 @@ pub unsafe extern "C" fn acclient_client_get_mem_info(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        ask(client, timeout_ms, cancel, answer, error, |client| {
-            let (gid, nid) = agent(gid, nid)?;
-            Ok(client.get_mem_info(gid, nid)?.json().to_owned())
-        })
-    }
+    unsafe { ask_agent(client, gid, nid, timeout_ms, cancel, answer, error, Client::get_mem_info) }
 }
 
 /// The network interfaces of an agent's machine: a row each, with the fields "mtu", "name",
@@ -213,12 +221,7 @@ pub unsafe extern "C" fn acclient_client_get_nic_info(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        ask(client, timeout_ms, cancel, answer, error, |client| {
-            let (gid, nid) = agent(gid, nid)?;
-            Ok(client.get_nic_info(gid, nid)?.json().to_owned())
-        })
-    }
+    unsafe { ask_agent(client, gid, nid, timeout_ms, cancel, answer, error, Client::get_nic_info) }
 }
 
 /// The operating system of an agent's machine: one row, with the fields "hostname", "uptime"
@@ -245,12 +248,7 @@ pub unsafe extern "C" fn acclient_client_get_os_info(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        ask(client, timeout_ms, cancel, answer, error, |client| {
-            let (gid, nid) = agent(gid, nid)?;
-            Ok(client.get_os_info(gid, nid)?.json().to_owned())
-        })
-    }
+    unsafe { ask_agent(client, gid, nid, timeout_ms, cancel, answer, error, Client::get_os_info) }
 }
 
 /// What an agent and all its jobs use together: one row, with the fields "cpu" (per cent), "rss",
@@ -277,10 +275,7 @@ pub unsafe extern "C" fn acclient_client_get_aggregated_stats(
 ) -> acclient_status {
     // SAFETY: by contract with C, each pointer is NULL or what its description says.
     unsafe {
-        ask(client, timeout_ms, cancel, answer, error, |client| {
-            let (gid, nid) = agent(gid, nid)?;
-            Ok(client.get_aggregated_stats(gid, nid)?.json().to_owned())
-        })
+        ask_agent(client, gid, nid, timeout_ms, cancel, answer, error, Client::get_aggregated_stats)
     }
 }
 
@@ -412,128 +407,6 @@ pub unsafe extern "C" fn acclient_client_ping_agent(
             let cancel = scope.borrow_optional("cancel", cancel)?;
             let (gid, nid) = agent(gid, nid)?;
             bounded(client, timeout_ms, cancel)?.ping_agent(gid, nid)
-        })
-    }
-}
-
-/// Has the controller send a command at certain times, each time with a new id. One of the same id is
-/// replaced.
-///
-/// client, id: not NULL; id not empty.
-/// cron: five or six fields beginning with seconds, like "0 30 3 * * *", or "@every 1h"; not NULL.
-/// request: the command; not NULL.
-/// timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
-/// cancel: ends the call early; may be NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Blocks.
-/// Errors: ACCLIENT_INVALID_ARGUMENT for what the controller would not understand (nothing was sent),
-/// ACCLIENT_JOB_FAILED where it refuses, and those of acclient_request_run().
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_client_schedule_add(
-    client: *const acclient_client,
-    id: *const c_char,
-    cron: *const c_char,
-    request: *const acclient_request,
-    timeout_ms: i64,
-    cancel: *const acclient_cancel,
-    error: *mut *mut acclient_error,
-) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        guard::call(error, |scope| {
-            let client = scope.borrow("client", client)?;
-            let (id, cron) = (text::name("id", id)?, text::name("cron", cron)?);
-            let request = scope.borrow("request", request)?;
-            let command = request.by(request.client().clone());
-            let cancel = scope.borrow_optional("cancel", cancel)?;
-            bounded(client, timeout_ms, cancel)?.schedule_add(id, cron, command)
-        })
-    }
-}
-
-/// What is scheduled, in the order of ids: a row each, with the fields "id", "cron" and "cmd"
-/// ("cmd.cmd", "cmd.gid", ...).
-///
-/// client: not NULL.
-/// timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
-/// cancel: ends the call early; may be NULL.
-/// answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Blocks.
-/// Errors: those of acclient_request_run().
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_client_schedule_list(
-    client: *const acclient_client,
-    timeout_ms: i64,
-    cancel: *const acclient_cancel,
-    answer: *mut *mut acclient_answer,
-    error: *mut *mut acclient_error,
-) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        ask(client, timeout_ms, cancel, answer, error, |client| to_json(&*client.schedule_list()?))
-    }
-}
-
-/// Takes a command off the schedule.
-///
-/// client, id: not NULL.
-/// removed: gets whether there was one of that id; may be NULL.
-/// timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
-/// cancel: ends the call early; may be NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Blocks.
-/// Errors: those of acclient_request_run().
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_client_schedule_remove(
-    client: *const acclient_client,
-    id: *const c_char,
-    removed: *mut bool,
-    timeout_ms: i64,
-    cancel: *const acclient_cancel,
-    error: *mut *mut acclient_error,
-) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        if !removed.is_null() {
-            removed.write(false);
-        }
-        guard::call(error, |scope| {
-            let client = scope.borrow("client", client)?;
-            let cancel = scope.borrow_optional("cancel", cancel)?;
-            let found =
-                bounded(client, timeout_ms, cancel)?.schedule_remove(text::name("id", id)?)?;
-            if !removed.is_null() {
-                removed.write(found);
-            }
-            Ok(())
-        })
-    }
-}
-
-/// Takes all commands whose ids begin with a prefix off the schedule.
-///
-/// client, prefix: not NULL; an empty prefix is all.
-/// timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
-/// cancel: ends the call early; may be NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Blocks.
-/// Errors: those of acclient_request_run().
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_client_schedule_remove_prefix(
-    client: *const acclient_client,
-    prefix: *const c_char,
-    timeout_ms: i64,
-    cancel: *const acclient_cancel,
-    error: *mut *mut acclient_error,
-) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        guard::call(error, |scope| {
-            let client = scope.borrow("client", client)?;
-            let cancel = scope.borrow_optional("cancel", cancel)?;
-            let prefix = text::name("prefix", prefix)?;
-            bounded(client, timeout_ms, cancel)?.schedule_remove_prefix(prefix)
         })
     }
 }
