@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use acclient::{Command, JobState};
+use acclient::{Command, Error, JobState};
 use devgrid::RedisServer;
 
 /// Far more than anything takes that works: a test that waits so long has failed.
@@ -41,4 +41,40 @@ pub fn keys_without_ttl(redis: &RedisServer) -> Vec<String> {
 /// Open descriptors of this process.
 pub fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+pub fn redis() -> RedisServer {
+    RedisServer::start().expect("a Redis")
+}
+
+/// Asks Redis past the client.
+pub fn ask<T: redis::FromRedisValue>(admin: &mut redis::Connection, words: &[&[u8]]) -> T {
+    let mut command = redis::Cmd::new();
+    command.arg(words);
+    command.query(admin).expect("the admin may do all")
+}
+
+/// The error of a call that has to fail.
+pub fn error<T>(result: Result<T, Error>, name: &str) -> Error {
+    result.err().unwrap_or_else(|| panic!("{name} was taken"))
+}
+
+/// The result of the agent 1:1 as a test writes it by hand.
+pub fn result(state: &str, starttime: u64) -> Vec<u8> {
+    format!(r#"{{"id":"x","gid":1,"nid":1,"state":"{state}","starttime":{starttime},"data":"{starttime}"}}"#)
+        .into_bytes()
+}
+
+/// Where Redis has it.
+pub const LIST: &str = "cmd.x.1.1";
+pub const HASH: &str = "jobresult:x";
+
+/// Has Redis hold these results, and nothing else.
+pub fn fill(admin: &mut redis::Connection, entries: &[Vec<u8>]) {
+    ask::<()>(admin, &[b"FLUSHALL"]);
+    ask::<()>(admin, &[b"RPUSH", b"cmd.x.queued", b"queued"]);
+    for entry in entries {
+        ask::<()>(admin, &[b"RPUSH", LIST.as_bytes(), entry]);
+        ask::<()>(admin, &[b"HSET", HASH.as_bytes(), b"1:1", entry]);
+    }
 }

@@ -9,8 +9,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use acclient::{Client, Error, ErrorKind, Job, Target};
+
 /// How long a test waits for something that must happen: only a failing test ever waits so long.
 pub const LONG: Duration = Duration::from_secs(10);
+
+/// A deadline that a test waits for.
+pub const SHORT: Duration = Duration::from_millis(400);
 
 /// The password that a test logs in with; no error may hold it.
 pub const PASSWORD: &str = "sesame";
@@ -457,4 +462,41 @@ fn parse(bytes: &[u8]) -> Option<(Vec<String>, usize)> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A client that logs in there.
+pub fn client(server: &Server) -> Client {
+    let builder = Client::builder().url(&server.url_with_password()).expect("a URL");
+    // One connection only: one that is not given back would block the next call.
+    let builder = builder.max_reply(MAX_REPLY).max_connections(1).timeout(LONG);
+    builder.build().expect("a client")
+}
+
+/// Runs the command that [`RESULT`] is of.
+pub fn run(client: &Client, timeout: Duration) -> Result<Job, Error> {
+    client.cmd(Target::agent(1, 1), "ping").id("x").run(timeout)
+}
+
+/// The call that comes to that point.
+pub fn call(client: &Client, at: At, timeout: Duration) -> Result<(), Error> {
+    match at {
+        At::Hello | At::Ping => client.with_timeout(timeout).ping(),
+        At::Wait => run(client, timeout).map(drop),
+    }
+}
+
+/// Whatever goes wrong, an error of the connection names the server and never the password.
+pub fn check_words(error: &Error, server: &Server) {
+    let words = format!("{error} {error:?}");
+    assert!(words.contains(&server.address()), "no address: {words}");
+    assert!(!words.contains(PASSWORD), "a password: {words}");
+}
+
+/// What [`ErrorKind::MaybeSent`] promises.
+pub fn check_maybe_sent(error: &Error, server: &Server) {
+    assert_eq!(error.kind(), ErrorKind::MaybeSent, "{error}");
+    assert!(error.is_maybe_sent() && !error.is_retriable(), "{error}");
+    assert_eq!(error.command(), Some("acclient:1:x:1:1"), "{error}");
+    server.wait_seen("RPUSH", 1);
+    assert_eq!(server.seen("RPUSH").len(), 1, "pushed twice");
 }
