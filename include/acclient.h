@@ -1476,6 +1476,16 @@ const char *acclient_job_dump(const acclient_job *job,
                               size_t *length);
 
 /**
+ * The document byte for byte, where it held something that is no text: bytes that are no UTF-8, or
+ * an escape that is half of a surrogate pair. Each stands as U+FFFD in all other texts of the job.
+ * NULL for all other documents; for those see acclient_job_dump.
+ * Its length goes to *length, which may be NULL; a NUL follows. Borrowed until the job is freed. NULL
+ * for NULL. Does not block.
+ */
+const char *acclient_job_raw(const acclient_job *job,
+                             size_t *length);
+
+/**
  * Grid id of the agent. 0 where the controller itself answered, and for NULL. Does not block.
  */
 int64_t acclient_job_gid(const acclient_job *job);

@@ -142,6 +142,15 @@ impl Job {
         serde_json::to_string(&*self.document).unwrap_or_default()
     }
 
+    /// The document byte for byte, where it held something that is no text: bytes that are no UTF-8,
+    /// or an escape that is half of a surrogate pair. Each stands as U+FFFD in what the other
+    /// methods give. `None` for all other documents; for those see [`Job::dump`].
+    ///
+    /// The original agents write no such documents, but anything may write to Redis.
+    pub fn raw(&self) -> Option<&[u8]> {
+        self.document.raw.as_deref()
+    }
+
     /// This job if it ended with `SUCCESS`, else an error that holds it.
     ///
     /// # Errors

@@ -15,8 +15,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use devgrid::{Grid, RedisServer};
-use programs::{Dir, built, declared, include, is_there, library, succeed};
-use tools::{Library, WARNINGS, names, sanitizes, source};
+use programs::{
+    ADDRESS, Dir, built, declared, include, is_there, library, put_broken_result, sanitizes,
+    succeed,
+};
+use tools::{Library, WARNINGS, names, source};
 
 #[test]
 fn header() {
@@ -124,7 +127,9 @@ fn target() {
 
 #[test]
 fn job() {
-    functional("job.c");
+    let grid = Grid::demo().expect("a grid");
+    put_broken_result(grid.redis());
+    both(&Dir::new("c-job"), "job.c", &[("ACCLIENT_URL", &grid.url())]);
 }
 
 #[test]
@@ -168,8 +173,6 @@ fn options() {
     both(&dir, "options.c", &environment);
 }
 
-const ADDRESS: &str = "address,undefined";
-
 /// That the sanitizers are on is seen by a program that they have to end.
 #[test]
 fn address_sanitizer() {
@@ -181,6 +184,7 @@ fn address_sanitizer() {
     assert!(dir.caught(ADDRESS, "leak").contains("detected memory leaks"));
     assert!(dir.caught(ADDRESS, "undefined").contains("signed integer overflow"));
     let grid = with_a_silent_agent();
+    put_broken_result(grid.redis());
     let url = grid.url();
     for name in ["run.c", "fanout.c", "job.c"] {
         dir.run_sanitized(name, ADDRESS, &[("ACCLIENT_URL", &url)]);

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 use devgrid::Grid;
-use programs::{SYSTEM_LIBRARIES, is_there, library, root};
+use programs::{SYSTEM_LIBRARIES, is_there, library, put_broken_result, root};
 
 /// The first build compiles the race detector's standard library too.
 const TIME: Duration = Duration::from_secs(480);
@@ -34,6 +34,7 @@ fn the_package_and_its_tests() {
     prefix.run(prefix.go().args(["vet", "./..."]));
 
     let grid = Grid::demo_builder().joblog().start().expect("a grid");
+    put_broken_result(grid.redis());
     let mut test = prefix.go();
     test.args(["test", "-race", "-count=1", "-v", "-timeout=240s", "./..."]);
     let printed = prefix.run(test.env("ACCLIENT_URL", grid.url()));

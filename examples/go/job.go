@@ -49,7 +49,9 @@ type Job struct {
 	Start time.Time
 	// Time is how long it ran.
 	Time time.Duration
-	// Raw is the whole document, with fields that this version does not know.
+	// Raw is the whole document, with fields that this version does not know. Where it held something
+	// that is no text (bytes that are no UTF-8, half of a surrogate pair), Raw is byte for byte what
+	// Redis has, and the other fields have U+FFFD in its place.
 	Raw json.RawMessage
 
 	client  *Client
@@ -88,7 +90,11 @@ func copyJob(c *Client, ptr *C.acclient_job) *Job {
 	job.Stderr = text(C.acclient_job_stderr(ptr, &length))
 	job.Critical = text(C.acclient_job_critical(ptr, &length))
 	job.Tags = text(C.acclient_job_tags(ptr, &length))
-	job.Raw = json.RawMessage(text(C.acclient_job_dump(ptr, &length)))
+	if raw := C.acclient_job_raw(ptr, &length); raw != nil {
+		job.Raw = json.RawMessage(text(raw))
+	} else {
+		job.Raw = json.RawMessage(text(C.acclient_job_dump(ptr, &length)))
+	}
 	if started := int64(C.acclient_job_starttime_ms(ptr)); started != 0 {
 		job.Start = time.UnixMilli(started)
 	}

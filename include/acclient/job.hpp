@@ -101,6 +101,12 @@ class job_ref {
     std::string_view dump() const noexcept {
         return detail::text(acclient_job_dump, handle_);
     }
+    /// The document byte for byte, where it held something that is no text: bytes that are no
+    /// UTF-8, or half of a surrogate pair. Each stands as U+FFFD in all other texts of the job.
+    /// None for all other documents.
+    std::optional<std::string_view> raw() const noexcept {
+        return detail::maybe_text(acclient_job_raw, handle_);
+    }
     /// The C handle, borrowed.
     const acclient_job *get() const noexcept {
         return handle_;

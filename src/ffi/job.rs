@@ -35,6 +35,7 @@ struct Texts {
     critical: Text,
     tags: Text,
     dump: Text,
+    raw: Text,
 }
 
 impl JobHandle {
@@ -188,6 +189,20 @@ pub unsafe extern "C" fn acclient_job_dump(
 ) -> *const c_char {
     // SAFETY: by contract with C, job is NULL or live and length NULL or writable.
     unsafe { text::read(job, length, |job| &job.texts.dump, |job| Some(job.job.dump())) }
+}
+
+/// The document byte for byte, where it held something that is no text: bytes that are no UTF-8, or
+/// an escape that is half of a surrogate pair. Each stands as U+FFFD in all other texts of the job.
+/// NULL for all other documents; for those see acclient_job_dump.
+/// Its length goes to *length, which may be NULL; a NUL follows. Borrowed until the job is freed. NULL
+/// for NULL. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_job_raw(
+    job: *const acclient_job,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: by contract with C, job is NULL or live and length NULL or writable.
+    unsafe { text::read(job, length, |job| &job.texts.raw, |job| job.job.raw()) }
 }
 
 /// Grid id of the agent. 0 where the controller itself answered, and for NULL. Does not block.

@@ -39,7 +39,7 @@ struct One {
 
 enum What {
     Done(acclient_answer),
-    Over(acclient_job),
+    Over(Box<acclient_job>),
     Failed(*mut acclient_error),
 }
 
@@ -57,7 +57,7 @@ impl OutcomesHandle {
         let one = |(agent, outcome): (crate::AgentId, Outcome<T>)| {
             let what = match outcome {
                 Outcome::Done(value) => What::Done(AnswerHandle::new(json(value))?.into()),
-                Outcome::Over(job) => What::Over(JobHandle::new(job).into()),
+                Outcome::Over(job) => What::Over(Box::new(JobHandle::new(job).into())),
                 Outcome::Failed(error) => What::Failed(acclient_error::boxed(error)),
             };
             Ok(One { gid: agent.gid, nid: agent.nid, what })
@@ -271,7 +271,7 @@ pub unsafe extern "C" fn acclient_outcomes_job(
     // SAFETY: NULL or live outcomes, by contract with C.
     unsafe {
         guard::read(outcomes, std::ptr::null(), |it| match &it.0.get(index)?.what {
-            What::Over(job) => Some(std::ptr::from_ref(job)),
+            What::Over(job) => Some(std::ptr::from_ref(&**job)),
             _ => None,
         })
     }

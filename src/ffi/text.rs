@@ -149,13 +149,13 @@ impl Text {
     ///
     /// # Safety
     /// `length` is NULL or points to a number that may be written.
-    pub(super) unsafe fn get(
+    pub(super) unsafe fn get<B: Into<Vec<u8>>>(
         &self,
         length: *mut usize,
-        make: impl FnOnce() -> Option<String>,
+        make: impl FnOnce() -> Option<B>,
     ) -> *const c_char {
         let text = self.0.get_or_init(|| {
-            let mut bytes = make()?.into_bytes();
+            let mut bytes = make()?.into();
             bytes.push(0);
             Some(bytes.into())
         });
@@ -174,11 +174,11 @@ impl Text {
 /// # Safety
 /// `handle` is as [`guard::read`] wants it, `length` is NULL or points to a number that may be
 /// written.
-pub(super) unsafe fn read<'a, H: Opaque + 'a>(
+pub(super) unsafe fn read<'a, H: Opaque + 'a, B: Into<Vec<u8>>>(
     handle: *const H,
     length: *mut usize,
     text: impl FnOnce(&'a H::Value) -> &'a Text,
-    make: impl FnOnce(&'a H::Value) -> Option<String>,
+    make: impl FnOnce(&'a H::Value) -> Option<B>,
 ) -> *const c_char {
     // SAFETY: as the caller promises.
     unsafe {

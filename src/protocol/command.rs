@@ -85,6 +85,7 @@ impl CommandDocument {
             args: Field::Value(args),
             data: Field::Value(data.to_owned()),
             extra: Vec::new(),
+            raw: None,
         })
     }
 

@@ -31,8 +31,6 @@ impl<T> Field<T> {
 /// What is wrong with a document. It names fields and places, never values.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DocumentError {
-    #[error("not UTF-8 at byte {0}")]
-    NotUtf8(usize),
     #[error("not a JSON object: {0}")]
     NotAnObject(String),
     #[error("the field {field:?} is {problem}")]
@@ -45,9 +43,7 @@ pub(crate) enum DocumentError {
 pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, DocumentError> {
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| DocumentError::NotUtf8(error.valid_up_to()))?;
+    pub(super) fn parse(text: &'a str) -> Result<Self, DocumentError> {
         serde_json::from_str(text).map_err(|error| DocumentError::NotAnObject(place(&error)))
     }
 
@@ -139,6 +135,52 @@ fn check_depth(field: &str, raw: &RawValue) -> Result<(), DocumentError> {
     }
 }
 
+/// The text of a document: what is no character in it becomes U+FFFD, be it bytes that are no UTF-8
+/// or an escape that is half a pair, as Go's decoder does. What a program printed must not keep
+/// anybody from reading how it ended.
+pub(super) fn mended(bytes: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(bytes);
+    let halves = half_pairs(&text);
+    if halves.is_empty() {
+        return text;
+    }
+    let mut text = text.into_owned();
+    for start in halves {
+        text.replace_range(start..start + ESCAPE, r"\ufffd");
+    }
+    Cow::Owned(text)
+}
+
+/// The length of `\uXXXX`.
+const ESCAPE: usize = 6;
+
+/// Where the escapes are that are half of a surrogate pair without the other half.
+fn half_pairs(text: &str) -> Vec<usize> {
+    let mut halves = Vec::new();
+    if !text.contains(r"\ud") && !text.contains(r"\uD") {
+        return halves;
+    }
+    let unit = |start: usize| {
+        let digits = text.get(start..start + ESCAPE)?.strip_prefix(r"\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let mut at = 0;
+    while let Some(found) = text[at..].find('\\') {
+        let start = at + found;
+        at = start
+            + match (unit(start), unit(start + ESCAPE)) {
+                (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 2 * ESCAPE,
+                (Some(0xD800..=0xDFFF), _) => {
+                    halves.push(start);
+                    ESCAPE
+                }
+                // Any other escape: past what it escapes, which may be a backslash or a whole character.
+                _ => 1 + text[start + 1..].chars().next().map_or(0, char::len_utf8),
+            };
+    }
+    halves
+}
+
 /// Where serde_json stopped, and why, without the text it stopped at.
 fn place(error: &serde_json::Error) -> String {
     let why = match error.classify() {
@@ -206,15 +248,20 @@ macro_rules! document {
             $($(#[$field_meta])* $vis $field: $crate::protocol::Field<$type>,)+
             /// Fields that this version does not know, as they stood in the document.
             $vis extra: Vec<(String, Box<serde_json::value::RawValue>)>,
+            /// The document byte for byte, where its text had to be mended.
+            #[allow(dead_code, reason = "asked for of results only")]
+            $vis raw: Option<Box<[u8]>>,
         }
 
         impl $name {
             /// Reads a document; an error names the field that is wrong.
             $vis fn parse(bytes: &[u8]) -> Result<Self, $crate::protocol::DocumentError> {
-                let mut fields = $crate::protocol::document::Fields::parse(bytes)?;
+                let text = $crate::protocol::document::mended(bytes);
+                let mut fields = $crate::protocol::document::Fields::parse(&text)?;
                 Ok($name {
                     $($field: fields.take(stringify!($field))?,)+
                     extra: fields.rest()?,
+                    raw: matches!(text, std::borrow::Cow::Owned(_)).then(|| bytes.into()),
                 })
             }
         }

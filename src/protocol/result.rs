@@ -72,13 +72,40 @@ mod tests {
             (b"[1]", "not a JSON object"),
             (b"{} sesame", "not a JSON object"),
             (b"{\"id\":\"sesame", "ends early"),
-            (b"\xff", "not UTF-8 at byte 0"),
+            (b"\xff", "not a JSON object"),
             (br#"{"state":1}"#, "\"state\" is not a string"),
             (br#"{"gid":1.0}"#, "\"gid\" is not a whole number"),
             (br#"{"streams":["sesame",1]}"#, "\"streams\" is not a list of strings"),
         ] {
             let error = ResultDocument::parse(text).unwrap_err().to_string();
             assert!(error.contains(words) && !error.contains("sesame"), "{error}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_none_is_mended_and_kept() {
+        for (text, data) in [
+            (&b"{\"data\":\"a\xffb\"}"[..], "a\u{fffd}b"),
+            (br#"{"data":"a\ud800b"}"#, "a\u{fffd}b"),
+            (br#"{"data":"\uDC00\ud83d"}"#, "\u{fffd}\u{fffd}"),
+            (b"{\"data\":\"\xf0\x9f\\ud83d\"}", "\u{fffd}\u{fffd}"),
+        ] {
+            let document = ResultDocument::parse(text).unwrap();
+            assert_eq!(document.data.value().map(String::as_str), Some(data));
+            assert_eq!(document.raw.as_deref(), Some(text));
+        }
+        for (text, data) in [
+            (r#"{"data":"\ud83d\ude00"}"#, "\u{1f600}"),
+            (r#"{"data":"\\ud800"}"#, r"\ud800"),
+            (r#"{"data":"\\\\ud800 \u00e9\ud83d\ude00"}"#, "\\\\ud800 é\u{1f600}"),
+            (r#"{"data":"\u0000é"}"#, "\0é"),
+        ] {
+            let document = ResultDocument::parse(text.as_bytes()).unwrap();
+            assert_eq!(document.data.value().map(String::as_str), Some(data));
+            assert_eq!(document.raw, None, "{text}");
+        }
+        for text in [&b"{\"data\":\"\\"[..], b"{\"data\":\"\\ud8", b"\\\xc3\xa9 \\ud800"] {
+            ResultDocument::parse(text).unwrap_err();
         }
     }
 

@@ -111,6 +111,7 @@
     X(acclient_job_stdout)                                                                         \
     X(acclient_job_stderr)                                                                         \
     X(acclient_job_critical)                                                                       \
+    X(acclient_job_raw)                                                                            \
     X(acclient_job_tags)                                                                           \
     X(acclient_job_dump)                                                                           \
     X(acclient_job_gid)                                                                            \

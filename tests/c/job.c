@@ -170,10 +170,34 @@ static void outliving(void) {
     acclient_job_free(job);
 }
 
+static void text_that_is_none(const acclient_client *client) {
+    static const char mended[] = "caf\xef\xbf\xbd \0 \xef\xbf\xbd\n";
+    acclient_error *error;
+    acclient_command *command = GARBAGE;
+    size_t length = 12345;
+    SAY("bytes that are no UTF-8, half a pair of surrogates and a NUL");
+    EXPECT(ACCLIENT_OK,
+           acclient_client_command_from(client, "acclient:1:broken:1:1", &command, &error));
+    acclient_job *job = next_job(command);
+    const char *out = acclient_job_stdout(job, &length);
+    CHECK(length == sizeof mended - 1 && memcmp(out, mended, sizeof mended) == 0);
+    CHECK(strstr(acclient_job_raw(job, &length), "caf\xe9 \\u0000 \\ud800") != NULL);
+    CHECK(strlen(acclient_job_raw(job, NULL)) == length);
+    acclient_job_free(job);
+    acclient_command_free(command);
+    SAY("and a result that is all text");
+    command = shell(client, "echo all text");
+    job = next_job(command);
+    CHECK_NO_TEXT(acclient_job_raw, job);
+    acclient_job_free(job);
+    acclient_command_free(command);
+}
+
 int main(void) {
     acclient_client *client = connect_grid();
     at_work(client);
     following(client);
+    text_that_is_none(client);
     acclient_client_free(client);
     outliving();
     return EXIT_SUCCESS;

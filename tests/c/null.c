@@ -208,6 +208,7 @@ static void accessors(void) {
     CHECK_NO_TEXT(acclient_job_critical, NULL);
     CHECK_NO_TEXT(acclient_job_tags, NULL);
     CHECK_NO_TEXT(acclient_job_dump, NULL);
+    CHECK_NO_TEXT(acclient_job_raw, NULL);
     CHECK(acclient_job_gid(NULL) == 0);
     CHECK(acclient_job_nid(NULL) == 0);
     CHECK(!acclient_job_is_success(NULL));

@@ -7,7 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::programs::{
-    Dir, SYSTEM_LIBRARIES, VALGRIND_ERRORS, built, include, is_there, library, root, succeed,
+    Dir, SANITIZER_OPTIONS, SYSTEM_LIBRARIES, VALGRIND_ERRORS, built, include, is_there, library,
+    root, succeed,
 };
 
 pub const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
@@ -131,29 +132,8 @@ pub fn names(text: &str) -> BTreeSet<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-const SANITIZER_OPTIONS: [(&str, &str); 2] = [
-    ("ASAN_OPTIONS", "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"),
-    ("UBSAN_OPTIONS", "print_stacktrace=1"),
-];
-
 fn tsan_options() -> String {
     format!("suppressions={}:second_deadlock_stack=1", source("tsan.supp").display())
-}
-
-/// Whether the compiler has sanitizers, and their programs run here; they have to in CI.
-pub fn sanitizes(dir: &Dir, sanitizers: &'static str) -> bool {
-    let path = dir.0.join("sanitized.c");
-    fs::write(&path, "int main(void) { return 0; }\n").expect("a file");
-    let program = dir.0.join("sanitized");
-    let mut cc = Command::new("cc");
-    cc.arg(format!("-fsanitize={sanitizers}")).arg(&path).arg("-o").arg(&program);
-    let works = |mut command: Command| command.output().is_ok_and(|output| output.status.success());
-    let found = works(cc) && works(built(program));
-    if !found {
-        assert!(std::env::var_os("CI").is_none(), "no sanitizer {sanitizers}, and this is CI");
-        eprintln!("\n*** NO SANITIZER {sanitizers}: what needs it is NOT TESTED ***\n");
-    }
-    found
 }
 
 pub fn source(name: &str) -> PathBuf {

@@ -11,6 +11,8 @@ use std::process::{Command, ExitStatus};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use devgrid::RedisServer;
+
 /// What `rustc --print native-static-libs` names and the C library does not have in itself.
 pub const SYSTEM_LIBRARIES: [&str; 5] = ["-lgcc_s", "-lrt", "-lpthread", "-lm", "-ldl"];
 /// What valgrind ends with if it found errors or leaks.
@@ -72,6 +74,23 @@ impl Drop for Dir {
             let _ = fs::remove_dir_all(&self.0);
         }
     }
+}
+
+/// Puts down a result with what is no text: a byte that is no UTF-8, half of a surrogate pair, and a
+/// NUL, which is. Its command is `acclient:1:broken:1:1`.
+pub fn put_broken_result(redis: &RedisServer) {
+    let result =
+        b"{\"id\":\"broken\",\"gid\":1,\"nid\":1,\"cmd\":\"execute\",\"args\":{},\"data\":\"\",\
+        \"streams\":[\"caf\xe9 \\u0000 \\ud800\\n\",\"\"],\"level\":0,\"state\":\"SUCCESS\",\
+        \"starttime\":1,\"time\":1,\"tags\":\"\"}";
+    let mut connection = redis.connection();
+    redis::pipe()
+        .rpush("cmd.broken.1.1", result)
+        .ignore()
+        .hset("jobresult:broken", "1:1", result)
+        .ignore()
+        .query::<()>(&mut connection)
+        .expect("an answer of Redis");
 }
 
 /// Names of the functions that the header declares.
@@ -136,4 +155,28 @@ pub fn succeed(mut command: Command) -> String {
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}\n{printed}{complaints}", output.status);
     printed
+}
+
+pub const ADDRESS: &str = "address,undefined";
+
+/// What a program with sanitizers is run with.
+pub const SANITIZER_OPTIONS: [(&str, &str); 2] = [
+    ("ASAN_OPTIONS", "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"),
+    ("UBSAN_OPTIONS", "print_stacktrace=1"),
+];
+
+/// Whether the compiler has sanitizers, and their programs run here; they have to in CI.
+pub fn sanitizes(dir: &Dir, sanitizers: &str) -> bool {
+    let path = dir.0.join("sanitized.c");
+    fs::write(&path, "int main(void) { return 0; }\n").expect("a file");
+    let program = dir.0.join("sanitized");
+    let mut cc = Command::new("cc");
+    cc.arg(format!("-fsanitize={sanitizers}")).arg(&path).arg("-o").arg(&program);
+    let works = |mut command: Command| command.output().is_ok_and(|output| output.status.success());
+    let found = works(cc) && works(built(program));
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "no sanitizer {sanitizers}, and this is CI");
+        eprintln!("\n*** NO SANITIZER {sanitizers}: what needs it is NOT TESTED ***\n");
+    }
+    found
 }

@@ -1,0 +1,67 @@
+package acclient
+
+import (
+	"bytes"
+	"net"
+	"strings"
+	"testing"
+)
+
+// vanishing is a Redis that takes a command and is gone without a word.
+func vanishing(t *testing.T) (url string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	go func() {
+		peer, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer peer.Close()
+		defer listener.Close()
+		var received []byte
+		buffer := make([]byte, 4096)
+		for !bytes.Contains(received, []byte(`"cmd":"ping"`)) {
+			length, err := peer.Read(buffer)
+			if err != nil {
+				return
+			}
+			received = append(received, buffer[:length]...)
+			switch {
+			case bytes.Contains(received, []byte("RPUSH")):
+			case bytes.Contains(buffer[:length], []byte("HELLO")):
+				peer.Write([]byte("%1\r\n$5\r\nproto\r\n:3\r\n"))
+			default:
+				peer.Write([]byte("+PONG\r\n"))
+			}
+		}
+	}()
+	return "redis://" + listener.Addr().String()
+}
+
+func TestMaybeSent(t *testing.T) {
+	c := got[*Client](t)(Connect(ctx(t), vanishing(t)))
+	defer c.Close()
+	_, err := c.Cmd(Agent(1, 1), "ping").Submit(ctx(t))
+	wants(t, err, ErrMaybeSent)
+	known := err.(*Error)
+	equal(t, "retriable", known.IsRetriable(), false)
+	equal(t, "command", strings.HasPrefix(known.Command(), "acclient:1:"), true)
+	wants(t, c.Ping(ctx(t)), ErrConnect)
+}
+
+func TestSystem(t *testing.T) {
+	t.Setenv("ACCLIENT_CONFIG", t.TempDir())
+	_, err := Instance(ctx(t), "main")
+	wants(t, err, ErrSystem)
+}
+
+// The result of this command is put there by the test that starts the grid.
+func TestTextThatIsNone(t *testing.T) {
+	c := client(t)
+	command := got[*Command](t)(c.CommandFrom("acclient:1:broken:1:1"))
+	defer command.Close()
+	job := got[*Job](t)(command.NextResult(ctx(t)))
+	equal(t, "stdout", job.Stdout, "caf\ufffd \x00 \ufffd\n")
+	equal(t, "raw", bytes.Contains(job.Raw, []byte("caf\xe9 \\u0000 \\ud800")), true)
+}

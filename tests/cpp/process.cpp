@@ -1,0 +1,164 @@
+// What a process meets: Ctrl-C, forks, servers that vanish; and text from Redis that is none.
+#include "check.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+const acclient::cancel_token *interrupt;
+
+extern "C" void on_interrupt(int) {
+    interrupt->cancel();
+}
+
+void interrupted(const acclient::client &client) {
+    say("SIGINT ends a wait, in whatever thread it arrives");
+    const auto token = acclient::cancel_token::make();
+    interrupt = &token;
+    CHECK(std::signal(SIGINT, on_interrupt) != SIG_ERR);
+    auto command = client.execute(target::agent(1, 1), "sleep").arg("60").submit();
+    std::thread interrupting([] {
+        std::this_thread::sleep_for(50ms);
+        CHECK(kill(getpid(), SIGINT) == 0);
+    });
+    const auto begun = std::chrono::steady_clock::now();
+    BAD(errc::cancelled, command.try_next_result(time_limit(60s).or_cancelled(token)));
+    CHECK(std::chrono::steady_clock::now() - begun < 30s);
+    interrupting.join();
+    CHECK(token.is_cancelled());
+    CHECK(std::signal(SIGINT, SIG_DFL) != SIG_ERR);
+    command.kill();
+}
+
+// Whether a forked child comes to its end with everything as it should be.
+template <typename Child> bool succeeds(Child child) {
+    const pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        alarm(20);
+        child();
+        std::_Exit(EXIT_SUCCESS);
+    }
+    int status = 0;
+    CHECK(waitpid(pid, &status, 0) == pid);
+    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+void forked(acclient::client &client) {
+    say("a forked child uses the client, while another thread of the parent waits");
+    const auto token = acclient::cancel_token::make();
+    auto command = client.bash(target::agent(1, 1), "sleep 60").submit();
+    std::atomic<bool> ended{false};
+    std::thread waiting([&] {
+        const auto job = command.try_next_result(60s);
+        ended = true;
+        GOOD(job);
+        SAME(job->value().state(), "KILLED");
+    });
+    auto results = client.execute(target::all({"cpu"}), "true").submit().results(20s);
+    CHECK(succeeds([&] {
+        SAME(client.bash(target::agent(1, 2), "echo child").run(10s).out(), "child\n");
+        CHECK(token.cancel() == errc::forked_handle && !token.is_cancelled());
+        BAD(errc::forked_handle, client.try_ping(time_limit(10s).or_cancelled(token)));
+        BAD(errc::forked_handle, results.try_next());
+        SAME(client.execute(target::agent(1, 2), "pwd").run(10s).state(), "SUCCESS");
+    }));
+    CHECK(succeeds([&] {
+        client.close();
+        BAD(errc::closed, client.try_ping());
+    }));
+    CHECK(!ended && !token.is_cancelled());
+    client.ping();
+    int count = 0;
+    while (results.next()) {
+        count++;
+    }
+    CHECK(count == 2);
+    client.command_from(command.printed()).kill();
+    waiting.join();
+}
+
+// A Redis that takes a command and is gone without a word.
+class vanishing_server {
+  public:
+    vanishing_server() : listener_(socket(AF_INET, SOCK_STREAM, 0)) {
+        sockaddr_in address{};
+        socklen_t size = sizeof address;
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        CHECK(bind(listener_, reinterpret_cast<sockaddr *>(&address), size) == 0);
+        CHECK(listen(listener_, 1) == 0);
+        CHECK(getsockname(listener_, reinterpret_cast<sockaddr *>(&address), &size) == 0);
+        url_ = "redis://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+        thread_ = std::thread([this] { serve(); });
+    }
+    vanishing_server(const vanishing_server &) = delete;
+    vanishing_server &operator=(const vanishing_server &) = delete;
+    ~vanishing_server() {
+        thread_.join();
+    }
+    const std::string &url() const {
+        return url_;
+    }
+
+  private:
+    void serve() const {
+        const int peer = accept(listener_, nullptr, nullptr);
+        CHECK(peer >= 0);
+        std::string received;
+        while (!contains(received, "\"cmd\":\"ping\"")) {
+            char buffer[4096];
+            const auto length = recv(peer, buffer, sizeof buffer, 0);
+            CHECK(length > 0);
+            const std::string_view request(buffer, static_cast<std::size_t>(length));
+            received += request;
+            const auto reply =
+                contains(request, "HELLO") ? "%1\r\n$5\r\nproto\r\n:3\r\n"sv : "+PONG\r\n"sv;
+            if (!contains(received, "RPUSH")) {
+                CHECK(send(peer, reply.data(), reply.size(), MSG_NOSIGNAL) > 0);
+            }
+        }
+        CHECK(close(listener_) == 0);
+        CHECK(close(peer) == 0);
+    }
+
+    int listener_;
+    std::string url_;
+    std::thread thread_;
+};
+
+void maybe_sent() {
+    say("a server that takes a command and vanishes");
+    const vanishing_server server;
+    const auto client = acclient::client::connect(server.url());
+    const auto command = client.cmd(target::agent(1, 1), "ping").try_submit();
+    BAD(errc::maybe_sent, command);
+    CHECK(command.error().is_maybe_sent() && !command.error().is_retriable());
+    CHECK(contains(command.error().command().value(), "acclient:1:"));
+    BAD(errc::connect, client.try_ping());
+}
+
+void text_that_is_none(const acclient::client &client) {
+    say("bytes that are no UTF-8, half a pair of surrogates and a NUL");
+    const auto job = client.command_from("acclient:1:broken:1:1").next_result(10s);
+    CHECK(job);
+    SAME(job->state(), "SUCCESS");
+    SAME(job->out(), "caf\xef\xbf\xbd \0 \xef\xbf\xbd\n"sv);
+    CHECK(contains(job->raw().value(), "caf\xe9 \\u0000 \\ud800"));
+    CHECK(!client.bash(target::agent(1, 1), "echo").run(10s).raw());
+}
+
+} // namespace
+
+int main() {
+    auto client = acclient::client::connect(grid_url());
+    interrupted(client);
+    forked(client);
+    maybe_sent();
+    text_that_is_none(client);
+}
