@@ -1,4 +1,4 @@
-//! The same tour in every language prints the same.
+//! The same tour in every language prints the same, and what the README shows of C, C++ and Go runs.
 
 #[path = "common/prefix.rs"]
 mod prefix;
@@ -71,4 +71,65 @@ fn the_same_tour_prints_the_same_in_every_language() {
     succeed(build.env("PKG_CONFIG_PATH", prefix.lib().join("pkgconfig")));
     let mut run = Command::new(&program);
     assert_eq!(prints(run.env("LD_LIBRARY_PATH", prefix.lib())), expected, "Go");
+}
+
+/// The first block of a language in the README, with a grid's address in the place of its own.
+fn snippet(language: &str, grid: &Grid) -> String {
+    let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).expect("the README");
+    let (_, rest) = readme.split_once(&format!("\n```{language}\n")).expect("a block");
+    let (code, _) = rest.split_once("\n```").expect("blocks end");
+    assert_eq!(code.matches("redis://localhost").count(), 1, "{code}");
+    code.replace("redis://localhost", &grid.url())
+}
+
+#[test]
+fn what_the_readme_shows_of_c_and_cpp_runs() {
+    if !have(&["cc", "c++", "pkg-config"]) {
+        return;
+    }
+    let prefix = Prefix::install("snippets");
+    let grid = Grid::demo().unwrap();
+    for (compiler, standard, language) in [("cc", "-std=c11", "c"), ("c++", "-std=c++17", "cpp")] {
+        let source = prefix.0.join(format!("snippet.{language}"));
+        std::fs::write(&source, snippet(language, &grid)).unwrap();
+        let program = source.with_extension(format!("{language}.out"));
+        let mut compile = Command::new(compiler);
+        compile.arg(standard).args(["-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
+        compile.arg(&source).arg("-o").arg(&program);
+        succeed(compile.args(prefix.pkg_config(&["--cflags", "--libs"])));
+        let output = succeed(Command::new(&program).env("LD_LIBRARY_PATH", prefix.lib()));
+        assert!(output.stdout.starts_with(b"Linux "), "{language}: {output:?}");
+    }
+}
+
+#[test]
+fn what_the_readme_shows_of_go_runs() {
+    if !have(&["go", "pkg-config"]) {
+        return;
+    }
+    let prefix = Prefix::install("go-snippet");
+    let grid = Grid::demo().unwrap();
+    let module = prefix.0.join("program");
+    std::fs::create_dir_all(&module).unwrap();
+    let body = snippet("go", &grid);
+    let main = format!(
+        "package main\n\nimport (\n\t\"acclient\"\n\t\"context\"\n\t\"fmt\"\n\t\"log\"\n)\n\n\
+         func run(ctx context.Context) error {{\n{body}\n\treturn nil\n}}\n\n\
+         func main() {{\n\tif err := run(context.Background()); err != nil {{\n\t\tlog.Fatal(err)\n\t}}\n}}\n"
+    );
+    std::fs::write(module.join("main.go"), main).unwrap();
+    std::fs::write(
+        module.join("go.mod"),
+        format!(
+            "module program\n\ngo 1.23\n\nrequire acclient v0.0.0\n\nreplace acclient => {ROOT}/examples/go\n"
+        ),
+    )
+    .unwrap();
+    let mut build = Command::new("go");
+    build.args(["build", "-o", "program"]).current_dir(&module);
+    build.env("CGO_LDFLAGS", format!("-L{}", prefix.lib().display())).env("GOPROXY", "off");
+    succeed(build.env("PKG_CONFIG_PATH", prefix.lib().join("pkgconfig")));
+    let mut run = Command::new(module.join("program"));
+    let output = succeed(run.env("LD_LIBRARY_PATH", prefix.lib()));
+    assert!(output.stdout.starts_with(b"Linux "), "{output:?}");
 }
