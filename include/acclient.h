@@ -402,7 +402,7 @@ void acclient_cancel_free(acclient_cancel *cancel);
  * client: gets the client, which the caller frees with acclient_client_free(); not NULL.
  * error: gets the error; may be NULL.
  * From any thread. Blocks.
- * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_UNSUPPORTED for rediss:// and redis+sentinel://,
+ * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_UNSUPPORTED for a Redis Cluster,
  * ACCLIENT_CONNECT, ACCLIENT_AUTHENTICATION, ACCLIENT_SERVER for a database that does not exist,
  * ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, ACCLIENT_FORKED_HANDLE for a token of a parent process,
  * ACCLIENT_PROTOCOL for a server that is no Redis, ACCLIENT_SYSTEM.
@@ -572,7 +572,7 @@ acclient_status acclient_options_new(acclient_options **options,
  * options, url: not NULL.
  * error: gets the error; may be NULL.
  * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_UNSUPPORTED for rediss:// and redis+sentinel://.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
  */
 acclient_status acclient_options_set_url(const acclient_options *options,
                                          const char *url,

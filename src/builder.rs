@@ -2,8 +2,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{AddressError, Config, DEFAULT_PORT, Endpoint, Secret};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
+use crate::transport::{Config, DEFAULT_PORT, Endpoint, Secret, TlsFiles};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// More connections than this are a mistake: each costs Redis a client and this process a
@@ -39,18 +41,16 @@ impl ClientBuilder {
     /// [`Client::connect`] takes.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for what is no URL, [`ErrorKind::Unsupported`] for TLS and
-    /// Sentinel, which come with a later version. No error quotes the URL or its password.
+    /// [`ErrorKind::InvalidArgument`] for what is no URL. The error quotes neither it nor its password.
     pub fn url(mut self, url: &str) -> Result<Self> {
-        let Config { endpoint, user, password, db, .. } =
-            Config::from_url(url).map_err(|error| {
-                let kind = match error {
-                    AddressError::Invalid(_) => ErrorKind::InvalidArgument,
-                    AddressError::NotYet(_) => ErrorKind::Unsupported,
-                };
-                Error::new(kind, error.to_string())
-            })?;
-        self.config = Config { endpoint, user, password, db, ..self.config };
+        let found = Config::from_url(url).map_err(|error| Error::invalid(error.to_string()))?;
+        let Config { endpoint, user, password, db, tls, .. } = found;
+        // A URL that asks for TLS goes together with files that were named before it.
+        let tls = match (tls, self.config.tls.take()) {
+            (Some(TlsFiles { insecure: false, .. }), Some(files)) => Some(files),
+            (tls, files) => tls.or(files),
+        };
+        self.config = Config { endpoint, user, password, db, tls, ..self.config };
         Ok(self)
     }
 
@@ -58,7 +58,7 @@ impl ClientBuilder {
     pub fn host(mut self, host: impl Into<String>) -> Self {
         let port = match self.config.endpoint {
             Endpoint::Tcp { port, .. } => port,
-            Endpoint::Unix(_) => DEFAULT_PORT,
+            Endpoint::Unix(_) | Endpoint::Sentinel { .. } => DEFAULT_PORT,
         };
         self.config.endpoint = Endpoint::Tcp { host: host.into(), port };
         self
@@ -68,7 +68,7 @@ impl ClientBuilder {
     pub fn port(mut self, port: u16) -> Self {
         let host = match self.config.endpoint {
             Endpoint::Tcp { host, .. } => host,
-            Endpoint::Unix(_) => "127.0.0.1".to_owned(),
+            Endpoint::Unix(_) | Endpoint::Sentinel { .. } => "127.0.0.1".to_owned(),
         };
         self.config.endpoint = Endpoint::Tcp { host, port };
         self
@@ -77,6 +77,51 @@ impl ClientBuilder {
     /// A unix socket instead of host and port.
     pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.config.endpoint = Endpoint::Unix(path.into());
+        self
+    }
+
+    /// The master of a name, wherever these Sentinels say that it is, instead of host and port. They
+    /// are asked in their order, for each new connection; a failover leads to the new master, within
+    /// the deadline of each call. A Sentinel that wants a password gets that of the master.
+    pub fn sentinels<H: Into<String>>(
+        mut self,
+        name: impl Into<String>,
+        sentinels: impl IntoIterator<Item = (H, u16)>,
+    ) -> Self {
+        let sentinels = sentinels.into_iter().map(|(host, port)| (host.into(), port)).collect();
+        self.config.endpoint = Endpoint::Sentinel { sentinels, name: name.into() };
+        self
+    }
+
+    /// Speaks TLS 1.2 or 1.3 with the server, as `rediss://` does. Its certificate has to be of the
+    /// host that was named, and of an authority that this machine trusts. Default: no TLS. A unix
+    /// socket has none.
+    pub fn tls(mut self) -> Self {
+        self.config.tls.get_or_insert_default();
+        self
+    }
+
+    /// Speaks TLS, and believes the authorities in this PEM file instead of those of the machine.
+    pub fn tls_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.tls.get_or_insert_default().ca = Some(path.into());
+        self
+    }
+
+    /// Speaks TLS, and shows the server the certificates in a PEM file, with the key in another.
+    pub fn tls_client_cert(
+        mut self,
+        certificates: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        let files = (certificates.into(), key.into());
+        self.config.tls.get_or_insert_default().client = Some(files);
+        self
+    }
+
+    /// Speaks TLS, and **believes any certificate**: whoever is in between can read and change
+    /// everything. For trials only.
+    pub fn tls_insecure(mut self) -> Self {
+        self.config.tls.get_or_insert_default().insecure = true;
         self
     }
 
@@ -134,7 +179,8 @@ impl ClientBuilder {
     /// The client without a connection: each call makes what it needs. Does not block.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a setting out of range, [`ErrorKind::System`].
+    /// [`ErrorKind::InvalidArgument`] for a setting out of range, and for files of TLS that cannot be
+    /// read or used; [`ErrorKind::System`].
     pub fn build(self) -> Result<Client> {
         let ClientBuilder { config, timeout } = self;
         if !(1..=MOST_CONNECTIONS).contains(&config.max_connections) {
@@ -149,9 +195,17 @@ impl ClientBuilder {
         if timeout == Some(Duration::ZERO) {
             return Err(Error::invalid("a timeout of 0 leaves no time to talk to Redis"));
         }
-        if let Endpoint::Tcp { host, .. } = &config.endpoint
-            && (host.is_empty() || host.contains(['\0', '/', '@', ' ']))
-        {
+        let hosts: Vec<&String> = match &config.endpoint {
+            Endpoint::Tcp { host, .. } => vec![host],
+            Endpoint::Unix(_) => Vec::new(),
+            Endpoint::Sentinel { sentinels, .. } if sentinels.is_empty() => {
+                return Err(Error::invalid("no Sentinel is named"));
+            }
+            Endpoint::Sentinel { sentinels, .. } => {
+                sentinels.iter().map(|(host, _)| host).collect()
+            }
+        };
+        if hosts.iter().any(|host| host.is_empty() || host.contains(['\0', '/', '@', ' '])) {
             return Err(Error::invalid("the host is no host name and no number"));
         }
         Client::new(config, timeout)

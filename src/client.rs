@@ -44,9 +44,14 @@ pub struct Client {
 impl Client {
     /// Connects to the Redis of a grid and logs in. Blocks for 10 s at most.
     ///
-    /// Forms: `redis://[[user]:password@]host[:port][/db]` and
-    /// `redis+unix:///path[?db=N&user=U&pass=P]`, with `%xx` for what a URL cannot hold.
-    /// `rediss://` and `redis+sentinel://` are not supported yet, and say so.
+    /// Forms, with `%xx` for what a URL cannot hold:
+    /// - `redis://[[user]:password@]host[:port][/db]`
+    /// - `rediss://…`, the same under TLS; `#insecure` at the end believes any certificate
+    /// - `redis+unix:///path[?db=N&user=U&pass=P]`
+    /// - `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/name[/db]`: the master of that
+    ///   name, wherever these Sentinels say that it is; `rediss+sentinel://…`, all of it under TLS
+    ///
+    /// `valkey` may stand for `redis` in each.
     ///
     /// # Errors
     /// Those of [`ClientBuilder::url`] and [`ClientBuilder::connect`].
@@ -75,6 +80,10 @@ impl Client {
     /// user = "ops"
     /// password = "…"
     /// db = 1
+    /// tls = true              # or rediss:// in the url; these files imply it:
+    /// tls_ca_file = "/etc/grid/ca.pem"
+    /// tls_cert_file = "/etc/grid/client.pem"
+    /// tls_key_file = "/etc/grid/client.key"
     /// timeout = 2.5           # seconds
     /// max_connections = 8
     /// ```

@@ -80,6 +80,7 @@ struct Inner {
     maybe_sent: bool,
     job: Option<Job>,
     agent: Option<AgentId>,
+    server_code: Option<String>,
 }
 
 impl Error {
@@ -98,6 +99,7 @@ impl Error {
             maybe_sent: kind == ErrorKind::MaybeSent,
             job: None,
             agent: None,
+            server_code: None,
         }))
     }
 
@@ -214,6 +216,11 @@ impl Error {
         self.0.command.as_deref()
     }
 
+    /// The code of Redis's own error, like `NOPERM` or `OOM`, where Redis answered with one.
+    pub fn server_code(&self) -> Option<&str> {
+        self.0.server_code.as_deref()
+    }
+
     /// The agent that the error is about, where it is about one of several.
     pub fn agent(&self) -> Option<AgentId> {
         self.0.agent
@@ -254,7 +261,10 @@ impl From<transport::Error> for Error {
     fn from(error: transport::Error) -> Self {
         use transport::Error as Transport;
         let kind = match &error {
-            Transport::Connect { .. } | Transport::Lost { .. } => ErrorKind::Connect,
+            Transport::Connect { .. }
+            | Transport::Lost { .. }
+            | Transport::NoMaster { .. }
+            | Transport::Tls { .. } => ErrorKind::Connect,
             Transport::Authentication { .. } => ErrorKind::Authentication,
             Transport::Timeout | Transport::TimeoutAfter(_) => ErrorKind::Timeout,
             Transport::Cancelled => ErrorKind::Cancelled,
@@ -262,12 +272,22 @@ impl From<transport::Error> for Error {
             Transport::PoolExhausted { .. } => ErrorKind::PoolExhausted,
             Transport::Forked => ErrorKind::ForkedHandle,
             Transport::Server(error) if error.is_authentication() => ErrorKind::Authentication,
+            Transport::Server(error) if error.is_of_a_cluster() => ErrorKind::Unsupported,
             Transport::Server(_) => ErrorKind::Server,
+            Transport::Unsupported { .. } => ErrorKind::Unsupported,
+            Transport::Setting(_) => ErrorKind::InvalidArgument,
             Transport::Protocol { .. } => ErrorKind::Protocol,
             Transport::System { .. } => ErrorKind::System,
         };
         let mut ours = Error::new(kind, error.to_string());
         ours.0.retriable |= error.is_passing();
+        ours.0.retriable &= !matches!(error, Transport::Tls { .. });
+        if let Transport::Server(server) = &error {
+            ours.0.server_code = Some(server.code.clone());
+            if server.is_of_a_cluster() {
+                ours = ours.noting(transport::NO_CLUSTER);
+            }
+        }
         ours
     }
 }

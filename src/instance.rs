@@ -25,6 +25,11 @@ struct Instance {
     user: Option<String>,
     password: Option<String>,
     db: Option<u32>,
+    tls: Option<bool>,
+    tls_ca_file: Option<PathBuf>,
+    tls_cert_file: Option<PathBuf>,
+    tls_key_file: Option<PathBuf>,
+    tls_insecure: Option<bool>,
     /// Seconds.
     timeout: Option<f64>,
     max_connections: Option<usize>,
@@ -99,6 +104,20 @@ impl Instance {
         if let Some(db) = self.db {
             builder = builder.db(db);
         }
+        if self.tls == Some(true) {
+            builder = builder.tls();
+        }
+        if let Some(path) = self.tls_ca_file {
+            builder = builder.tls_ca_file(path);
+        }
+        builder = match (self.tls_cert_file, self.tls_key_file) {
+            (Some(certificates), Some(key)) => builder.tls_client_cert(certificates, key),
+            (None, None) => builder,
+            _ => return Err(Error::invalid("tls_cert_file and tls_key_file go together")),
+        };
+        if self.tls_insecure == Some(true) {
+            builder = builder.tls_insecure();
+        }
         if let Some(seconds) = self.timeout {
             let timeout = Duration::try_from_secs_f64(seconds)
                 .map_err(|error| Error::invalid(format!("timeout: {error}")))?;
@@ -146,6 +165,7 @@ mod tests {
             ("[x]\nurl = \"redis://:sesame@h\"\nport = 1\n", "either url"),
             ("[x]\nurl = \"http://:sesame@h\"\n", "scheme"),
             ("[x]\ntimeout = -1.0\n", "timeout"),
+            ("[x]\ntls_cert_file = \"c\"\n", "go together"),
         ] {
             let error = read(text, "x").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);

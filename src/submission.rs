@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::job::Job;
 use crate::outcome::Collected;
 use crate::protocol::{AgentId, ResultDocument, keys};
-use crate::transport::{self, Connection, Pooled, Until, integer};
+use crate::transport::{self, Backoff, Connection, Pooled, Until, integer};
 use crate::wait::Wait;
 use crate::waiting::{self, Look};
 
@@ -58,7 +58,7 @@ impl Submission {
         let mut connection =
             self.push(client, until, |connection| waiting::ask(connection, id, agent))?;
         // From here on the command is with Redis: whatever breaks now, only the wait goes on.
-        let first = Look::read(&mut connection, id, until);
+        let first = Look::read(&mut connection, id, &until.impatient());
         drop(connection);
         let result = waiting::final_result(client, id, agent, until, Some(first));
         result.map_err(|error| self.after_the_push(error))
@@ -75,7 +75,7 @@ impl Submission {
         let id = self.command.id();
         let mut connection =
             self.push(client, until, |connection| waiting::ask_targets(connection, id))?;
-        let first = waiting::read_targets(&mut connection, id, until);
+        let first = waiting::read_targets(&mut connection, id, &until.impatient());
         drop(connection);
         let wait = || {
             let agents = waiting::targets(client, id, until, Some(first))?;
@@ -127,8 +127,15 @@ impl Submission {
         then: impl Fn(&mut Connection),
     ) -> Result<Pooled> {
         let mut tried_again = false;
+        let mut backoff = Backoff::new();
         loop {
-            let mut connection = client.pool().get(until)?;
+            let mut connection = match client.pool().get(until) {
+                Err(error) if error.is_waited_out() => {
+                    backoff.pause(error, until)?;
+                    continue;
+                }
+                connection => connection?,
+            };
             let mark = self.queue(&mut connection);
             then(&mut connection);
             match connection.reply(until) {
@@ -136,7 +143,15 @@ impl Submission {
                     integer(&reply).map_err(|error| self.maybe_sent(error.into()))?;
                     return Ok(connection);
                 }
-                Err(error @ transport::Error::Server(_)) => return Err(error.into()),
+                // What Redis refuses it has not run.
+                Err(error @ transport::Error::Server(_)) => {
+                    client.pool().note_failure(&mut connection, &error);
+                    drop(connection);
+                    if !error.is_waited_out() {
+                        return Err(error.into());
+                    }
+                    backoff.pause(error, until)?;
+                }
                 Err(error) if connection.was_sent(mark) => {
                     return Err(self.maybe_sent(error.into()));
                 }

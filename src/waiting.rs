@@ -14,8 +14,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, ResultDocument, keys};
 use crate::transport::{self, Connection, Owed, Reply, Until, bulk, integer, items};
 
-/// Blocking commands are sent again at least so often: a safety net, not a deadline.
-const SLICE_SECONDS: &str = "30";
+/// Blocking commands are sent again at least so often: no deadline, but what tells a server that has
+/// nothing to say from one that is gone (see `Until::impatient`).
+const SLICE_SECONDS: &str = "5";
 /// How often a list is looked at where blocking cannot help.
 pub(crate) const LOOK: Duration = Duration::from_millis(40);
 /// How long a command and its results are kept by the server, from the last word of its agents.
@@ -90,7 +91,7 @@ pub(crate) fn final_result(
         let look = match first.take() {
             Some(Err(error)) if !error.is_passing() => Err(error),
             Some(Ok(look)) => Ok(look),
-            _ => client.pool().repeat(until, |connection| {
+            _ => client.pool().repeat(until, |connection, until| {
                 ask(connection, id, agent);
                 Look::read(connection, id, until)
             }),
@@ -120,7 +121,7 @@ pub(crate) fn final_result(
 fn disputed(client: &Client, key: &str, until: &Until) -> Result<Option<ResultDocument>> {
     let mut pause = Duration::ZERO;
     loop {
-        let entries = client.pool().repeat(until, |connection| {
+        let entries = client.pool().repeat(until, |connection, until| {
             if !pause.is_zero() {
                 connection.pause(pause, until)?;
             }
@@ -171,7 +172,7 @@ pub(crate) fn look_at_all(
     agents: &[AgentId],
     until: &Until,
 ) -> Result<Vec<(AgentId, Option<ResultDocument>)>> {
-    let lists = client.pool().repeat(until, |connection| {
+    let lists = client.pool().repeat(until, |connection, until| {
         for agent in agents {
             connection.command(&[b"LRANGE", keys::result(id, *agent).as_bytes(), b"0", b"-1"]);
         }
@@ -223,7 +224,7 @@ pub(crate) fn targets(
             Some(Err(error)) if !error.is_passing() => {
                 return Err(about_key(error, &keys::queued(id)));
             }
-            _ => client.pool().repeat(until, |connection| {
+            _ => client.pool().repeat(until, |connection, until| {
                 ask_targets(connection, id);
                 read_targets(connection, id, until)
             })?,
@@ -243,7 +244,7 @@ pub(crate) fn targets_now(
     id: &str,
     until: &Until,
 ) -> Result<Option<Vec<AgentId>>> {
-    let (length, fields) = client.pool().repeat(until, |connection| {
+    let (length, fields) = client.pool().repeat(until, |connection, until| {
         connection.command(&[b"LLEN", keys::queued(id).as_bytes()]);
         connection.command(&[b"HKEYS", keys::results(id).as_bytes()]);
         Ok((connection.reply(until)?, connection.reply(until)?))
@@ -264,7 +265,7 @@ pub(crate) fn latest(
     until: &Until,
 ) -> Result<Vec<(AgentId, ResultDocument)>> {
     let results = keys::results(id);
-    let fields = client.pool().repeat(until, |connection| {
+    let fields = client.pool().repeat(until, |connection, until| {
         connection.command(&[b"HGETALL", results.as_bytes()]);
         connection.reply(until)
     })?;

@@ -149,6 +149,7 @@ impl Watch {
 
     /// Waits for the next result; `None` when there is none left.
     pub(crate) fn next(&mut self, until: &Until) -> Result<Option<Found>> {
+        let until = &until.impatient();
         let mut backoff = Backoff::new();
         loop {
             if self.pending.is_empty() && self.unrouted.is_empty() {

@@ -257,12 +257,10 @@ fn silence_after_auth_and_after_select_ends_on_the_deadline() {
 
 #[test]
 fn a_refused_push_is_a_server_error_and_not_sent_again() {
-    for (reply, retriable) in [
-        ("-LOADING Redis is loading the dataset in memory", true),
-        ("-READONLY You can't write against a read only replica.", true),
-        ("-OOM command not allowed when used memory > 'maxmemory'.", false),
-        ("-NOPERM this user has no permissions to run the 'rpush' command", false),
-        ("-", false),
+    for (reply, code) in [
+        ("-OOM command not allowed when used memory > 'maxmemory'.", "OOM"),
+        ("-NOPERM this user has no permissions to run the 'rpush' command", "NOPERM"),
+        ("-", ""),
     ] {
         let server = Server::start(move |peer| {
             peer.log_in();
@@ -273,9 +271,44 @@ fn a_refused_push_is_a_server_error_and_not_sent_again() {
         let error = run(&client(&server), LONG).expect_err(reply);
         assert_eq!(error.kind(), ErrorKind::Server, "{error}");
         assert!(error.to_string().contains(&reply[1..]), "{error}");
-        assert_eq!(error.is_retriable(), retriable, "{error}");
-        assert!(!error.is_maybe_sent(), "{error}");
+        assert_eq!(error.server_code(), Some(code), "{error}");
+        assert!(!error.is_retriable() && !error.is_maybe_sent(), "{error}");
         assert_eq!(server.seen("RPUSH").len(), 1);
+    }
+}
+
+/// A refusal is no execution: the push is made again, until the server is ready or the time is over.
+#[test]
+fn a_server_that_is_not_ready_is_waited_for() {
+    for reply in [
+        "-LOADING Redis is loading the dataset in memory",
+        "-READONLY You can't write against a read only replica.",
+        "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    ] {
+        let server = Server::start(move |peer| {
+            peer.log_in();
+            if peer.connection < 3 {
+                peer.expect("RPUSH");
+                peer.send(format!("{reply}\r\n"));
+                return peer.silence();
+            }
+            peer.serve();
+        });
+        let job = run(&client(&server), LONG).expect(reply);
+        assert!(job.is_success(), "{job:?}");
+        assert_eq!(server.seen("RPUSH").len(), 4, "refused thrice, each time by a connection");
+
+        let server = Server::start(move |peer| {
+            peer.log_in();
+            while peer.command().is_some() {
+                peer.send(format!("{reply}\r\n"));
+            }
+        });
+        let error = run(&client(&server), SHORT).expect_err(reply);
+        assert!(error.is_timeout() && !error.is_maybe_sent(), "{error}");
+        assert!(error.to_string().contains(&reply[1..]), "{error}");
+        let error = client(&server).with_timeout(SHORT).ping().expect_err(reply);
+        assert!(error.is_timeout() && error.to_string().contains(&reply[1..]), "{error}");
     }
 }
 

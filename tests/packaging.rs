@@ -101,23 +101,65 @@ fn the_libraries_that_a_static_program_needs_are_those_that_rust_names() {
     assert!(missing.is_empty(), "acclient.pc does not name {missing:?}");
 }
 
+/// The files below a directory, by their paths from there.
+fn files_in(directory: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut left = vec![directory.to_path_buf()];
+    while let Some(inner) = left.pop() {
+        for entry in std::fs::read_dir(inner).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.is_symlink() {
+                left.push(path);
+            } else {
+                found.insert(path.strip_prefix(directory).unwrap().display().to_string());
+            }
+        }
+    }
+    found
+}
+
+/// cargo-c takes minutes to build, so it is tested where somebody has it: no failure without it, even
+/// in CI.
+#[test]
+fn cargo_c_installs_the_same() {
+    let found = Command::new("cargo-cinstall").arg("--version").output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        eprintln!("\n*** cargo-c IS MISSING: what it installs is NOT TESTED ***\n");
+        return;
+    }
+    let prefix = Prefix::install("cargo-c");
+    let destination = prefix.0.join("cargo-c");
+    let mut cinstall = Command::new("cargo");
+    cinstall.args(["cinstall", "--profile", "dev", "--prefix", "/usr", "--libdir", "/usr/lib"]);
+    cinstall.arg("--destdir").arg(&destination).current_dir(ROOT);
+    succeed(cinstall.arg("--target-dir").arg(prefix.0.join("cargo-c-target")));
+    let ours = files_in(&prefix.0.join("usr"));
+    let theirs = files_in(&destination.join("usr"));
+    let missing: Vec<_> = ours.difference(&theirs).filter(|f| !f.contains("/cmake/")).collect();
+    assert!(missing.is_empty(), "cargo-c does not install {missing:?}");
+    let more: Vec<_> = theirs.difference(&ours).collect();
+    assert!(more.is_empty(), "cargo-c installs {more:?} too");
+    let shared = destination.join("usr/lib/libacclient.so");
+    let soname = succeed(Command::new("readelf").arg("-d").arg(shared)).stdout;
+    assert!(String::from_utf8_lossy(&soname).contains("[libacclient.so.0]"));
+    let lines = |root: &Path| {
+        let file = root.join("lib/pkgconfig/acclient.pc");
+        let text = std::fs::read_to_string(file).unwrap();
+        let wanted = ["Name:", "Description:", "Version:", "Libs:", "Cflags:"];
+        let is_wanted = |line: &&str| wanted.iter().any(|name| line.starts_with(name));
+        text.lines().filter(is_wanted).map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(lines(&destination.join("usr")), lines(&prefix.0.join("usr")));
+}
+
 #[test]
 fn what_is_installed_can_be_taken_away() {
     let prefix = Prefix::install("uninstall");
-    let files = || {
-        let mut found = Vec::new();
-        let mut left = vec![prefix.0.join("usr")];
-        while let Some(directory) = left.pop() {
-            for entry in std::fs::read_dir(directory).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() { left.push(path) } else { found.push(path) }
-            }
-        }
-        found
-    };
+    let files = || files_in(&prefix.0.join("usr"));
     for name in ["libacclient.so", "libacclient.so.0", "libacclient.a", "acclient.h", "acclient.pc"]
     {
-        assert!(files().iter().any(|file| file.ends_with(name)), "no {name}");
+        let end = format!("/{name}");
+        assert!(files().iter().any(|file| file.ends_with(&end)), "no {name}");
     }
     prefix.script("uninstall");
     assert!(files().is_empty(), "{:?}", files());

@@ -38,7 +38,7 @@ func TestConnect(t *testing.T) {
 	for text, kind := range map[string]error{
 		"http://localhost":     ErrInvalidArgument,
 		"redis://127.0.0.1:1":  ErrConnect,
-		"rediss://127.0.0.1:1": ErrUnsupported,
+		"rediss://127.0.0.1:1": ErrConnect,
 		"redis://\x00":         ErrInvalidArgument,
 		"redis://\xff":         ErrInvalidArgument,
 	} {

@@ -160,7 +160,7 @@ class client {
 #if ACCLIENT_EXCEPTIONS
     /// Connects to the Redis of a grid and logs in: redis://[[user]:password@]host[:port][/db] or
     /// redis+unix:///path[?db=N&user=U&pass=P]. Blocks. Throws errc::invalid_argument,
-    /// errc::unsupported for rediss:// and redis+sentinel://, errc::connect, errc::authentication,
+    /// errc::unsupported for a Redis Cluster, errc::connect, errc::authentication,
     /// errc::server for a database that does not exist, errc::timeout, errc::cancelled,
     /// errc::protocol for a server that is no Redis, errc::forked_handle, errc::system.
     static client connect(std::string_view url, const time_limit &limit = {}) {

@@ -32,7 +32,7 @@ opaque!(acclient_client: Client);
 /// client: gets the client, which the caller frees with acclient_client_free(); not NULL.
 /// error: gets the error; may be NULL.
 /// From any thread. Blocks.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_UNSUPPORTED for rediss:// and redis+sentinel://,
+/// Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_UNSUPPORTED for a Redis Cluster,
 /// ACCLIENT_CONNECT, ACCLIENT_AUTHENTICATION, ACCLIENT_SERVER for a database that does not exist,
 /// ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, ACCLIENT_FORKED_HANDLE for a token of a parent process,
 /// ACCLIENT_PROTOCOL for a server that is no Redis, ACCLIENT_SYSTEM.

@@ -66,7 +66,7 @@ unsafe fn change(
 /// options, url: not NULL.
 /// error: gets the error; may be NULL.
 /// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_UNSUPPORTED for rediss:// and redis+sentinel://.
+/// Errors: ACCLIENT_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_url(
     options: *const acclient_options,

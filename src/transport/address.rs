@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use super::tls::TlsFiles;
+
 pub(crate) const DEFAULT_PORT: u16 = 6379;
+const SENTINEL_PORT: u16 = 26379;
 const DEFAULT_MAX_CONNECTIONS: usize = 64;
 const DEFAULT_MAX_REPLY: usize = 64 * 1024 * 1024;
 
@@ -38,18 +41,25 @@ pub(crate) enum Endpoint {
     Tcp { host: String, port: u16 },
     /// A unix socket.
     Unix(PathBuf),
-    // TLS and Sentinel join here: TLS is this TCP endpoint with a rustls session over its stream
-    // (see stream.rs), Sentinel a list of endpoints that are asked for one (see connection.rs).
+    /// The master of a name, wherever these say that it is now.
+    Sentinel { sentinels: Vec<(String, u16)>, name: String },
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Endpoint::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Endpoint::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Endpoint::Tcp { host, port } => f.write_str(&host_and_port(host, *port)),
             Endpoint::Unix(path) => write!(f, "{}", path.display()),
+            Endpoint::Sentinel { sentinels, name } => {
+                let sentinels = sentinels.iter().map(|(host, port)| host_and_port(host, *port));
+                write!(f, "{name} by the Sentinels {}", sentinels.collect::<Vec<_>>().join(", "))
+            }
         }
     }
+}
+
+fn host_and_port(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// All that the transport is told about a server.
@@ -59,6 +69,7 @@ pub(crate) struct Config {
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Secret>,
     pub(crate) db: u32,
+    pub(crate) tls: Option<TlsFiles>,
     /// How many connections may be open at a time.
     pub(crate) max_connections: usize,
     /// The largest reply in bytes, as held in memory.
@@ -72,6 +83,7 @@ impl Config {
             user: None,
             password: None,
             db: 0,
+            tls: None,
             max_connections: DEFAULT_MAX_CONNECTIONS,
             max_reply: DEFAULT_MAX_REPLY,
         }
@@ -79,37 +91,86 @@ impl Config {
 
     /// Reads a URL. The message of a failure never quotes the URL, which may hold a password.
     pub(crate) fn from_url(text: &str) -> Result<Config, AddressError> {
-        if text.starts_with("redis+sentinel:") {
-            return Err(AddressError::NotYet("Sentinel (redis+sentinel://)")); // lists hosts, unlike any URL
-        }
-        if !text.contains("://") {
+        let Some((scheme, rest)) = text.split_once("://") else {
             return Err(invalid("it has no scheme"));
-        }
-        let url = Url::parse(text).map_err(|error| AddressError::Invalid(error.to_string()))?;
-        match url.scheme() {
-            "redis" | "valkey" => tcp(&url),
-            "redis+unix" | "valkey+unix" | "unix" => unix(&url),
-            "rediss" | "valkeys" => Err(AddressError::NotYet("TLS (rediss://)")),
-            other => Err(AddressError::Invalid(format!(
-                "the scheme {other:?} is none of redis, redis+unix, rediss and redis+sentinel"
-            ))),
+        };
+        match scheme {
+            "redis" | "valkey" => tcp(&parsed(text)?),
+            "redis+unix" | "valkey+unix" | "unix" => unix(&parsed(text)?),
+            "rediss" | "valkeys" => with_tls(text, |url| tcp(&parsed(url)?)),
+            // They list hosts, unlike any other URL.
+            "redis+sentinel" | "valkey+sentinel" => sentinel(rest),
+            "rediss+sentinel" | "valkeys+sentinel" => with_tls(rest, sentinel),
+            _ => Err(invalid(
+                "the scheme is none of redis, rediss, redis+unix, redis+sentinel and rediss+sentinel",
+            )),
         }
     }
 }
 
-/// Why a URL gives no address.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub(crate) enum AddressError {
-    #[error(
-        "not a Redis URL: {0}. A URL looks like redis://[[user]:password@]host[:port][/db] or redis+unix:///path[?db=N&user=U&pass=P], with %xx for special characters in user and password"
-    )]
-    Invalid(String),
-    #[error("{0} is not supported yet")]
-    NotYet(&'static str),
+fn parsed(text: &str) -> Result<Url, AddressError> {
+    Url::parse(text).map_err(|error| AddressError(error.to_string()))
 }
 
+/// The same under TLS; `#insecure` at the end believes any certificate.
+fn with_tls(
+    text: &str,
+    read: impl FnOnce(&str) -> Result<Config, AddressError>,
+) -> Result<Config, AddressError> {
+    let (url, insecure) = match text.strip_suffix("#insecure") {
+        Some(url) => (url, true),
+        None => (text, false),
+    };
+    let config = read(url)?;
+    Ok(Config { tls: Some(TlsFiles { insecure, ..TlsFiles::default() }), ..config })
+}
+
+/// `[[user]:password@]host[:port][,host[:port]…]/name[/db]`
+fn sentinel(text: &str) -> Result<Config, AddressError> {
+    if text.contains(['?', '#']) {
+        return Err(invalid("redis+sentinel:// takes no ?query and no #fragment"));
+    }
+    let (authority, path) =
+        text.split_once('/').ok_or_else(|| invalid("no name of a master after the Sentinels"))?;
+    let (login, hosts) = match authority.rsplit_once('@') {
+        Some((login, hosts)) => (Some(login), hosts),
+        None => (None, authority),
+    };
+    let (name, number) = path.split_once('/').unwrap_or((path, ""));
+    let name = decode(name, "name of the master")?;
+    if name.is_empty() {
+        return Err(invalid("no name of a master after the Sentinels"));
+    }
+    let sentinels: Vec<_> = hosts.split(',').map(one_sentinel).collect::<Result<_, _>>()?;
+    let mut config = Config::new(Endpoint::Sentinel { sentinels, name });
+    if let Some(login) = login {
+        let (user, password) = login.split_once(':').unwrap_or((login, ""));
+        config.user = Some(decode(user, "user")?).filter(|user| !user.is_empty());
+        let password = Some(decode(password, "password")?);
+        config.password = password.filter(|password| !password.is_empty()).map(Secret::new);
+    }
+    config.db = if number.is_empty() { 0 } else { db(number)? };
+    Ok(config)
+}
+
+fn one_sentinel(text: &str) -> Result<(String, u16), AddressError> {
+    // As part of a URL of its own: numbers of IPv6 stand in brackets there too.
+    let url = parsed(&format!("redis://{text}/"))?;
+    let Endpoint::Tcp { host, .. } = tcp(&url)?.endpoint else {
+        return Err(invalid("a Sentinel is no host"));
+    };
+    Ok((host, url.port().unwrap_or(SENTINEL_PORT)))
+}
+
+/// Why a URL gives no address.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "not a Redis URL: {0}. A URL looks like redis://[[user]:password@]host[:port][/db], rediss://… for TLS, redis+unix:///path[?db=N&user=U&pass=P] or redis+sentinel://[[user]:password@]host:port,…/name[/db], with %xx for special characters in user and password"
+)]
+pub(crate) struct AddressError(String);
+
 fn invalid(message: impl Into<String>) -> AddressError {
-    AddressError::Invalid(message.into())
+    AddressError(message.into())
 }
 
 /// `redis://[[user]:password@]host[:port][/db]`
@@ -214,15 +275,40 @@ mod tests {
             "redis://u:sesame@h/db",
             "redis://:sesame@",
             "redis://u:%ff@h",
+            "rediss://:sesame@h/#other",
+            "rediss://:sesame@h/?ca=x",
+            "redis+sentinel://:sesame@h",
+            "redis+sentinel://:sesame@h/",
+            "redis+sentinel://:sesame@h,/name",
+            "redis+sentinel://:sesame@h:x/name",
+            "redis+sentinel://:sesame@h/name/db",
+            "redis+sentinel://:sesame@h/name/0?x",
+            "redis+sentinel:///name",
+            "rediss+unix:///p",
         ] {
             let error = Config::from_url(url).expect_err(url).to_string();
             assert!(error.contains("redis://") && !error.contains("sesame"), "{url}: {error}");
         }
-        for url in ["rediss://h", "redis+sentinel://h:26379/mymaster/0"] {
-            let error = Config::from_url(url).unwrap_err();
-            assert!(matches!(error, AddressError::NotYet(_)), "{error}");
-            assert!(error.to_string().ends_with("not supported yet"), "{error}");
-        }
+    }
+
+    #[test]
+    fn tls_and_sentinels() {
+        let tls = config("rediss://u:p@h:1/2");
+        assert_eq!(tls.endpoint.to_string(), "h:1");
+        assert_eq!((tls.db, tls.tls), (2, Some(TlsFiles::default())));
+        let insecure = TlsFiles { insecure: true, ..TlsFiles::default() };
+        assert_eq!(config("rediss://h/#insecure").tls, Some(insecure.clone()));
+        assert_eq!(config("redis://h").tls, None);
+        let found = config("redis+sentinel://u:p%40,@a,b:1,[::1]:2/my%20master/3");
+        let hosts =
+            [("a", 26379), ("b", 1), ("::1", 2)].map(|(host, port)| (host.to_owned(), port));
+        let endpoint = Endpoint::Sentinel { sentinels: hosts.into(), name: "my master".into() };
+        assert_eq!(found.endpoint, endpoint);
+        assert_eq!(endpoint.to_string(), "my master by the Sentinels a:26379, b:1, [::1]:2");
+        assert_eq!((found.user.as_deref(), found.password), (Some("u"), Some(Secret::new("p@,"))));
+        assert_eq!((found.db, found.tls), (3, None));
+        assert_eq!(config("rediss+sentinel://a/n#insecure").tls, Some(insecure));
+        assert_eq!(config("redis+sentinel://:p@a/n").password, Some(Secret::new("p")));
     }
 
     #[test]

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use redis::Value;
 
-use super::address::Config;
+use super::address::{Config, Endpoint};
 use super::deadline::Until;
 use super::error::{Error, Result};
 use super::framer::{self, Frame, Framer};
 use super::owed::{Owed, OwedKeys};
-use super::poll::{self, Interest};
+use super::poll::{self, Interest, Ready};
 use super::reply::{self, Reply};
+use super::sentinel;
 use super::stream::Stream;
+use super::tls::Connector;
 
 const READ_BUFFER: usize = 64 * 1024;
 /// Past this much unsent output, sending starts while more is packed.
@@ -24,13 +26,28 @@ const SEND_EARLY: usize = 16 * 1024;
 /// some.
 const MAX_PUSHES: usize = 1 << 18;
 
-/// What a server can do, found out when a connection is made.
+/// Why a Redis Cluster is of no use.
+pub(crate) const NO_CLUSTER: &str = "a node of a Redis Cluster: the controller keeps the keys of a command \
+     in one server and cannot use one";
+
+/// What a server is and can do, found out when a connection is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Server {
+    mode: Mode,
+    /// Whether it is a master, where it has said so.
+    is_master: Option<bool>,
     /// It speaks RESP3 (Redis 6 and later, and a user who may say HELLO).
     pub(crate) resp3: bool,
     /// It knows BLMOVE (6.2 and later); else BRPOPLPUSH does the same.
     pub(crate) blmove: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Mode {
+    #[default]
+    Standalone,
+    Cluster,
+    Sentinel,
 }
 
 /// A logged-in connection. One thread uses it at a time; the [`Pool`](super::Pool) hands it out.
@@ -46,8 +63,9 @@ pub(crate) struct Connection {
     output: Vec<u8>,
     /// How much of `output` is sent.
     flushed: usize,
-    /// Bytes packed and bytes sent in the life of the connection.
+    /// Bytes packed, taken by the stream and sent in the life of the connection.
     packed: u64,
+    taken: u64,
     sent: u64,
     /// Why nothing more can be sent.
     failure: Option<io::Error>,
@@ -59,6 +77,8 @@ pub(crate) struct Connection {
     pub(super) pushes: VecDeque<Value>,
     /// Whether the server was asked to tell of changes.
     pub(super) tracks: bool,
+    /// Not to be used by another call.
+    retired: bool,
 }
 
 /// Received bytes that are not yet decoded: `buffer[start..end]`.
@@ -72,16 +92,39 @@ struct Input {
 }
 
 impl Connection {
-    /// Connects and logs in.
-    pub(crate) fn open(config: &Config, until: &Until) -> Result<Self> {
-        let stream = Stream::connect(&config.endpoint, until)?;
+    /// Connects and logs in, to the master where Sentinels know it.
+    pub(crate) fn open(config: &Config, tls: Option<&Connector>, until: &Until) -> Result<Self> {
+        let connection = match &config.endpoint {
+            Endpoint::Sentinel { sentinels, name } => {
+                let master = sentinel::master(config, sentinels, name, tls, until)?;
+                sentinel::connect(config, &master, tls, until)?
+            }
+            endpoint => Connection::open_at(endpoint, config, tls, until)?,
+        };
+        let what = match connection.server.mode {
+            Mode::Standalone => return Ok(connection),
+            Mode::Cluster => NO_CLUSTER,
+            Mode::Sentinel => "a Sentinel: name it in a redis+sentinel:// URL",
+        };
+        Err(Error::Unsupported { address: connection.address, what })
+    }
+
+    /// Connects and logs in, whatever kind of server it is.
+    pub(super) fn open_at(
+        endpoint: &Endpoint,
+        config: &Config,
+        tls: Option<&Connector>,
+        until: &Until,
+    ) -> Result<Self> {
+        let stream = Stream::connect(endpoint, tls, until)?;
         let mut connection = Connection {
             stream,
-            address: config.endpoint.to_string(),
+            address: endpoint.to_string(),
             server: Server::default(),
             output: Vec::new(),
             flushed: 0,
             packed: 0,
+            taken: 0,
             sent: 0,
             failure: None,
             input: Input::new(config.max_reply),
@@ -89,6 +132,7 @@ impl Connection {
             owed: OwedKeys::default(),
             pushes: VecDeque::new(),
             tracks: false,
+            retired: false,
         };
         match connection.log_in(config, until) {
             Ok(()) => Ok(connection),
@@ -140,6 +184,22 @@ impl Connection {
             self.reply(until)?;
         }
         Ok(())
+    }
+
+    /// Whether the server is a master at this moment.
+    pub(super) fn is_master(&mut self, until: &Until) -> Result<bool> {
+        if let Some(is_master) = self.server.is_master {
+            return Ok(is_master);
+        }
+        self.command(&[b"ROLE"]);
+        let role = reply::items(self.reply(until)?).ok().and_then(|role| role.into_iter().next());
+        let role = role.and_then(|role| reply::bulk(role).ok().flatten());
+        Ok(role.as_deref() == Some(b"master"))
+    }
+
+    /// Keeps other calls from using it.
+    pub(crate) fn retire(&mut self) {
+        self.retired = true;
     }
 
     /// Queues a command and returns the mark by which [`Connection::was_sent`] knows it. Nothing
@@ -213,7 +273,7 @@ impl Connection {
                     && received.first().is_none_or(|kind| *kind == b'*') =>
                 {
                     while !self.receive(0)? {
-                        poll::wait(self.stream.fd(), Interest::Read, until)?;
+                        self.wait(Interest::Read, until)?;
                     }
                     until.check()?;
                 }
@@ -245,11 +305,12 @@ impl Connection {
             && self.input.start == self.input.end
             && self.pushes.is_empty()
             && !self.tracks
+            && !self.retired
     }
 
     /// Whether the server has said anything since the last call, which for an idle connection is
     /// its end.
-    pub(super) fn has_input(&self) -> bool {
+    pub(super) fn has_input(&mut self) -> bool {
         self.stream.has_input()
     }
 
@@ -284,11 +345,23 @@ impl Connection {
 
     /// Sends what the socket takes without waiting; whether all is sent.
     fn send_some(&mut self) -> bool {
-        while self.failure.is_none() && self.flushed < self.output.len() {
-            match self.stream.send(&self.output[self.flushed..]) {
+        while self.failure.is_none() && (self.flushed < self.output.len() || self.sent < self.taken)
+        {
+            let rest = &self.output[self.flushed..];
+            let taken = match rest {
+                [] => self.stream.push_out(),
+                rest => self.stream.send(rest),
+            };
+            match taken {
                 Ok(count) => {
+                    // TLS takes one record, once the last is out. Of one that is not out whole the
+                    // server can read nothing.
+                    self.sent = self.taken;
                     self.flushed += count;
-                    self.sent += count as u64;
+                    self.taken += count as u64;
+                    if !self.stream.has_unsent() {
+                        self.sent = self.taken;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
                 Err(error) => self.failure = Some(error),
@@ -306,7 +379,7 @@ impl Connection {
             // Reading too: a server that cannot get rid of its replies stops taking commands,
             // and both would wait for ever.
             let interest = if self.input.is_full() { Interest::Write } else { Interest::ReadWrite };
-            let ready = poll::wait(self.stream.fd(), interest, until)?;
+            let ready = self.wait(interest, until)?;
             if ready.read && !self.input.is_full() {
                 self.receive(0)?;
             }
@@ -356,7 +429,7 @@ impl Connection {
                 Frame::Incomplete { at_least } => {
                     // Receive first, wait when there is nothing.
                     while !self.receive(at_least)? {
-                        poll::wait(self.stream.fd(), Interest::Read, until)?;
+                        self.wait(Interest::Read, until)?;
                     }
                     until.check()?;
                 }
@@ -379,6 +452,18 @@ impl Connection {
         }
     }
 
+    /// Waits for the server, for as long as the call has time and the server may be silent.
+    fn wait(&self, interest: Interest, until: &Until) -> Result<Ready> {
+        let Some(silence) = until.silence else {
+            return poll::wait(self.stream.fd(), interest, until);
+        };
+        let ready = poll::wait_up_to(self.stream.fd(), interest, silence, until)?;
+        ready.ok_or_else(|| {
+            let silent = format!("no sign of life for {} s", silence.as_secs());
+            self.lost(io::Error::new(ErrorKind::TimedOut, silent))
+        })
+    }
+
     fn lost(&self, source: io::Error) -> Error {
         Error::Lost { address: self.address.clone(), source }
     }
@@ -396,7 +481,8 @@ impl Connection {
     /// arrived. Between replies only.
     pub(super) fn receive_pushes(&mut self, pause: Duration, until: &Until) -> Result<()> {
         debug_assert_eq!(self.outstanding, 0);
-        if self.pushes.is_empty() && self.input.start == self.input.end {
+        // Receive first: TLS may have taken in more than was asked for.
+        if self.pushes.is_empty() && self.input.start == self.input.end && !self.receive(0)? {
             let ready = poll::wait_up_to(self.stream.fd(), Interest::Read, pause, until)?;
             if ready.is_none() {
                 return Ok(());
@@ -466,14 +552,29 @@ impl Input {
 impl Server {
     fn from_hello(hello: Reply) -> std::result::Result<Self, reply::Unexpected> {
         let mut fields = reply::items(hello)?.into_iter();
-        let mut server = Server { resp3: true, blmove: false };
+        let mut server = Server { resp3: true, ..Server::default() };
+        let text = |value| {
+            let bytes = reply::bulk(value).ok().flatten().unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
         while let (Some(key), Some(value)) = (fields.next(), fields.next()) {
-            let text = |value| reply::bulk(value).ok().flatten().unwrap_or_default();
-            if text(key) == b"version" {
-                let version = String::from_utf8_lossy(&text(value)).into_owned();
-                let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-                let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-                server.blmove = version >= (6, 2);
+            match text(key).as_str() {
+                "version" => {
+                    let version = text(value);
+                    let mut numbers =
+                        version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+                    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+                    server.blmove = version >= (6, 2);
+                }
+                "mode" => {
+                    server.mode = match text(value).as_str() {
+                        "cluster" => Mode::Cluster,
+                        "sentinel" => Mode::Sentinel,
+                        _ => Mode::Standalone,
+                    };
+                }
+                "role" => server.is_master = Some(text(value) == "master"),
+                _ => {}
             }
         }
         Ok(server)

@@ -6,6 +6,10 @@ use super::error::{Error, Result};
 use super::wake::Wake;
 use std::sync::Arc;
 
+/// How long a server may take to answer what does not block for long: a stopped machine, or one that
+/// a cable no longer leads to, looks like a slow one. Blocking commands come back well before.
+const SILENCE: Duration = Duration::from_secs(8);
+
 /// A point in monotonic time, or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Deadline(Option<Instant>);
@@ -47,16 +51,23 @@ pub(crate) struct Until {
     pub(crate) cancels: [Option<Arc<Wake>>; 2],
     /// Set by [`Pool::get`](super::Pool::get): the wake-up of the closing client.
     pub(crate) closing: Option<Arc<Wake>>,
+    /// How long a reply may be awaited without a sign of life before the connection counts as lost.
+    pub(crate) silence: Option<Duration>,
 }
 
 impl Until {
     pub(crate) fn new(deadline: Deadline) -> Self {
-        Until { deadline, cancels: [None, None], closing: None }
+        Until { deadline, cancels: [None, None], closing: None, silence: None }
     }
 
     /// The same call with an earlier deadline for one of its steps.
     pub(crate) fn within(&self, span: Duration) -> Until {
         Until { deadline: self.deadline.within(span), ..self.clone() }
+    }
+
+    /// The same for what can go on over another connection: one that falls silent is given up.
+    pub(crate) fn impatient(&self) -> Until {
+        Until { silence: Some(SILENCE), ..self.clone() }
     }
 
     /// Whether the call has ended for a reason other than its deadline.

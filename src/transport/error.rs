@@ -44,6 +44,18 @@ pub(crate) enum Error {
     /// Redis sent something that is no valid reply. The connection has been closed.
     #[error("{address} sent an invalid reply: {message}")]
     Protocol { address: String, message: String },
+    /// TLS could not be agreed on. Trying again will not help.
+    #[error("no TLS with {host}: {message}")]
+    Tls { host: String, message: String },
+    /// The server is of a kind that cannot be used.
+    #[error("{address} is {what}")]
+    Unsupported { address: String, what: &'static str },
+    /// No Sentinel could tell of a master that is one.
+    #[error("{sentinels} name no master: {message}")]
+    NoMaster { sentinels: String, message: String },
+    /// A setting of the client cannot be used.
+    #[error("{0}")]
+    Setting(String),
     /// The operating system refused a descriptor or a thread.
     #[error("{what}: {source}")]
     System { what: &'static str, source: io::Error },
@@ -53,8 +65,18 @@ impl Error {
     /// Whether the same call may succeed a moment later on another connection.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Error::Connect { .. } | Error::Lost { .. } => true,
+            Error::Connect { .. } | Error::Lost { .. } | Error::NoMaster { .. } => true,
             Error::Server(error) => error.is_passing(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is worth to wait for the end of it even before anything was sent: the server is
+    /// there but loads its data, or another is about to take its place. A full one is not.
+    pub(crate) fn is_waited_out(&self) -> bool {
+        match self {
+            Error::NoMaster { .. } => true,
+            Error::Server(error) => error.is_passing() && !error.is_of_a_full_server(),
             _ => false,
         }
     }
@@ -71,15 +93,24 @@ impl ServerError {
     /// Whether the same command may succeed a moment later: the server is loading its data, is
     /// failing over, or woke a blocked client.
     pub(crate) fn is_passing(&self) -> bool {
-        use redis::ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, ReadOnly, TryAgain};
+        use redis::ServerErrorKind::{BusyLoading, MasterDown, ReadOnly, TryAgain};
         let kind = redis::parse_redis_value(format!("-{} x\r\n", self.code).as_bytes());
         let kind = match kind {
             Ok(redis::Value::ServerError(error)) => error.kind(),
             _ => None,
         };
-        matches!(kind, Some(BusyLoading | ClusterDown | MasterDown | ReadOnly | TryAgain))
+        matches!(kind, Some(BusyLoading | MasterDown | ReadOnly | TryAgain))
             || self.code == "UNBLOCKED"
-            || self.text.contains("max number of clients")
+            || self.is_of_a_full_server()
+    }
+
+    fn is_of_a_full_server(&self) -> bool {
+        self.text.contains("max number of clients")
+    }
+
+    /// Whether only a node of a Redis Cluster says so.
+    pub(crate) fn is_of_a_cluster(&self) -> bool {
+        matches!(self.code.as_str(), "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT")
     }
 
     /// The same with the password, where it is quoted, masked.

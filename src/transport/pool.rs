@@ -13,6 +13,7 @@ use super::error::{Error, Result};
 use super::fork::{FdTable, process_id};
 use super::owed::{Owed, OwedKeys};
 use super::poll::{self, Interest};
+use super::tls::Connector;
 use super::wake::Wake;
 
 /// How many broadcast prefixes a client may have at a time: each costs every writer of the server.
@@ -27,6 +28,7 @@ const CLOSING: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Pool {
     config: Config,
+    tls: Option<Connector>,
     closed: AtomicBool,
     /// The state of the process that last used the pool. A forked child finds its parent's here,
     /// puts one of its own in its place and lets the parent's be: its locks may be held by threads
@@ -57,8 +59,9 @@ struct Inner {
 
 impl Pool {
     pub(crate) fn new(config: Config) -> Result<Arc<Self>> {
+        let tls = config.tls.as_ref().map(Connector::new).transpose()?;
         let state = AtomicPtr::new(Box::into_raw(State::new(&config)?));
-        Ok(Arc::new(Pool { config, closed: AtomicBool::new(false), state }))
+        Ok(Arc::new(Pool { config, tls, closed: AtomicBool::new(false), state }))
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -75,7 +78,8 @@ impl Pool {
         if self.closed.load(Ordering::SeqCst) {
             return Err(Error::Closed);
         }
-        let until = Until { deadline, cancels, closing: Some(state.closing.clone()) };
+        let closing = Some(state.closing.clone());
+        let until = Until { deadline, cancels, closing, silence: None };
         until.check_cancelled()?;
         Ok(until)
     }
@@ -85,7 +89,7 @@ impl Pool {
         let state = self.state()?;
         loop {
             let mut inner = state.lock();
-            if let Some(connection) = inner.idle.pop() {
+            if let Some(mut connection) = inner.idle.pop() {
                 // A server that restarted has ended it; what is sent into such a connection is
                 // lost without a word.
                 if connection.is_reusable() && !connection.has_input() {
@@ -97,7 +101,7 @@ impl Pool {
             if inner.open < self.config.max_connections {
                 inner.open += 1;
                 drop(inner);
-                let made = Connection::open(&self.config, until);
+                let made = Connection::open(&self.config, self.tls.as_ref(), until);
                 let mut inner = state.lock();
                 match made {
                     Ok(connection) => {
@@ -115,17 +119,21 @@ impl Pool {
         }
     }
 
-    /// Runs a step that may be repeated, once more on a new connection if its own was lost.
+    /// Runs a step that may be repeated, once more on a new connection if its own was lost; a server
+    /// that is there but not ready is waited for.
     pub(crate) fn query<T>(
         self: &Arc<Self>,
         until: &Until,
         mut step: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        // The broken connection goes back before another is taken, which may be the only one.
-        let first = step(&mut *self.get(until)?);
-        match first {
-            Err(Error::Lost { .. }) => step(&mut *self.get(until)?),
-            other => other,
+        let mut backoff = Backoff::new();
+        let mut tried_again = false;
+        loop {
+            match self.once(until, &mut step) {
+                Err(Error::Lost { .. }) if !tried_again => tried_again = true,
+                Err(error) if error.is_waited_out() => backoff.pause(error, until)?,
+                other => return other,
+            }
         }
     }
 
@@ -134,13 +142,43 @@ impl Pool {
     pub(crate) fn repeat<T>(
         self: &Arc<Self>,
         until: &Until,
-        mut step: impl FnMut(&mut Connection) -> Result<T>,
+        mut step: impl FnMut(&mut Connection, &Until) -> Result<T>,
     ) -> Result<T> {
+        let until = &until.impatient();
         let mut backoff = Backoff::new();
         loop {
-            match self.get(until).and_then(|mut connection| step(&mut connection)) {
+            match self.once(until, |connection| step(connection, until)) {
                 Err(error) if error.is_passing() => backoff.pause(error, until)?,
                 other => return other,
+            }
+        }
+    }
+
+    /// Runs a step on a connection, which goes back before another is taken: it may be the only one.
+    fn once<T>(
+        self: &Arc<Self>,
+        until: &Until,
+        step: impl FnOnce(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        let mut connection = self.get(until)?;
+        let result = step(&mut connection);
+        if let Err(error) = &result {
+            self.note_failure(&mut connection, error);
+        }
+        result
+    }
+
+    /// What a failure means for other calls: after a failover, no connection leads to the master.
+    pub(crate) fn note_failure(&self, connection: &mut Connection, error: &Error) {
+        let Error::Server(server) = error else { return };
+        if !server.is_passing() {
+            return;
+        }
+        connection.retire();
+        if let Some(state) = self.existing_state() {
+            let mut inner = state.lock();
+            while let Some(idle) = inner.idle.pop() {
+                state.discard(&mut inner, idle);
             }
         }
     }
@@ -173,7 +211,7 @@ impl Pool {
             return;
         };
         state.closing.set();
-        state.settle(&self.config);
+        state.settle(&self.config, self.tls.as_ref());
     }
 
     fn pooled(
@@ -238,7 +276,7 @@ impl Drop for Pool {
         // SAFETY: as above; this process made it and frees it.
         let state = unsafe { Box::from_raw(state) };
         // Also where the client was closed: calls that were under way then left keys since.
-        state.settle(&self.config);
+        state.settle(&self.config, self.tls.as_ref());
     }
 }
 
@@ -308,7 +346,7 @@ impl State {
     }
 
     /// At the end: what is still owed is sent and waited for, briefly.
-    fn settle(&self, config: &Config) {
+    fn settle(&self, config: &Config, tls: Option<&Connector>) {
         let mut inner = self.lock();
         let mut owed: Vec<Owed> = inner.owed.drain();
         while let Some(mut connection) = inner.idle.pop() {
@@ -321,13 +359,18 @@ impl State {
         }
         let until = Until::new(Deadline::after(Some(CLOSING)));
         // Nobody is left to tell; the keys stay without a time to live if the server is away.
-        let _ = settle_owed(config, owed, &until);
+        let _ = settle_owed(config, tls, owed, &until);
     }
 }
 
 /// Tries the keys until each was there once, or the time is over.
-fn settle_owed(config: &Config, mut owed: Vec<Owed>, until: &Until) -> Result<()> {
-    let mut connection = Connection::open(config, until)?;
+fn settle_owed(
+    config: &Config,
+    tls: Option<&Connector>,
+    mut owed: Vec<Owed>,
+    until: &Until,
+) -> Result<()> {
+    let mut connection = Connection::open(config, tls, until)?;
     let mut pause = Duration::from_millis(1);
     loop {
         for one in &owed {

@@ -4,13 +4,14 @@ use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
+use socket2::{Domain, SockAddr, TcpKeepalive, Type};
 
 use super::address::Endpoint;
 use super::deadline::Until;
 use super::error::{Error, Result};
 use super::poll::{self, Interest};
 use super::resolve::resolve;
+use super::tls::{Connector, Session};
 
 /// How long a peer that answers nothing at all keeps a connection alive: probes start after 15 s
 /// and the connection counts as dead 30 s after the last sign of life.
@@ -18,22 +19,89 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 
-/// A connected, non-blocking, close-on-exec socket. TLS will be a second kind of stream over the
-/// same socket, with the same three calls: send, receive, wait.
+/// A connected socket, plain or under TLS.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: Socket,
+    session: Option<Session>,
 }
 
 impl Stream {
-    /// Connects to the first address of the endpoint that answers, within the deadline.
-    pub(super) fn connect(endpoint: &Endpoint, until: &Until) -> Result<Stream> {
+    /// Connects to the first address of the endpoint that answers, within the deadline, and agrees on
+    /// TLS where there is to be some.
+    pub(super) fn connect(
+        endpoint: &Endpoint,
+        tls: Option<&Connector>,
+        until: &Until,
+    ) -> Result<Stream> {
+        let socket = Socket::connect(endpoint, until)?;
+        let session = match (tls, endpoint) {
+            (Some(tls), Endpoint::Tcp { host, .. }) => Some(tls.connect(&socket, host, until)?),
+            _ => None, // a unix socket needs none
+        };
+        Ok(Stream { socket, session })
+    }
+
+    /// Sends what the socket takes now; `WouldBlock` when it takes nothing.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.session {
+            None => self.socket.send(bytes),
+            Some(session) => session.send(&self.socket, bytes),
+        }
+    }
+
+    /// Sends what TLS has taken and not sent yet; `WouldBlock` where the socket does not take it all.
+    /// Takes nothing itself.
+    pub(super) fn push_out(&mut self) -> io::Result<usize> {
+        if let Some(session) = &mut self.session
+            && !session.push_out(&self.socket)?
+        {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(0)
+    }
+
+    /// Whether TLS has taken bytes that are not all sent.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::has_unsent)
+    }
+
+    /// Receives what is there; `WouldBlock` when nothing is, 0 at the end.
+    pub(super) fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match &mut self.session {
+            None => self.socket.receive(into),
+            Some(session) => session.receive(&self.socket, into),
+        }
+    }
+
+    /// Whether anything, an end included, waits to be received.
+    pub(super) fn has_input(&mut self) -> bool {
+        match &mut self.session {
+            None => self.socket.has_input(),
+            Some(session) => session.has_input(&self.socket),
+        }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.fd()
+    }
+}
+
+/// A connected, non-blocking, close-on-exec socket.
+#[derive(Debug)]
+pub(super) struct Socket(socket2::Socket);
+
+impl Socket {
+    fn connect(endpoint: &Endpoint, until: &Until) -> Result<Socket> {
         let refused = |source| Error::Connect { address: endpoint.to_string(), source };
         let addresses: Vec<SockAddr> = match endpoint {
             Endpoint::Tcp { host, port } => {
                 resolve(host, *port, until)?.into_iter().map(SockAddr::from).collect()
             }
             Endpoint::Unix(path) => vec![SockAddr::unix(path).map_err(refused)?],
+            Endpoint::Sentinel { .. } => {
+                return Err(refused(io::Error::other("Sentinels were not asked for the master")));
+            }
         };
         let mut last = io::Error::from(ErrorKind::NotFound);
         for (tried, address) in addresses.iter().enumerate() {
@@ -45,7 +113,7 @@ impl Stream {
                 _ => until.clone(),
             };
             match connect(address, &share) {
-                Ok(stream) => return Ok(stream),
+                Ok(socket) => return Ok(socket),
                 Err(Attempt::Refused(error)) => last = error,
                 Err(Attempt::Ended(Error::Timeout)) if left > 1 => {
                     last = ErrorKind::TimedOut.into()
@@ -62,7 +130,7 @@ impl Stream {
     /// process by SIGPIPE under the default disposition that C programs have.
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            match self.socket.send_with_flags(bytes, SEND_FLAGS) {
+            match self.0.send_with_flags(bytes, SEND_FLAGS) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 sent => return sent,
             }
@@ -72,21 +140,20 @@ impl Stream {
     /// Receives what is there; `WouldBlock` when nothing is, 0 at the end.
     pub(super) fn receive(&self, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            match (&self.socket).read(into) {
+            match (&self.0).read(into) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 received => return received,
             }
         }
     }
 
-    /// Whether anything, an end included, waits to be received.
-    pub(super) fn has_input(&self) -> bool {
+    fn has_input(&self) -> bool {
         let mut byte = [std::mem::MaybeUninit::uninit()];
-        !matches!(self.socket.peek(&mut byte), Err(error) if error.kind() == ErrorKind::WouldBlock)
+        !matches!(self.0.peek(&mut byte), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.0.as_fd()
     }
 }
 
@@ -108,8 +175,8 @@ impl From<io::Error> for Attempt {
     }
 }
 
-fn connect(address: &SockAddr, until: &Until) -> std::result::Result<Stream, Attempt> {
-    let socket = Socket::new(address.domain(), Type::STREAM, None)?; // close-on-exec
+fn connect(address: &SockAddr, until: &Until) -> std::result::Result<Socket, Attempt> {
+    let socket = socket2::Socket::new(address.domain(), Type::STREAM, None)?; // close-on-exec
     socket.set_nonblocking(true)?;
     #[cfg(any(target_os = "macos", target_os = "ios"))]
     socket.set_nosigpipe(true)?;
@@ -138,7 +205,7 @@ fn connect(address: &SockAddr, until: &Until) -> std::result::Result<Stream, Att
         #[cfg(any(target_os = "linux", target_os = "android"))]
         socket.set_tcp_user_timeout(Some(DEAD_AFTER))?;
     }
-    Ok(Stream { socket })
+    Ok(Socket(socket))
 }
 
 fn is_under_way(error: &io::Error) -> bool {

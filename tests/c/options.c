@@ -51,7 +51,8 @@ static void addresses(void) {
     acclient_options *options = new_options();
     EXPECT(ACCLIENT_OK, acclient_options_set_url(options, grid_url(), &error));
     says_hello(opened(options));
-    EXPECT(ACCLIENT_UNSUPPORTED, acclient_options_set_url(options, "rediss://127.0.0.1", &error));
+    EXPECT(ACCLIENT_INVALID_ARGUMENT,
+           acclient_options_set_url(options, "http://127.0.0.1", &error));
     says_hello(opened(options));
 
     SAY("host and port");

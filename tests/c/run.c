@@ -78,10 +78,10 @@ static void connecting(void) {
 
     EXPECT(ACCLIENT_SERVER,
            acclient_client_connect(other_url("", "/99"), 5000, NULL, &client, &error));
-    EXPECT(ACCLIENT_UNSUPPORTED,
-           acclient_client_connect("rediss://127.0.0.1", 5000, NULL, &client, &error));
-    EXPECT(ACCLIENT_UNSUPPORTED,
-           acclient_client_connect("redis+sentinel://127.0.0.1/x", 5000, NULL, &client, &error));
+    EXPECT(ACCLIENT_CONNECT,
+           acclient_client_connect("rediss://127.0.0.1:1", 5000, NULL, &client, &error));
+    EXPECT(ACCLIENT_TIMEOUT,
+           acclient_client_connect("redis+sentinel://127.0.0.1:1/x", 100, NULL, &client, &error));
     EXPECT(ACCLIENT_CONNECT,
            acclient_client_connect("redis+unix:///nowhere/x", 5000, NULL, &client, &error));
     CHECK(client == NULL);

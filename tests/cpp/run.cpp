@@ -50,7 +50,7 @@ void connecting() {
     CHECK(!error.command() && !error.agent() && !error.job());
     BAD(errc::invalid_argument, acclient::client::try_connect("redis://127.0.0.1\0:1"sv));
     BAD(errc::invalid_argument, acclient::client::try_connect(grid_url(), 0s));
-    BAD(errc::unsupported, acclient::client::try_connect("rediss://127.0.0.1"));
+    BAD(errc::connect, acclient::client::try_connect("rediss://127.0.0.1:1"));
 
     say("a named instance");
     acclient::client::instance("main").ping();

@@ -51,7 +51,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use fault::{Fault, Step};
 pub use grid::{Grid, GridBuilder};
-pub use redis_server::{RedisServer, RedisServerBuilder};
+pub use redis_server::{RedisServer, RedisServerBuilder, free_port};
 pub use simulator::Simulator;
 
 /// Why the grid or its Redis could not be started.

@@ -26,6 +26,7 @@ pub struct RedisServerBuilder {
     users: Vec<String>,
     unix: bool,
     persistent: bool,
+    sentinel: bool,
     config: Vec<(String, String)>,
     binary: Option<PathBuf>,
 }
@@ -50,6 +51,13 @@ impl RedisServerBuilder {
     #[must_use]
     pub fn unix_socket(mut self) -> Self {
         self.unix = true;
+        self
+    }
+
+    /// A Sentinel instead of a server; what it watches is an [`arg`](Self::arg) `sentinel monitor`.
+    #[must_use]
+    pub fn sentinel(mut self) -> Self {
+        self.sentinel = true;
         self
     }
 
@@ -301,7 +309,11 @@ impl RedisServer {
         let (out, err) =
             output.map_err(|e| Error::new(format!("can't write {}: {e}", log.display())))?;
         let mut command = Command::new(&self.binary);
-        command.arg(&config).current_dir(&self.dir).process_group(0);
+        command.arg(&config);
+        if self.builder.sentinel {
+            command.arg("--sentinel");
+        }
+        command.current_dir(&self.dir).process_group(0);
         command.stdin(Stdio::null()).stdout(out).stderr(err);
         // The mark by which the watchdog finds what was not registered yet when we were killed.
         command.env("AGENT_HOME", self.dir.join("redis"));
@@ -400,9 +412,12 @@ impl Drop for RedisServer {
     }
 }
 
-/// A port below those the system hands out to connections, so that no connection can take it while
+/// A free port of 127.0.0.1: below those the system hands out to connections, so that no connection can take it while
 /// the server is down.
-fn free_port() -> Result<u16, Error> {
+///
+/// # Errors
+/// There is none.
+pub fn free_port() -> Result<u16, Error> {
     let free =
         |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|l| l.local_addr());
     let random = |_| 15_000 + (RandomState::new().hash_one(std::process::id()) % 17_000) as u16;

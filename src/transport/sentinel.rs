@@ -1,0 +1,103 @@
+//! Finding the master that Sentinels watch over.
+
+use std::time::Duration;
+
+use super::address::{Config, Endpoint};
+use super::connection::Connection;
+use super::deadline::Until;
+use super::error::{Error, Result};
+use super::reply::{bulk, items};
+use super::tls::Connector;
+
+/// How long a server may take to answer before another is tried.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where the master is, by the first Sentinel that knows. Each gets its share of the time that is
+/// left, so that a silent one cannot eat that of the others.
+pub(super) fn master(
+    config: &Config,
+    sentinels: &[(String, u16)],
+    name: &str,
+    tls: Option<&Connector>,
+    until: &Until,
+) -> Result<Endpoint> {
+    let mut last = String::from("there is none");
+    for (tried, (host, port)) in sentinels.iter().enumerate() {
+        let left = sentinels.len() - tried;
+        let share = match until.deadline.remaining() {
+            Some(remaining) => until.within(PATIENCE.min(remaining / left as u32)),
+            None => until.within(PATIENCE),
+        };
+        let sentinel = Endpoint::Tcp { host: host.clone(), port: *port };
+        match ask(config, &sentinel, name, tls, &share) {
+            Ok(Some(master)) => return Ok(master),
+            Ok(None) => last = format!("{sentinel} knows no master of that name"),
+            Err(error @ (Error::Cancelled | Error::Closed | Error::Forked)) => return Err(error),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    until.check()?;
+    Err(Error::NoMaster { sentinels: config.endpoint.to_string(), message: last })
+}
+
+/// Connects to the master that a Sentinel has named, which may be none any more, or not yet. What may
+/// be otherwise in a moment is [`Error::NoMaster`].
+pub(super) fn connect(
+    config: &Config,
+    master: &Endpoint,
+    tls: Option<&Connector>,
+    until: &Until,
+) -> Result<Connection> {
+    let passing = |message: String| Error::NoMaster {
+        sentinels: config.endpoint.to_string(),
+        message: format!("they name {master}: {message}"),
+    };
+    // One that does not answer is about to be replaced.
+    let soon = until.within(PATIENCE);
+    let attempt = Connection::open_at(master, config, tls, &soon).and_then(|mut connection| {
+        let is_master = connection.is_master(&soon)?;
+        Ok((connection, is_master))
+    });
+    match attempt {
+        Ok((connection, true)) => Ok(connection),
+        Ok(_) => Err(passing("it is no master, or not yet".to_owned())),
+        Err(Error::Timeout | Error::TimeoutAfter(_)) if !until.deadline.has_passed() => {
+            Err(passing("it does not answer".to_owned()))
+        }
+        Err(error) if error.is_passing() => Err(passing(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+fn ask(
+    config: &Config,
+    sentinel: &Endpoint,
+    name: &str,
+    tls: Option<&Connector>,
+    until: &Until,
+) -> Result<Option<Endpoint>> {
+    // Sentinels have no databases, and mostly no passwords.
+    let bare = Config { user: None, password: None, db: 0, ..Config::new(sentinel.clone()) };
+    let opened = Connection::open_at(sentinel, &bare, tls, until);
+    let mut connection = match opened {
+        Err(Error::Authentication { .. }) if config.password.is_some() => {
+            let login =
+                Config { user: config.user.clone(), password: config.password.clone(), ..bare };
+            Connection::open_at(sentinel, &login, tls, until)?
+        }
+        opened => opened?,
+    };
+    connection.command(&[b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", name.as_bytes()]);
+    let reply = connection.reply(until)?;
+    let unreadable = |message: String| Error::Protocol { address: sentinel.to_string(), message };
+    let texts = items(reply).map_err(|error| unreadable(error.to_string()))?;
+    let mut texts = texts
+        .into_iter()
+        .map(|text| bulk(text).ok().flatten())
+        .map(|text| text.and_then(|text| String::from_utf8(text).ok()).unwrap_or_default());
+    let (Some(host), Some(port)) = (texts.next(), texts.next()) else {
+        return Ok(None);
+    };
+    let port = port.parse().map_err(|_| unreadable("the port of the master is none".to_owned()))?;
+    Ok(Some(Endpoint::Tcp { host, port }))
+}

@@ -1,0 +1,297 @@
+//! TLS over a socket: rustls does the cryptography, this the bytes, and [`poll`] the waiting.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{self, CryptoProvider};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+
+use super::deadline::Until;
+use super::error::{Error, Result};
+use super::poll::{self, Interest};
+use super::stream::Socket;
+
+/// What TLS sends at once: one record, which the peer can read whole or not at all. That is what
+/// lets a call tell whether a command has left.
+pub(super) const RECORD: usize = 16 * 1024;
+
+/// How the server is to prove who it is, and how this client does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    /// Whose certificates are believed, in PEM; the system's authorities where none is given.
+    pub(crate) ca: Option<PathBuf>,
+    /// This client's certificates and their key, in PEM.
+    pub(crate) client: Option<(PathBuf, PathBuf)>,
+    /// Believe any certificate.
+    pub(crate) insecure: bool,
+}
+
+/// The files, read: what every session of a client starts from.
+#[derive(Clone)]
+pub(crate) struct Connector(Arc<ClientConfig>);
+
+impl Connector {
+    pub(super) fn new(files: &TlsFiles) -> Result<Self> {
+        let provider = Arc::new(crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::Setting(error.to_string()))?;
+        let builder = if files.insecure {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+        } else {
+            builder.with_root_certificates(roots(files.ca.as_deref())?)
+        };
+        let config = match &files.client {
+            None => builder.with_no_client_auth(),
+            Some((certificates, key)) => {
+                let chain = certificates_in(certificates)?;
+                let key_file = PrivateKeyDer::from_pem_file(key);
+                let key_file = key_file.map_err(|error| unusable(key, &error))?;
+                let config = builder.with_client_auth_cert(chain, key_file);
+                config.map_err(|error| unusable(certificates, &error))?
+            }
+        };
+        Ok(Connector(Arc::new(config)))
+    }
+
+    /// Agrees with the server on a session, within the deadline.
+    pub(super) fn connect(&self, socket: &Socket, host: &str, until: &Until) -> Result<Session> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| Error::Setting(format!("{host:?} is no name that a certificate has")))?;
+        let failed = |message: String| Error::Tls { host: host.to_owned(), message };
+        let connection = ClientConnection::new(self.0.clone(), name);
+        let connection = connection.map_err(|error| failed(error.to_string()))?;
+        let mut session = Session { connection: Box::new(connection) };
+        session.shake_hands(socket, until, failed)?;
+        Ok(session)
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector") // there may be a key in it
+    }
+}
+
+fn unusable(file: &Path, error: &dyn fmt::Display) -> Error {
+    Error::Setting(format!("{} cannot be used for TLS: {error}", file.display()))
+}
+
+fn certificates_in(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let certificates = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
+        .map_err(|error| unusable(file, &error))?;
+    if certificates.is_empty() {
+        return Err(unusable(file, &"there is no certificate in it"));
+    }
+    Ok(certificates)
+}
+
+fn roots(ca: Option<&Path>) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    if let Some(file) = ca {
+        for certificate in certificates_in(file)? {
+            roots.add(certificate).map_err(|error| unusable(file, &error))?;
+        }
+        return Ok(roots);
+    }
+    // One that cannot be read or parsed is no reason to distrust the others.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        let none = "this machine has no certificate authorities: name a file of them";
+        return Err(Error::Setting(none.to_owned()));
+    }
+    Ok(roots)
+}
+
+/// One session.
+#[derive(Debug)]
+pub(super) struct Session {
+    connection: Box<ClientConnection>,
+}
+
+impl Session {
+    fn shake_hands(
+        &mut self,
+        socket: &Socket,
+        until: &Until,
+        failed: impl Fn(String) -> Error,
+    ) -> Result<()> {
+        loop {
+            let sent = self.push_out(socket).map_err(|error| failed(error.to_string()))?;
+            if sent && !self.connection.is_handshaking() {
+                return Ok(());
+            }
+            let interest = if sent { Interest::Read } else { Interest::ReadWrite };
+            let ready = poll::wait(socket.fd(), interest, until).map_err(|error| match error {
+                Error::Timeout => {
+                    let silent = "no answer to the handshake; it may not speak TLS on this port";
+                    Error::TimeoutAfter(Box::new(failed(silent.to_owned())))
+                }
+                error => error,
+            })?;
+            if ready.read {
+                match self.take_in(socket) {
+                    Ok(0) => return Err(failed("the server ended the connection".to_owned())),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(error) => {
+                        let _ = self.push_out(socket); // the alert that tells the server why
+                        return Err(failed(explained(&error)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Encrypts one record of `bytes`, once the last is out, and sends what the socket takes.
+    pub(super) fn send(&mut self, socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
+        if !self.push_out(socket)? {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let count = self.connection.writer().write(&bytes[..bytes.len().min(RECORD)])?;
+        self.push_out(socket)?;
+        Ok(count)
+    }
+
+    /// Sends what is encrypted; whether that is all.
+    pub(super) fn push_out(&mut self, socket: &Socket) -> io::Result<bool> {
+        while self.connection.wants_write() {
+            match self.connection.write_tls(&mut Raw(socket)) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) fn has_unsent(&self) -> bool {
+        self.connection.wants_write()
+    }
+
+    /// Decrypts what has arrived; `WouldBlock` when the socket has nothing more, 0 at the end.
+    pub(super) fn receive(&mut self, socket: &Socket, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.connection.reader().read(into) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                // Nobody says goodbye in TLS when a server dies.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
+                read => return read,
+            }
+            if self.take_in(socket)? == 0 {
+                return Ok(0);
+            }
+        }
+    }
+
+    /// Whether the server has said anything, an end included. What TLS says for itself, as a ticket
+    /// for the next session, is nothing.
+    pub(super) fn has_input(&mut self, socket: &Socket) -> bool {
+        let nothing = |error: &io::Error| error.kind() == ErrorKind::WouldBlock;
+        loop {
+            match self.connection.process_new_packets() {
+                Ok(state) if state.plaintext_bytes_to_read() > 0 || state.peer_has_closed() => {
+                    return true;
+                }
+                Ok(_) => {}
+                Err(_) => return true,
+            }
+            match self.take_in(socket) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => return !nothing(&error),
+            }
+        }
+    }
+
+    /// Reads once from the socket, and decrypts what is whole.
+    fn take_in(&mut self, socket: &Socket) -> io::Result<usize> {
+        let count = self.connection.read_tls(&mut Raw(socket))?;
+        let broken = |error: rustls::Error| io::Error::new(ErrorKind::InvalidData, error);
+        self.connection.process_new_packets().map_err(broken)?;
+        Ok(count)
+    }
+}
+
+/// What a failed handshake means, where rustls says it in its own words.
+fn explained(error: &io::Error) -> String {
+    let source = error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>());
+    match source {
+        Some(rustls::Error::InvalidMessage(_)) => {
+            format!("it does not seem to speak TLS on this port ({error})")
+        }
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            format!("{error}; name the file of its authority if it has one of its own")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// The socket as rustls uses it. It gathers its buffers by `write_vectored`, which on a socket is a
+/// call that raises SIGPIPE; this has none, so that the default takes them one by one.
+struct Raw<'a>(&'a Socket);
+
+impl Read for Raw<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.receive(into)
+    }
+}
+
+impl Write for Raw<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Believes any certificate, as was asked for; that the server has its key is still proven.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.0.signature_verification_algorithms;
+        crypto::verify_tls12_signature(message, cert, dss, known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.0.signature_verification_algorithms;
+        crypto::verify_tls13_signature(message, cert, dss, known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
