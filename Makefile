@@ -80,5 +80,12 @@ uninstall:
 	@scripts/install.sh uninstall $(TARGET)
 
 measure:
-	@scripts/need.sh cc redis-server
+	@scripts/need.sh cc go redis-server
+	@$(CARGO) build --quiet -p devgrid
+	$(CARGO) build --release --lib
+	@PREFIX=$(EXAMPLES) LIBDIR= INCLUDEDIR= DESTDIR= scripts/install.sh install $(TARGET)
 	$(CARGO) bench --bench measure --bench fanout
+	@echo "From Go, a call each; C's and Rust's PING are above:"
+	@export PKG_CONFIG_PATH=$(EXAMPLES)/lib/pkgconfig LD_LIBRARY_PATH=$(EXAMPLES)/lib && \
+	export CGO_LDFLAGS=-L$(EXAMPLES)/lib && cd examples/go && \
+	$(abspath $(TARGET))/debug/devgrid -- go test -run '^$$' -bench . -count 5

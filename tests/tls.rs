@@ -44,7 +44,8 @@ fn a_grid_is_used_as_without_it() {
 
     let command = client.bash(Target::all(), "sleep 0.2; echo done").submit().expect("sent");
     let results = command.results(WAIT).expect("results");
-    assert_eq!(results.map(|job| job.expect("a result").stdout().to_owned()).count(), 3);
+    let said: Vec<_> = results.map(|job| job.expect("a result").stdout().to_owned()).collect();
+    assert_eq!(said, ["done\n"; 3]);
     for _ in 0..100 {
         client.ping().expect("a connection that is used again");
     }
