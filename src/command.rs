@@ -11,7 +11,11 @@ use crate::msgs::{Message, MsgQuery};
 #[cfg(doc)]
 use crate::outcome::Outcome;
 use crate::outcome::{self, Ask, Outcomes};
+#[cfg(doc)]
+use crate::progress::Stage;
+use crate::progress::{self, Progress};
 use crate::protocol::{AgentId, CommandDocument, ResultDocument, RunArgs, WORD, check_name};
+use crate::queue;
 use crate::results::Results;
 use crate::stats::ProcessStats;
 use crate::target::Target;
@@ -217,6 +221,42 @@ impl CommandRef {
         Ok(latest.into_iter().map(job).collect())
     }
 
+    /// Takes the command back if no controller has taken it yet: whether it was still in the queue, and
+    /// thus never ran and never will. `false`: it is not in the queue, and may run or have run. Blocks
+    /// for the client's timeout at most; looks through the queue for the id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::MaybeSent`] where the connection broke as it was taken back, and it is not known
+    /// whether it was; those of the connection.
+    pub fn retract(&self) -> Result<bool> {
+        self.take_back(None)
+    }
+
+    fn take_back(&self, json: Option<&[u8]>) -> Result<bool> {
+        self.check_id()?;
+        let client = &self.client;
+        let take = |until: &Until| queue::take_back(client, &self.id, json, until);
+        let taken =
+            client.bounded(client.quick(), || format!("taking back {}", self.in_words()), take);
+        taken.map_err(|error| error.about_command(self))
+    }
+
+    /// How far the command got, on each agent, as well as can be found out: reads what Redis has, looks
+    /// through the queue, and asks the agents that are said to run it whether they do. Blocks for so
+    /// long at most; agents that do not answer within that are [`Stage::Unknown`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a wait of zero, and those of the connection.
+    pub fn progress(&self, wait: impl Into<Wait>) -> Result<Progress> {
+        self.check_id()?;
+        progress::of(self, wait.into())
+    }
+
+    /// Whether it was sent from here, so that Redis has had it.
+    pub(crate) fn was_sent(&self) -> bool {
+        self.sent.is_some()
+    }
+
     /// Kills the job wherever it runs, with all its processes, and returns what came of it for
     /// each agent once all have taken the order; the results, usually `KILLED`, follow. Blocks for
     /// the client's timeout at most.
@@ -394,6 +434,15 @@ impl Command {
         let reference = CommandRef::new(client, id, Target::of_document(&document)?);
         let cmd = document.cmd.value().map_or("", String::as_str);
         Ok(Command { reference: reference.sent(cmd, &args), document, args })
+    }
+
+    /// Takes the command back if no controller has taken it yet; see [`CommandRef::retract`]. This looks
+    /// for exactly what was pushed, without reading the queue.
+    ///
+    /// # Errors
+    /// Those of [`CommandRef::retract`].
+    pub fn retract(&self) -> Result<bool> {
+        self.reference.take_back(Some(self.dump().as_bytes()))
     }
 
     /// The command without what was sent: what reads its results.

@@ -117,6 +117,41 @@ impl CommandBuilder {
         self.start()?.submit(wait.since(begun))
     }
 
+    /// Sends the command so that trying again, with the same id, does not run it twice, and returns
+    /// once Redis has it. Blocks for the client's timeout at most, and uses it up: a lost connection is
+    /// replaced and the command sent again where that is safe.
+    ///
+    /// Give the command an [`id`](CommandBuilder::id) of yours that you can give again, in this process
+    /// or another: within 24 hours a second `submit_once` with that id finds that the command was
+    /// submitted, and succeeds without sending anything. It costs a key `cmd.<id>.submitted`. A command
+    /// that was sent by [`CommandBuilder::submit`] leaves none.
+    ///
+    /// It holds as long as Redis keeps its data. Where Redis was restarted or another took its place
+    /// between two tries, and the key is not there, the outcome is [`ErrorKind::MaybeSent`]: the
+    /// command may have been taken before that.
+    ///
+    /// ```no_run
+    /// # use acclient::*;
+    /// # let client = Client::connect("redis://localhost")?;
+    /// let upgrade = || client.bash(Target::agent(1, 1), "apt-get -y upgrade").id("upgrade of 24 November");
+    /// let command = match upgrade().submit_once() {
+    ///     Err(error) if error.is_maybe_sent() => upgrade().submit_once()?,
+    ///     outcome => outcome?,
+    /// };
+    /// # Ok::<(), acclient::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::is_maybe_sent`] tells "maybe sent"; after every other error it was not sent.
+    /// [`ErrorKind::InvalidArgument`], [`ErrorKind::Timeout`] with what kept it from being sent,
+    /// [`ErrorKind::Server`], [`ErrorKind::Authentication`], [`ErrorKind::Cancelled`].
+    pub fn submit_once(self) -> Result<Command> {
+        let begun = Instant::now();
+        let wait = self.client.quick();
+        self.client.until(&wait)?;
+        self.start()?.submit_once(wait.since(begun))
+    }
+
     /// Sends the command and waits for its result; for [`Target::agent`] in one round trip to
     /// Redis. Blocks.
     ///

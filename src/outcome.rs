@@ -2,11 +2,13 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::time::Instant;
 
+use crate::client::Client;
 use crate::command::{Command, CommandRef};
 use crate::command_builder::CommandBuilder;
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::protocol::AgentId;
+use crate::wait::Wait;
 
 /// What came of a question to one of the agents that a command went to.
 #[derive(Debug, Clone)]
@@ -126,17 +128,29 @@ pub(crate) fn everywhere<T>(
         command.client().with_timeout(wait.timeout)
     };
     let mut outcomes = BTreeMap::new();
-    let (mut asked, mut orders) = (Vec::new(), Vec::new());
+    let mut orders = Vec::new();
     for (agent, job) in command.routed_jobs()? {
         if ask == Ask::Running && job.is_over() {
             outcomes.insert(agent, Outcome::Over(job));
         } else {
-            asked.push(agent);
-            orders.push(order(&job));
+            orders.push((agent, order(&job)));
         }
     }
+    outcomes.extend(answers(&client(), orders, quick.clone().since(begun), read)?);
+    Ok(Outcomes(outcomes))
+}
+
+/// Sends questions to agents, all at once, and waits for their answers.
+pub(crate) fn answers<T>(
+    client: &Client,
+    orders: Vec<(AgentId, CommandBuilder)>,
+    wait: Wait,
+    read: impl Fn(Job) -> Result<T>,
+) -> Result<BTreeMap<AgentId, Outcome<T>>> {
+    let mut outcomes = BTreeMap::new();
+    let (asked, orders): (Vec<AgentId>, Vec<CommandBuilder>) = orders.into_iter().unzip();
     let mut sent = Vec::new();
-    for (agent, order) in asked.into_iter().zip(client().submit_many(orders)) {
+    for (agent, order) in asked.into_iter().zip(client.submit_many(orders)) {
         match order {
             Ok(order) => sent.push(order),
             Err(error) => {
@@ -144,7 +158,7 @@ pub(crate) fn everywhere<T>(
             }
         }
     }
-    for answer in client().wait_any(&sent, quick.clone().since(begun))? {
+    for answer in client.wait_any(&sent, wait)? {
         match answer {
             Ok(job) => {
                 let agent = job.agent();
@@ -159,5 +173,5 @@ pub(crate) fn everywhere<T>(
             },
         }
     }
-    Ok(Outcomes(outcomes))
+    Ok(outcomes)
 }

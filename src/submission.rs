@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::job::Job;
 use crate::outcome::Collected;
 use crate::protocol::{AgentId, ResultDocument, keys};
+use crate::queue;
 use crate::transport::{self, Backoff, Connection, Pooled, Until, integer};
 use crate::wait::Wait;
 use crate::waiting::{self, Look};
@@ -34,6 +35,14 @@ impl Submission {
         let client = self.command.client();
         let asked = || self.command.in_words();
         client.bounded(wait, asked, |until| self.push(client, until, |_| ()).map(|_| ()))?;
+        Ok(self.command)
+    }
+
+    pub(crate) fn submit_once(self, wait: Wait) -> Result<Command> {
+        let (client, id) = (self.command.client(), self.command.id());
+        let push = |until: &Until| queue::push_once(client, id, &self.json, until);
+        let pushed = client.bounded(wait, || self.command.in_words(), push);
+        pushed.map_err(|error| error.about_command(&*self.command))?;
         Ok(self.command)
     }
 

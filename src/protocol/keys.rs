@@ -17,6 +17,16 @@ pub(crate) fn queued(id: &str) -> String {
     format!("cmd.{id}.queued")
 }
 
+/// Written in one step with the push of a command that is to be pushed once. The client's own.
+pub(crate) fn submitted(id: &str) -> String {
+    format!("cmd.{id}.submitted")
+}
+
+/// Commands that an agent is still to fetch. The controller's own; only its length is read.
+pub(crate) fn for_agent(agent: AgentId) -> String {
+    format!("cmds:{}:{}", agent.gid, agent.nid)
+}
+
 /// Hash of `gid:nid` → latest result of that agent.
 pub(crate) fn results(id: &str) -> String {
     format!("jobresult:{id}")

@@ -15,6 +15,7 @@ use super::owed::{Owed, OwedKeys};
 use super::poll::{self, Interest, Ready};
 use super::reply::{self, Reply};
 use super::sentinel;
+use super::server::{Mode, NO_CLUSTER, Server, is_without_hello};
 use super::stream::Stream;
 use super::tls::Connector;
 
@@ -25,30 +26,6 @@ const SEND_EARLY: usize = 16 * 1024;
 /// How many pushes may wait to be taken: a broadcast of a fan-out to a hundred thousand agents, and
 /// some.
 const MAX_PUSHES: usize = 1 << 18;
-
-/// Why a Redis Cluster is of no use.
-pub(crate) const NO_CLUSTER: &str = "a node of a Redis Cluster: the controller keeps the keys of a command \
-     in one server and cannot use one";
-
-/// What a server is and can do, found out when a connection is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Server {
-    mode: Mode,
-    /// Whether it is a master, where it has said so.
-    is_master: Option<bool>,
-    /// It speaks RESP3 (Redis 6 and later, and a user who may say HELLO).
-    pub(crate) resp3: bool,
-    /// It knows BLMOVE (6.2 and later); else BRPOPLPUSH does the same.
-    pub(crate) blmove: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Mode {
-    #[default]
-    Standalone,
-    Cluster,
-    Sentinel,
-}
 
 /// A logged-in connection. One thread uses it at a time; the [`Pool`](super::Pool) hands it out.
 ///
@@ -79,6 +56,8 @@ pub(crate) struct Connection {
     pub(super) tracks: bool,
     /// Not to be used by another call.
     retired: bool,
+    /// Once it was asked for.
+    pub(super) run_id: Option<String>,
 }
 
 /// Received bytes that are not yet decoded: `buffer[start..end]`.
@@ -133,6 +112,7 @@ impl Connection {
             pushes: VecDeque::new(),
             tracks: false,
             retired: false,
+            run_id: None,
         };
         match connection.log_in(config, until) {
             Ok(()) => Ok(connection),
@@ -184,17 +164,6 @@ impl Connection {
             self.reply(until)?;
         }
         Ok(())
-    }
-
-    /// Whether the server is a master at this moment.
-    pub(super) fn is_master(&mut self, until: &Until) -> Result<bool> {
-        if let Some(is_master) = self.server.is_master {
-            return Ok(is_master);
-        }
-        self.command(&[b"ROLE"]);
-        let role = reply::items(self.reply(until)?).ok().and_then(|role| role.into_iter().next());
-        let role = role.and_then(|role| reply::bulk(role).ok().flatten());
-        Ok(role.as_deref() == Some(b"master"))
     }
 
     /// Keeps other calls from using it.
@@ -468,7 +437,7 @@ impl Connection {
         Error::Lost { address: self.address.clone(), source }
     }
 
-    fn violated(&self, message: String) -> Error {
+    pub(crate) fn violated(&self, message: String) -> Error {
         Error::Protocol { address: self.address.clone(), message }
     }
 
@@ -547,44 +516,6 @@ impl Input {
             }
         }
     }
-}
-
-impl Server {
-    fn from_hello(hello: Reply) -> std::result::Result<Self, reply::Unexpected> {
-        let mut fields = reply::items(hello)?.into_iter();
-        let mut server = Server { resp3: true, ..Server::default() };
-        let text = |value| {
-            let bytes = reply::bulk(value).ok().flatten().unwrap_or_default();
-            String::from_utf8_lossy(&bytes).into_owned()
-        };
-        while let (Some(key), Some(value)) = (fields.next(), fields.next()) {
-            match text(key).as_str() {
-                "version" => {
-                    let version = text(value);
-                    let mut numbers =
-                        version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-                    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-                    server.blmove = version >= (6, 2);
-                }
-                "mode" => {
-                    server.mode = match text(value).as_str() {
-                        "cluster" => Mode::Cluster,
-                        "sentinel" => Mode::Sentinel,
-                        _ => Mode::Standalone,
-                    };
-                }
-                "role" => server.is_master = Some(text(value) == "master"),
-                _ => {}
-            }
-        }
-        Ok(server)
-    }
-}
-
-/// Whether this refusal of HELLO means only that the server (or its ACL) has no RESP3 for us.
-fn is_without_hello(error: &super::ServerError) -> bool {
-    matches!(error.code.as_str(), "NOPROTO" | "NOPERM")
-        || (error.code == "ERR" && error.text.contains("unknown command"))
 }
 
 fn push_header(output: &mut Vec<u8>, kind: u8, number: usize) {

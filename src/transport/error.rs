@@ -101,6 +101,8 @@ impl ServerError {
         };
         matches!(kind, Some(BusyLoading | MasterDown | ReadOnly | TryAgain))
             || self.code == "UNBLOCKED"
+            // As Redis before 7 says it of a script.
+            || (self.code == "ERR" && self.text.contains("-READONLY "))
             || self.is_of_a_full_server()
     }
 
@@ -111,6 +113,12 @@ impl ServerError {
     /// Whether only a node of a Redis Cluster says so.
     pub(crate) fn is_of_a_cluster(&self) -> bool {
         matches!(self.code.as_str(), "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT")
+    }
+
+    /// Whether it refuses to run a script, which has not run then.
+    pub(crate) fn is_without_scripts(&self) -> bool {
+        let refused = self.code == "NOPERM" && self.text.to_ascii_lowercase().contains("'eval'");
+        refused || (self.code == "ERR" && self.text.contains("unknown command"))
     }
 
     /// The same with the password, where it is quoted, masked.

@@ -155,7 +155,7 @@ impl Pool {
     }
 
     /// Runs a step on a connection, which goes back before another is taken: it may be the only one.
-    fn once<T>(
+    pub(crate) fn once<T>(
         self: &Arc<Self>,
         until: &Until,
         step: impl FnOnce(&mut Connection) -> Result<T>,

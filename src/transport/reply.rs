@@ -52,12 +52,22 @@ pub(super) fn into_result(value: Value) -> Result<Value> {
     }
 }
 
+/// The error that one of the replies of a transaction is.
+pub(crate) fn error_in(reply: &Reply) -> Option<Error> {
+    match reply {
+        Value::ServerError(error) => Some(Error::Server(ServerError::from(error))),
+        _ => None,
+    }
+}
+
 /// The bytes of a string reply; `None` for a null.
 pub(crate) fn bulk(reply: Reply) -> std::result::Result<Option<Vec<u8>>, Unexpected> {
     match reply {
         Value::Nil => Ok(None),
         Value::BulkString(bytes) => Ok(Some(bytes)),
-        Value::SimpleString(text) => Ok(Some(text.into_bytes())),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => {
+            Ok(Some(text.into_bytes()))
+        }
         Value::Okay => Ok(Some(b"OK".to_vec())),
         other => Err(Unexpected::new("a string", &other)),
     }

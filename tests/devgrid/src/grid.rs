@@ -370,6 +370,12 @@ impl Grid {
         self.shared.faults.inject(fault);
     }
 
+    /// Whether a fault is set that has not been used up.
+    #[must_use]
+    pub fn is_injected(&self, fault: &Fault) -> bool {
+        self.shared.faults.is_set(fault)
+    }
+
     /// Takes back all faults, and a crash that has not happened yet.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();

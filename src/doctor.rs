@@ -1,0 +1,369 @@
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::outcome::{self, Outcome};
+use crate::protocol::{AgentId, keys};
+use crate::transport::{self, Connection, Tracking, Until, bulk, field, integer};
+use crate::wait::Wait;
+
+/// An agent that takes longer than this to answer a ping is behind.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// How a [`Check`] turned out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// It works, but slower or with less than there could be.
+    Weak,
+    /// This is what is wrong.
+    Bad,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Verdict::Good => "good",
+            Verdict::Weak => "weak",
+            Verdict::Bad => "bad",
+        })
+    }
+}
+
+/// One thing that [`Client::doctor`] looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Check {
+    /// What was looked at: `redis`, `login`, `resp3`, `tracking`, `scripts`, `queue`, `controller`, or
+    /// `agent 1:2`. Later versions may look at more.
+    pub name: String,
+    /// How it turned out.
+    pub verdict: Verdict,
+    /// What was found.
+    pub found: String,
+    /// What to do about it; empty where nothing is to be done.
+    pub advice: String,
+}
+
+/// What [`Client::doctor`] found. It displays as a line for each check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Diagnosis {
+    /// The checks, in the order of the way that a command takes.
+    pub checks: Vec<Check>,
+}
+
+impl Diagnosis {
+    /// Whether nothing is [`Verdict::Bad`].
+    pub fn is_healthy(&self) -> bool {
+        self.checks.iter().all(|check| check.verdict != Verdict::Bad)
+    }
+
+    fn add(
+        &mut self,
+        name: impl Into<String>,
+        verdict: Verdict,
+        found: impl Into<String>,
+        advice: &str,
+    ) {
+        let (name, found, advice) = (name.into(), found.into(), advice.to_owned());
+        self.checks.push(Check { name, verdict, found, advice });
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for check in &self.checks {
+            write!(f, "{:4}  {:<12} {}", check.verdict, check.name, check.found)?;
+            if !check.advice.is_empty() {
+                write!(f, ": {}", check.advice)?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    /// Looks at everything that a command needs on its way, and says what is wrong: whether Redis can
+    /// be reached, takes the login, and what it can do; whether a controller drains the queue; which
+    /// agents answer, and how far behind they are. Blocks for so long at most. It sends the commands
+    /// `list_agents` and `ping`.
+    ///
+    /// ```no_run
+    /// # let client = acclient::Client::builder().build()?;
+    /// let diagnosis = client.doctor(std::time::Duration::from_secs(10))?;
+    /// print!("{diagnosis}");
+    /// # Ok::<(), acclient::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a wait of zero, [`ErrorKind::Cancelled`],
+    /// [`ErrorKind::Closed`]. Everything else is a check. To look at a Redis that cannot be reached,
+    /// take a client from [`ClientBuilder::build`](crate::ClientBuilder::build).
+    pub fn doctor(&self, wait: impl Into<Wait>) -> Result<Diagnosis> {
+        let wait = wait.into();
+        let begun = Instant::now();
+        let mut diagnosis = Diagnosis { checks: Vec::new() };
+        let asked = || format!("looking at {}", self.address());
+        let looked = self.bounded(part(&wait, begun, 1, 3), asked, |until| {
+            look_at_redis(self, &mut diagnosis, until)
+        });
+        if let Err(error) = looked {
+            end_if_ended(&error)?;
+            let advice = advice_on(&error);
+            diagnosis.add(name_of(&error), Verdict::Bad, error.to_string(), advice);
+            return Ok(diagnosis);
+        }
+        let client = self.with_cancel_of(&wait).with_timeout(part(&wait, begun, 1, 2).timeout);
+        let asked_at = Instant::now();
+        match client.list_agents() {
+            Ok(agents) => {
+                let found = format!(
+                    "answered in {:.1} ms and knows {} agents",
+                    asked_at.elapsed().as_secs_f64() * 1000.0,
+                    agents.len()
+                );
+                let (verdict, advice) = if agents.is_empty() {
+                    (Verdict::Bad, "start an agent, and look whether it can reach the controller")
+                } else {
+                    (Verdict::Good, "")
+                };
+                diagnosis.add("controller", verdict, found, advice);
+                let agents: Vec<AgentId> = agents.into_keys().collect();
+                look_at_agents(self, &mut diagnosis, &agents, &wait, begun)?;
+            }
+            Err(error) => {
+                end_if_ended(&error)?;
+                let advice = "commands wait in the queue: is the controller running, and does it use this \
+                              Redis and this database?";
+                diagnosis.add("controller", Verdict::Bad, error.to_string(), advice);
+            }
+        }
+        Ok(diagnosis)
+    }
+
+    fn with_cancel_of(&self, wait: &Wait) -> Client {
+        match &wait.cancel {
+            Some(cancel) => self.with_cancel(cancel),
+            None => self.clone(),
+        }
+    }
+}
+
+/// A part of what is left of a wait: no step may take the time of those behind it.
+fn part(wait: &Wait, begun: Instant, count: u32, of: u32) -> Wait {
+    if wait.timeout == Some(Duration::ZERO) {
+        return wait.clone();
+    }
+    let left = wait.clone().since(begun);
+    Wait { timeout: left.timeout.map(|left| left * count / of), ..left }
+}
+
+/// What ends the call is no finding.
+fn end_if_ended(error: &Error) -> Result<()> {
+    match error.kind() {
+        ErrorKind::Cancelled | ErrorKind::Closed | ErrorKind::ForkedHandle => Err(error.clone()),
+        ErrorKind::InvalidArgument => Err(error.clone()),
+        _ => Ok(()),
+    }
+}
+
+fn name_of(error: &Error) -> &'static str {
+    if error.kind() == ErrorKind::Authentication { "login" } else { "redis" }
+}
+
+fn advice_on(error: &Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::Authentication => "give the right user and password",
+        ErrorKind::Unsupported => "name the one Redis that the controller uses",
+        ErrorKind::Timeout => {
+            "something accepts no connection or says nothing: look at address, firewall and load"
+        }
+        ErrorKind::PoolExhausted => "other calls have all connections of this client",
+        ErrorKind::Protocol => "is this a Redis at all?",
+        _ => "is Redis running there, and is the address right?",
+    }
+}
+
+fn look_at_redis(client: &Client, diagnosis: &mut Diagnosis, until: &Until) -> Result<()> {
+    let begun = Instant::now();
+    client.pool().query(until, |connection| {
+        // Anew on a second try.
+        diagnosis.checks.clear();
+        connection.command(&[b"PING"]);
+        connection.reply(until)?;
+        let took = begun.elapsed();
+        look_at_server(client, connection, diagnosis, took, until)?;
+        look_at_abilities(connection, diagnosis, until)?;
+        look_at_queue(connection, diagnosis, until)
+    })?;
+    Ok(())
+}
+
+fn look_at_server(
+    client: &Client,
+    connection: &mut Connection,
+    diagnosis: &mut Diagnosis,
+    took: Duration,
+    until: &Until,
+) -> transport::Result<()> {
+    let info = connection.info(b"server", until)?.unwrap_or_default();
+    let version = field(&info, "valkey_version").map(|version| format!("Valkey {version}"));
+    let version =
+        version.or(field(&info, "redis_version").map(|version| format!("Redis {version}")));
+    let version = version.unwrap_or_else(|| "a Redis that does not say its version".to_owned());
+    let milliseconds = took.as_secs_f64() * 1000.0;
+    let found = format!("{version} at {}, reached in {milliseconds:.1} ms", client.address());
+    let replication = connection.info(b"replication", until)?.unwrap_or_default();
+    let (verdict, advice) = if field(&replication, "role").is_some_and(|role| role != "master") {
+        (
+            Verdict::Bad,
+            "it is a replica, which takes no commands: name the master, or the Sentinels",
+        )
+    } else {
+        (Verdict::Good, "")
+    };
+    diagnosis.add("redis", verdict, found, advice);
+    connection.command(&[b"ACL", b"WHOAMI"]);
+    let user = match connection.reply(until) {
+        Ok(reply) => bulk(reply).ok().flatten(),
+        Err(transport::Error::Server(_)) => None,
+        Err(error) => return Err(error),
+    };
+    let found = match user {
+        Some(user) => format!("as the user {:?}", String::from_utf8_lossy(&user)),
+        None => "taken".to_owned(),
+    };
+    diagnosis.add("login", Verdict::Good, found, "");
+    Ok(())
+}
+
+fn look_at_abilities(
+    connection: &mut Connection,
+    diagnosis: &mut Diagnosis,
+    until: &Until,
+) -> transport::Result<()> {
+    let slower = "results of many agents are looked at every 40 ms, and not told at once";
+    if connection.server.resp3 {
+        diagnosis.add("resp3", Verdict::Good, "spoken", "");
+    } else {
+        let advice = format!("{slower}: it takes Redis 6, and the right to say HELLO");
+        diagnosis.add("resp3", Verdict::Weak, "not spoken", &advice);
+    }
+    if connection.track(Tracking::Read, until)? {
+        connection.untrack(until)?;
+        diagnosis.add("tracking", Verdict::Good, "the server tells of results", "");
+    } else {
+        let advice = format!("{slower}: it takes RESP3, and the right to CLIENT TRACKING");
+        diagnosis.add("tracking", Verdict::Weak, "the server does not tell of results", &advice);
+    }
+    connection.command(&[b"EVAL", b"return 1", b"0"]);
+    match connection.reply(until) {
+        Ok(_) => diagnosis.add("scripts", Verdict::Good, "allowed", ""),
+        Err(transport::Error::Server(_)) => {
+            let advice = "submit_once and retract use transactions, which take more round trips";
+            diagnosis.add("scripts", Verdict::Weak, "not allowed", advice);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+fn look_at_queue(
+    connection: &mut Connection,
+    diagnosis: &mut Diagnosis,
+    until: &Until,
+) -> transport::Result<()> {
+    connection.command(&[b"LLEN", keys::QUEUE.as_bytes()]);
+    match connection.reply(until) {
+        Ok(length) => {
+            let length = integer(&length).unwrap_or_default();
+            let (verdict, advice) = match length {
+                0 => (Verdict::Good, ""),
+                _ => (Verdict::Weak, "whether a controller takes them is seen below"),
+            };
+            diagnosis.add(
+                "queue",
+                verdict,
+                format!("{length} commands wait in {}", keys::QUEUE),
+                advice,
+            );
+            Ok(())
+        }
+        Err(transport::Error::Server(error)) if !error.is_passing() => {
+            let advice = "the user needs the rights that the documentation lists";
+            diagnosis.add("queue", Verdict::Bad, format!("{}: {error}", keys::QUEUE), advice);
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn look_at_agents(
+    client: &Client,
+    diagnosis: &mut Diagnosis,
+    agents: &[AgentId],
+    wait: &Wait,
+    begun: Instant,
+) -> Result<()> {
+    let behind = behind(client, agents, &part(wait, begun, 1, 4))?;
+    let asked_at = Instant::now();
+    let orders = agents.iter().map(|agent| (*agent, client.cmd(*agent, "ping"))).collect();
+    let client = client.with_cancel_of(wait);
+    let answers =
+        outcome::answers(&client, orders, wait.clone().since(begun), |_| Ok(asked_at.elapsed()));
+    for (agent, answer) in answers? {
+        let waiting = match behind.iter().find(|(other, _)| *other == agent) {
+            Some((_, Some(count))) if *count > 0 => format!(", {count} commands wait for it"),
+            _ => String::new(),
+        };
+        let (verdict, found, advice) = match answer {
+            Outcome::Done(took) => {
+                let found = format!("answered in {:.1} ms{waiting}", took.as_secs_f64() * 1000.0);
+                if took > SLOW {
+                    (
+                        Verdict::Weak,
+                        found,
+                        "it is behind: it may run a hundred jobs, or be far away",
+                    )
+                } else {
+                    (Verdict::Good, found, "")
+                }
+            }
+            Outcome::Over(job) => (Verdict::Good, job.state().to_string(), ""),
+            Outcome::Failed(error) => {
+                end_if_ended(&error)?;
+                let advice = "the controller forgets a dead agent after 30 s; until then commands wait for it";
+                (Verdict::Bad, format!("{error}{waiting}"), advice)
+            }
+        };
+        diagnosis.add(format!("agent {agent}"), verdict, found, advice);
+    }
+    Ok(())
+}
+
+/// How many commands the controller holds for each agent; `None` where the user may not look.
+fn behind(client: &Client, agents: &[AgentId], wait: &Wait) -> Result<Vec<(AgentId, Option<i64>)>> {
+    let asked = || "what waits for the agents".to_owned();
+    client.bounded(wait.clone(), asked, |until| {
+        let lengths = client.pool().query(until, |connection| {
+            for agent in agents {
+                connection.command(&[b"LLEN", keys::for_agent(*agent).as_bytes()]);
+            }
+            let length = |_: &AgentId| match connection.reply(until) {
+                Ok(length) => Ok(integer(&length).ok()),
+                Err(transport::Error::Server(error)) if !error.is_passing() => Ok(None),
+                Err(error) => Err(error),
+            };
+            agents.iter().map(length).collect::<transport::Result<Vec<_>>>()
+        })?;
+        Ok(agents.iter().copied().zip(lengths).collect())
+    })
+}
