@@ -209,6 +209,8 @@ impl Watch {
             self.learn_targets(until)?;
         } else if !self.filled.is_empty() {
             self.ask_ahead();
+        } else if self.link.as_ref().is_some_and(|link| link.connection.is_stale()) {
+            self.unlink();
         } else {
             self.wait(until)?;
         }

@@ -277,6 +277,20 @@ fn a_refused_push_is_a_server_error_and_not_sent_again() {
     }
 }
 
+/// By a user who may not say HELLO a cluster is found out late.
+#[test]
+fn a_node_of_a_cluster_is_unsupported_whenever_it_is_found_out() {
+    let server = Server::start(|peer| {
+        peer.log_in();
+        peer.expect("RPUSH");
+        peer.send("-MOVED 15495 127.0.0.1:7001\r\n");
+        peer.silence();
+    });
+    let error = run(&client(&server), LONG).expect_err("a cluster");
+    assert_eq!((error.kind(), error.is_maybe_sent()), (ErrorKind::Unsupported, false), "{error}");
+    assert!(error.to_string().contains("Redis Cluster"), "{error}");
+}
+
 /// A refusal is no execution: the push is made again, until the server is ready or the time is over.
 #[test]
 fn a_server_that_is_not_ready_is_waited_for() {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 
@@ -22,6 +22,9 @@ use super::tls::Connector;
 const READ_BUFFER: usize = 64 * 1024;
 /// Past this much unsent output, sending starts while more is packed.
 const SEND_EARLY: usize = 16 * 1024;
+
+/// How long a master that Sentinels have named is believed to be it.
+const NAMED_FOR: Duration = Duration::from_secs(4);
 
 /// How many pushes may wait to be taken: a broadcast of a fan-out to a hundred thousand agents, and
 /// some.
@@ -56,6 +59,8 @@ pub(crate) struct Connection {
     pub(super) tracks: bool,
     /// Not to be used by another call.
     retired: bool,
+    /// When Sentinels named this server as the master.
+    pub(super) named: Option<Instant>,
     /// Once it was asked for.
     pub(super) run_id: Option<String>,
 }
@@ -112,6 +117,7 @@ impl Connection {
             pushes: VecDeque::new(),
             tracks: false,
             retired: false,
+            named: None,
             run_id: None,
         };
         match connection.log_in(config, until) {
@@ -164,6 +170,12 @@ impl Connection {
             self.reply(until)?;
         }
         Ok(())
+    }
+
+    /// Whether it is time to ask the Sentinels again whether this is the master: one that they have
+    /// replaced may go on for many seconds as if it were none.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.named.is_some_and(|named| named.elapsed() > NAMED_FOR)
     }
 
     /// Keeps other calls from using it.

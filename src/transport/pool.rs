@@ -92,7 +92,7 @@ impl Pool {
             if let Some(mut connection) = inner.idle.pop() {
                 // A server that restarted has ended it; what is sent into such a connection is
                 // lost without a word.
-                if connection.is_reusable() && !connection.has_input() {
+                if connection.is_reusable() && !connection.is_stale() && !connection.has_input() {
                     return Ok(self.pooled(state, inner, connection));
                 }
                 state.discard(&mut inner, connection);

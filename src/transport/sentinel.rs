@@ -1,6 +1,6 @@
 //! Finding the master that Sentinels watch over.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::address::{Config, Endpoint};
 use super::connection::Connection;
@@ -59,7 +59,10 @@ pub(super) fn connect(
         Ok((connection, is_master))
     });
     match attempt {
-        Ok((connection, true)) => Ok(connection),
+        Ok((mut connection, true)) => {
+            connection.named = Some(Instant::now());
+            Ok(connection)
+        }
         Ok(_) => Err(passing("it is no master, or not yet".to_owned())),
         Err(Error::Timeout | Error::TimeoutAfter(_)) if !until.deadline.has_passed() => {
             Err(passing("it does not answer".to_owned()))
