@@ -187,71 +187,125 @@ pub(crate) fn submit_many(
     submissions: Vec<Result<Submission>>,
 ) -> Vec<Result<Command>> {
     let begun = Instant::now();
-    let mut outcomes = Vec::with_capacity(submissions.len());
-    let mut rest = submissions.into_iter().peekable();
-    let mut link = client.until(&client.quick()).and_then(|until| {
-        let connection = client.pool().get(&until)?;
-        Ok((until, connection))
-    });
-    while rest.peek().is_some() {
-        let batch: Vec<_> = rest.by_ref().take(PIPELINE).collect();
-        let result = match &mut link {
-            Ok((until, connection)) => push_batch(connection, until, batch, &mut outcomes),
-            Err(error) => {
-                outcomes.extend(batch.into_iter().map(|one| Err(not_sent(one, error))));
-                Ok(())
-            }
-        };
-        if let Err(error) = result {
-            link = Err(error);
-        }
-    }
     let waited =
         |outcome: Result<Command>| outcome.map_err(|error| error.waited_if_it_did(begun.elapsed()));
-    outcomes.into_iter().map(waited).collect()
-}
-
-/// Sends a batch and reads its replies. `Err` is what broke the connection.
-fn push_batch(
-    connection: &mut Connection,
-    until: &Until,
-    batch: Vec<Result<Submission>>,
-    outcomes: &mut Vec<Result<Command>>,
-) -> Result<()> {
-    let queue = |one: &Result<Submission>| one.as_ref().ok().map(|one| one.queue(connection));
-    let marks: Vec<Option<u64>> = batch.iter().map(queue).collect();
-    let mut broken: Option<Error> = None;
-    for (one, mark) in batch.into_iter().zip(marks) {
-        let (Ok(one), Some(mark)) = (&one, mark) else {
-            outcomes.push(one.map(|one| one.command));
-            continue;
-        };
-        if broken.is_none() {
-            match connection.reply(until) {
-                Ok(reply) => {
-                    let length = integer(&reply);
-                    let confirmed = length.map_err(|error| one.maybe_sent(error.into()));
-                    outcomes.push(confirmed.map(|_| one.command.clone()));
-                    continue;
-                }
-                Err(error @ transport::Error::Server(_)) => {
-                    outcomes.push(Err(Error::from(error).asked(|| one.command.in_words())));
-                    continue;
-                }
-                Err(error) => broken = Some(error.into()),
-            }
+    let until = match client.until(&client.quick()) {
+        Ok(until) => until,
+        Err(error) => {
+            return submissions.into_iter().map(|one| Err(not_sent(one, &error))).collect();
         }
-        let error = broken.clone().unwrap_or_else(|| Error::new(ErrorKind::Connect, "lost"));
-        let error = if connection.was_sent(mark) { one.maybe_sent(error) } else { error };
-        outcomes.push(Err(error.asked(|| one.command.in_words())));
+    };
+    let mut many = Many { outcomes: Vec::new(), left: Vec::new() };
+    for (place, one) in submissions.into_iter().enumerate() {
+        match one {
+            Ok(one) => {
+                many.outcomes.push(None);
+                many.left.push((place, one));
+            }
+            Err(error) => many.outcomes.push(Some(Err(error))),
+        }
     }
-    broken.map_or(Ok(()), Err)
+    many.send_all(client, &until);
+    many.outcomes.into_iter().flatten().map(waited).collect()
 }
 
-/// What is said of a command that comes after the connection was lost.
+/// What is said of a command that is not sent since no call can be.
 fn not_sent(one: Result<Submission>, error: &Error) -> Error {
     match one {
         Ok(one) => error.clone().asked(|| one.command.in_words()),
         Err(invalid) => invalid,
+    }
+}
+
+/// Commands on their way, and what came of those that have arrived.
+struct Many {
+    /// By place; `None` for what is left.
+    outcomes: Vec<Option<Result<Command>>>,
+    left: Vec<(usize, Submission)>,
+}
+
+impl Many {
+    /// Sends what is left, and again what a server refuses that is not ready.
+    fn send_all(&mut self, client: &Client, until: &Until) {
+        let mut backoff = Backoff::new();
+        while !self.left.is_empty() {
+            let refused = match client.pool().get(until) {
+                Ok(mut connection) => self.send(client, &mut connection, until),
+                Err(error) if error.is_waited_out() => Some(error),
+                Err(error) => return self.give_up(&error.into()),
+            };
+            if let Some(error) = refused
+                && let Err(error) = backoff.pause(error, until)
+            {
+                return self.give_up(&error.into());
+            }
+        }
+    }
+
+    fn give_up(&mut self, error: &Error) {
+        for (place, one) in self.left.drain(..) {
+            self.outcomes[place] = Some(Err(error.clone().asked(|| one.command.in_words())));
+        }
+    }
+
+    /// Sends what is left over one connection, a batch at a time. Gives the refusal of a server that
+    /// is not ready; those commands are left then.
+    fn send(
+        &mut self,
+        client: &Client,
+        connection: &mut Connection,
+        until: &Until,
+    ) -> Option<transport::Error> {
+        let mut refused = None;
+        let mut rest = std::mem::take(&mut self.left).into_iter().peekable();
+        while rest.peek().is_some() {
+            let batch: Vec<_> = rest.by_ref().take(PIPELINE).collect();
+            let marks: Vec<u64> = batch.iter().map(|(_, one)| one.queue(connection)).collect();
+            let mut broken: Option<Error> = None;
+            for ((place, one), mark) in batch.into_iter().zip(marks) {
+                let reply = match &broken {
+                    None => connection.reply(until),
+                    Some(error) => {
+                        let error = error.clone();
+                        self.outcomes[place] = Some(Err(one.unconfirmed(error, connection, mark)));
+                        continue;
+                    }
+                };
+                self.outcomes[place] = match reply {
+                    Ok(reply) => match integer(&reply) {
+                        Ok(_) => Some(Ok(one.command)),
+                        Err(error) => Some(Err(one.maybe_sent(error.into()))),
+                    },
+                    Err(error) if error.is_waited_out() => {
+                        client.pool().note_failure(connection, &error);
+                        refused = Some(error);
+                        self.left.push((place, one));
+                        continue;
+                    }
+                    Err(error @ transport::Error::Server(_)) => {
+                        Some(Err(Error::from(error).asked(|| one.command.in_words())))
+                    }
+                    Err(error) => {
+                        let error = broken.insert(error.into()).clone();
+                        Some(Err(one.unconfirmed(error, connection, mark)))
+                    }
+                };
+            }
+            if let Some(error) = broken {
+                // Those behind it did not go out, nor are those sent again that were refused.
+                self.left.extend(rest);
+                self.give_up(&error);
+                return None;
+            }
+        }
+        refused
+    }
+}
+
+impl Submission {
+    /// What is said of a command on a connection that broke.
+    fn unconfirmed(&self, error: Error, connection: &Connection, mark: u64) -> Error {
+        let error = if connection.was_sent(mark) { self.maybe_sent(error) } else { error };
+        error.asked(|| self.command.in_words())
     }
 }
