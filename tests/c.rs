@@ -223,6 +223,11 @@ fn cancel() {
 }
 
 #[test]
+fn resolve() {
+    functional("resolve.c");
+}
+
+#[test]
 fn close() {
     functional("close.c");
 }

@@ -113,7 +113,12 @@ fn faults() -> Vec<Fault> {
             peer.log_in();
             peer.silence();
         }),
-        Fault::answer("silent in the middle of a reply", b"$10\r\nhalf"),
+        Fault::script("silent in the middle of a reply", |peer| {
+            peer.log_in();
+            peer.command();
+            peer.send(b"$10\r\nhalf");
+            peer.silence();
+        }),
         Fault::script("ends the connection instead of an answer", |peer| {
             peer.log_in();
             peer.command();
