@@ -16,8 +16,7 @@ use devgrid::{Grid, RedisServer};
 
 fn main() {
     println!("acclient {}; p50 / p99 / largest where three numbers stand\n", acclient::VERSION);
-    deadlines();
-    cancelling();
+    lateness();
     round_trips();
     c_calls();
     leaks();
@@ -45,84 +44,155 @@ fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "MISSED" }
 }
 
-/// How much later than its deadline a call ends.
-fn deadlines() {
-    let goal = Duration::from_millis(5);
-    let span = Duration::from_millis(50);
-    let report = |what: &str, late: Vec<Duration>| {
-        let spread = Spread::of(late);
-        println!("deadline, {what}: late by {spread}; goal 5 ms: {}", verdict(spread.0[2] <= goal));
-    };
-    let late = |mut call: Box<dyn FnMut() -> acclient::Error>| {
-        let one = |_| {
-            let begun = Instant::now();
-            let error = call();
-            assert!(error.is_timeout(), "{error}");
-            begun.elapsed() - span
-        };
-        (0..100).map(one).collect::<Vec<_>>()
-    };
-
-    let redis = RedisServer::start().unwrap();
-    let client = Client::connect(&redis.url()).unwrap();
-    let mut command = client.cmd(Target::agent(1, 1), "ping").submit().unwrap();
-    report(
-        "nobody answers a command",
-        late(Box::new(move || command.next_result(span).unwrap_err())),
-    );
-
-    let mut command = client.cmd(Target::agent(1, 1), "ping").submit().unwrap();
-    redis.pause();
-    report("stopped server", late(Box::new(move || command.next_result(span).unwrap_err())));
-    redis.resume();
-
-    let mut command = client.cmd(Target::agent(1, 1), "ping").submit().unwrap();
-    redis.kill();
-    report("dead server", late(Box::new(move || command.next_result(span).unwrap_err())));
-
-    // Accepts and never says a word: what a half-open connection looks like to a client.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let builder = Client::builder().port(listener.local_addr().unwrap().port()).timeout(span);
-    report("silent server", late(Box::new(move || builder.clone().connect().unwrap_err())));
-    drop(listener);
-
+/// How much later than its deadline a call ends, and how long after its token was cancelled: by a
+/// server that is wrong in some way, from Rust, C and Go.
+fn lateness() {
+    let stopped = RedisServer::start().unwrap();
+    let dead = RedisServer::start().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     // A backlog that is full: the connection itself never comes about.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let never = TcpListener::bind("127.0.0.1:0").unwrap();
+    let never_address = never.local_addr().unwrap();
     let mut fillers = Vec::new();
-    while let Ok(filler) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+    while let Ok(filler) =
+        TcpStream::connect_timeout(&never_address, Duration::from_millis(100))
+    {
         fillers.push(filler);
         assert!(fillers.len() < 10_000);
     }
-    let builder = Client::builder().port(address.port()).timeout(span);
-    report("connection never made", late(Box::new(move || builder.clone().connect().unwrap_err())));
+    let nobody = RedisServer::start().unwrap();
+    stopped.pause();
+    dead.kill();
+    let at = |port: u16| format!("redis://127.0.0.1:{port}");
+    let faults = [
+        ("nobody answers a command", at(nobody.port())),
+        ("stopped server", at(stopped.port())),
+        ("dead server", at(dead.port())),
+        // Accepts and never says a word: what a half-open connection looks like to a client.
+        ("silent server", at(silent.local_addr().unwrap().port())),
+        ("connection never made", at(never_address.port())),
+    ];
+    for (name, url) in &faults {
+        deadlines_from_rust(name, url);
+        deadlines_from_c(name, url);
+    }
+    cancelling_from_rust(&nobody);
+    cancelling_from_c(&nobody);
+    from_go(&faults);
+    stopped.resume();
 }
 
-/// How long after the token was set a waiting call ends.
-fn cancelling() {
-    let redis = RedisServer::start().unwrap();
-    let client = Client::connect(&redis.url()).unwrap();
-    let mut command = client.cmd(Target::agent(1, 1), "ping").submit().unwrap();
-    let mut samples = Vec::new();
-    for _ in 0..500 {
-        let cancel = Cancel::new().unwrap();
-        let (started, starts) = mpsc::channel();
-        let other = cancel.clone();
-        let canceller = thread::spawn(move || {
-            starts.recv().unwrap();
-            thread::sleep(Duration::from_millis(2)); // so that the call is inside of its wait
-            let at = Instant::now();
-            other.cancel();
-            at
-        });
-        started.send(()).unwrap();
-        command.next_result(Wait::forever().or_cancelled(&cancel)).unwrap_err();
-        let ended = Instant::now();
-        samples.push(ended - canceller.join().unwrap());
-    }
+const SPAN: Duration = Duration::from_millis(50);
+
+fn report_lateness(what: &str, late: Vec<Duration>) {
+    let goal = Duration::from_millis(5);
+    let spread = Spread::of(late);
+    println!("deadline, {what}: late by {spread}; goal 5 ms: {}", verdict(spread.0[2] <= goal));
+}
+
+/// A wait for a result that nobody will write.
+fn deadlines_from_rust(name: &str, url: &str) {
+    let client = Client::builder().url(url).unwrap().build().unwrap();
+    let mut command = client.command_from("acclient:1:nobody:1:1").unwrap();
+    let late = (0..100).map(|_| {
+        let begun = Instant::now();
+        let error = command.next_result(SPAN).unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        begun.elapsed() - SPAN
+    });
+    report_lateness(&format!("{name}, Rust"), late.collect());
+}
+
+fn deadlines_from_c(name: &str, url: &str) {
+    let c = CClient::new(url);
+    let late = (0..100).map(|_| {
+        let begun = Instant::now();
+        assert_eq!(c.wait(SPAN.as_millis() as i64, std::ptr::null()), TIMEOUT);
+        begun.elapsed() - SPAN
+    });
+    report_lateness(&format!("{name}, C"), late.collect());
+}
+
+fn report_cancelling(what: &str, samples: Vec<Duration>) {
     let spread = Spread::of(samples);
     let met = spread.0[1] <= Duration::from_millis(1);
-    println!("cancel from another thread: ends after {spread}; goal p99 1 ms: {}", verdict(met));
+    println!("cancel from another thread, {what}: ends after {spread}; goal p99 1 ms: {}", verdict(met));
+}
+
+/// Cancels on a thread of its own, some time after the call has begun, and tells when that was.
+fn cancelled_after(call: impl FnOnce(), cancel: impl FnOnce() + Send + 'static) -> Duration {
+    let (started, starts) = mpsc::channel();
+    let canceller = thread::spawn(move || {
+        starts.recv().unwrap();
+        thread::sleep(Duration::from_millis(2)); // so that the call is inside of its wait
+        let at = Instant::now();
+        cancel();
+        at
+    });
+    started.send(()).unwrap();
+    call();
+    let ended = Instant::now();
+    ended - canceller.join().unwrap()
+}
+
+fn cancelling_from_rust(redis: &RedisServer) {
+    let client = Client::connect(&redis.url()).unwrap();
+    let mut command = client.command_from("acclient:1:nobody:1:1").unwrap();
+    let samples = (0..500).map(|_| {
+        let cancel = Cancel::new().unwrap();
+        let other = cancel.clone();
+        let wait = || {
+            command.next_result(Wait::forever().or_cancelled(&cancel)).unwrap_err();
+        };
+        cancelled_after(wait, move || assert!(other.cancel()))
+    });
+    report_cancelling("Rust", samples.collect());
+}
+
+fn cancelling_from_c(redis: &RedisServer) {
+    /// A token may be cancelled from any thread.
+    struct Token(*mut c_void);
+    // SAFETY: as the header says of acclient_cancel_cancel().
+    unsafe impl Send for Token {}
+    impl Token {
+        fn cancel(&self) {
+            // SAFETY: a live token.
+            assert_eq!(unsafe { acclient_cancel_cancel(self.0) }, 0);
+        }
+    }
+    let c = CClient::new(&redis.url());
+    let samples = (0..500).map(|_| {
+        let mut cancel = std::ptr::null_mut();
+        // SAFETY: a live place, and NULL where the header allows it.
+        assert_eq!(unsafe { acclient_cancel_new(&mut cancel, std::ptr::null_mut()) }, 0);
+        let token = Token(cancel);
+        let took = cancelled_after(
+            || assert_eq!(c.wait(-1, cancel), CANCELLED),
+            move || token.cancel(),
+        );
+        // SAFETY: made above, and the thread that cancels it is over.
+        unsafe { acclient_cancel_free(cancel) };
+        took
+    });
+    report_cancelling("C", samples.collect());
+}
+
+/// The same by the benchmarks of the Go package, which find the library by the environment that
+/// `make measure` sets.
+fn from_go(faults: &[(&str, String)]) {
+    let list: Vec<String> = faults.iter().map(|(name, url)| format!("{name}={url}")).collect();
+    let mut go = std::process::Command::new("go");
+    go.args(["test", "-run", "^$", "-bench", "^BenchmarkLate", "-benchtime", "100x"]);
+    go.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/go"));
+    let output = go.env("ACCLIENT_FAULTS", list.join(";")).output();
+    let Some(output) = output.ok().filter(|output| output.status.success()) else {
+        println!("from Go: NOT MEASURED; make measure sets up what it needs");
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    for line in text.lines().filter(|line| line.starts_with("Benchmark")) {
+        println!("from Go, {line}");
+    }
 }
 
 /// Submit and wait, against PING and against the same commands over a bare blocking socket, which
@@ -215,36 +285,75 @@ fn submit_and_wait_bare(socket: &mut TcpStream, id: &str) {
     }
 }
 
+/// A client and a command by the C ABI.
+struct CClient {
+    client: *mut c_void,
+    command: *mut c_void,
+}
+
+const TIMEOUT: i32 = acclient::ErrorKind::Timeout as i32;
+const CANCELLED: i32 = acclient::ErrorKind::Cancelled as i32;
+
+impl CClient {
+    /// Of a server that need not be there.
+    fn new(url: &str) -> Self {
+        let (url, none) = (CString::new(url).unwrap(), std::ptr::null_mut());
+        let mut made = CClient { client: none, command: none };
+        let mut options = none;
+        let form = c"acclient:1:nobody:1:1";
+        // SAFETY: NUL-terminated texts, live places, and NULL where the header allows it.
+        unsafe {
+            assert_eq!(acclient_options_new(&mut options, none.cast()), 0);
+            assert_eq!(acclient_options_set_url(options, url.as_ptr(), none.cast()), 0);
+            assert_eq!(acclient_client_build(options, &mut made.client, none.cast()), 0);
+            acclient_options_free(options);
+            let place = &mut made.command;
+            let status =
+                acclient_client_command_from(made.client, form.as_ptr(), place, none.cast());
+            assert_eq!(status, 0);
+        }
+        made
+    }
+
+    fn ping(&self) {
+        // SAFETY: a live client, and NULL where the header allows it.
+        let status = unsafe {
+            acclient_client_ping(self.client, 10_000, std::ptr::null(), std::ptr::null_mut())
+        };
+        assert_eq!(status, 0);
+    }
+
+    /// Waits for the result of the command; gives the status.
+    fn wait(&self, timeout_ms: i64, cancel: *const c_void) -> i32 {
+        let mut job = std::ptr::null_mut();
+        let none = std::ptr::null_mut();
+        // SAFETY: a live command, a live token or NULL, a live place, and NULL for the error.
+        unsafe { acclient_command_next_result(self.command, timeout_ms, cancel, &mut job, none) }
+    }
+}
+
+impl Drop for CClient {
+    fn drop(&mut self) {
+        // SAFETY: made by new(), and not used any more.
+        unsafe {
+            acclient_command_free(self.command);
+            acclient_client_free(self.client);
+        }
+    }
+}
+
 /// A call by the C ABI, against the same by Rust: a PING of Redis, whose cost is the round trip.
 fn c_calls() {
     const BATCHES: usize = 21;
     const BATCH: usize = 500;
     let redis = RedisServer::start().unwrap();
     let client = Client::connect(&redis.url()).unwrap();
-    let url = CString::new(redis.url()).unwrap();
-    let mut handle = std::ptr::null_mut();
-    // SAFETY: a NUL-terminated text, a live place, and NULL where the header allows it.
-    let status = unsafe {
-        acclient_client_connect(
-            url.as_ptr(),
-            10_000,
-            std::ptr::null(),
-            &mut handle,
-            std::ptr::null_mut(),
-        )
-    };
-    assert_eq!(status, 0);
+    let c = CClient::new(&redis.url());
     let mut ratios = Vec::new();
     let mut costs = [Vec::new(), Vec::new()];
     for batch in 0..BATCHES {
         let rust = timed(BATCH, || client.ping().unwrap());
-        let c = timed(BATCH, || {
-            // SAFETY: a live client, and NULL where the header allows it.
-            let status = unsafe {
-                acclient_client_ping(handle, 10_000, std::ptr::null(), std::ptr::null_mut())
-            };
-            assert_eq!(status, 0);
-        });
+        let c = timed(BATCH, || c.ping());
         if batch > 0 {
             let median = |samples: Vec<Duration>| Spread::of(samples).0[0].as_secs_f64();
             let medians = [median(rust), median(c)];
@@ -252,8 +361,6 @@ fn c_calls() {
             costs.iter_mut().zip(medians).for_each(|(all, one)| all.push(one * 1e6));
         }
     }
-    // SAFETY: made above, and not used any more.
-    unsafe { acclient_client_free(handle) };
     ratios.sort_by(f64::total_cmp);
     costs.iter_mut().for_each(|costs| costs.sort_by(f64::total_cmp));
     let [rust, c] = costs.map(|costs| costs[costs.len() / 2]);
@@ -269,10 +376,15 @@ fn c_calls() {
 
 // From `acclient.h`.
 unsafe extern "C" {
-    fn acclient_client_connect(
+    fn acclient_options_new(options: *mut *mut c_void, error: *mut *mut c_void) -> i32;
+    fn acclient_options_set_url(
+        options: *const c_void,
         url: *const c_char,
-        timeout_ms: i64,
-        cancel: *const c_void,
+        error: *mut *mut c_void,
+    ) -> i32;
+    fn acclient_options_free(options: *mut c_void);
+    fn acclient_client_build(
+        options: *const c_void,
         client: *mut *mut c_void,
         error: *mut *mut c_void,
     ) -> i32;
@@ -282,7 +394,24 @@ unsafe extern "C" {
         cancel: *const c_void,
         error: *mut *mut c_void,
     ) -> i32;
+    fn acclient_client_command_from(
+        client: *const c_void,
+        printed: *const c_char,
+        command: *mut *mut c_void,
+        error: *mut *mut c_void,
+    ) -> i32;
     fn acclient_client_free(client: *mut c_void);
+    fn acclient_command_next_result(
+        command: *mut c_void,
+        timeout_ms: i64,
+        cancel: *const c_void,
+        job: *mut *mut c_void,
+        error: *mut *mut c_void,
+    ) -> i32;
+    fn acclient_command_free(command: *mut c_void);
+    fn acclient_cancel_new(cancel: *mut *mut c_void, error: *mut *mut c_void) -> i32;
+    fn acclient_cancel_cancel(cancel: *const c_void) -> i32;
+    fn acclient_cancel_free(cancel: *mut c_void);
 }
 
 /// A controller that answers every command in the one write that also asks for the next.

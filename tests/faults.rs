@@ -19,7 +19,7 @@ use proxy::{Fault, Plan, Proxy};
 const SHORT: Duration = Duration::from_millis(60);
 /// How much later a call may end on a machine that does other things too. The figure is in
 /// docs/faults.md.
-const LATE: Duration = Duration::from_millis(150);
+const LATE: Duration = Duration::from_millis(400);
 
 struct Setting {
     redis: RedisServer,
