@@ -141,6 +141,38 @@
 #define ACCLIENT_VERSION_PATCH 0
 
 /**
+ * In the queue: no controller has taken it. acclient_command_retract() takes it back.
+ */
+#define ACCLIENT_STAGE_IN_QUEUE 1
+
+/**
+ * Routed to the agent, which has not fetched it: it is away, or has enough to do.
+ */
+#define ACCLIENT_STAGE_ROUTED 2
+
+/**
+ * The agent runs it.
+ */
+#define ACCLIENT_STAGE_RUNNING 3
+
+/**
+ * There is a result.
+ */
+#define ACCLIENT_STAGE_DONE 4
+
+/**
+ * It was submitted, and nobody has it any more: a controller took it and ended before it was routed,
+ * or the job ended while the controller was down, which loses its result for good.
+ */
+#define ACCLIENT_STAGE_LOST 5
+
+/**
+ * Nothing is known of it, and it is not known whether it was ever submitted; or the agent that was
+ * running it does not answer.
+ */
+#define ACCLIENT_STAGE_UNKNOWN 6
+
+/**
  * It waits by a blocking command on the one list that is left.
  */
 #define ACCLIENT_WAIT_BLOCKING 1
@@ -198,7 +230,8 @@ typedef struct acclient_client acclient_client;
 typedef struct acclient_collected acclient_collected;
 
 /**
- * A command that was sent: the way to its results. One thread may use it at a time.
+ * A command that was sent: the way to its results. One thread may use it at a time, but for calls
+ * that say otherwise.
  */
 typedef struct acclient_command acclient_command;
 
@@ -238,6 +271,12 @@ typedef struct acclient_options acclient_options;
  * of threads may read it.
  */
 typedef struct acclient_outcomes acclient_outcomes;
+
+/**
+ * How far a command got, as a whole and agent by agent, in the order of agents. Any number of threads
+ * may read it.
+ */
+typedef struct acclient_progress acclient_progress;
 
 /**
  * A command before it is sent. It can be sent again and again, each time as a command of its own.
@@ -299,6 +338,14 @@ const char *acclient_error_message(const acclient_error *error,
  */
 const char *acclient_error_command(const acclient_error *error,
                                    size_t *length);
+
+/**
+ * The code of Redis's own error, like "NOPERM" or "OOM", where Redis answered with one.
+ * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the error
+ * is freed. NULL where there is none, and for NULL. Does not block.
+ */
+const char *acclient_error_server_code(const acclient_error *error,
+                                       size_t *length);
 
 /**
  * Whether the same call, made again later, may succeed without anything being changed and without
@@ -394,8 +441,12 @@ void acclient_cancel_free(acclient_cancel *cancel);
 /**
  * Connects to the Redis of a grid and logs in.
  *
- * url: redis://[[user]:password@]host[:port][/db] or redis+unix:///path[?db=N&user=U&pass=P]; not
- *   NULL.
+ * url: not NULL; one of these forms, with %xx for what a URL cannot hold:
+ *   redis://[[user]:password@]host[:port][/db];
+ *   rediss://..., the same under TLS; #insecure at the end believes any certificate;
+ *   redis+unix:///path[?db=N&user=U&pass=P];
+ *   redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db], the master of that
+ *   name, wherever these Sentinels say that it is; rediss+sentinel://..., all of it under TLS.
  * timeout_ms: milliseconds; below 0 for ever, 0 is refused. Later calls that take no time of their
  *   own have this one.
  * cancel: ends the call early; may be NULL.
@@ -494,7 +545,8 @@ acclient_status acclient_client_command(const acclient_client *client,
 /**
  * Connects to a named instance: a table of the TOML file that the variable ACCLIENT_CONFIG names,
  * else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. It has either url, or host and
- * port, or unix_socket; and user, password, db, timeout (seconds), max_connections.
+ * port, or unix_socket; and user, password, db, tls (true), tls_ca_file, tls_cert_file, tls_key_file,
+ * timeout (seconds), max_connections.
  *
  * name: not NULL.
  * timeout_ms: milliseconds to connect; below 0 for ever, 0 is refused.
@@ -603,6 +655,73 @@ acclient_status acclient_options_set_unix_socket(const acclient_options *options
                                                  acclient_error **error);
 
 /**
+ * The master of a name, wherever these Sentinels say that it is, instead of host and port. They are
+ * asked in their order, for each new connection. A Sentinel that wants a password gets that of the
+ * master.
+ *
+ * options, name: not NULL; name not empty.
+ * sentinels, count: "host", "host:port" or "[address]:port" each, with 26379 where there is no port;
+ *   none of them NULL. sentinels may be NULL if count is 0, which acclient_client_open() refuses.
+ * error: gets the error; may be NULL.
+ * Everything passed is copied. From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_sentinels(const acclient_options *options,
+                                               const char *name,
+                                               const char *const *sentinels,
+                                               size_t count,
+                                               acclient_error **error);
+
+/**
+ * Speaks TLS 1.2 or 1.3 with the server, as rediss:// does. Its certificate has to be of the host that
+ * was named, and of an authority that this machine trusts. Default: no TLS. A unix socket has none.
+ *
+ * options: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_tls(const acclient_options *options,
+                                         acclient_error **error);
+
+/**
+ * Speaks TLS, and believes the authorities in this PEM file instead of those of the machine.
+ *
+ * options, path: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block. A file that cannot be used is told by acclient_client_open().
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_tls_ca_file(const acclient_options *options,
+                                                 const char *path,
+                                                 acclient_error **error);
+
+/**
+ * Speaks TLS, and shows the server the certificates in a PEM file, with the key in another.
+ *
+ * options, certificates, key: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block. Files that cannot be used are told by acclient_client_open().
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_tls_client_cert(const acclient_options *options,
+                                                     const char *certificates,
+                                                     const char *key,
+                                                     acclient_error **error);
+
+/**
+ * Speaks TLS, and believes any certificate: whoever is in between can read and change everything. For
+ * trials only.
+ *
+ * options: not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_options_set_tls_insecure(const acclient_options *options,
+                                                  acclient_error **error);
+
+/**
  * User name, for servers with ACLs. Default: the server's default user.
  *
  * options, user: not NULL.
@@ -685,6 +804,20 @@ acclient_status acclient_client_open(const acclient_options *options,
                                      const acclient_cancel *cancel,
                                      acclient_client **client,
                                      acclient_error **error);
+
+/**
+ * Makes a client by settings, without a connection: each call makes what it needs.
+ *
+ * options: not NULL; they are copied.
+ * client: gets the client, which the caller frees with acclient_client_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Does not block, but reads the files of TLS.
+ * Errors: ACCLIENT_INVALID_ARGUMENT for a value out of range, and for files of TLS that cannot be read
+ * or used; ACCLIENT_SYSTEM.
+ */
+acclient_status acclient_client_build(const acclient_options *options,
+                                      acclient_client **client,
+                                      acclient_error **error);
 
 /**
  * Frees settings; clients made with them stay as they are. NULL is a no-op. Does not block.
@@ -861,6 +994,33 @@ acclient_status acclient_request_submit(const acclient_request *request,
                                         const acclient_cancel *cancel,
                                         acclient_command **command,
                                         acclient_error **error);
+
+/**
+ * Sends the command so that trying again, with the same id, does not run it twice, and returns once
+ * Redis has it. Uses up its time: a lost connection is replaced, and the command sent again where that
+ * is safe.
+ *
+ * Give the command an id of yours that you can give again: acclient_request_set_id(). Within 24 hours
+ * a second call with that id, in this process or another, finds that the command was submitted, and
+ * succeeds without sending anything. It costs a key cmd.<id>.submitted; what
+ * acclient_request_submit() sent leaves none. It holds as long as Redis keeps its data.
+ *
+ * request: not NULL.
+ * timeout_ms: milliseconds for Redis to take the command; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * command: gets the command, which the caller frees with acclient_command_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_MAYBE_SENT where no answer came in time after it went out, or Redis was replaced
+ * between two tries: made again with the same id, the call does not run it twice. After any other, but
+ * where acclient_error_is_maybe_sent() says so, it was not sent: ACCLIENT_TIMEOUT with what kept it
+ * from being sent, and those of acclient_request_submit().
+ */
+acclient_status acclient_request_submit_once(const acclient_request *request,
+                                             int64_t timeout_ms,
+                                             const acclient_cancel *cancel,
+                                             acclient_command **command,
+                                             acclient_error **error);
 
 /**
  * Sends the command and waits for its result, in one round trip to Redis where the target is one
@@ -1317,6 +1477,88 @@ acclient_status acclient_command_kill(const acclient_command *command,
  * acclient_client_free().
  */
 void acclient_command_free(acclient_command *command);
+
+/**
+ * The name of a stage, like "in queue"; "unknown stage" for a number that is none. Never NULL, valid
+ * for ever, from any thread. Does not block.
+ */
+const char *acclient_stage_name(int32_t stage);
+
+/**
+ * How far a command got, on each agent, as well as can be found out: reads what Redis has, looks
+ * through the queue, and asks the agents that are said to run it whether they do.
+ *
+ * command: not NULL.
+ * timeout_ms: milliseconds; agents that do not answer within that are ACCLIENT_STAGE_UNKNOWN. Below 0
+ *   for ever, where agents have the client's own time; 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * progress: gets it; the caller frees it with acclient_progress_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread, also while another one waits with the command. Blocks.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_PROTOCOL for a result that cannot be read, and those of
+ * acclient_client_ping().
+ */
+acclient_status acclient_command_progress(const acclient_command *command,
+                                          int64_t timeout_ms,
+                                          const acclient_cancel *cancel,
+                                          acclient_progress **progress,
+                                          acclient_error **error);
+
+/**
+ * Takes a command back if no controller has taken it yet: then it never ran, and never will. Looks for
+ * exactly what was pushed, or, where it was not sent by this program, through the queue for its id.
+ *
+ * command: not NULL.
+ * timeout_ms: milliseconds for Redis to answer; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * retracted: gets whether it was still in the queue; false: it may run or have run. May be NULL.
+ * error: gets the error; may be NULL.
+ * From any thread, also while another one waits with the command. Blocks.
+ * Errors: ACCLIENT_MAYBE_SENT where the connection broke as it was taken back, and it is not known
+ * whether it was; ACCLIENT_INVALID_ARGUMENT; those of acclient_client_ping().
+ */
+acclient_status acclient_command_retract(const acclient_command *command,
+                                         int64_t timeout_ms,
+                                         const acclient_cancel *cancel,
+                                         bool *retracted,
+                                         acclient_error **error);
+
+/**
+ * How far the command got as a whole: one of ACCLIENT_STAGE_... As long as no agent is known, it is in
+ * the queue, lost or unknown; then that of the agent that is least far. 0 for NULL. Later versions may
+ * add some. Does not block.
+ */
+int32_t acclient_progress_stage(const acclient_progress *progress);
+
+/**
+ * How many agents the command went to, as far as it is known. 0 for NULL. Does not block.
+ */
+size_t acclient_progress_count(const acclient_progress *progress);
+
+/**
+ * The grid of the agent at an index. 0 beyond the last, for NULL, and where no agent matched a target,
+ * which the agent 0:0 stands for. Does not block.
+ */
+int64_t acclient_progress_gid(const acclient_progress *progress,
+                              size_t index);
+
+/**
+ * The number of the agent at an index, in its grid; 0 as for acclient_progress_gid(). Does not block.
+ */
+int64_t acclient_progress_nid(const acclient_progress *progress,
+                              size_t index);
+
+/**
+ * How far the command got on the agent at an index: one of ACCLIENT_STAGE_... 0 beyond the last, and
+ * for NULL. Does not block.
+ */
+int32_t acclient_progress_stage_at(const acclient_progress *progress,
+                                   size_t index);
+
+/**
+ * Frees it. NULL is a no-op. Does not block.
+ */
+void acclient_progress_free(acclient_progress *progress);
 
 /**
  * The results of a command that its handle has not returned yet; what is given here does not count
@@ -2050,6 +2292,29 @@ acclient_status acclient_client_list_agents(const acclient_client *client,
                                             const acclient_cancel *cancel,
                                             acclient_answer **answer,
                                             acclient_error **error);
+
+/**
+ * Looks at everything that a command needs on its way, and says what is wrong: whether Redis can be
+ * reached, takes the login, and what it can do; whether a controller drains the queue; which agents
+ * answer, and how far behind they are. It sends the commands "list_agents" and "ping". A row for each
+ * check, in the order of the way that a command takes, with the fields "name" ("redis", "login",
+ * "queue", "agent 1:2", ...), "verdict" ("good", "weak" or "bad"), "found", and "advice", which is
+ * empty where nothing is to be done. Later versions may look at more.
+ *
+ * client: not NULL. One of acclient_client_build() looks at a Redis that cannot be reached.
+ * timeout_ms: milliseconds for all of it; below 0 for ever, 0 is refused.
+ * cancel: ends the call early; may be NULL.
+ * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE. What
+ * is wrong with the grid is in the answer.
+ */
+acclient_status acclient_client_doctor(const acclient_client *client,
+                                       int64_t timeout_ms,
+                                       const acclient_cancel *cancel,
+                                       acclient_answer **answer,
+                                       acclient_error **error);
 
 /**
  * Asks an agent for a sign of life.

@@ -4,8 +4,12 @@
 //! valgrind or a compiler is missing that part is left out, loudly; in CI (`CI` is set) it fails.
 #![cfg(target_os = "linux")]
 
+#[path = "common/certificates.rs"]
+mod certificates;
 #[path = "common/programs.rs"]
 mod programs;
+#[path = "common/secured.rs"]
+mod secured;
 #[path = "c/tools.rs"]
 mod tools;
 
@@ -19,6 +23,7 @@ use programs::{
     ADDRESS, Dir, built, declared, include, is_there, library, put_broken_result, sanitizes,
     succeed,
 };
+use secured::Secured;
 use tools::{Library, WARNINGS, names, source};
 
 #[test]
@@ -173,6 +178,45 @@ fn options() {
     both(&dir, "options.c", &environment);
 }
 
+#[test]
+fn progress() {
+    let grid = with_a_silent_agent();
+    let queue = RedisServer::start().expect("a Redis");
+    let environment = [("ACCLIENT_URL", grid.url()), ("ACCLIENT_QUEUE_URL", queue.url())];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    both(&Dir::new("c-progress"), "progress.c", &environment);
+}
+
+#[test]
+fn doctor() {
+    let grid = Grid::demo().expect("a grid");
+    let few = RedisServer::builder().user_acl(FEW_RIGHTS).start().expect("a Redis");
+    let few_url = few.url().replace("redis://", "redis://few:x@");
+    let environment = [("ACCLIENT_URL", grid.url()), ("ACCLIENT_FEW_URL", few_url)];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    both(&Dir::new("c-doctor"), "doctor.c", &environment);
+}
+
+#[test]
+fn tls() {
+    let secured = Secured::start();
+    let (dir, environment) = (Dir::new("c-tls"), secured.environment());
+    dir.run("tls.c", &environment);
+    // Valgrind does not see that what assembly has encrypted is defined.
+    dir.run_under_valgrind_with(&["--undef-value-errors=no"], "tls.c", &environment);
+    if sanitizes(&dir, ADDRESS) {
+        dir.run_sanitized("tls.c", ADDRESS, &environment);
+    }
+}
+
+#[test]
+fn stopped() {
+    let server = RedisServer::start().expect("a Redis");
+    let (url, pid) = (server.url(), server.pid().to_string());
+    let environment = [("ACCLIENT_URL", url.as_str()), ("ACCLIENT_REDIS_PID", &pid)];
+    both(&Dir::new("c-stopped"), "stopped.c", &environment);
+}
+
 /// That the sanitizers are on is seen by a program that they have to end.
 #[test]
 fn address_sanitizer() {
@@ -185,9 +229,11 @@ fn address_sanitizer() {
     assert!(dir.caught(ADDRESS, "undefined").contains("signed integer overflow"));
     let grid = with_a_silent_agent();
     put_broken_result(grid.redis());
-    let url = grid.url();
-    for name in ["run.c", "fanout.c", "job.c"] {
-        dir.run_sanitized(name, ADDRESS, &[("ACCLIENT_URL", &url)]);
+    let queue = RedisServer::start().expect("a Redis");
+    let (url, queue_url) = (grid.url(), queue.url());
+    let environment = [("ACCLIENT_URL", url.as_str()), ("ACCLIENT_QUEUE_URL", &queue_url)];
+    for name in ["run.c", "fanout.c", "job.c", "progress.c"] {
+        dir.run_sanitized(name, ADDRESS, &environment);
     }
 }
 
@@ -251,6 +297,9 @@ fn fork() {
     let grid = Grid::demo().expect("a grid");
     Dir::new("c-fork").run("fork.c", &[("ACCLIENT_URL", &grid.url())]);
 }
+
+/// A user who may not even look.
+const FEW_RIGHTS: &str = "few on nopass ~* +hello +auth +ping +llen +info +rpush";
 
 /// Runs a program that needs a grid and nothing else.
 fn functional(name: &str) {

@@ -24,8 +24,12 @@ opaque!(acclient_client: Client);
 
 /// Connects to the Redis of a grid and logs in.
 ///
-/// url: redis://[[user]:password@]host[:port][/db] or redis+unix:///path[?db=N&user=U&pass=P]; not
-///   NULL.
+/// url: not NULL; one of these forms, with %xx for what a URL cannot hold:
+///   redis://[[user]:password@]host[:port][/db];
+///   rediss://..., the same under TLS; #insecure at the end believes any certificate;
+///   redis+unix:///path[?db=N&user=U&pass=P];
+///   redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db], the master of that
+///   name, wherever these Sentinels say that it is; rediss+sentinel://..., all of it under TLS.
 /// timeout_ms: milliseconds; below 0 for ever, 0 is refused. Later calls that take no time of their
 ///   own have this one.
 /// cancel: ends the call early; may be NULL.
@@ -197,7 +201,8 @@ pub unsafe extern "C" fn acclient_client_command(
 
 /// Connects to a named instance: a table of the TOML file that the variable ACCLIENT_CONFIG names,
 /// else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. It has either url, or host and
-/// port, or unix_socket; and user, password, db, timeout (seconds), max_connections.
+/// port, or unix_socket; and user, password, db, tls (true), tls_ca_file, tls_cert_file, tls_key_file,
+/// timeout (seconds), max_connections.
 ///
 /// name: not NULL.
 /// timeout_ms: milliseconds to connect; below 0 for ever, 0 is refused.

@@ -14,7 +14,8 @@ use crate::client::Client;
 use crate::command::{Command, CommandRef};
 use crate::error::{Error, Result};
 
-/// A command that was sent: the way to its results. One thread may use it at a time.
+/// A command that was sent: the way to its results. One thread may use it at a time, but for calls
+/// that say otherwise.
 pub struct acclient_command {
     handle: Handle<CommandHandle>,
 }
@@ -24,7 +25,8 @@ opaque!(acclient_command: CommandHandle);
 pub struct CommandHandle {
     client: Client,
     reference: Mutex<CommandRef>,
-    id: String,
+    /// As it was made, for calls that need no turn: it counts no results.
+    known: CommandRef,
     printed_form: String,
     target: String,
     /// What was sent, where that is known.
@@ -51,9 +53,9 @@ impl CommandHandle {
         let reference = reference.with_client(client.clone());
         CommandHandle {
             client: client.clone(),
-            id: reference.id().to_owned(),
             printed_form: reference.to_string(),
             target: reference.target().to_string(),
+            known: reference.clone(),
             reference: Mutex::new(reference),
             sent: None,
             texts: Texts::default(),
@@ -68,6 +70,16 @@ impl CommandHandle {
 
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What needs no turn asks of this.
+    pub(super) fn known(&self) -> &CommandRef {
+        &self.known
+    }
+
+    /// What was sent, where that is known.
+    pub(super) fn sent(&self) -> Option<&Command> {
+        self.sent.as_ref()
     }
 
     /// A second thread must not wait here, where no deadline could end it.
@@ -91,7 +103,12 @@ pub unsafe extern "C" fn acclient_command_id(
 ) -> *const c_char {
     // SAFETY: by contract with C, command is NULL or live and length NULL or writable.
     unsafe {
-        text::read(command, length, |command| &command.texts.id, |command| Some(command.id.clone()))
+        text::read(
+            command,
+            length,
+            |command| &command.texts.id,
+            |command| Some(command.known.id().to_owned()),
+        )
     }
 }
 

@@ -22,6 +22,7 @@ pub struct Failure {
     error: Error,
     message: Text,
     command: Text,
+    server_code: Text,
     job: OnceLock<Option<Box<acclient_job>>>,
 }
 
@@ -31,6 +32,7 @@ impl acclient_error {
             error,
             message: Text::default(),
             command: Text::default(),
+            server_code: Text::default(),
             job: OnceLock::new(),
         };
         Box::into_raw(Box::new(failure.into()))
@@ -83,6 +85,25 @@ pub unsafe extern "C" fn acclient_error_command(
             length,
             |failure| &failure.command,
             |failure| failure.error.command().map(str::to_owned),
+        )
+    }
+}
+
+/// The code of Redis's own error, like "NOPERM" or "OOM", where Redis answered with one.
+/// NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the error
+/// is freed. NULL where there is none, and for NULL. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_error_server_code(
+    error: *const acclient_error,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: by contract with C, error is NULL or live and length NULL or writable.
+    unsafe {
+        text::read(
+            error,
+            length,
+            |failure| &failure.server_code,
+            |failure| failure.error.server_code().map(str::to_owned),
         )
     }
 }

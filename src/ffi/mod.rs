@@ -29,6 +29,7 @@ mod target;
 
 mod collected;
 mod command;
+mod progress;
 mod results;
 
 mod job;

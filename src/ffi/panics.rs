@@ -14,9 +14,15 @@ use super::command::{CommandHandle, acclient_command, acclient_command_next_resu
 use super::follow::{acclient_follow, acclient_follow_next};
 use super::guard::{self, Opaque};
 use super::job::{JobHandle, acclient_job};
-use super::options::{acclient_client_open, acclient_options};
-use super::queries::acclient_job_kill;
-use super::request::{acclient_request, acclient_request_new, acclient_request_run};
+use super::options::{
+    acclient_client_build, acclient_client_open, acclient_options, acclient_options_set_sentinels,
+    acclient_options_set_tls,
+};
+use super::progress::{acclient_command_progress, acclient_command_retract};
+use super::queries::{acclient_client_doctor, acclient_job_kill};
+use super::request::{
+    acclient_request, acclient_request_new, acclient_request_run, acclient_request_submit_once,
+};
 use super::results::{acclient_results, acclient_results_next};
 use super::run_args::{acclient_run_args, acclient_run_args_set_max_time};
 use super::status::{ACCLIENT_PANIC, acclient_status};
@@ -60,18 +66,26 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
     let mut job = null_mut();
     let mut message = null_mut();
     let mut other = null_mut();
+    let mut answer = null_mut();
+    let mut sent = null_mut();
+    let mut progress = null_mut();
     // SAFETY: every handle lives on this frame or was just made; NULL is allowed where it stands.
     unsafe {
         assert_eq!(acclient_target_agent(1, 1, &mut target, null_mut()), 0);
         let broken: acclient_client = poisoned(client());
         refuses(acclient_client_ping(&broken, 1000, null(), null_mut()));
         refuses(acclient_request_new(&broken, target, c"ping".as_ptr(), &mut made, null_mut()));
+        refuses(acclient_client_doctor(&broken, 1000, null(), &mut answer, null_mut()));
 
         let broken: acclient_cancel = poisoned(Cancel::new().unwrap());
         refuses(acclient_client_ping(&sound, 1000, &broken, null_mut()));
 
         let broken: acclient_options = poisoned(Mutex::new(Client::builder()));
         refuses(acclient_client_open(&broken, 1000, null(), &mut other, null_mut()));
+        refuses(acclient_client_build(&broken, &mut other, null_mut()));
+        refuses(acclient_options_set_tls(&broken, null_mut()));
+        let name = c"main".as_ptr();
+        refuses(acclient_options_set_sentinels(&broken, name, null(), 0, null_mut()));
 
         let broken: acclient_run_args = poisoned(Mutex::new(RunArgs::new()));
         refuses(acclient_run_args_set_max_time(&broken, 1, null_mut()));
@@ -88,11 +102,14 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
         );
         let broken: acclient_request = poisoned(Box::from_raw(made).into_value());
         refuses(acclient_request_run(&broken, 1000, null(), &mut job, null_mut()));
+        refuses(acclient_request_submit_once(&broken, 1000, null(), &mut sent, null_mut()));
         guard::free(target);
 
         let reference = client().command("id");
         let broken: acclient_command = poisoned(CommandHandle::new(&client(), reference));
         refuses(acclient_command_next_result(&broken, 1000, null(), &mut job, null_mut()));
+        refuses(acclient_command_progress(&broken, 1000, null(), &mut progress, null_mut()));
+        refuses(acclient_command_retract(&broken, 1000, null(), null_mut(), null_mut()));
 
         let results = client().wait_any([] as [crate::CommandRef; 0], Duration::from_secs(1));
         let broken: acclient_results = poisoned(Mutex::new(results.unwrap()));

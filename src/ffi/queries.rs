@@ -382,6 +382,37 @@ pub unsafe extern "C" fn acclient_client_list_agents(
     }
 }
 
+/// Looks at everything that a command needs on its way, and says what is wrong: whether Redis can be
+/// reached, takes the login, and what it can do; whether a controller drains the queue; which agents
+/// answer, and how far behind they are. It sends the commands "list_agents" and "ping". A row for each
+/// check, in the order of the way that a command takes, with the fields "name" ("redis", "login",
+/// "queue", "agent 1:2", ...), "verdict" ("good", "weak" or "bad"), "found", and "advice", which is
+/// empty where nothing is to be done. Later versions may look at more.
+///
+/// client: not NULL. One of acclient_client_build() looks at a Redis that cannot be reached.
+/// timeout_ms: milliseconds for all of it; below 0 for ever, 0 is refused.
+/// cancel: ends the call early; may be NULL.
+/// answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
+/// error: gets the error; may be NULL.
+/// From any thread. Blocks.
+/// Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE. What
+/// is wrong with the grid is in the answer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_client_doctor(
+    client: *const acclient_client,
+    timeout_ms: i64,
+    cancel: *const acclient_cancel,
+    answer: *mut *mut acclient_answer,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    // SAFETY: by contract with C, each pointer is NULL or what its description says.
+    unsafe {
+        ask(client, timeout_ms, cancel, answer, error, |client| {
+            to_json(&client.doctor(client.timeout())?.checks)
+        })
+    }
+}
+
 /// Asks an agent for a sign of life.
 ///
 /// client: not NULL.

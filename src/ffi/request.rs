@@ -14,6 +14,7 @@ use super::status::acclient_status;
 use super::target::acclient_target;
 use super::text;
 use crate::client::Client;
+use crate::command::Command;
 use crate::command_builder::CommandBuilder;
 use crate::error::{Error, Result};
 use crate::target::Target;
@@ -346,13 +347,60 @@ pub unsafe extern "C" fn acclient_request_submit(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     // SAFETY: by contract with C, each pointer is NULL or what its description says.
+    unsafe { send(request, timeout_ms, cancel, command, error, CommandBuilder::submit) }
+}
+
+/// Sends the command so that trying again, with the same id, does not run it twice, and returns once
+/// Redis has it. Uses up its time: a lost connection is replaced, and the command sent again where that
+/// is safe.
+///
+/// Give the command an id of yours that you can give again: acclient_request_set_id(). Within 24 hours
+/// a second call with that id, in this process or another, finds that the command was submitted, and
+/// succeeds without sending anything. It costs a key cmd.<id>.submitted; what
+/// acclient_request_submit() sent leaves none. It holds as long as Redis keeps its data.
+///
+/// request: not NULL.
+/// timeout_ms: milliseconds for Redis to take the command; below 0 for ever, 0 is refused.
+/// cancel: ends the call early; may be NULL.
+/// command: gets the command, which the caller frees with acclient_command_free(); not NULL.
+/// error: gets the error; may be NULL.
+/// From any thread. Blocks.
+/// Errors: ACCLIENT_MAYBE_SENT where no answer came in time after it went out, or Redis was replaced
+/// between two tries: made again with the same id, the call does not run it twice. After any other, but
+/// where acclient_error_is_maybe_sent() says so, it was not sent: ACCLIENT_TIMEOUT with what kept it
+/// from being sent, and those of acclient_request_submit().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_request_submit_once(
+    request: *const acclient_request,
+    timeout_ms: i64,
+    cancel: *const acclient_cancel,
+    command: *mut *mut acclient_command,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    // SAFETY: by contract with C, each pointer is NULL or what its description says.
+    unsafe { send(request, timeout_ms, cancel, command, error, CommandBuilder::submit_once) }
+}
+
+/// Sends a request.
+///
+/// # Safety
+/// Each pointer is NULL or what the descriptions of the functions say that call this.
+unsafe fn send(
+    request: *const acclient_request,
+    timeout_ms: i64,
+    cancel: *const acclient_cancel,
+    command: *mut *mut acclient_command,
+    error: *mut *mut acclient_error,
+    submit: impl FnOnce(CommandBuilder) -> Result<Command>,
+) -> acclient_status {
+    // SAFETY: as the caller promises.
     unsafe {
         guard::out(command);
         guard::call(error, |scope| {
             guard::check_place("command", command)?;
             let request = scope.borrow("request", request)?;
             let cancel = scope.borrow_optional("cancel", cancel)?;
-            let sent = request.by(bounded(&request.client, timeout_ms, cancel)?).submit()?;
+            let sent = submit(request.by(bounded(&request.client, timeout_ms, cancel)?))?;
             guard::give(command, CommandHandle::of(&request.client, sent));
             Ok(())
         })

@@ -10,7 +10,7 @@ use url::Url;
 use super::tls::TlsFiles;
 
 pub(crate) const DEFAULT_PORT: u16 = 6379;
-const SENTINEL_PORT: u16 = 26379;
+pub(crate) const SENTINEL_PORT: u16 = 26379;
 const DEFAULT_MAX_CONNECTIONS: usize = 64;
 const DEFAULT_MAX_REPLY: usize = 64 * 1024 * 1024;
 

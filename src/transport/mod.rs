@@ -27,7 +27,7 @@ mod tls;
 mod tracking;
 mod wake;
 
-pub(crate) use address::{Config, DEFAULT_PORT, Endpoint, Secret};
+pub(crate) use address::{Config, DEFAULT_PORT, Endpoint, SENTINEL_PORT, Secret};
 pub(crate) use connection::Connection;
 pub(crate) use deadline::{Deadline, Until};
 pub(crate) use error::{Error, Result};

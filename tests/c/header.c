@@ -9,6 +9,7 @@
     X(acclient_error_status)                                                                       \
     X(acclient_error_message)                                                                      \
     X(acclient_error_command)                                                                      \
+    X(acclient_error_server_code)                                                                  \
     X(acclient_error_is_retriable)                                                                 \
     X(acclient_error_is_timeout)                                                                   \
     X(acclient_error_is_maybe_sent)                                                                \
@@ -35,6 +36,11 @@
     X(acclient_options_set_url)                                                                    \
     X(acclient_options_set_host)                                                                   \
     X(acclient_options_set_unix_socket)                                                            \
+    X(acclient_options_set_sentinels)                                                              \
+    X(acclient_options_set_tls)                                                                    \
+    X(acclient_options_set_tls_ca_file)                                                            \
+    X(acclient_options_set_tls_client_cert)                                                        \
+    X(acclient_options_set_tls_insecure)                                                           \
     X(acclient_options_set_user)                                                                   \
     X(acclient_options_set_password)                                                               \
     X(acclient_options_set_port)                                                                   \
@@ -42,6 +48,7 @@
     X(acclient_options_set_max_connections)                                                        \
     X(acclient_options_set_max_reply)                                                              \
     X(acclient_client_open)                                                                        \
+    X(acclient_client_build)                                                                       \
     X(acclient_options_free)                                                                       \
     X(acclient_request_new)                                                                        \
     X(acclient_request_execute)                                                                    \
@@ -54,6 +61,7 @@
     X(acclient_request_set_id)                                                                     \
     X(acclient_request_set_tags)                                                                   \
     X(acclient_request_submit)                                                                     \
+    X(acclient_request_submit_once)                                                                \
     X(acclient_request_run)                                                                        \
     X(acclient_request_free)                                                                       \
     X(acclient_run_args_new)                                                                       \
@@ -97,6 +105,15 @@
     X(acclient_command_next_result)                                                                \
     X(acclient_command_kill)                                                                       \
     X(acclient_command_free)                                                                       \
+    X(acclient_stage_name)                                                                         \
+    X(acclient_command_progress)                                                                   \
+    X(acclient_command_retract)                                                                    \
+    X(acclient_progress_stage)                                                                     \
+    X(acclient_progress_count)                                                                     \
+    X(acclient_progress_gid)                                                                       \
+    X(acclient_progress_nid)                                                                       \
+    X(acclient_progress_stage_at)                                                                  \
+    X(acclient_progress_free)                                                                      \
     X(acclient_command_results)                                                                    \
     X(acclient_client_wait_any)                                                                    \
     X(acclient_results_next)                                                                       \
@@ -111,9 +128,9 @@
     X(acclient_job_stdout)                                                                         \
     X(acclient_job_stderr)                                                                         \
     X(acclient_job_critical)                                                                       \
-    X(acclient_job_raw)                                                                            \
     X(acclient_job_tags)                                                                           \
     X(acclient_job_dump)                                                                           \
+    X(acclient_job_raw)                                                                            \
     X(acclient_job_gid)                                                                            \
     X(acclient_job_nid)                                                                            \
     X(acclient_job_is_success)                                                                     \
@@ -161,14 +178,15 @@
     X(acclient_client_get_processes)                                                               \
     X(acclient_client_get_msgs)                                                                    \
     X(acclient_client_list_agents)                                                                 \
+    X(acclient_client_doctor)                                                                      \
     X(acclient_client_ping_agent)                                                                  \
+    X(acclient_job_get_stats)                                                                      \
+    X(acclient_job_get_msgs)                                                                       \
+    X(acclient_job_kill)                                                                           \
     X(acclient_client_schedule_add)                                                                \
     X(acclient_client_schedule_list)                                                               \
     X(acclient_client_schedule_remove)                                                             \
     X(acclient_client_schedule_remove_prefix)                                                      \
-    X(acclient_job_get_stats)                                                                      \
-    X(acclient_job_get_msgs)                                                                       \
-    X(acclient_job_kill)                                                                           \
     X(acclient_tunnel_new)                                                                         \
     X(acclient_tunnel_local)                                                                       \
     X(acclient_tunnel_remote)                                                                      \

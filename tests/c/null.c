@@ -103,6 +103,7 @@ static void executing(const acclient_client *client) {
     CHECK(strstr(acclient_error_message(error, NULL), "nid") != NULL);
     CHECK(strstr(acclient_error_message(error, NULL), "-7") != NULL);
     CHECK_NO_TEXT(acclient_error_command, error);
+    CHECK_NO_TEXT(acclient_error_server_code, error);
     CHECK(!acclient_error_is_retriable(error));
     CHECK(!acclient_error_is_timeout(error));
     CHECK(!acclient_error_is_maybe_sent(error));
@@ -190,6 +191,7 @@ static void accessors(void) {
     CHECK(acclient_error_status(NULL) == ACCLIENT_OK);
     CHECK_NO_TEXT(acclient_error_message, NULL);
     CHECK_NO_TEXT(acclient_error_command, NULL);
+    CHECK_NO_TEXT(acclient_error_server_code, NULL);
     CHECK(!acclient_error_is_retriable(NULL));
     CHECK(!acclient_error_is_timeout(NULL));
     CHECK(!acclient_error_is_maybe_sent(NULL));
@@ -221,6 +223,7 @@ static void accessors(void) {
     acclient_error_free(NULL);
     acclient_job_free(NULL);
     CHECK(strcmp(acclient_status_name(INT32_MIN), "unknown status") == 0);
+    CHECK(strcmp(acclient_stage_name(INT32_MIN), "unknown stage") == 0);
     CHECK(acclient_check_version(UINT32_MAX, UINT32_MAX, UINT32_MAX) == ACCLIENT_UNSUPPORTED);
 }
 

@@ -18,6 +18,40 @@ static const int64_t numbers[] = {0, -1, INT64_MIN, INT64_C(1) << 32, INT64_MAX}
         CHECK(set(object, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);                               \
     } while (0)
 
+static void tls_and_sentinels(const acclient_options *options) {
+    acclient_error *error;
+    const char *const sentinels[] = {"a:1", "[::1]:2"};
+    const char *const holed[] = {"a:1", NULL};
+    const char *const wrong[] = {"", ":1", "a:", "a:x", "a:65536", "[]:1", no_utf8};
+    SAY("acclient_options_set_tls*, acclient_options_set_sentinels");
+    REFUSED(acclient_options_set_tls(NULL, &error));
+    CHECK(acclient_options_set_tls(NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    REFUSED(acclient_options_set_tls_insecure(NULL, &error));
+    CHECK(acclient_options_set_tls_insecure(NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    SETS_TEXT(acclient_options_set_tls_ca_file, options);
+    REFUSED(acclient_options_set_tls_client_cert(NULL, "a", "b", &error));
+    REFUSED(acclient_options_set_tls_client_cert(options, NULL, "b", &error));
+    REFUSED(acclient_options_set_tls_client_cert(options, "a", NULL, &error));
+    REFUSED(acclient_options_set_tls_client_cert(options, no_utf8, "b", &error));
+    REFUSED(acclient_options_set_tls_client_cert(options, "a", no_utf8, &error));
+    CHECK(acclient_options_set_tls_client_cert(NULL, NULL, NULL, NULL) ==
+          ACCLIENT_INVALID_ARGUMENT);
+    REFUSED(acclient_options_set_sentinels(NULL, "main", sentinels, 2, &error));
+    REFUSED(acclient_options_set_sentinels(options, NULL, sentinels, 2, &error));
+    REFUSED(acclient_options_set_sentinels(options, no_utf8, sentinels, 2, &error));
+    REFUSED(acclient_options_set_sentinels(options, "", sentinels, 2, &error));
+    REFUSED(acclient_options_set_sentinels(options, "main", NULL, 2, &error));
+    REFUSED(acclient_options_set_sentinels(options, "main", holed, 2, &error));
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        REFUSED(acclient_options_set_sentinels(options, "main", sentinels, counts[i], &error));
+        REFUSED(acclient_options_set_sentinels(options, "main", NULL, counts[i], &error));
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        REFUSED(acclient_options_set_sentinels(options, "main", &wrong[i], 1, &error));
+    }
+    CHECK(acclient_options_set_sentinels(NULL, NULL, NULL, 1, NULL) == ACCLIENT_INVALID_ARGUMENT);
+}
+
 static void options(void) {
     acclient_error *error;
     acclient_client *client;
@@ -38,14 +72,19 @@ static void options(void) {
     REFUSED(acclient_options_set_max_connections(NULL, 1, &error));
     REFUSED(acclient_options_set_max_reply(NULL, 1, &error));
     CHECK(acclient_options_set_port(NULL, 1, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    tls_and_sentinels(options);
 
-    SAY("acclient_client_open");
+    SAY("acclient_client_open, acclient_client_build");
+    REFUSES(client, acclient_client_build(NULL, &client, &error));
+    REFUSED(acclient_client_build(options, NULL, &error));
+    CHECK(acclient_client_build(NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
     REFUSES(client, acclient_client_open(NULL, 1000, NULL, &client, &error));
     REFUSES(client, acclient_client_open(options, 0, NULL, &client, &error));
     REFUSED(acclient_client_open(options, 1000, NULL, NULL, &error));
     CHECK(acclient_client_open(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
     EXPECT(ACCLIENT_OK, acclient_options_set_max_connections(options, SIZE_MAX, &error));
     REFUSES(client, acclient_client_open(options, 1000, NULL, &client, &error));
+    REFUSES(client, acclient_client_build(options, &client, &error));
     acclient_options_free(options);
     acclient_options_free(NULL);
 
@@ -241,11 +280,15 @@ static void sending(const acclient_client *client, const acclient_request *reque
     acclient_command *command;
     acclient_job *job;
     acclient_collected *collected;
-    SAY("acclient_request_submit, acclient_request_run, acclient_request_run_all");
+    SAY("acclient_request_submit, _submit_once, _run, _run_all");
     REFUSES(command, acclient_request_submit(NULL, 1000, NULL, &command, &error));
     REFUSES(command, acclient_request_submit(request, 0, NULL, &command, &error));
     REFUSED(acclient_request_submit(request, 1000, NULL, NULL, &error));
     CHECK(acclient_request_submit(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    REFUSES(command, acclient_request_submit_once(NULL, 1000, NULL, &command, &error));
+    REFUSES(command, acclient_request_submit_once(request, 0, NULL, &command, &error));
+    REFUSED(acclient_request_submit_once(request, 1000, NULL, NULL, &error));
+    CHECK(acclient_request_submit_once(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
     REFUSES(job, acclient_request_run(NULL, 1000, NULL, &job, &error));
     REFUSES(job, acclient_request_run(request, 0, NULL, &job, &error));
     REFUSED(acclient_request_run(request, 1000, NULL, NULL, &error));

@@ -42,6 +42,40 @@ static void commands(const acclient_command *command) {
     CHECK(acclient_jobs_count(NULL) == 0);
     CHECK(acclient_jobs_at(NULL, 0) == NULL);
     acclient_jobs_free(NULL);
+
+    SAY("acclient_command_progress, acclient_command_retract, acclient_progress_*");
+    acclient_progress *progress;
+    REFUSES(progress, acclient_command_progress(NULL, 1000, NULL, &progress, &error));
+    REFUSES(progress, acclient_command_progress(command, 0, NULL, &progress, &error));
+    REFUSED(acclient_command_progress(command, 1000, NULL, NULL, &error));
+    CHECK(acclient_command_progress(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    CHECK(acclient_command_progress(command, INT64_MAX, NULL, &progress, NULL) == ACCLIENT_OK);
+    CHECK(acclient_progress_count(progress) == 1);
+    CHECK(acclient_progress_gid(progress, 1) == 0 &&
+          acclient_progress_gid(progress, SIZE_MAX) == 0);
+    CHECK(acclient_progress_nid(progress, 1) == 0 &&
+          acclient_progress_nid(progress, SIZE_MAX) == 0);
+    CHECK(acclient_progress_stage_at(progress, 1) == 0);
+    CHECK(acclient_progress_stage_at(progress, SIZE_MAX) == 0);
+    acclient_progress_free(progress);
+    CHECK(acclient_command_progress(command, INT64_MIN, NULL, &progress, NULL) == ACCLIENT_OK);
+    acclient_progress_free(progress);
+    CHECK(acclient_progress_stage(NULL) == 0);
+    CHECK(acclient_progress_count(NULL) == 0);
+    CHECK(acclient_progress_gid(NULL, 0) == 0);
+    CHECK(acclient_progress_nid(NULL, 0) == 0);
+    CHECK(acclient_progress_stage_at(NULL, 0) == 0);
+    acclient_progress_free(NULL);
+    bool retracted = true;
+    REFUSED(acclient_command_retract(NULL, 1000, NULL, &retracted, &error));
+    CHECK(!retracted);
+    retracted = true;
+    REFUSED(acclient_command_retract(command, 0, NULL, &retracted, &error));
+    CHECK(!retracted);
+    CHECK(acclient_command_retract(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    CHECK(acclient_command_retract(command, INT64_MIN, NULL, NULL, NULL) == ACCLIENT_OK);
+
+    SAY("accessors of a command that is NULL");
     CHECK_NO_TEXT(acclient_command_target, NULL);
     CHECK_NO_TEXT(acclient_command_cmd, NULL);
     CHECK_NO_TEXT(acclient_command_args, NULL);

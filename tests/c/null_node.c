@@ -82,8 +82,9 @@ static void controller(const acclient_client *client) {
     acclient_error *error;
     acclient_answer *answer;
     ask_controller *const functions[] = {acclient_client_list_agents, acclient_client_schedule_list,
-                                         acclient_client_reverse_tunnel_list};
-    SAY("questions to the controller");
+                                         acclient_client_reverse_tunnel_list,
+                                         acclient_client_doctor};
+    SAY("questions to the controller, and acclient_client_doctor");
     for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
         REFUSES(answer, functions[f](NULL, 1000, NULL, &answer, &error));
         REFUSES(answer, functions[f](client, 0, NULL, &answer, &error));

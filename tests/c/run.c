@@ -63,6 +63,7 @@ static void connecting(void) {
     CHECK(strstr(acclient_error_message(error, NULL), "127.0.0.1:1") != NULL);
     CHECK(strstr(acclient_error_message(error, NULL), "sesame") == NULL);
     CHECK_NO_TEXT(acclient_error_command, error);
+    CHECK_NO_TEXT(acclient_error_server_code, error);
     CHECK(acclient_error_is_retriable(error));
     CHECK(!acclient_error_is_timeout(error));
     CHECK(!acclient_error_is_maybe_sent(error));
@@ -76,8 +77,10 @@ static void connecting(void) {
     CHECK(strstr(acclient_error_message(error, NULL), "sesame") == NULL);
     acclient_error_free(error);
 
-    EXPECT(ACCLIENT_SERVER,
-           acclient_client_connect(other_url("", "/99"), 5000, NULL, &client, &error));
+    FAILS(ACCLIENT_SERVER,
+          acclient_client_connect(other_url("", "/99"), 5000, NULL, &client, &error));
+    CHECK_TEXT(acclient_error_server_code, error, "ERR");
+    acclient_error_free(error);
     EXPECT(ACCLIENT_CONNECT,
            acclient_client_connect("rediss://127.0.0.1:1", 5000, NULL, &client, &error));
     EXPECT(ACCLIENT_TIMEOUT,

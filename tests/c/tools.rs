@@ -91,6 +91,15 @@ impl Dir {
     }
 
     pub fn run_under_valgrind(&self, name: &str, environment: &[(&str, &str)]) {
+        self.run_under_valgrind_with(&[], name, environment);
+    }
+
+    pub fn run_under_valgrind_with(
+        &self,
+        options: &[&str],
+        name: &str,
+        environment: &[(&str, &str)],
+    ) {
         if !is_there("valgrind") {
             return;
         }
@@ -102,6 +111,7 @@ impl Dir {
             .args(["--errors-for-leak-kinds=definite,indirect,possible", "--track-fds=yes"])
             .arg(format!("--error-exitcode={VALGRIND_ERRORS}"))
             .arg(format!("--log-file={}", log.display()))
+            .args(options)
             .arg(program)
             .envs([SLOW]);
         let (status, output) = self.bounded(valgrind, environment, TIME_WHERE_SLOW);

@@ -1,0 +1,115 @@
+/* Clients that are made without a connection, and what is wrong with a grid. At ACCLIENT_FEW_URL is
+ * a Redis whose user may do little. */
+#define _GNU_SOURCE
+#include "check.h"
+
+/* A client that has not connected. */
+static acclient_client *build(const char *url) {
+    acclient_error *error;
+    acclient_options *options = GARBAGE;
+    acclient_client *client = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_options_new(&options, &error));
+    EXPECT(ACCLIENT_OK, acclient_options_set_url(options, url, &error));
+    EXPECT(ACCLIENT_OK, acclient_client_build(options, &client, &error));
+    CHECK(client != NULL);
+    acclient_options_free(options);
+    return client;
+}
+
+static acclient_answer *doctor(const acclient_client *client) {
+    acclient_error *error;
+    acclient_answer *answer = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_client_doctor(client, 10000, NULL, &answer, &error));
+    for (size_t row = 0; row < acclient_answer_count(answer); row++) {
+        SAY("  %s %s: %s: %s", acclient_answer_text(answer, row, "verdict", NULL),
+            acclient_answer_text(answer, row, "name", NULL),
+            acclient_answer_text(answer, row, "found", NULL),
+            acclient_answer_text(answer, row, "advice", NULL));
+    }
+    return answer;
+}
+
+/* The verdict on something, with advice if and only if it is not good. */
+static const char *verdict(const acclient_answer *answer, const char *name) {
+    for (size_t row = 0; row < acclient_answer_count(answer); row++) {
+        if (strcmp(acclient_answer_text(answer, row, "name", NULL), name) == 0) {
+            const char *found = acclient_answer_text(answer, row, "verdict", NULL);
+            const char *advice = acclient_answer_text(answer, row, "advice", NULL);
+            CHECK((advice[0] == '\0') == (strcmp(found, "good") == 0));
+            CHECK(acclient_answer_text(answer, row, "found", NULL)[0] != '\0');
+            return found;
+        }
+    }
+    return "not looked at";
+}
+
+static void well(void) {
+    const char *const names[] = {"redis", "login",      "resp3",     "tracking",  "scripts",
+                                 "queue", "controller", "agent 1:1", "agent 1:2", "agent 2:1"};
+    SAY("a grid that is well, by a client that has not connected");
+    acclient_client *client = build(grid_url());
+    acclient_answer *answer = doctor(client);
+    CHECK(acclient_answer_count(answer) == sizeof names / sizeof *names);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        CHECK(strcmp(acclient_answer_text(answer, i, "name", NULL), names[i]) == 0);
+        CHECK(strcmp(verdict(answer, names[i]), "good") == 0);
+    }
+    acclient_answer_free(answer);
+    acclient_command *command = shell(client, "echo hello");
+    acclient_job *job = next_job(command);
+    CHECK_TEXT(acclient_job_stdout, job, "hello\n");
+    acclient_job_free(job);
+    acclient_command_free(command);
+    acclient_client_free(client);
+}
+
+static void nowhere(void) {
+    acclient_error *error;
+    SAY("a Redis that is not there");
+    acclient_client *client = build("redis://:sesame@127.0.0.1:1");
+    acclient_answer *answer = doctor(client);
+    CHECK(acclient_answer_count(answer) == 1);
+    CHECK(strcmp(verdict(answer, "redis"), "bad") == 0);
+    CHECK(strstr(acclient_answer_json(answer, NULL), "127.0.0.1:1") != NULL);
+    CHECK(strstr(acclient_answer_json(answer, NULL), "sesame") == NULL);
+    acclient_answer_free(answer);
+    EXPECT(ACCLIENT_CONNECT, acclient_client_ping(client, 5000, NULL, &error));
+
+    SAY("what ends the call is no finding");
+    acclient_cancel *cancel = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_cancel_new(&cancel, &error));
+    CHECK(acclient_cancel_cancel(cancel) == ACCLIENT_OK);
+    EXPECT(ACCLIENT_CANCELLED, acclient_client_doctor(client, 10000, cancel, &answer, &error));
+    CHECK(answer == NULL);
+    acclient_cancel_free(cancel);
+    acclient_client_close(client);
+    EXPECT(ACCLIENT_CLOSED, acclient_client_doctor(client, 10000, NULL, &answer, &error));
+    acclient_client_free(client);
+}
+
+static void few_rights(void) {
+    acclient_error *error;
+    acclient_answer *answer = GARBAGE;
+    acclient_commands *commands = GARBAGE;
+    SAY("a user who may do little");
+    const char *url = getenv("ACCLIENT_FEW_URL");
+    CHECK(url != NULL);
+    acclient_client *client = build(url);
+    EXPECT(ACCLIENT_OK, acclient_client_doctor(client, 500, NULL, &answer, &error));
+    CHECK(strcmp(verdict(answer, "redis"), "good") == 0);
+    CHECK(strcmp(verdict(answer, "scripts"), "weak") == 0);
+    CHECK(strcmp(verdict(answer, "controller"), "bad") == 0);
+    acclient_answer_free(answer);
+    FAILS(ACCLIENT_SERVER, acclient_client_get_cmds(client, 0, 1, 5000, NULL, &commands, &error));
+    CHECK_TEXT(acclient_error_server_code, error, "NOPERM");
+    acclient_error_free(error);
+    acclient_client_free(client);
+}
+
+int main(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    well();
+    nowhere();
+    few_rights();
+    return EXIT_SUCCESS;
+}
