@@ -54,9 +54,7 @@ fn lateness() {
     let never = TcpListener::bind("127.0.0.1:0").unwrap();
     let never_address = never.local_addr().unwrap();
     let mut fillers = Vec::new();
-    while let Ok(filler) =
-        TcpStream::connect_timeout(&never_address, Duration::from_millis(100))
-    {
+    while let Ok(filler) = TcpStream::connect_timeout(&never_address, Duration::from_millis(100)) {
         fillers.push(filler);
         assert!(fillers.len() < 10_000);
     }
@@ -116,7 +114,10 @@ fn deadlines_from_c(name: &str, url: &str) {
 fn report_cancelling(what: &str, samples: Vec<Duration>) {
     let spread = Spread::of(samples);
     let met = spread.0[1] <= Duration::from_millis(1);
-    println!("cancel from another thread, {what}: ends after {spread}; goal p99 1 ms: {}", verdict(met));
+    println!(
+        "cancel from another thread, {what}: ends after {spread}; goal p99 1 ms: {}",
+        verdict(met)
+    );
 }
 
 /// Cancels on a thread of its own, some time after the call has begun, and tells when that was.
@@ -166,10 +167,8 @@ fn cancelling_from_c(redis: &RedisServer) {
         // SAFETY: a live place, and NULL where the header allows it.
         assert_eq!(unsafe { acclient_cancel_new(&mut cancel, std::ptr::null_mut()) }, 0);
         let token = Token(cancel);
-        let took = cancelled_after(
-            || assert_eq!(c.wait(-1, cancel), CANCELLED),
-            move || token.cancel(),
-        );
+        let took =
+            cancelled_after(|| assert_eq!(c.wait(-1, cancel), CANCELLED), move || token.cancel());
         // SAFETY: made above, and the thread that cancels it is over.
         unsafe { acclient_cancel_free(cancel) };
         took
