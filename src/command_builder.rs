@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ids;
 use crate::job::Job;
 use crate::outcome::Collected;
-use crate::protocol::{CommandDocument, RunArgs, check_payload, check_size};
+use crate::protocol::{AgentId, CommandDocument, RunArgs, check_payload, check_size};
 use crate::submission::Submission;
 use crate::target::Target;
 use crate::wait::Wait;
@@ -213,6 +213,31 @@ impl CommandBuilder {
         }
         let begun = Instant::now();
         self.start()?.collect(wait.since(begun), stop_at_failure)
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(crate) fn has_id(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// The same for one agent.
+    pub(crate) fn for_agent(self, agent: AgentId) -> Self {
+        CommandBuilder { target: agent.into(), ..self }
+    }
+
+    /// The same, whose sending the token of a wait ends too.
+    pub(crate) fn by_cancel(self, wait: &Wait) -> Self {
+        match &wait.cancel {
+            Some(cancel) => CommandBuilder { client: self.client.with_cancel(cancel), ..self },
+            None => self,
+        }
     }
 
     /// The same by another handle of the client.

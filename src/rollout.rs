@@ -1,0 +1,299 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::iter::FusedIterator;
+use std::time::Instant;
+
+use crate::client::Client;
+use crate::command_builder::CommandBuilder;
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::job::Job;
+use crate::protocol::AgentId;
+use crate::results::Results;
+use crate::target::Target;
+use crate::wait::Wait;
+
+/// How a command is rolled out over many agents: see [`CommandBuilder::rollout`].
+///
+/// ```
+/// use acclient::Rollout;
+/// let careful = Rollout::percent(10).stop_after(3);
+/// let canary = Rollout::agents(1).sample(5);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Rollout {
+    batch: Batch,
+    stop_after: Option<usize>,
+    sample: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Batch {
+    Agents(usize),
+    Percent(u8),
+}
+
+impl Rollout {
+    /// So many agents at a time: the next batch begins when all of the last have answered.
+    pub fn agents(count: usize) -> Self {
+        Rollout { batch: Batch::Agents(count), stop_after: None, sample: None }
+    }
+
+    /// So many per cent of all agents at a time, 1 to 100; at least one agent.
+    pub fn percent(percent: u8) -> Self {
+        Rollout { batch: Batch::Percent(percent), stop_after: None, sample: None }
+    }
+
+    /// Begins no other batch after so many failures: jobs that end in another state than `SUCCESS`, and
+    /// agents that do not answer. Default: never stops.
+    pub fn stop_after(mut self, failures: usize) -> Self {
+        self.stop_after = Some(failures);
+        self
+    }
+
+    /// Only so many of the agents, chosen at random. Default: all of them, in the order of their
+    /// numbers.
+    pub fn sample(mut self, count: usize) -> Self {
+        self.sample = Some(count);
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        let wrong = |what: &str| Err(Error::invalid(what));
+        match self.batch {
+            Batch::Agents(0) => return wrong("a batch of 0 agents"),
+            Batch::Percent(percent) if !(1..=100).contains(&percent) => {
+                return wrong("a batch is 1 to 100 per cent of the agents");
+            }
+            _ => {}
+        }
+        if self.stop_after == Some(0) {
+            return wrong("a rollout that stops after 0 failures does not begin");
+        }
+        if self.sample == Some(0) {
+            return wrong("a sample of 0 agents");
+        }
+        Ok(())
+    }
+
+    fn size_of_batch(&self, agents: usize) -> usize {
+        match self.batch {
+            Batch::Agents(count) => count,
+            Batch::Percent(percent) => (agents * usize::from(percent)).div_ceil(100).max(1),
+        }
+    }
+}
+
+impl CommandBuilder {
+    /// Sends the command to all agents of its target, some at a time, and gives the results in order of
+    /// completion: an iterator within one deadline. Stops where too many have failed. Blocks until the
+    /// controller has said which agents there are; each item blocks too.
+    ///
+    /// Each agent gets a command of its own: [`Job::id`] tells it. A target with roles means the
+    /// agents that have them now.
+    ///
+    /// ```no_run
+    /// # use acclient::*;
+    /// # use std::time::Duration;
+    /// # let client = Client::connect("redis://localhost")?;
+    /// let upgrade = client.bash(Target::all().role("cpu"), "apt-get -y upgrade");
+    /// let mut rollout = upgrade.rollout(Rollout::percent(10).stop_after(3), Duration::from_secs(3600))?;
+    /// for result in &mut rollout {
+    ///     match result {
+    ///         Ok(job) => println!("{} {}", job.agent(), job.state()),
+    ///         Err(error) => eprintln!("{error}"),
+    ///     }
+    /// }
+    /// if rollout.is_stopped() {
+    ///     eprintln!("stopped; {} agents are as they were", rollout.not_started().len());
+    /// }
+    /// # Ok::<(), acclient::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a batch of nothing, for
+    /// [`Target::any`], for a command with an id (there will be many), and for a wait of zero;
+    /// [`ErrorKind::NoSuchAgent`](crate::ErrorKind::NoSuchAgent) where no agent matches; those of
+    /// [`Client::list_agents`]. Everything else is an item: see [`Results`].
+    pub fn rollout(self, rollout: Rollout, wait: impl Into<Wait>) -> Result<RolloutResults> {
+        let wait = wait.into();
+        let begun = Instant::now();
+        rollout.check()?;
+        if wait.is_zero() {
+            return Err(Error::invalid("a wait of 0 leaves no time for answers"));
+        }
+        if self.has_id() {
+            return Err(Error::invalid("a rollout is many commands, which cannot have one id"));
+        }
+        let command = self.by_cancel(&wait);
+        command.clone().for_agent(AgentId { gid: 1, nid: 1 }).start()?; // before anybody gets it
+        let mut agents = command.client().agents_of(command.target())?;
+        if let Some(count) = rollout.sample {
+            agents = sample(agents, count)?;
+        }
+        let batch = rollout.size_of_batch(agents.len());
+        Ok(RolloutResults {
+            command,
+            chosen: agents.clone(),
+            left: agents.into(),
+            batch,
+            stop_after: rollout.stop_after,
+            failures: 0,
+            results: None,
+            refused: VecDeque::new(),
+            is_over: false,
+            wait,
+            begun,
+        })
+    }
+}
+
+impl Client {
+    /// The agents that a target means at this moment, in the order of their numbers.
+    fn agents_of(&self, target: &Target) -> Result<Vec<AgentId>> {
+        if let Some(agent) = target.agent_id() {
+            return Ok(vec![agent]);
+        }
+        if !target.is_fanout() {
+            return Err(Error::invalid(
+                "a rollout is for one agent or for all that match, not for any",
+            ));
+        }
+        let matches = |(agent, roles): &(AgentId, Vec<String>)| {
+            target.grid().is_none_or(|grid| grid == agent.gid)
+                && target.roles().iter().all(|role| role == "*" || roles.contains(role))
+        };
+        let agents: Vec<AgentId> =
+            self.list_agents()?.into_iter().filter(matches).map(|(agent, _)| agent).collect();
+        if agents.is_empty() {
+            let none = format!("the controller knows no agent that matches: {}", target.in_words());
+            return Err(Error::new(crate::ErrorKind::NoSuchAgent, none));
+        }
+        Ok(agents)
+    }
+}
+
+/// So many of the agents, each as likely as any other, in the order of their numbers.
+fn sample(agents: Vec<AgentId>, count: usize) -> Result<Vec<AgentId>> {
+    let mut left = agents;
+    let mut chosen = Vec::new();
+    while chosen.len() < count && !left.is_empty() {
+        chosen.push(left.swap_remove(ids::random_below(left.len())?));
+    }
+    chosen.sort_unstable();
+    Ok(chosen)
+}
+
+/// The results of a rollout, in order of completion; from [`CommandBuilder::rollout`]. Items are those
+/// of [`Results`]. Taking one may send the next batch. One thread uses it at a time.
+pub struct RolloutResults {
+    command: CommandBuilder,
+    chosen: Vec<AgentId>,
+    left: VecDeque<AgentId>,
+    batch: usize,
+    stop_after: Option<usize>,
+    failures: usize,
+    results: Option<Results>,
+    /// What is to be said of commands that could not be sent.
+    refused: VecDeque<Error>,
+    is_over: bool,
+    wait: Wait,
+    begun: Instant,
+}
+
+impl RolloutResults {
+    /// All agents that it is for.
+    pub fn agents(&self) -> &[AgentId] {
+        &self.chosen
+    }
+
+    /// Agents that have got no command, and get none if nobody takes another item.
+    pub fn not_started(&self) -> impl ExactSizeIterator<Item = AgentId> + '_ {
+        self.left.iter().copied()
+    }
+
+    /// How many have failed so far, among the items that were taken.
+    pub fn failures(&self) -> usize {
+        self.failures
+    }
+
+    /// Whether it begins no other batch, since so many have failed or its time is over, though there are
+    /// agents left.
+    pub fn is_stopped(&self) -> bool {
+        !self.left.is_empty() && (self.is_over || self.has_failed())
+    }
+
+    fn has_failed(&self) -> bool {
+        self.stop_after.is_some_and(|most| self.failures >= most)
+    }
+
+    fn send_batch(&mut self) -> Result<()> {
+        let agents: Vec<AgentId> = self.left.drain(..self.batch.min(self.left.len())).collect();
+        let commands = agents.iter().map(|agent| self.command.clone().for_agent(*agent));
+        let client = self.command.client().clone();
+        let mut sent = Vec::new();
+        for (agent, outcome) in agents.iter().zip(client.submit_many(commands)) {
+            match outcome {
+                Ok(command) => sent.push(command),
+                Err(error) => self.refused.push_back(error.about_agent(*agent)),
+            }
+        }
+        self.results = Some(client.wait_any(sent, self.wait.clone().since(self.begun))?);
+        Ok(())
+    }
+
+    fn time_is_over(&self) -> bool {
+        self.wait.timeout.is_some_and(|timeout| self.begun.elapsed() >= timeout)
+    }
+
+    fn note<T>(&mut self, item: Result<T>, failed: bool) -> Option<Result<T>> {
+        self.failures += usize::from(failed);
+        Some(item)
+    }
+}
+
+impl Iterator for RolloutResults {
+    type Item = Result<Job>;
+
+    fn next(&mut self) -> Option<Result<Job>> {
+        loop {
+            if let Some(error) = self.refused.pop_front() {
+                return self.note(Err(error), true);
+            }
+            match self.results.as_mut().and_then(Results::next) {
+                Some(Ok(job)) => {
+                    let failed = !job.is_success();
+                    return self.note(Ok(job), failed);
+                }
+                // Without an agent it has ended the wait for everybody.
+                Some(Err(error)) => {
+                    self.is_over |= error.agent().is_none() && !error.is_timeout();
+                    return self.note(Err(error), true);
+                }
+                None => self.results = None,
+            }
+            if self.left.is_empty() || self.is_over || self.has_failed() {
+                return None;
+            }
+            if self.time_is_over() {
+                self.is_over = true;
+                return None;
+            }
+            if let Err(error) = self.send_batch() {
+                self.is_over = true;
+                return self.note(Err(error), true);
+            }
+        }
+    }
+}
+
+impl FusedIterator for RolloutResults {}
+
+impl fmt::Debug for RolloutResults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("RolloutResults");
+        shown.field("agents", &self.chosen.len()).field("not_started", &self.left.len());
+        shown.field("failures", &self.failures).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! Commands that are rolled out in batches.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use acclient::{AgentId, Cancel, Client, ErrorKind, Job, Rollout, RolloutResults, Target, Wait};
+use common::{WAIT, error};
+use devgrid::Grid;
+
+/// Ten agents with the role `cpu` on two grids, and one without.
+fn grid() -> (Grid, Client) {
+    let mut builder = Grid::builder().agent(3, 1, &["other"]);
+    for nid in 1..=5 {
+        builder = builder.agent(1, nid, &["cpu"]).agent(2, nid, &["cpu", "disk"]);
+    }
+    let grid = builder.start().expect("a grid");
+    let client = Client::connect(&grid.url()).expect("a client");
+    (grid, client)
+}
+
+fn jobs(rollout: &mut RolloutResults) -> Vec<Job> {
+    rollout.map(|item| item.expect("a result")).collect()
+}
+
+#[test]
+fn a_batch_begins_when_the_last_is_over() {
+    let (_grid, client) = grid();
+    let command = client.bash(Target::all().role("cpu"), "sleep 0.05");
+    let mut rollout = command.rollout(Rollout::agents(3), WAIT).expect("a rollout");
+    assert_eq!((rollout.agents().len(), rollout.not_started().len()), (10, 10));
+    let jobs = jobs(&mut rollout);
+    assert_eq!(jobs.len(), 10);
+    let mut agents: Vec<AgentId> = jobs.iter().map(Job::agent).collect();
+    for batch in jobs.chunks(3).collect::<Vec<_>>().windows(2) {
+        let ended = batch[0].iter().map(|job| job.starttime().expect("it ran") + job.time()).max();
+        let begun = batch[1].iter().map(|job| job.starttime().expect("it ran")).min();
+        // Milliseconds are rounded down.
+        assert!(begun.expect("one") + Duration::from_millis(2) >= ended.expect("one"), "{jobs:?}");
+    }
+    agents.sort_unstable();
+    assert_eq!(agents, rollout.agents());
+    assert!(!rollout.is_stopped() && rollout.failures() == 0);
+    let ids: std::collections::HashSet<&str> = jobs.iter().map(Job::id).collect();
+    assert_eq!(ids.len(), 10, "each agent has a command of its own");
+}
+
+#[test]
+fn failures_stop_it() {
+    let (_grid, client) = grid();
+    let failing = || client.bash(Target::all().role("cpu").grid(1), "[ $AGENT_NID != 2 ]");
+    let mut rollout = failing().rollout(Rollout::agents(2).stop_after(1), WAIT).expect("a rollout");
+    assert_eq!(jobs(&mut rollout).len(), 2, "the first batch, to its end");
+    assert!(rollout.is_stopped() && rollout.failures() == 1);
+    let left: Vec<u32> = rollout.not_started().map(|agent| agent.nid).collect();
+    assert_eq!(left, [3, 4, 5]);
+    assert!(rollout.next().is_none());
+    let mut patient = failing().rollout(Rollout::agents(2).stop_after(2), WAIT).expect("a rollout");
+    assert_eq!(jobs(&mut patient).len(), 5);
+    assert!(!patient.is_stopped() && patient.failures() == 1);
+}
+
+#[test]
+fn an_agent_that_does_not_answer_is_a_failure_and_the_deadline_is_one_for_all() {
+    let (grid, client) = grid();
+    grid.pause_agent(1, 1);
+    let begun = Instant::now();
+    let wait = Duration::from_millis(400);
+    let command = client.bash(Target::all().role("cpu"), "exit 0");
+    let mut rollout = command.rollout(Rollout::percent(20), wait).expect("a rollout");
+    let items: Vec<_> = rollout.by_ref().collect();
+    assert!(begun.elapsed() < wait + Duration::from_millis(400), "{:?}", begun.elapsed());
+    assert_eq!(items.len(), 2, "{items:?}");
+    let silent = items.iter().find_map(|item| item.as_ref().err()).expect("one says nothing");
+    assert!(silent.is_timeout() && silent.agent() == Some(AgentId { gid: 1, nid: 1 }), "{silent}");
+    assert!(rollout.is_stopped() && rollout.not_started().len() == 8);
+}
+
+#[test]
+fn some_are_chosen_at_random() {
+    let (_grid, client) = grid();
+    let rollout = |count| {
+        let all = client.cmd(Target::all(), "ping");
+        all.rollout(Rollout::percent(100).sample(count), WAIT).expect("a rollout")
+    };
+    let mut chosen = std::collections::HashSet::new();
+    for _ in 0..40 {
+        let few = rollout(3);
+        assert_eq!(few.agents().len(), 3);
+        assert!(few.agents().windows(2).all(|pair| pair[0] < pair[1]));
+        chosen.extend(few.agents().iter().copied());
+    }
+    assert_eq!(chosen.len(), 11, "each is chosen now and then");
+    assert_eq!(jobs(&mut rollout(100)).len(), 11);
+}
+
+#[test]
+fn targets_and_limits() {
+    let (_grid, client) = grid();
+    let one = client.cmd(Target::agent(2, 3), "ping").rollout(Rollout::agents(1), WAIT);
+    assert_eq!(jobs(&mut one.expect("a rollout")).len(), 1);
+    let disk = client.cmd(Target::all().role("disk").role("cpu"), "ping");
+    assert_eq!(disk.rollout(Rollout::agents(50), WAIT).expect("a rollout").agents().len(), 5);
+    let ping = |target: Target| client.cmd(target, "ping");
+    let all = || ping(Target::all().into());
+    for (what, refused) in [
+        ("no agents at a time", all().rollout(Rollout::agents(0), WAIT)),
+        ("no per cent", all().rollout(Rollout::percent(0), WAIT)),
+        ("more than all", all().rollout(Rollout::percent(101), WAIT)),
+        ("no failures", all().rollout(Rollout::agents(1).stop_after(0), WAIT)),
+        ("a sample of none", all().rollout(Rollout::agents(1).sample(0), WAIT)),
+        ("no time", all().rollout(Rollout::agents(1), Duration::ZERO)),
+        ("any agent", ping(Target::any().role("cpu").into()).rollout(Rollout::agents(1), WAIT)),
+        ("an id", all().id("x").rollout(Rollout::agents(1), WAIT)),
+        ("no UTF-8", all().data([0xff]).rollout(Rollout::agents(1), WAIT)),
+    ] {
+        assert_eq!(error(refused, what).kind(), ErrorKind::InvalidArgument, "{what}");
+    }
+    let nobody = ping(Target::all().role("gpu").into()).rollout(Rollout::agents(1), WAIT);
+    assert_eq!(error(nobody, "nobody has that role").kind(), ErrorKind::NoSuchAgent);
+}
+
+#[test]
+fn a_token_ends_it() {
+    let (_grid, client) = grid();
+    let cancel = Cancel::new().expect("a token");
+    let command = client.bash(Target::all(), "sleep 30");
+    let wait = Wait::up_to(WAIT).or_cancelled(&cancel);
+    let mut rollout = command.rollout(Rollout::agents(2), wait).expect("a rollout");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(100));
+            cancel.cancel();
+        });
+        let ended = rollout.next().expect("an item").expect_err("cancelled");
+        assert_eq!(ended.kind(), ErrorKind::Cancelled);
+    });
+    assert!(rollout.next().is_none() && rollout.is_stopped());
+    assert_eq!(rollout.not_started().len(), 9);
+}
