@@ -19,7 +19,7 @@
  * - Times are int64_t milliseconds, below 0 for ever; 0 looks once where that makes sense, and is
  *   refused elsewhere. A call has one deadline, whatever it does in between.
  * - A client may be used by any number of threads. Errors, jobs and cancel tokens may be read by
- *   any number of threads. A command is for one thread at a time.
+ *   any number of threads. A command is for one thread at a time, but for calls that say otherwise.
  * - Signals do not disturb calls, no call raises SIGPIPE, and no call uses the stdio, the locale or
  *   the environment of the program. After a fork, clients and commands work in the child too, on
  *   connections of their own; cancel tokens of the parent do not.

@@ -12,7 +12,10 @@
 /// - acclient/job.hpp: job, follower and message (the log of a job), msg_query
 /// - acclient/command.hpp: command, results, job_list, command_list, outcomes, collected
 /// - acclient/request.hpp: target, run_args, request
-/// - acclient/client.hpp: client, options, tunnel, process_query
+/// - acclient/progress.hpp: stage and progress of a command
+/// - acclient/doctor.hpp: verdict, check, diagnosis
+/// - acclient/options.hpp: options
+/// - acclient/client.hpp: client, tunnel, process_query
 ///
 /// What everything keeps to:
 ///
@@ -34,8 +37,9 @@
 /// - Text that goes in is UTF-8. Names, ids and arguments are refused if they hold a NUL; data may.
 ///   Everything is copied.
 /// - A client, targets, requests, run arguments and options may be used by any number of threads,
-///   and so may jobs, answers, errors and cancel tokens. Commands, results and followers are for
-///   one thread at a time. (Building, moving and destroying are for one thread, as ever.)
+///   and so may jobs, answers, errors and cancel tokens. Commands (but for their progress() and
+///   retract()), results and followers are for one thread at a time. (Building, moving and
+///   destroying are for one thread, as ever.)
 /// - Signals, forks, SIGPIPE: see the top of acclient.h.
 #ifndef ACCLIENT_HPP
 #define ACCLIENT_HPP
@@ -46,6 +50,9 @@
 #include "acclient/job.hpp"
 #include "acclient/command.hpp"
 #include "acclient/request.hpp"
+#include "acclient/progress.hpp"
+#include "acclient/doctor.hpp"
+#include "acclient/options.hpp"
 #include "acclient/client.hpp"
 
 #endif

@@ -6,8 +6,12 @@
 //! missing that part is left out, loudly; in CI (`CI` is set) it fails.
 #![cfg(target_os = "linux")]
 
+#[path = "common/certificates.rs"]
+mod certificates;
 #[path = "common/programs.rs"]
 mod programs;
+#[path = "common/secured.rs"]
+mod secured;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,6 +25,7 @@ use programs::{
     ADDRESS, Dir, SANITIZER_OPTIONS, SYSTEM_LIBRARIES, VALGRIND_ERRORS, built, declared, include,
     is_there, library, put_broken_result, root, sanitizes, succeed,
 };
+use secured::Secured;
 
 const WARNINGS: [&str; 6] =
     ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"];
@@ -65,7 +70,9 @@ fn programs_compile_with_clang() {
     if !is_there("clang++") {
         return;
     }
-    for name in ["run", "fanout", "node", "reverse", "moves", "process"] {
+    for name in
+        ["run", "fanout", "node", "reverse", "moves", "process", "progress", "tls", "stopped"]
+    {
         succeed(syntax("clang++", "c++20", &[], &source(name)));
     }
     succeed(syntax("clang++", "c++20", &NO_EXCEPTIONS, &source("plain")));
@@ -108,6 +115,34 @@ fn node() {
 #[test]
 fn moves() {
     functional("moves", &[]);
+}
+
+#[test]
+fn progress() {
+    functional("progress", &[]);
+}
+
+/// Not under valgrind, which does not see that what assembly has encrypted is defined.
+#[test]
+fn tls() {
+    let Some(dir) = Dir::with_compiler("tls") else { return };
+    let object = dir.compile(&source("tls"), &[]);
+    Dir::check_calls("tls", &object);
+    let secured = Secured::start();
+    dir.check(&object, &secured.environment());
+    dir.check_sanitized("tls", &[], &secured.environment());
+}
+
+#[test]
+fn stopped() {
+    let Some(dir) = Dir::with_compiler("stopped") else { return };
+    let object = dir.compile(&source("stopped"), &[]);
+    let server = RedisServer::start().expect("a Redis");
+    let (url, pid) = (server.url(), server.pid().to_string());
+    let environment = [("ACCLIENT_URL", url.as_str()), ("ACCLIENT_REDIS_PID", &pid)];
+    dir.check(&object, &environment);
+    dir.check_under_valgrind(&object, &environment);
+    dir.check_sanitized("stopped", &[], &environment);
 }
 
 /// Not under valgrind: what a child leaves behind of its parent is no leak, but looks like one.
@@ -182,7 +217,12 @@ fn on_a_grid(dir: &Dir, run: impl FnOnce(&[(&str, &str)])) {
     let instances = dir.0.join("instances.toml");
     fs::write(&instances, format!("[main]\nurl = \"{}\"\n", grid.url())).expect("a file");
     let instances = instances.to_str().expect("a path");
-    run(&[("ACCLIENT_URL", &grid.url()), ("ACCLIENT_CONFIG", instances)]);
+    let queue = RedisServer::start().expect("a Redis that no controller drains");
+    run(&[
+        ("ACCLIENT_URL", &grid.url()),
+        ("ACCLIENT_CONFIG", instances),
+        ("ACCLIENT_QUEUE_URL", &queue.url()),
+    ]);
 }
 
 /// A controller that has tunnels, as later ones than the original do, and nothing else.
@@ -279,6 +319,7 @@ impl Dir {
             .args(["--errors-for-leak-kinds=definite,indirect,possible"])
             .arg(format!("--error-exitcode={VALGRIND_ERRORS}"))
             .arg(format!("--log-file={}", log.display()))
+            .env("ACCLIENT_TEST_SLOW", "1")
             .arg(self.link(object, &Library::Static));
         let (status, output) = self.bounded(valgrind, environment, TIME_UNDER_VALGRIND);
         let report = fs::read_to_string(&log).expect("valgrind's report");

@@ -4,8 +4,12 @@
 //! Where Go is missing nothing is tested, loudly; in CI (`CI` is set) it fails.
 #![cfg(target_os = "linux")]
 
+#[path = "common/certificates.rs"]
+mod certificates;
 #[path = "common/programs.rs"]
 mod programs;
+#[path = "common/secured.rs"]
+mod secured;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,8 +21,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use devgrid::Grid;
+use devgrid::{Grid, RedisServer};
 use programs::{SYSTEM_LIBRARIES, is_there, library, put_broken_result, root};
+use secured::Secured;
 
 /// The first build compiles the race detector's standard library too.
 const TIME: Duration = Duration::from_secs(480);
@@ -35,7 +40,13 @@ fn the_package_and_its_tests() {
 
     let grid = Grid::demo_builder().joblog().start().expect("a grid");
     put_broken_result(grid.redis());
+    let secured = Secured::start();
+    let queue = RedisServer::start().expect("a Redis that no controller drains");
+    let stopped = RedisServer::start().expect("a Redis that the tests stop");
     let mut test = prefix.go();
+    test.envs(secured.environment()).env("ACCLIENT_QUEUE_URL", queue.url());
+    test.env("ACCLIENT_STOPPED_URL", stopped.url());
+    test.env("ACCLIENT_STOPPED_PID", stopped.pid().to_string());
     test.args(["test", "-race", "-count=1", "-v", "-timeout=240s", "./..."]);
     let printed = prefix.run(test.env("ACCLIENT_URL", grid.url()));
     let passed = passed(&printed);

@@ -30,8 +30,14 @@ type Client struct {
 	several gate
 }
 
-// Connect connects to the Redis of a grid and logs in. The URL is
-// redis://[[user]:password@]host[:port][/db] or redis+unix:///path[?db=N&user=U&pass=P].
+// Connect connects to the Redis of a grid and logs in. The URL has one of these forms, with %xx for
+// what a URL cannot hold:
+//
+//   - redis://[[user]:password@]host[:port][/db]
+//   - rediss://..., the same under TLS; #insecure at the end believes any certificate
+//   - redis+unix:///path[?db=N&user=U&pass=P]
+//   - redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db]: the master of that
+//     name, wherever these Sentinels say that it is; rediss+sentinel://..., all of it under TLS
 func Connect(ctx context.Context, url string) (*Client, error) {
 	var lent lent
 	defer lent.free()
@@ -44,7 +50,8 @@ func Connect(ctx context.Context, url string) (*Client, error) {
 
 // Instance connects to a named instance: a table of the TOML file that the variable ACCLIENT_CONFIG
 // names, else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. It has either url, or host
-// and port, or unix_socket; and user, password, db, timeout (seconds), max_connections.
+// and port, or unix_socket; and user, password, db, tls (true), tls_ca_file, tls_cert_file,
+// tls_key_file, timeout (seconds), max_connections.
 //
 // C reads the environment that the process was started with and what a program with cgo sets by
 // os.Setenv, which must not happen meanwhile. At most 64 calls are inside of C at a time, whatever
@@ -91,13 +98,18 @@ func connect(
 		tokens.close()
 		return nil, err
 	}
+	return newClient(ptr, tokens, connections), nil
+}
+
+// newClient takes a client over from C.
+func newClient(ptr *C.acclient_client, tokens *tokens, connections int) *Client {
 	return &Client{
 		handle:  newHandle(unsafe.Pointer(ptr), func() { C.acclient_client_free(ptr) }),
 		tokens:  tokens,
 		slots:   make(chan struct{}, connections),
 		closed:  make(chan struct{}),
 		several: newGate(),
-	}, nil
+	}
 }
 
 // Close closes the client: calls under way, in whatever goroutine, end with [ErrClosed], and so does

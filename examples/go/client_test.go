@@ -66,6 +66,7 @@ func TestOpen(t *testing.T) {
 	must(t, byURL.Close())
 	_, err := Open(ctx(t), Options{URL: gridURL(t), DB: 4711})
 	wants(t, err, ErrServer)
+	equal(t, "what Redis calls it", err.(*Error).ServerCode(), "ERR")
 	_, err = Open(ctx(t), Options{URL: gridURL(t), User: "nobody", Password: "sesame"})
 	wants(t, err, ErrAuthentication)
 	if strings.Contains(err.Error(), "sesame") {
@@ -73,6 +74,7 @@ func TestOpen(t *testing.T) {
 	}
 	_, err = Open(ctx(t), Options{UnixSocket: "/no/such/socket"})
 	wants(t, err, ErrConnect)
+	equal(t, "what Redis calls it", err.(*Error).ServerCode(), "")
 	if !strings.Contains(err.Error(), "/no/such/socket") {
 		t.Fatalf("the socket is not in %q", err)
 	}

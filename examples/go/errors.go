@@ -63,12 +63,13 @@ type Error struct {
 	// how far it got.
 	Message string
 
-	command   string
-	agent     AgentID
-	job       *Job
-	retriable bool
-	maybeSent bool
-	cause     error
+	command    string
+	serverCode string
+	agent      AgentID
+	job        *Job
+	retriable  bool
+	maybeSent  bool
+	cause      error
 }
 
 // Error is the message.
@@ -98,6 +99,10 @@ func (e *Error) IsMaybeSent() bool { return e.maybeSent }
 // Command is the printed form of the command that the call was about, for [Client.CommandFrom]; ""
 // where there is none.
 func (e *Error) Command() string { return e.command }
+
+// ServerCode is the code of Redis's own error, like "NOPERM" or "OOM", where Redis answered with one;
+// "" where it did not.
+func (e *Error) ServerCode() string { return e.serverCode }
 
 // Agent is the agent that the error is about; false where it is not about one of several.
 func (e *Error) Agent() (AgentID, bool) { return e.agent, e.agent != AgentID{} }
@@ -166,6 +171,8 @@ func copyError(ctx context.Context, c *Client, raw *C.acclient_error) *Error {
 	e.Message = copied(text, length)
 	text = C.acclient_error_command(raw, &length)
 	e.command = copied(text, length)
+	text = C.acclient_error_server_code(raw, &length)
+	e.serverCode = copied(text, length)
 	var gid, nid C.int64_t
 	if C.acclient_error_agent(raw, &gid, &nid) {
 		e.agent = AgentID{int64(gid), int64(nid)}

@@ -25,6 +25,16 @@ func gridURL(t testing.TB) string {
 	return where
 }
 
+// variable is what cargo test --test go tells of what it has started beside the grid.
+func variable(t testing.TB, name string) string {
+	t.Helper()
+	value := os.Getenv(name)
+	if value == "" {
+		t.Skip(name + " is not set: cargo test --test go does")
+	}
+	return value
+}
+
 func ctx(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), within)

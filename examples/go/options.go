@@ -3,10 +3,7 @@ package acclient
 // #include <acclient.h>
 import "C"
 
-import (
-	"context"
-	"math"
-)
+import "context"
 
 // Options are the settings of a client. What is zero is left at its default.
 type Options struct {
@@ -19,6 +16,13 @@ type Options struct {
 	Port uint16
 	// UnixSocket is the path of a socket, instead of host and port.
 	UnixSocket string
+	// MasterName is the master that Sentinels are asked for, instead of host and port.
+	MasterName string
+	// Sentinels are those who are asked, in their order, for each new connection: "host", "host:port" or
+	// "[address]:port". One that wants a password gets that of the master.
+	Sentinels []string
+	// TLS is how TLS is spoken. Default: not at all, unless the URL says so.
+	TLS *TLS
 	// User is a name, for servers with ACLs. Default: the server's default user.
 	User string
 	// Password is the password. Default: none. It appears in no error.
@@ -32,34 +36,90 @@ type Options struct {
 	MaxReply int
 }
 
+// TLS says whom a client believes, and who it is. The zero TLS believes the authorities that this
+// machine trusts. The server's certificate has to be of the host that was named. A unix socket has none.
+type TLS struct {
+	// CAFile is a PEM file with the authorities that are believed instead of those of the machine.
+	CAFile string
+	// CertFile is a PEM file with the certificates that the server is shown; it goes with KeyFile.
+	CertFile string
+	// KeyFile is a PEM file with the key of the certificates.
+	KeyFile string
+	// Insecure believes any certificate: whoever is in between can read and change everything. For
+	// trials only.
+	Insecure bool
+}
+
 // Open connects by settings, and logs in.
 func Open(ctx context.Context, options Options) (*Client, error) {
-	connections := options.MaxConnections
-	if connections < 0 || connections > 10000 || options.MaxReply < 0 || uint64(options.MaxReply) > math.MaxInt {
-		return nil, &Error{Code: ErrInvalidArgument, Message: "a number of the settings is out of range"}
-	}
-	if connections == 0 {
-		connections = defaultConnections
-	}
 	var lent lent
 	defer lent.free()
-	var ptr *C.acclient_options
-	if err := plain(func(raw **C.acclient_error) C.acclient_status {
-		return C.acclient_options_new(&ptr, raw)
-	}); err != nil {
+	ptr, free, err := options.build(&lent)
+	if err != nil {
 		return nil, err
 	}
-	defer own(func() { C.acclient_options_free(ptr) })()
-	if err := options.set(&lent, ptr); err != nil {
-		return nil, err
-	}
-	return connect(ctx, &lent, connections,
+	defer free()
+	return connect(ctx, &lent, options.connections(),
 		func(call *call, client **C.acclient_client, raw **C.acclient_error) C.acclient_status {
 			return C.acclient_client_open(ptr, call.ms(), call.cancel, client, raw)
 		})
 }
 
+// NewClient makes a client by settings, without a connection: each call makes what it needs. It does
+// not block, but reads the files of TLS.
+func NewClient(options Options) (*Client, error) {
+	if err := CheckVersion(); err != nil {
+		return nil, err
+	}
+	var lent lent
+	defer lent.free()
+	ptr, free, err := options.build(&lent)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
+	var client *C.acclient_client
+	if err := plain(func(raw **C.acclient_error) C.acclient_status {
+		return C.acclient_client_build(ptr, &client, raw)
+	}); err != nil {
+		return nil, err
+	}
+	return newClient(client, &tokens{}, options.connections()), nil
+}
+
+func (o *Options) connections() int {
+	if o.MaxConnections == 0 {
+		return defaultConnections
+	}
+	return o.MaxConnections
+}
+
+// build makes the options of C, which have to be freed.
+func (o *Options) build(lent *lent) (ptr *C.acclient_options, free func(), err error) {
+	if o.MaxConnections < 0 || o.MaxConnections > 10000 || o.MaxReply < 0 {
+		return nil, nil, &Error{Code: ErrInvalidArgument, Message: "a number of the settings is out of range"}
+	}
+	if o.TLS != nil && (o.TLS.CertFile == "") != (o.TLS.KeyFile == "") {
+		return nil, nil, &Error{Code: ErrInvalidArgument, Message: "CertFile and KeyFile go together"}
+	}
+	if err := plain(func(raw **C.acclient_error) C.acclient_status {
+		return C.acclient_options_new(&ptr, raw)
+	}); err != nil {
+		return nil, nil, err
+	}
+	free = own(func() { C.acclient_options_free(ptr) })
+	if err := o.set(lent, ptr); err != nil {
+		free()
+		return nil, nil, err
+	}
+	return ptr, free, nil
+}
+
 func (o *Options) set(lent *lent, ptr *C.acclient_options) error {
+	tls := o.TLS
+	if tls == nil {
+		tls = &TLS{}
+	}
 	settings := []struct {
 		is  bool
 		set func(raw **C.acclient_error) C.acclient_status
@@ -75,6 +135,24 @@ func (o *Options) set(lent *lent, ptr *C.acclient_options) error {
 		}},
 		{o.UnixSocket != "", func(raw **C.acclient_error) C.acclient_status {
 			return C.acclient_options_set_unix_socket(ptr, lent.name("the socket", o.UnixSocket), raw)
+		}},
+		{o.MasterName != "" || len(o.Sentinels) > 0, func(raw **C.acclient_error) C.acclient_status {
+			name := lent.name("the name of the master", o.MasterName)
+			sentinels, count := lent.names("a Sentinel", o.Sentinels)
+			return C.acclient_options_set_sentinels(ptr, name, sentinels, count, raw)
+		}},
+		{o.TLS != nil, func(raw **C.acclient_error) C.acclient_status {
+			return C.acclient_options_set_tls(ptr, raw)
+		}},
+		{tls.CAFile != "", func(raw **C.acclient_error) C.acclient_status {
+			return C.acclient_options_set_tls_ca_file(ptr, lent.name("CAFile", tls.CAFile), raw)
+		}},
+		{tls.CertFile != "", func(raw **C.acclient_error) C.acclient_status {
+			return C.acclient_options_set_tls_client_cert(ptr, lent.name("CertFile", tls.CertFile),
+				lent.name("KeyFile", tls.KeyFile), raw)
+		}},
+		{tls.Insecure, func(raw **C.acclient_error) C.acclient_status {
+			return C.acclient_options_set_tls_insecure(ptr, raw)
 		}},
 		{o.User != "", func(raw **C.acclient_error) C.acclient_status {
 			return C.acclient_options_set_user(ptr, lent.name("the user", o.User), raw)

@@ -76,6 +76,29 @@ func (r *Request) Submit(ctx context.Context) (*Command, error) {
 	if r.isSimple() {
 		return r.execute(ctx)
 	}
+	return r.submit(ctx, func(ptr *C.acclient_request, call *call, command **C.acclient_command,
+		raw **C.acclient_error) C.acclient_status {
+		return C.acclient_request_submit(ptr, call.ms(), call.cancel, command, raw)
+	})
+}
+
+// SubmitOnce sends the command so that trying again, with the same ID, does not run it twice, and
+// returns once Redis has it; a lost connection is replaced, and the command sent again where that is
+// safe. Within 24 hours a second SubmitOnce with that ID, in this process or another, finds that the
+// command was submitted, and succeeds without sending anything; that holds as long as Redis keeps its
+// data. It costs a key cmd.<id>.submitted; what Submit sent leaves none. After an [ErrMaybeSent] it may
+// be called again with the same ID; after any other error the command was not sent.
+func (r *Request) SubmitOnce(ctx context.Context) (*Command, error) {
+	return r.submit(ctx, func(ptr *C.acclient_request, call *call, command **C.acclient_command,
+		raw **C.acclient_error) C.acclient_status {
+		return C.acclient_request_submit_once(ptr, call.ms(), call.cancel, command, raw)
+	})
+}
+
+func (r *Request) submit(
+	ctx context.Context,
+	f func(ptr *C.acclient_request, call *call, command **C.acclient_command, raw **C.acclient_error) C.acclient_status,
+) (*Command, error) {
 	ptr, free, err := r.build()
 	if err != nil {
 		return nil, err
@@ -83,7 +106,7 @@ func (r *Request) Submit(ctx context.Context) (*Command, error) {
 	defer free()
 	var command *C.acclient_command
 	err = r.client.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_request_submit(ptr, call.ms(), call.cancel, &command, raw)
+		return f(ptr, call, &command, raw)
 	})
 	if err != nil {
 		return nil, err

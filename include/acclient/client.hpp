@@ -1,86 +1,12 @@
-/// client, options, tunnel, process_query: part of acclient.hpp, where the conventions are.
+/// client, tunnel, process_query: part of acclient.hpp, where the conventions are.
 #ifndef ACCLIENT_CLIENT_HPP
 #define ACCLIENT_CLIENT_HPP
 
+#include "doctor.hpp"
+#include "options.hpp"
 #include "request.hpp"
 
 namespace acclient {
-
-/// Settings of a client, for client::open(). Default: a Redis at 127.0.0.1:6379 without a password.
-/// Each function returns the same object: `options settings; settings.host("x").db(3);`
-class options : public detail::built {
-  public:
-    /// The default.
-    options() {
-        piece({}, [&](acclient_error **error) {
-            acclient_options *made = nullptr;
-            const acclient_status status = acclient_options_new(&made, error);
-            handle_.reset(made);
-            return status;
-        });
-    }
-
-    /// Address, user, password and database, in the forms that client::connect() takes.
-    options &url(std::string_view url) {
-        return set(acclient_options_set_url, url);
-    }
-    /// Host name or number.
-    options &host(std::string_view host) {
-        return set(acclient_options_set_host, host);
-    }
-    /// Port. Default 6379.
-    options &port(std::uint16_t port) {
-        piece({}, [&](acclient_error **error) {
-            return acclient_options_set_port(get(), port, error);
-        });
-        return *this;
-    }
-    /// A unix socket instead of host and port.
-    options &unix_socket(std::string_view path) {
-        return set(acclient_options_set_unix_socket, path);
-    }
-    /// User name, for servers with ACLs. Default: the server's default user.
-    options &user(std::string_view user) {
-        return set(acclient_options_set_user, user);
-    }
-    /// Password. Default: none. It appears in no error.
-    options &password(std::string_view password) {
-        return set(acclient_options_set_password, password);
-    }
-    /// Number of the database. Default 0.
-    options &db(std::uint32_t db) {
-        piece({},
-              [&](acclient_error **error) { return acclient_options_set_db(get(), db, error); });
-        return *this;
-    }
-    /// How many connections the client may have at a time: each waiting call has one. 1 to 10000,
-    /// default 64.
-    options &max_connections(std::size_t count) {
-        return set(acclient_options_set_max_connections, count);
-    }
-    /// The largest reply, in bytes, that the client takes from Redis. Default 64 MiB.
-    options &max_reply(std::size_t bytes) {
-        return set(acclient_options_set_max_reply, bytes);
-    }
-    /// The C handle, borrowed.
-    const acclient_options *get() const noexcept {
-        return handle_.get();
-    }
-
-  private:
-    options &set(decltype(acclient_options_set_url) *function, std::string_view text) {
-        piece({text}, [&](acclient_error **error) {
-            return function(get(), std::string(text).c_str(), error);
-        });
-        return *this;
-    }
-    options &set(decltype(acclient_options_set_max_reply) *function, std::size_t number) {
-        piece({}, [&](acclient_error **error) { return function(get(), number, error); });
-        return *this;
-    }
-
-    detail::handle<acclient_options, acclient_options_free> handle_;
-};
 
 /// A tunnel: who connects to the port local() of an agent's machine talks to ip():remote() as the
 /// gateway sees it. It stays open when the value is gone.
@@ -158,11 +84,19 @@ class client {
     // Connecting.
 
 #if ACCLIENT_EXCEPTIONS
-    /// Connects to the Redis of a grid and logs in: redis://[[user]:password@]host[:port][/db] or
-    /// redis+unix:///path[?db=N&user=U&pass=P]. Blocks. Throws errc::invalid_argument,
+    /// Connects to the Redis of a grid and logs in. Blocks. Throws errc::invalid_argument,
     /// errc::unsupported for a Redis Cluster, errc::connect, errc::authentication,
     /// errc::server for a database that does not exist, errc::timeout, errc::cancelled,
     /// errc::protocol for a server that is no Redis, errc::forked_handle, errc::system.
+    ///
+    /// The URL has one of these forms, with %xx for what a URL cannot hold:
+    ///
+    /// - redis://[[user]:password@]host[:port][/db]
+    /// - rediss://..., the same under TLS; #insecure at the end believes any certificate
+    /// - redis+unix:///path[?db=N&user=U&pass=P]
+    /// - redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db]: the master of
+    ///   that name, wherever these Sentinels say that it is; rediss+sentinel://..., all of it under
+    ///   TLS
     static client connect(std::string_view url, const time_limit &limit = {}) {
         return try_connect(url, limit).value();
     }
@@ -170,13 +104,29 @@ class client {
     static client open(const options &options, const time_limit &limit = {}) {
         return try_open(options, limit).value();
     }
+    /// Makes a client by settings, without a connection: each call makes what it needs. Does not
+    /// block, but reads the files of TLS. Throws errc::invalid_argument for a value out of range
+    /// and for files that cannot be used, errc::system.
+    static client build(const options &options) {
+        return try_build(options).value();
+    }
     /// Connects to a named instance: a table of the TOML file that the variable ACCLIENT_CONFIG
     /// names, else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. It has either url,
-    /// or host and port, or unix_socket; and user, password, db, timeout (seconds),
-    /// max_connections. Blocks; reads the environment. Throws errc::invalid_argument for an unknown
-    /// name or a wrong file, errc::system for one that cannot be read, and as connect().
+    /// or host and port, or unix_socket; and user, password, db, tls (true), tls_ca_file,
+    /// tls_cert_file, tls_key_file, timeout (seconds), max_connections. Blocks; reads the
+    /// environment. Throws errc::invalid_argument for an unknown name or a wrong file, errc::system
+    /// for one that cannot be read, and as connect().
     static client instance(std::string_view name, const time_limit &limit = {}) {
         return try_instance(name, limit).value();
+    }
+    /// Looks at everything that a command needs on its way, and says what is wrong: whether Redis
+    /// can be reached, takes the login, and what it can do; whether a controller drains the queue;
+    /// which agents answer, and how far behind they are. It sends the commands "list_agents" and
+    /// "ping". Blocks. Throws errc::invalid_argument, errc::cancelled, errc::closed,
+    /// errc::forked_handle; what is wrong with the grid is in what it returns. A client of build()
+    /// looks at a Redis that cannot be reached.
+    diagnosis doctor(const time_limit &limit = {}) const {
+        return try_doctor(limit).value();
     }
     /// Asks Redis for a sign of life. Blocks. Throws as connect(), errc::pool_exhausted,
     /// errc::closed.
@@ -204,6 +154,15 @@ class client {
                                         made, error);
         });
     }
+    /// As build(), without exceptions.
+    static result<client> try_build(const options &options) {
+        if (const auto checked = options.check(); !checked) {
+            return checked.error();
+        }
+        return detail::made<client, acclient_client>([&](auto **made, auto **error) {
+            return acclient_client_build(options.get(), made, error);
+        });
+    }
     /// As instance(), without exceptions.
     static result<client> try_instance(std::string_view name, const time_limit &limit = {}) {
         if (detail::holds_nul({name})) {
@@ -214,6 +173,8 @@ class client {
                                             limit.c_token(), made, error);
         });
     }
+    /// As doctor(), without exceptions.
+    result<diagnosis> try_doctor(const time_limit &limit = {}) const;
     /// As ping(), without exceptions.
     result<void> try_ping(const time_limit &limit = {}) const {
         return detail::done([&](auto **error) {

@@ -102,6 +102,12 @@ inline result<answer> client::try_list_agents(const time_limit &limit) const {
     return ask(acclient_client_list_agents, limit);
 }
 
+inline result<diagnosis> client::try_doctor(const time_limit &limit) const {
+    const auto answer = ask(acclient_client_doctor, limit);
+    return answer ? result<diagnosis>(detail::read_diagnosis(*answer))
+                  : result<diagnosis>(answer.error());
+}
+
 inline result<void> client::try_ping_agent(const agent_id &agent, const time_limit &limit) const {
     return detail::done([&](auto **error) {
         return acclient_client_ping_agent(get(), agent.gid, agent.nid, limit.c_milliseconds(),

@@ -4,6 +4,7 @@
 #define ACCLIENT_COMMAND_HPP
 
 #include "job.hpp"
+#include "progress.hpp"
 
 #include <vector>
 
@@ -198,7 +199,7 @@ class outcomes {
 };
 
 /// A command that was sent: the way to its results. Borrowed. For one thread at a time, whatever
-/// ref of it is used.
+/// ref of it is used, but for progress() and retract().
 class command_ref {
   public:
     /// An empty one.
@@ -269,6 +270,21 @@ class command_ref {
     job_list jobs(const time_limit &limit = {}) const {
         return try_jobs(limit).value();
     }
+    /// How far it got, on each agent, as well as can be found out: reads what Redis has, looks
+    /// through the queue, and asks the agents that are said to run it whether they do. Those that
+    /// do not answer within the limit are stage::unknown. Blocks. From any thread, also while
+    /// another one waits with the command. Throws errc::protocol for a result that cannot be read,
+    /// and what client::ping() throws.
+    acclient::progress progress(const time_limit &limit = {}) const {
+        return try_progress(limit).value();
+    }
+    /// Takes the command back if no controller has taken it yet. Whether it was still in the queue,
+    /// and thus never ran and never will; if not, it may run or have run. Blocks. From any thread,
+    /// also while another one waits with the command. Throws errc::maybe_sent where the connection
+    /// broke as it was taken back, and what client::ping() throws.
+    bool retract(const time_limit &limit = {}) const {
+        return try_retract(limit).value();
+    }
     /// Kills the job wherever it runs, with all its processes, and returns once its agents have
     /// taken the order; the results, usually KILLED, follow. Where it is over already nothing is
     /// done. Blocks. Throws errc::timeout for an agent that is away, and where no controller has
@@ -313,6 +329,25 @@ class command_ref {
             return acclient_command_jobs(handle_, limit.c_milliseconds(), limit.c_token(), made,
                                          error);
         });
+    }
+    /// As progress(), without exceptions.
+    result<acclient::progress> try_progress(const time_limit &limit = {}) const {
+        acclient_progress *made = nullptr;
+        const auto asked = detail::done([&](acclient_error **error) {
+            return acclient_command_progress(handle_, limit.c_milliseconds(), limit.c_token(),
+                                             &made, error);
+        });
+        return asked ? result<acclient::progress>(detail::read_progress(made))
+                     : result<acclient::progress>(asked.error());
+    }
+    /// As retract(), without exceptions.
+    result<bool> try_retract(const time_limit &limit = {}) const {
+        bool retracted = false;
+        const auto asked = detail::done([&](acclient_error **error) {
+            return acclient_command_retract(handle_, limit.c_milliseconds(), limit.c_token(),
+                                            &retracted, error);
+        });
+        return asked ? result<bool>(retracted) : result<bool>(asked.error());
     }
     /// As kill(), without exceptions.
     result<void> try_kill(const time_limit &limit = {}) const {

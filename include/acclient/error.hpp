@@ -152,6 +152,10 @@ class error_ref {
     std::optional<std::string_view> command() const noexcept {
         return detail::maybe_text(acclient_error_command, handle_);
     }
+    /// The code of Redis's own error, like "NOPERM" or "OOM", where Redis answered with one.
+    std::optional<std::string_view> server_code() const noexcept {
+        return detail::maybe_text(acclient_error_server_code, handle_);
+    }
     /// The agent that it is about, where it is about one of several.
     std::optional<agent_id> agent() const noexcept {
         agent_id agent;

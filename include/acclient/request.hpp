@@ -47,14 +47,19 @@ inline std::vector<const char *> c_texts(const std::vector<std::string> &texts) 
     return pointers;
 }
 
-/// Whether one of the texts cannot be passed to C.
-inline bool one_holds_nul(const std::vector<std::string> &texts) noexcept {
+/// The first text that cannot be passed to C; an empty one where all can.
+inline std::string_view first_with_nul(const std::vector<std::string> &texts) noexcept {
     for (const std::string &text : texts) {
         if (holds_nul({text})) {
-            return true;
+            return text;
         }
     }
-    return false;
+    return {};
+}
+
+/// Whether one of the texts cannot be passed to C.
+inline bool one_holds_nul(const std::vector<std::string> &texts) noexcept {
+    return !first_with_nul(texts).empty();
 }
 
 } // namespace detail
@@ -329,6 +334,16 @@ class request : public detail::built {
     command submit(const time_limit &limit = {}) const {
         return try_submit(limit).value();
     }
+    /// Sends the command so that trying again, with the same id, does not run it twice, and returns
+    /// once Redis has it; a lost connection is replaced, and the command sent again where that is
+    /// safe. Within 24 hours a second call with that id(), in this process or another, finds that
+    /// it was submitted, and succeeds without sending anything; that holds as long as Redis keeps
+    /// its data. It costs a key cmd.<id>.submitted, and what submit() sent leaves none. Blocks.
+    /// Throws as submit(): where error::is_maybe_sent(), it may be made again with the same id;
+    /// after any other error it was not sent.
+    command submit_once(const time_limit &limit = {}) const {
+        return try_submit_once(limit).value();
+    }
     /// Sends the command and waits for its result, in one round trip to Redis where the target is
     /// one agent by its numbers. Not for a fan-out. A job that failed is a result like any other.
     /// Blocks. Throws what submit() and command::next_result() throw.
@@ -344,13 +359,11 @@ class request : public detail::built {
 #endif
     /// As submit(), without exceptions.
     result<command> try_submit(const time_limit &limit = {}) const {
-        if (const auto checked = check(); !checked) {
-            return checked.error();
-        }
-        return detail::made<command, acclient_command>([&](auto **made, auto **error) {
-            return acclient_request_submit(get(), limit.c_milliseconds(), limit.c_token(), made,
-                                           error);
-        });
+        return send(acclient_request_submit, limit);
+    }
+    /// As submit_once(), without exceptions.
+    result<command> try_submit_once(const time_limit &limit = {}) const {
+        return send(acclient_request_submit_once, limit);
     }
     /// As run(), without exceptions.
     result<job> try_run(const time_limit &limit) const {
@@ -378,6 +391,15 @@ class request : public detail::built {
     }
 
   private:
+    result<command> send(decltype(acclient_request_submit) *function,
+                         const time_limit &limit) const {
+        if (const auto checked = check(); !checked) {
+            return checked.error();
+        }
+        return detail::made<command, acclient_command>([&](auto **made, auto **error) {
+            return function(get(), limit.c_milliseconds(), limit.c_token(), made, error);
+        });
+    }
     request &set(decltype(acclient_request_set_id) *function, std::string_view text) {
         piece({text}, [&](acclient_error **error) {
             return function(get(), std::string(text).c_str(), error);

@@ -79,6 +79,11 @@ inline void say(const char *what) {
         }                                                                                          \
     } while (0)
 
+// How late a call may be: little, except where everything is slow (valgrind).
+inline std::chrono::milliseconds late_limit() {
+    return std::getenv("ACCLIENT_TEST_SLOW") != nullptr ? 1000ms : 50ms;
+}
+
 inline bool contains(std::string_view text, std::string_view part) {
     return text.find(part) != std::string_view::npos;
 }

@@ -47,7 +47,7 @@ void connecting() {
     CHECK(!contains(error.what(), "sesame"));
     SAME(error.what(), error.message());
     CHECK(error.is_retriable() && !error.is_timeout() && !error.is_maybe_sent());
-    CHECK(!error.command() && !error.agent() && !error.job());
+    CHECK(!error.command() && !error.server_code() && !error.agent() && !error.job());
     BAD(errc::invalid_argument, acclient::client::try_connect("redis://127.0.0.1\0:1"sv));
     BAD(errc::invalid_argument, acclient::client::try_connect(grid_url(), 0s));
     BAD(errc::connect, acclient::client::try_connect("rediss://127.0.0.1:1"));
@@ -67,6 +67,7 @@ void options() {
     acclient::client::open(settings).ping();
     settings.db(99);
     BAD(errc::server, acclient::client::try_open(settings));
+    SAME(acclient::client::try_open(settings).error().server_code().value(), "ERR");
     settings.url(url);
     acclient::client::open(settings).ping();
     acclient::options wrong_user;

@@ -1,0 +1,127 @@
+package acclient
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// saysHello runs a program by way of a client of its own.
+func saysHello(t *testing.T, options Options) {
+	t.Helper()
+	c := got[*Client](t)(Open(ctx(t), options))
+	defer c.Close()
+	equal(t, "stdout", got[*Job](t)(c.Execute(Agent(1, 1), "echo", "hello").Run(ctx(t))).Stdout, "hello\n")
+}
+
+// doesNotOpen wants an error with a word.
+func doesNotOpen(t *testing.T, options Options, kind error, word string) {
+	t.Helper()
+	_, err := Open(ctx(t), options)
+	wants(t, err, kind)
+	if !strings.Contains(err.Error(), word) || err.(*Error).IsRetriable() {
+		t.Fatalf("%v", err)
+	}
+}
+
+// The server wants a certificate of clients, and has one of an authority of its own.
+func TestTLS(t *testing.T) {
+	where := variable(t, "ACCLIENT_TLS_URL")
+	port := got[int](t)(strconv.Atoi(got[*url.URL](t)(url.Parse(where)).Port()))
+	ca := variable(t, "ACCLIENT_TLS_CA")
+	known := TLS{CertFile: variable(t, "ACCLIENT_TLS_CERT"), KeyFile: variable(t, "ACCLIENT_TLS_KEY")}
+
+	doesNotOpen(t, Options{URL: where}, ErrConnect, "certificate")
+	doesNotOpen(t, Options{URL: where, TLS: &known}, ErrConnect, "certificate")
+	doesNotOpen(t, Options{Port: uint16(port), TLS: &TLS{}}, ErrConnect, "certificate")
+	trusting := known
+	trusting.CAFile = ca
+	saysHello(t, Options{URL: where, TLS: &trusting})
+	saysHello(t, Options{Port: uint16(port), TLS: &trusting})
+	insecure := known
+	insecure.Insecure = true
+	saysHello(t, Options{Port: uint16(port), TLS: &insecure})
+
+	doesNotOpen(t, Options{TLS: &TLS{CAFile: "/nowhere/ca.pem"}}, ErrInvalidArgument, "/nowhere/ca.pem")
+	_, err := NewClient(Options{TLS: &TLS{CAFile: "/nowhere/ca.pem"}})
+	wants(t, err, ErrInvalidArgument)
+	for _, wrong := range []TLS{{CAFile: "a\x00b"}, {CertFile: "a", KeyFile: "\x00"}, {CertFile: "a"}, {KeyFile: "a"}} {
+		_, err := NewClient(Options{TLS: &wrong})
+		wants(t, err, ErrInvalidArgument)
+	}
+}
+
+func TestSentinels(t *testing.T) {
+	sentinel := variable(t, "ACCLIENT_SENTINEL")
+	saysHello(t, Options{MasterName: "main", Sentinels: []string{"127.0.0.1:1", sentinel}})
+	saysHello(t, Options{URL: "redis+sentinel://127.0.0.1:1," + sentinel + "/main"})
+	short, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	_, err := Open(short, Options{MasterName: "other", Sentinels: []string{sentinel}})
+	wants(t, err, ErrTimeout, context.DeadlineExceeded)
+	equal(t, "in words", strings.Contains(err.Error(), "other"), true)
+	for _, wrong := range []Options{
+		{MasterName: "main"},
+		{Sentinels: []string{sentinel}},
+		{MasterName: "main", Sentinels: []string{"a:x"}},
+		{MasterName: "main", Sentinels: []string{"a", "a\x00b"}},
+		{MasterName: "a\x00b", Sentinels: []string{"a"}},
+	} {
+		_, err := NewClient(wrong)
+		wants(t, err, ErrInvalidArgument)
+	}
+}
+
+// The server takes connections, and says nothing.
+func TestDeadlinesOnAStoppedServer(t *testing.T) {
+	const limit = 100 * time.Millisecond
+	where := variable(t, "ACCLIENT_STOPPED_URL")
+	pid := got[int](t)(strconv.Atoi(variable(t, "ACCLIENT_STOPPED_PID")))
+	c := got[*Client](t)(Connect(ctx(t), where))
+	defer c.Close()
+	request := c.Bash(Agent(1, 1), "true")
+	command := submit(t, request)
+	must(t, syscall.Kill(pid, syscall.SIGSTOP))
+	defer syscall.Kill(pid, syscall.SIGCONT)
+	for name, call := range map[string]func(ctx context.Context) error{
+		"Ping":       func(ctx context.Context) error { return c.Ping(ctx) },
+		"Connect":    func(ctx context.Context) error { _, err := Connect(ctx, where); return err },
+		"Submit":     func(ctx context.Context) error { _, err := request.Submit(ctx); return err },
+		"SubmitOnce": func(ctx context.Context) error { _, err := request.SubmitOnce(ctx); return err },
+		"Run":        func(ctx context.Context) error { _, err := request.Run(ctx); return err },
+		"NextResult": func(ctx context.Context) error { _, err := command.NextResult(ctx); return err },
+		"Jobs":       func(ctx context.Context) error { _, err := command.Jobs(ctx); return err },
+		"Kill":       func(ctx context.Context) error { return command.Kill(ctx) },
+		"Progress":   func(ctx context.Context) error { _, err := command.Progress(ctx); return err },
+		"Retract":    func(ctx context.Context) error { _, err := command.Retract(ctx); return err },
+		"ListAgents": func(ctx context.Context) error { _, err := c.ListAgents(ctx); return err },
+	} {
+		// The least late of three: this machine may have had something else to do.
+		least := time.Hour
+		for range 3 {
+			begun := time.Now()
+			short, cancel := context.WithTimeout(context.Background(), limit)
+			err := call(short)
+			late := time.Since(begun) - limit
+			cancel()
+			var known *Error
+			if !errors.As(err, &known) || !known.Timeout() && !known.IsMaybeSent() || late < 0 {
+				t.Fatalf("%s: %v, late by %v", name, err, late)
+			}
+			least = min(least, late)
+		}
+		if least > 50*time.Millisecond {
+			t.Errorf("%s was late by %v", name, least)
+		}
+	}
+	short, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	equal(t, "healthy", got[*Diagnosis](t)(c.Doctor(short)).IsHealthy(), false)
+	must(t, syscall.Kill(pid, syscall.SIGCONT))
+	must(t, c.Ping(ctx(t)))
+}

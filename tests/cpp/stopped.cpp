@@ -1,0 +1,60 @@
+// Deadlines on a server that is stopped: it takes connections, and says nothing. It is ours to
+// stop: ACCLIENT_REDIS_PID.
+#include "check.hpp"
+
+#include <csignal>
+
+namespace {
+
+const target one = target::agent(1, 1);
+constexpr auto limit = 100ms;
+
+// A call that times out, and is late by less than 50 ms. The least late of three counts: this
+// machine may have had something else to do.
+template <class Call> void ends_in_time(const char *what, Call call) {
+    auto least = std::chrono::steady_clock::duration::max();
+    for (int i = 0; i < 3; i++) {
+        const auto begun = std::chrono::steady_clock::now();
+        const auto ended = call();
+        const auto late = std::chrono::steady_clock::now() - begun - limit;
+        CHECK(!ended && ended.error().is_timeout());
+        CHECK(late >= 0ms);
+        least = std::min(least, late);
+    }
+    if (least >= late_limit()) {
+        give_up(__FILE__, __LINE__, what, "it was late");
+    }
+}
+
+} // namespace
+
+int main() {
+    const auto client = acclient::client::connect(grid_url());
+    const auto command = client.bash(one, "true").submit();
+    const auto request = client.bash(one, "true");
+    const char *variable = std::getenv("ACCLIENT_REDIS_PID");
+    CHECK(variable != nullptr);
+    const pid_t pid = std::atoi(variable);
+    CHECK(pid > 1 && kill(pid, SIGSTOP) == 0);
+    say("calls of 100 ms, while the server is stopped");
+    ends_in_time("ping", [&] { return client.try_ping(limit); });
+    ends_in_time("connect", [&] { return acclient::client::try_connect(grid_url(), limit); });
+    ends_in_time("start", [&] { return client.try_start({1, 1}, "true", {}, {}, limit); });
+    ends_in_time("submit", [&] { return request.try_submit(limit); });
+    ends_in_time("submit_once", [&] { return request.try_submit_once(limit); });
+    ends_in_time("run", [&] { return request.try_run(limit); });
+    ends_in_time("run_all", [&] { return request.try_run_all(limit); });
+    ends_in_time("next_result", [&] { return command.try_next_result(limit); });
+    ends_in_time("jobs", [&] { return command.try_jobs(limit); });
+    ends_in_time("kill", [&] { return command.try_kill(limit); });
+    ends_in_time("progress", [&] { return command.try_progress(limit); });
+    ends_in_time("retract", [&] { return command.try_retract(limit); });
+    ends_in_time("list_agents", [&] { return client.try_list_agents(limit); });
+    say("a doctor finds this out in less than his time");
+    const auto begun = std::chrono::steady_clock::now();
+    CHECK(!client.doctor(limit).is_healthy());
+    CHECK(std::chrono::steady_clock::now() - begun < limit + late_limit());
+    CHECK(kill(pid, SIGCONT) == 0);
+    say("it goes on where the server does");
+    client.ping();
+}
