@@ -57,7 +57,11 @@ fn file() -> Result<PathBuf> {
 fn from_file(path: &Path, name: &str) -> Result<ClientBuilder> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::new(ErrorKind::System, format!("cannot read the file: {error}")))?;
-    let mut tables: BTreeMap<String, Instance> = toml::from_str(&text).map_err(|error| {
+    from_text(&text, name)
+}
+
+pub(crate) fn from_text(text: &str, name: &str) -> Result<ClientBuilder> {
+    let mut tables: BTreeMap<String, Instance> = toml::from_str(text).map_err(|error| {
         // The error's own text quotes the line, which may be the one with the password.
         let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
         Error::invalid(format!("line {line}: {}", error.message()))

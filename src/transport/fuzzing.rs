@@ -1,0 +1,132 @@
+//! What the fuzz target `replies` does: takes what a server sends, as a connection takes it.
+
+use redis::Value;
+
+use super::error::{Error, ServerError};
+use super::framer::{self, Frame, Framer, Violation};
+use super::reply::{self, bulk, integer, items};
+
+/// Small, so that an input gets past it.
+const MAX_REPLY: usize = 8 * 1024;
+/// What a NUL of the input stands for so often, so that a short input gets past the limits of the
+/// framer too.
+const RUN: usize = 4096;
+/// The least stack that a caller may have.
+const SMALL_STACK: usize = 128 * 1024;
+/// The longest line that the framer lets through, which may stand beside a reply of full size.
+const MAX_LINE: usize = 64 * 1024;
+
+/// Each frame with its depth, and what came after the last.
+type Frames = (Vec<(Vec<u8>, usize)>, Result<Frame, Violation>);
+
+/// Bytes of a server. They make the same replies whole and in pieces, and no reply takes more
+/// memory than it may, or more stack than there is.
+pub fn replies(bytes: &[u8]) {
+    let stream = stream(bytes);
+    let whole = frames(stream.clone(), |_| usize::MAX);
+    // The bytes themselves say how long the pieces are.
+    let pieces = frames(stream, |byte| 1 + usize::from(byte) % 16);
+    assert_eq!(whole, pieces, "in pieces it is something else");
+    let parser = std::thread::Builder::new().stack_size(SMALL_STACK);
+    std::thread::scope(|scope| {
+        let parse = || whole.0.iter().for_each(|(frame, depth)| take(frame, *depth));
+        parser.spawn_scoped(scope, parse).expect("a thread").join().expect("it is parsed");
+    });
+}
+
+/// What [`replies`] may have allocated at a time: the input several times over, and what the parser
+/// holds of one reply, before and after its map is made of pairs.
+pub fn memory_for_replies(bytes: &[u8]) -> usize {
+    8 * stream(bytes).len() + 4 * (MAX_REPLY + MAX_LINE)
+}
+
+fn stream(bytes: &[u8]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    for byte in bytes {
+        let (byte, times) = if *byte == 0 { (b'x', RUN) } else { (*byte, 1) };
+        stream.resize(stream.len() + times, byte);
+    }
+    stream
+}
+
+/// Frames what comes in pieces; the first byte that is not there yet says how many come next.
+fn frames(mut stream: Vec<u8>, piece: impl Fn(u8) -> usize) -> Frames {
+    let mut framer = Framer::new(MAX_REPLY);
+    let (mut found, mut start, mut end, mut least) = (Vec::new(), 0, 0, 0);
+    loop {
+        match framer.frame(&mut stream[start..end]) {
+            Ok(Frame::Complete { length, depth }) => {
+                assert!((least..=end - start).contains(&length));
+                found.push((stream[start..start + length].to_vec(), depth));
+                start += length;
+                least = 0;
+            }
+            Ok(Frame::Incomplete { at_least }) if end < stream.len() => {
+                assert!(at_least > end - start);
+                least = at_least;
+                end = stream.len().min(end.saturating_add(piece(stream[end])));
+            }
+            last => return (found, last),
+        }
+    }
+}
+
+/// Decodes a frame and takes it as callers do.
+fn take(frame: &[u8], depth: usize) {
+    let value = match reply::decode(frame, depth) {
+        Ok(value) => value,
+        Err(message) => return assert!(message.len() < 1000, "{message}"),
+    };
+    assert!(held(&value) <= MAX_REPLY + MAX_LINE, "{} bytes of {}", held(&value), frame.len());
+    if frame[0] != b':' && frame[0] != b'$' {
+        let short = reply::decode(&frame[..frame.len() - 1], depth);
+        assert!(short.is_err(), "the parser ends before the framer: {short:?}");
+    }
+    if let Ok(list) = items(value.clone()) {
+        by_item(frame, &list);
+    }
+    let _ = bulk(value.clone()).map_err(|error| error.to_string());
+    let _ = integer(&value).map_err(|error| error.to_string());
+    if let Err(Error::Server(error)) = reply::into_result(value) {
+        judge(error);
+    }
+}
+
+/// A list that is read item by item has the same items.
+fn by_item(frame: &[u8], list: &[Value]) {
+    let header = framer::list_header(frame).expect("the framer has found a list");
+    let Some((length, count)) = header else { return };
+    let (found, end) = frames(frame[length..].to_vec(), |_| usize::MAX);
+    assert_eq!((found.len(), end), (count, Ok(Frame::Incomplete { at_least: 1 })));
+    for ((item, depth), expected) in found.iter().zip(list) {
+        let item = reply::decode(item, *depth).expect("it was decoded in its list");
+        // As text: some numbers are not equal to themselves.
+        assert_eq!(format!("{item:?}"), format!("{expected:?}"));
+    }
+}
+
+fn judge(error: ServerError) {
+    let told = format!("{error} {error:?}");
+    std::hint::black_box((told, error.is_passing(), error.is_authentication()));
+}
+
+/// What a value takes in memory.
+fn held(value: &Value) -> usize {
+    let all = |values: &[Value]| values.iter().map(held).sum::<usize>();
+    let pairs = |pairs: &[(Value, Value)]| {
+        pairs.iter().map(|(key, value)| held(key) + held(value)).sum::<usize>()
+    };
+    size_of::<Value>()
+        + match value {
+            Value::BulkString(bytes) | Value::BigNumber(bytes) => bytes.len(),
+            Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.len(),
+            Value::ServerError(error) => {
+                error.code().len() + error.details().unwrap_or_default().len()
+            }
+            Value::Array(values) | Value::Set(values) => all(values),
+            Value::Push { data, .. } => all(data),
+            Value::Map(fields) => pairs(fields),
+            Value::Attribute { data, attributes } => held(data) + pairs(attributes),
+            _ => 0,
+        }
+}
