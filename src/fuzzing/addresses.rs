@@ -13,9 +13,7 @@ const PASSWORD: &str = "4711081547110815";
 /// A URL. A line feed of the input stands for the password.
 pub fn urls(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    // A scheme is told in errors.
-    let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
-    let url = format!("{}:{}", scheme.replace('\n', ""), rest.replace('\n', PASSWORD));
+    let url = text.replace('\n', PASSWORD);
     let config = match Config::from_url(&url) {
         Ok(config) => config,
         Err(error) => {
@@ -24,9 +22,10 @@ pub fn urls(bytes: &[u8]) {
             return says_nothing(&format!("{error} {error:?}"));
         }
     };
-    let user_of = rest.strip_prefix("//").and_then(|rest| rest.split_once(":\n@"));
-    if let (Some((user, _)), Endpoint::Tcp { .. }) = (user_of, &config.endpoint)
+    let parts = text.split_once("://").and_then(|(_, rest)| rest.split_once(":\n@"));
+    if let (Some((user, host)), Endpoint::Tcp { .. }) = (parts, &config.endpoint)
         && !user.contains(['/', '?', '#', '@', ':', '\n'])
+        && !host.contains('@')
     {
         assert_eq!(config.password, Some(Secret::new(PASSWORD)));
     }
