@@ -81,7 +81,9 @@ fn take(frame: &[u8], depth: usize) {
         Ok(value) => value,
         Err(message) => return assert!(message.len() < 1000, "{message}"),
     };
-    assert!(held(&value) <= MAX_REPLY + MAX_LINE, "{} bytes of {}", held(&value), frame.len());
+    let (elements, text) = measure(&value);
+    assert!(elements * size_of::<Value>() <= MAX_REPLY, "{elements} elements");
+    assert!(text <= frame.len(), "{text} bytes from {}", frame.len());
     if depth < 2 {
         let short = redis::parse_redis_value(&frame[..frame.len() - 1]);
         assert!(short.is_err(), "the parser ends before the framer: {short:?}");
@@ -114,23 +116,26 @@ fn judge(error: ServerError) {
     std::hint::black_box((told, error.is_passing(), error.is_authentication()));
 }
 
-/// What a value takes in memory.
-fn held(value: &Value) -> usize {
-    let all = |values: &[Value]| values.iter().map(held).sum::<usize>();
+/// The elements of a reply below its top, and the bytes of all its texts.
+fn measure(value: &Value) -> (usize, usize) {
+    let text = |length: usize| (0, length);
+    let add = |sum: (usize, usize), part: (usize, usize)| (sum.0 + 1 + part.0, sum.1 + part.1);
+    let all = |values: &[Value]| values.iter().map(measure).fold((0, 0), add);
     let pairs = |pairs: &[(Value, Value)]| {
-        pairs.iter().map(|(key, value)| held(key) + held(value)).sum::<usize>()
+        let both = pairs.iter().flat_map(|(key, value)| [measure(key), measure(value)]);
+        both.fold((0, 0), add)
     };
-    size_of::<Value>()
-        + match value {
-            Value::BulkString(bytes) | Value::BigNumber(bytes) => bytes.len(),
-            Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.len(),
-            Value::ServerError(error) => {
-                error.code().len() + error.details().unwrap_or_default().len()
-            }
-            Value::Array(values) | Value::Set(values) => all(values),
-            Value::Push { data, .. } => all(data),
-            Value::Map(fields) => pairs(fields),
-            Value::Attribute { data, attributes } => held(data) + pairs(attributes),
-            _ => 0,
+    match value {
+        Value::BulkString(bytes) | Value::BigNumber(bytes) => text(bytes.len()),
+        Value::SimpleString(string) | Value::VerbatimString { text: string, .. } => {
+            text(string.len())
         }
+        Value::ServerError(error) => {
+            text(error.code().len() + error.details().unwrap_or_default().len())
+        }
+        Value::Array(values) | Value::Set(values) | Value::Push { data: values, .. } => all(values),
+        Value::Map(fields) => pairs(fields),
+        Value::Attribute { data, attributes } => add(pairs(attributes), measure(data)),
+        _ => (0, 0),
+    }
 }
