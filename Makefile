@@ -9,7 +9,7 @@ BUILD := $(TARGET)/demo
 C_SOURCES := $(wildcard examples/*.c examples/*.cpp tests/c/*.c tests/c/*.h tests/cpp/*.cpp tests/cpp/*.hpp \
 	include/*.hpp include/acclient/*.hpp)
 
-.PHONY: help demo examples test check header tools measure install uninstall
+.PHONY: help demo examples test check header tools fuzz measure install uninstall
 
 help:
 	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
@@ -19,6 +19,7 @@ help:
 	@echo "make header   writes include/acclient.h anew"
 	@echo "make install  installs library, headers, pkg-config and CMake files under PREFIX (/usr/local),"
 	@echo "              below DESTDIR where that is set; make uninstall takes them away"
+	@echo "make fuzz     runs every fuzz target for SECONDS_EACH (60) seconds"
 	@echo "make measure  deadlines, cancelling, round trips, fan-outs and leaks, in figures"
 
 demo:
@@ -58,6 +59,7 @@ test: tools check
 
 check: tools
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
 	clang-format --dry-run --Werror $(C_SOURCES)
@@ -78,6 +80,11 @@ install:
 
 uninstall:
 	@scripts/install.sh uninstall $(TARGET)
+
+SECONDS_EACH ?= 60
+fuzz:
+	@scripts/need.sh c++
+	@scripts/fuzz.sh $(SECONDS_EACH)
 
 measure:
 	@scripts/need.sh cc go redis-server

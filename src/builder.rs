@@ -27,7 +27,7 @@ const MOST_CONNECTIONS: usize = 10_000;
 /// ```
 #[derive(Debug, Clone)]
 pub struct ClientBuilder {
-    config: Config,
+    pub(crate) config: Config,
     timeout: Option<Duration>,
 }
 

@@ -16,7 +16,7 @@ const FILE: &str = "acclient/instances.toml";
 
 /// One table of the file: either a URL, or the parts of an address.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with the name of an instance, like [main]")]
 struct Instance {
     url: Option<String>,
     host: Option<String>,
@@ -62,16 +62,31 @@ fn file() -> Result<PathBuf> {
 fn from_file(path: &Path, name: &str) -> Result<ClientBuilder> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::new(ErrorKind::System, format!("cannot read the file: {error}")))?;
-    let mut tables: BTreeMap<String, Instance> = toml::from_str(&text).map_err(|error| {
+    from_text(&text, name)
+}
+
+pub(crate) fn from_text(text: &str, name: &str) -> Result<ClientBuilder> {
+    let mut tables: BTreeMap<String, Instance> = toml::from_str(text).map_err(|error| {
         // The error's own text quotes the line, which may be the one with the password.
         let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-        Error::invalid(format!("line {line}: {}", error.message()))
+        Error::invalid(format!("line {line}: {}", without_value(error.message())))
     })?;
     let known = tables.keys().cloned().collect::<Vec<_>>().join(", ");
     let instance = tables
         .remove(name)
         .ok_or_else(|| Error::invalid(format!("no such instance; the file has: {known}")))?;
     instance.into_builder()
+}
+
+/// What is wrong with a value, without the value, which may be a password: one of digits without its
+/// quotes, or one outside of any table.
+fn without_value(message: &str) -> String {
+    match message.rsplit_once(", expected ") {
+        Some((wrong, wanted)) if wrong.starts_with("invalid ") => {
+            format!("not of the right type: expected {wanted}")
+        }
+        _ => message.to_owned(),
+    }
 }
 
 impl Instance {
@@ -156,11 +171,21 @@ mod tests {
     }
 
     #[test]
+    fn a_password_without_quotes_is_not_told() {
+        let error = read("[x]\npassword = 4711\n", "x").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("a string"), "{error}");
+        assert!(!error.contains("4711"), "{error}");
+    }
+
+    #[test]
     fn a_wrong_file_is_explained_without_the_password() {
         for (text, words) in [
             ("[main]\nurl = \"redis://h\"\n", "the file has: main"),
             ("[x]\npassword = sesame\n", "line 2"),
             ("[x]\npassword = \"sesame\"\nport = \"a\"\n", "line 3"),
+            ("password = \"sesame\"\n", "line 1"),
+            ("[x]\npassword = [\"sesame\"]\n", "line 2"),
+            ("[x]\ndb = \"sesame\"\n", "line 2"),
             ("[x]\npasword = \"sesame\"\n", "pasword"),
             ("[x]\nurl = \"redis://:sesame@h\"\nport = 1\n", "either url"),
             ("[x]\nurl = \"http://:sesame@h\"\n", "scheme"),

@@ -44,6 +44,9 @@ mod error;
 #[allow(unsafe_code)]
 mod ffi;
 mod follow;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod ids;
 mod instance;

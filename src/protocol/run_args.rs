@@ -319,6 +319,14 @@ mod tests {
     }
 
     #[test]
+    fn a_large_number_stays_the_same_however_often_it_is_read() {
+        let text = r#"{"large":33333333333333331333333333333333333333331}"#;
+        let args: RunArgs = serde_json::from_str(text).unwrap();
+        let again: RunArgs = serde_json::from_str(&args.to_json()).unwrap();
+        assert_eq!(again.extra, args.extra);
+    }
+
+    #[test]
     fn what_the_wire_cannot_carry_is_refused() {
         for wrong in [
             RunArgs::new().arg("a\0"),

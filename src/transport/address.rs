@@ -101,6 +101,7 @@ impl Config {
             // They list hosts, unlike any other URL.
             "redis+sentinel" | "valkey+sentinel" => sentinel(rest),
             "rediss+sentinel" | "valkeys+sentinel" => with_tls(rest, sentinel),
+            // Not even the scheme is quoted: in a URL that is put together wrongly it may be anything.
             _ => Err(invalid(
                 "the scheme is none of redis, rediss, redis+unix, redis+sentinel and rediss+sentinel",
             )),
@@ -203,7 +204,7 @@ fn unix(url: &Url) -> Result<Config, AddressError> {
         return Err(invalid("a unix socket has a path and no host: write three slashes"));
     }
     let path = decode(url.path(), "path")?;
-    if path.is_empty() || path == "/" || path.contains('\0') {
+    if !path.starts_with('/') || path == "/" || path.contains('\0') {
         return Err(invalid("no path of a unix socket"));
     }
     let mut config = Config::new(Endpoint::Unix(path.into()));
@@ -270,8 +271,11 @@ mod tests {
             "redis+unix://h/p",
             "redis+unix:///",
             "redis+unix:///p?x=1",
+            "redis+unix:p?pass=://",
+            "redis+unix:u:sesame@redis://h",
             "redis+unix:///p?db=a",
             "redis://u:sesame@h:99999",
+            "sesame://h",
             "redis://u:sesame@h/db",
             "redis://:sesame@",
             "redis://u:%ff@h",

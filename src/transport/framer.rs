@@ -49,7 +49,7 @@ impl Framer {
     /// connection is of no further use.
     ///
     /// The text of an error or status that is not UTF-8 is mended in place, with a `?` for each
-    /// byte that is not ASCII, since the parser would refuse the reply for it.
+    /// byte that is not ASCII: the parser would refuse the reply for it, or make three bytes of one.
     pub(super) fn frame(&mut self, bytes: &mut [u8]) -> Result<Frame, Violation> {
         while let Some(line_end) = self.line(bytes)? {
             let (kind, line) = (bytes[self.position], self.position + 1..line_end - 2);
@@ -73,6 +73,9 @@ impl Framer {
                         }
                         if &bytes[next - 2..next] != b"\r\n" {
                             return Err("a bulk string does not end where it said".into());
+                        }
+                        if kind != b'$' {
+                            mend_utf8(&mut bytes[line_end..next - 2]);
                         }
                     }
                 }
@@ -342,8 +345,15 @@ mod tests {
 
     #[test]
     fn text_that_is_no_utf8_is_mended_in_place() {
-        let mut reply = b"-ERR \xff\xfe bad\r\n".to_vec();
-        Framer::new(LIMIT).frame(&mut reply).unwrap();
-        assert_eq!(reply, b"-ERR ?? bad\r\n");
+        for (reply, mended) in [
+            (&b"-ERR \xff\xfe bad\r\n"[..], &b"-ERR ?? bad\r\n"[..]),
+            (b"!6\r\nERR \xff\xfe\r\n", b"!6\r\nERR ??\r\n"),
+            (b"=6\r\ntxt:\xff\xfe\r\n", b"=6\r\ntxt:??\r\n"),
+            (b"$2\r\n\xff\xfe\r\n", b"$2\r\n\xff\xfe\r\n"), // bytes, and not text
+        ] {
+            let mut reply = reply.to_vec();
+            Framer::new(LIMIT).frame(&mut reply).unwrap();
+            assert_eq!(reply, mended);
+        }
     }
 }

@@ -15,6 +15,8 @@ mod deadline;
 mod error;
 mod fork;
 mod framer;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod owed;
 mod poll;
 mod pool;

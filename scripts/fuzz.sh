@@ -1,0 +1,64 @@
+#!/bin/sh
+# Runs fuzz targets, one after the other, with a stable toolchain and without cargo-fuzz.
+#
+# usage: scripts/fuzz.sh [SECONDS] [TARGET...]     60 seconds each, all targets
+#        scripts/fuzz.sh merge [TARGET...]         puts what was found into fuzz/corpus
+# variables: FUZZ_ADDRESS=1 uses the nightly toolchain and its address sanitizer
+#
+# What is found stays outside of fuzz/corpus, which is in git and small. A crash ends the run; its
+# input is in fuzz/artifacts.
+set -eu
+cd "$(dirname "$0")/.."
+
+seconds=60
+case ${1-} in
+    merge | [0-9]*)
+        seconds=$1
+        shift
+        ;;
+esac
+# shellcheck disable=SC2046 # names without blanks
+[ $# -gt 0 ] || set -- $(ls fuzz/fuzz_targets | sed 's/\.rs$//')
+
+cargo=${CARGO:-cargo}
+host=$(rustc -vV | sed -n 's/^host: //p')
+build=${CARGO_TARGET_DIR:-fuzz/target}
+
+# What cargo-fuzz gives rustc: a counter on every edge, and comparisons that the fuzzer sees.
+flags="--cfg fuzzing -C debug-assertions -C overflow-checks -C codegen-units=1
+    -C passes=sancov-module
+    -C llvm-args=-sanitizer-coverage-level=4
+    -C llvm-args=-sanitizer-coverage-inline-8bit-counters
+    -C llvm-args=-sanitizer-coverage-pc-table
+    -C llvm-args=-sanitizer-coverage-trace-compares"
+if [ "${FUZZ_ADDRESS:-0}" = 1 ]; then
+    cargo="$cargo +nightly"
+    flags="$flags -Zsanitizer=address"
+    build=$build/address
+fi
+
+# Named, so that the flags are not for build scripts and macros, which have no fuzzer to link.
+RUSTFLAGS="$flags" $cargo build --quiet --manifest-path fuzz/Cargo.toml --release \
+    --target "$host" --target-dir "$build"
+
+for target in "$@"; do
+    program=$build/$host/release/$target
+    found=$build/found/$target
+    log=$found.log
+    mkdir -p "$found" "fuzz/artifacts/$target"
+    if [ "$seconds" = merge ]; then
+        "$program" -merge=1 "fuzz/corpus/$target" "$found" >"$log" 2>&1 || {
+            tail -n 20 "$log"
+            exit 1
+        }
+        continue
+    fi
+    echo "$target: $seconds s; $log tells how far it is"
+    "$program" -max_total_time="$seconds" -timeout=10 -artifact_prefix="fuzz/artifacts/$target/" \
+        "$found" "fuzz/corpus/$target" >"$log" 2>&1 || {
+        tail -n 40 "$log"
+        echo "$target has failed; again with: $program fuzz/artifacts/$target/…" >&2
+        exit 1
+    }
+    sed -n '/\tDONE/p;/^Done /p' "$log"
+done

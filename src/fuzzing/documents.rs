@@ -1,0 +1,109 @@
+//! Documents that Redis holds, and what is read from them.
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+
+use super::client;
+use crate::command::{Command, CommandRef};
+use crate::error::Error;
+use crate::job::Job;
+use crate::msgs::{Message, MsgQuery};
+use crate::node::{CpuInfo, DiskInfo, MemInfo, NicInfo, OsInfo};
+use crate::protocol::{AgentId, CommandDocument, LEVEL_JSON, ResultDocument, RunArgs};
+use crate::schedule::Scheduled;
+use crate::stats::ProcessStats;
+use crate::target::Target;
+
+/// A result document, and everything that a [`Job`] reads from it.
+pub fn results(bytes: &[u8]) {
+    let document = match ResultDocument::parse(bytes) {
+        Ok(document) => document,
+        Err(error) => return drop(Error::document("key", &error).to_string()),
+    };
+    assert_eq!(document.raw.is_some(), !is_text(bytes), "raw is there for mended documents");
+    assert!(document.raw.as_deref().is_none_or(|raw| raw == bytes));
+    let job = Job::new(client().clone(), "id", AgentId::new(1, 1), document.clone());
+    let dump = job.dump();
+    check_dump(bytes, &dump, job.raw().is_some());
+    let again = ResultDocument::parse(dump.as_bytes()).expect("a dump is a document");
+    assert!(again.raw.is_none());
+    assert_eq!(serde_json::to_string(&again).expect("a document is JSON"), dump);
+    read(&job);
+    let command = CommandRef::new(client().clone(), "id".into(), Target::unknown());
+    match command.deliver(job.agent(), document) {
+        Ok(job) => drop(job.into_success().map_err(|error| format!("{error:?}"))),
+        Err(error) => assert!(error.job().is_some()),
+    }
+}
+
+/// A command document as a history holds it.
+pub fn commands(bytes: &[u8]) {
+    let Ok(document) = CommandDocument::parse(bytes) else { return };
+    let dump = document.to_json().expect("an input is not that long");
+    check_dump(bytes, &dump, document.raw.is_some());
+    let again = CommandDocument::parse(dump.as_bytes()).expect("a dump is a document");
+    assert_eq!(again.to_json().expect("an input is not that long"), dump);
+    let Ok(command) = Command::from_history(client().clone(), document) else { return };
+    assert_eq!(command.dump(), dump);
+    let json = command.args().to_json();
+    let args: RunArgs = serde_json::from_str(&json).expect("run arguments are read again");
+    // No log levels stand for no word about them there, and for all levels here.
+    if json.contains("\"loglevels\":") {
+        assert_eq!(args.to_json(), json);
+    }
+    drop(args.check().map_err(|error| error.to_string()));
+    if command.check_id().is_ok() {
+        let found =
+            client().command_from(&command.to_string()).expect("printed commands are found");
+        assert_eq!((found.id(), found.target()), (command.id(), command.target()));
+    }
+}
+
+/// A dump is JSON and says what the document said.
+fn check_dump(bytes: &[u8], dump: &str, is_mended: bool) {
+    serde_json::from_str::<IgnoredAny>(dump).expect("a dump is JSON");
+    // Numbers beyond a double are kept letter for letter, and are no values.
+    if let (false, Ok(value)) = (is_mended, serde_json::from_slice::<Value>(bytes)) {
+        assert_eq!(serde_json::from_str::<Value>(dump).expect("it was one before"), value);
+    }
+}
+
+/// Whether a JSON document is UTF-8 and every escape in it a character, found out by other means
+/// than the library's.
+fn is_text(json: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(json) else { return false };
+    let text = text.replace(r"\\", "x");
+    let mut units = Vec::new();
+    for escape in text.split(r"\u").skip(1) {
+        let (digits, rest) = escape.split_at(4);
+        units.push(u16::from_str_radix(digits, 16).expect("the document is JSON"));
+        if !rest.is_empty() {
+            units.push(b'x'.into());
+        }
+    }
+    char::decode_utf16(units).all(|unit| unit.is_ok())
+}
+
+fn read(job: &Job) {
+    assert_eq!(job.is_success(), job.clone().into_success().is_ok());
+    assert!(job.streams().is_none_or(|streams| streams == (job.stdout(), job.stderr())));
+    assert!(job.critical() != Some("") && job.tags() != Some(""));
+    std::hint::black_box((job.cmd(), job.args(), job.starttime(), job.time()));
+    let json = serde_json::from_str::<Value>(job.data());
+    assert_eq!(job.json::<Value>().is_ok(), json.is_ok() && job.level() == LEVEL_JSON);
+    read_as::<Vec<CpuInfo>>(job);
+    read_as::<Vec<DiskInfo>>(job);
+    read_as::<MemInfo>(job);
+    read_as::<Vec<NicInfo>>(job);
+    read_as::<OsInfo>(job);
+    read_as::<ProcessStats>(job);
+    read_as::<Vec<ProcessStats>>(job);
+    read_as::<Vec<Scheduled>>(job);
+    read_as::<Vec<Message>>(job);
+    let now = std::time::SystemTime::now();
+    let _ = MsgQuery::new().from(now).to(now).read(job.clone()).map_err(|error| error.to_string());
+}
+
+fn read_as<T: DeserializeOwned>(job: &Job) {
+    let _ = job.json::<T>().map_err(|error| error.to_string());
+}

@@ -1,0 +1,61 @@
+//! Printed forms, and words of the wire that are checked before they are sent.
+
+use super::client;
+use crate::command::CommandRef;
+use crate::protocol::{AgentId, check_cron, check_levels, keys};
+use crate::target::Target;
+use crate::tunnel::Gateway;
+
+/// Whatever has a printed form: what is read prints as something that is read as the same.
+pub fn printed(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(command) = client().command_from(text) {
+        check_command(&command);
+    }
+    // Anything that can be an id or a role.
+    for target in [Target::any().role(text), Target::all().role("a").role(text).grid(1)] {
+        let command = CommandRef::new(client().clone(), text.to_owned(), target.into());
+        if command.check_id().is_ok() {
+            check_command(&command);
+        }
+    }
+    if let Ok(target) = Target::parse(text) {
+        assert_eq!(Target::parse(&target.to_string()).expect("a target"), target);
+        let _ = target.address().map_err(|error| error.to_string());
+    }
+    if let Ok(agent) = text.parse::<AgentId>() {
+        assert_eq!(agent.to_string().parse(), Ok(agent));
+    }
+    if let Ok(gateway) = text.parse::<Gateway>() {
+        assert_eq!(gateway.to_string().parse::<Gateway>().expect("a gateway"), gateway);
+    }
+    if let Some((id, Some(agent))) = keys::parse_list(text) {
+        assert_eq!(keys::parse_list(&keys::result(id, agent)), Some((id, Some(agent))));
+    }
+}
+
+fn check_command(command: &CommandRef) {
+    let printed = command.to_string();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:,=%".contains(&byte);
+    assert!(printed.bytes().all(is_plain), "it is one word in a shell: {printed}");
+    let again = client().command_from(&printed).expect("a printed command");
+    assert_eq!((again.id(), again.target()), (command.id(), command.target()));
+    assert_eq!(again.to_string(), printed);
+    std::hint::black_box(again.in_words());
+}
+
+/// Schedules and log levels: neither letter case nor blanks decide, where the daemons look at
+/// neither.
+pub fn settings(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let cron = check_cron(text).map_err(|error| error.to_string());
+    if !text.trim_start().starts_with('@') {
+        let blanks = text.split_whitespace().collect::<Vec<_>>().join("  ");
+        for same in [text.to_ascii_uppercase(), text.to_ascii_lowercase(), blanks] {
+            assert_eq!(check_cron(&same).is_ok(), cron.is_ok(), "{text:?} {same:?}");
+        }
+    }
+    let levels = check_levels(text).map_err(|error| error.to_string());
+    let blanks = text.split(',').collect::<Vec<_>>().join(" , ");
+    assert_eq!(check_levels(&blanks).is_ok(), levels.is_ok(), "{text:?}");
+}
