@@ -47,7 +47,9 @@ impl ClientBuilder {
         let Config { endpoint, user, password, db, tls, .. } = found;
         // A URL that asks for TLS goes together with files that were named before it.
         let tls = match (tls, self.config.tls.take()) {
-            (Some(TlsFiles { insecure: false, .. }), Some(files)) => Some(files),
+            (Some(tls), Some(files)) => {
+                Some(TlsFiles { insecure: tls.insecure || files.insecure, ..files })
+            }
             (tls, files) => tls.or(files),
         };
         self.config = Config { endpoint, user, password, db, tls, ..self.config };
@@ -198,8 +200,8 @@ impl ClientBuilder {
         let hosts: Vec<&String> = match &config.endpoint {
             Endpoint::Tcp { host, .. } => vec![host],
             Endpoint::Unix(_) => Vec::new(),
-            Endpoint::Sentinel { sentinels, .. } if sentinels.is_empty() => {
-                return Err(Error::invalid("no Sentinel is named"));
+            Endpoint::Sentinel { sentinels, name } if sentinels.is_empty() || name.is_empty() => {
+                return Err(Error::invalid("Sentinels and the name of their master go together"));
             }
             Endpoint::Sentinel { sentinels, .. } => {
                 sentinels.iter().map(|(host, _)| host).collect()

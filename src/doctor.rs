@@ -276,6 +276,13 @@ fn look_at_abilities(
     Ok(())
 }
 
+fn commands_wait(count: i64) -> String {
+    match count {
+        1 => "1 command waits".to_owned(),
+        count => format!("{count} commands wait"),
+    }
+}
+
 fn look_at_queue(
     connection: &mut Connection,
     diagnosis: &mut Diagnosis,
@@ -289,12 +296,8 @@ fn look_at_queue(
                 0 => (Verdict::Good, ""),
                 _ => (Verdict::Weak, "whether a controller takes them is seen below"),
             };
-            diagnosis.add(
-                "queue",
-                verdict,
-                format!("{length} commands wait in {}", keys::QUEUE),
-                advice,
-            );
+            let found = format!("{} in {}", commands_wait(length), keys::QUEUE);
+            diagnosis.add("queue", verdict, found, advice);
             Ok(())
         }
         Err(transport::Error::Server(error)) if !error.is_passing() => {
@@ -321,7 +324,7 @@ fn look_at_agents(
         outcome::answers(&client, orders, wait.clone().since(begun), |_| Ok(asked_at.elapsed()));
     for (agent, answer) in answers? {
         let waiting = match behind.iter().find(|(other, _)| *other == agent) {
-            Some((_, Some(count))) if *count > 0 => format!(", {count} commands wait for it"),
+            Some((_, Some(count))) if *count > 0 => format!(", {} for it", commands_wait(*count)),
             _ => String::new(),
         };
         let (verdict, found, advice) = match answer {

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
@@ -35,6 +36,19 @@ pub enum Stage {
     /// Nothing is known of it, and it is not known whether it was ever submitted; or the agent that
     /// was running it does not answer.
     Unknown,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Stage::InQueue => "in queue",
+            Stage::Routed => "routed",
+            Stage::Running => "running",
+            Stage::Done => "done",
+            Stage::Lost => "lost",
+            Stage::Unknown => "unknown",
+        })
+    }
 }
 
 /// How far a command got, as a whole and agent by agent.

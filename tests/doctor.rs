@@ -61,7 +61,7 @@ fn an_agent_that_is_away() {
     assert_eq!(verdict(&diagnosis, "agent 1:1"), Verdict::Good, "{diagnosis}");
     let away = check(&diagnosis, "agent 1:2");
     assert_eq!(away.verdict, Verdict::Bad, "{diagnosis}");
-    assert!(away.found.contains("1 commands wait for it"), "{diagnosis}");
+    assert!(away.found.contains("1 command waits for it"), "{diagnosis}");
     assert!(away.advice.contains("30 s"), "{diagnosis}");
 }
 
@@ -73,7 +73,7 @@ fn no_controller_and_no_agents() {
     client.cmd(Target::agent(1, 1), "ping").submit().expect("sent");
     let diagnosis = client.doctor(Duration::from_secs(1)).expect("a diagnosis");
     assert_eq!(verdict(&diagnosis, "queue"), Verdict::Weak, "{diagnosis}");
-    assert!(check(&diagnosis, "queue").found.starts_with("1 command"), "{diagnosis}");
+    assert!(check(&diagnosis, "queue").found.starts_with("1 command waits in"), "{diagnosis}");
     assert_eq!(verdict(&diagnosis, "controller"), Verdict::Bad, "{diagnosis}");
 
     let empty = Grid::builder().start().expect("a grid without agents");

@@ -142,6 +142,7 @@ fn files_that_cannot_be_used_are_named() {
         ("key.pem", Client::builder().tls_ca_file(&key)),
         ("missing.pem", Client::builder().tls_client_cert(&missing, &key)),
         ("missing.pem", Client::builder().tls_client_cert(&certificate, &missing)),
+        ("missing.pem", Client::builder().tls_ca_file(&missing).tls_insecure()),
         ("client.pem", Client::builder().tls_client_cert(&certificate, certificates.other_key())),
     ] {
         let unusable = error(builder.build(), what);

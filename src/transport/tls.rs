@@ -43,10 +43,12 @@ impl Connector {
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::Setting(error.to_string()))?;
+        // A file that is named has to be there, even where nobody goes by it.
+        let authorities = files.ca.as_deref().map(|file| roots(Some(file))).transpose()?;
         let builder = if files.insecure {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider)))
         } else {
-            builder.with_root_certificates(roots(files.ca.as_deref())?)
+            builder.with_root_certificates(authorities.map_or_else(|| roots(None), Ok)?)
         };
         let config = match &files.client {
             None => builder.with_no_client_auth(),
