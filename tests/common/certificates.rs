@@ -78,7 +78,8 @@ impl Drop for Certificates {
 /// A Redis that speaks TLS on one port, and plainly on another, by which a grid's daemons use it.
 pub struct TlsRedis {
     pub certificates: Certificates,
-    port: u16,
+    /// That of TLS.
+    pub port: u16,
 }
 
 impl TlsRedis {
