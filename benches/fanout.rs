@@ -1,5 +1,5 @@
 //! Fan-outs in figures: how long a result takes from its list to the caller's hand, what waiting
-//! costs an unrelated writer, what it costs in memory. `make measure`.
+//! costs an unrelated writer, what it costs in memory. `make bench`.
 //!
 //! Agents are simulated, in this process. Rival: the way of the original client's successors, one
 //! HGETALL of all results every 50 ms.

@@ -1,4 +1,4 @@
-//! What the library reaches, in figures: `make measure`.
+//! What the library reaches, in figures: `make bench`.
 //!
 //! Not a test: figures depend on the machine and on what else it does. Each line names its goal;
 //! what is compared is compared batch by batch, in turn, in this one process.
@@ -177,7 +177,7 @@ fn cancelling_from_c(redis: &RedisServer) {
 }
 
 /// The same by the benchmarks of the Go package, which find the library by the environment that
-/// `make measure` sets.
+/// `make bench` sets.
 fn from_go(faults: &[(&str, String)]) {
     let list: Vec<String> = faults.iter().map(|(name, url)| format!("{name}={url}")).collect();
     let mut go = std::process::Command::new("go");
@@ -185,7 +185,7 @@ fn from_go(faults: &[(&str, String)]) {
     go.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/go"));
     let output = go.env("ACCLIENT_FAULTS", list.join(";")).output();
     let Some(output) = output.ok().filter(|output| output.status.success()) else {
-        println!("from Go: NOT MEASURED; make measure sets up what it needs");
+        println!("from Go: NOT MEASURED; make bench sets up what it needs");
         return;
     };
     let text = String::from_utf8_lossy(&output.stdout);

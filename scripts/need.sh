@@ -17,6 +17,7 @@ package() {
         c++) echo g++ ;;
         go) echo golang-go ;;
         pkg-config) echo pkgconf ;;
+        hiredis) echo libhiredis-dev ;;
         *) echo "$1" ;;
     esac
 }
@@ -53,6 +54,9 @@ for program in "$@"; do
     # valkey-server is as good as redis-server.
     if [ "$program" = go ]; then
         if go_is_new; then continue; fi
+    elif [ "$program" = hiredis ]; then
+        # A library, which the benchmarks open.
+        if ldconfig -p 2>/dev/null | grep -q libhiredis; then continue; fi
     elif command -v "$program" >/dev/null 2>&1; then
         continue
     fi

@@ -198,7 +198,7 @@ impl Client {
     /// A program for a target to run (the command `execute`), to be completed and sent. The
     /// program is found on the agent's `PATH`; [`CommandBuilder::data`] becomes its stdin.
     pub fn execute(&self, target: impl Into<Target>, program: impl Into<String>) -> CommandBuilder {
-        self.cmd(target, "execute").run_args(RunArgs::new().name(program))
+        self.cmd(target, "execute").program(program.into())
     }
 
     /// A shell script for a target to run (the command `bash`, an extension that agents usually
@@ -231,7 +231,7 @@ impl Client {
         commands: impl IntoIterator<Item = CommandBuilder>,
     ) -> Vec<Result<Command>> {
         let commands = commands.into_iter().map(|command| command.by(self.clone()).start());
-        submission::submit_many(self, commands.collect())
+        submission::submit_many(self, commands)
     }
 
     /// A command that was sent before, by this program or another, known by its id. Nothing is

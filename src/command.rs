@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
@@ -44,23 +45,34 @@ pub struct CommandRef {
     agents: Option<Vec<AgentId>>,
     /// Those whose results were handed out.
     returned: Vec<AgentId>,
-    recurring: bool,
-    /// What was sent, in a few words, where it was sent from here.
-    sent: Option<String>,
+    /// What was sent, where it was sent from here.
+    sent: Option<Arc<Sent>>,
+}
+
+/// What was sent. There may be many commands at a time, so they are passed around by a pointer.
+#[derive(Debug)]
+struct Sent {
+    document: CommandDocument,
+    args: RunArgs,
+}
+
+impl Sent {
+    fn cmd(&self) -> &str {
+        self.document.cmd.value().map_or("", String::as_str)
+    }
+
+    fn in_words(&self) -> String {
+        match self.args.program() {
+            Some(program) => format!("{} {program}", self.cmd()),
+            None => self.cmd().to_owned(),
+        }
+    }
 }
 
 impl CommandRef {
     pub(crate) fn new(client: Client, id: String, target: Target) -> Self {
         let agents = target.answers_as().map(|agent| vec![agent]);
-        CommandRef {
-            client,
-            id,
-            target,
-            agents,
-            returned: Vec::new(),
-            recurring: false,
-            sent: None,
-        }
+        CommandRef { client, id, target, agents, returned: Vec::new(), sent: None }
     }
 
     pub(crate) fn parse(client: Client, printed: &str) -> Result<Self> {
@@ -84,16 +96,6 @@ impl CommandRef {
         }
         let target = Target::parse(target).map_err(|error| wrong(&error.to_string()))?;
         Ok(CommandRef::new(client, id.into_owned(), target))
-    }
-
-    /// Adds what is known of a command that is sent from here.
-    pub(crate) fn sent(mut self, cmd: &str, args: &RunArgs) -> Self {
-        self.recurring = args.is_recurring();
-        self.sent = Some(match args.program() {
-            Some(program) => format!("{cmd} {program}"),
-            None => cmd.to_owned(),
-        });
-        self
     }
 
     /// The id of the command.
@@ -366,7 +368,8 @@ impl CommandRef {
 
     /// A recurring job has no result until it is killed, so that a wait for ever would be one.
     pub(crate) fn refuse_endless(&self, wait: &Wait) -> Result<()> {
-        if self.recurring && wait.timeout.is_none() {
+        let recurs = self.sent.as_ref().is_some_and(|sent| sent.args.is_recurring());
+        if recurs && wait.timeout.is_none() {
             return Err(Error::invalid(
                 "a recurring command has no result until it is killed: give the wait a time",
             ));
@@ -378,7 +381,7 @@ impl CommandRef {
     pub(crate) fn in_words(&self) -> String {
         let whom = self.target.in_words();
         match &self.sent {
-            Some(sent) => format!("{sent} on {whom}"),
+            Some(sent) => format!("{} on {whom}", sent.in_words()),
             None => format!("command {} on {whom}", self.id),
         }
     }
@@ -417,13 +420,17 @@ impl From<&CommandRef> for CommandRef {
 #[derive(Debug, Clone)]
 pub struct Command {
     reference: CommandRef,
-    document: CommandDocument,
-    args: RunArgs,
+    sent: Arc<Sent>,
 }
 
 impl Command {
     pub(crate) fn new(reference: CommandRef, document: CommandDocument, args: RunArgs) -> Self {
-        Command { reference, document, args }
+        let sent = Arc::new(Sent { document, args });
+        Command { reference: CommandRef { sent: Some(sent.clone()), ..reference }, sent }
+    }
+
+    pub(crate) fn document(&self) -> &CommandDocument {
+        &self.sent.document
     }
 
     /// A command as it was found in the history.
@@ -432,8 +439,7 @@ impl Command {
         let args = document.args.value().and_then(|args| serde_json::from_str(args.get()).ok());
         let args: RunArgs = args.unwrap_or_default();
         let reference = CommandRef::new(client, id, Target::of_document(&document)?);
-        let cmd = document.cmd.value().map_or("", String::as_str);
-        Ok(Command { reference: reference.sent(cmd, &args), document, args })
+        Ok(Command::new(reference, document, args))
     }
 
     /// Takes the command back if no controller has taken it yet; see [`CommandRef::retract`]. This looks
@@ -452,28 +458,28 @@ impl Command {
 
     /// The name of the command: `execute`, `ping`, …
     pub fn cmd(&self) -> &str {
-        self.document.cmd.value().map_or("", String::as_str)
+        self.sent.cmd()
     }
 
     /// The run arguments that were sent.
     pub fn args(&self) -> &RunArgs {
-        &self.args
+        &self.sent.args
     }
 
     /// The data that was sent.
     pub fn data(&self) -> &str {
-        self.document.data.value().map_or("", String::as_str)
+        self.document().data.value().map_or("", String::as_str)
     }
 
     /// The tags that were sent.
     pub fn tags(&self) -> Option<&str> {
-        self.document.tags.value().map(String::as_str)
+        self.document().tags.value().map(String::as_str)
     }
 
     /// The JSON that was pushed to the queue.
     pub fn dump(&self) -> String {
         // It was written once already, to be sent.
-        self.document.to_json().unwrap_or_default()
+        self.document().to_json().unwrap_or_default()
     }
 }
 

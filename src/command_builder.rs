@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ids;
 use crate::job::Job;
 use crate::outcome::Collected;
-use crate::protocol::{AgentId, CommandDocument, RunArgs, check_payload, check_size};
+use crate::protocol::{AgentId, CommandDocument, RunArgs, check_size, into_payload};
 use crate::submission::Submission;
 use crate::target::Target;
 use crate::wait::Wait;
@@ -34,7 +34,11 @@ use crate::wait::Wait;
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "nothing is sent before submit() or run()"]
-pub struct CommandBuilder {
+pub struct CommandBuilder(Box<Parts>);
+
+/// In a box, since each step hands the whole on.
+#[derive(Debug, Clone)]
+struct Parts {
     client: Client,
     target: Target,
     name: String,
@@ -48,22 +52,21 @@ pub struct CommandBuilder {
 
 impl CommandBuilder {
     pub(crate) fn new(client: Client, target: Target, name: String) -> Self {
-        let args = RunArgs::new();
-        CommandBuilder {
+        CommandBuilder(Box::new(Parts {
             client,
             target,
             name,
-            args,
+            args: RunArgs::new(),
             data: Vec::new(),
             id: None,
             tags: None,
             wrong: None,
-        }
+        }))
     }
 
     /// Adds an argument of the program.
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
-        self.args = self.args.arg(arg);
+        self.0.args.push_arg(arg.into());
         self
     }
 
@@ -72,9 +75,15 @@ impl CommandBuilder {
         args.into_iter().fold(self, CommandBuilder::arg)
     }
 
+    /// The program of `execute`.
+    pub(crate) fn program(mut self, program: String) -> Self {
+        self.0.args.set_program(program);
+        self
+    }
+
     /// Merges run arguments into those set so far.
     pub fn run_args(mut self, args: RunArgs) -> Self {
-        self.args = self.args.merge(args);
+        self.0.args = std::mem::take(&mut self.0.args).merge(args);
         self
     }
 
@@ -82,7 +91,7 @@ impl CommandBuilder {
     /// agents' own commands. Text: what is not UTF-8 is refused when the command is sent. NUL is
     /// fine. Default: empty.
     pub fn data(mut self, data: impl AsRef<[u8]>) -> Self {
-        self.data = data.as_ref().to_vec();
+        self.0.data = data.as_ref().to_vec();
         self
     }
 
@@ -92,13 +101,13 @@ impl CommandBuilder {
     /// the answer of the first counts for both. After it ended the same id runs again; but the old
     /// answer stays in Redis for 24 hours, and a wait may return it before the new one is there.
     pub fn id(mut self, id: impl Into<String>) -> Self {
-        self.id = Some(id.into());
+        self.0.id = Some(id.into());
         self
     }
 
     /// Tags: a text that comes back with the result.
     pub fn tags(mut self, tags: impl Into<String>) -> Self {
-        self.tags = Some(tags.into());
+        self.0.tags = Some(tags.into());
         self
     }
 
@@ -112,8 +121,8 @@ impl CommandBuilder {
     /// sent twice.
     pub fn submit(self) -> Result<Command> {
         let begun = Instant::now();
-        let wait = self.client.quick();
-        self.client.until(&wait)?; // before anything is made for a call that cannot be
+        let wait = self.0.client.quick();
+        self.0.client.until(&wait)?; // before anything is made for a call that cannot be
         self.start()?.submit(wait.since(begun))
     }
 
@@ -147,8 +156,8 @@ impl CommandBuilder {
     /// [`ErrorKind::Server`], [`ErrorKind::Authentication`], [`ErrorKind::Cancelled`].
     pub fn submit_once(self) -> Result<Command> {
         let begun = Instant::now();
-        let wait = self.client.quick();
-        self.client.until(&wait)?;
+        let wait = self.0.client.quick();
+        self.0.client.until(&wait)?;
         self.start()?.submit_once(wait.since(begun))
     }
 
@@ -216,70 +225,64 @@ impl CommandBuilder {
     }
 
     pub(crate) fn client(&self) -> &Client {
-        &self.client
+        &self.0.client
     }
 
     pub(crate) fn target(&self) -> &Target {
-        &self.target
+        &self.0.target
     }
 
     pub(crate) fn has_id(&self) -> bool {
-        self.id.is_some()
+        self.0.id.is_some()
     }
 
     /// The same for one agent.
-    pub(crate) fn for_agent(self, agent: AgentId) -> Self {
-        CommandBuilder { target: agent.into(), ..self }
+    pub(crate) fn for_agent(mut self, agent: AgentId) -> Self {
+        self.0.target = agent.into();
+        self
     }
 
     /// The same, whose sending the token of a wait ends too.
-    pub(crate) fn by_cancel(self, wait: &Wait) -> Self {
-        match &wait.cancel {
-            Some(cancel) => CommandBuilder { client: self.client.with_cancel(cancel), ..self },
-            None => self,
+    pub(crate) fn by_cancel(mut self, wait: &Wait) -> Self {
+        if let Some(cancel) = &wait.cancel {
+            self.0.client = self.0.client.with_cancel(cancel);
         }
+        self
     }
 
     /// The same by another handle of the client.
-    pub(crate) fn by(self, client: Client) -> Self {
-        CommandBuilder { client, ..self }
+    pub(crate) fn by(mut self, client: Client) -> Self {
+        self.0.client = client;
+        self
     }
 
     /// Data that is written from a JSON object.
     pub(crate) fn object(mut self, what: &str, value: &serde_json::Value) -> Self {
         if !value.is_object() {
-            self.wrong = Some(format!("{what} is no JSON object"));
+            self.0.wrong = Some(format!("{what} is no JSON object"));
         }
         self.data(value.to_string())
     }
 
     /// The command as it would be sent, for the schedule.
     pub(crate) fn into_json(self) -> Result<String> {
-        Ok(self.start()?.into_json())
+        self.start()?.to_json()
     }
 
     /// Checks everything and writes the document.
     pub(crate) fn start(self) -> Result<Submission> {
-        if let Some(wrong) = self.wrong {
+        let Parts { client, target, name, args, data, id, tags, wrong } = *self.0;
+        if let Some(wrong) = wrong {
             return Err(Error::invalid(wrong));
         }
-        let id = match self.id {
+        let id = match id {
             Some(id) => id,
             None => ids::new_id()?,
         };
-        check_size("the data", self.data.len())?;
-        let data = check_payload("the data", &self.data)?;
-        let address = self.target.address()?;
-        let document = CommandDocument::new(
-            &id,
-            &address,
-            &self.name,
-            &self.args,
-            data,
-            self.tags.as_deref(),
-        )?;
-        let json = document.to_json()?;
-        let reference = CommandRef::new(self.client, id, self.target).sent(&self.name, &self.args);
-        Ok(Submission::new(Command::new(reference, document, self.args), json))
+        check_size("the data", data.len())?;
+        let data = into_payload("the data", data)?;
+        let address = target.address()?;
+        let document = CommandDocument::new(id.clone(), address, name, &args, data, tags)?;
+        Ok(Submission::new(Command::new(CommandRef::new(client, id, target), document, args)))
     }
 }

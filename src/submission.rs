@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use redis::Value;
+
 use crate::client::Client;
 use crate::command::Command;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,56 +18,63 @@ use crate::waiting::{self, Look};
 /// How many commands of a pipeline are sent before the first replies are read.
 const PIPELINE: usize = 1000;
 
-/// A command about to be sent, and its bytes.
-pub(crate) struct Submission {
-    command: Command,
-    json: String,
-}
+/// A command about to be sent.
+pub(crate) struct Submission(Command);
 
 impl Submission {
-    pub(crate) fn new(command: Command, json: String) -> Self {
-        Submission { command, json }
+    pub(crate) fn new(command: Command) -> Self {
+        Submission(command)
     }
 
-    pub(crate) fn into_json(self) -> String {
-        self.json
+    /// The bytes that are pushed.
+    pub(crate) fn to_json(&self) -> Result<String> {
+        Ok(self.0.document().to_json()?)
     }
 
     pub(crate) fn submit(self, wait: Wait) -> Result<Command> {
-        let client = self.command.client();
-        let asked = || self.command.in_words();
-        client.bounded(wait, asked, |until| self.push(client, until, |_| ()).map(|_| ()))?;
-        Ok(self.command)
+        let (client, json) = (self.0.client(), self.to_json()?);
+        let asked = || self.0.in_words();
+        client.bounded(wait, asked, |until| self.push(client, &json, until, |_| ()).map(|_| ()))?;
+        Ok(self.0)
     }
 
     pub(crate) fn submit_once(self, wait: Wait) -> Result<Command> {
-        let (client, id) = (self.command.client(), self.command.id());
-        let push = |until: &Until| queue::push_once(client, id, &self.json, until);
-        let pushed = client.bounded(wait, || self.command.in_words(), push);
-        pushed.map_err(|error| error.about_command(&*self.command))?;
-        Ok(self.command)
+        let (client, id, json) = (self.0.client(), self.0.id(), self.to_json()?);
+        let push = |until: &Until| queue::push_once(client, id, &json, until);
+        let pushed = client.bounded(wait, || self.0.in_words(), push);
+        pushed.map_err(|error| error.about_command(&*self.0))?;
+        Ok(self.0)
     }
 
     /// Sends it and waits for the one result.
     pub(crate) fn run(self, wait: Wait) -> Result<Job> {
-        let client = self.command.client().clone();
-        if self.command.target().is_fanout() {
+        let client = self.0.client().clone();
+        if self.0.target().is_fanout() {
             return Err(Error::invalid("run() is for one agent; for a fan-out there is run_all()"));
         }
-        self.command.refuse_endless(&wait)?;
-        let asked = || self.command.in_words();
+        self.0.refuse_endless(&wait)?;
+        let asked = || self.0.in_words();
+        let json = self.to_json()?;
         let (agent, document) =
-            client.bounded(wait, asked, |until| match self.command.target().answers_as() {
-                Some(agent) => self.run_on(&client, agent, until).map(|document| (agent, document)),
-                None => self.run_on_any(&client, until),
+            client.bounded(wait, asked, |until| match self.0.target().answers_as() {
+                Some(agent) => {
+                    self.run_on(&client, agent, &json, until).map(|document| (agent, document))
+                }
+                None => self.run_on_any(&client, &json, until),
             })?;
-        self.command.deliver(agent, document)
+        self.0.deliver(agent, document)
     }
 
-    fn run_on(&self, client: &Client, agent: AgentId, until: &Until) -> Result<ResultDocument> {
-        let id = self.command.id();
+    fn run_on(
+        &self,
+        client: &Client,
+        agent: AgentId,
+        json: &str,
+        until: &Until,
+    ) -> Result<ResultDocument> {
+        let id = self.0.id();
         let mut connection =
-            self.push(client, until, |connection| waiting::ask(connection, id, agent))?;
+            self.push(client, json, until, |connection| waiting::ask(connection, id, agent))?;
         // From here on the command is with Redis: whatever breaks now, only the wait goes on.
         let first = Look::read(&mut connection, id, &until.impatient());
         drop(connection);
@@ -76,14 +85,19 @@ impl Submission {
     /// An error of the wait for a command that is with Redis. The same call, made again, would run
     /// it again.
     fn after_the_push(&self, error: Error) -> Error {
-        self.command.tell_how_far(error).once_only()
+        self.0.tell_how_far(error).once_only()
     }
 
     /// The controller chooses the agent, and says which in the hash.
-    fn run_on_any(&self, client: &Client, until: &Until) -> Result<(AgentId, ResultDocument)> {
-        let id = self.command.id();
+    fn run_on_any(
+        &self,
+        client: &Client,
+        json: &str,
+        until: &Until,
+    ) -> Result<(AgentId, ResultDocument)> {
+        let id = self.0.id();
         let mut connection =
-            self.push(client, until, |connection| waiting::ask_targets(connection, id))?;
+            self.push(client, json, until, |connection| waiting::ask_targets(connection, id))?;
         let first = waiting::read_targets(&mut connection, id, &until.impatient());
         drop(connection);
         let wait = || {
@@ -100,7 +114,7 @@ impl Submission {
     /// Sends it and takes all results.
     pub(crate) fn collect(self, wait: Wait, stop_at_failure: bool) -> Result<Collected> {
         let begun = Instant::now();
-        self.command.refuse_endless(&wait)?;
+        self.0.refuse_endless(&wait)?;
         let command = self.submit(wait.clone())?;
         // One deadline for both steps.
         let results = command.reference().results_within(wait.since(begun))?;
@@ -132,24 +146,19 @@ impl Submission {
     fn push(
         &self,
         client: &Client,
+        json: &str,
         until: &Until,
         then: impl Fn(&mut Connection),
     ) -> Result<Pooled> {
         let mut tried_again = false;
         let mut backoff = Backoff::new();
         loop {
-            let mut connection = match client.pool().get(until) {
-                Err(error) if error.is_waited_out() => {
-                    backoff.pause(error, until)?;
-                    continue;
-                }
-                connection => connection?,
-            };
-            let mark = self.queue(&mut connection);
+            let mut connection = connection(client, until)?;
+            let mark = queue_push(&mut connection, json.as_bytes());
             then(&mut connection);
             match connection.reply(until) {
                 Ok(reply) => {
-                    integer(&reply).map_err(|error| self.maybe_sent(error.into()))?;
+                    integer(&reply).map_err(|error| maybe_sent(&self.0, error.into()))?;
                     return Ok(connection);
                 }
                 // What Redis refuses it has not run.
@@ -162,7 +171,7 @@ impl Submission {
                     backoff.pause(error, until)?;
                 }
                 Err(error) if connection.was_sent(mark) => {
-                    return Err(self.maybe_sent(error.into()));
+                    return Err(maybe_sent(&self.0, error.into()));
                 }
                 // Cut short, so Redis cannot have run it. An idle connection that the server has
                 // ended in this very moment is no reason to fail.
@@ -171,141 +180,207 @@ impl Submission {
             }
         }
     }
-
-    fn queue(&self, connection: &mut Connection) -> u64 {
-        connection.command(&[b"RPUSH", keys::QUEUE.as_bytes(), self.json.as_bytes()])
-    }
-
-    fn maybe_sent(&self, error: Error) -> Error {
-        error.with_command_maybe_sent().about_command(&*self.command)
-    }
 }
 
-/// Sends many commands in one pipeline, with an outcome for each, in their order.
+fn queue_push(connection: &mut Connection, json: &[u8]) -> u64 {
+    connection.command(&[b"RPUSH", keys::QUEUE.as_bytes(), json])
+}
+
+/// Sends many commands in one pipeline, with an outcome for each, in their order. Each is made as it is
+/// sent, so that the server is at work meanwhile.
 pub(crate) fn submit_many(
     client: &Client,
-    submissions: Vec<Result<Submission>>,
+    submissions: impl Iterator<Item = Result<Submission>>,
 ) -> Vec<Result<Command>> {
     let begun = Instant::now();
-    let waited =
-        |outcome: Result<Command>| outcome.map_err(|error| error.waited_if_it_did(begun.elapsed()));
-    let until = match client.until(&client.quick()) {
-        Ok(until) => until,
-        Err(error) => {
-            return submissions.into_iter().map(|one| Err(not_sent(one, &error))).collect();
-        }
+    let mut many =
+        Many { outcomes: Vec::with_capacity(submissions.size_hint().0), json: Vec::new() };
+    let mut submissions = submissions.fuse();
+    let sent = client
+        .until(&client.quick())
+        .and_then(|until| many.send_all(client, &mut submissions, &until));
+    if let Err(error) = sent {
+        // What ended it is said of all that come after.
+        many.outcomes.extend(submissions.map(|one| one.and_then(|one| Err(one.told(&error)))));
+    }
+    let waited = |outcome: Result<Command>| match outcome {
+        Err(error) => Err(error.waited_if_it_did(begun.elapsed())),
+        sent => sent,
     };
-    let mut many = Many { outcomes: Vec::new(), left: Vec::new() };
-    for (place, one) in submissions.into_iter().enumerate() {
-        match one {
-            Ok(one) => {
-                many.outcomes.push(None);
-                many.left.push((place, one));
-            }
-            Err(error) => many.outcomes.push(Some(Err(error))),
-        }
-    }
-    many.send_all(client, &until);
-    many.outcomes.into_iter().flatten().map(waited).collect()
+    many.outcomes.into_iter().map(waited).collect()
 }
 
-/// What is said of a command that is not sent since no call can be.
-fn not_sent(one: Result<Submission>, error: &Error) -> Error {
-    match one {
-        Ok(one) => error.clone().asked(|| one.command.in_words()),
-        Err(invalid) => invalid,
-    }
-}
-
-/// Commands on their way, and what came of those that have arrived.
+/// What came of many commands, by their places. A command that is on its way counts as sent until
+/// something else is known.
 struct Many {
-    /// By place; `None` for what is left.
-    outcomes: Vec<Option<Result<Command>>>,
-    left: Vec<(usize, Submission)>,
+    outcomes: Vec<Result<Command>>,
+    /// The bytes of the command that is sent now.
+    json: Vec<u8>,
+}
+
+/// Commands that a server has refused since it is not ready, by their places, and why.
+#[derive(Default)]
+struct Refused {
+    places: Vec<usize>,
+    why: Option<transport::Error>,
 }
 
 impl Many {
-    /// Sends what is left, and again what a server refuses that is not ready.
-    fn send_all(&mut self, client: &Client, until: &Until) {
+    /// Sends all, and those again that a server refuses which is not ready. `Err`: what ended it before
+    /// all were made.
+    fn send_all(
+        &mut self,
+        client: &Client,
+        rest: &mut impl Iterator<Item = Result<Submission>>,
+        until: &Until,
+    ) -> Result<()> {
+        let mut refused = Refused::default();
+        let sent = self.send_new(client, rest, until, &mut refused);
         let mut backoff = Backoff::new();
-        while !self.left.is_empty() {
-            let refused = match client.pool().get(until) {
-                Ok(mut connection) => self.send(client, &mut connection, until),
-                Err(error) if error.is_waited_out() => Some(error),
-                Err(error) => return self.give_up(&error.into()),
+        while let Some(why) = refused.why.take() {
+            let left = std::mem::take(&mut refused.places);
+            let ended = match &sent {
+                Err(error) => Err(error.clone()),
+                Ok(()) => backoff.pause(why, until).map_err(Error::from),
             };
-            if let Some(error) = refused
-                && let Err(error) = backoff.pause(error, until)
-            {
-                return self.give_up(&error.into());
+            match ended {
+                Ok(()) => self.send_again(client, &left, until, &mut refused),
+                Err(error) => left.iter().for_each(|place| self.fail(*place, &error)),
+            }
+        }
+        sent
+    }
+
+    fn send_new(
+        &mut self,
+        client: &Client,
+        rest: &mut impl Iterator<Item = Result<Submission>>,
+        until: &Until,
+        refused: &mut Refused,
+    ) -> Result<()> {
+        let mut connection = connection(client, until)?;
+        let mut batch = Vec::with_capacity(PIPELINE.min(rest.size_hint().0));
+        loop {
+            batch.clear();
+            for one in rest.by_ref().take(PIPELINE) {
+                self.outcomes.push(one.map(|one| one.0));
+                batch.extend(self.queue(&mut connection, self.outcomes.len() - 1));
+            }
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.read(client, &mut connection, &batch, until, refused)?;
+        }
+    }
+
+    fn send_again(
+        &mut self,
+        client: &Client,
+        places: &[usize],
+        until: &Until,
+        refused: &mut Refused,
+    ) {
+        let mut connection = match connection(client, until) {
+            Ok(connection) => connection,
+            Err(error) => return places.iter().for_each(|place| self.fail(*place, &error)),
+        };
+        for (number, some) in places.chunks(PIPELINE).enumerate() {
+            let batch: Vec<_> =
+                some.iter().filter_map(|place| self.queue(&mut connection, *place)).collect();
+            if let Err(error) = self.read(client, &mut connection, &batch, until, refused) {
+                let behind = places.iter().skip((number + 1) * PIPELINE);
+                return behind.for_each(|place| self.fail(*place, &error));
             }
         }
     }
 
-    fn give_up(&mut self, error: &Error) {
-        for (place, one) in self.left.drain(..) {
-            self.outcomes[place] = Some(Err(error.clone().asked(|| one.command.in_words())));
+    /// Queues the command of a place, if there is one, and returns with its place what has to be sent
+    /// for it to have left.
+    fn queue(&mut self, connection: &mut Connection, place: usize) -> Option<(usize, u64)> {
+        let command = self.outcomes[place].as_ref().ok()?;
+        match command.document().write_json(&mut self.json) {
+            Ok(()) => Some((place, queue_push(connection, &self.json))),
+            Err(error) => {
+                self.outcomes[place] = Err(error.into());
+                None
+            }
         }
     }
 
-    /// Sends what is left over one connection, a batch at a time. Gives the refusal of a server that
-    /// is not ready; those commands are left then.
-    fn send(
+    /// Reads the replies to a batch. `Err`: what broke the connection, which is said of all whose replies
+    /// did not come.
+    fn read(
         &mut self,
         client: &Client,
         connection: &mut Connection,
+        batch: &[(usize, u64)],
         until: &Until,
-    ) -> Option<transport::Error> {
-        let mut refused = None;
-        let mut rest = std::mem::take(&mut self.left).into_iter().peekable();
-        while rest.peek().is_some() {
-            let batch: Vec<_> = rest.by_ref().take(PIPELINE).collect();
-            let marks: Vec<u64> = batch.iter().map(|(_, one)| one.queue(connection)).collect();
-            let mut broken: Option<Error> = None;
-            for ((place, one), mark) in batch.into_iter().zip(marks) {
-                let reply = match &broken {
-                    None => connection.reply(until),
-                    Some(error) => {
-                        let error = error.clone();
-                        self.outcomes[place] = Some(Err(one.unconfirmed(error, connection, mark)));
-                        continue;
+        refused: &mut Refused,
+    ) -> Result<()> {
+        for (number, (place, _)) in batch.iter().enumerate() {
+            match connection.reply(until) {
+                Ok(Value::Int(_)) => {}
+                Ok(reply) => {
+                    if let Err(error) = integer(&reply) {
+                        self.doubt(*place, error.into());
                     }
-                };
-                self.outcomes[place] = match reply {
-                    Ok(reply) => match integer(&reply) {
-                        Ok(_) => Some(Ok(one.command)),
-                        Err(error) => Some(Err(one.maybe_sent(error.into()))),
-                    },
-                    Err(error) if error.is_waited_out() => {
-                        client.pool().note_failure(connection, &error);
-                        refused = Some(error);
-                        self.left.push((place, one));
-                        continue;
+                }
+                Err(error) if error.is_waited_out() => {
+                    client.pool().note_failure(connection, &error);
+                    refused.places.push(*place);
+                    refused.why = Some(error);
+                }
+                Err(error @ transport::Error::Server(_)) => self.fail(*place, &error.into()),
+                Err(error) => {
+                    let error = Error::from(error);
+                    for (place, mark) in &batch[number..] {
+                        if connection.was_sent(*mark) {
+                            self.doubt(*place, error.clone());
+                        } else {
+                            self.fail(*place, &error);
+                        }
                     }
-                    Err(error @ transport::Error::Server(_)) => {
-                        Some(Err(Error::from(error).asked(|| one.command.in_words())))
-                    }
-                    Err(error) => {
-                        let error = broken.insert(error.into()).clone();
-                        Some(Err(one.unconfirmed(error, connection, mark)))
-                    }
-                };
-            }
-            if let Some(error) = broken {
-                // Those behind it did not go out, nor are those sent again that were refused.
-                self.left.extend(rest);
-                self.give_up(&error);
-                return None;
+                    return Err(error);
+                }
             }
         }
-        refused
+        Ok(())
+    }
+
+    fn fail(&mut self, place: usize, error: &Error) {
+        self.replace(place, |command| error.clone().asked(|| command.in_words()));
+    }
+
+    /// It has left, and was not confirmed.
+    fn doubt(&mut self, place: usize, error: Error) {
+        self.replace(place, |command| maybe_sent(command, error).asked(|| command.in_words()));
+    }
+
+    fn replace(&mut self, place: usize, told: impl FnOnce(&Command) -> Error) {
+        if let Ok(command) = &self.outcomes[place] {
+            self.outcomes[place] = Err(told(command));
+        }
     }
 }
 
+/// A connection; a server that is not ready is waited for.
+fn connection(client: &Client, until: &Until) -> Result<Pooled> {
+    let mut backoff = Backoff::new();
+    loop {
+        match client.pool().get(until) {
+            Err(error) if error.is_waited_out() => backoff.pause(error, until)?,
+            connection => return Ok(connection?),
+        }
+    }
+}
+
+fn maybe_sent(command: &Command, error: Error) -> Error {
+    error.with_command_maybe_sent().about_command(command.reference())
+}
+
 impl Submission {
-    /// What is said of a command on a connection that broke.
-    fn unconfirmed(&self, error: Error, connection: &Connection, mark: u64) -> Error {
-        let error = if connection.was_sent(mark) { self.maybe_sent(error) } else { error };
-        error.asked(|| self.command.in_words())
+    /// What is said of it where it cannot be sent.
+    fn told(&self, error: &Error) -> Error {
+        error.clone().asked(|| self.0.in_words())
     }
 }

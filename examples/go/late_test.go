@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// faults are servers that are wrong in some way, by what is wrong with them; make measure starts them.
+// faults are servers that are wrong in some way, by what is wrong with them; make bench starts them.
 func faults(b *testing.B) [][2]string {
 	b.Helper()
 	list := os.Getenv("ACCLIENT_FAULTS")
 	if list == "" {
-		b.Skip("ACCLIENT_FAULTS names no servers: make measure does")
+		b.Skip("ACCLIENT_FAULTS names no servers: make bench does")
 	}
 	var found [][2]string
 	for _, entry := range strings.Split(list, ";") {

@@ -48,19 +48,19 @@ pub(crate) struct Address {
 impl CommandDocument {
     /// A command ready to be sent, or why it is not.
     pub(crate) fn new(
-        id: &str,
-        address: &Address,
-        cmd: &str,
+        id: String,
+        address: Address,
+        cmd: String,
         args: &RunArgs,
-        data: &str,
-        tags: Option<&str>,
+        data: String,
+        tags: Option<String>,
     ) -> Result<Self, Invalid> {
-        for (what, text) in
-            [("the id", id), ("the command name", cmd), ("the tags", tags.unwrap_or_default())]
+        let named = [("the id", &*id), ("the command name", &*cmd)];
+        for (what, text) in named.into_iter().chain(tags.as_deref().map(|tags| ("the tags", tags)))
         {
             check_name(what, text)?;
         }
-        for (what, text) in [("the id", id), ("the command name", cmd)] {
+        for (what, text) in named {
             if text.is_empty() {
                 return Err(Invalid::Empty { what });
             }
@@ -75,15 +75,15 @@ impl CommandDocument {
         let args = serde_json::value::to_raw_value(args)
             .map_err(|error| Invalid::Other(error.to_string()))?;
         Ok(CommandDocument {
-            id: Field::Value(id.to_owned()),
+            id: Field::Value(id),
             gid: Field::Value(address.gid.into()),
             nid: Field::Value(address.nid.into()),
-            tags: tags.map_or(Field::Null, |tags| Field::Value(tags.to_owned())),
-            roles: address.roles.clone().map_or(Field::Null, Field::Value),
+            tags: tags.map_or(Field::Null, Field::Value),
+            roles: address.roles.map_or(Field::Null, Field::Value),
             fanout: Field::Value(address.fanout),
-            cmd: Field::Value(cmd.to_owned()),
+            cmd: Field::Value(cmd),
             args: Field::Value(args),
-            data: Field::Value(data.to_owned()),
+            data: Field::Value(data),
             extra: Vec::new(),
             raw: None,
         })
@@ -91,16 +91,25 @@ impl CommandDocument {
 
     /// The bytes that are pushed to the queue.
     pub(crate) fn to_json(&self) -> Result<String, Invalid> {
-        let json =
-            serde_json::to_string(self).map_err(|error| Invalid::Other(error.to_string()))?;
-        if json.len() > MAX_COMMAND {
+        let mut json = Vec::with_capacity(256 + self.data.value().map_or(0, String::len));
+        self.write_json(&mut json)?;
+        // serde_json writes nothing else.
+        Ok(String::from_utf8(json).unwrap_or_default())
+    }
+
+    /// The same into a buffer that is used again and again.
+    pub(crate) fn write_json(&self, into: &mut Vec<u8>) -> Result<(), Invalid> {
+        into.clear();
+        serde_json::to_writer(&mut *into, self)
+            .map_err(|error| Invalid::Other(error.to_string()))?;
+        if into.len() > MAX_COMMAND {
             return Err(Invalid::TooLong {
                 what: "the command",
-                size: json.len(),
+                size: into.len(),
                 limit: MAX_COMMAND,
             });
         }
-        Ok(json)
+        Ok(())
     }
 }
 
@@ -121,8 +130,15 @@ mod tests {
     #[test]
     fn what_would_make_the_controller_exit_is_refused() {
         let address = Address { gid: 1, nid: 1, ..Address::default() };
-        let command = |id: &str, cmd: &str, args: &RunArgs, tags| {
-            CommandDocument::new(id, &address, cmd, args, "", tags)
+        let command = |id: &str, cmd: &str, args: &RunArgs, tags: Option<&str>| {
+            CommandDocument::new(
+                id.into(),
+                address.clone(),
+                cmd.into(),
+                args,
+                String::new(),
+                tags.map(str::to_owned),
+            )
         };
         let args = RunArgs::new();
         assert!(command("id", "ping", &args, Some("t")).is_ok());
@@ -134,7 +150,8 @@ mod tests {
         assert!(command("id", "ping", &args, Some("\0")).is_err());
         assert!(command("id", "ping", &args.clone().arg("\0"), None).is_err());
         let data = "x".repeat(MAX_COMMAND);
-        let large = CommandDocument::new("id", &address, "ping", &args, &data, None).unwrap();
+        let large =
+            CommandDocument::new("id".into(), address, "ping".into(), &args, data, None).unwrap();
         assert!(matches!(large.to_json(), Err(Invalid::TooLong { .. })));
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use result::ResultDocument;
 pub use run_args::RunArgs;
 pub(crate) use run_args::check_levels;
 pub use state::JobState;
-pub(crate) use text::{Invalid, WORD, check_name, check_payload};
+pub(crate) use text::{Invalid, WORD, check_name, check_payload, into_payload};
 
 /// `level` of a result whose `data` is JSON.
 pub(crate) const LEVEL_JSON: i64 = 20;

@@ -117,6 +117,14 @@ impl RunArgs {
         self
     }
 
+    pub(crate) fn set_program(&mut self, program: String) {
+        self.name = Some(program);
+    }
+
+    pub(crate) fn push_arg(&mut self, arg: String) {
+        self.args.push(arg);
+    }
+
     /// Sets all arguments of the program.
     pub fn args<I: IntoIterator<Item: Into<String>>>(mut self, args: I) -> Self {
         self.args = args.into_iter().map(Into::into).collect();

@@ -35,6 +35,12 @@ pub(crate) fn check_payload<'a>(what: &'static str, bytes: &'a [u8]) -> Result<&
         .map_err(|error| Invalid::NotUtf8 { what, offset: error.valid_up_to() })
 }
 
+/// The same of bytes that are given away.
+pub(crate) fn into_payload(what: &'static str, bytes: Vec<u8>) -> Result<String, Invalid> {
+    String::from_utf8(bytes)
+        .map_err(|error| Invalid::NotUtf8 { what, offset: error.utf8_error().valid_up_to() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
