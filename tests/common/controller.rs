@@ -40,6 +40,11 @@ impl Controller {
         self.counts.lock().expect("no panic").get(id).copied().unwrap_or_default()
     }
 
+    /// Forgets what has come so far.
+    pub fn forget(&self) {
+        *self.counts.lock().expect("no panic") = HashMap::new();
+    }
+
     /// Ids of commands that came more than once.
     pub fn doubled(&self) -> Vec<String> {
         let counts = self.counts.lock().expect("no panic");
