@@ -4,6 +4,9 @@
 //! Agents are simulated, in this process. Rival: the way of the original client's successors, one
 //! HGETALL of all results every 50 ms.
 
+#[path = "../tests/common/proxy.rs"]
+mod proxy;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -29,8 +32,45 @@ fn main() {
         let old = RedisServer::builder().arg("--rename-command", "HELLO \"\"");
         delays("looking", old, agents, [f64::INFINITY, 65.0]);
     }
+    growth();
     unrelated_writer();
     memory();
+}
+
+/// What one result costs as there are more agents: bytes to and from Redis, and commands that read.
+fn growth() {
+    for agents in [10, 100, 1000, 10_000, 100_000] {
+        let redis = RedisServer::start().unwrap();
+        let simulator = Simulator::start(&redis);
+        let proxy = proxy::Proxy::new(redis.port());
+        let client = Client::connect(&proxy.url()).unwrap();
+        let before = reads(&redis);
+        proxy.passed();
+        let begun = Instant::now();
+        let command = fanout(&client, agents, 5000, 200);
+        let taken = command.results(WAIT).unwrap().filter(Result::is_ok).count();
+        assert_eq!(taken as u32, agents);
+        let took = begun.elapsed();
+        let [up, down] = proxy.passed().map(|bytes| bytes as f64 / f64::from(agents));
+        let commands = (reads(&redis) - before) as f64 / f64::from(agents);
+        println!(
+            "{agents:6} agents over 5 s in {:.2} s: for each result {up:.0} bytes to Redis, {down:.0} back, {commands:.2} commands that read",
+            took.as_secs_f64()
+        );
+        drop(simulator);
+    }
+}
+
+/// How many commands of the kinds that a wait uses the server has run.
+fn reads(redis: &RedisServer) -> u64 {
+    let mut connection = redis.connection();
+    let info: String = redis::cmd("INFO").arg("commandstats").query(&mut connection).unwrap();
+    let calls = |name: &str| {
+        let line =
+            info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{name}:calls=")));
+        line.and_then(|line| line.split(',').next()?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    ["llen", "lrange", "hkeys", "blmove", "client|tracking"].into_iter().map(calls).sum()
 }
 
 fn fanout(client: &Client, agents: u32, spread_ms: u32, size: u32) -> Command {
@@ -72,9 +112,10 @@ fn delays(what: &str, redis: devgrid::RedisServerBuilder, agents: u32, goal: [f6
         [p50, p95] => format!("{p50:.1} / {p95:.1}"),
     };
     let rival = polled(&client, &redis, &simulator, agents);
+    let original = one_by_one(&client, &redis, &simulator, agents);
     println!(
         "{agents:6} agents over 5 s, {what}: p50 {:.2} to {:.2}, p95 {:.2} to {:.2} ms; goal {}: {}; \
-         HGETALL every 50 ms: {:.1} / {:.1}",
+         HGETALL every 50 ms: {:.1} / {:.1}; one by one as the original: {:.0} / {:.0}",
         best(0),
         worst(0),
         best(1),
@@ -82,7 +123,9 @@ fn delays(what: &str, redis: devgrid::RedisServerBuilder, agents: u32, goal: [f6
         goal,
         if met { "met" } else { "MISSED" },
         rival[0],
-        rival[1]
+        rival[1],
+        original[0],
+        original[1]
     );
 }
 
@@ -105,6 +148,35 @@ fn polled(client: &Client, redis: &RedisServer, simulator: &Simulator, agents: u
                 delays.push(at.saturating_duration_since(written).as_secs_f64() * 1000.0);
             }
         }
+    }
+    quantiles(delays)
+}
+
+/// The way of the original client: the list of one agent after the other.
+fn one_by_one(
+    client: &Client,
+    redis: &RedisServer,
+    simulator: &Simulator,
+    agents: u32,
+) -> [f64; 2] {
+    let command = fanout(client, agents, 5000, 200);
+    let mut connection = redis.connection();
+    let queued = format!("cmd.{}.queued", command.id());
+    let block = |key: &str, connection: &mut redis::Connection| {
+        let moved: Option<String> =
+            redis::cmd("BRPOPLPUSH").arg(key).arg(key).arg(60).query(connection).unwrap();
+        assert!(moved.is_some());
+    };
+    block(&queued, &mut connection);
+    let key = format!("jobresult:{}", command.id());
+    let targets: Vec<String> = redis::cmd("HKEYS").arg(key).query(&mut connection).unwrap();
+    let mut delays = Vec::new();
+    for target in targets {
+        let (gid, nid) = target.split_once(':').unwrap();
+        block(&format!("cmd.{}.{gid}.{nid}", command.id()), &mut connection);
+        let at = Instant::now();
+        let written = simulator.written(command.id(), nid.parse().unwrap()).unwrap();
+        delays.push(at.saturating_duration_since(written).as_secs_f64() * 1000.0);
     }
     quantiles(delays)
 }
