@@ -8,7 +8,7 @@
 //! at a time, as the caller takes them.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
@@ -24,6 +24,8 @@ const PLAIN_TRACKING: usize = 256;
 const ANYWAY: Duration = Duration::from_secs(1);
 /// How long the end of a watch may take to make its connection useful to others.
 const FINISH: Duration = Duration::from_millis(50);
+/// Between two looks there is so many times the time that a look takes, where that is longer than usual.
+const IDLE: u32 = 4;
 /// How many lists are asked for before the first of them is taken.
 const AHEAD: usize = 64;
 
@@ -71,6 +73,8 @@ pub(crate) struct Watch {
     /// Whether a list held only refusals of an id in use: blocking on it would not block.
     disputed: bool,
     link: Option<Link>,
+    /// How long the last look at all lists took.
+    last_look: Duration,
 }
 
 #[derive(Debug)]
@@ -117,6 +121,7 @@ impl Watch {
             asked: VecDeque::new(),
             disputed: false,
             link: None,
+            last_look: Duration::ZERO,
         };
         for (index, (id, agents)) in (0u32..).zip(commands) {
             match agents {
@@ -381,8 +386,12 @@ impl Watch {
                 return match self.pending.first().filter(|_| alone).copied() {
                     Some(list) => self.block(list, until),
                     None => {
-                        link.connection.pause(LOOK, until)?;
-                        self.look_at_all(until)
+                        // Never most of the time: many such waits would keep a server from all else.
+                        link.connection.pause(LOOK.max(self.last_look * IDLE), until)?;
+                        let begun = Instant::now();
+                        let looked = self.look_at_all(until);
+                        self.last_look = begun.elapsed();
+                        looked
                     }
                 };
             }
