@@ -31,6 +31,11 @@ impl Submission {
         self.json
     }
 
+    /// Refuses a wait that could not end, before anything is sent.
+    pub(crate) fn check_wait(&self, wait: &Wait) -> Result<()> {
+        self.command.refuse_endless(wait)
+    }
+
     pub(crate) fn submit(self, wait: Wait) -> Result<Command> {
         let client = self.command.client();
         let asked = || self.command.in_words();
