@@ -291,6 +291,13 @@ typedef struct acclient_request acclient_request;
 typedef struct acclient_results acclient_results;
 
 /**
+ * A command on its way to many agents, some at a time, and the results in order of completion, within
+ * one deadline. It holds a connection of the client while a batch is under way. One thread may use it
+ * at a time.
+ */
+typedef struct acclient_rollout acclient_rollout;
+
+/**
  * Run arguments: how an agent runs a job. Everything is optional. Any number of threads may use
  * them.
  */
@@ -1635,6 +1642,121 @@ int32_t acclient_results_method(const acclient_results *results);
  * it holds the last of a client that was freed: see acclient_client_free().
  */
 void acclient_results_free(acclient_results *results);
+
+/**
+ * Sends a command to all agents of its target, some at a time: the next batch begins when all of the
+ * last have answered, and none where too many have failed. Each agent gets a command of its own, whose
+ * id acclient_job_id() tells. A target with roles means the agents that have them now. Nothing is sent
+ * before the first acclient_rollout_next().
+ *
+ * request: not NULL; for one agent or for all that match, without an id of your own.
+ * batch: so many agents at a time; 0 where percent says it.
+ * percent: so many per cent of the agents at a time, 1 to 100, and one agent at least; 0 where batch
+ *   says it. One of the two is set.
+ * stop_after: begins no other batch after so many failures: jobs that end in another state than
+ *   SUCCESS, and errors that acclient_rollout_next() gives. 0: never stops.
+ * sample: only so many of the agents, chosen at random. 0: all of them, in the order of their numbers.
+ * timeout_ms: milliseconds from now for all of it; below 0 for ever, 0 is refused.
+ * cancel: ends this call, and all later ones for the rollout; may be NULL. It need not outlive this
+ *   call.
+ * rollout: gets the rollout, which the caller frees with acclient_rollout_free(); not NULL.
+ * error: gets the error; may be NULL.
+ * From any thread. Blocks until the controller has said which agents there are, within timeout_ms and
+ * the client's own time; for one agent it does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT (also for a wait for ever on a recurring command),
+ * ACCLIENT_NO_SUCH_AGENT where no agent matches, ACCLIENT_UNKNOWN_COMMAND from a controller that does
+ * not tell its agents, ACCLIENT_TIMEOUT where none answers, and those of acclient_request_submit().
+ */
+acclient_status acclient_request_rollout(const acclient_request *request,
+                                         int64_t batch,
+                                         int64_t percent,
+                                         int64_t stop_after,
+                                         int64_t sample,
+                                         int64_t timeout_ms,
+                                         const acclient_cancel *cancel,
+                                         acclient_rollout **rollout,
+                                         acclient_error **error);
+
+/**
+ * Waits for the next result, and sends the next batch where all of the last have answered. A job that
+ * failed is a result like any other.
+ *
+ * An error for which acclient_error_agent() is true is about that agent, and the rollout goes on:
+ * what acclient_results_next() gives, and those of acclient_request_submit() where its command could
+ * not be sent. After the deadline there is also one ACCLIENT_TIMEOUT for each command that no
+ * controller has routed. After any other error no other batch begins. Each error is a failure.
+ *
+ * rollout: not NULL.
+ * job: gets the job, which the caller frees with acclient_job_free(); NULL with ACCLIENT_OK when
+ *   there is none left, or the rollout is stopped: see acclient_rollout_is_stopped(). Not NULL.
+ * error: gets the error; may be NULL.
+ * One thread at a time. Blocks until the deadline of the rollout at most.
+ * Errors: those above, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE,
+ * ACCLIENT_POOL_EXHAUSTED, ACCLIENT_AUTHENTICATION, ACCLIENT_SERVER, ACCLIENT_SYSTEM,
+ * ACCLIENT_INVALID_ARGUMENT.
+ */
+acclient_status acclient_rollout_next(const acclient_rollout *rollout,
+                                      acclient_job **job,
+                                      acclient_error **error);
+
+/**
+ * How many agents it is for, whether they have got their command yet or not. 0 for NULL. From any
+ * thread. Does not block.
+ */
+size_t acclient_rollout_agent_count(const acclient_rollout *rollout);
+
+/**
+ * The grid of the agent at an index, of those that it is for. 0 beyond the last, and for NULL. From any
+ * thread. Does not block.
+ */
+int64_t acclient_rollout_agent_gid(const acclient_rollout *rollout,
+                                   size_t index);
+
+/**
+ * The number of the agent at an index, in its grid; 0 as for acclient_rollout_agent_gid(). From any
+ * thread. Does not block.
+ */
+int64_t acclient_rollout_agent_nid(const acclient_rollout *rollout,
+                                   size_t index);
+
+/**
+ * How many agents have got no command, and get none if nobody asks for another result. 0 for NULL, and
+ * while another thread waits. Does not block.
+ */
+size_t acclient_rollout_not_started_count(const acclient_rollout *rollout);
+
+/**
+ * The grid of the agent at an index, of those that have got no command. 0 beyond the last, for NULL,
+ * and while another thread waits. Does not block.
+ */
+int64_t acclient_rollout_not_started_gid(const acclient_rollout *rollout,
+                                         size_t index);
+
+/**
+ * The number of the agent at an index, in its grid; 0 as for acclient_rollout_not_started_gid(). Does
+ * not block.
+ */
+int64_t acclient_rollout_not_started_nid(const acclient_rollout *rollout,
+                                         size_t index);
+
+/**
+ * How many have failed so far, among the results and errors that were taken. 0 for NULL, and while
+ * another thread waits. Does not block.
+ */
+size_t acclient_rollout_failures(const acclient_rollout *rollout);
+
+/**
+ * Whether it begins no other batch, though there are agents left: since so many have failed, or its
+ * time is over, or it was ended. False for NULL, and while another thread waits. Does not block.
+ */
+bool acclient_rollout_is_stopped(const acclient_rollout *rollout);
+
+/**
+ * Frees the rollout and its connection; jobs that have begun go on, and no other batch begins. NULL is
+ * a no-op. Does not block, unless it holds the last of a client that was freed: see
+ * acclient_client_free().
+ */
+void acclient_rollout_free(acclient_rollout *rollout);
 
 /**
  * The id of the command.

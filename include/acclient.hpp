@@ -12,6 +12,7 @@
 /// - acclient/job.hpp: job, follower and message (the log of a job), msg_query
 /// - acclient/command.hpp: command, results, job_list, command_list, outcomes, collected
 /// - acclient/request.hpp: target, run_args, request
+/// - acclient/rollout.hpp: rollout_plan, rollout
 /// - acclient/progress.hpp: stage and progress of a command
 /// - acclient/doctor.hpp: verdict, check, diagnosis
 /// - acclient/options.hpp: options
@@ -38,8 +39,8 @@
 ///   Everything is copied.
 /// - A client, targets, requests, run arguments and options may be used by any number of threads,
 ///   and so may jobs, answers, errors and cancel tokens. Commands (but for their progress() and
-///   retract()), results and followers are for one thread at a time. (Building, moving and
-///   destroying are for one thread, as ever.)
+///   retract()), results, rollouts and followers are for one thread at a time. (Building, moving
+///   and destroying are for one thread, as ever.)
 /// - Signals, forks, SIGPIPE: see the top of acclient.h.
 #ifndef ACCLIENT_HPP
 #define ACCLIENT_HPP
@@ -49,6 +50,7 @@
 #include "acclient/answer.hpp"
 #include "acclient/job.hpp"
 #include "acclient/command.hpp"
+#include "acclient/rollout.hpp"
 #include "acclient/request.hpp"
 #include "acclient/progress.hpp"
 #include "acclient/doctor.hpp"

@@ -11,6 +11,7 @@ use crate::job::Job;
 use crate::protocol::AgentId;
 use crate::results::Results;
 use crate::target::Target;
+use crate::transport::Until;
 use crate::wait::Wait;
 
 /// How a command is rolled out over many agents: see [`CommandBuilder::rollout`].
@@ -113,7 +114,8 @@ impl CommandBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a batch of nothing, for
-    /// [`Target::any`], for a command with an id (there will be many), and for a wait of zero;
+    /// [`Target::any`], for a command with an id (there will be many), for a wait of zero, and for one
+    /// for ever on a recurring command;
     /// [`ErrorKind::NoSuchAgent`](crate::ErrorKind::NoSuchAgent) where no agent matches; those of
     /// [`Client::list_agents`]. Everything else is an item: see [`Results`].
     pub fn rollout(self, rollout: Rollout, wait: impl Into<Wait>) -> Result<RolloutResults> {
@@ -127,8 +129,11 @@ impl CommandBuilder {
             return Err(Error::invalid("a rollout is many commands, which cannot have one id"));
         }
         let command = self.by_cancel(&wait);
-        command.clone().for_agent(AgentId { gid: 1, nid: 1 }).start()?; // before anybody gets it
-        let mut agents = command.client().agents_of(command.target())?;
+        let until = command.client().until(&wait)?;
+        let for_one = command.clone().for_agent(AgentId { gid: 1, nid: 1 });
+        for_one.start()?.check_wait(&wait)?; // before anybody gets it
+        let left = wait.clone().since(begun);
+        let mut agents = command.client().for_a_step(&left).agents_of(command.target())?;
         if let Some(count) = rollout.sample {
             agents = sample(agents, count)?;
         }
@@ -143,6 +148,7 @@ impl CommandBuilder {
             results: None,
             refused: VecDeque::new(),
             is_over: false,
+            until,
             wait,
             begun,
         })
@@ -150,6 +156,12 @@ impl CommandBuilder {
 }
 
 impl Client {
+    /// A handle for one of its steps: with the client's own time, but no more than there is left.
+    fn for_a_step(&self, left: &Wait) -> Client {
+        let times = [self.timeout(), left.timeout];
+        self.with_timeout(times.into_iter().flatten().min())
+    }
+
     /// The agents that a target means at this moment, in the order of their numbers.
     fn agents_of(&self, target: &Target) -> Result<Vec<AgentId>> {
         if let Some(agent) = target.agent_id() {
@@ -186,7 +198,8 @@ fn sample(agents: Vec<AgentId>, count: usize) -> Result<Vec<AgentId>> {
 }
 
 /// The results of a rollout, in order of completion; from [`CommandBuilder::rollout`]. Items are those
-/// of [`Results`]. Taking one may send the next batch. One thread uses it at a time.
+/// of [`Results`]. Taking one may send the next batch. One thread uses it at a time; in a forked child
+/// it sends nothing and answers [`ErrorKind::ForkedHandle`](crate::ErrorKind::ForkedHandle).
 pub struct RolloutResults {
     command: CommandBuilder,
     chosen: Vec<AgentId>,
@@ -198,6 +211,7 @@ pub struct RolloutResults {
     /// What is to be said of commands that could not be sent.
     refused: VecDeque<Error>,
     is_over: bool,
+    until: Until,
     wait: Wait,
     begun: Instant,
 }
@@ -229,11 +243,14 @@ impl RolloutResults {
     }
 
     fn send_batch(&mut self) -> Result<()> {
+        self.until.check_cancelled()?;
         let agents: Vec<AgentId> = self.left.drain(..self.batch.min(self.left.len())).collect();
         let commands = agents.iter().map(|agent| self.command.clone().for_agent(*agent));
-        let client = self.command.client().clone();
+        let client = self.command.client();
         let mut sent = Vec::new();
-        for (agent, outcome) in agents.iter().zip(client.submit_many(commands)) {
+        let left = self.wait.clone().since(self.begun);
+        let outcomes = client.for_a_step(&left).submit_many(commands);
+        for (agent, outcome) in agents.iter().zip(outcomes) {
             match outcome {
                 Ok(command) => sent.push(command),
                 Err(error) => self.refused.push_back(error.about_agent(*agent)),
@@ -241,10 +258,6 @@ impl RolloutResults {
         }
         self.results = Some(client.wait_any(sent, self.wait.clone().since(self.begun))?);
         Ok(())
-    }
-
-    fn time_is_over(&self) -> bool {
-        self.wait.timeout.is_some_and(|timeout| self.begun.elapsed() >= timeout)
     }
 
     fn note<T>(&mut self, item: Result<T>, failed: bool) -> Option<Result<T>> {
@@ -276,7 +289,7 @@ impl Iterator for RolloutResults {
             if self.left.is_empty() || self.is_over || self.has_failed() {
                 return None;
             }
-            if self.time_is_over() {
+            if self.until.deadline.has_passed() {
                 self.is_over = true;
                 return None;
             }

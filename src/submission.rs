@@ -31,6 +31,11 @@ impl Submission {
         Ok(self.0.document().to_json()?)
     }
 
+    /// Refuses a wait that could not end, before anything is sent.
+    pub(crate) fn check_wait(&self, wait: &Wait) -> Result<()> {
+        self.command.refuse_endless(wait)
+    }
+
     pub(crate) fn submit(self, wait: Wait) -> Result<Command> {
         let (client, json) = (self.0.client(), self.to_json()?);
         let asked = || self.0.in_words();

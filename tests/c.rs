@@ -188,6 +188,12 @@ fn progress() {
 }
 
 #[test]
+fn rollout() {
+    let grid = with_a_silent_agent();
+    both(&Dir::new("c-rollout"), "rollout.c", &[("ACCLIENT_URL", &grid.url())]);
+}
+
+#[test]
 fn doctor() {
     let grid = Grid::demo().expect("a grid");
     let few = RedisServer::builder().user_acl(FEW_RIGHTS).start().expect("a Redis");
@@ -232,7 +238,7 @@ fn address_sanitizer() {
     let queue = RedisServer::start().expect("a Redis");
     let (url, queue_url) = (grid.url(), queue.url());
     let environment = [("ACCLIENT_URL", url.as_str()), ("ACCLIENT_QUEUE_URL", &queue_url)];
-    for name in ["run.c", "fanout.c", "job.c", "progress.c"] {
+    for name in ["run.c", "fanout.c", "job.c", "progress.c", "rollout.c"] {
         dir.run_sanitized(name, ADDRESS, &environment);
     }
 }

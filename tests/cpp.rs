@@ -70,9 +70,10 @@ fn programs_compile_with_clang() {
     if !is_there("clang++") {
         return;
     }
-    for name in
-        ["run", "fanout", "node", "reverse", "moves", "process", "progress", "tls", "stopped"]
-    {
+    for name in [
+        "run", "fanout", "node", "reverse", "moves", "process", "progress", "rollout", "tls",
+        "stopped",
+    ] {
         succeed(syntax("clang++", "c++20", &[], &source(name)));
     }
     succeed(syntax("clang++", "c++20", &NO_EXCEPTIONS, &source("plain")));
@@ -120,6 +121,11 @@ fn moves() {
 #[test]
 fn progress() {
     functional("progress", &[]);
+}
+
+#[test]
+fn rollout() {
+    functional("rollout", &[]);
 }
 
 /// Not under valgrind, which does not see that what assembly has encrypted is defined.

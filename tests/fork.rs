@@ -7,7 +7,7 @@ mod process;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{Cancel, Client, ErrorKind, Target, Wait};
+use acclient::{Cancel, Client, ErrorKind, Rollout, RolloutResults, Target, Wait};
 use common::{WAIT, descriptors};
 use devgrid::Grid;
 
@@ -57,9 +57,13 @@ fn a_child_works_and_its_parent_is_unharmed() {
         .args(["-c", "read x; echo done"])
         .submit()
         .unwrap();
+    let mut rollout = client
+        .execute(Target::agent(1, 2), "true")
+        .rollout(Rollout::agents(1), Duration::from_secs(600))
+        .unwrap();
     let mut before = None;
     for round in 0..100 {
-        let child = process::fork(|| in_child(&client, &cancel, &mut held));
+        let child = process::fork(|| in_child(&client, &cancel, &mut held, &mut rollout));
         let begun = Instant::now();
         assert_eq!(process::exit_status(child), 0, "the child of round {round}");
         assert!(begun.elapsed() < IN_CHILD);
@@ -81,10 +85,16 @@ fn a_child_works_and_its_parent_is_unharmed() {
     for waiter in waiters {
         assert_eq!(waiter.join().unwrap().unwrap_err().kind(), ErrorKind::Cancelled);
     }
+    assert!(rollout.next().unwrap().unwrap().is_success() && rollout.next().is_none());
     assert_eq!(held.next_result(WAIT).unwrap().unwrap().stdout(), "done\n");
 }
 
-fn in_child(client: &Client, cancel: &Cancel, command: &mut acclient::Command) -> i32 {
+fn in_child(
+    client: &Client,
+    cancel: &Cancel,
+    command: &mut acclient::Command,
+    rollout: &mut RolloutResults,
+) -> i32 {
     let own = descriptors();
     demand!(client.ping().is_ok());
     // What it inherited is closed, and what it has is its own.
@@ -93,6 +103,10 @@ fn in_child(client: &Client, cancel: &Cancel, command: &mut acclient::Command) -
         client.with_timeout(IN_CHILD).execute(Target::agent(1, 2), "echo").arg("x").run(IN_CHILD);
     demand!(job.is_ok_and(|job| job.stdout() == "x\n"));
     demand!(command.try_next_result().is_ok());
+    // The parent goes on with it: what a child sent would run twice.
+    let foreign = rollout.next().expect("an item");
+    demand!(foreign.is_err_and(|error| error.kind() == ErrorKind::ForkedHandle));
+    demand!(rollout.next().is_none() && rollout.not_started().len() == 1);
     demand!(!cancel.cancel());
     let foreign = client.with_cancel(cancel).ping();
     demand!(foreign.is_err_and(|error| error.kind() == ErrorKind::ForkedHandle));

@@ -4,7 +4,9 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use acclient::{AgentId, Cancel, Client, ErrorKind, Job, Rollout, RolloutResults, Target, Wait};
+use acclient::{
+    AgentId, Cancel, Client, ErrorKind, Job, Rollout, RolloutResults, RunArgs, Target, Wait,
+};
 use common::{WAIT, error};
 use devgrid::Grid;
 
@@ -103,6 +105,7 @@ fn targets_and_limits() {
     assert_eq!(disk.rollout(Rollout::agents(50), WAIT).expect("a rollout").agents().len(), 5);
     let ping = |target: Target| client.cmd(target, "ping");
     let all = || ping(Target::all().into());
+    let endless = || all().run_args(RunArgs::new().recurring_period(9));
     for (what, refused) in [
         ("no agents at a time", all().rollout(Rollout::agents(0), WAIT)),
         ("no per cent", all().rollout(Rollout::percent(0), WAIT)),
@@ -113,6 +116,7 @@ fn targets_and_limits() {
         ("any agent", ping(Target::any().role("cpu").into()).rollout(Rollout::agents(1), WAIT)),
         ("an id", all().id("x").rollout(Rollout::agents(1), WAIT)),
         ("no UTF-8", all().data([0xff]).rollout(Rollout::agents(1), WAIT)),
+        ("no end", endless().rollout(Rollout::agents(1), Wait::forever())),
     ] {
         assert_eq!(error(refused, what).kind(), ErrorKind::InvalidArgument, "{what}");
     }
@@ -137,4 +141,28 @@ fn a_token_ends_it() {
     });
     assert!(rollout.next().is_none() && rollout.is_stopped());
     assert_eq!(rollout.not_started().len(), 9);
+}
+
+#[test]
+fn its_time_is_that_of_every_step() {
+    let (grid, client) = grid();
+    let wait = Duration::from_millis(300);
+    let ping = || client.cmd(Target::all(), "ping");
+    let in_time = |begun: Instant| {
+        assert!(begun.elapsed() < wait + Duration::from_millis(400), "{:?}", begun.elapsed());
+    };
+    let mut rollout = ping().rollout(Rollout::agents(2), wait).expect("a rollout");
+    let begun = Instant::now();
+    grid.redis().pause();
+    let items: Vec<_> = rollout.by_ref().collect();
+    in_time(begun);
+    grid.redis().resume();
+    assert!(items.len() == 2 && items.iter().all(Result::is_err), "{items:?}");
+    assert!(rollout.is_stopped() && rollout.not_started().len() == 9);
+
+    grid.stop_controller();
+    let begun = Instant::now();
+    let unknown = error(ping().rollout(Rollout::agents(1), wait), "nobody can list the agents");
+    assert!(unknown.is_timeout(), "{unknown}");
+    in_time(begun);
 }

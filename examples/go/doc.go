@@ -14,8 +14,8 @@
 //     and context.Canceled or context.DeadlineExceeded where the context was the reason.
 //   - Everything may be used by any number of goroutines at a time. A [Command] that several
 //     goroutines wait with gives each result to one of them.
-//   - A [Client], a [Command] and a [Results] hold memory of C until they are closed; closing one that
-//     is in use is safe, and so is closing twice. Everything else is plain Go.
+//   - A [Client], a [Command], a [Results] and a [Rollout] hold memory of C until they are closed;
+//     closing one that is in use is safe, and so is closing twice. Everything else is plain Go.
 //   - At most as many goroutines as a client may have connections are inside of C at a time; the others
 //     wait in Go, and take no threads.
 //

@@ -105,7 +105,11 @@ func (c *Client) OpenAny(ctx context.Context, commands ...*Command) (*Results, e
 		})
 }
 
-func each(open func() (*Results, error)) iter.Seq2[*Job, error] {
+// each opens what gives jobs, and closes it.
+func each[R interface {
+	Next() (*Job, error)
+	Close() error
+}](open func() (R, error)) iter.Seq2[*Job, error] {
 	return func(yield func(*Job, error) bool) {
 		results, err := open()
 		if err != nil {
@@ -139,7 +143,8 @@ func (c *Client) openResults(
 	return results, nil
 }
 
-// open makes a C iterator, which does not block and whose token lasts until it is closed.
+// open makes a C iterator, whose token lasts until it is closed. Where that blocks, the caller has a
+// place for it.
 func (c *Client) open(
 	ctx context.Context,
 	f func(call *call, raw **C.acclient_error) (C.acclient_status, func()),

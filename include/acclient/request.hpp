@@ -3,6 +3,7 @@
 #define ACCLIENT_REQUEST_HPP
 
 #include "command.hpp"
+#include "rollout.hpp"
 
 namespace acclient {
 
@@ -356,6 +357,16 @@ class request : public detail::built {
     collected run_all(const time_limit &limit, bool stop_at_failure = false) const {
         return try_run_all(limit, stop_at_failure).value();
     }
+    /// Sends the command to all agents of its target, some at a time, each as a command of its own
+    /// that job::id() tells; a target with roles means the agents that have them now. Nothing is
+    /// sent before the first result is asked for. Not for target::any(), nor with an id(). Blocks
+    /// until the controller has said which agents there are. Throws errc::invalid_argument (also
+    /// for a wait for ever on a recurring command), errc::no_such_agent where no agent matches,
+    /// errc::unknown_command from a controller that does not tell its agents, and what submit()
+    /// throws.
+    acclient::rollout rollout(const rollout_plan &plan, const time_limit &limit) const {
+        return try_rollout(plan, limit).value();
+    }
 #endif
     /// As submit(), without exceptions.
     result<command> try_submit(const time_limit &limit = {}) const {
@@ -383,6 +394,17 @@ class request : public detail::built {
         return detail::made<collected, acclient_collected>([&](auto **made, auto **error) {
             return acclient_request_run_all(get(), stop_at_failure, limit.c_milliseconds(),
                                             limit.c_token(), made, error);
+        });
+    }
+    /// As rollout(), without exceptions.
+    result<acclient::rollout> try_rollout(const rollout_plan &plan, const time_limit &limit) const {
+        if (const auto checked = check(); !checked) {
+            return checked.error();
+        }
+        return detail::made<acclient::rollout, acclient_rollout>([&](auto **made, auto **error) {
+            return acclient_request_rollout(get(), plan.c_batch(), plan.c_percent(),
+                                            plan.c_stop_after(), plan.c_sample(),
+                                            limit.c_milliseconds(), limit.c_token(), made, error);
         });
     }
     /// The C handle, borrowed.

@@ -31,6 +31,7 @@ mod collected;
 mod command;
 mod progress;
 mod results;
+mod rollout;
 
 mod job;
 mod lists;

@@ -24,12 +24,15 @@ use super::request::{
     acclient_request, acclient_request_new, acclient_request_run, acclient_request_submit_once,
 };
 use super::results::{acclient_results, acclient_results_next};
+use super::rollout::{
+    RolloutHandle, acclient_request_rollout, acclient_rollout, acclient_rollout_next,
+};
 use super::run_args::{acclient_run_args, acclient_run_args_set_max_time};
 use super::status::{ACCLIENT_PANIC, acclient_status};
 use super::target::{acclient_target, acclient_target_agent};
 use super::tunnel::{acclient_client_tunnel_close, acclient_tunnel};
 use crate::protocol::{AgentId, ResultDocument};
-use crate::{Cancel, Client, Job, MsgQuery, RunArgs};
+use crate::{Cancel, Client, Job, MsgQuery, Rollout, RunArgs};
 
 /// A client that connects to nobody: every call here ends before that.
 fn client() -> Client {
@@ -69,6 +72,7 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
     let mut answer = null_mut();
     let mut sent = null_mut();
     let mut progress = null_mut();
+    let mut rollout = null_mut();
     // SAFETY: every handle lives on this frame or was just made; NULL is allowed where it stands.
     unsafe {
         assert_eq!(acclient_target_agent(1, 1, &mut target, null_mut()), 0);
@@ -103,6 +107,9 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
         let broken: acclient_request = poisoned(Box::from_raw(made).into_value());
         refuses(acclient_request_run(&broken, 1000, null(), &mut job, null_mut()));
         refuses(acclient_request_submit_once(&broken, 1000, null(), &mut sent, null_mut()));
+        let status =
+            acclient_request_rollout(&broken, 1, 0, 0, 0, 1000, null(), &mut rollout, null_mut());
+        refuses(status);
         guard::free(target);
 
         let reference = client().command("id");
@@ -114,6 +121,11 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
         let results = client().wait_any([] as [crate::CommandRef; 0], Duration::from_secs(1));
         let broken: acclient_results = poisoned(Mutex::new(results.unwrap()));
         refuses(acclient_results_next(&broken, &mut job, null_mut()));
+
+        let ping = client().cmd(AgentId { gid: 1, nid: 1 }, "ping");
+        let found = ping.rollout(Rollout::agents(1), Duration::from_secs(1)).unwrap();
+        let broken: acclient_rollout = poisoned(RolloutHandle::new(found));
+        refuses(acclient_rollout_next(&broken, &mut job, null_mut()));
 
         let broken: acclient_job = poisoned(JobHandle::new(a_job()));
         refuses(acclient_job_kill(&broken, 1000, null(), null_mut()));

@@ -13,6 +13,7 @@
 
 static acclient_client *client;
 static acclient_cancel *cancel;
+static acclient_rollout *rollout;
 static atomic_bool forking_is_over;
 static atomic_int waits_ended;
 
@@ -64,6 +65,9 @@ static void use_in_child(int number) {
            acclient_command_next_result(command, 10000, cancel, &job, &error));
     CHECK(job == NULL);
     acclient_command_free(command);
+    /* The parent goes on with it: what a child sent would run twice. */
+    EXPECT(ACCLIENT_FORKED_HANDLE, acclient_rollout_next(rollout, &job, &error));
+    CHECK(job == NULL && acclient_rollout_not_started_count(rollout) == 1);
     acclient_cancel *own = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_cancel_new(&own, &error));
     EXPECT(ACCLIENT_OK, acclient_client_ping(client, 10000, own, &error));
@@ -80,6 +84,7 @@ static void child(int number) {
         break;
     case 1: /* frees everything */
         use_in_child(number);
+        acclient_rollout_free(rollout);
         acclient_client_free(client);
         acclient_cancel_free(cancel);
         break;
@@ -122,21 +127,24 @@ int main(void) {
     pthread_t waits[WAITS];
     pthread_t busy[BUSY];
     char flag[] = "/tmp/acclient-fork-XXXXXX";
-    char script[200];
+    char text[200];
 
     client = connect_grid();
     EXPECT(ACCLIENT_OK, acclient_cancel_new(&cancel, &error));
     const int fd = mkstemp(flag);
     CHECK(fd >= 0 && close(fd) == 0);
     SAY("%d threads wait for jobs, %d ping", WAITS, BUSY);
-    snprintf(script, sizeof script, "while [ -e %s ]; do sleep 0.1; done; echo done", flag);
+    snprintf(text, sizeof text, "while [ -e %s ]; do sleep 0.1; done; echo done", flag);
     for (int i = 0; i < WAITS; i++) {
-        commands[i] = shell(client, script);
+        commands[i] = shell(client, text);
         waits[i] = start_thread(wait_for_result, commands[i]);
     }
     for (int i = 0; i < BUSY; i++) {
         busy[i] = start_thread(keep_busy, NULL);
     }
+    acclient_request *request = script(client, agent(1, 1), "echo rolled out");
+    EXPECT(ACCLIENT_OK, acclient_request_rollout(request, 1, 0, 0, 0, -1, NULL, &rollout, &error));
+    acclient_request_free(request);
     WAIT_UNTIL(descriptors(true) == WAITS + BUSY);
     const int before = descriptors(false);
 
@@ -161,6 +169,12 @@ int main(void) {
     }
     CHECK(waits_ended == WAITS);
     CHECK(descriptors(false) <= before);
+    SAY("and so does its rollout");
+    acclient_job *job = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_rollout_next(rollout, &job, &error));
+    CHECK_TEXT(acclient_job_stdout, job, "rolled out\n");
+    acclient_job_free(job);
+    acclient_rollout_free(rollout);
     SAY("and its token works");
     CHECK(acclient_cancel_cancel(cancel) == ACCLIENT_OK);
     EXPECT(ACCLIENT_CANCELLED, acclient_client_ping(client, 10000, cancel, &error));

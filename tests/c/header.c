@@ -120,6 +120,17 @@
     X(acclient_results_remaining)                                                                  \
     X(acclient_results_method)                                                                     \
     X(acclient_results_free)                                                                       \
+    X(acclient_request_rollout)                                                                    \
+    X(acclient_rollout_next)                                                                       \
+    X(acclient_rollout_agent_count)                                                                \
+    X(acclient_rollout_agent_gid)                                                                  \
+    X(acclient_rollout_agent_nid)                                                                  \
+    X(acclient_rollout_not_started_count)                                                          \
+    X(acclient_rollout_not_started_gid)                                                            \
+    X(acclient_rollout_not_started_nid)                                                            \
+    X(acclient_rollout_failures)                                                                   \
+    X(acclient_rollout_is_stopped)                                                                 \
+    X(acclient_rollout_free)                                                                       \
     X(acclient_job_id)                                                                             \
     X(acclient_job_state)                                                                          \
     X(acclient_job_cmd)                                                                            \

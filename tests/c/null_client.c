@@ -1,4 +1,4 @@
-/* As null.c: settings, instances, targets, run arguments, requests. */
+/* As null.c: settings, instances, targets, run arguments, requests, rollouts. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -329,6 +329,64 @@ static void sending(const acclient_client *client, const acclient_request *reque
     acclient_request_free(NULL);
 }
 
+static void rolling_out(const acclient_request *request) {
+    acclient_error *error;
+    acclient_rollout *rollout;
+    acclient_job *job;
+    SAY("acclient_request_rollout");
+#define ROLLOUT(request, batch, percent, stop_after, sample, timeout)                              \
+    REFUSES(rollout, acclient_request_rollout(request, batch, percent, stop_after, sample,         \
+                                              timeout, NULL, &rollout, &error))
+    ROLLOUT(NULL, 1, 0, 0, 0, 1000);
+    ROLLOUT(request, 0, 0, 0, 0, 1000);
+    ROLLOUT(request, 1, 1, 0, 0, 1000);
+    ROLLOUT(request, 0, 101, 0, 0, 1000);
+    ROLLOUT(request, 0, 256 + 1, 0, 0, 1000);
+    ROLLOUT(request, 1, 0, 0, 0, 0);
+    for (size_t i = 1; i < sizeof numbers / sizeof *numbers; i++) {
+        ROLLOUT(request, 0, numbers[i], 0, 0, 1000);
+        if (numbers[i] < 0) {
+            ROLLOUT(request, numbers[i], 0, 0, 0, 1000);
+            ROLLOUT(request, numbers[i], 1, 0, 0, 1000);
+            ROLLOUT(request, 1, numbers[i], 0, 0, 1000);
+            ROLLOUT(request, 1, 0, numbers[i], 0, 1000);
+            ROLLOUT(request, 1, 0, 0, numbers[i], 1000);
+        }
+    }
+    REFUSED(acclient_request_rollout(request, 1, 0, 0, 0, 1000, NULL, NULL, &error));
+    CHECK(acclient_request_rollout(NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL) ==
+          ACCLIENT_INVALID_ARGUMENT);
+
+    SAY("acclient_rollout_*");
+    REFUSES(job, acclient_rollout_next(NULL, &job, &error));
+    CHECK(acclient_rollout_next(NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    CHECK(acclient_request_rollout(request, INT64_MAX, 0, INT64_MAX, INT64_MAX, INT64_MAX, NULL,
+                                   &rollout, NULL) == ACCLIENT_OK);
+    REFUSED(acclient_rollout_next(rollout, NULL, &error));
+    CHECK(acclient_rollout_agent_count(rollout) == 1);
+    CHECK(acclient_rollout_agent_gid(rollout, 1) == 0);
+    CHECK(acclient_rollout_agent_gid(rollout, SIZE_MAX) == 0);
+    CHECK(acclient_rollout_agent_nid(rollout, 1) == 0);
+    CHECK(acclient_rollout_agent_nid(rollout, SIZE_MAX) == 0);
+    CHECK(acclient_rollout_not_started_count(rollout) == 1);
+    CHECK(acclient_rollout_not_started_gid(rollout, 1) == 0);
+    CHECK(acclient_rollout_not_started_gid(rollout, SIZE_MAX) == 0);
+    CHECK(acclient_rollout_not_started_nid(rollout, 1) == 0);
+    CHECK(acclient_rollout_not_started_nid(rollout, SIZE_MAX) == 0);
+    CHECK(acclient_rollout_next(rollout, &job, NULL) == ACCLIENT_OK && job != NULL);
+    acclient_job_free(job);
+    acclient_rollout_free(rollout);
+    CHECK(acclient_rollout_agent_count(NULL) == 0);
+    CHECK(acclient_rollout_agent_gid(NULL, 0) == 0);
+    CHECK(acclient_rollout_agent_nid(NULL, 0) == 0);
+    CHECK(acclient_rollout_not_started_count(NULL) == 0);
+    CHECK(acclient_rollout_not_started_gid(NULL, 0) == 0);
+    CHECK(acclient_rollout_not_started_nid(NULL, 0) == 0);
+    CHECK(acclient_rollout_failures(NULL) == 0);
+    CHECK(!acclient_rollout_is_stopped(NULL));
+    acclient_rollout_free(NULL);
+}
+
 int main(void) {
     acclient_client *client = connect_grid();
     acclient_target *target = agent(1, 1);
@@ -339,6 +397,7 @@ int main(void) {
     acclient_request *request = script(client, target, "true");
     changing_requests(request);
     sending(client, request);
+    rolling_out(request);
     acclient_request_free(request);
     acclient_client_free(client);
     return EXIT_SUCCESS;

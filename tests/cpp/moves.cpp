@@ -19,7 +19,8 @@ static_assert(moves_only<acclient::job_list>() && moves_only<acclient::command_l
 static_assert(moves_only<acclient::outcomes>() && moves_only<acclient::collected>());
 static_assert(moves_only<acclient::target>() && moves_only<acclient::request>());
 static_assert(moves_only<acclient::run_args>() && moves_only<acclient::options>());
-static_assert(moves_only<acclient::tunnel>());
+static_assert(moves_only<acclient::tunnel>() && moves_only<acclient::rollout>());
+static_assert(std::is_trivially_copyable_v<acclient::rollout_plan>);
 static_assert(std::is_nothrow_copy_constructible_v<acclient::error>);
 static_assert(std::is_nothrow_copy_assignable_v<acclient::error>);
 static_assert(std::is_trivially_copyable_v<acclient::job_ref>);
@@ -58,12 +59,19 @@ void empty_ones() {
         BAD(errc::invalid_argument, result);
         elements++;
     }
+    acclient::rollout rollout;
+    for (auto &result : rollout) {
+        BAD(errc::invalid_argument, result);
+        elements++;
+    }
+    CHECK(rollout.agents().empty() && rollout.not_started().empty());
+    CHECK(rollout.failures() == 0 && !rollout.is_stopped());
     acclient::follower follower;
     for (auto &message : follower) {
         BAD(errc::invalid_argument, message);
         elements++;
     }
-    CHECK(elements == 2);
+    CHECK(elements == 3);
     const acclient::error_ref none;
     CHECK(none.code() == errc::ok && none.message().empty() && !none.job());
 }

@@ -50,6 +50,15 @@ int main() {
     const auto collected = client.bash(target::all(), "true").run_args(args).try_run_all(20s);
     GOOD(collected);
     CHECK(collected->jobs().size() == 3);
+    const auto plan = acclient::rollout_plan::agents(2);
+    auto rollout = client.bash(target::all(), "true").try_rollout(plan, 20s);
+    GOOD(rollout);
+    count = 0;
+    for (auto &result : *rollout) {
+        GOOD(result);
+        count++;
+    }
+    CHECK(count == 3 && rollout->agents().size() == 3);
     const auto token = acclient::cancel_token::try_make();
     GOOD(token);
     CHECK(token->cancel() == errc::ok);

@@ -1,0 +1,132 @@
+package acclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+)
+
+func TestRollout(t *testing.T) {
+	c := client(t)
+	request := c.Bash(All("cpu"), "true")
+	rollout := got[*Rollout](t)(request.OpenRollout(ctx(t), RolloutPlan{Agents: 1}))
+	stands := func(rollout *Rollout, notStarted string, failures int, stopped bool) {
+		t.Helper()
+		equal(t, "agents", fmt.Sprint(rollout.Agents()), "[1:1 2:1]")
+		equal(t, "not started", fmt.Sprint(rollout.NotStarted()), notStarted)
+		equal(t, "failures", rollout.Failures(), failures)
+		equal(t, "stopped", rollout.IsStopped(), stopped)
+	}
+	ends := func(rollout *Rollout) {
+		t.Helper()
+		for range 2 {
+			_, err := rollout.Next()
+			equal(t, "the end", err, io.EOF)
+		}
+	}
+	stands(rollout, "[1:1 2:1]", 0, false)
+	first := got[*Job](t)(rollout.Next())
+	equal(t, "agent", first.Agent.String(), "1:1")
+	stands(rollout, "[2:1]", 0, false)
+	second := got[*Job](t)(rollout.Next())
+	equal(t, "agent", second.Agent.String(), "2:1")
+	equal(t, "a command of its own", first.ID != second.ID, true)
+	ends(rollout)
+	stands(rollout, "[]", 0, false)
+	must(t, rollout.Close())
+	_, err := rollout.Next()
+	wants(t, err, ErrClosed)
+	equal(t, "not started", len(rollout.NotStarted())+len(rollout.Agents()), 0)
+
+	// As an iterator.
+	agents := ""
+	for job, err := range request.Rollout(ctx(t), RolloutPlan{Percent: 50, StopAfter: 1}) {
+		must(t, err)
+		agents += job.Agent.String() + " "
+	}
+	equal(t, "agents", agents, "1:1 2:1 ")
+	few := got[*Rollout](t)(request.OpenRollout(ctx(t), RolloutPlan{Percent: 100, Sample: 1}))
+	equal(t, "a sample", len(few.Agents()), 1)
+	must(t, few.Close())
+
+	failing := c.Bash(All("cpu"), "[ $AGENT_GID = 2 ]")
+	stopped := got[*Rollout](t)(failing.OpenRollout(ctx(t), RolloutPlan{Agents: 1, StopAfter: 1}))
+	defer stopped.Close()
+	equal(t, "state", got[*Job](t)(stopped.Next()).State, StateError)
+	ends(stopped)
+	stands(stopped, "[2:1]", 1, true)
+}
+
+func TestRolloutEnds(t *testing.T) {
+	c := client(t)
+	slow := c.Execute(All("cpu"), "tail", "-f", "/dev/null")
+	one := RolloutPlan{Agents: 1}
+	kill := func(err error) {
+		t.Helper()
+		var known *Error
+		errors.As(err, &known)
+		command := got[*Command](t)(c.CommandFrom(known.Command()))
+		defer command.Close()
+		must(t, command.Kill(ctx(t)))
+	}
+	short, cancel := context.WithTimeout(ctx(t), 500*time.Millisecond)
+	defer cancel()
+	rollout := got[*Rollout](t)(slow.OpenRollout(short, one))
+	defer rollout.Close()
+	_, err := rollout.Next()
+	wants(t, err, ErrTimeout, context.DeadlineExceeded)
+	_, end := rollout.Next()
+	equal(t, "the end", end, io.EOF)
+	equal(t, "stopped", rollout.IsStopped(), true)
+	equal(t, "not started", fmt.Sprint(rollout.NotStarted()), "[2:1]")
+	kill(err)
+
+	// Cancelled in the middle of a wait: one error, and the end.
+	middle, stop := context.WithCancel(context.Background())
+	waiting := got[*Rollout](t)(slow.OpenRollout(middle, one))
+	defer waiting.Close()
+	ended := make(chan error)
+	go func() {
+		_, err := waiting.Next()
+		ended <- err
+	}()
+	// While it waits, it cannot be looked at.
+	eventually(t, "another waits", func() bool { return len(waiting.NotStarted()) == 0 })
+	equal(t, "stopped", waiting.IsStopped(), false)
+	equal(t, "agents", len(waiting.Agents()), 2)
+	eventually(t, "it runs", func() bool {
+		query := ProcessQuery{Name: "tail"}
+		return len(got[[]ProcessStats](t)(c.Processes(ctx(t), 1, 1, query))) == 1
+	})
+	stop()
+	err = <-ended
+	wants(t, err, ErrCancelled, context.Canceled)
+	_, end = waiting.Next()
+	equal(t, "the end", end, io.EOF)
+	equal(t, "not started", fmt.Sprint(waiting.NotStarted()), "[2:1]")
+	kill(err)
+
+	_, err = slow.OpenRollout(middle, one)
+	wants(t, err, ErrCancelled, context.Canceled)
+	for _, plan := range []RolloutPlan{
+		{}, {Agents: -1}, {Agents: 1, Percent: 1}, {Percent: 101}, {Agents: 1, StopAfter: -1},
+		{Agents: 1, Sample: -1},
+	} {
+		for _, err := range slow.Rollout(ctx(t), plan) {
+			wants(t, err, ErrInvalidArgument)
+		}
+	}
+	for _, err := range c.Bash(Any(), "true").Rollout(ctx(t), one) {
+		wants(t, err, ErrInvalidArgument)
+	}
+	for _, err := range c.Bash(All("gpu"), "true").Rollout(ctx(t), one) {
+		wants(t, err, ErrNoSuchAgent)
+	}
+	closed := got[*Client](t)(Connect(ctx(t), gridURL(t)))
+	must(t, closed.Close())
+	_, err = closed.Bash(All(), "true").OpenRollout(ctx(t), one)
+	wants(t, err, ErrClosed)
+}

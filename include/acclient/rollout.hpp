@@ -1,0 +1,170 @@
+/// rollout_plan and rollout: part of acclient.hpp, where the conventions are.
+#ifndef ACCLIENT_ROLLOUT_HPP
+#define ACCLIENT_ROLLOUT_HPP
+
+#include "job.hpp"
+
+#include <vector>
+
+namespace acclient {
+
+/// How a command is sent to some agents at a time: `rollout_plan::percent(10).stop_after(3)`. What
+/// is wrong with it is told by request::rollout().
+class rollout_plan {
+  public:
+    /// So many agents at a time: the next batch begins when all of the last have answered.
+    static rollout_plan agents(std::int64_t count) noexcept {
+        return {count, 0};
+    }
+    /// So many per cent of all agents at a time, 1 to 100; at least one agent.
+    static rollout_plan percent(std::int64_t percent) noexcept {
+        return {0, percent};
+    }
+    /// The same plan, and no other batch begins after so many failures: jobs that end in another
+    /// state than "SUCCESS", and errors. Default, and 0: it never stops.
+    rollout_plan stop_after(std::int64_t failures) const noexcept {
+        rollout_plan plan = *this;
+        plan.stop_after_ = failures;
+        return plan;
+    }
+    /// The same plan for only so many of the agents, chosen at random. Default, and 0: all of them,
+    /// in the order of their numbers.
+    rollout_plan sample(std::int64_t count) const noexcept {
+        rollout_plan plan = *this;
+        plan.sample_ = count;
+        return plan;
+    }
+
+    /// As C takes it; 0 where it is per cent.
+    std::int64_t c_batch() const noexcept {
+        return batch_;
+    }
+    /// As C takes it; 0 where it is a number of agents.
+    std::int64_t c_percent() const noexcept {
+        return percent_;
+    }
+    /// As C takes it; 0 for never.
+    std::int64_t c_stop_after() const noexcept {
+        return stop_after_;
+    }
+    /// As C takes it; 0 for all.
+    std::int64_t c_sample() const noexcept {
+        return sample_;
+    }
+
+  private:
+    rollout_plan(std::int64_t batch, std::int64_t percent) noexcept
+        : batch_(batch), percent_(percent) {
+    }
+
+    std::int64_t batch_;
+    std::int64_t percent_;
+    std::int64_t stop_after_ = 0;
+    std::int64_t sample_ = 0;
+};
+
+/// A command on its way to many agents, some at a time, and the results in order of completion,
+/// within one limit. It holds a connection of the client while a batch is under way. For one thread
+/// at a time.
+///
+///     auto rollout = request.rollout(rollout_plan::percent(10).stop_after(3), 1h);
+///     for (auto &result : rollout) {
+///         if (result) { std::cout << result->out(); } else { std::cerr << result.error().what(); }
+///     }
+///     if (rollout.is_stopped()) { ... rollout.not_started() ... }
+///
+/// Each element is a result<job>, valid until the next. A job that failed is a result like any
+/// other. An error with an agent() is about that agent, as those of results, or its command could
+/// not be sent. After the limit there is also one errc::timeout for each command that no controller
+/// has routed. After any other error no other batch begins.
+class rollout {
+  public:
+    /// What begin() and end() give.
+    using iterator = detail::input_iterator<rollout, job>;
+
+    /// An empty one.
+    rollout() noexcept = default;
+    /// Takes over a C handle.
+    explicit rollout(acclient_rollout *handle) noexcept : handle_(handle) {
+    }
+
+#if ACCLIENT_EXCEPTIONS
+    /// Waits for the next result, and sends the next batch where all of the last have answered;
+    /// none when there is none left, or it is stopped. Blocks until the limit that it was made
+    /// with. Throws the errors that elements are, and may be called again after them.
+    std::optional<job> next() {
+        return try_next().value();
+    }
+#endif
+    /// As next(), without exceptions.
+    result<std::optional<job>> try_next() {
+        return detail::maybe_made<job, acclient_job>([&](auto **made, auto **error) {
+            return acclient_rollout_next(handle_.get(), made, error);
+        });
+    }
+    /// Waits for the next result. Blocks, and so does going on.
+    iterator begin() {
+        return iterator(*this);
+    }
+    /// The end.
+    iterator end() noexcept {
+        return {};
+    }
+    /// All agents that it is for, in the order of their numbers.
+    std::vector<agent_id> agents() const {
+        return list(acclient_rollout_agent_count, acclient_rollout_agent_gid,
+                    acclient_rollout_agent_nid);
+    }
+    /// Agents that have got no command, and get none if nobody takes another result.
+    std::vector<agent_id> not_started() const {
+        return list(acclient_rollout_not_started_count, acclient_rollout_not_started_gid,
+                    acclient_rollout_not_started_nid);
+    }
+    /// How many have failed so far, among the results and errors that were taken.
+    std::size_t failures() const noexcept {
+        return acclient_rollout_failures(handle_.get());
+    }
+    /// Whether it begins no other batch, though there are agents left: since so many have failed,
+    /// or its time is over, or it was ended.
+    bool is_stopped() const noexcept {
+        return acclient_rollout_is_stopped(handle_.get());
+    }
+
+  private:
+    friend iterator;
+
+    void advance() {
+        current_.reset();
+        if (over_) {
+            return;
+        }
+        auto next = try_next();
+        if (!next) {
+            const acclient::error &error = next.error();
+            // These come from the handle, which would say the same for ever.
+            over_ = !error.agent() &&
+                    (error.code() == errc::invalid_argument || error.code() == errc::panic);
+            current_.emplace(error);
+        } else if (*next) {
+            current_.emplace(std::move(**next));
+        }
+    }
+
+    std::vector<agent_id> list(decltype(acclient_rollout_agent_count) *count,
+                               decltype(acclient_rollout_agent_gid) *gid,
+                               decltype(acclient_rollout_agent_nid) *nid) const {
+        std::vector<agent_id> agents;
+        for (std::size_t i = 0; i < count(handle_.get()); i++) {
+            agents.push_back({gid(handle_.get(), i), nid(handle_.get(), i)});
+        }
+        return agents;
+    }
+
+    detail::handle<acclient_rollout, acclient_rollout_free> handle_;
+    std::optional<result<job>> current_;
+    bool over_ = false;
+};
+
+} // namespace acclient
+
+#endif

@@ -1,0 +1,118 @@
+// Commands that are sent to some agents at a time.
+#include "check.hpp"
+
+#include <set>
+#include <vector>
+
+namespace {
+
+using acclient::rollout_plan;
+
+const target cpu = target::all({"cpu"});
+const std::vector<agent_id> both{{1, 1}, {2, 1}};
+const std::vector<agent_id> second{{2, 1}};
+
+// Takes all that is left, which has to be results; their agents, in order.
+std::vector<agent_id> agents_of(acclient::rollout &rollout) {
+    std::vector<agent_id> agents;
+    for (auto &result : rollout) {
+        GOOD(result);
+        agents.push_back(result->agent());
+    }
+    return agents;
+}
+
+void in_batches(const acclient::client &client) {
+    say("one agent after another");
+    const auto request = client.bash(cpu, "true");
+    auto rollout = request.rollout(rollout_plan::agents(1), 20s);
+    CHECK(rollout.agents() == both && rollout.not_started() == both);
+    CHECK(!rollout.is_stopped() && rollout.failures() == 0);
+    const auto first = rollout.next();
+    CHECK(first && first->is_success() && first->agent() == both[0]);
+    CHECK(rollout.not_started() == second);
+    const auto other = rollout.try_next();
+    GOOD(other);
+    CHECK(*other && (*other)->agent() == both[1] && (*other)->id() != first->id());
+    CHECK(!rollout.next() && !rollout.next());
+    CHECK(rollout.agents() == both && rollout.not_started().empty() && !rollout.is_stopped());
+
+    say("per cent of them, and some of them");
+    auto all = request.rollout(rollout_plan::percent(100), 20s);
+    CHECK(all.next() && all.not_started().empty());
+    CHECK(agents_of(all).size() == 1);
+    auto half = request.rollout(rollout_plan::percent(50).stop_after(1), time_limit::forever());
+    CHECK(half.next() && half.not_started() == second);
+    CHECK(agents_of(half) == second);
+    std::set<agent_id> chosen;
+    while (chosen.size() < 3) { // each is chosen now and then
+        const auto some = client.bash(target::all(), "true");
+        const auto one = some.rollout(rollout_plan::agents(5).sample(1), 20s).agents();
+        CHECK(one.size() == 1);
+        chosen.insert(one[0]);
+    }
+}
+
+void failures(const acclient::client &client) {
+    say("a failure stops it");
+    const auto request = client.bash(cpu, "[ $AGENT_GID = 2 ]");
+    auto rollout = request.rollout(rollout_plan::agents(1).stop_after(1), 20s);
+    CHECK(agents_of(rollout).size() == 1);
+    CHECK(rollout.is_stopped() && rollout.failures() == 1 && rollout.not_started() == second);
+    auto patient = request.rollout(rollout_plan::agents(1).stop_after(2), 20s);
+    CHECK(agents_of(patient) == both);
+    CHECK(!patient.is_stopped() && patient.failures() == 1);
+}
+
+void ended(const acclient::client &client) {
+    say("one limit for all");
+    const auto slow = client.bash(cpu, "exec sleep 60");
+    auto rollout = slow.rollout(rollout_plan::agents(1), 500ms + 2 * late_limit());
+    std::string printed;
+    for (auto &result : rollout) {
+        BAD(errc::timeout, result);
+        CHECK(printed.empty() && result.error().agent() == both[0]);
+        printed = result.error().command().value();
+    }
+    CHECK(rollout.is_stopped() && rollout.failures() == 1 && rollout.not_started() == second);
+    client.command_from(printed).kill();
+
+    say("a token");
+    const auto request = client.bash(cpu, "true");
+    const auto token = acclient::cancel_token::make();
+    const auto limit = time_limit::forever().or_cancelled(token);
+    auto cancelled = request.rollout(rollout_plan::agents(1), limit);
+    CHECK(cancelled.next());
+    token.cancel();
+    BAD(errc::cancelled, cancelled.try_next());
+    CHECK(!cancelled.next() && cancelled.is_stopped() && cancelled.not_started() == second);
+    BAD(errc::cancelled, request.try_rollout(rollout_plan::agents(1), limit));
+}
+
+void refusals(const acclient::client &client) {
+    say("what cannot be rolled out");
+    const auto one = rollout_plan::agents(1);
+    const auto request = client.bash(cpu, "true");
+    BAD(errc::invalid_argument, request.try_rollout(one, 0s));
+    BAD(errc::invalid_argument, request.try_rollout(rollout_plan::agents(0), 5s));
+    BAD(errc::invalid_argument, request.try_rollout(rollout_plan::agents(-1), 5s));
+    BAD(errc::invalid_argument, request.try_rollout(rollout_plan::percent(0), 5s));
+    BAD(errc::invalid_argument, request.try_rollout(rollout_plan::percent(101), 5s));
+    BAD(errc::invalid_argument, request.try_rollout(one.stop_after(-1), 5s));
+    BAD(errc::invalid_argument, request.try_rollout(one.sample(-1), 5s));
+    BAD(errc::invalid_argument, client.bash(target::any(), "true").try_rollout(one, 5s));
+    BAD(errc::invalid_argument, client.bash(cpu, "true").id("x").try_rollout(one, 5s));
+    BAD(errc::invalid_argument, client.bash(cpu, "true").tags("a\0b"sv).try_rollout(one, 5s));
+    BAD(errc::invalid_argument, acclient::request().try_rollout(one, 5s));
+    BAD(errc::no_such_agent, client.bash(target::all({"gpu"}), "true").try_rollout(one, 10s));
+}
+
+} // namespace
+
+int main() {
+    const auto client = acclient::client::connect(grid_url());
+    in_batches(client);
+    failures(client);
+    ended(client);
+    refusals(client);
+}
