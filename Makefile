@@ -54,11 +54,12 @@ examples:
 	done
 
 test: tools check
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --all-features
 
 check: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
 	clang-format --dry-run --Werror $(C_SOURCES)
 	@test -z "$$(gofmt -l examples/go)" || { echo "gofmt: $$(gofmt -l examples/go)" >&2; exit 1; }
