@@ -70,6 +70,8 @@ pub type Outcome = Result<Status, Failure>;
 impl Failure {
     /// Says it on stderr, in JSON on stdout too, and what status it is.
     pub fn tell(self, output: &Output) -> Status {
+        let refused = matches!(&self, Failure::NoConnection(error) | Failure::Error(error)
+            if error.kind() == ErrorKind::Authentication);
         let (status, document, text) = match self {
             Failure::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return Status::BrokenPipe;
@@ -84,6 +86,9 @@ impl Failure {
             Failure::Error(error) => (Status::of(&error), json::error(&error), error.to_string()),
         };
         output.problem(&text);
+        if refused {
+            output.note("name the user with --user, and the password with ACCLIENT_PASSWORD or --password-file");
+        }
         match output.document(document) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::BrokenPipe,
             _ => status,

@@ -122,6 +122,8 @@ impl Show {
         }
         if stages.is_empty() {
             output.line(in_words(progress.stage))?;
+            let is_known = progress.stage != Stage::Unknown;
+            return Ok(if is_known { Status::Success } else { Status::Nobody });
         }
         for (agent, stage) in stages {
             output.line(output.tint(&format!("== {agent}: {}", in_words(stage)), Tint::Heading))?;

@@ -1,6 +1,5 @@
 //! What jobs have logged.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 use std::{io, thread};
 
@@ -91,7 +90,7 @@ impl Logs {
 
     /// Follows each agent by a thread of its own.
     fn follow(&self, session: &Session, query: &MsgQuery) -> Outcome {
-        let jobs: BTreeMap<AgentId, Job> = session.command(&self.command)?.jobs()?;
+        let jobs = session.routed(&session.command(&self.command)?)?;
         let wanted: Vec<Job> =
             jobs.into_values().filter(|job| self.is_wanted(job.agent())).collect();
         if wanted.is_empty() {

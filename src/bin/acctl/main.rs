@@ -46,11 +46,11 @@ Examples:
     arg_required_else_help = true
 )]
 struct Cli {
-    #[command(flatten)]
-    connection: Connection,
     /// Prints JSON, one document a line, errors too
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    connection: Connection,
     #[command(subcommand)]
     command: Command,
 }

@@ -41,7 +41,9 @@ impl Progress {
             bar.set_draw_target(ProgressDrawTarget::stderr());
             bar.enable_steady_tick(TICK);
         }
-        Progress { bar: bar.clone(), counts: Mutex::default() }
+        let progress = Progress { bar: bar.clone(), counts: Mutex::default() };
+        progress.begin(0, 0);
+        progress
     }
 
     pub fn is_hidden(&self) -> bool {
@@ -66,7 +68,9 @@ impl Progress {
 
     /// Looks which agents have begun, until the sender is gone.
     pub fn look_at(&self, command: &CommandRef, ended: &Receiver<()>) {
-        while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+        let mut pause = TICK;
+        while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+            pause = LOOK;
             let Ok(jobs) = command.jobs() else { return };
             if jobs.len() > MOST {
                 return self.begin(jobs.len(), 0);

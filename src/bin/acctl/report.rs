@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use acclient::{
-    AgentId, CommandRef, Error, ErrorKind, Job, Outcome as Answered, Results, RolloutResults,
+    AgentId, CommandRef, Error, ErrorKind, Job, Outcome as Answered, ProcessQuery, ProcessStats,
+    Results, RolloutResults,
 };
 use serde_json::json;
 
@@ -16,6 +18,9 @@ use crate::output::{Output, Tint};
 use crate::progress::Progress;
 use crate::sending::Waiting;
 use crate::session::Session;
+
+/// How long agents may take to say what they run, when everybody wants to go.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// Where results come from.
 trait Source: Iterator<Item = acclient::Result<Job>> {
@@ -131,46 +136,74 @@ impl<'a> Report<'a> {
             _ => None,
         };
         let (end, ended) = mpsc::channel();
-        thread::scope(|scope| {
+        let taken = thread::scope(|scope| {
             if let Some((progress, command)) = watched {
                 scope.spawn(move || progress.look_at(command, &ended));
             }
             let taken = self.take(&mut results, &mut tally, progress.as_ref());
             drop(end);
             taken
-        })?;
+        });
         self.close(&tally, progress.as_ref());
+        taken?;
         if tally.interrupted {
             self.interrupted(&commands)?;
         }
         Ok(tally.status())
     }
 
-    /// Takes the results of a rollout.
-    pub fn rollout(mut self, mut results: RolloutResults) -> Outcome {
-        self.is_many = results.agents().len() > 1;
+    /// Takes the results of a rollout, whose jobs have a tag of their own if they have a mark.
+    pub fn rollout(mut self, mut results: RolloutResults, mark: Option<&str>) -> Outcome {
+        self.is_many |= results.agents().len() > 1;
         let mut tally = Tally::default();
         let progress = Progress::new(&self.output.bar);
         progress.begin(results.agents().len(), results.not_started().len());
-        self.take(&mut results, &mut tally, Some(&progress))?;
+        let taken = self.take(&mut results, &mut tally, Some(&progress));
         self.close(&tally, Some(&progress));
-        let left: Vec<String> = results.not_started().map(|agent| agent.to_string()).collect();
+        taken?;
+        let left: BTreeSet<AgentId> = results.not_started().collect();
         if !left.is_empty() {
             let why = if tally.interrupted { "interrupted" } else { "stopped" };
+            let left: Vec<String> = left.iter().map(AgentId::to_string).collect();
             self.output.problem(&format!("{why}: nothing was sent to {}", left.join(", ")));
             self.output.document(json!({ "stopped": true, "not_started": left }))?;
         }
         if tally.interrupted {
-            let is_left = |agent: &AgentId| results.not_started().any(|other| other == *agent);
-            let at_work: Vec<String> = { results.agents().iter() }
-                .filter(|agent| !tally.answered.contains(agent) && !is_left(agent))
-                .map(AgentId::to_string)
-                .collect();
-            if !at_work.is_empty() {
-                self.output.note(format!("still at work: {}; see acctl ps", at_work.join(", ")));
-            }
+            let is_at_work =
+                |agent: &&AgentId| !tally.answered.contains(agent) && !left.contains(agent);
+            let at_work: BTreeSet<AgentId> =
+                results.agents().iter().filter(is_at_work).copied().collect();
+            self.interrupted(&self.marked(&at_work, mark)?)?;
         }
         Ok(tally.status())
+    }
+
+    /// The commands of a rollout that agents are at work on: the agents are asked, since a rollout does
+    /// not tell what it has sent.
+    fn marked(
+        &self,
+        at_work: &BTreeSet<AgentId>,
+        mark: Option<&str>,
+    ) -> Result<Vec<CommandRef>, Failure> {
+        let mut missing = at_work.clone();
+        let mut found = Vec::new();
+        if let (Some(mark), false) = (mark, at_work.is_empty()) {
+            let client = self.session.unending.with_timeout(MOMENT);
+            for (agent, outcome) in client.get_all_processes(&ProcessQuery::new())? {
+                let Answered::Done(processes) = outcome else { continue };
+                let is_marked = |stats: &&ProcessStats| stats.cmd["tags"] == mark;
+                let id =
+                    processes.iter().find(is_marked).and_then(|stats| stats.cmd["id"].as_str());
+                if let (Some(id), true) = (id, missing.remove(&agent)) {
+                    found.push(client.command_from(&format!("acclient:1:{id}:{agent}"))?);
+                }
+            }
+        }
+        if !missing.is_empty() {
+            let missing: Vec<String> = missing.iter().map(AgentId::to_string).collect();
+            self.output.problem(&format!("sent to {} too; see acctl ps", missing.join(", ")));
+        }
+        Ok(found)
     }
 
     fn take(

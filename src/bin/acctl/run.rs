@@ -28,7 +28,7 @@ pub struct Run {
     #[arg(required = true)]
     target: Vec<String>,
     /// The program and its arguments
-    #[arg(required = true, last = true)]
+    #[arg(last = true)]
     program: Vec<String>,
     /// Sends what is on stdin along, as the stdin of the program
     #[arg(long)]
@@ -52,12 +52,12 @@ impl Run {
         let target = target::parse(&self.target).map_err(Failure::Usage)?;
         let (program, args) = self.program.split_first().ok_or_else(no_program)?;
         let command = session.client.execute(target.clone(), program).args(args).data(input);
-        self.sending.perform(session, &target, self.running.apply(command))
+        self.running.send(session, &target, command, &self.sending)
     }
 }
 
 fn no_program() -> Failure {
-    Failure::Usage("no program".into())
+    Failure::Usage("no program: it stands behind --, as in: acctl run 1:1 -- uptime".into())
 }
 
 /// Runs a shell script on agents
@@ -111,7 +111,7 @@ impl Bash {
     pub fn perform(&self, session: &Session, script: Vec<u8>) -> Outcome {
         let (target, _) = self.split()?;
         let command = session.client.bash(target.clone(), script);
-        self.sending.perform(session, &target, named(self.running.apply(command), &self.name))
+        self.running.send(session, &target, named(command, &self.name), &self.sending)
     }
 }
 
@@ -188,7 +188,7 @@ impl Script {
             }
             _ => return Err(Failure::Usage("give either DOMAIN/NAME or --file".into())),
         };
-        self.sending.perform(session, &target, self.running.apply(command))
+        self.running.send(session, &target, command, &self.sending)
     }
 }
 
@@ -230,6 +230,6 @@ impl Cmd {
             ));
         };
         let command = session.client.cmd(target.clone(), name).data(input);
-        self.sending.perform(session, &target, named(self.running.apply(command), &self.name))
+        self.running.send(session, &target, named(command, &self.name), &self.sending)
     }
 }

@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use acclient::{CommandBuilder, Rollout, RunArgs, Target};
 use serde_json::json;
@@ -181,15 +181,47 @@ impl Running {
             None => command.run_args(args),
         }
     }
+
+    /// A command with these run arguments, sent as it says.
+    pub fn send(
+        &self,
+        session: &Session,
+        target: &Target,
+        command: CommandBuilder,
+        how: &Sending,
+    ) -> Outcome {
+        let command = self.apply(command);
+        if self.recurring.is_some_and(|period| period > 0) && how.waits_forever() {
+            return Err(Failure::Usage(
+                "a recurring command has no result until it is killed: give --wait a time, or --detach".into(),
+            ));
+        }
+        let Some(rollout) = how.rollout() else { return how.perform(session, target, command) };
+        if self.tags.is_some() && how.waiting.kill_on_interrupt {
+            return Err(Failure::Usage(
+                "--batch with --kill-on-interrupt finds its jobs by tags of its own: leave out --tags".into(),
+            ));
+        }
+        let mark = self.tags.is_none().then(mark);
+        let command = match &mark {
+            Some(mark) => command.tags(mark),
+            None => command,
+        };
+        let report = Report::new(session, &how.waiting, target.is_fanout());
+        report.rollout(command.rollout(rollout, how.waiting.time())?, mark.as_deref())
+    }
+}
+
+/// Tags that the jobs of one rollout have in common, and no others.
+fn mark() -> String {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("acctl {:x}-{}", since.as_nanos(), std::process::id())
 }
 
 impl Sending {
     /// Sends the command, and reports its results.
-    pub fn perform(&self, session: &Session, target: &Target, command: CommandBuilder) -> Outcome {
+    fn perform(&self, session: &Session, target: &Target, command: CommandBuilder) -> Outcome {
         let report = Report::new(session, &self.waiting, target.is_fanout());
-        if let Some(rollout) = self.rollout() {
-            return report.rollout(command.rollout(rollout, self.waiting.time())?);
-        }
         let command = match &self.id {
             Some(id) => command.id(id),
             None => command,
@@ -213,6 +245,10 @@ impl Sending {
             return Ok(Status::Success);
         }
         report.commands(vec![sent.into()])
+    }
+
+    fn waits_forever(&self) -> bool {
+        !self.detach && self.waiting.time().is_none()
     }
 
     fn rollout(&self) -> Option<Rollout> {

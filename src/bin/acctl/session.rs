@@ -1,11 +1,17 @@
 //! A run of acctl against a grid.
 
-use acclient::{Cancel, Client, CommandRef};
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use acclient::{AgentId, Cancel, Client, CommandRef, Job};
 
 use crate::connect::Connection;
 use crate::exit::Failure;
 use crate::interrupt;
 use crate::output::Output;
+
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What every command works with.
 pub struct Session<'a> {
@@ -40,5 +46,19 @@ impl<'a> Session<'a> {
             )));
         }
         Ok(self.client.command(text))
+    }
+
+    /// The jobs of a command as soon as a controller has routed it. None: it has not, by the end of the
+    /// time for quick questions.
+    pub fn routed(&self, command: &CommandRef) -> Result<BTreeMap<AgentId, Job>, Failure> {
+        let begun = Instant::now();
+        loop {
+            let jobs = command.jobs()?;
+            let is_late = self.client.timeout().is_some_and(|timeout| begun.elapsed() >= timeout);
+            if !jobs.is_empty() || is_late {
+                return Ok(jobs);
+            }
+            thread::sleep(LOOK);
+        }
     }
 }
