@@ -54,9 +54,43 @@ pub fn acctl(url: &str, args: &[&str]) -> Ran {
 pub fn session(name: &str, url: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/acctl/{name}.txt"));
     let expected = std::fs::read_to_string(&path).expect("a golden file");
+    let found = scrubbed(&replay(&expected, url, |ran| {
+        let stderr: String = ran.stderr.lines().map(|line| format!("2> {line}\n")).collect();
+        let status = if ran.status == 0 { String::new() } else { format!("[{}]\n", ran.status) };
+        ran.stdout + &stderr + &status
+    }));
+    if std::env::var_os("ACCLIENT_WRITE_GOLDEN").is_some() {
+        std::fs::write(&path, found).expect("written");
+        return;
+    }
+    compare(&found, &expected);
+}
+
+/// Runs the session of the README, whose output is as it was once, stdout and stderr as they come.
+pub fn readme(url: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(&path).expect("the README");
+    let (before, rest) = readme.split_once("```console\n").expect("a session");
+    let (session, behind) = rest.split_once("```").expect("its end");
+    let found = replay(session, url, |ran| ran.stdout + &ran.stderr);
+    if std::env::var_os("ACCLIENT_WRITE_GOLDEN").is_some() {
+        std::fs::write(&path, format!("{before}```console\n{found}```{behind}")).expect("written");
+        return;
+    }
+    compare(&scrubbed(&found), &scrubbed(session));
+}
+
+fn compare(found: &str, expected: &str) {
+    let lines = found.lines().zip(expected.lines());
+    let other = { lines }.find(|(found, expected)| found != expected);
+    assert!(found == expected, "found and expected: {other:#?}\n{found}");
+}
+
+/// Runs a session, and gives it with what was printed now.
+fn replay(session: &str, url: &str, print: impl Fn(Ran) -> String) -> String {
     let mut variables: BTreeMap<String, String> = BTreeMap::new();
     let mut found = String::new();
-    for line in expected.lines() {
+    for line in session.lines() {
         let Some(words) = line.strip_prefix("$ ") else {
             if line.starts_with("# ") || line.is_empty() {
                 found.push_str(&format!("{line}\n"));
@@ -72,28 +106,19 @@ pub fn session(name: &str, url: &str) {
             None => words,
         };
         let mut shell = command("bash", Some(url));
-        let ran: Ran =
+        let mut ran: Ran =
             shell.arg("-c").arg(script).envs(&variables).output().expect("a shell").into();
         if let Some((name, _)) = assigned {
             variables.insert(name.to_owned(), ran.stdout.trim_end().to_owned());
-        } else {
-            found.push_str(&ran.stdout);
+            ran.stdout.clear();
         }
-        for line in ran.stderr.lines() {
-            found.push_str(&format!("2> {line}\n"));
-        }
-        if ran.status != 0 {
-            found.push_str(&format!("[{}]\n", ran.status));
-        }
+        found.push_str(&print(ran));
     }
-    let found: String = found.lines().map(|line| scrub(line) + "\n").collect();
-    if std::env::var_os("ACCLIENT_WRITE_GOLDEN").is_some() {
-        std::fs::write(&path, found).expect("written");
-        return;
-    }
-    let lines = found.lines().zip(expected.lines());
-    let other = { lines }.find(|(found, expected)| found != expected);
-    assert!(found == expected, "{}: found and expected: {other:#?}\n{found}", path.display());
+    found
+}
+
+fn scrubbed(text: &str) -> String {
+    text.lines().map(|line| scrub(line) + "\n").collect()
 }
 
 /// A line with ids, times, ports and sizes taken out: they differ from run to run.
@@ -150,7 +175,7 @@ fn replaced(text: &str, before: &str) -> Option<(&'static str, usize)> {
         let behind = text[number..].strip_prefix(unit);
         behind.is_some_and(|rest| !rest.starts_with(|letter: char| letter.is_alphanumeric()))
     };
-    let is_measured = [" s", " ms", " KiB", " MiB", " GiB", " TiB"].iter().any(|name| unit(name));
+    let is_measured = [" s", " ms", " KiB", " MiB", " GiB", " TiB"].iter().any(unit);
     let is_named = ["\"starttime\":", "\"time\":", "\"epoch\":", "\"id\":", "\"local\":"]
         .iter()
         .any(|name| before.ends_with(name));

@@ -2,7 +2,7 @@
 
 use devgrid::Grid;
 
-use crate::program::{scrub, session};
+use crate::program::{readme, scrub, session};
 
 fn run(name: &str) -> Grid {
     let grid = Grid::demo().expect("a grid");
@@ -36,6 +36,12 @@ fn wrong_arguments() {
     let mut redis = grid.redis().connection();
     let keys: Vec<String> = redis::cmd("KEYS").arg("cmd*").query(&mut redis).expect("keys");
     assert!(keys.is_empty(), "something was sent: {keys:?}");
+}
+
+#[test]
+fn the_session_of_the_readme() {
+    let grid = Grid::demo().expect("a grid");
+    readme(&grid.url());
 }
 
 #[test]
