@@ -124,24 +124,24 @@ fn agents_that_are_not_there_or_do_not_answer() {
         assert_eq!(acctl(&grid.url(), args).status, 3, "{args:?}");
     }
     grid.pause_agent(2, 1);
-    let silent = acctl(&grid.url(), &["run", "all", "--wait", "1", "--", "true"]);
+    let silent = acctl(&grid.url(), &["run", "all", "--wait", "2", "--", "true"]);
     assert_eq!(silent.status, 4, "{silent:?}");
     assert_eq!(silent.stdout.matches("SUCCESS").count(), 2, "{silent:?}");
     assert!(silent.stderr.contains("2 succeeded, 1 did not answer"), "{silent:?}");
     assert!(silent.stderr.contains("come back with: acctl wait 'acclient:1:"), "{silent:?}");
     // One that fails counts for more than one that is silent.
-    let failed = acctl(&grid.url(), &["run", "all", "--wait", "1", "--", "false"]);
+    let failed = acctl(&grid.url(), &["run", "all", "--wait", "2", "--", "false"]);
     assert_eq!(failed.status, 1, "{failed:?}");
-    let slow = acctl(&grid.url(), &["ps", "--timeout", "0.5"]);
+    let slow = acctl(&grid.url(), &["ps", "--timeout", "2"]);
     assert!(slow.status == 4 && slow.stdout.contains("AGENT"), "{slow:?}");
-    let sick = acctl(&grid.url(), &["doctor", "--timeout", "1"]);
+    let sick = acctl(&grid.url(), &["doctor", "--timeout", "3"]);
     assert!(sick.status == 1 && sick.stdout.contains("bad   agent 2:1"), "{sick:?}");
     grid.stop_controller();
     let queued = acctl(&grid.url(), &["run", "1:1", "--detach", "--", "true"]);
     let form = queued.stdout.trim_end();
     let waiting = acctl(&grid.url(), &["job", form]);
     assert!(waiting.stdout.starts_with("in the queue"), "{waiting:?}");
-    assert_eq!(acctl(&grid.url(), &["agents", "--timeout", "0.3"]).status, 4);
+    assert_eq!(acctl(&grid.url(), &["agents", "--timeout", "2"]).status, 4);
     let back = acctl(&grid.url(), &["retract", form]);
     assert_eq!((back.status, back.stdout.as_str()), (0, "taken back: it never runs\n"));
     assert_eq!(acctl(&grid.url(), &["retract", form]).status, 1);

@@ -4,10 +4,11 @@ use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use devgrid::Grid;
 
-use crate::common::wait_until;
+use crate::common::{WAIT, wait_until};
 use crate::prefix::have;
 use crate::program::{acctl, command};
 
@@ -56,7 +57,11 @@ impl Terminal {
 
     /// All that was shown, and the status.
     fn end(mut self) -> (String, i32) {
-        wait_until("it ends", || self.child.try_wait().expect("a child").is_some());
+        let deadline = Instant::now() + WAIT;
+        while self.child.try_wait().expect("a child").is_none() {
+            assert!(Instant::now() < deadline, "it does not end: {:?}", self.shown());
+            thread::sleep(Duration::from_millis(2));
+        }
         let status = self.child.wait().expect("a child").code().unwrap_or(-1);
         // The reader may be behind.
         wait_until("all is read", || Arc::strong_count(&self.shown) == 1);
@@ -114,11 +119,14 @@ fn a_bar_while_agents_are_at_work() {
     std::fs::remove_file(&gate).expect("removed");
     let line = format!("acctl bash all --batch 1 '{script}'");
     let terminal = Terminal::start(&grid.url(), &line, &[]).expect("one");
-    terminal.wait_for("0 done, 0 failed, 0 running, 3 waiting");
+    terminal.wait_for("0 done, 0 failed, 1 running, 2 waiting");
     std::fs::write(&gate, "").expect("written");
     let (shown, status) = terminal.end();
     assert!(status == 0 && shown.contains("3 succeeded"), "{shown:?}");
     std::fs::remove_file(&gate).expect("removed");
+    let missing = Terminal::start(&grid.url(), "acctl bash 1:1", &[]).expect("one");
+    let (shown, status) = missing.end();
+    assert!(status == 2 && shown.contains("no script"), "{shown:?}");
     let piped = acctl(&grid.url(), &["run", "all", "--", "true"]);
     assert!(!piped.stderr.contains("running"), "{piped:?}");
 }

@@ -19,7 +19,7 @@ const CONNECTIONS: usize = 256;
 pub struct Connection {
     /// Address of Redis; without it ACCLIENT_URL, then redis://127.0.0.1:6379.
     ///
-    /// redis://host[:port][/db], rediss:// for TLS, redis+unix:///path,
+    /// redis://host:port/db, rediss:// for TLS, redis+unix:///path,
     /// redis+sentinel://host:port,.../name
     #[arg(long, global = true, hide_short_help = true)]
     url: Option<String>,

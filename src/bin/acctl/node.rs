@@ -1,8 +1,8 @@
 //! What agents and their machines are: agents, ps, info, doctor.
 
 use acclient::{
-    AgentId, CpuInfo, DiskInfo, ErrorKind, Job, MemInfo, NicInfo, OsInfo, Outcome as Answered,
-    ProcessQuery, ProcessStats, Target, Verdict,
+    AgentId, CpuInfo, DiskInfo, Job, MemInfo, NicInfo, OsInfo, Outcome as Answered, ProcessQuery,
+    ProcessStats, Target, Verdict,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -262,14 +262,7 @@ pub struct Doctor {}
 impl Doctor {
     pub fn perform(&self, session: &Session) -> Outcome {
         let output = session.output;
-        let diagnosis = session.client.doctor(session.client.timeout()).map_err(|error| {
-            // A named instance is connected to before it is looked at.
-            if error.kind() == ErrorKind::Connect {
-                Failure::NoConnection(error)
-            } else {
-                error.into()
-            }
-        })?;
+        let diagnosis = session.client.doctor(session.client.timeout())?;
         for check in &diagnosis.checks {
             if output.is_json() {
                 output.document(json!(check))?;

@@ -23,30 +23,48 @@ use crate::session::Session;
 const MOMENT: Duration = Duration::from_secs(2);
 
 /// Where results come from.
-trait Source: Iterator<Item = acclient::Result<Job>> {
+trait Source {
+    fn next(&mut self) -> Option<acclient::Result<Job>>;
     /// How many agents it is for, when so many have been told of.
     fn total(&self, told: usize) -> usize;
-    /// How many of them have got nothing yet, where that is known.
-    fn not_begun(&self) -> Option<usize>;
+    /// How many of them get nothing before others are done, where that is known.
+    fn waiting(&self, told: usize) -> Option<usize>;
 }
 
 impl Source for Results {
+    fn next(&mut self) -> Option<acclient::Result<Job>> {
+        Iterator::next(self)
+    }
+
     fn total(&self, told: usize) -> usize {
         told + self.remaining()
     }
 
-    fn not_begun(&self) -> Option<usize> {
+    fn waiting(&self, _told: usize) -> Option<usize> {
         None
     }
 }
 
-impl Source for RolloutResults {
-    fn total(&self, _told: usize) -> usize {
-        self.agents().len()
+/// A rollout, and how many agents it is for at a time.
+struct Batches {
+    results: RolloutResults,
+    batch: usize,
+}
+
+impl Source for Batches {
+    fn next(&mut self) -> Option<acclient::Result<Job>> {
+        self.results.next()
     }
 
-    fn not_begun(&self) -> Option<usize> {
-        Some(RolloutResults::not_started(self).len())
+    fn total(&self, _told: usize) -> usize {
+        self.results.agents().len()
+    }
+
+    fn waiting(&self, told: usize) -> Option<usize> {
+        let left = self.results.not_started().len();
+        let none_runs = self.total(told) == told + left;
+        // The next batch begins with the next look.
+        Some(if none_runs { left.saturating_sub(self.batch) } else { left })
     }
 }
 
@@ -126,7 +144,13 @@ impl<'a> Report<'a> {
 
     /// Waits for commands that were sent.
     pub fn commands(mut self, commands: Vec<CommandRef>) -> Outcome {
-        let mut results = self.session.client.wait_any(&commands, self.waiting.time())?;
+        let mut results = match self.session.client.wait_any(&commands, self.waiting.time()) {
+            // Before it began: what was sent is sent.
+            Err(error) if error.kind() == ErrorKind::Cancelled => {
+                return self.interrupted(&commands);
+            }
+            results => results?,
+        };
         self.is_many |= commands.len() > 1;
         let mut tally = Tally::default();
         let progress = self.is_many.then(|| Progress::new(&self.output.bar));
@@ -147,20 +171,22 @@ impl<'a> Report<'a> {
         self.close(&tally, progress.as_ref());
         taken?;
         if tally.interrupted {
-            self.interrupted(&commands)?;
+            return self.interrupted(&commands);
         }
         Ok(tally.status())
     }
 
     /// Takes the results of a rollout, whose jobs have a tag of their own if they have a mark.
-    pub fn rollout(mut self, mut results: RolloutResults, mark: Option<&str>) -> Outcome {
+    pub fn rollout(mut self, results: RolloutResults, batch: usize, mark: Option<&str>) -> Outcome {
         self.is_many |= results.agents().len() > 1;
+        let mut batches = Batches { results, batch };
         let mut tally = Tally::default();
         let progress = Progress::new(&self.output.bar);
-        progress.begin(results.agents().len(), results.not_started().len());
-        let taken = self.take(&mut results, &mut tally, Some(&progress));
+        progress.begin(batches.total(0), batches.waiting(0).unwrap_or_default());
+        let taken = self.take(&mut batches, &mut tally, Some(&progress));
         self.close(&tally, Some(&progress));
         taken?;
+        let results = batches.results;
         let left: BTreeSet<AgentId> = results.not_started().collect();
         if !left.is_empty() {
             let why = if tally.interrupted { "interrupted" } else { "stopped" };
@@ -173,7 +199,7 @@ impl<'a> Report<'a> {
                 |agent: &&AgentId| !tally.answered.contains(agent) && !left.contains(agent);
             let at_work: BTreeSet<AgentId> =
                 results.agents().iter().filter(is_at_work).copied().collect();
-            self.interrupted(&self.marked(&at_work, mark)?)?;
+            return self.interrupted(&self.marked(&at_work, mark)?);
         }
         Ok(tally.status())
     }
@@ -230,7 +256,8 @@ impl<'a> Report<'a> {
                 }
             }
             if let Some(progress) = progress {
-                progress.done(succeeded, results.total(tally.told()), results.not_begun());
+                let told = tally.told();
+                progress.done(succeeded, results.total(told), results.waiting(told));
             }
         }
         Ok(())
@@ -287,8 +314,19 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// A command of which it is not known whether Redis has it.
+    pub fn doubtful(&self, error: Error) -> Outcome {
+        if error.kind() == ErrorKind::Cancelled {
+            let command =
+                error.command().map(|printed| self.session.unending.command_from(printed));
+            return self.interrupted(command.transpose()?.as_slice());
+        }
+        self.come_back(error.command());
+        Err(error.into())
+    }
+
     /// Says how to wait again.
-    pub fn come_back<'c>(&self, commands: impl IntoIterator<Item = &'c str>) {
+    fn come_back<'c>(&self, commands: impl IntoIterator<Item = &'c str>) {
         let quoted: Vec<String> =
             commands.into_iter().map(|command| format!(" '{command}'")).collect();
         if !quoted.is_empty() {
@@ -297,19 +335,19 @@ impl<'a> Report<'a> {
     }
 
     /// After Ctrl-C: says how to come back, or kills.
-    fn interrupted(&self, commands: &[CommandRef]) -> Result<(), Failure> {
+    fn interrupted(&self, commands: &[CommandRef]) -> Outcome {
         let printed: Vec<String> = commands.iter().map(CommandRef::to_string).collect();
         self.output.document(json!({ "interrupted": true, "commands": printed }))?;
         if !self.waiting.kill_on_interrupt {
             self.output.note("interrupted; what was sent goes on");
             self.come_back(printed.iter().map(String::as_str));
-            return Ok(());
+            return Ok(Status::Interrupted);
         }
         self.output.note("interrupted; killing what was sent");
         for printed in &printed {
             self.kill(&self.session.unending.command_from(printed)?);
         }
-        Ok(())
+        Ok(Status::Interrupted)
     }
 
     fn kill(&self, command: &CommandRef) {

@@ -1,5 +1,6 @@
 //! What sends commands: run, bash, script, cmd.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use acclient::{CommandBuilder, RunArgs, Target};
@@ -104,6 +105,10 @@ impl Bash {
         match (self.split()?.1, &self.file) {
             (Some(script), _) if script != "-" => Ok(script.as_bytes().to_vec()),
             (_, Some(path)) => read(path),
+            (None, None) if std::io::stdin().is_terminal() => Err(Failure::Usage(
+                "no script: give it behind the target, by --file, or on stdin, with - from here"
+                    .into(),
+            )),
             _ => read("-".as_ref()),
         }
     }

@@ -208,7 +208,9 @@ impl Running {
             None => command,
         };
         let report = Report::new(session, &how.waiting, target.is_fanout());
-        report.rollout(command.rollout(rollout, how.waiting.time())?, mark.as_deref())
+        let results = command.rollout(rollout, how.waiting.time())?;
+        let batch = how.size_of_batch(results.agents().len());
+        report.rollout(results, batch, mark.as_deref())
     }
 }
 
@@ -229,10 +231,7 @@ impl Sending {
         let sent = if self.once { command.submit_once() } else { command.submit() };
         let sent = match sent {
             // Redis may have it all the same.
-            Err(error) if error.is_maybe_sent() => {
-                report.come_back(error.command());
-                return Err(error.into());
-            }
+            Err(error) if error.is_maybe_sent() => return report.doubtful(error),
             sent => sent?,
         };
         if self.detach {
@@ -249,6 +248,15 @@ impl Sending {
 
     fn waits_forever(&self) -> bool {
         !self.detach && self.waiting.time().is_none()
+    }
+
+    /// As the library counts them.
+    fn size_of_batch(&self, agents: usize) -> usize {
+        match self.batch {
+            Some(Batch::Agents(count)) => count,
+            Some(Batch::Percent(percent)) => (agents * usize::from(percent)).div_ceil(100).max(1),
+            None => agents,
+        }
     }
 
     fn rollout(&self) -> Option<Rollout> {
