@@ -9,16 +9,17 @@ BUILD := $(TARGET)/demo
 C_SOURCES := $(wildcard examples/*.c examples/*.cpp tests/c/*.c tests/c/*.h tests/cpp/*.cpp tests/cpp/*.hpp \
 	include/*.hpp include/acclient/*.hpp)
 
-.PHONY: help demo examples test check header tools fuzz bench install uninstall
+.PHONY: help demo acctl examples test check header tools fuzz bench install uninstall
 
 help:
 	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
+	@echo "make acctl    builds acctl, the grid from a shell"
 	@echo "make examples the same tour in Rust, C, C++ and Go, from an installation of its own"
 	@echo "make test     checks the sources and runs all tests"
 	@echo "make check    formatting, lints, documentation; part of make test"
 	@echo "make header   writes include/acclient.h anew"
-	@echo "make install  installs library, headers, pkg-config and CMake files under PREFIX (/usr/local),"
-	@echo "              below DESTDIR where that is set; make uninstall takes them away"
+	@echo "make install  installs library, headers, pkg-config and CMake files, and acctl, under PREFIX"
+	@echo "              (/usr/local), below DESTDIR where that is set; make uninstall takes them away"
 	@echo "make fuzz     runs every fuzz target for SECONDS_EACH (60) seconds"
 	@echo "make bench    deadlines, cancelling, round trips, submitting, fan-outs and leaks, in figures"
 
@@ -34,6 +35,10 @@ demo:
 		printf "\n\n######## The same from C\n\n" && $(BUILD)/quickstart'
 	@echo
 	@echo "That was examples/quickstart.rs and examples/quickstart.c. README.md goes on from here."
+
+acctl:
+	$(CARGO) build --release --features cli --bin acctl
+	@echo "It is $(TARGET)/release/acctl; try $(TARGET)/release/acctl --help"
 
 # The quickstart of each language, built as a program of its own would be.
 EXAMPLES := $(abspath $(TARGET))/examples-prefix
@@ -55,19 +60,20 @@ examples:
 	done
 
 test: tools check
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --all-features
 
 check: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
 	clang-format --dry-run --Werror $(C_SOURCES)
 	@test -z "$$(gofmt -l examples/go)" || { echo "gofmt: $$(gofmt -l examples/go)" >&2; exit 1; }
 
 # All that the tests use. Where something cannot be had, this says what to install.
 tools:
-	@scripts/need.sh cc c++ clang clang-format cmake go nm pkg-config python3 redis-server valgrind
+	@scripts/need.sh cc c++ clang clang-format cmake go nm pkg-config python3 redis-server script valgrind
 
 header:
 	ACCLIENT_WRITE_HEADER=1 $(CARGO) test --test header
@@ -75,6 +81,7 @@ header:
 # As PREFIX=/opt/acclient make install, or make install PREFIX=/usr DESTDIR=/tmp/package.
 export PREFIX LIBDIR INCLUDEDIR DESTDIR
 install:
+	$(CARGO) build --release --features cli --bin acctl
 	$(CARGO) build --release --lib
 	@scripts/install.sh install $(TARGET)
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the library that `cargo build --release` made, or takes it away again.
+# Installs the library that `cargo build --release` made, and `acctl` if it is there too, or takes them
+# away again.
 #
 # usage: scripts/install.sh install|uninstall TARGET_DIRECTORY
 # variables: PREFIX (/usr/local), LIBDIR, INCLUDEDIR, DESTDIR, NATIVE_LIBS, PROFILE (release)
@@ -11,6 +12,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 prefix=${PREFIX:-/usr/local}
 libdir=${LIBDIR:-$prefix/lib}
 includedir=${INCLUDEDIR:-$prefix/include}
+bindir=$prefix/bin
+bash_completion=$prefix/share/bash-completion/completions/acctl
+zsh_completion=$prefix/share/zsh/site-functions/_acctl
+fish_completion=$prefix/share/fish/vendor_completions.d/acctl.fish
 to=${DESTDIR:-}
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
@@ -45,11 +50,23 @@ case $action in
         fill acclient.pc.in "$to$libdir/pkgconfig/acclient.pc"
         fill acclient-config.cmake.in "$to$libdir/cmake/acclient/acclient-config.cmake"
         fill acclient-config-version.cmake.in "$to$libdir/cmake/acclient/acclient-config-version.cmake"
+        # The program is built by a feature that not everybody wants.
+        if [ -x "$built/acctl" ]; then
+            install -d "$to$bindir"
+            install -m 755 "$built/acctl" "$to$bindir/acctl"
+            for shell in bash zsh fish; do
+                eval "file=\$${shell}_completion"
+                install -d "$to$(dirname "$file")"
+                "$built/acctl" completions "$shell" >"$to$file"
+                chmod 644 "$to$file"
+            done
+        fi
         ;;
     uninstall)
         rm -f "$to$libdir/$shared" "$to$libdir/$soname" "$to$libdir/$link" "$to$libdir/libacclient.a" \
             "$to$libdir/pkgconfig/acclient.pc" "$to$includedir/acclient.h" "$to$includedir/acclient.hpp"
         rm -rf "$to$libdir/cmake/acclient" "$to$includedir/acclient"
+        rm -f "$to$bindir/acctl" "$to$bash_completion" "$to$zsh_completion" "$to$fish_completion"
         ;;
     *)
         echo "usage: scripts/install.sh install|uninstall TARGET_DIRECTORY" >&2

@@ -1,0 +1,179 @@
+//! What is done to commands that were sent: wait, kill, retract, stats.
+
+use std::collections::BTreeMap;
+
+use acclient::{AgentId, Error, Outcome as Answered, ProcessStats};
+use serde_json::json;
+
+use crate::exit::{Failure, Outcome, Status};
+use crate::json;
+use crate::report::Report;
+use crate::sending::Waiting;
+use crate::session::Session;
+
+/// Waits for the results of commands that were sent
+///
+/// By their printed forms, from whatever machine and language, for 24 hours.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  acctl wait 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'")]
+pub struct Wait {
+    /// Printed commands, or ids
+    #[arg(required = true)]
+    command: Vec<String>,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+impl Wait {
+    pub fn perform(&self, session: &Session) -> Outcome {
+        let commands = self.command.iter().map(|text| session.command(text));
+        let commands = commands.collect::<Result<Vec<_>, Failure>>()?;
+        // Whom a command was for is not known from its id.
+        let is_many = commands.iter().any(|command| {
+            command.target().is_fanout() || command.to_string().ends_with(":unknown")
+        });
+        Report::new(session, &self.waiting, is_many).commands(commands)
+    }
+}
+
+/// Kills the jobs of a command, wherever they run
+///
+/// Returns when the agents have taken the order. Jobs that are over are left as they are.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  acctl kill 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:all'")]
+pub struct Kill {
+    /// The printed command, or its id
+    command: String,
+}
+
+impl Kill {
+    pub fn perform(&self, session: &Session) -> Outcome {
+        let output = session.output;
+        let mut worst = Worst::default();
+        for (agent, outcome) in session.command(&self.command)?.kill()? {
+            let said = match outcome {
+                Answered::Done(()) => "killed".to_owned(),
+                Answered::Over(job) => format!("over: {}", job.state()),
+                Answered::Failed(error) => {
+                    worst.tell(session, agent, &error)?;
+                    continue;
+                }
+            };
+            match output.is_json() {
+                true => output.document(json!({ "agent": agent.to_string(), "outcome": said }))?,
+                false => output.line(format!("{agent}: {said}"))?,
+            }
+        }
+        Ok(worst.status())
+    }
+}
+
+/// Takes a command back that no controller has taken yet
+///
+/// Then it never runs. Status 1: it is not in the queue, and may run or have run.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  acctl retract 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'")]
+pub struct Retract {
+    /// The printed command, or its id
+    command: String,
+}
+
+impl Retract {
+    pub fn perform(&self, session: &Session) -> Outcome {
+        let (output, taken) = (session.output, session.command(&self.command)?.retract()?);
+        if output.is_json() {
+            output.document(json!({ "retracted": taken }))?;
+        } else if taken {
+            output.line("taken back: it never runs")?;
+        } else {
+            output.problem("it is not in the queue: it may run or have run; see acctl job");
+        }
+        Ok(if taken { Status::Success } else { Status::SomeFailed })
+    }
+}
+
+/// Shows what the jobs of a command use, on each agent
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  acctl stats 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'")]
+pub struct Stats {
+    /// The printed command, or its id
+    command: String,
+}
+
+impl Stats {
+    pub fn perform(&self, session: &Session) -> Outcome {
+        let output = session.output;
+        let (mut rows, mut worst) = (Vec::new(), Worst::default());
+        for (agent, outcome) in session.command(&self.command)?.get_stats()? {
+            match outcome {
+                Answered::Done(stats) if output.is_json() => {
+                    output.document(json!({ "agent": agent.to_string(), "stats": stats }))?;
+                }
+                Answered::Done(stats) => {
+                    rows.push([vec![agent.to_string()], usage(&stats)].concat());
+                }
+                Answered::Over(job) if output.is_json() => output.document(json::job(&job))?,
+                Answered::Over(job) => output.note(format!("{agent}: over: {}", job.state())),
+                Answered::Failed(error) => worst.tell(session, agent, &error)?,
+            }
+        }
+        if !rows.is_empty() {
+            output.table(&[&["AGENT"], &USAGE[..]].concat(), &rows)?;
+        }
+        Ok(worst.status())
+    }
+}
+
+/// Headings of [`usage`].
+pub const USAGE: [&str; 4] = ["CPU%", "RSS", "VIRTUAL", "SWAP"];
+
+/// What a process uses, in cells of a table.
+pub fn usage(stats: &ProcessStats) -> Vec<String> {
+    vec![format!("{:.1}", stats.cpu), bytes(stats.rss), bytes(stats.vms), bytes(stats.swap)]
+}
+
+/// A number of bytes as people read it.
+pub fn bytes(count: u64) -> String {
+    let mut size = count as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if size < 1024.0 {
+            let decimals = usize::from(unit != "B");
+            return format!("{size:.decimals$} {unit}");
+        }
+        size /= 1024.0;
+    }
+    format!("{size:.1} TiB")
+}
+
+/// What is told of agents that gave an error, and the status that it makes.
+#[derive(Default)]
+pub struct Worst(BTreeMap<i32, Status>);
+
+impl Worst {
+    pub fn tell(
+        &mut self,
+        session: &Session,
+        agent: AgentId,
+        error: &Error,
+    ) -> Result<(), Failure> {
+        let status = Status::of(error);
+        self.0.insert(status as i32, status);
+        session.output.problem(&format!("{agent}: {error}"));
+        let mut document = json::error(error);
+        document["agent"] = agent.to_string().into();
+        Ok(session.output.document(document)?)
+    }
+
+    /// That of the lowest number.
+    pub fn status(&self) -> Status {
+        self.0.values().next().copied().unwrap_or(Status::Success)
+    }
+}

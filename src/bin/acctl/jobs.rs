@@ -1,0 +1,196 @@
+//! What is known of the jobs of a command: jobs and job.
+
+use std::time::Duration;
+
+use acclient::{AgentId, Job, Stage};
+use serde_json::json;
+
+use crate::exit::{Failure, Outcome, Status};
+use crate::json;
+use crate::output::Tint;
+use crate::session::Session;
+use crate::target;
+
+/// Lists the jobs of a command, one for each agent
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  acctl jobs 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:all'")]
+pub struct Jobs {
+    /// The printed command, or its id
+    command: String,
+}
+
+impl Jobs {
+    pub fn perform(&self, session: &Session) -> Outcome {
+        let output = session.output;
+        let jobs = session.command(&self.command)?.jobs()?;
+        if jobs.is_empty() {
+            output.problem("no controller has routed it; acctl job says where it is");
+            return Ok(Status::Nobody);
+        }
+        if output.is_json() {
+            jobs.values().try_for_each(|job| output.document(json::job(job)))?;
+            return Ok(Status::Success);
+        }
+        let row = |(agent, job): (&AgentId, &Job)| {
+            vec![agent.to_string(), job.state().to_string(), when(job), time(job), first_line(job)]
+        };
+        let rows: Vec<_> = jobs.iter().map(row).collect();
+        output.table(&["AGENT", "STATE", "STARTED", "TIME", "OUTPUT"], &rows)?;
+        Ok(Status::Success)
+    }
+}
+
+/// Seconds that it ran; nothing before it is over.
+fn time(job: &Job) -> String {
+    let is_over = job.state().is_final();
+    if is_over { format!("{:.3} s", job.time().as_secs_f64()) } else { "-".into() }
+}
+
+fn when(job: &Job) -> String {
+    let seconds = job.starttime().map(|time| json::milliseconds(time) / 1000);
+    seconds.map_or_else(|| "-".into(), utc)
+}
+
+/// Seconds since 1970 as a date, by the calendar that has no leap seconds.
+pub fn utc(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Howard Hinnant's civil_from_days, for days since 1970.
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// What it said first, for a table.
+fn first_line(job: &Job) -> String {
+    const LONGEST: usize = 40;
+    let texts = [job.stdout(), job.data(), job.stderr()];
+    let line = texts.iter().find_map(|text| text.lines().find(|line| !line.trim().is_empty()));
+    line.unwrap_or_default().chars().filter(|letter| !letter.is_control()).take(LONGEST).collect()
+}
+
+/// Shows how far a command got, and all that its agents said
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  acctl job 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'
+  acctl job 0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e --agent 1:2")]
+pub struct Show {
+    /// The printed command, or its id
+    command: String,
+    /// Of this agent only
+    #[arg(long, value_name = "GID:NID", value_parser = target::agent)]
+    agent: Option<AgentId>,
+}
+
+impl Show {
+    pub fn perform(&self, session: &Session) -> Outcome {
+        let output = session.output;
+        let command = session.command(&self.command)?;
+        let progress = command.progress(session.client.timeout())?;
+        let mut jobs = command.jobs()?;
+        let mut stages = progress.agents;
+        if let Some(wanted) = self.agent {
+            jobs.retain(|agent, _| *agent == wanted);
+            stages.retain(|agent, _| *agent == wanted);
+            if stages.is_empty() {
+                output.problem(&format!("it did not go to {wanted}"));
+                return Ok(Status::Nobody);
+            }
+        }
+        if output.is_json() {
+            let name = |stage: Stage| format!("{stage:?}");
+            output.document(
+                json!({ "command": command.to_string(), "stage": name(progress.stage) }),
+            )?;
+            for (agent, stage) in &stages {
+                let job = jobs.get(agent).map(json::job);
+                output.document(
+                    json!({ "agent": agent.to_string(), "stage": name(*stage), "job": job }),
+                )?;
+            }
+            return Ok(Status::Success);
+        }
+        if stages.is_empty() {
+            output.line(in_words(progress.stage))?;
+            let is_known = progress.stage != Stage::Unknown;
+            return Ok(if is_known { Status::Success } else { Status::Nobody });
+        }
+        for (agent, stage) in stages {
+            output.line(output.tint(&format!("== {agent}: {}", in_words(stage)), Tint::Heading))?;
+            if let Some(job) = jobs.get(&agent) {
+                self.describe(session, job)?;
+            }
+        }
+        Ok(Status::Success)
+    }
+
+    fn describe(&self, session: &Session, job: &Job) -> Result<(), Failure> {
+        let output = session.output;
+        let is_over = job.state().is_final();
+        let fields = [
+            ("id", job.id().to_owned()),
+            ("state", job.state().to_string()),
+            ("command", job.cmd().to_owned()),
+            ("started", job.starttime().map(|_| when(job)).unwrap_or_default()),
+            (
+                "time",
+                if is_over && job.time() > Duration::ZERO { time(job) } else { String::new() },
+            ),
+            ("tags", job.tags().unwrap_or_default().to_owned()),
+        ];
+        for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+            output.line(format!("{name:8} {value}"))?;
+        }
+        let texts = [
+            ("stdout", job.stdout()),
+            ("stderr", job.stderr()),
+            ("data", job.data()),
+            ("critical", job.critical().unwrap_or_default()),
+        ];
+        for (name, text) in texts.iter().filter(|(_, text)| !text.is_empty()) {
+            output.line(format!("{name}:"))?;
+            text.lines().try_for_each(|line| output.line(format!("  {line}")))?;
+        }
+        Ok(())
+    }
+}
+
+fn in_words(stage: Stage) -> &'static str {
+    match stage {
+        Stage::InQueue => "in the queue: no controller has taken it; acctl retract takes it back",
+        Stage::Routed => "routed: the agent has not fetched it",
+        Stage::Running => "running",
+        Stage::Done => "done",
+        Stage::Lost => "lost: it was submitted, and nobody has it any more",
+        _ => "unknown: nothing tells of it, or its agent does not answer",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::utc;
+
+    #[test]
+    fn dates() {
+        for (seconds, date) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_767_225_599, "2025-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(utc(seconds), date);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What jobs have logged.
+
+use std::time::{Duration, SystemTime};
+use std::{io, thread};
+
+use acclient::{AgentId, ErrorKind, Job, Message, MsgQuery, Outcome as Answered};
+use serde_json::json;
+
+use crate::commands::Worst;
+use crate::connect::seconds;
+use crate::exit::{Failure, Outcome, Status};
+use crate::jobs::utc;
+use crate::session::Session;
+use crate::target;
+
+/// Shows what the jobs of a command have logged
+///
+/// Oldest first. With -f as it is logged, until the jobs are over.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  acctl logs -f 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'
+  acctl logs 'acclient:1:nightly:all,role=cpu' --levels 2,7-9 --since 600")]
+pub struct Logs {
+    /// The printed command, or its id
+    command: String,
+    /// Goes on with what is logged from now on
+    #[arg(long, short)]
+    follow: bool,
+    /// Of this agent only
+    #[arg(long, value_name = "GID:NID", value_parser = target::agent)]
+    agent: Option<AgentId>,
+    /// Of these levels: 1 stdout, 2 stderr, 7 warning, 9 critical, ...
+    #[arg(long, default_value = "*")]
+    levels: String,
+    /// The newest so many of each agent, 1000 at most
+    #[arg(long, value_name = "N", default_value = "1000", conflicts_with = "follow")]
+    limit: u32,
+    /// Of the last so many seconds, by the clock of this machine
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    since: Option<Duration>,
+    /// Shows when each message was logged, and its level
+    #[arg(long)]
+    times: bool,
+}
+
+impl Logs {
+    pub fn perform(&self, session: &Session) -> Outcome {
+        let mut query = MsgQuery::new().levels(&self.levels).limit(self.limit);
+        if let Some(begun) = self.since.and_then(|since| SystemTime::now().checked_sub(since)) {
+            query = query.from(begun);
+        }
+        if self.follow { self.follow(session, &query) } else { self.all(session, &query) }
+    }
+
+    fn is_wanted(&self, agent: AgentId) -> bool {
+        self.agent.is_none_or(|wanted| wanted == agent)
+    }
+
+    fn all(&self, session: &Session, query: &MsgQuery) -> Outcome {
+        let outcomes = session.command(&self.command)?.get_msgs(query)?;
+        let wanted: Vec<_> =
+            { outcomes }.into_iter().filter(|(agent, _)| self.is_wanted(*agent)).collect();
+        if wanted.is_empty() {
+            return Ok(self.nobody(session));
+        }
+        let (is_many, mut worst) = (wanted.len() > 1, Worst::default());
+        for (agent, outcome) in wanted {
+            match outcome {
+                Answered::Done(mut messages) => {
+                    messages.sort_by_key(|message| message.id);
+                    let show = |message: &Message| self.show(session, agent, is_many, message);
+                    messages.iter().try_for_each(show)?;
+                }
+                Answered::Failed(error) => worst.tell(session, agent, &error)?,
+                // They were asked whether it was over or not.
+                Answered::Over(_) => {}
+            }
+        }
+        Ok(worst.status())
+    }
+
+    fn nobody(&self, session: &Session) -> Status {
+        session.output.problem(&match self.agent {
+            Some(agent) => format!("it did not go to {agent}"),
+            None => "no agent has it".into(),
+        });
+        Status::Nobody
+    }
+
+    /// Follows each agent by a thread of its own.
+    fn follow(&self, session: &Session, query: &MsgQuery) -> Outcome {
+        let jobs = session.routed(&session.command(&self.command)?)?;
+        let wanted: Vec<Job> =
+            jobs.into_values().filter(|job| self.is_wanted(job.agent())).collect();
+        if wanted.is_empty() {
+            return Ok(self.nobody(session));
+        }
+        let is_many = wanted.len() > 1;
+        let ends = thread::scope(|scope| {
+            let follow = |job| scope.spawn(move || self.follow_one(session, job, query, is_many));
+            let threads: Vec<_> = wanted.iter().map(follow).collect();
+            let died = || Err(Failure::Io(io::Error::other("a thread died")));
+            let join = |thread: thread::ScopedJoinHandle<'_, Outcome>| {
+                thread.join().unwrap_or_else(|_| died())
+            };
+            threads.into_iter().map(join).collect::<Vec<Outcome>>()
+        });
+        let mut worst = Status::Success;
+        for end in ends {
+            match end? {
+                Status::Success => {}
+                status => worst = status,
+            }
+        }
+        Ok(worst)
+    }
+
+    fn follow_one(&self, session: &Session, job: &Job, query: &MsgQuery, is_many: bool) -> Outcome {
+        let agent = job.agent();
+        let mut status = Status::Success;
+        for message in job.follow(query, None)? {
+            match message {
+                Ok(message) => self.show(session, agent, is_many, &message)?,
+                Err(error) if error.kind() == ErrorKind::Cancelled => {
+                    return Ok(Status::Interrupted);
+                }
+                Err(error) => {
+                    let mut worst = Worst::default();
+                    worst.tell(session, agent, &error)?;
+                    status = worst.status();
+                }
+            }
+        }
+        Ok(status)
+    }
+
+    fn show(
+        &self,
+        session: &Session,
+        agent: AgentId,
+        is_many: bool,
+        message: &Message,
+    ) -> io::Result<()> {
+        let output = session.output;
+        if output.is_json() {
+            return output.document(json!({ "agent": agent.to_string(), "message": message }));
+        }
+        let mut line = String::new();
+        if is_many {
+            line.push_str(&format!("{agent}: "));
+        }
+        if self.times {
+            let milliseconds = u64::try_from(message.epoch).unwrap_or_default();
+            line.push_str(&format!("{} {:>2} ", utc(milliseconds / 1000), message.level));
+        }
+        line.push_str(message.data.trim_end_matches('\n'));
+        output.line(line)
+    }
+}

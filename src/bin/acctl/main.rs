@@ -1,0 +1,142 @@
+//! `acctl`: the grid from a shell.
+//!
+//! Built on the public API of the library, as a program of anybody's would be: what is printed here
+//! can be had from there.
+
+mod commands;
+mod connect;
+mod exit;
+mod interrupt;
+mod jobs;
+mod json;
+mod logs;
+mod node;
+mod output;
+mod progress;
+mod report;
+mod run;
+mod schedule;
+mod sending;
+mod session;
+mod target;
+mod tunnel;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use connect::Connection;
+use exit::Status;
+use session::Session;
+
+const EXAMPLES: &str = "\
+Examples:
+  export ACCLIENT_URL=redis://grid.example.org
+  acctl agents
+  acctl run 1:1 -- uname -a
+  acctl bash role=cpu 'uptime'";
+
+/// The grid from a shell: runs commands on the agents of AgentController8.
+#[derive(Parser)]
+#[command(
+    name = "acctl",
+    version,
+    max_term_width = 80,
+    after_help = EXAMPLES,
+    after_long_help = format!("{}\n\n{}\n\n{EXAMPLES}", target::HELP, exit::HELP),
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    /// Prints JSON, one document a line, errors too
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Run),
+    Bash(run::Bash),
+    Script(run::Script),
+    Cmd(run::Cmd),
+    Wait(commands::Wait),
+    Jobs(jobs::Jobs),
+    Job(jobs::Show),
+    Logs(logs::Logs),
+    Kill(commands::Kill),
+    Retract(commands::Retract),
+    Stats(commands::Stats),
+    Ps(node::Ps),
+    Info(node::Info),
+    Agents(node::Agents),
+    #[command(subcommand)]
+    Tunnel(tunnel::Tunnels),
+    #[command(subcommand)]
+    Schedule(schedule::Schedule),
+    History(schedule::History),
+    Doctor(node::Doctor),
+    Completions(Completions),
+}
+
+/// Writes completions for a shell
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  acctl completions bash > ~/.local/share/bash-completion/completions/acctl")]
+struct Completions {
+    shell: clap_complete::Shell,
+}
+
+fn main() {
+    let cli = Cli::parse();
+    let output = output::Output::new(cli.json);
+    let status = match perform(&cli, &output) {
+        Ok(status) => status,
+        Err(failure) => failure.tell(&output),
+    };
+    std::process::exit(status as i32);
+}
+
+fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
+    if let Command::Completions(Completions { shell }) = &cli.command {
+        let mut script = Vec::new();
+        clap_complete::generate(*shell, &mut Cli::command(), "acctl", &mut script);
+        output.bytes(&script)?;
+        return Ok(Status::Success);
+    }
+    // What stdin holds is read before Ctrl-C is caught: nothing else could end that.
+    let input = match &cli.command {
+        Command::Run(run) => run.input()?,
+        Command::Bash(bash) => bash.input()?,
+        Command::Script(script) => script.input()?,
+        Command::Cmd(cmd) => cmd.input()?,
+        Command::Schedule(schedule) => schedule.input()?,
+        _ => Vec::new(),
+    };
+    let lazily = matches!(cli.command, Command::Doctor(_));
+    let session = &Session::open(&cli.connection, output, lazily)?;
+    match &cli.command {
+        Command::Run(run) => run.perform(session, input),
+        Command::Bash(bash) => bash.perform(session, input),
+        Command::Script(script) => script.perform(session, input),
+        Command::Cmd(cmd) => cmd.perform(session, input),
+        Command::Wait(wait) => wait.perform(session),
+        Command::Jobs(jobs) => jobs.perform(session),
+        Command::Job(show) => show.perform(session),
+        Command::Logs(logs) => logs.perform(session),
+        Command::Kill(kill) => kill.perform(session),
+        Command::Retract(retract) => retract.perform(session),
+        Command::Stats(stats) => stats.perform(session),
+        Command::Ps(ps) => ps.perform(session),
+        Command::Info(info) => info.perform(session),
+        Command::Agents(agents) => agents.perform(session),
+        Command::Tunnel(tunnels) => tunnels.perform(session),
+        Command::Schedule(schedule) => schedule.perform(session, input),
+        Command::History(history) => history.perform(session),
+        Command::Doctor(doctor) => doctor.perform(session),
+        // Written above: it needs no grid.
+        Command::Completions(_) => Ok(Status::Success),
+    }
+}

@@ -1,0 +1,373 @@
+//! Results as they complete, and what comes of it all.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use acclient::{
+    AgentId, CommandRef, Error, ErrorKind, Job, Outcome as Answered, ProcessQuery, ProcessStats,
+    Results, RolloutResults,
+};
+use serde_json::json;
+
+use crate::exit::{Failure, Outcome, Status};
+use crate::json;
+use crate::output::{Output, Tint};
+use crate::progress::Progress;
+use crate::sending::Waiting;
+use crate::session::Session;
+
+/// How long agents may take to say what they run, when everybody wants to go.
+const MOMENT: Duration = Duration::from_secs(2);
+
+/// Where results come from.
+trait Source {
+    fn next(&mut self) -> Option<acclient::Result<Job>>;
+    /// How many agents it is for, when so many have been told of.
+    fn total(&self, told: usize) -> usize;
+    /// How many of them get nothing before others are done, where that is known.
+    fn waiting(&self, told: usize) -> Option<usize>;
+}
+
+impl Source for Results {
+    fn next(&mut self) -> Option<acclient::Result<Job>> {
+        Iterator::next(self)
+    }
+
+    fn total(&self, told: usize) -> usize {
+        told + self.remaining()
+    }
+
+    fn waiting(&self, _told: usize) -> Option<usize> {
+        None
+    }
+}
+
+/// A rollout, and how many agents it is for at a time.
+struct Batches {
+    results: RolloutResults,
+    batch: usize,
+}
+
+impl Source for Batches {
+    fn next(&mut self) -> Option<acclient::Result<Job>> {
+        self.results.next()
+    }
+
+    fn total(&self, _told: usize) -> usize {
+        self.results.agents().len()
+    }
+
+    fn waiting(&self, told: usize) -> Option<usize> {
+        let left = self.results.not_started().len();
+        let none_runs = self.total(told) == told + left;
+        // The next batch begins with the next look.
+        Some(if none_runs { left.saturating_sub(self.batch) } else { left })
+    }
+}
+
+/// What has been told so far.
+#[derive(Debug, Default)]
+struct Tally {
+    succeeded: usize,
+    failed: usize,
+    silent: usize,
+    nobody: usize,
+    /// Of errors of other kinds, the first.
+    other: Option<Status>,
+    interrupted: bool,
+    /// Printed commands that are still to be waited for.
+    pending: BTreeSet<String>,
+    answered: BTreeSet<AgentId>,
+}
+
+impl Tally {
+    fn told(&self) -> usize {
+        self.succeeded + self.failed + self.silent + self.nobody
+    }
+
+    fn error(&mut self, error: &Error) {
+        match Status::of(error) {
+            Status::Interrupted => self.interrupted = true,
+            Status::TimedOut => self.silent += 1,
+            Status::Nobody => self.nobody += 1,
+            status => {
+                self.other.get_or_insert(status);
+            }
+        }
+        if error.is_timeout() {
+            self.pending.extend(error.command().map(str::to_owned));
+        }
+        self.answered.extend(error.agent());
+    }
+
+    fn status(&self) -> Status {
+        match self {
+            Tally { interrupted: true, .. } => Status::Interrupted,
+            Tally { failed: 1.., .. } => Status::SomeFailed,
+            Tally { silent: 1.., .. } => Status::TimedOut,
+            Tally { other: Some(status), .. } => *status,
+            Tally { nobody: 1.., succeeded: 0, .. } => Status::Nobody,
+            Tally { nobody: 1.., .. } => Status::SomeFailed,
+            _ => Status::Success,
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let counts = [
+            (self.succeeded, "succeeded"),
+            (self.failed, "failed"),
+            (self.silent, "did not answer"),
+            (self.nobody, "not known to the controller"),
+        ];
+        let told = counts.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
+        if words.is_empty() { "nobody has answered".into() } else { words.join(", ") }
+    }
+}
+
+/// Prints results, and says at the end how it went.
+pub struct Report<'a> {
+    session: &'a Session<'a>,
+    output: &'a Output,
+    waiting: &'a Waiting,
+    /// Whether there may be results of several agents, so that each needs a heading.
+    is_many: bool,
+}
+
+impl<'a> Report<'a> {
+    pub fn new(session: &'a Session<'a>, waiting: &'a Waiting, is_many: bool) -> Self {
+        Report { session, output: session.output, waiting, is_many }
+    }
+
+    /// Waits for commands that were sent.
+    pub fn commands(mut self, commands: Vec<CommandRef>) -> Outcome {
+        let mut results = match self.session.client.wait_any(&commands, self.waiting.time()) {
+            // Before it began: what was sent is sent.
+            Err(error) if error.kind() == ErrorKind::Cancelled => {
+                return self.interrupted(&commands);
+            }
+            results => results?,
+        };
+        self.is_many |= commands.len() > 1;
+        let mut tally = Tally::default();
+        let progress = self.is_many.then(|| Progress::new(&self.output.bar));
+        // Several commands would have to be looked at one by one.
+        let watched = match (&progress, commands.as_slice()) {
+            (Some(progress), [command]) if !progress.is_hidden() => Some((progress, command)),
+            _ => None,
+        };
+        let (end, ended) = mpsc::channel();
+        let taken = thread::scope(|scope| {
+            if let Some((progress, command)) = watched {
+                scope.spawn(move || progress.look_at(command, &ended));
+            }
+            let taken = self.take(&mut results, &mut tally, progress.as_ref());
+            drop(end);
+            taken
+        });
+        self.close(&tally, progress.as_ref());
+        taken?;
+        if tally.interrupted {
+            return self.interrupted(&commands);
+        }
+        Ok(tally.status())
+    }
+
+    /// Takes the results of a rollout, whose jobs have a tag of their own if they have a mark.
+    pub fn rollout(mut self, results: RolloutResults, batch: usize, mark: Option<&str>) -> Outcome {
+        self.is_many |= results.agents().len() > 1;
+        let mut batches = Batches { results, batch };
+        let mut tally = Tally::default();
+        let progress = Progress::new(&self.output.bar);
+        progress.begin(batches.total(0), batches.waiting(0).unwrap_or_default());
+        let taken = self.take(&mut batches, &mut tally, Some(&progress));
+        self.close(&tally, Some(&progress));
+        taken?;
+        let results = batches.results;
+        let left: BTreeSet<AgentId> = results.not_started().collect();
+        if !left.is_empty() {
+            let why = if tally.interrupted { "interrupted" } else { "stopped" };
+            let left: Vec<String> = left.iter().map(AgentId::to_string).collect();
+            self.output.problem(&format!("{why}: nothing was sent to {}", left.join(", ")));
+            self.output.document(json!({ "stopped": true, "not_started": left }))?;
+        }
+        if tally.interrupted {
+            let is_at_work =
+                |agent: &&AgentId| !tally.answered.contains(agent) && !left.contains(agent);
+            let at_work: BTreeSet<AgentId> =
+                results.agents().iter().filter(is_at_work).copied().collect();
+            return self.interrupted(&self.marked(&at_work, mark)?);
+        }
+        Ok(tally.status())
+    }
+
+    /// The commands of a rollout that agents are at work on: the agents are asked, since a rollout does
+    /// not tell what it has sent.
+    fn marked(
+        &self,
+        at_work: &BTreeSet<AgentId>,
+        mark: Option<&str>,
+    ) -> Result<Vec<CommandRef>, Failure> {
+        let mut missing = at_work.clone();
+        let mut found = Vec::new();
+        if let (Some(mark), false) = (mark, at_work.is_empty()) {
+            let client = self.session.unending.with_timeout(MOMENT);
+            for (agent, outcome) in client.get_all_processes(&ProcessQuery::new())? {
+                let Answered::Done(processes) = outcome else { continue };
+                let is_marked = |stats: &&ProcessStats| stats.cmd["tags"] == mark;
+                let id =
+                    processes.iter().find(is_marked).and_then(|stats| stats.cmd["id"].as_str());
+                if let (Some(id), true) = (id, missing.remove(&agent)) {
+                    found.push(client.command_from(&format!("acclient:1:{id}:{agent}"))?);
+                }
+            }
+        }
+        if !missing.is_empty() {
+            let missing: Vec<String> = missing.iter().map(AgentId::to_string).collect();
+            self.output.problem(&format!("sent to {} too; see acctl ps", missing.join(", ")));
+        }
+        Ok(found)
+    }
+
+    fn take(
+        &self,
+        results: &mut impl Source,
+        tally: &mut Tally,
+        progress: Option<&Progress>,
+    ) -> Result<(), Failure> {
+        while let Some(result) = results.next() {
+            let succeeded = result.as_ref().is_ok_and(Job::is_success);
+            match result {
+                Ok(job) => {
+                    tally.answered.insert(job.agent());
+                    *(if succeeded { &mut tally.succeeded } else { &mut tally.failed }) += 1;
+                    self.job(&job)?;
+                }
+                Err(error) => {
+                    tally.error(&error);
+                    if tally.interrupted {
+                        return Ok(());
+                    }
+                    self.output.problem(&error.to_string());
+                    self.output.document(json::error(&error))?;
+                }
+            }
+            if let Some(progress) = progress {
+                let told = tally.told();
+                progress.done(succeeded, results.total(told), results.waiting(told));
+            }
+        }
+        Ok(())
+    }
+
+    /// What one agent returned.
+    fn job(&self, job: &Job) -> Result<(), Failure> {
+        let output = self.output;
+        if output.is_json() {
+            return Ok(output.document(json::job(job))?);
+        }
+        let (agent, state) = (job.agent(), job.state());
+        if self.is_many {
+            let tint = if job.is_success() { Tint::Good } else { Tint::Bad };
+            let heading = format!("== {agent} {state} ({:.3} s)", job.time().as_secs_f64());
+            output.line(output.tint(&heading, tint))?;
+        }
+        output.text(job.stdout())?;
+        if self.is_many {
+            for line in job.stderr().lines() {
+                output.note(format!("{agent}: {line}"));
+            }
+        } else {
+            output.bar.suspend(|| {
+                let _ = std::io::stderr().write_all(job.stderr().as_bytes());
+            });
+        }
+        // An agent's own command that failed says no more than "{}".
+        let data = Some(job.data()).filter(|data| !data.is_empty());
+        match data {
+            Some(data) if job.is_success() => output.text(data)?,
+            Some(data) if data != "{}" => {
+                output.problem(&format!("agent {agent}: {state}: {}", data.trim_end()));
+            }
+            _ if job.is_success() || self.is_many => {}
+            _ => output.problem(&format!("agent {agent}: {state}")),
+        }
+        if let Some(critical) = job.critical() {
+            output.note(format!("{agent}: {}", critical.trim_end()));
+        }
+        Ok(())
+    }
+
+    /// Ends the bar, and says how several agents fared.
+    fn close(&self, tally: &Tally, progress: Option<&Progress>) {
+        if let Some(progress) = progress {
+            progress.end();
+        }
+        if self.is_many {
+            self.output.note(tally.in_words());
+        }
+        if !tally.interrupted {
+            self.come_back(tally.pending.iter().map(String::as_str));
+        }
+    }
+
+    /// A command of which it is not known whether Redis has it.
+    pub fn doubtful(&self, error: Error) -> Outcome {
+        if error.kind() == ErrorKind::Cancelled {
+            let command =
+                error.command().map(|printed| self.session.unending.command_from(printed));
+            return self.interrupted(command.transpose()?.as_slice());
+        }
+        self.come_back(error.command());
+        Err(error.into())
+    }
+
+    /// Says how to wait again.
+    fn come_back<'c>(&self, commands: impl IntoIterator<Item = &'c str>) {
+        let quoted: Vec<String> =
+            commands.into_iter().map(|command| format!(" '{command}'")).collect();
+        if !quoted.is_empty() {
+            self.output.note(format!("come back with: acctl wait{}", quoted.concat()));
+        }
+    }
+
+    /// After Ctrl-C: says how to come back, or kills.
+    fn interrupted(&self, commands: &[CommandRef]) -> Outcome {
+        let printed: Vec<String> = commands.iter().map(CommandRef::to_string).collect();
+        self.output.document(json!({ "interrupted": true, "commands": printed }))?;
+        if !self.waiting.kill_on_interrupt {
+            self.output.note("interrupted; what was sent goes on");
+            self.come_back(printed.iter().map(String::as_str));
+            return Ok(Status::Interrupted);
+        }
+        self.output.note("interrupted; killing what was sent");
+        for printed in &printed {
+            self.kill(&self.session.unending.command_from(printed)?);
+        }
+        Ok(Status::Interrupted)
+    }
+
+    fn kill(&self, command: &CommandRef) {
+        match command.retract() {
+            Ok(true) => return self.output.note("taken back before it ran"),
+            Err(error) if error.kind() == ErrorKind::Connect => {
+                return self.output.problem(&error.to_string());
+            }
+            _ => {}
+        }
+        let outcomes = match command.kill() {
+            Ok(outcomes) => outcomes,
+            Err(error) => return self.output.problem(&error.to_string()),
+        };
+        for (agent, outcome) in outcomes {
+            match outcome {
+                Answered::Done(()) => self.output.note(format!("{agent}: killed")),
+                Answered::Over(job) => self.output.note(format!("{agent}: over: {}", job.state())),
+                Answered::Failed(error) => self.output.problem(&error.to_string()),
+            }
+        }
+    }
+}

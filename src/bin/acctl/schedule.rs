@@ -1,0 +1,180 @@
+//! What the controller sends again and again, and what it has sent: schedule and history.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::exit::{Failure, Outcome, Status};
+use crate::sending::{Running, read};
+use crate::session::Session;
+use crate::target;
+
+const EXAMPLES: &str = "\
+Examples:
+  acctl schedule add trim '0 30 3 * * *' role=storage -- fstrim -a
+  acctl schedule add check '@every 10m' all --bash check.sh
+  acctl schedule rm trim";
+
+/// Has the controller send commands at certain times
+#[derive(Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub enum Schedule {
+    Add(Box<Add>),
+    /// Lists what is scheduled
+    #[command(visible_alias = "ls", after_help = EXAMPLES)]
+    List,
+    Rm(Rm),
+}
+
+/// Adds a command to the schedule; one of the same id is replaced
+///
+/// WHEN has five or six fields that begin with seconds: second, minute, hour, day of the month, month,
+/// day of the week. @hourly and its like, and @every 90m, are fine too.
+#[derive(clap::Args)]
+#[command(
+    override_usage = "acctl schedule add [OPTIONS] <ID> <WHEN> <TARGET> -- <PROGRAM> [ARGS]...\n       \
+                      acctl schedule add [OPTIONS] --bash <FILE> <ID> <WHEN> <TARGET>",
+    after_help = EXAMPLES
+)]
+pub struct Add {
+    /// The id in the schedule
+    id: String,
+    /// When to send it
+    #[arg(value_name = "WHEN")]
+    cron: String,
+    /// Whom it is for: 1:1, all, any, role=cpu,storage@1; see acctl --help
+    #[arg(required = true)]
+    target: Vec<String>,
+    /// The program and its arguments
+    #[arg(last = true, required_unless_present = "bash", conflicts_with = "bash")]
+    program: Vec<String>,
+    /// Runs the shell script in this file; - is stdin
+    #[arg(long, value_name = "FILE")]
+    bash: Option<PathBuf>,
+    #[command(flatten)]
+    running: Running,
+}
+
+/// Takes a command off the schedule
+///
+/// Status 1: there is none of that id.
+#[derive(clap::Args)]
+#[command(visible_alias = "remove", after_help = EXAMPLES)]
+pub struct Rm {
+    /// The id in the schedule
+    #[arg(required_unless_present = "prefix", conflicts_with = "prefix")]
+    id: Option<String>,
+    /// All whose ids begin with this
+    #[arg(long)]
+    prefix: Option<String>,
+}
+
+impl Schedule {
+    pub fn input(&self) -> Result<Vec<u8>, Failure> {
+        match self {
+            Schedule::Add(add) => add.bash.as_ref().map_or(Ok(Vec::new()), |path| read(path)),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    pub fn perform(&self, session: &Session, script: Vec<u8>) -> Outcome {
+        match self {
+            Schedule::Add(add) => add.perform(session, script),
+            Schedule::List => list(session),
+            Schedule::Rm(remove) => remove.perform(session),
+        }
+    }
+}
+
+impl Add {
+    fn perform(&self, session: &Session, script: Vec<u8>) -> Outcome {
+        let target = target::parse(&self.target).map_err(Failure::Usage)?;
+        let command = match self.program.split_first() {
+            Some((program, args)) => session.client.execute(target, program).args(args),
+            None => session.client.bash(target, script),
+        };
+        session.client.schedule_add(&self.id, &self.cron, self.running.apply(command))?;
+        session.output.document(json!({ "id": self.id, "cron": self.cron }))?;
+        Ok(Status::Success)
+    }
+}
+
+impl Rm {
+    fn perform(&self, session: &Session) -> Outcome {
+        let output = session.output;
+        if let Some(prefix) = &self.prefix {
+            session.client.schedule_remove_prefix(prefix)?;
+            output.document(json!({ "prefix": prefix }))?;
+            return Ok(Status::Success);
+        }
+        let id = self.id.as_deref().unwrap_or_default();
+        let removed = session.client.schedule_remove(id)?;
+        output.document(json!({ "id": id, "removed": removed }))?;
+        if removed {
+            return Ok(Status::Success);
+        }
+        output.problem(&format!("nothing is scheduled as {id:?}"));
+        Ok(Status::SomeFailed)
+    }
+}
+
+fn list(session: &Session) -> Outcome {
+    let output = session.output;
+    let scheduled = session.client.schedule_list()?;
+    if output.is_json() {
+        scheduled.iter().try_for_each(|entry| output.document(json!(entry)))?;
+        return Ok(Status::Success);
+    }
+    let rows: Vec<Vec<String>> = { scheduled.iter() }
+        .map(|entry| {
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            let command = [text(&entry.cmd["cmd"]), text(&entry.cmd["args"]["name"])].join(" ");
+            vec![entry.id.clone(), entry.cron.clone(), command.trim_end().to_owned()]
+        })
+        .collect();
+    output.table(&["ID", "WHEN", "COMMAND"], &rows)?;
+    Ok(Status::Success)
+}
+
+/// Lists commands of the past, most recent first
+///
+/// Only old controllers keep a history.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  acctl history --count 50")]
+pub struct History {
+    /// Leaves out so many that are more recent
+    #[arg(long, value_name = "N", default_value = "0")]
+    start: u32,
+    /// So many
+    #[arg(long, value_name = "N", default_value = "20")]
+    count: u32,
+}
+
+impl History {
+    pub fn perform(&self, session: &Session) -> Outcome {
+        let output = session.output;
+        let commands = session.client.get_cmds(self.start, self.count)?;
+        if output.is_json() {
+            for command in &commands {
+                let args: serde_json::Value =
+                    serde_json::from_str(&command.args().to_json()).unwrap_or_default();
+                output.document(json!({
+                    "command": command.to_string(), "id": command.id(), "cmd": command.cmd(),
+                    "args": args, "data": command.data(), "tags": command.tags(),
+                }))?;
+            }
+            return Ok(Status::Success);
+        }
+        let rows: Vec<Vec<String>> = { commands.iter() }
+            .map(|command| {
+                let tags = command.tags().unwrap_or_default().to_owned();
+                vec![command.to_string(), command.cmd().to_owned(), tags]
+            })
+            .collect();
+        output.table(&["COMMAND", "WHAT", "TAGS"], &rows)?;
+        Ok(Status::Success)
+    }
+}

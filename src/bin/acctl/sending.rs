@@ -1,0 +1,276 @@
+//! What run, bash, script and cmd have in common: how a job runs, whom it is rolled out to, and how long
+//! is waited for it.
+
+use std::io::Read;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use acclient::{CommandBuilder, Rollout, RunArgs, Target};
+use serde_json::json;
+
+use crate::connect::seconds;
+use crate::exit::{Failure, Outcome, Status};
+use crate::report::Report;
+use crate::session::Session;
+
+/// Run arguments.
+#[derive(clap::Args)]
+#[command(next_help_heading = "How it runs")]
+pub struct Running {
+    /// Kills the job after so many seconds; -1: none, and again after a restart
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    max_time: Option<i64>,
+    /// Starts it again so many times when it fails
+    #[arg(long, value_name = "TIMES")]
+    max_restart: Option<u32>,
+    /// Runs it again every so many seconds, until it is killed
+    #[arg(long, value_name = "SECONDS")]
+    recurring: Option<u32>,
+    /// Measures it every so many milliseconds
+    #[arg(long, value_name = "MS")]
+    stats_interval: Option<u32>,
+    /// Jobs of one queue run one after another on an agent
+    #[arg(long)]
+    queue: Option<String>,
+    /// Adds a variable to its environment, which holds little else
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    env: Vec<(String, String)>,
+    /// The directory to run in
+    #[arg(long, value_name = "DIRECTORY")]
+    cwd: Option<String>,
+    /// A label for finding it again, see acctl ps
+    #[arg(long)]
+    domain: Option<String>,
+    /// Levels of output that the agent logs, like 1,2,6-9 [default: *]
+    #[arg(long, value_name = "LEVELS")]
+    loglevels: Option<String>,
+    /// Levels that it keeps for acctl logs
+    #[arg(long, value_name = "LEVELS")]
+    loglevels_db: Option<String>,
+    /// Levels that it sends to the controller
+    #[arg(long, value_name = "LEVELS")]
+    loglevels_ac: Option<String>,
+    /// A text that comes back with the result
+    #[arg(long)]
+    tags: Option<String>,
+}
+
+/// Whom a command goes to, some at a time, and how it is sent.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Sending and waiting")]
+pub struct Sending {
+    /// So many agents at a time; the next begin when these are done
+    #[arg(long, value_name = "N|N%")]
+    batch: Option<Batch>,
+    /// Only so many of the agents, chosen at random
+    #[arg(long, value_name = "N")]
+    sample: Option<usize>,
+    /// Begins no other batch after so many failures
+    #[arg(long, value_name = "N", requires = "batch")]
+    stop_after: Option<usize>,
+    /// An id of your own, to be given once
+    #[arg(long, conflicts_with_all = ["batch", "sample"])]
+    id: Option<String>,
+    /// Trying again with the same --id does not run it twice
+    #[arg(long, requires = "id")]
+    once: bool,
+    /// Prints the command and does not wait; see acctl wait
+    #[arg(long, conflicts_with_all = ["batch", "sample", "kill_on_interrupt"])]
+    detach: bool,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+/// How long is waited for results.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Sending and waiting")]
+pub struct Waiting {
+    /// How long to wait for results, or forever
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    wait: Patience,
+    /// Ctrl-C kills the jobs, and does not only end the wait
+    #[arg(long)]
+    pub kill_on_interrupt: bool,
+}
+
+impl Waiting {
+    pub fn time(&self) -> Option<Duration> {
+        self.wait.0
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Patience(Option<Duration>);
+
+impl FromStr for Patience {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "forever" { Ok(Patience(None)) } else { seconds(text).map(Some).map(Patience) }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Batch {
+    Agents(usize),
+    Percent(u8),
+}
+
+impl FromStr for Batch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "it is a number of agents, like 5, or a part of them, like 10%".to_owned();
+        match text.strip_suffix('%') {
+            Some(percent) => percent.parse().map(Batch::Percent).map_err(|_| wrong()),
+            None => text.parse().map(Batch::Agents).map_err(|_| wrong()),
+        }
+    }
+}
+
+/// `NAME=VALUE`.
+pub fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it is of the form NAME=VALUE".into()),
+    }
+}
+
+/// What a file holds, `-` being stdin.
+pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = match path.as_os_str() == "-" {
+        true => std::io::stdin().lock().read_to_end(&mut bytes),
+        false => std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
+    };
+    match read {
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(Failure::Usage(format!("{}: {error}", path.display()))),
+    }
+}
+
+impl Running {
+    /// A command with these run arguments.
+    pub fn apply(&self, command: CommandBuilder) -> CommandBuilder {
+        type Set = fn(RunArgs, String) -> RunArgs;
+        let texts: [(&Option<String>, Set); 6] = [
+            (&self.queue, RunArgs::queue),
+            (&self.cwd, RunArgs::working_dir),
+            (&self.domain, RunArgs::domain),
+            (&self.loglevels, RunArgs::loglevels),
+            (&self.loglevels_db, RunArgs::loglevels_db),
+            (&self.loglevels_ac, RunArgs::loglevels_ac),
+        ];
+        let mut args = RunArgs::new();
+        for (text, set) in texts {
+            if let Some(text) = text {
+                args = set(args, text.clone());
+            }
+        }
+        for (name, value) in &self.env {
+            args = args.env(name, value);
+        }
+        args = args
+            .max_time(self.max_time.unwrap_or_default())
+            .max_restart(self.max_restart.unwrap_or_default())
+            .recurring_period(self.recurring.unwrap_or_default())
+            .stats_interval(self.stats_interval.unwrap_or_default());
+        match &self.tags {
+            Some(tags) => command.run_args(args).tags(tags),
+            None => command.run_args(args),
+        }
+    }
+
+    /// A command with these run arguments, sent as it says.
+    pub fn send(
+        &self,
+        session: &Session,
+        target: &Target,
+        command: CommandBuilder,
+        how: &Sending,
+    ) -> Outcome {
+        let command = self.apply(command);
+        if self.recurring.is_some_and(|period| period > 0) && how.waits_forever() {
+            return Err(Failure::Usage(
+                "a recurring command has no result until it is killed: give --wait a time, or --detach".into(),
+            ));
+        }
+        let Some(rollout) = how.rollout() else { return how.perform(session, target, command) };
+        if self.tags.is_some() && how.waiting.kill_on_interrupt {
+            return Err(Failure::Usage(
+                "--batch with --kill-on-interrupt finds its jobs by tags of its own: leave out --tags".into(),
+            ));
+        }
+        let mark = self.tags.is_none().then(mark);
+        let command = match &mark {
+            Some(mark) => command.tags(mark),
+            None => command,
+        };
+        let report = Report::new(session, &how.waiting, target.is_fanout());
+        let results = command.rollout(rollout, how.waiting.time())?;
+        let batch = how.size_of_batch(results.agents().len());
+        report.rollout(results, batch, mark.as_deref())
+    }
+}
+
+/// Tags that the jobs of one rollout have in common, and no others.
+fn mark() -> String {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("acctl {:x}-{}", since.as_nanos(), std::process::id())
+}
+
+impl Sending {
+    /// Sends the command, and reports its results.
+    fn perform(&self, session: &Session, target: &Target, command: CommandBuilder) -> Outcome {
+        let report = Report::new(session, &self.waiting, target.is_fanout());
+        let command = match &self.id {
+            Some(id) => command.id(id),
+            None => command,
+        };
+        let sent = if self.once { command.submit_once() } else { command.submit() };
+        let sent = match sent {
+            // Redis may have it all the same.
+            Err(error) if error.is_maybe_sent() => return report.doubtful(error),
+            sent => sent?,
+        };
+        if self.detach {
+            let printed = sent.to_string();
+            let output = session.output;
+            match output.is_json() {
+                true => output.document(json!({ "command": printed, "id": sent.id() }))?,
+                false => output.line(printed)?,
+            }
+            return Ok(Status::Success);
+        }
+        report.commands(vec![sent.into()])
+    }
+
+    fn waits_forever(&self) -> bool {
+        !self.detach && self.waiting.time().is_none()
+    }
+
+    /// As the library counts them.
+    fn size_of_batch(&self, agents: usize) -> usize {
+        match self.batch {
+            Some(Batch::Agents(count)) => count,
+            Some(Batch::Percent(percent)) => (agents * usize::from(percent)).div_ceil(100).max(1),
+            None => agents,
+        }
+    }
+
+    fn rollout(&self) -> Option<Rollout> {
+        let mut rollout = match self.batch {
+            Some(Batch::Agents(count)) => Rollout::agents(count),
+            Some(Batch::Percent(percent)) => Rollout::percent(percent),
+            None => Rollout::percent(self.sample.map(|_| 100)?),
+        };
+        if let Some(count) = self.sample {
+            rollout = rollout.sample(count);
+        }
+        if let Some(failures) = self.stop_after {
+            rollout = rollout.stop_after(failures);
+        }
+        Some(rollout)
+    }
+}

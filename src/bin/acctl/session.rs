@@ -1,0 +1,64 @@
+//! A run of acctl against a grid.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use acclient::{AgentId, Cancel, Client, CommandRef, Job};
+
+use crate::connect::Connection;
+use crate::exit::Failure;
+use crate::interrupt;
+use crate::output::Output;
+
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What every command works with.
+pub struct Session<'a> {
+    /// Ctrl-C ends its calls.
+    pub client: Client,
+    /// The same client for what is still to be done after Ctrl-C.
+    pub unending: Client,
+    pub output: &'a Output,
+}
+
+impl<'a> Session<'a> {
+    pub fn open(
+        connection: &Connection,
+        output: &'a Output,
+        lazily: bool,
+    ) -> Result<Self, Failure> {
+        let cancel = Cancel::new()?;
+        interrupt::watch(&cancel)?;
+        let client = connection.open(&cancel, output, lazily)?;
+        let unending = client.with_cancel(&Cancel::new()?);
+        Ok(Session { client, unending, output })
+    }
+
+    /// A command from its printed form, or from its id alone.
+    pub fn command(&self, text: &str) -> Result<CommandRef, Failure> {
+        if text.starts_with("acclient:") {
+            return Ok(self.client.command_from(text)?);
+        }
+        if text.is_empty() || text.contains(char::is_whitespace) {
+            return Err(Failure::Usage(format!(
+                "{text:?} is no command: give its printed form, like acclient:1:<id>:1:1, or its id"
+            )));
+        }
+        Ok(self.client.command(text))
+    }
+
+    /// The jobs of a command as soon as a controller has routed it. None: it has not, by the end of the
+    /// time for quick questions.
+    pub fn routed(&self, command: &CommandRef) -> Result<BTreeMap<AgentId, Job>, Failure> {
+        let begun = Instant::now();
+        loop {
+            let jobs = command.jobs()?;
+            let is_late = self.client.timeout().is_some_and(|timeout| begun.elapsed() >= timeout);
+            if !jobs.is_empty() || is_late {
+                return Ok(jobs);
+            }
+            thread::sleep(LOOK);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What goes wrong, as people meet it.
+
+use std::process::Stdio;
+
+use devgrid::{Grid, RedisServer, free_port};
+
+use crate::certificates::TlsRedis;
+use crate::program::{ACCTL, Ran, acctl, command};
+use crate::scripted::Server;
+
+fn file(name: &str, text: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("acctl-{name}-{}", std::process::id()));
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+#[test]
+fn nobody_listens() {
+    let url = format!("redis://127.0.0.1:{}", free_port().expect("a port"));
+    for args in [&["agents"][..], &["run", "1:1", "--", "true"], &["wait", "x"]] {
+        let ran = acctl(&url, args);
+        assert_eq!((ran.status, ran.stdout.as_str()), (5, ""), "{ran:?}");
+        assert!(ran.stderr.starts_with("acctl: ") && ran.stderr.contains("127.0.0.1:"), "{ran:?}");
+        assert!(ran.stderr.lines().count() == 1, "{ran:?}");
+    }
+    let ran = acctl(&url, &["doctor"]);
+    assert_eq!(ran.status, 5, "{ran:?}");
+    assert!(ran.stdout.starts_with("bad   redis") && ran.stderr.is_empty(), "{ran:?}");
+    let ran = acctl("http://example.org", &["agents"]);
+    assert_eq!(ran.status, 2, "{ran:?}");
+}
+
+#[test]
+fn passwords_by_file_and_environment() {
+    let redis = RedisServer::builder().password("sesame");
+    let grid = Grid::builder().agent(1, 1, &[]).redis(redis).start().expect("a grid");
+    let url = format!("redis://127.0.0.1:{}", grid.redis().port());
+    let ran = |set: Option<&str>, args: &[&str]| -> Ran {
+        let mut command = command(ACCTL, Some(&url));
+        if let Some(password) = set {
+            command.env("ACCLIENT_PASSWORD", password);
+        }
+        command.args(args).output().expect("acctl runs").into()
+    };
+    for (set, code) in [(None, "NOAUTH"), (Some("Sesame"), "WRONGPASS")] {
+        let ran = ran(set, &["agents"]);
+        assert_eq!((ran.status, ran.stdout.as_str()), (5, ""), "{ran:?}");
+        assert!(ran.stderr.contains(code) && ran.stderr.contains("--password-file"), "{ran:?}");
+        assert!(!ran.stderr.to_lowercase().contains("sesame"), "{ran:?}");
+    }
+    assert_eq!(ran(Some("sesame"), &["agents"]).status, 0);
+    let right = file("password", "sesame\nnot this\n");
+    let (name, empty) = (right.display().to_string(), file("empty", ""));
+    assert_eq!(ran(Some("wrong"), &["agents", "--password-file", &name]).status, 0);
+    let ran_empty = ran(None, &["agents", "--password-file", &empty.display().to_string()]);
+    assert!(ran_empty.status == 2 && ran_empty.stderr.contains("first line"), "{ran_empty:?}");
+    let ran_none = ran(None, &["agents", "--password-file", "/no/such/file"]);
+    assert!(ran_none.status == 2 && ran_none.stderr.contains("/no/such/file"), "{ran_none:?}");
+    // It works on the command line, and is advised against.
+    let open = url.replace("redis://", "redis://:sesame@");
+    let ran_open = ran(None, &["agents", "--url", &open]);
+    assert!(ran_open.status == 0 && ran_open.stderr.contains("ACCLIENT_PASSWORD"), "{ran_open:?}");
+    assert!(!ran_open.stderr.contains("sesame"), "{ran_open:?}");
+    for path in [right, empty] {
+        std::fs::remove_file(path).expect("removed");
+    }
+}
+
+#[test]
+fn named_instances() {
+    let grid = Grid::demo().expect("a grid");
+    let path = file("instances", &format!("[lab]\nurl = \"{}\"\n", grid.url()));
+    let ran = |variables: &[(&str, &str)], args: &[&str]| -> Ran {
+        let mut command = command(ACCTL, None);
+        command.env("ACCLIENT_CONFIG", &path).envs(variables.iter().copied());
+        command.args(args).output().expect("acctl runs").into()
+    };
+    assert_eq!(ran(&[], &["agents", "--instance", "lab"]).status, 0);
+    assert_eq!(ran(&[("ACCLIENT_INSTANCE", "lab")], &["agents"]).status, 0);
+    // A flag comes before the environment, and a URL before a name.
+    let nowhere = "redis://127.0.0.1:1";
+    assert_eq!(ran(&[("ACCLIENT_URL", nowhere)], &["agents", "--instance", "lab"]).status, 0);
+    assert_eq!(
+        ran(&[("ACCLIENT_INSTANCE", "lab"), ("ACCLIENT_URL", nowhere)], &["agents"]).status,
+        5
+    );
+    assert_eq!(ran(&[("ACCLIENT_INSTANCE", "lab")], &["agents", "--url", nowhere]).status, 5);
+    let unknown = ran(&[], &["agents", "--instance", "office"]);
+    assert!(unknown.status == 2 && unknown.stderr.contains("the file has: lab"), "{unknown:?}");
+    let both = ran(&[], &["agents", "--instance", "lab", "--user", "x"]);
+    assert!(both.status == 2 && both.stderr.contains("cannot be used with"), "{both:?}");
+    std::fs::remove_file(&path).expect("removed");
+}
+
+#[test]
+fn tls() {
+    let redis = TlsRedis::new("127.0.0.1");
+    let server = redis.builder().arg("tls-auth-clients", "yes");
+    let _grid = Grid::demo_builder().redis(server).start().expect("a grid");
+    let (certificate, key) = redis.certificates.client();
+    let text = |path: std::path::PathBuf| path.display().to_string();
+    let (ca, certificate, key) = (text(redis.certificates.ca()), text(certificate), text(key));
+    let client = ["--cert-file", &certificate, "--key-file", &key];
+    let all = [&["agents", "--ca-file", &ca], &client[..]].concat();
+    assert_eq!(acctl(&redis.url(), &all).status, 0);
+    assert_eq!(acctl(&redis.url(), &[&["agents", "--insecure"], &client[..]].concat()).status, 0);
+    let stranger = acctl(&redis.url(), &[&["agents"], &client[..]].concat());
+    assert!(stranger.status == 5 && stranger.stderr.contains("certificate"), "{stranger:?}");
+    assert_eq!(acctl(&redis.url(), &["agents", "--ca-file", &ca]).status, 5);
+    assert_eq!(acctl(&redis.url(), &["agents", "--cert-file", &certificate]).status, 2);
+    assert_eq!(acctl(&redis.url(), &["agents", "--ca-file", "/no/such/file"]).status, 2);
+}
+
+#[test]
+fn agents_that_are_not_there_or_do_not_answer() {
+    let grid = Grid::demo().expect("a grid");
+    let nobody = acctl(&grid.url(), &["run", "9:9", "--", "true"]);
+    assert!(nobody.status == 3 && nobody.stderr.contains("no such agent"), "{nobody:?}");
+    let nobody = acctl(&grid.url(), &["run", "role=gpu", "--", "true"]);
+    assert_eq!(nobody.status, 3, "{nobody:?}");
+    let nobody = acctl(&grid.url(), &["run", "role=gpu", "--batch", "1", "--", "true"]);
+    assert!(nobody.status == 3 && nobody.stderr.contains("matches"), "{nobody:?}");
+    for args in [&["info", "os", "9:9"][..], &["ps", "9:9"], &["tunnel", "list", "9:9"]] {
+        assert_eq!(acctl(&grid.url(), args).status, 3, "{args:?}");
+    }
+    grid.pause_agent(2, 1);
+    let silent = acctl(&grid.url(), &["run", "all", "--wait", "2", "--", "true"]);
+    assert_eq!(silent.status, 4, "{silent:?}");
+    assert_eq!(silent.stdout.matches("SUCCESS").count(), 2, "{silent:?}");
+    assert!(silent.stderr.contains("2 succeeded, 1 did not answer"), "{silent:?}");
+    assert!(silent.stderr.contains("come back with: acctl wait 'acclient:1:"), "{silent:?}");
+    // One that fails counts for more than one that is silent.
+    let failed = acctl(&grid.url(), &["run", "all", "--wait", "2", "--", "false"]);
+    assert_eq!(failed.status, 1, "{failed:?}");
+    let slow = acctl(&grid.url(), &["ps", "--timeout", "2"]);
+    assert!(slow.status == 4 && slow.stdout.contains("AGENT"), "{slow:?}");
+    let sick = acctl(&grid.url(), &["doctor", "--timeout", "3"]);
+    assert!(sick.status == 1 && sick.stdout.contains("bad   agent 2:1"), "{sick:?}");
+    grid.stop_controller();
+    let queued = acctl(&grid.url(), &["run", "1:1", "--detach", "--", "true"]);
+    let form = queued.stdout.trim_end();
+    let waiting = acctl(&grid.url(), &["job", form]);
+    assert!(waiting.stdout.starts_with("in the queue"), "{waiting:?}");
+    assert_eq!(acctl(&grid.url(), &["agents", "--timeout", "2"]).status, 4);
+    let back = acctl(&grid.url(), &["retract", form]);
+    assert_eq!((back.status, back.stdout.as_str()), (0, "taken back: it never runs\n"));
+    assert_eq!(acctl(&grid.url(), &["retract", form]).status, 1);
+}
+
+#[test]
+fn a_command_that_was_not_confirmed() {
+    let server = Server::start(|peer| {
+        while let Some(seen) = peer.command() {
+            if seen.name() == "RPUSH" {
+                return;
+            }
+            peer.answer(&seen);
+        }
+    });
+    let ran = acctl(&server.url(), &["run", "1:1", "--timeout", "2", "--", "true"]);
+    assert_eq!(ran.status, 6, "{ran:?}");
+    assert!(ran.stderr.contains("may run or not"), "{ran:?}");
+    assert!(ran.stderr.contains("come back with: acctl wait 'acclient:1:"), "{ran:?}");
+}
+
+#[test]
+fn nobody_reads() {
+    let grid = Grid::demo().expect("a grid");
+    for args in [
+        &["agents"][..],
+        &["run", "1:1", "--", "seq", "1000"],
+        &["--json", "doctor"],
+        &["completions", "zsh"],
+    ] {
+        let mut command = command(ACCTL, Some(&grid.url()));
+        let mut child = command
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("acctl");
+        drop(child.stdout.take());
+        let ran: Ran = child.wait_with_output().expect("it ends").into();
+        assert_eq!((ran.status, ran.stderr.as_str()), (141, ""), "{args:?}");
+    }
+    let mut closed = command("bash", Some(&grid.url()));
+    let ran: Ran = closed.args(["-c", "acctl agents 2>&-"]).output().expect("a shell").into();
+    assert_eq!(ran.status, 0, "{ran:?}");
+}

@@ -1,0 +1,145 @@
+//! Runs that a file with a session cannot show: what happens while acctl runs, and signals.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use devgrid::{Grid, signals};
+
+use crate::common::wait_until;
+use crate::prefix::{Prefix, succeed};
+use crate::program::{ACCTL, Ran, acctl, command};
+
+const SIGINT: i32 = 2;
+
+#[test]
+fn results_are_printed_as_they_complete() {
+    let grid = Grid::demo().expect("a grid");
+    let gate = std::env::temp_dir().join(format!("acctl-gate-{}", std::process::id()));
+    let wait = format!("while [ ! -e {} ]; do sleep 0.02; done", gate.display());
+    let script = format!("[ $AGENT_GID:$AGENT_NID = 1:2 ] || {{ {wait}; }}; echo from $AGENT_GID");
+    let mut command = command(ACCTL, Some(&grid.url()));
+    let mut child =
+        command.args(["bash", "all", &script]).stdout(Stdio::piped()).spawn().expect("acctl");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut line = || lines.next().expect("a line").expect("text");
+    assert!(line().starts_with("== 1:2 SUCCESS ("));
+    assert_eq!(line(), "from 1");
+    assert!(child.try_wait().expect("a child").is_none(), "the others are at work");
+    std::fs::write(&gate, "").expect("written");
+    let rest: Vec<String> = (0..4).map(|_| line()).collect();
+    assert!(rest.iter().any(|line| line == "from 2"), "{rest:?}");
+    assert!(child.wait().expect("a child").success());
+    std::fs::remove_file(gate).expect("removed");
+}
+
+#[test]
+fn signals_end_it_as_ctrl_c_does() {
+    let grid = Grid::demo().expect("a grid");
+    for signal in [SIGINT, signals::SIGTERM] {
+        let mut command = command(ACCTL, Some(&grid.url()));
+        command.args(["--json", "run", "1:1", "--", "sleep", "60"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("acctl");
+        wait_until("the job runs", || grid.running_jobs() == 1);
+        signals::send(child.id(), signal);
+        let ran: Ran = child.wait_with_output().expect("it ends").into();
+        assert_eq!(ran.status, 130, "{ran:?}");
+        let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("a document");
+        assert_eq!(document["interrupted"], true);
+        let form = document["commands"][0].as_str().expect("a printed command");
+        assert_eq!(acctl(&grid.url(), &["kill", form]).status, 0);
+        wait_until("none runs", || grid.running_jobs() == 0);
+    }
+    // A log that is followed ends with the signal too.
+    let job = acctl(&grid.url(), &["bash", "1:1", "--detach", "echo begun; sleep 60"]).stdout;
+    let mut command = command(ACCTL, Some(&grid.url()));
+    command.args(["logs", "-f", job.trim_end()]).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("acctl");
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut first).expect("a line");
+    assert_eq!(first, "begun\n");
+    signals::send(child.id(), SIGINT);
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}
+
+#[test]
+fn the_history_of_an_old_controller() {
+    let grid = Grid::demo_builder().joblog().start().expect("a grid");
+    for tags in ["first", "second"] {
+        assert_eq!(acctl(&grid.url(), &["run", "1:1", "--tags", tags, "--", "true"]).status, 0);
+    }
+    let ran = acctl(&grid.url(), &["history", "--count", "1"]);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(lines.len() == 2 && lines[1].contains("execute  second"), "{ran:?}");
+    let ran = acctl(&grid.url(), &["--json", "history", "--start", "1", "--count", "1"]);
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("a document");
+    assert_eq!((&document["tags"], &document["args"]["name"]), (&"first".into(), &"true".into()));
+}
+
+/// The lines of a help, which are no wider than 80 columns.
+fn help(words: &[&str], flag: &str) -> Vec<String> {
+    let ran = acctl("redis://127.0.0.1:1", &[words, &[flag]].concat());
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let lines: Vec<String> = ran.stdout.lines().map(str::to_owned).collect();
+    for line in &lines {
+        assert!(line.chars().count() <= 80, "{words:?} {flag}: {line}");
+    }
+    lines
+}
+
+/// The names below `Commands:` in a help.
+fn names(lines: &[String]) -> Vec<String> {
+    let commands = lines.iter().skip_while(|line| *line != "Commands:").skip(1);
+    let names = commands.take_while(|line| !line.is_empty());
+    let words = names.filter_map(|line| line.split_whitespace().next());
+    words.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+#[test]
+fn every_help_fits_and_ends_in_an_example() {
+    let mut left: Vec<Vec<String>> = vec![Vec::new()];
+    let mut seen = 0;
+    while let Some(command) = left.pop() {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        for flag in ["-h", "--help"] {
+            let lines = help(&words, flag);
+            let examples = lines.iter().rev().take_while(|line| !line.is_empty());
+            let examples: Vec<&String> = examples.collect();
+            let heading = examples.last().expect("a last paragraph");
+            assert!(heading.starts_with("Example"), "{words:?} {flag}: {lines:#?}");
+            assert!(examples[0].starts_with("  acctl "), "{words:?} {flag}: {lines:#?}");
+        }
+        let inner = names(&help(&words, "-h"));
+        left.extend(inner.into_iter().map(|name| [command.clone(), vec![name]].concat()));
+        seen += 1;
+    }
+    assert!(seen > 24, "only {seen} commands");
+    let all = help(&[], "--help").join("\n");
+    assert!(all.contains("130  interrupted") && all.contains("ACCLIENT_PASSWORD"), "{all}");
+}
+
+#[test]
+fn it_is_installed_with_completions_and_taken_away() {
+    let prefix = Prefix::install("acctl");
+    std::fs::copy(ACCTL, prefix.0.join("built/release/acctl")).expect("copied");
+    prefix.script("install");
+    let usr = prefix.0.join("usr");
+    let version =
+        succeed(command(usr.join("bin/acctl").to_str().expect("a path"), None).arg("--version"));
+    assert_eq!(version.stdout, format!("acctl {}\n", env!("CARGO_PKG_VERSION")).into_bytes());
+    let completions = [
+        usr.join("share/bash-completion/completions/acctl"),
+        usr.join("share/zsh/site-functions/_acctl"),
+        usr.join("share/fish/vendor_completions.d/acctl.fish"),
+    ];
+    for file in &completions {
+        let text = std::fs::read_to_string(file).expect("a script");
+        assert!(
+            text.contains("retract") && text.contains("kill-on-interrupt"),
+            "{}",
+            file.display()
+        );
+    }
+    succeed(command("bash", None).arg("-n").arg(&completions[0]));
+    prefix.script("uninstall");
+    assert!(!usr.join("bin/acctl").exists() && completions.iter().all(|file| !file.exists()));
+}
