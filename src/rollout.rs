@@ -41,7 +41,7 @@ impl Rollout {
         Rollout { batch: Batch::Agents(count), stop_after: None, sample: None }
     }
 
-    /// So many per cent of all agents at a time, 1 to 100; at least one agent.
+    /// So many per cent of the agents at a time (of the sample, where there is one), 1 to 100; at least one.
     pub fn percent(percent: u8) -> Self {
         Rollout { batch: Batch::Percent(percent), stop_after: None, sample: None }
     }

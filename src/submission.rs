@@ -33,7 +33,7 @@ impl Submission {
 
     /// Refuses a wait that could not end, before anything is sent.
     pub(crate) fn check_wait(&self, wait: &Wait) -> Result<()> {
-        self.command.refuse_endless(wait)
+        self.0.refuse_endless(wait)
     }
 
     pub(crate) fn submit(self, wait: Wait) -> Result<Command> {
