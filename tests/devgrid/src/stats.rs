@@ -1,6 +1,7 @@
 //! What processes use.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
@@ -42,20 +43,34 @@ impl Observer {
         Observer(Mutex::new(System::new().ok()))
     }
 
-    /// Nothing for a process that isn't there.
+    /// Nothing for a process that isn't there. One that is just turning into another program has no
+    /// memory for a moment, and is looked at again.
     pub(crate) fn usage(&self, pid: u32) -> Usage {
+        let mut tries = 50;
+        loop {
+            let (usage, is_there) = self.look(pid);
+            tries -= 1;
+            if usage.rss > 0 || !is_there || tries == 0 {
+                return usage;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn look(&self, pid: u32) -> (Usage, bool) {
         let pid = Pid::from_u32(pid);
         let mut slot = lock(&self.0);
         let Some(system) = &mut *slot else {
-            return Usage::default();
+            return (Usage::default(), false);
         };
         let what = ProcessRefreshKind::nothing().with_cpu().with_memory();
         system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, what);
         let process = system.process(pid);
-        process.map_or_else(Usage::default, |p| Usage {
+        let usage = process.map_or_else(Usage::default, |p| Usage {
             cpu: p.cpu_usage(),
             rss: p.memory(),
             vms: p.virtual_memory(),
-        })
+        });
+        (usage, process.is_some())
     }
 }
