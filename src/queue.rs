@@ -81,8 +81,13 @@ impl Push<'_> {
         loop {
             connection.command(&[b"WATCH", mark.as_bytes()]);
             connection.command(&[b"EXISTS", mark.as_bytes()]);
+            connection.command(&[b"LLEN", keys::QUEUE.as_bytes()]);
             connection.reply(until)?;
-            if matches!(connection.reply(until)?, Value::Int(1)) {
+            let is_marked = matches!(connection.reply(until)?, Value::Int(1));
+            // A transaction does not stop at an error: a queue that is no list has to be found out
+            // before, or it would leave the mark of a command that was not pushed.
+            connection.reply(until)?;
+            if is_marked {
                 connection.command(&[b"UNWATCH"]);
                 connection.reply(until)?;
                 return Ok(0);

@@ -89,13 +89,21 @@ fn without_a_server_it_was_not_sent() {
 
 #[test]
 fn what_redis_refuses_leaves_no_mark() {
-    let server = redis();
+    let few = RedisServer::builder().user_acl("few on nopass ~* &* +@all -eval");
+    let server = few.start().expect("a Redis");
     let client = Client::connect(&server.url()).expect("a client");
+    let without_scripts = Client::builder().port(server.port()).user("few").connect();
     let mut admin = server.connection();
     ask::<()>(&mut admin, &[b"SET", b"cmds.queue", b"no list"]);
-    let refused = error(ping(&client, "x").submit_once(), "a queue that is none");
-    assert_eq!((refused.kind(), refused.is_maybe_sent()), (ErrorKind::Server, false), "{refused}");
-    assert_eq!(ask::<i64>(&mut admin, &[b"EXISTS", b"cmd.x.submitted"]), 0);
+    for client in [&client, &without_scripts.expect("a client")] {
+        let refused = error(ping(client, "x").submit_once(), "a queue that is none");
+        assert_eq!(
+            (refused.kind(), refused.is_maybe_sent()),
+            (ErrorKind::Server, false),
+            "{refused}"
+        );
+        assert_eq!(ask::<i64>(&mut admin, &[b"EXISTS", b"cmd.x.submitted"]), 0);
+    }
     ask::<()>(&mut admin, &[b"DEL", b"cmds.queue"]);
     ask::<()>(&mut admin, &[b"CONFIG", b"SET", b"maxmemory", b"1"]);
     let full = error(ping(&client, "x").submit_once(), "no memory");
