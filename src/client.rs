@@ -306,6 +306,14 @@ impl Client {
         Ok(self.pool.until(Deadline::after(wait.timeout), cancels)?)
     }
 
+    /// A handle for one of the steps of a call: with the client's own time, but no more than the call has
+    /// left, and with the token of the call.
+    pub(crate) fn for_a_step(&self, left: &Wait) -> Client {
+        let times = [self.timeout, left.timeout];
+        let cancel = left.cancel.clone().or_else(|| self.cancel.clone());
+        Client { timeout: times.into_iter().flatten().min(), cancel, ..self.clone() }
+    }
+
     /// One public call: makes what bounds it, and tells its errors what was asked of whom and how
     /// long it took.
     pub(crate) fn bounded<T>(

@@ -40,8 +40,8 @@ impl fmt::Display for Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Check {
-    /// What was looked at: `redis`, `login`, `resp3`, `tracking`, `scripts`, `queue`, `controller`, or
-    /// `agent 1:2`. Later versions may look at more.
+    /// What was looked at: `redis`, `login`, `resp3`, `tracking`, `scripts`, `queue`, `controller`,
+    /// `agent 1:2`, or `agents` where none could be asked. Later versions may look at more.
     pub name: String,
     /// How it turned out.
     pub verdict: Verdict,
@@ -121,7 +121,7 @@ impl Client {
             diagnosis.add(name_of(&error), Verdict::Bad, error.to_string(), advice);
             return Ok(diagnosis);
         }
-        let client = self.with_cancel_of(&wait).with_timeout(part(&wait, begun, 1, 2).timeout);
+        let client = self.for_a_step(&part(&wait, begun, 1, 2));
         let asked_at = Instant::now();
         match client.list_agents() {
             Ok(agents) => {
@@ -137,7 +137,12 @@ impl Client {
                 };
                 diagnosis.add("controller", verdict, found, advice);
                 let agents: Vec<AgentId> = agents.into_keys().collect();
-                look_at_agents(self, &mut diagnosis, &agents, &wait, begun)?;
+                let looked = look_at_agents(self, &mut diagnosis, &agents, &wait, begun);
+                if let Err(error) = looked {
+                    end_if_ended(&error)?;
+                    let advice = "Redis was there a moment ago: look again";
+                    diagnosis.add("agents", Verdict::Bad, error.to_string(), advice);
+                }
             }
             Err(error) => {
                 end_if_ended(&error)?;
@@ -147,13 +152,6 @@ impl Client {
             }
         }
         Ok(diagnosis)
-    }
-
-    fn with_cancel_of(&self, wait: &Wait) -> Client {
-        match &wait.cancel {
-            Some(cancel) => self.with_cancel(cancel),
-            None => self.clone(),
-        }
     }
 }
 
@@ -319,9 +317,9 @@ fn look_at_agents(
     let behind = behind(client, agents, &part(wait, begun, 1, 4))?;
     let asked_at = Instant::now();
     let orders = agents.iter().map(|agent| (*agent, client.cmd(*agent, "ping"))).collect();
-    let client = client.with_cancel_of(wait);
-    let answers =
-        outcome::answers(&client, orders, wait.clone().since(begun), |_| Ok(asked_at.elapsed()));
+    let left = wait.clone().since(begun);
+    let client = client.for_a_step(&left);
+    let answers = outcome::answers(&client, orders, left, |_| Ok(asked_at.elapsed()));
     for (agent, answer) in answers? {
         let waiting = match behind.iter().find(|(other, _)| *other == agent) {
             Some((_, Some(count))) if *count > 0 => format!(", {} for it", commands_wait(*count)),

@@ -88,8 +88,8 @@ pub(crate) fn of(command: &CommandRef, wait: Wait) -> Result<Progress> {
         .filter(|(_, (stage, _))| *stage == Stage::Running)
         .map(|(agent, (_, job))| (*agent, job.stats_order()))
         .collect();
-    let answers =
-        outcome::answers(&by(client, &wait), orders, questions(client, &wait, begun), Ok)?;
+    let patience = questions(client, &wait, begun);
+    let answers = outcome::answers(&client.for_a_step(&patience), orders, patience, Ok)?;
     let mut ended = Vec::new();
     for (agent, answer) in answers {
         let stage = match answer {
@@ -101,7 +101,7 @@ pub(crate) fn of(command: &CommandRef, wait: Wait) -> Result<Progress> {
             }
             // An agent that cannot be asked: what it said last counts.
             Outcome::Failed(error) if error.kind() == ErrorKind::UnknownCommand => Stage::Running,
-            Outcome::Failed(error) if is_about_the_agent(&error) => Stage::Unknown,
+            Outcome::Failed(error) if is_no_answer(&error) => Stage::Unknown,
             Outcome::Failed(error) => return Err(error),
         };
         if let Some(entry) = agents.get_mut(&agent) {
@@ -117,14 +117,6 @@ pub(crate) fn of(command: &CommandRef, wait: Wait) -> Result<Progress> {
     Ok(Progress::of_agents(agents))
 }
 
-/// The same client, for calls that end when this one does.
-fn by(client: &Client, wait: &Wait) -> Client {
-    match &wait.cancel {
-        Some(cancel) => client.with_cancel(cancel),
-        None => client.clone(),
-    }
-}
-
 /// How long agents may take to answer: not all of the time that is left, since the results of those
 /// who say that it has ended are to be read then. Nobody waits for ever for an agent that is away.
 fn questions(client: &Client, wait: &Wait, begun: Instant) -> Wait {
@@ -133,8 +125,10 @@ fn questions(client: &Client, wait: &Wait, begun: Instant) -> Wait {
     Wait { timeout: Some(left.unwrap_or(quick)), cancel: wait.cancel.clone() }
 }
 
-fn is_about_the_agent(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::NoSuchAgent | ErrorKind::Protocol)
+/// Whether a question has found nobody to answer it, or may not even have been asked.
+fn is_no_answer(error: &Error) -> bool {
+    use ErrorKind::{MaybeSent, NoSuchAgent, Protocol, Timeout};
+    matches!(error.kind(), Timeout | NoSuchAgent | Protocol | MaybeSent)
 }
 
 enum Found {

@@ -156,12 +156,6 @@ impl CommandBuilder {
 }
 
 impl Client {
-    /// A handle for one of its steps: with the client's own time, but no more than there is left.
-    fn for_a_step(&self, left: &Wait) -> Client {
-        let times = [self.timeout(), left.timeout];
-        self.with_timeout(times.into_iter().flatten().min())
-    }
-
     /// The agents that a target means at this moment, in the order of their numbers.
     fn agents_of(&self, target: &Target) -> Result<Vec<AgentId>> {
         if let Some(agent) = target.agent_id() {

@@ -1,6 +1,7 @@
 //! How far a command got, and taking it back.
 
 mod common;
+mod scripted;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use acclient::{AgentId, Client, Command, ErrorKind, Progress, Stage, Target};
 use common::{WAIT, ask, error, redis, wait_until, wait_until_running};
 use devgrid::{Fault, Grid, RedisServer, Step};
+use scripted::{Server, bulk};
 
 fn grid() -> (Grid, Client) {
     let grid = Grid::demo().expect("a grid");
@@ -161,6 +163,33 @@ fn what_is_in_the_queue_is_taken_back() {
         client.cmd(one(), "ping").id("second").submit_once().expect("sent");
         assert_eq!(queue(), 501, "{second}");
     }
+}
+
+/// Redis answers until the agent is to be asked, and is silent then. The client's own time is far longer.
+#[test]
+fn a_server_that_falls_silent_makes_it_no_later() {
+    let running = r#"{"id":"x","gid":1,"nid":1,"state":"RUNNING"}"#;
+    let server = Server::start(move |peer| {
+        peer.log_in();
+        while let Some(seen) = peer.command() {
+            match seen.name() {
+                "LRANGE" => peer.send("*0\r\n"),
+                "HGETALL" => {
+                    let fields = [bulk("1:1"), bulk(running)].concat();
+                    peer.send([b"%1\r\n".to_vec(), fields].concat())
+                }
+                "EXPIRE" => peer.send(":1\r\n"),
+                _ => return peer.silence(),
+            };
+        }
+    });
+    let builder = Client::builder().url(&server.url()).expect("a URL");
+    let client = builder.timeout(WAIT).build().expect("a client");
+    let wait = Duration::from_millis(400);
+    let begun = Instant::now();
+    let found = client.command("x").progress(wait).expect("what Redis said");
+    assert!(begun.elapsed() < wait + Duration::from_millis(400), "{:?}", begun.elapsed());
+    assert_eq!(found.agents, on_one(Stage::Unknown));
 }
 
 #[test]
