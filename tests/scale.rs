@@ -8,6 +8,7 @@ mod controller;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,13 @@ use controller::Controller;
 use devgrid::Simulator;
 
 const LONG: Duration = Duration::from_secs(600);
+
+/// One test at a time: memory and descriptors are counted for the whole process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn is_large() -> bool {
     std::env::var_os("ACCLIENT_SCALE").is_some()
@@ -31,6 +39,7 @@ fn resident() -> usize {
 
 #[test]
 fn many_fan_outs_at_once_lose_and_double_nothing() {
+    let _alone = alone();
     let (fanouts, agents) = if is_large() { (100, 10_000) } else { (30, 300) };
     const THREADS: usize = 64;
     let server = redis();
@@ -73,6 +82,7 @@ fn many_fan_outs_at_once_lose_and_double_nothing() {
 
 #[test]
 fn many_commands_leave_nothing_behind() {
+    let _alone = alone();
     let count: usize = if is_large() { 1_000_000 } else { 8000 };
     const THREADS: usize = 8;
     let server = redis();
