@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -192,19 +193,24 @@ impl Client {
     /// A command for a target, to be completed and sent: `client.cmd(target, "ping").submit()`.
     /// Nothing is sent before.
     pub fn cmd(&self, target: impl Into<Target>, name: impl Into<String>) -> CommandBuilder {
-        CommandBuilder::new(self.clone(), target.into(), name.into())
+        CommandBuilder::new(self.clone(), target.into(), Cow::Owned(name.into()))
     }
 
     /// A program for a target to run (the command `execute`), to be completed and sent. The
     /// program is found on the agent's `PATH`; [`CommandBuilder::data`] becomes its stdin.
     pub fn execute(&self, target: impl Into<Target>, program: impl Into<String>) -> CommandBuilder {
-        self.cmd(target, "execute").program(program.into())
+        self.known(target, "execute").program(program.into())
     }
 
     /// A shell script for a target to run (the command `bash`, an extension that agents usually
     /// have), to be completed and sent.
     pub fn bash(&self, target: impl Into<Target>, script: impl AsRef<[u8]>) -> CommandBuilder {
-        self.cmd(target, "bash").data(script)
+        self.known(target, "bash").data(script)
+    }
+
+    /// A command whose name needs no copy.
+    fn known(&self, target: impl Into<Target>, name: &'static str) -> CommandBuilder {
+        CommandBuilder::new(self.clone(), target.into(), Cow::Borrowed(name))
     }
 
     /// Sends many commands in one pipeline, which is many times faster than one by one, and returns

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -15,7 +16,9 @@ use crate::outcome::{self, Ask, Outcomes};
 #[cfg(doc)]
 use crate::progress::Stage;
 use crate::progress::{self, Progress};
-use crate::protocol::{AgentId, CommandDocument, ResultDocument, RunArgs, WORD, check_name};
+use crate::protocol::{
+    AgentId, CommandDocument, Contents, ResultDocument, RunArgs, WORD, check_name, keys, mended,
+};
 use crate::queue;
 use crate::results::Results;
 use crate::stats::ProcessStats;
@@ -41,8 +44,8 @@ pub struct CommandRef {
     client: Client,
     id: String,
     target: Target,
-    /// Whom it went to, once that is known.
-    agents: Option<Vec<AgentId>>,
+    /// Whom it went to, once the controller has said it.
+    routed: Option<Vec<AgentId>>,
     /// Those whose results were handed out.
     returned: Vec<AgentId>,
     /// What was sent, where it was sent from here.
@@ -52,27 +55,24 @@ pub struct CommandRef {
 /// What was sent. There may be many commands at a time, so they are passed around by a pointer.
 #[derive(Debug)]
 struct Sent {
-    document: CommandDocument,
-    args: RunArgs,
+    contents: Contents,
+    /// The document as it was found, of a command that was not sent from here.
+    found: Option<Vec<u8>>,
 }
 
 impl Sent {
-    fn cmd(&self) -> &str {
-        self.document.cmd.value().map_or("", String::as_str)
-    }
-
     fn in_words(&self) -> String {
-        match self.args.program() {
-            Some(program) => format!("{} {program}", self.cmd()),
-            None => self.cmd().to_owned(),
+        let Contents { cmd, args, .. } = &self.contents;
+        match args.program() {
+            Some(program) => format!("{cmd} {program}"),
+            None => cmd.to_string(),
         }
     }
 }
 
 impl CommandRef {
     pub(crate) fn new(client: Client, id: String, target: Target) -> Self {
-        let agents = target.answers_as().map(|agent| vec![agent]);
-        CommandRef { client, id, target, agents, returned: Vec::new(), sent: None }
+        CommandRef { client, id, target, routed: None, returned: Vec::new(), sent: None }
     }
 
     pub(crate) fn parse(client: Client, printed: &str) -> Result<Self> {
@@ -147,9 +147,9 @@ impl CommandRef {
             wait,
             || words,
             |until| {
-                if self.agents.is_none() {
+                if self.agents().is_none() {
                     let agents = waiting::targets(&client, &self.id, until, None);
-                    self.agents = Some(agents.map_err(|error| self.tell_how_far(error))?);
+                    self.routed = Some(agents.map_err(|error| self.tell_how_far(error))?);
                 }
                 self.first_of_pending(until).map_err(|error| self.tell_how_far(error))
             },
@@ -193,8 +193,8 @@ impl CommandRef {
             wait,
             || words,
             |until| {
-                if self.agents.is_none() {
-                    self.agents = waiting::targets_now(&client, &self.id, until)?;
+                if self.agents().is_none() {
+                    self.routed = waiting::targets_now(&client, &self.id, until)?;
                 }
                 let pending = self.pending().unwrap_or_default();
                 let answers = waiting::look_at_all(&client, &self.id, &pending, until)?;
@@ -295,8 +295,8 @@ impl CommandRef {
             client.quick(),
             || self.in_words(),
             |until| {
-                let agents = match &self.agents {
-                    Some(agents) => agents.clone(),
+                let agents = match self.agents() {
+                    Some(agents) => agents.to_vec(),
                     None => waiting::targets(client, &self.id, until, None)?,
                 };
                 // An agent that has said nothing yet is asked all the same.
@@ -324,9 +324,14 @@ impl CommandRef {
         self.returned.push(agent);
     }
 
+    /// Whom it went to, where that is known.
+    fn agents(&self) -> Option<&[AgentId]> {
+        self.routed.as_deref().or_else(|| self.target.answers_as().map(std::slice::from_ref))
+    }
+
     /// Agents whose results are still to be returned, where it is known who they are.
     pub(crate) fn pending(&self) -> Option<Vec<AgentId>> {
-        let agents = self.agents.as_ref()?.iter().copied();
+        let agents = self.agents()?.iter().copied();
         Some(agents.filter(|agent| !self.returned.contains(agent)).collect())
     }
 
@@ -368,7 +373,7 @@ impl CommandRef {
 
     /// A recurring job has no result until it is killed, so that a wait for ever would be one.
     pub(crate) fn refuse_endless(&self, wait: &Wait) -> Result<()> {
-        let recurs = self.sent.as_ref().is_some_and(|sent| sent.args.is_recurring());
+        let recurs = self.sent.as_ref().is_some_and(|sent| sent.contents.args.is_recurring());
         if recurs && wait.timeout.is_none() {
             return Err(Error::invalid(
                 "a recurring command has no result until it is killed: give the wait a time",
@@ -424,22 +429,36 @@ pub struct Command {
 }
 
 impl Command {
-    pub(crate) fn new(reference: CommandRef, document: CommandDocument, args: RunArgs) -> Self {
-        let sent = Arc::new(Sent { document, args });
+    /// `found`: the document of a command that was not sent from here.
+    pub(crate) fn new(reference: CommandRef, contents: Contents, found: Option<Vec<u8>>) -> Self {
+        let sent = Arc::new(Sent { contents, found });
         Command { reference: CommandRef { sent: Some(sent.clone()), ..reference }, sent }
     }
 
-    pub(crate) fn document(&self) -> &CommandDocument {
-        &self.sent.document
+    /// A command as it was found in the history.
+    pub(crate) fn from_history(client: Client, json: Vec<u8>) -> Result<Self> {
+        let document = CommandDocument::parse(&json)
+            .map_err(|error| Error::document("an entry", keys::HISTORY, &error))?;
+        let id = document.id.value().cloned().unwrap_or_default();
+        let reference = CommandRef::new(client, id, Target::of_document(&document)?);
+        Ok(Command::new(reference, document.into(), Some(json)))
     }
 
-    /// A command as it was found in the history.
-    pub(crate) fn from_history(client: Client, document: CommandDocument) -> Result<Self> {
-        let id = document.id.value().cloned().unwrap_or_default();
-        let args = document.args.value().and_then(|args| serde_json::from_str(args.get()).ok());
-        let args: RunArgs = args.unwrap_or_default();
-        let reference = CommandRef::new(client, id, Target::of_document(&document)?);
-        Ok(Command::new(reference, document, args))
+    /// Writes the bytes that are pushed to the queue into a buffer, in place of what it holds.
+    pub(crate) fn write_json(&self, into: &mut Vec<u8>) -> Result<()> {
+        let CommandRef { id, target, .. } = &self.reference;
+        Ok(self.sent.contents.write_json(id, &target.address()?, into)?)
+    }
+
+    /// The bytes that were pushed to the queue.
+    fn pushed(&self) -> Cow<'_, [u8]> {
+        if let Some(found) = &self.sent.found {
+            return Cow::Borrowed(found);
+        }
+        let mut json = Vec::new();
+        // It was written once already, to be sent.
+        let _ = self.write_json(&mut json);
+        Cow::Owned(json)
     }
 
     /// Takes the command back if no controller has taken it yet; see [`CommandRef::retract`]. This looks
@@ -448,7 +467,7 @@ impl Command {
     /// # Errors
     /// Those of [`CommandRef::retract`].
     pub fn retract(&self) -> Result<bool> {
-        self.reference.take_back(Some(self.dump().as_bytes()))
+        self.reference.take_back(Some(&self.pushed()))
     }
 
     /// The command without what was sent: what reads its results.
@@ -458,28 +477,27 @@ impl Command {
 
     /// The name of the command: `execute`, `ping`, …
     pub fn cmd(&self) -> &str {
-        self.sent.cmd()
+        &self.sent.contents.cmd
     }
 
     /// The run arguments that were sent.
     pub fn args(&self) -> &RunArgs {
-        &self.sent.args
+        &self.sent.contents.args
     }
 
     /// The data that was sent.
     pub fn data(&self) -> &str {
-        self.document().data.value().map_or("", String::as_str)
+        &self.sent.contents.data
     }
 
     /// The tags that were sent.
     pub fn tags(&self) -> Option<&str> {
-        self.document().tags.value().map(String::as_str)
+        self.sent.contents.tags.as_deref()
     }
 
     /// The JSON that was pushed to the queue.
     pub fn dump(&self) -> String {
-        // It was written once already, to be sent.
-        self.document().to_json().unwrap_or_default()
+        mended(&self.pushed()).into_owned()
     }
 }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::time::Instant;
 
 use crate::client::Client;
@@ -8,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::ids;
 use crate::job::Job;
 use crate::outcome::Collected;
-use crate::protocol::{AgentId, CommandDocument, RunArgs, check_size, into_payload};
+use crate::protocol::{AgentId, Contents, Invalid, RunArgs, check_name, check_size, into_payload};
 use crate::submission::Submission;
 use crate::target::Target;
 use crate::wait::Wait;
@@ -41,7 +42,7 @@ pub struct CommandBuilder(Box<Parts>);
 struct Parts {
     client: Client,
     target: Target,
-    name: String,
+    cmd: Cow<'static, str>,
     args: RunArgs,
     data: Vec<u8>,
     id: Option<String>,
@@ -51,11 +52,11 @@ struct Parts {
 }
 
 impl CommandBuilder {
-    pub(crate) fn new(client: Client, target: Target, name: String) -> Self {
+    pub(crate) fn new(client: Client, target: Target, cmd: Cow<'static, str>) -> Self {
         CommandBuilder(Box::new(Parts {
             client,
             target,
-            name,
+            cmd,
             args: RunArgs::new(),
             data: Vec::new(),
             id: None,
@@ -265,24 +266,25 @@ impl CommandBuilder {
     }
 
     /// The command as it would be sent, for the schedule.
-    pub(crate) fn into_json(self) -> Result<String> {
+    pub(crate) fn into_json(self) -> Result<Vec<u8>> {
         self.start()?.to_json()
     }
 
-    /// Checks everything and writes the document.
+    /// Checks everything.
     pub(crate) fn start(self) -> Result<Submission> {
-        let Parts { client, target, name, args, data, id, tags, wrong } = *self.0;
+        let Parts { client, target, cmd, args, data, id, tags, wrong } = *self.0;
         if let Some(wrong) = wrong {
             return Err(Error::invalid(wrong));
         }
         let id = match id {
-            Some(id) => id,
+            Some(id) if id.is_empty() => return Err(Invalid::Empty { what: "the id" }.into()),
+            Some(id) => check_name("the id", &id).map(|()| id)?,
             None => ids::new_id()?,
         };
+        target.address()?;
         check_size("the data", data.len())?;
-        let data = into_payload("the data", data)?;
-        let address = target.address()?;
-        let document = CommandDocument::new(id.clone(), address, name, &args, data, tags)?;
-        Ok(Submission::new(Command::new(CommandRef::new(client, id, target), document, args)))
+        let contents = Contents { cmd, args, data: into_payload("the data", data)?, tags };
+        contents.check()?;
+        Ok(Submission::new(Command::new(CommandRef::new(client, id, target), contents, None)))
     }
 }

@@ -306,7 +306,7 @@ impl From<Invalid> for Error {
 
 impl Error {
     /// A document in Redis that cannot be read.
-    pub(crate) fn document(key: &str, error: &DocumentError) -> Self {
-        Error::new(ErrorKind::Protocol, format!("the result in {key} cannot be read: {error}"))
+    pub(crate) fn document(what: &str, key: &str, error: &DocumentError) -> Self {
+        Error::new(ErrorKind::Protocol, format!("{what} in {key} cannot be read: {error}"))
     }
 }

@@ -1,7 +1,7 @@
 use crate::client::Client;
 use crate::command::Command;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{CommandDocument, keys};
+use crate::protocol::keys;
 use crate::transport::{bulk, integer, items};
 
 /// The most that is read at a time.
@@ -43,19 +43,9 @@ impl Client {
             }
             items(entries)?
                 .into_iter()
-                .map(|entry| self.past_command(&bulk(entry)?.unwrap_or_default()))
+                .map(|entry| Command::from_history(self.clone(), bulk(entry)?.unwrap_or_default()))
                 .collect()
         };
         self.bounded(self.quick(), asked, call)
-    }
-
-    fn past_command(&self, json: &[u8]) -> Result<Command> {
-        let document = CommandDocument::parse(json).map_err(|error| {
-            Error::new(
-                ErrorKind::Protocol,
-                format!("an entry of {} cannot be read: {error}", keys::HISTORY),
-            )
-        })?;
-        Command::from_history(self.clone(), document)
     }
 }

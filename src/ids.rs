@@ -32,7 +32,8 @@ pub(crate) fn new_id() -> Result<String> {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&random.bytes[random.left - 16..random.left]);
         random.left -= 16;
-        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+        let id = uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated();
+        Ok(id.encode_lower(&mut uuid::Uuid::encode_buffer()).to_owned())
     })
 }
 

@@ -21,7 +21,7 @@ const CHUNK: usize = 100;
 
 /// Pushes a command unless its mark is there, and tries again until Redis has confirmed one or the
 /// other, or the call ends.
-pub(crate) fn push_once(client: &Client, id: &str, json: &str, until: &Until) -> Result<()> {
+pub(crate) fn push_once(client: &Client, id: &str, json: &[u8], until: &Until) -> Result<()> {
     let mut push = Push { id, json, doubt: None };
     let mut backoff = Backoff::new();
     loop {
@@ -44,7 +44,7 @@ const REPLACED: &str = "the connection broke before Redis confirmed it, and Redi
 
 struct Push<'a> {
     id: &'a str,
-    json: &'a str,
+    json: &'a [u8],
     /// The run of the server that an earlier try may have reached; inside, whether that is known.
     doubt: Option<Option<String>>,
 }
@@ -59,7 +59,7 @@ impl Push<'_> {
             return Ok(matches!(connection.reply(until)?, Value::Int(1)));
         }
         let ttl = keys::TTL.to_string();
-        let args = [self.json.as_bytes(), ttl.as_bytes()];
+        let args = [self.json, ttl.as_bytes()];
         let step = Step { script: PUSH_ONCE, keys: [keys::QUEUE, &mark], args: &args };
         let mut sent = false;
         let pushed = step.run(connection, until, &mut sent, |connection, until, sent| {
@@ -98,7 +98,7 @@ impl Push<'_> {
                 until,
                 sent,
                 &[
-                    &[b"RPUSH", keys::QUEUE.as_bytes(), self.json.as_bytes()],
+                    &[b"RPUSH", keys::QUEUE.as_bytes(), self.json],
                     &[b"SET", mark.as_bytes(), b"1", b"EX", ttl.as_bytes()],
                 ],
             )?;

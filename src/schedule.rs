@@ -48,7 +48,7 @@ impl Client {
         }
         check_name("the id of a schedule", id)?;
         check_cron(cron)?;
-        let command: Value = serde_json::from_str(&command.into_json()?)
+        let command: Value = serde_json::from_slice(&command.into_json()?)
             .map_err(|error| Error::invalid(format!("the command: {error}")))?;
         let entry = json!({ "id": id, "cron": cron, "cmd": command });
         self.scheduler("scheduler_add", &entry.to_string())?;

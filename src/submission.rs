@@ -27,8 +27,10 @@ impl Submission {
     }
 
     /// The bytes that are pushed.
-    pub(crate) fn to_json(&self) -> Result<String> {
-        Ok(self.0.document().to_json()?)
+    pub(crate) fn to_json(&self) -> Result<Vec<u8>> {
+        let mut json = Vec::new();
+        self.0.write_json(&mut json)?;
+        Ok(json)
     }
 
     /// Refuses a wait that could not end, before anything is sent.
@@ -62,7 +64,7 @@ impl Submission {
         let json = self.to_json()?;
         let (agent, document) =
             client.bounded(wait, asked, |until| match self.0.target().answers_as() {
-                Some(agent) => {
+                Some(&agent) => {
                     self.run_on(&client, agent, &json, until).map(|document| (agent, document))
                 }
                 None => self.run_on_any(&client, &json, until),
@@ -74,7 +76,7 @@ impl Submission {
         &self,
         client: &Client,
         agent: AgentId,
-        json: &str,
+        json: &[u8],
         until: &Until,
     ) -> Result<ResultDocument> {
         let id = self.0.id();
@@ -97,7 +99,7 @@ impl Submission {
     fn run_on_any(
         &self,
         client: &Client,
-        json: &str,
+        json: &[u8],
         until: &Until,
     ) -> Result<(AgentId, ResultDocument)> {
         let id = self.0.id();
@@ -151,7 +153,7 @@ impl Submission {
     fn push(
         &self,
         client: &Client,
-        json: &str,
+        json: &[u8],
         until: &Until,
         then: impl Fn(&mut Connection),
     ) -> Result<Pooled> {
@@ -159,7 +161,7 @@ impl Submission {
         let mut backoff = Backoff::new();
         loop {
             let mut connection = connection(client, until)?;
-            let mark = queue_push(&mut connection, json.as_bytes());
+            let mark = queue_push(&mut connection, json);
             then(&mut connection);
             match connection.reply(until) {
                 Ok(reply) => {
@@ -303,10 +305,10 @@ impl Many {
     /// for it to have left.
     fn queue(&mut self, connection: &mut Connection, place: usize) -> Option<(usize, u64)> {
         let command = self.outcomes[place].as_ref().ok()?;
-        match command.document().write_json(&mut self.json) {
+        match command.write_json(&mut self.json) {
             Ok(()) => Some((place, queue_push(connection, &self.json))),
             Err(error) => {
-                self.outcomes[place] = Err(error.into());
+                self.outcomes[place] = Err(error);
                 None
             }
         }

@@ -3,7 +3,7 @@ use std::fmt;
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Address, AgentId, CommandDocument, Field, WORD};
+use crate::protocol::{Address, AgentId, CommandDocument, Field, WORD, check_name};
 
 /// Whom a command is for: one agent, any one agent with some roles, or all agents with them.
 ///
@@ -85,11 +85,11 @@ impl Target {
     }
 
     /// The one address that the answer will come under, where it is known beforehand.
-    pub(crate) fn answers_as(&self) -> Option<AgentId> {
-        match self.0 {
+    pub(crate) fn answers_as(&self) -> Option<&AgentId> {
+        match &self.0 {
             Kind::Agent(agent) => Some(agent),
             // What the controller answers is filed under the gid and nid of the command.
-            Kind::Controller => Some(AgentId { gid: 0, nid: 0 }),
+            Kind::Controller => Some(&AgentId { gid: 0, nid: 0 }),
             Kind::Roles(_) | Kind::Unknown => None,
         }
     }
@@ -125,7 +125,7 @@ impl Target {
     }
 
     /// The words of the wire, or why there are none.
-    pub(crate) fn address(&self) -> Result<Address> {
+    pub(crate) fn address(&self) -> Result<Address<'_>> {
         match &self.0 {
             Kind::Agent(agent) if agent.gid == 0 || agent.nid == 0 => {
                 Err(Error::invalid(format!("{agent} is no agent: grid id and node id are above 0")))
@@ -134,9 +134,7 @@ impl Target {
                 Ok(Address { gid: *gid, nid: *nid, ..Address::default() })
             }
             Kind::Roles(target) => target.address(),
-            Kind::Controller => {
-                Ok(Address { roles: Some(vec!["*".to_owned()]), ..Address::default() })
-            }
+            Kind::Controller => Ok(Address { roles: Some(vec!["*"]), ..Address::default() }),
             Kind::Unknown => Err(Error::invalid("a command needs a target")),
         }
     }
@@ -184,15 +182,20 @@ impl Target {
 }
 
 impl RoleTarget {
-    fn address(&self) -> Result<Address> {
+    fn address(&self) -> Result<Address<'_>> {
         if self.grid == Some(0) {
             return Err(Error::invalid("grid 0: a grid id is above 0"));
         }
         if self.roles.iter().any(String::is_empty) {
             return Err(Error::invalid("a role is empty"));
         }
-        // Without a role the controller would look for the agent 0:0.
-        let roles = if self.roles.is_empty() { vec!["*".to_owned()] } else { self.roles.clone() };
+        for role in &self.roles {
+            check_name("a role", role)?;
+        }
+        let mut roles: Vec<_> = self.roles.iter().map(String::as_str).collect();
+        if roles.is_empty() {
+            roles.push("*"); // without a role the controller would look for the agent 0:0
+        }
         let gid = self.grid.unwrap_or(0);
         Ok(Address { gid, nid: 0, roles: Some(roles), fanout: self.fanout })
     }
@@ -287,6 +290,7 @@ mod tests {
             Target::agent(1, 0),
             Target::any().grid(0).into(),
             Target::all().role("").into(),
+            Target::all().role("a\0").into(),
         ] {
             assert!(wrong.address().is_err(), "{wrong}");
         }
@@ -294,7 +298,8 @@ mod tests {
         assert!(some.is_fanout() && some.roles() == ["a"] && some.grid() == Some(2));
         assert!(some.agent_id().is_none());
         assert_eq!(Target::agent(1, 2).agent_id(), Some(AgentId::new(1, 2)));
-        let all = Target::from(Target::all()).address().unwrap();
-        assert_eq!((all.roles, all.fanout), (Some(vec!["*".to_owned()]), true));
+        let all = Target::from(Target::all());
+        let all = all.address().unwrap();
+        assert_eq!((all.roles, all.fanout), (Some(vec!["*"]), true));
     }
 }

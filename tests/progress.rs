@@ -130,6 +130,26 @@ fn a_command_that_a_controller_took_and_lost_is_lost() {
     assert_eq!(by_id.progress(WAIT).expect("progress").stage, Stage::Lost);
 }
 
+/// Another program wrote it, with other spaces, in another order and with fields of its own.
+#[test]
+fn a_command_of_the_history_is_taken_back_as_it_was_written() {
+    let server = RedisServer::start().expect("a Redis");
+    let client = Client::connect(&server.url()).expect("a client");
+    let written =
+        r#"{ "cmd":"ping", "id": "x", "gid":1,"nid":1, "args": {"domain":"d"}, "of":"mine" }"#;
+    let other = written.replace("mine", "others");
+    for (list, entry) in [("joblog", written), ("cmds.queue", &other), ("cmds.queue", written)] {
+        let _: i64 = ask(&mut server.connection(), &[b"RPUSH", list.as_bytes(), entry.as_bytes()]);
+    }
+    let past = client.get_cmds(0, 1).expect("a history").remove(0);
+    assert_eq!(past.dump(), written);
+    assert_eq!(past.args().to_json(), r#"{"domain":"d"}"#, "it says nothing of levels");
+    assert!(past.retract().expect("an answer"));
+    assert!(!past.retract().expect("an answer"), "the other one is another command");
+    let left: Vec<String> = ask(&mut server.connection(), &[b"LRANGE", b"cmds.queue", b"0", b"-1"]);
+    assert_eq!(left, [other]);
+}
+
 #[test]
 fn what_is_in_the_queue_is_taken_back() {
     for rights in [None, Some("bob on nopass ~* &* +@all -eval")] {

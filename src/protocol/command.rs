@@ -1,5 +1,8 @@
 //! A command for the controller.
 
+use std::borrow::Cow;
+
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::document::document;
@@ -20,7 +23,7 @@ pub(crate) fn check_size(what: &'static str, size: usize) -> Result<(), Invalid>
 }
 
 document! {
-    /// A command as it stands in the queue, with unknown fields kept.
+    /// A command as it stands in the queue or in a history.
     pub(crate) struct CommandDocument {
         id: String,
         gid: i64,
@@ -36,80 +39,88 @@ document! {
 
 /// Whom a command is for, in the words of the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Address {
+pub(crate) struct Address<'a> {
     /// 0 = not given.
     pub(crate) gid: u32,
     /// 0 = not given. Never together with roles: the controller would ignore it.
     pub(crate) nid: u32,
-    pub(crate) roles: Option<Vec<String>>,
+    pub(crate) roles: Option<Vec<&'a str>>,
     pub(crate) fanout: bool,
 }
 
-impl CommandDocument {
-    /// A command ready to be sent, or why it is not.
-    pub(crate) fn new(
-        id: String,
-        address: Address,
-        cmd: String,
-        args: &RunArgs,
-        data: String,
-        tags: Option<String>,
-    ) -> Result<Self, Invalid> {
-        let named = [("the id", &*id), ("the command name", &*cmd)];
-        for (what, text) in named.into_iter().chain(tags.as_deref().map(|tags| ("the tags", tags)))
-        {
-            check_name(what, text)?;
+/// What a command says, whoever sends it to whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Contents {
+    pub(crate) cmd: Cow<'static, str>,
+    pub(crate) args: RunArgs,
+    pub(crate) data: String,
+    pub(crate) tags: Option<String>,
+}
+
+/// The document that is pushed, field by field.
+#[derive(Serialize)]
+struct Pushed<'a> {
+    id: &'a str,
+    gid: u32,
+    nid: u32,
+    tags: Option<&'a str>,
+    roles: Option<&'a [&'a str]>,
+    fanout: bool,
+    cmd: &'a str,
+    args: &'a RunArgs,
+    data: &'a str,
+}
+
+impl Contents {
+    /// Whether controller and agents understand all of it.
+    pub(crate) fn check(&self) -> Result<(), Invalid> {
+        check_name("the command name", &self.cmd)?;
+        check_name("the tags", self.tags.as_deref().unwrap_or_default())?;
+        if self.cmd.is_empty() {
+            return Err(Invalid::Empty { what: "the command name" });
         }
-        for (what, text) in named {
-            if text.is_empty() {
-                return Err(Invalid::Empty { what });
-            }
-        }
-        if cmd == "execute" && args.program().is_none_or(str::is_empty) {
+        if self.cmd == "execute" && self.args.program().is_none_or(str::is_empty) {
             return Err(Invalid::Empty { what: "the program" });
         }
-        for role in address.roles.iter().flatten() {
-            check_name("a role", role)?;
-        }
-        args.check()?;
-        let args = serde_json::value::to_raw_value(args)
-            .map_err(|error| Invalid::Other(error.to_string()))?;
-        Ok(CommandDocument {
-            id: Field::Value(id),
-            gid: Field::Value(address.gid.into()),
-            nid: Field::Value(address.nid.into()),
-            tags: tags.map_or(Field::Null, Field::Value),
-            roles: address.roles.map_or(Field::Null, Field::Value),
-            fanout: Field::Value(address.fanout),
-            cmd: Field::Value(cmd),
-            args: Field::Value(args),
-            data: Field::Value(data),
-            extra: Vec::new(),
-            raw: None,
-        })
+        self.args.check()
     }
 
-    /// The bytes that are pushed to the queue.
-    pub(crate) fn to_json(&self) -> Result<String, Invalid> {
-        let mut json = Vec::with_capacity(256 + self.data.value().map_or(0, String::len));
-        self.write_json(&mut json)?;
-        // serde_json writes nothing else.
-        Ok(String::from_utf8(json).unwrap_or_default())
-    }
-
-    /// The same into a buffer that is used again and again.
-    pub(crate) fn write_json(&self, into: &mut Vec<u8>) -> Result<(), Invalid> {
+    /// Writes the bytes that are pushed to the queue into a buffer, in place of what it holds.
+    pub(crate) fn write_json(
+        &self,
+        id: &str,
+        address: &Address<'_>,
+        into: &mut Vec<u8>,
+    ) -> Result<(), Invalid> {
         into.clear();
-        serde_json::to_writer(&mut *into, self)
+        into.reserve(256 + self.data.len());
+        let pushed = Pushed {
+            id,
+            gid: address.gid,
+            nid: address.nid,
+            tags: self.tags.as_deref(),
+            roles: address.roles.as_deref(),
+            fanout: address.fanout,
+            cmd: &self.cmd,
+            args: &self.args,
+            data: &self.data,
+        };
+        serde_json::to_writer(&mut *into, &pushed)
             .map_err(|error| Invalid::Other(error.to_string()))?;
-        if into.len() > MAX_COMMAND {
-            return Err(Invalid::TooLong {
-                what: "the command",
-                size: into.len(),
-                limit: MAX_COMMAND,
-            });
+        check_size("the command", into.len())
+    }
+}
+
+impl From<CommandDocument> for Contents {
+    /// What is absent is empty here, as it is to the controller.
+    fn from(document: CommandDocument) -> Self {
+        let text = |field: Field<String>| field.into_value();
+        Contents {
+            cmd: text(document.cmd).unwrap_or_default().into(),
+            args: document.args.into_value().map(|args| RunArgs::read(&args)).unwrap_or_default(),
+            data: text(document.data).unwrap_or_default(),
+            tags: text(document.tags),
         }
-        Ok(())
     }
 }
 
@@ -117,41 +128,39 @@ impl CommandDocument {
 mod tests {
     use super::*;
 
+    fn contents(cmd: &'static str, args: &RunArgs) -> Contents {
+        Contents { cmd: cmd.into(), args: args.clone(), data: String::new(), tags: None }
+    }
+
     #[test]
-    fn a_command_is_read_back_with_fields_that_are_unknown() {
-        let text =
-            r#"{"id":"x","gid":1,"nid":1,"roles":null,"cmd":"ping","args":{"a":1e3},"later":[1]}"#;
-        let document = CommandDocument::parse(text.as_bytes()).unwrap();
-        assert_eq!(document.cmd.value().map(String::as_str), Some("ping"));
-        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(value(&document.to_json().unwrap()), value(text));
+    fn what_is_written_is_read_back() {
+        let args = RunArgs::new().name("true").loglevels("");
+        let sent = Contents { data: "é\n\0".into(), ..contents("execute", &args) };
+        let address = Address { gid: 2, roles: Some(vec!["a", "*"]), ..Address::default() };
+        let mut json = b"what was there before".to_vec();
+        sent.write_json("i", &address, &mut json).unwrap();
+        let document = CommandDocument::parse(&json).unwrap();
+        assert_eq!(document.id.value().map(String::as_str), Some("i"));
+        assert_eq!((document.gid.value(), document.nid.value()), (Some(&2), Some(&0)));
+        assert_eq!(document.roles.value(), Some(&vec!["a".to_owned(), "*".to_owned()]));
+        let read = Contents::from(document);
+        assert_eq!((read.cmd, read.args, read.data), (sent.cmd, sent.args, sent.data));
+        assert_eq!(read.tags, None);
     }
 
     #[test]
     fn what_would_make_the_controller_exit_is_refused() {
-        let address = Address { gid: 1, nid: 1, ..Address::default() };
-        let command = |id: &str, cmd: &str, args: &RunArgs, tags: Option<&str>| {
-            CommandDocument::new(
-                id.into(),
-                address.clone(),
-                cmd.into(),
-                args,
-                String::new(),
-                tags.map(str::to_owned),
-            )
-        };
         let args = RunArgs::new();
-        assert!(command("id", "ping", &args, Some("t")).is_ok());
-        assert!(command("", "ping", &args, None).is_err());
-        assert!(command("id", "", &args, None).is_err());
-        assert!(command("id", "execute", &args, None).is_err());
-        assert!(command("id", "execute", &args.clone().name("true"), None).is_ok());
-        assert!(command("i\0d", "ping", &args, None).is_err());
-        assert!(command("id", "ping", &args, Some("\0")).is_err());
-        assert!(command("id", "ping", &args.clone().arg("\0"), None).is_err());
-        let data = "x".repeat(MAX_COMMAND);
-        let large =
-            CommandDocument::new("id".into(), address, "ping".into(), &args, data, None).unwrap();
-        assert!(matches!(large.to_json(), Err(Invalid::TooLong { .. })));
+        assert!(contents("ping", &args).check().is_ok());
+        assert!(contents("", &args).check().is_err());
+        assert!(contents("p\0ng", &args).check().is_err());
+        assert!(contents("execute", &args).check().is_err());
+        assert!(contents("execute", &args.clone().name("true")).check().is_ok());
+        assert!(contents("ping", &args.clone().arg("\0")).check().is_err());
+        let tagged = |tags: &str| Contents { tags: Some(tags.into()), ..contents("ping", &args) };
+        assert!(tagged("t").check().is_ok() && tagged("\0").check().is_err());
+        let large = Contents { data: "x".repeat(MAX_COMMAND), ..contents("ping", &args) };
+        let written = large.write_json("id", &Address::default(), &mut Vec::new());
+        assert!(matches!(written, Err(Invalid::TooLong { .. })));
     }
 }

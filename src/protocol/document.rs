@@ -26,6 +26,13 @@ impl<T> Field<T> {
             Field::Absent | Field::Null => None,
         }
     }
+
+    pub(crate) fn into_value(self) -> Option<T> {
+        match self {
+            Field::Value(value) => Some(value),
+            Field::Absent | Field::Null => None,
+        }
+    }
 }
 
 /// What is wrong with a document. It names fields and places, never values.
@@ -138,7 +145,7 @@ fn check_depth(field: &str, raw: &RawValue) -> Result<(), DocumentError> {
 /// The text of a document: what is no character in it becomes U+FFFD, be it bytes that are no UTF-8
 /// or an escape that is half a pair, as Go's decoder does. What a program printed must not keep
 /// anybody from reading how it ended.
-pub(super) fn mended(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn mended(bytes: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(bytes);
     let halves = half_pairs(&text);
     if halves.is_empty() {

@@ -14,9 +14,9 @@ mod state;
 mod text;
 
 pub use agent::AgentId;
-pub(crate) use command::{Address, CommandDocument, check_size};
+pub(crate) use command::{Address, CommandDocument, Contents, check_size};
 pub(crate) use cron::check_cron;
-pub(crate) use document::{DocumentError, Field};
+pub(crate) use document::{DocumentError, Field, mended};
 pub(crate) use result::ResultDocument;
 pub use run_args::RunArgs;
 pub(crate) use run_args::check_levels;

@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::text::{Invalid, check_name};
@@ -209,6 +210,15 @@ impl RunArgs {
     pub fn to_json(&self) -> String {
         // Strings, numbers and maps with string keys: nothing of it can fail.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The arguments of a document: none where they are of no form that is known.
+    pub(crate) fn read(json: &RawValue) -> Self {
+        let read: serde_json::Result<RunArgs> = serde_json::from_str(json.get());
+        let mut args = read.unwrap_or_default();
+        // Where a document says nothing of levels the agent chooses; here it would mean all of them.
+        args.loglevels.get_or_insert_default();
+        args
     }
 
     /// The name, for words about the command.
