@@ -21,7 +21,8 @@ help:
 	@echo "make install  installs library, headers, pkg-config and CMake files, and acctl, under PREFIX"
 	@echo "              (/usr/local), below DESTDIR where that is set; make uninstall takes them away"
 	@echo "make fuzz     runs every fuzz target for SECONDS_EACH (60) seconds"
-	@echo "make bench    deadlines, cancelling, round trips, submitting, fan-outs and leaks, in figures"
+	@echo "make bench    all figures of docs/performance.md, beside their goals and rivals; some of them with"
+	@echo "              FIGURES, of submit round-trip calls deadlines fanout writer memory grid"
 
 demo:
 	@scripts/need.sh cc redis-server
@@ -93,6 +94,7 @@ fuzz:
 	@scripts/need.sh c++
 	@scripts/fuzz.sh $(SECONDS_EACH)
 
+FIGURES ?=
 bench:
 	@scripts/need.sh cc go hiredis redis-server
 	@$(CARGO) build --quiet -p devgrid
@@ -100,8 +102,4 @@ bench:
 	@PREFIX=$(EXAMPLES) LIBDIR= INCLUDEDIR= DESTDIR= scripts/install.sh install $(TARGET)
 	@export PKG_CONFIG_PATH=$(EXAMPLES)/lib/pkgconfig LD_LIBRARY_PATH=$(EXAMPLES)/lib && \
 	export CGO_LDFLAGS=-L$(EXAMPLES)/lib && \
-	$(CARGO) bench --bench submit --bench measure --bench fanout
-	@echo "From Go, a call each; C's and Rust's PING are above:"
-	@export PKG_CONFIG_PATH=$(EXAMPLES)/lib/pkgconfig LD_LIBRARY_PATH=$(EXAMPLES)/lib && \
-	export CGO_LDFLAGS=-L$(EXAMPLES)/lib && cd examples/go && \
-	$(abspath $(TARGET))/debug/devgrid -- go test -run '^$$' -bench 'Name|Target|Ping|Refused' -count 5
+	$(CARGO) bench --bench figures -- $(FIGURES)

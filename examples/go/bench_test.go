@@ -1,6 +1,7 @@
 package acclient
 
 import (
+	"io"
 	"runtime"
 	"testing"
 )
@@ -26,6 +27,22 @@ func BenchmarkPing(b *testing.B) {
 	c, ctx := client(b), ctx(b)
 	for range b.N {
 		must(b, c.Ping(ctx))
+	}
+}
+
+// BenchmarkAnswered is a whole call that may block, with a context that can be cancelled, where C has the
+// answer at once: no result is left.
+func BenchmarkAnswered(b *testing.B) {
+	c, ctx := client(b), ctx(b)
+	redisDo(b, "RPUSH", "cmd.answered.1.1", `{"id":"answered","gid":1,"nid":1,"state":"SUCCESS"}`)
+	command := got[*Command](b)(c.CommandFrom("acclient:1:answered:1:1"))
+	b.Cleanup(func() { command.Close() })
+	got[*Job](b)(command.NextResult(ctx))
+	b.ResetTimer()
+	for range b.N {
+		if job, err := command.NextResult(ctx); job != nil || err != io.EOF {
+			b.Fatal(job, err)
+		}
 	}
 }
 

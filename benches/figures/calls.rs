@@ -1,0 +1,67 @@
+//! What a call costs by C and by Go.
+
+use acclient::Client;
+use devgrid::RedisServer;
+
+use crate::c_client::{CCancel, CClient};
+use crate::go::Go;
+use crate::hiredis::Hiredis;
+use crate::report::{Figure, Goal, Placed, Report, microseconds, middle};
+
+const BATCHES: usize = 21;
+const BATCH: usize = 500;
+/// A process of Go for each.
+const GO_BATCHES: usize = 7;
+const GO_BATCH: usize = 5000;
+
+pub fn figures(report: &mut Report) {
+    let redis = RedisServer::start().unwrap();
+    let _placed = Placed::apart(&redis);
+    let client = Client::connect(&redis.url()).unwrap();
+    let c = CClient::new(&redis.url(), "nobody");
+    let mut hiredis = Hiredis::connect(redis.port());
+    let (mut by_c, mut by_hiredis) = (Vec::new(), Vec::new());
+    for batch in 0..=BATCHES {
+        let rust = middle(&microseconds(BATCH, || client.ping().unwrap()));
+        let c = middle(&microseconds(BATCH, || c.ping()));
+        let rival = hiredis
+            .as_mut()
+            .map(|hiredis| middle(&microseconds(BATCH, || assert!(hiredis.command(&[b"PING"])))));
+        if batch > 0 {
+            // The first is for warming up.
+            by_c.push(c / rust);
+            by_hiredis.extend(rival.map(|rival| rival / rust));
+        }
+    }
+    let figure = Figure::new("C call ÷ Rust call, PING, p50", "", by_c).goal(Goal::AtMost(1.05));
+    report.add(figure.rival("hiredis's PING", by_hiredis));
+    from_go(report, &redis);
+}
+
+/// What Go adds to a call of C, with a context that can be cancelled: to one that C answers at once, so
+/// that the server has no part in it, and to one with an error.
+fn from_go(report: &mut Report, redis: &RedisServer) {
+    let what = "Go call − C call";
+    let go = match Go::build() {
+        Ok(go) => go,
+        Err(why) => return report.not_measured(what, &why),
+    };
+    let mean = |samples: Vec<f64>| samples.iter().sum::<f64>() / samples.len() as f64;
+    let (mut answered, mut refused, mut empty) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..GO_BATCHES {
+        let (names, url) = ("^Benchmark(Answered|Refused|StatusName)$", redis.url());
+        let measured = go.run(names, GO_BATCH, ("ACCLIENT_URL", &url));
+        let of = |name: &str| measured[name]["ns/op"] / 1000.0;
+        // Go has written the result, so that there is one; and tells means, so that these are means too.
+        let c = CClient::new(&url, "answered");
+        let cancel = CCancel::new();
+        let once = || assert_eq!(c.wait(10_000, cancel.as_ptr()), 0);
+        once();
+        answered.push(of("Answered") - mean(microseconds(GO_BATCH, once)));
+        refused.push(of("Refused") - mean(microseconds(GO_BATCH, || c.refused())));
+        empty.push(of("StatusName"));
+    }
+    let figure = Figure::new(format!("{what}, answered at once, mean"), "µs", answered);
+    report.add(figure.goal(Goal::AtMost(1.0)).rival("a call of C that does nothing", empty));
+    report.add(Figure::new(format!("{what}, refused, its error read, mean"), "µs", refused));
+}

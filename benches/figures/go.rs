@@ -1,0 +1,62 @@
+//! The benchmarks of the Go package, which find the library by the environment that `make bench` sets.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// They are built once, and run with what they ask for in their environment.
+pub struct Go {
+    program: PathBuf,
+}
+
+/// The package with its benchmarks, and with the data that its tests read.
+const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/go");
+
+/// What a benchmark measured: by the name of each, the value of each unit.
+pub type Measured = BTreeMap<String, BTreeMap<String, f64>>;
+
+impl Go {
+    /// `Err`: why they cannot be built here.
+    pub fn build() -> Result<Self, String> {
+        let program = std::env::temp_dir().join(format!("acclient-bench-{}", std::process::id()));
+        let mut build = Command::new("go");
+        build.args(["test", "-c", "-o"]).arg(&program).current_dir(PACKAGE);
+        let output = build.output().map_err(|error| format!("no go: {error}"))?;
+        if output.status.success() {
+            return Ok(Go { program });
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let why = said.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
+        Err(format!("make bench sets up what go needs ({why})"))
+    }
+
+    /// Runs the benchmarks whose names match, each so many times.
+    pub fn run(&self, names: &str, times: usize, variable: (&str, &str)) -> Measured {
+        let mut run = Command::new(&self.program);
+        run.args(["-test.run", "^$", "-test.bench", names]);
+        run.args(["-test.benchtime", &format!("{times}x")]);
+        let output = run.env(variable.0, variable.1).current_dir(PACKAGE).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{text}");
+        text.lines().filter_map(line).collect()
+    }
+}
+
+/// `BenchmarkName-2  100  12.3 ns/op  0.5 other-unit`
+fn line(line: &str) -> Option<(String, BTreeMap<String, f64>)> {
+    let mut words = line.strip_prefix("Benchmark")?.split_whitespace();
+    let name = words.next()?;
+    let name = name.rsplit_once('-').map_or(name, |(name, _processors)| name).to_owned();
+    let mut values = BTreeMap::new();
+    let _times = words.next();
+    while let (Some(value), Some(unit)) = (words.next(), words.next()) {
+        values.insert(unit.to_owned(), value.parse().ok()?);
+    }
+    Some((name, values))
+}
+
+impl Drop for Go {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.program);
+    }
+}

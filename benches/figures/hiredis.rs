@@ -1,0 +1,156 @@
+//! The C client that everything is measured against, found when the program runs: nothing is linked to it.
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::net::TcpStream;
+use std::os::fd::IntoRawFd;
+use std::ptr;
+use std::time::Duration;
+
+type Connect = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
+type ConnectWithTimeout = unsafe extern "C" fn(*const c_char, c_int, libc::timeval) -> *mut c_void;
+type ConnectFd = unsafe extern "C" fn(c_int) -> *mut c_void;
+type Append = unsafe extern "C" fn(*mut c_void, c_int, *const *const c_char, *const usize) -> c_int;
+type GetReply = unsafe extern "C" fn(*mut c_void, *mut *mut c_void) -> c_int;
+type SetTimeout = unsafe extern "C" fn(*mut c_void, libc::timeval) -> c_int;
+type Free = unsafe extern "C" fn(*mut c_void);
+
+/// Its functions, which have these types since hiredis 0.11.
+#[derive(Clone, Copy)]
+struct Library {
+    connect: Connect,
+    connect_with_timeout: ConnectWithTimeout,
+    connect_fd: ConnectFd,
+    append: Append,
+    get_reply: GetReply,
+    set_timeout: SetTimeout,
+    free_reply: Free,
+    free: Free,
+}
+
+impl Library {
+    /// `None` where the library is not there.
+    fn open() -> Option<Self> {
+        let names = [c"libhiredis.so", c"libhiredis.so.1.1.0", c"libhiredis.so.0.14"];
+        // SAFETY: NUL-terminated names.
+        let library =
+            names.iter().map(|name| unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) });
+        let library = { library }.find(|library| !library.is_null())?;
+        let symbol = |name: &str| {
+            let name = CString::new(name).expect("a name");
+            // SAFETY: an open library and a NUL-terminated name.
+            let found = unsafe { libc::dlsym(library, name.as_ptr()) };
+            (!found.is_null()).then_some(found)
+        };
+        // SAFETY: each function has the type that it is given here.
+        unsafe {
+            Some(Library {
+                connect: std::mem::transmute::<*mut c_void, Connect>(symbol("redisConnect")?),
+                connect_with_timeout: std::mem::transmute::<*mut c_void, ConnectWithTimeout>(
+                    symbol("redisConnectWithTimeout")?,
+                ),
+                connect_fd: std::mem::transmute::<*mut c_void, ConnectFd>(symbol(
+                    "redisConnectFd",
+                )?),
+                append: std::mem::transmute::<*mut c_void, Append>(symbol(
+                    "redisAppendCommandArgv",
+                )?),
+                get_reply: std::mem::transmute::<*mut c_void, GetReply>(symbol("redisGetReply")?),
+                set_timeout: std::mem::transmute::<*mut c_void, SetTimeout>(symbol(
+                    "redisSetTimeout",
+                )?),
+                free_reply: std::mem::transmute::<*mut c_void, Free>(symbol("freeReplyObject")?),
+                free: std::mem::transmute::<*mut c_void, Free>(symbol("redisFree")?),
+            })
+        }
+    }
+
+    /// A context that may be in an error, as after a refused connection.
+    fn context(self, context: *mut c_void) -> Option<Hiredis> {
+        (!context.is_null()).then_some(Hiredis { library: self, context })
+    }
+}
+
+fn timeval(span: Duration) -> libc::timeval {
+    libc::timeval { tv_sec: span.as_secs() as i64, tv_usec: i64::from(span.subsec_micros()) }
+}
+
+/// A connection.
+pub struct Hiredis {
+    library: Library,
+    context: *mut c_void,
+}
+
+// SAFETY: one thread uses it at a time, and hiredis keeps nothing by thread.
+unsafe impl Send for Hiredis {}
+
+impl Hiredis {
+    /// `None` where the library is not there.
+    pub fn connect(port: u16) -> Option<Self> {
+        let library = Library::open()?;
+        // SAFETY: a NUL-terminated address.
+        library.context(unsafe { (library.connect)(c"127.0.0.1".as_ptr(), c_int::from(port)) })
+    }
+
+    /// Whose connecting and each of whose replies may take so long. The server need not be there.
+    pub fn connect_within(port: u16, span: Duration) -> Option<Self> {
+        let library = Library::open()?;
+        // SAFETY: a NUL-terminated address; then a live context.
+        unsafe {
+            let connect = library.connect_with_timeout;
+            let context = connect(c"127.0.0.1".as_ptr(), c_int::from(port), timeval(span));
+            let made = library.context(context)?;
+            (library.set_timeout)(made.context, timeval(span));
+            Some(made)
+        }
+    }
+
+    /// Over a socket of ours, which is given away.
+    pub fn over(socket: TcpStream) -> Option<Self> {
+        let library = Library::open()?;
+        // SAFETY: a connected socket that nobody else closes.
+        library.context(unsafe { (library.connect_fd)(socket.into_raw_fd()) })
+    }
+
+    /// Sends a command and waits for its reply, which is thrown away: whether there was one.
+    pub fn command(&mut self, words: &[&[u8]]) -> bool {
+        self.append(words);
+        self.reply()
+    }
+
+    /// The same command so many times, in one pipeline.
+    pub fn pipeline(&mut self, words: &[&[u8]], depth: usize) {
+        (0..depth).for_each(|_| self.append(words));
+        (0..depth).for_each(|_| assert!(self.reply()));
+    }
+
+    fn append(&mut self, words: &[&[u8]]) {
+        // On the stack, as a caller in C has them.
+        let (mut starts, mut lengths) = ([ptr::null(); 8], [0; 8]);
+        for (at, word) in words.iter().enumerate() {
+            (starts[at], lengths[at]) = (word.as_ptr().cast(), word.len());
+        }
+        let count = words.len() as c_int;
+        let append = self.library.append;
+        // SAFETY: a live context; pointers and lengths of so many live texts, which are copied.
+        assert_eq!(unsafe { append(self.context, count, starts.as_ptr(), lengths.as_ptr()) }, 0);
+    }
+
+    fn reply(&mut self) -> bool {
+        let mut reply = ptr::null_mut();
+        // SAFETY: a live context and place; a reply is freed once.
+        unsafe {
+            let status = (self.library.get_reply)(self.context, &mut reply);
+            if !reply.is_null() {
+                (self.library.free_reply)(reply);
+            }
+            status == 0
+        }
+    }
+}
+
+impl Drop for Hiredis {
+    fn drop(&mut self) {
+        // SAFETY: a live context, not used any more.
+        unsafe { (self.library.free)(self.context) };
+    }
+}

@@ -1,0 +1,93 @@
+//! Submitting in a pipeline, the making of the JSON included, beside hiredis and the redis crate, which
+//! push the same bytes, made beforehand.
+
+use std::time::Instant;
+
+use acclient::{Client, CommandBuilder, Target};
+use devgrid::RedisServer;
+
+use crate::hiredis::Hiredis;
+use crate::report::{Figure, Goal, Placed, Report};
+
+const DEPTH: usize = 100;
+const PIPELINES: usize = 20;
+const ROUNDS: usize = 31;
+/// The length of a command on the wire.
+const LENGTH: usize = 400;
+/// As long as makes LENGTH bytes on the wire, with an id.
+const DATA: &str = "twenty bytes of data twenty bytes of data twenty bytes of data twenty bytes of data twenty bytes of \
+                    data twenty bytes of data twenty bytes of data twenty bytes of data twenty bytes of data twenty bytes of \
+                    data twenty more bytes.";
+
+pub fn figures(report: &mut Report) {
+    let redis = RedisServer::start().unwrap();
+    let _placed = Placed::apart(&redis);
+    let client = Client::connect(&redis.url()).unwrap();
+    let mut crates = redis.connection();
+    let what = "submit 100 deep, 400 bytes ÷ hiredis";
+    let Some(mut hiredis) = Hiredis::connect(redis.port()) else {
+        return report.not_measured(what, "libhiredis is not there");
+    };
+    let payload = payload(&client);
+    let words = [&b"RPUSH"[..], b"cmds.queue", payload.as_bytes()];
+    let mut number = 0u32;
+    let mut ratios = [const { Vec::new() }; 3];
+    for round in 0..=ROUNDS {
+        let mut ids: Vec<String> = (0..PIPELINES * DEPTH)
+            .map(|_| {
+                number += 1;
+                format!("00000000-0000-4000-8000-{number:012}")
+            })
+            .collect();
+        let raw = rate(&redis, || hiredis.pipeline(&words, DEPTH));
+        let rates = [
+            rate(&redis, || {
+                let ids = ids.drain(ids.len() - DEPTH..);
+                submit(&client, ids.map(|id| command(&client).id(id)));
+            }),
+            rate(&redis, || submit(&client, (0..DEPTH).map(|_| command(&client)))),
+            rate(&redis, || {
+                let mut pipe = redis::pipe();
+                (0..DEPTH).for_each(|_| {
+                    pipe.cmd("RPUSH").arg("cmds.queue").arg(&payload).ignore();
+                });
+                pipe.query::<()>(&mut crates).unwrap();
+            }),
+        ];
+        if round > 0 {
+            // The first is for warming up.
+            ratios.iter_mut().zip(rates).for_each(|(ratios, rate)| ratios.push(rate / raw));
+        }
+    }
+    let [given, new, crates] = ratios;
+    for (ids, ratios, goal) in [("ids given", given, 0.95), ("new ids", new, 0.85)] {
+        let figure = Figure::new(format!("{what}, {ids}"), "", ratios).goal(Goal::AtLeast(goal));
+        report.add(figure.rival("the redis crate", crates.clone()));
+    }
+}
+
+fn command(client: &Client) -> CommandBuilder {
+    client.execute(Target::agent(1, 1), "true").data(DATA)
+}
+
+/// What one of these commands is on the wire.
+fn payload(client: &Client) -> String {
+    let json = command(client).submit().unwrap().dump();
+    assert!(json.len().abs_diff(LENGTH) < 20, "a command is {} bytes long", json.len());
+    json
+}
+
+fn submit(client: &Client, commands: impl Iterator<Item = CommandBuilder>) {
+    for sent in client.submit_many(commands) {
+        sent.unwrap();
+    }
+}
+
+/// Commands a second of so many pipelines; what they push is taken away afterwards.
+fn rate(redis: &RedisServer, mut pipeline: impl FnMut()) -> f64 {
+    let begun = Instant::now();
+    (0..PIPELINES).for_each(|_| pipeline());
+    let took = begun.elapsed();
+    redis::cmd("DEL").arg("cmds.queue").exec(&mut redis.connection()).unwrap();
+    (PIPELINES * DEPTH) as f64 / took.as_secs_f64()
+}
