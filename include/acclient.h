@@ -1683,8 +1683,7 @@ acclient_status acclient_request_rollout(const acclient_request *request,
  *
  * An error for which acclient_error_agent() is true is about that agent, and the rollout goes on:
  * what acclient_results_next() gives, and those of acclient_request_submit() where its command could
- * not be sent. After the deadline there is also one ACCLIENT_TIMEOUT for each command that no
- * controller has routed. After any other error no other batch begins. Each error is a failure.
+ * not be sent. After any other error no other batch begins. Each error is a failure.
  *
  * rollout: not NULL.
  * job: gets the job, which the caller frees with acclient_job_free(); NULL with ACCLIENT_OK when
@@ -1720,13 +1719,20 @@ int64_t acclient_rollout_agent_nid(const acclient_rollout *rollout,
                                    size_t index);
 
 /**
- * How many agents have got no command, and get none if nobody asks for another result. 0 for NULL, and
- * while another thread waits. Does not block.
+ * How many agents get the command at a time; the last batch may have fewer. 0 for NULL. From any
+ * thread. Does not block.
+ */
+size_t acclient_rollout_batch_size(const acclient_rollout *rollout);
+
+/**
+ * How many agents are left whose turn has not come, and does not come if nobody asks for another
+ * result. One whose command could not be sent is told of by an error instead. 0 for NULL, and while
+ * another thread waits. Does not block.
  */
 size_t acclient_rollout_not_started_count(const acclient_rollout *rollout);
 
 /**
- * The grid of the agent at an index, of those that have got no command. 0 beyond the last, for NULL,
+ * The grid of the agent at an index, of those whose turn has not come. 0 beyond the last, for NULL,
  * and while another thread waits. Does not block.
  */
 int64_t acclient_rollout_not_started_gid(const acclient_rollout *rollout,
@@ -1738,6 +1744,39 @@ int64_t acclient_rollout_not_started_gid(const acclient_rollout *rollout,
  */
 int64_t acclient_rollout_not_started_nid(const acclient_rollout *rollout,
                                          size_t index);
+
+/**
+ * How many commands were sent and have no result yet among those that were taken. 0 before the first
+ * acclient_rollout_next(), once all have answered, for NULL, and while another thread waits. Does not
+ * block.
+ *
+ * Whatever has ended the rollout, it goes on telling them, so that they can be killed or come back to:
+ * an agent that did not answer by the deadline may still be at work, and so may one whose command Redis
+ * did not confirm (acclient_error_is_maybe_sent()). A command that surely was not sent is not among
+ * them, and neither is one whose result cannot be read.
+ */
+size_t acclient_rollout_in_flight_count(const acclient_rollout *rollout);
+
+/**
+ * The command at an index, of those that acclient_rollout_in_flight_count() counts, in the order of
+ * their agents: for acclient_command_kill(), acclient_command_retract(), or to come back to by its
+ * printed form. acclient_command_target() tells the agent.
+ *
+ * rollout: not NULL.
+ * index: below acclient_rollout_in_flight_count(). Taking another result may change which command
+ *   stands where.
+ * command: gets the command, which the caller frees with acclient_command_free(); not NULL. It
+ *   outlives the rollout, and neither its time nor its token ends calls of the command. One that Redis
+ *   did not confirm does not tell what was sent (acclient_command_cmd() and the like).
+ * error: gets the error; may be NULL.
+ * One thread at a time. Does not block.
+ * Errors: ACCLIENT_INVALID_ARGUMENT, also for an index beyond the last, and while another thread
+ * waits.
+ */
+acclient_status acclient_rollout_in_flight_command(const acclient_rollout *rollout,
+                                                   size_t index,
+                                                   acclient_command **command,
+                                                   acclient_error **error);
 
 /**
  * How many have failed so far, among the results and errors that were taken. 0 for NULL, and while

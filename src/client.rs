@@ -40,6 +40,8 @@ pub struct Client {
     pool: Arc<Pool>,
     timeout: Option<Duration>,
     cancel: Option<Cancel>,
+    /// The token of the call that this is a handle for: see [`Client::for_a_step`].
+    call: Option<Cancel>,
 }
 
 impl Client {
@@ -98,7 +100,7 @@ impl Client {
     }
 
     pub(crate) fn new(config: Config, timeout: Option<Duration>) -> Result<Client> {
-        Ok(Client { pool: Pool::new(config)?, timeout, cancel: None })
+        Ok(Client { pool: Pool::new(config)?, timeout, cancel: None, call: None })
     }
 
     /// A handle of this client whose quick calls may take so long; `None` is for ever.
@@ -308,16 +310,18 @@ impl Client {
         if wait.is_zero() {
             return Err(Error::invalid("a time of 0 is no time to talk to Redis"));
         }
-        let cancels = [&self.cancel, &wait.cancel].map(|cancel| cancel.as_ref().map(Cancel::wake));
+        let cancels = [&self.cancel, &self.call, &wait.cancel];
+        let cancels = cancels.map(|cancel| cancel.as_ref().map(Cancel::wake));
         Ok(self.pool.until(Deadline::after(wait.timeout), cancels)?)
     }
 
     /// A handle for one of the steps of a call: with the client's own time, but no more than the call has
-    /// left, and with the token of the call.
+    /// left, and with the token of the call beside its own. It is for this step only: what the caller
+    /// keeps must not end with that token.
     pub(crate) fn for_a_step(&self, left: &Wait) -> Client {
         let times = [self.timeout, left.timeout];
-        let cancel = left.cancel.clone().or_else(|| self.cancel.clone());
-        Client { timeout: times.into_iter().flatten().min(), cancel, ..self.clone() }
+        let timeout = times.into_iter().flatten().min();
+        Client { timeout, call: left.cancel.clone(), ..self.clone() }
     }
 
     /// One public call: makes what bounds it, and tells its errors what was asked of whom and how

@@ -310,6 +310,11 @@ impl CommandRef {
         Ok(latest.into_iter().map(job).collect())
     }
 
+    /// The same with what was sent, where it was sent from here.
+    pub(crate) fn as_sent(&self) -> Option<Command> {
+        Some(Command { sent: self.sent.clone()?, reference: self.clone() })
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }

@@ -243,14 +243,6 @@ impl CommandBuilder {
         self
     }
 
-    /// The same, whose sending the token of a wait ends too.
-    pub(crate) fn by_cancel(mut self, wait: &Wait) -> Self {
-        if let Some(cancel) = &wait.cancel {
-            self.0.client = self.0.client.with_cancel(cancel);
-        }
-        self
-    }
-
     /// The same by another handle of the client.
     pub(crate) fn by(mut self, client: Client) -> Self {
         self.0.client = client;

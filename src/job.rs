@@ -261,9 +261,7 @@ impl Job {
         let wait = wait.into();
         let until = self.client.until(&wait)?;
         let mut job = self.clone();
-        if let Some(cancel) = &wait.cancel {
-            job.client = job.client.with_cancel(cancel);
-        }
+        job.client = job.client.for_a_step(&wait);
         Ok(Follow::new(job, query.clone(), until))
     }
 

@@ -1,9 +1,10 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::iter::FusedIterator;
 use std::time::Instant;
 
 use crate::client::Client;
+use crate::command::CommandRef;
 use crate::command_builder::CommandBuilder;
 use crate::error::{Error, Result};
 use crate::ids;
@@ -109,6 +110,9 @@ impl CommandBuilder {
     /// if rollout.is_stopped() {
     ///     eprintln!("stopped; {} agents are as they were", rollout.not_started().len());
     /// }
+    /// for command in rollout.in_flight() {
+    ///     eprintln!("not answered: {command}");
+    /// }
     /// # Ok::<(), acclient::Error>(())
     /// ```
     ///
@@ -128,24 +132,24 @@ impl CommandBuilder {
         if self.has_id() {
             return Err(Error::invalid("a rollout is many commands, which cannot have one id"));
         }
-        let command = self.by_cancel(&wait);
-        let until = command.client().until(&wait)?;
-        let for_one = command.clone().for_agent(AgentId { gid: 1, nid: 1 });
+        let until = self.client().until(&wait)?;
+        let for_one = self.clone().for_agent(AgentId { gid: 1, nid: 1 });
         for_one.start()?.check_wait(&wait)?; // before anybody gets it
         let left = wait.clone().since(begun);
-        let mut agents = command.client().for_a_step(&left).agents_of(command.target())?;
+        let mut agents = self.client().for_a_step(&left).agents_of(self.target())?;
         if let Some(count) = rollout.sample {
             agents = sample(agents, count)?;
         }
-        let batch = rollout.size_of_batch(agents.len());
+        let batch = rollout.size_of_batch(agents.len()).min(agents.len());
         Ok(RolloutResults {
-            command,
+            command: self,
             chosen: agents.clone(),
             left: agents.into(),
             batch,
             stop_after: rollout.stop_after,
             failures: 0,
             results: None,
+            in_flight: BTreeMap::new(),
             refused: VecDeque::new(),
             is_over: false,
             until,
@@ -192,8 +196,9 @@ fn sample(agents: Vec<AgentId>, count: usize) -> Result<Vec<AgentId>> {
 }
 
 /// The results of a rollout, in order of completion; from [`CommandBuilder::rollout`]. Items are those
-/// of [`Results`]. Taking one may send the next batch. One thread uses it at a time; in a forked child
-/// it sends nothing and answers [`ErrorKind::ForkedHandle`](crate::ErrorKind::ForkedHandle).
+/// of [`Results`], and errors about agents to which the command could not be sent. Taking one may send
+/// the next batch. One thread uses it at a time; in a forked child it sends nothing and answers
+/// [`ErrorKind::ForkedHandle`](crate::ErrorKind::ForkedHandle).
 pub struct RolloutResults {
     command: CommandBuilder,
     chosen: Vec<AgentId>,
@@ -202,7 +207,8 @@ pub struct RolloutResults {
     stop_after: Option<usize>,
     failures: usize,
     results: Option<Results>,
-    /// What is to be said of commands that could not be sent.
+    in_flight: BTreeMap<AgentId, CommandRef>,
+    /// What is to be said of commands that could not be sent, and of what has ended it.
     refused: VecDeque<Error>,
     is_over: bool,
     until: Until,
@@ -216,9 +222,39 @@ impl RolloutResults {
         &self.chosen
     }
 
-    /// Agents that have got no command, and get none if nobody takes another item.
+    /// How many agents get the command at a time; the last batch may have fewer.
+    pub fn batch_size(&self) -> usize {
+        self.batch
+    }
+
+    /// Agents whose turn has not come, and does not come if nobody takes another item. One whose command
+    /// could not be sent is told of by an item instead.
     pub fn not_started(&self) -> impl ExactSizeIterator<Item = AgentId> + '_ {
         self.left.iter().copied()
+    }
+
+    /// Commands that were sent and have no result yet among the items that were taken, in the order of
+    /// their agents. None before the first item, and none once all have answered.
+    ///
+    /// Whatever has ended the rollout, it goes on telling them, so that they can be killed or come back
+    /// to: an agent that did not answer by the deadline may still be at work, and so may one whose
+    /// command Redis did not confirm ([`Error::is_maybe_sent`]). A command that surely was not sent is
+    /// not among them, and neither is one whose result cannot be read. Their calls have the time and
+    /// the token of the client that made the rollout, and not those of its wait.
+    ///
+    /// ```no_run
+    /// # use acclient::*;
+    /// # fn stop(rollout: &RolloutResults) -> Result<()> {
+    /// for command in rollout.in_flight() {
+    ///     if !command.retract()? {
+    ///         println!("{command}: {:?}", command.kill()?);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn in_flight(&self) -> impl ExactSizeIterator<Item = &CommandRef> + '_ {
+        self.in_flight.values()
     }
 
     /// How many have failed so far, among the items that were taken.
@@ -226,10 +262,11 @@ impl RolloutResults {
         self.failures
     }
 
-    /// Whether it begins no other batch, since so many have failed or its time is over, though there are
-    /// agents left.
+    /// Whether it begins no other batch, though there are agents left: since so many have failed, or its
+    /// time is over, or it was ended.
     pub fn is_stopped(&self) -> bool {
-        !self.left.is_empty() && (self.is_over || self.has_failed())
+        let has_ended = self.is_over || self.has_failed() || self.until.check().is_err();
+        has_ended && !self.left.is_empty()
     }
 
     fn has_failed(&self) -> bool {
@@ -246,8 +283,17 @@ impl RolloutResults {
         let outcomes = client.for_a_step(&left).submit_many(commands);
         for (agent, outcome) in agents.iter().zip(outcomes) {
             match outcome {
-                Ok(command) => sent.push(command),
-                Err(error) => self.refused.push_back(error.about_agent(*agent)),
+                Ok(command) => {
+                    let command = command.reference().with_client(client.clone());
+                    self.in_flight.insert(*agent, command.clone());
+                    sent.push(command);
+                }
+                Err(error) => {
+                    let may_run = error.command().filter(|_| error.is_maybe_sent());
+                    let may_run = may_run.and_then(|printed| client.command_from(printed).ok());
+                    self.in_flight.extend(may_run.map(|command| (*agent, command)));
+                    self.refused.push_back(error.about_agent(*agent));
+                }
             }
         }
         self.results = Some(client.wait_any(sent, self.wait.clone().since(self.begun))?);
@@ -270,12 +316,20 @@ impl Iterator for RolloutResults {
             }
             match self.results.as_mut().and_then(Results::next) {
                 Some(Ok(job)) => {
+                    self.in_flight.remove(&job.agent());
                     let failed = !job.is_success();
                     return self.note(Ok(job), failed);
                 }
-                // Without an agent it has ended the wait for everybody.
                 Some(Err(error)) => {
-                    self.is_over |= error.agent().is_none() && !error.is_timeout();
+                    match error.agent() {
+                        // It did not answer: its command goes on.
+                        Some(_) if error.is_timeout() => {}
+                        Some(agent) => {
+                            self.in_flight.remove(&agent);
+                        }
+                        // That has ended the wait for everybody.
+                        None => self.is_over = true,
+                    }
                     return self.note(Err(error), true);
                 }
                 None => self.results = None,
@@ -289,7 +343,8 @@ impl Iterator for RolloutResults {
             }
             if let Err(error) = self.send_batch() {
                 self.is_over = true;
-                return self.note(Err(error), true);
+                // Behind what is to be said of agents: it is the last.
+                self.refused.push_back(error);
             }
         }
     }
@@ -301,6 +356,7 @@ impl fmt::Debug for RolloutResults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("RolloutResults");
         shown.field("agents", &self.chosen.len()).field("not_started", &self.left.len());
+        shown.field("in_flight", &self.in_flight.len());
         shown.field("failures", &self.failures).finish_non_exhaustive()
     }
 }

@@ -6,7 +6,9 @@ mod scripted;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use acclient::{AgentId, Client, Command, ErrorKind, Progress, Stage, Target};
+use acclient::{
+    AgentId, Cancel, Client, Command, ErrorKind, MsgQuery, Progress, Stage, Target, Wait,
+};
 use common::{WAIT, ask, error, redis, wait_until, wait_until_running};
 use devgrid::{Fault, Grid, RedisServer, Step};
 use scripted::{Server, bulk};
@@ -235,4 +237,40 @@ fn what_cannot_be_asked_is_refused() {
     );
     let gone = error(quick.command("x").retract(), "no server");
     assert!(gone.is_timeout() && !gone.is_maybe_sent(), "{gone}");
+}
+
+#[test]
+fn the_token_of_the_client_ends_questions_that_have_another() {
+    let (grid, client) = grid();
+    let command = client.execute(one(), "sleep").arg("60").submit().expect("sent");
+    wait_until_running(&command);
+    grid.stop_controller(); // so that every question waits in the queue
+    for (asked, question) in ["progress", "follow", "doctor"].into_iter().enumerate() {
+        let [of_client, of_wait] = [(); 2].map(|()| Cancel::new().expect("a token"));
+        let client = client.with_cancel(&of_client);
+        let wait = Wait::forever().or_cancelled(&of_wait);
+        let command = client.command_from(&command.to_string()).expect("its form");
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut redis = grid.redis().connection();
+                wait_until(question, || {
+                    ask::<usize>(&mut redis, &[b"LLEN", b"cmds.queue"]) > asked
+                });
+                of_client.cancel();
+            });
+            let ended = match question {
+                "progress" => command.progress(wait).map(drop),
+                "doctor" => client.doctor(wait).map(drop),
+                _ => {
+                    let mut jobs = command.jobs().expect("read");
+                    let job = jobs.pop_first().expect("it runs").1;
+                    let mut messages = job.follow(&MsgQuery::new(), wait).expect("messages");
+                    messages.next().expect("an item").map(drop)
+                }
+            };
+            assert_eq!(error(ended, question).kind(), ErrorKind::Cancelled, "{question}");
+        });
+        assert!(begun.elapsed() < Duration::from_secs(8), "{question}: {:?}", begun.elapsed());
+    }
 }

@@ -1,14 +1,18 @@
 //! Commands that are rolled out in batches.
 
 mod common;
+#[path = "common/proxy.rs"]
+mod proxy;
 
 use std::time::{Duration, Instant};
 
 use acclient::{
-    AgentId, Cancel, Client, ErrorKind, Job, Rollout, RolloutResults, RunArgs, Target, Wait,
+    AgentId, Cancel, Client, CommandRef, ErrorKind, Job, Outcome, Rollout, RolloutResults, RunArgs,
+    Target, Wait,
 };
-use common::{WAIT, error};
-use devgrid::Grid;
+use common::{WAIT, ask, error, wait_until};
+use devgrid::{Fault, Grid};
+use proxy::Proxy;
 
 /// Ten agents with the role `cpu` on two grids, and one without.
 fn grid() -> (Grid, Client) {
@@ -25,13 +29,33 @@ fn jobs(rollout: &mut RolloutResults) -> Vec<Job> {
     rollout.map(|item| item.expect("a result")).collect()
 }
 
+/// Whom the commands in flight are for.
+fn in_flight(rollout: &RolloutResults) -> Vec<String> {
+    rollout.in_flight().map(|command| command.target().to_string()).collect()
+}
+
+/// Kills what is in flight, which has to be at work.
+fn kill_all(rollout: &RolloutResults) {
+    for command in rollout.in_flight() {
+        let outcomes = command.kill().expect("killed");
+        assert!(outcomes.values().all(|it| matches!(it, Outcome::Done(()))), "{outcomes:?}");
+    }
+}
+
 #[test]
 fn a_batch_begins_when_the_last_is_over() {
     let (_grid, client) = grid();
     let command = client.bash(Target::all().role("cpu"), "sleep 0.05");
     let mut rollout = command.rollout(Rollout::agents(3), WAIT).expect("a rollout");
     assert_eq!((rollout.agents().len(), rollout.not_started().len()), (10, 10));
-    let jobs = jobs(&mut rollout);
+    assert_eq!((rollout.in_flight().len(), rollout.batch_size()), (0, 3));
+    let first = rollout.next().expect("an item").expect("a result");
+    let others = |nids: [u32; 3]| nids.into_iter().filter(|nid| *nid != first.agent().nid);
+    let others: Vec<String> = others([1, 2, 3]).map(|nid| format!("1:{nid}")).collect();
+    assert_eq!(in_flight(&rollout), others);
+    let mut jobs = jobs(&mut rollout);
+    assert_eq!(rollout.in_flight().len(), 0, "all have answered");
+    jobs.insert(0, first);
     assert_eq!(jobs.len(), 10);
     let mut agents: Vec<AgentId> = jobs.iter().map(Job::agent).collect();
     for batch in jobs.chunks(3).collect::<Vec<_>>().windows(2) {
@@ -54,6 +78,7 @@ fn failures_stop_it() {
     let mut rollout = failing().rollout(Rollout::agents(2).stop_after(1), WAIT).expect("a rollout");
     assert_eq!(jobs(&mut rollout).len(), 2, "the first batch, to its end");
     assert!(rollout.is_stopped() && rollout.failures() == 1);
+    assert_eq!(rollout.in_flight().len(), 0, "the first batch is over");
     let left: Vec<u32> = rollout.not_started().map(|agent| agent.nid).collect();
     assert_eq!(left, [3, 4, 5]);
     assert!(rollout.next().is_none());
@@ -93,7 +118,7 @@ fn some_are_chosen_at_random() {
         chosen.extend(few.agents().iter().copied());
     }
     assert_eq!(chosen.len(), 11, "each is chosen now and then");
-    assert_eq!(jobs(&mut rollout(100)).len(), 11);
+    assert_eq!((jobs(&mut rollout(100)).len(), rollout(100).batch_size()), (11, 11));
 }
 
 #[test]
@@ -102,7 +127,8 @@ fn targets_and_limits() {
     let one = client.cmd(Target::agent(2, 3), "ping").rollout(Rollout::agents(1), WAIT);
     assert_eq!(jobs(&mut one.expect("a rollout")).len(), 1);
     let disk = client.cmd(Target::all().role("disk").role("cpu"), "ping");
-    assert_eq!(disk.rollout(Rollout::agents(50), WAIT).expect("a rollout").agents().len(), 5);
+    let disk = disk.rollout(Rollout::agents(50), WAIT).expect("a rollout");
+    assert_eq!((disk.agents().len(), disk.batch_size()), (5, 5));
     let ping = |target: Target| client.cmd(target, "ping");
     let all = || ping(Target::all().into());
     let endless = || all().run_args(RunArgs::new().recurring_period(9));
@@ -125,22 +151,132 @@ fn targets_and_limits() {
 }
 
 #[test]
+fn a_deadline_leaves_in_flight_what_did_not_answer() {
+    let (grid, client) = grid();
+    let command = client.bash(Target::all().grid(1), "[ $AGENT_NID = 2 ] || exec sleep 60");
+    let mut rollout =
+        command.rollout(Rollout::agents(3), Duration::from_secs(1)).expect("a rollout");
+    let items: Vec<_> = rollout.by_ref().take(3).collect();
+    assert_eq!(items.iter().filter(|item| item.is_err()).count(), 2, "{items:?}");
+    // Before anybody has asked for a batch that is not to come.
+    assert!(rollout.is_stopped() && rollout.not_started().len() == 2);
+    assert!(rollout.next().is_none());
+    assert_eq!(in_flight(&rollout), ["1:1", "1:3"]);
+    let told: Vec<&str> = items.iter().filter_map(|item| item.as_ref().err()?.command()).collect();
+    let known: Vec<String> = rollout.in_flight().map(CommandRef::to_string).collect();
+    assert_eq!(told, known);
+    assert_eq!(grid.running_jobs(), 2);
+    kill_all(&rollout);
+    wait_until("none runs", || grid.running_jobs() == 0);
+}
+
+#[test]
 fn a_token_ends_it() {
-    let (_grid, client) = grid();
+    let (grid, client) = grid();
     let cancel = Cancel::new().expect("a token");
-    let command = client.bash(Target::all(), "sleep 30");
+    let command = client.bash(Target::all().grid(1), "[ $AGENT_NID = 1 ] || exec sleep 60");
     let wait = Wait::up_to(WAIT).or_cancelled(&cancel);
     let mut rollout = command.rollout(Rollout::agents(2), wait).expect("a rollout");
+    let mut first = rollout.next().expect("an item").expect("a result");
+    assert_eq!(in_flight(&rollout), ["1:2"]);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            std::thread::sleep(Duration::from_millis(100));
+            wait_until("the other is at work", || grid.running_jobs() == 1);
             cancel.cancel();
         });
         let ended = rollout.next().expect("an item").expect_err("cancelled");
         assert_eq!(ended.kind(), ErrorKind::Cancelled);
     });
     assert!(rollout.next().is_none() && rollout.is_stopped());
-    assert_eq!(rollout.not_started().len(), 9);
+    assert_eq!(rollout.not_started().len(), 3);
+    assert_eq!(in_flight(&rollout), ["1:2"]);
+    // The token was for the rollout, and not for what comes of it.
+    first.refresh().expect("read");
+    kill_all(&rollout);
+    wait_until("none runs", || grid.running_jobs() == 0);
+}
+
+#[test]
+fn the_token_of_the_client_ends_it_too() {
+    let (grid, client) = grid();
+    for with_controller in [true, false] {
+        let [of_client, of_wait] = [(); 2].map(|()| Cancel::new().expect("a token"));
+        let client = client.with_cancel(&of_client);
+        let wait = Wait::forever().or_cancelled(&of_wait);
+        if !with_controller {
+            grid.stop_controller();
+        }
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut redis = grid.redis().connection();
+                wait_until("it has begun", || match with_controller {
+                    true => grid.running_jobs() == 1,
+                    false => ask::<usize>(&mut redis, &[b"LLEN", b"cmds.queue"]) == 1,
+                });
+                of_client.cancel();
+            });
+            let command = client.bash(Target::all().grid(1), "exec sleep 60");
+            let ended = command
+                .rollout(Rollout::agents(1), wait)
+                .and_then(|mut rollout| rollout.next().expect("an item"));
+            assert_eq!(error(ended, "it").kind(), ErrorKind::Cancelled);
+        });
+        assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn what_was_not_confirmed_is_in_flight_and_the_end_is_told_last() {
+    let (grid, _) = grid();
+    let proxy = Proxy::new(grid.redis().port());
+    let client = Client::connect(&proxy.url()).expect("a client");
+    let cancel = Cancel::new().expect("a token");
+    let wait = Wait::forever().or_cancelled(&cancel);
+    let command = client.bash(Target::all().grid(1), "echo $AGENT_NID");
+    let mut rollout = command.rollout(Rollout::agents(2), wait).expect("a rollout");
+    grid.redis().pause();
+    proxy.passed();
+    let items: Vec<_> = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            wait_until("the batch is on its way", || proxy.passed()[0] > 0);
+            cancel.cancel();
+        });
+        rollout.by_ref().collect()
+    });
+    grid.redis().resume();
+    let errors: Vec<_> = items.into_iter().map(|item| item.expect_err("cancelled")).collect();
+    let told: Vec<_> = errors
+        .iter()
+        .map(|error| (error.is_maybe_sent(), error.agent().map(|it| it.nid)))
+        .collect();
+    assert_eq!(told, [(true, Some(1)), (true, Some(2)), (false, None)], "{errors:?}");
+    assert!(rollout.is_stopped() && rollout.not_started().len() == 3);
+    assert_eq!(in_flight(&rollout), ["1:1", "1:2"]);
+    for command in rollout.in_flight() {
+        let job = command.clone().next_result(WAIT).expect("it ran").expect("a result");
+        assert_eq!(job.stdout(), format!("{}\n", job.agent().nid));
+    }
+}
+
+#[test]
+fn what_was_refused_or_cannot_be_read_is_not_in_flight() {
+    let (grid, client) = grid();
+    let command = client.bash(Target::all().grid(1), "exit 0");
+    let mut rollout = command.rollout(Rollout::agents(1).stop_after(2), WAIT).expect("a rollout");
+    grid.inject(Fault::RawResult(b"no JSON".to_vec()));
+    let unreadable = rollout.next().expect("an item").expect_err("it cannot be read");
+    assert_eq!(unreadable.kind(), ErrorKind::Protocol, "{unreadable}");
+    assert_eq!(rollout.in_flight().len(), 0);
+    let mut admin = grid.redis().connection();
+    ask::<()>(&mut admin, &[b"ACL", b"SETUSER", b"default", b"-rpush"]);
+    let refused = rollout.next().expect("an item").expect_err("it may not");
+    ask::<()>(&mut admin, &[b"ACL", b"SETUSER", b"default", b"+rpush"]);
+    assert_eq!(refused.agent(), Some(AgentId { gid: 1, nid: 2 }), "{refused}");
+    assert!(!refused.is_maybe_sent() && refused.command().is_none(), "{refused}");
+    assert_eq!(rollout.in_flight().len(), 0);
+    assert!(rollout.next().is_none() && rollout.is_stopped());
+    assert_eq!((rollout.failures(), rollout.not_started().len()), (2, 3));
 }
 
 #[test]

@@ -35,10 +35,10 @@ type Rollout struct {
 // Rollout sends the command to all agents of its target, some at a time, each as a command of its own,
 // and gives the results in order of completion; [Job.ID] tells the command. A target with roles means
 // the agents that have them now. Not for [Any], nor with an ID. With [Request.OpenRollout] it can be
-// asked too whether it was stopped, and which agents are left.
+// asked too whether it was stopped, which agents are left, and which commands have no result yet.
 //
 // Errors are as those of [Command.Results], or tell that the command of an agent could not be sent. An
-// error that is about no agent, but for an [ErrTimeout], begins no other batch. It starts with one
+// error that is about no agent is the last, and begins no other batch. It starts with one
 // error, and ends, where it cannot begin: [ErrInvalidArgument], also for a context without a deadline
 // and a recurring command; [ErrNoSuchAgent] where no agent matches; [ErrUnknownCommand] from a
 // controller that does not tell its agents.
@@ -102,8 +102,56 @@ func (r *Rollout) Agents() []AgentID {
 	return agents
 }
 
-// NotStarted are agents that have got no command, and get none if nobody takes another result; none
-// while another goroutine waits, and after it was closed.
+// BatchSize is how many agents get the command at a time; the last batch may have fewer. 0 after it was
+// closed.
+func (r *Rollout) BatchSize() (size int) {
+	r.look(func(ptr *C.acclient_rollout) { size = int(C.acclient_rollout_batch_size(ptr)) })
+	return size
+}
+
+// InFlight are the commands that were sent and have no result yet among those that were taken, in the
+// order of their agents; none before the first result, and none once all have answered. Each has to be
+// closed.
+//
+// Whatever has ended the rollout, it goes on telling them, so that they can be killed or come back to: an
+// agent that did not answer until the end of the context may still be at work, and so may one whose command
+// Redis did not confirm ([Error.IsMaybeSent]). A command that surely was not sent is not among them, and
+// neither is one whose result cannot be read. They outlive the rollout and its context. [ErrClosed] after
+// it was closed, [ErrInvalidArgument] while another goroutine waits.
+func (r *Rollout) InFlight() ([]*Command, error) {
+	// None is to be answered between two looks.
+	select {
+	case r.stream.gate <- struct{}{}:
+		defer r.stream.gate.unlock()
+	default:
+		return nil, &Error{Code: ErrInvalidArgument, Message: "another goroutine waits for a result"}
+	}
+	var err error = errClosed("iterator")
+	var commands []*Command
+	r.look(func(ptr *C.acclient_rollout) {
+		err = nil
+		for index := range C.acclient_rollout_in_flight_count(ptr) {
+			var command *C.acclient_command
+			if err = plain(func(raw **C.acclient_error) C.acclient_status {
+				return C.acclient_rollout_in_flight_command(ptr, index, &command, raw)
+			}); err != nil {
+				return
+			}
+			commands = append(commands, newCommand(r.stream.client, command))
+		}
+	})
+	if err != nil {
+		for _, command := range commands {
+			command.Close()
+		}
+		return nil, err
+	}
+	return commands, nil
+}
+
+// NotStarted are agents whose turn has not come, and does not come if nobody takes another result; none
+// while another goroutine waits, and after it was closed. One whose command could not be sent is told of by
+// an error instead.
 func (r *Rollout) NotStarted() []AgentID {
 	// No batch is to begin between two looks.
 	select {

@@ -28,6 +28,7 @@ func TestRollout(t *testing.T) {
 		}
 	}
 	stands(rollout, "[1:1 2:1]", 0, false)
+	equal(t, "size of a batch", rollout.BatchSize(), 1)
 	first := got[*Job](t)(rollout.Next())
 	equal(t, "agent", first.Agent.String(), "1:1")
 	stands(rollout, "[2:1]", 0, false)
@@ -40,6 +41,7 @@ func TestRollout(t *testing.T) {
 	_, err := rollout.Next()
 	wants(t, err, ErrClosed)
 	equal(t, "not started", len(rollout.NotStarted())+len(rollout.Agents()), 0)
+	equal(t, "size of a batch", rollout.BatchSize(), 0)
 
 	// As an iterator.
 	agents := ""
@@ -58,6 +60,74 @@ func TestRollout(t *testing.T) {
 	equal(t, "state", got[*Job](t)(stopped.Next()).State, StateError)
 	ends(stopped)
 	stands(stopped, "[2:1]", 1, true)
+}
+
+func TestRolloutInFlight(t *testing.T) {
+	c := client(t)
+	half := c.Bash(All("cpu"), "[ $AGENT_GID = 1 ] || exec tail -f /dev/null")
+	both := RolloutPlan{Agents: 2}
+	targets := func(rollout *Rollout) string {
+		t.Helper()
+		agents := ""
+		for _, command := range got[[]*Command](t)(rollout.InFlight()) {
+			agents += command.Target() + " "
+			must(t, command.Close())
+		}
+		return agents
+	}
+	kill := func(rollout *Rollout) {
+		t.Helper()
+		commands := got[[]*Command](t)(rollout.InFlight())
+		equal(t, "commands", len(commands), 1)
+		defer commands[0].Close()
+		equal(t, "what was sent", commands[0].Cmd(), "bash")
+		// They outlive it, and its context.
+		must(t, rollout.Close())
+		_, err := rollout.InFlight()
+		wants(t, err, ErrClosed)
+		must(t, commands[0].Kill(ctx(t)))
+		equal(t, "state", got[*Job](t)(commands[0].NextResult(ctx(t))).State, StateKilled)
+	}
+
+	// Cancelled in the middle of a wait.
+	middle, stop := context.WithCancel(context.Background())
+	rollout := got[*Rollout](t)(half.OpenRollout(middle, both))
+	equal(t, "in flight", targets(rollout), "")
+	first := got[*Job](t)(rollout.Next())
+	equal(t, "in flight", targets(rollout), "2:1 ")
+	ended := make(chan error)
+	go func() {
+		_, err := rollout.Next()
+		ended <- err
+	}()
+	eventually(t, "another waits", func() bool {
+		commands, err := rollout.InFlight()
+		for _, command := range commands {
+			must(t, command.Close())
+		}
+		return errors.Is(err, ErrInvalidArgument)
+	})
+	stop()
+	wants(t, <-ended, ErrCancelled)
+	kill(rollout)
+	got[*Job](t)(first.Refresh(ctx(t)))
+
+	// Ended by its deadline.
+	short, cancel := context.WithTimeout(ctx(t), 500*time.Millisecond)
+	defer cancel()
+	late := got[*Rollout](t)(half.OpenRollout(short, both))
+	got[*Job](t)(late.Next())
+	_, err := late.Next()
+	wants(t, err, ErrTimeout)
+	kill(late)
+
+	// All have answered, some with a failure.
+	failing := c.Bash(All("cpu"), "false")
+	stopped := got[*Rollout](t)(failing.OpenRollout(ctx(t), RolloutPlan{Agents: 1, StopAfter: 1}))
+	defer stopped.Close()
+	got[*Job](t)(stopped.Next())
+	equal(t, "in flight", targets(stopped), "")
+	equal(t, "stopped", stopped.IsStopped(), true)
 }
 
 func TestRolloutEnds(t *testing.T) {

@@ -2,7 +2,7 @@
 #ifndef ACCLIENT_ROLLOUT_HPP
 #define ACCLIENT_ROLLOUT_HPP
 
-#include "job.hpp"
+#include "command.hpp"
 
 #include <vector>
 
@@ -72,11 +72,11 @@ class rollout_plan {
 ///         if (result) { std::cout << result->out(); } else { std::cerr << result.error().what(); }
 ///     }
 ///     if (rollout.is_stopped()) { ... rollout.not_started() ... }
+///     for (auto &command : rollout.in_flight()) { command.kill(); }
 ///
 /// Each element is a result<job>, valid until the next. A job that failed is a result like any
 /// other. An error with an agent() is about that agent, as those of results, or its command could
-/// not be sent. After the limit there is also one errc::timeout for each command that no controller
-/// has routed. After any other error no other batch begins.
+/// not be sent. After any other error no other batch begins.
 class rollout {
   public:
     /// What begin() and end() give.
@@ -115,10 +115,46 @@ class rollout {
         return list(acclient_rollout_agent_count, acclient_rollout_agent_gid,
                     acclient_rollout_agent_nid);
     }
-    /// Agents that have got no command, and get none if nobody takes another result.
+    /// How many agents get the command at a time; the last batch may have fewer.
+    std::size_t batch_size() const noexcept {
+        return acclient_rollout_batch_size(handle_.get());
+    }
+    /// Agents whose turn has not come, and does not come if nobody takes another result. One whose
+    /// command could not be sent is told of by an error instead.
     std::vector<agent_id> not_started() const {
         return list(acclient_rollout_not_started_count, acclient_rollout_not_started_gid,
                     acclient_rollout_not_started_nid);
+    }
+#if ACCLIENT_EXCEPTIONS
+    /// Commands that were sent and have no result yet among those that were taken, in the order of
+    /// their agents; none before the first result, and none once all have answered. Does not block.
+    ///
+    /// Whatever has ended the rollout, it goes on telling them, so that they can be killed or come
+    /// back to: an agent that did not answer by the limit may still be at work, and so may one
+    /// whose command Redis did not confirm (error::is_maybe_sent()). A command that surely was not
+    /// sent is not among them, and neither is one whose result cannot be read. They outlive the
+    /// rollout, and neither its limit nor its token ends their calls.
+    ///
+    /// Throws errc::panic, and errc::invalid_argument where another thread has taken a result
+    /// meanwhile.
+    std::vector<command> in_flight() const {
+        return try_in_flight().value();
+    }
+#endif
+    /// As in_flight(), without exceptions.
+    result<std::vector<command>> try_in_flight() const {
+        std::vector<command> commands;
+        const std::size_t count = acclient_rollout_in_flight_count(handle_.get());
+        for (std::size_t i = 0; i < count; i++) {
+            auto found = detail::made<command, acclient_command>([&](auto **made, auto **error) {
+                return acclient_rollout_in_flight_command(handle_.get(), i, made, error);
+            });
+            if (!found) {
+                return found.error();
+            }
+            commands.push_back(std::move(*found));
+        }
+        return commands;
     }
     /// How many have failed so far, among the results and errors that were taken.
     std::size_t failures() const noexcept {

@@ -56,16 +56,15 @@ impl CommandHandle {
             printed_form: reference.to_string(),
             target: reference.target().to_string(),
             known: reference.clone(),
+            sent: reference.as_sent(),
             reference: Mutex::new(reference),
-            sent: None,
             texts: Texts::default(),
         }
     }
 
-    /// A command of which it is known what was sent.
+    /// The same for a command of which it is known what was sent.
     pub(super) fn of(client: &Client, sent: Command) -> Self {
-        let handle = CommandHandle::new(client, sent.reference().clone());
-        CommandHandle { sent: Some(sent), ..handle }
+        CommandHandle::new(client, sent.into())
     }
 
     pub(super) fn client(&self) -> &Client {

@@ -25,7 +25,8 @@ use super::request::{
 };
 use super::results::{acclient_results, acclient_results_next};
 use super::rollout::{
-    RolloutHandle, acclient_request_rollout, acclient_rollout, acclient_rollout_next,
+    RolloutHandle, acclient_request_rollout, acclient_rollout, acclient_rollout_in_flight_command,
+    acclient_rollout_next,
 };
 use super::run_args::{acclient_run_args, acclient_run_args_set_max_time};
 use super::status::{ACCLIENT_PANIC, acclient_status};
@@ -126,6 +127,7 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
         let found = ping.rollout(Rollout::agents(1), Duration::from_secs(1)).unwrap();
         let broken: acclient_rollout = poisoned(RolloutHandle::new(found));
         refuses(acclient_rollout_next(&broken, &mut job, null_mut()));
+        refuses(acclient_rollout_in_flight_command(&broken, 0, &mut sent, null_mut()));
 
         let broken: acclient_job = poisoned(JobHandle::new(a_job()));
         refuses(acclient_job_kill(&broken, 1000, null(), null_mut()));

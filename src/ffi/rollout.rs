@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use super::cancel::acclient_cancel;
+use super::command::{CommandHandle, acclient_command};
 use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
 use super::job::{JobHandle, acclient_job};
@@ -25,12 +26,17 @@ opaque!(acclient_rollout: RolloutHandle);
 pub struct RolloutHandle {
     /// Beside the lock, since they stay as they are.
     agents: Vec<AgentId>,
+    batch_size: usize,
     results: Mutex<RolloutResults>,
 }
 
 impl RolloutHandle {
     pub(super) fn new(results: RolloutResults) -> Self {
-        RolloutHandle { agents: results.agents().to_vec(), results: Mutex::new(results) }
+        RolloutHandle {
+            agents: results.agents().to_vec(),
+            batch_size: results.batch_size(),
+            results: Mutex::new(results),
+        }
     }
 
     /// A second thread must not wait here, where no deadline could end it.
@@ -121,8 +127,7 @@ pub unsafe extern "C" fn acclient_request_rollout(
 ///
 /// An error for which acclient_error_agent() is true is about that agent, and the rollout goes on:
 /// what acclient_results_next() gives, and those of acclient_request_submit() where its command could
-/// not be sent. After the deadline there is also one ACCLIENT_TIMEOUT for each command that no
-/// controller has routed. After any other error no other batch begins. Each error is a failure.
+/// not be sent. After any other error no other batch begins. Each error is a failure.
 ///
 /// rollout: not NULL.
 /// job: gets the job, which the caller frees with acclient_job_free(); NULL with ACCLIENT_OK when
@@ -181,8 +186,17 @@ pub unsafe extern "C" fn acclient_rollout_agent_nid(
     unsafe { guard::read(rollout, 0, |it| Some(it.agents.get(index)?.nid.into())) }
 }
 
-/// How many agents have got no command, and get none if nobody asks for another result. 0 for NULL, and
-/// while another thread waits. Does not block.
+/// How many agents get the command at a time; the last batch may have fewer. 0 for NULL. From any
+/// thread. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_rollout_batch_size(rollout: *const acclient_rollout) -> usize {
+    // SAFETY: NULL or live, by contract with C.
+    unsafe { guard::read(rollout, 0, |it| Some(it.batch_size)) }
+}
+
+/// How many agents are left whose turn has not come, and does not come if nobody asks for another
+/// result. One whose command could not be sent is told of by an error instead. 0 for NULL, and while
+/// another thread waits. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_rollout_not_started_count(
     rollout: *const acclient_rollout,
@@ -191,7 +205,7 @@ pub unsafe extern "C" fn acclient_rollout_not_started_count(
     unsafe { guard::read(rollout, 0, |it| Some(it.lock().ok()?.not_started().len())) }
 }
 
-/// The grid of the agent at an index, of those that have got no command. 0 beyond the last, for NULL,
+/// The grid of the agent at an index, of those whose turn has not come. 0 beyond the last, for NULL,
 /// and while another thread waits. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_rollout_not_started_gid(
@@ -214,6 +228,59 @@ pub unsafe extern "C" fn acclient_rollout_not_started_nid(
     // SAFETY: NULL or live, by contract with C.
     unsafe {
         guard::read(rollout, 0, |it| Some(it.lock().ok()?.not_started().nth(index)?.nid.into()))
+    }
+}
+
+/// How many commands were sent and have no result yet among those that were taken. 0 before the first
+/// acclient_rollout_next(), once all have answered, for NULL, and while another thread waits. Does not
+/// block.
+///
+/// Whatever has ended the rollout, it goes on telling them, so that they can be killed or come back to:
+/// an agent that did not answer by the deadline may still be at work, and so may one whose command Redis
+/// did not confirm (acclient_error_is_maybe_sent()). A command that surely was not sent is not among
+/// them, and neither is one whose result cannot be read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_rollout_in_flight_count(
+    rollout: *const acclient_rollout,
+) -> usize {
+    // SAFETY: NULL or live, by contract with C.
+    unsafe { guard::read(rollout, 0, |it| Some(it.lock().ok()?.in_flight().len())) }
+}
+
+/// The command at an index, of those that acclient_rollout_in_flight_count() counts, in the order of
+/// their agents: for acclient_command_kill(), acclient_command_retract(), or to come back to by its
+/// printed form. acclient_command_target() tells the agent.
+///
+/// rollout: not NULL.
+/// index: below acclient_rollout_in_flight_count(). Taking another result may change which command
+///   stands where.
+/// command: gets the command, which the caller frees with acclient_command_free(); not NULL. It
+///   outlives the rollout, and neither its time nor its token ends calls of the command. One that Redis
+///   did not confirm does not tell what was sent (acclient_command_cmd() and the like).
+/// error: gets the error; may be NULL.
+/// One thread at a time. Does not block.
+/// Errors: ACCLIENT_INVALID_ARGUMENT, also for an index beyond the last, and while another thread
+/// waits.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_rollout_in_flight_command(
+    rollout: *const acclient_rollout,
+    index: usize,
+    command: *mut *mut acclient_command,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    // SAFETY: by contract with C, each pointer is NULL or what its description says.
+    unsafe {
+        guard::out(command);
+        guard::call(error, |scope| {
+            guard::check_place("command", command)?;
+            let results = scope.borrow("rollout", rollout)?.lock()?;
+            let count = results.in_flight().len();
+            let found = results.in_flight().nth(index).ok_or_else(|| {
+                Error::invalid(format!("no command {index}: {count} are in flight"))
+            })?;
+            guard::give(command, CommandHandle::new(found.client(), found.clone()));
+            Ok(())
+        })
     }
 }
 

@@ -47,8 +47,8 @@ impl Deadline {
 #[derive(Debug, Clone)]
 pub(crate) struct Until {
     pub(crate) deadline: Deadline,
-    /// Up to two tokens: one of the client handle, one of the call itself.
-    pub(crate) cancels: [Option<Arc<Wake>>; 2],
+    /// Up to three tokens: of the client handle, of the call, and of the call that this is a step of.
+    pub(crate) cancels: [Option<Arc<Wake>>; 3],
     /// Set by [`Pool::get`](super::Pool::get): the wake-up of the closing client.
     pub(crate) closing: Option<Arc<Wake>>,
     /// How long a reply may be awaited without a sign of life before the connection counts as lost.
@@ -57,7 +57,7 @@ pub(crate) struct Until {
 
 impl Until {
     pub(crate) fn new(deadline: Deadline) -> Self {
-        Until { deadline, cancels: [None, None], closing: None, silence: None }
+        Until { deadline, cancels: [None, None, None], closing: None, silence: None }
     }
 
     /// The same call with an earlier deadline for one of its steps.

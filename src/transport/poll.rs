@@ -58,8 +58,8 @@ fn wait_any(
     const CLOSED: libc::pollfd = libc::pollfd { fd: -1, events: 0, revents: 0 };
     loop {
         until.check_cancelled()?;
-        // The socket, two cancel tokens, the closing client. ppoll skips negative descriptors.
-        let mut fds = [CLOSED; 4];
+        // The socket, three cancel tokens, the closing client. ppoll skips negative descriptors.
+        let mut fds = [CLOSED; 5];
         if let Some((fd, interest)) = fd {
             fds[0].fd = fd.as_raw_fd();
             fds[0].events = match interest {

@@ -72,7 +72,7 @@ impl Pool {
     pub(crate) fn until(
         &self,
         deadline: Deadline,
-        cancels: [Option<Arc<Wake>>; 2],
+        cancels: [Option<Arc<Wake>>; 3],
     ) -> Result<Until> {
         let state = self.state()?;
         if self.closed.load(Ordering::SeqCst) {

@@ -155,9 +155,6 @@ fn replaced(text: &str, before: &str) -> Option<(&'static str, usize)> {
     if shaped(date) {
         return Some(("<time>", date.len()));
     }
-    if before.ends_with("\"acctl ") {
-        return Some(("<mark>", text.find('"').unwrap_or(text.len())));
-    }
     if let Some(version) = text.strip_prefix("Redis ").or(text.strip_prefix("Valkey ")) {
         let number =
             version.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();

@@ -1,7 +1,8 @@
 //! Runs that a file with a session cannot show: what happens while acctl runs, and signals.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
+use std::time::Duration;
 
 use devgrid::{Grid, signals};
 
@@ -59,6 +60,24 @@ fn signals_end_it_as_ctrl_c_does() {
     assert_eq!(first, "begun\n");
     signals::send(child.id(), SIGINT);
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}
+
+#[test]
+fn a_rollout_whose_time_passes_between_two_batches_has_not_succeeded() {
+    let grid = Grid::demo().expect("a grid");
+    // More than a pipe holds, so that acctl waits for its reader until the time is over.
+    let script = "yes 0123456789012345678901234567890123456789012345678901234567890123456789 \
+                  012345678901234567890123456789012345678901234567890123456789 | head -n 1000";
+    let mut command = command(ACCTL, Some(&grid.url()));
+    command.args(["bash", "all", "--batch", "1", "--wait", "1", script]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("acctl");
+    let mut first = [0; 2];
+    child.stdout.as_mut().expect("a pipe").read_exact(&mut first).expect("the first result");
+    assert_eq!(&first, b"==");
+    std::thread::sleep(Duration::from_secs(1)); // its time, which has begun before
+    let ran: Ran = child.wait_with_output().expect("it ends").into();
+    assert!(ran.stderr.contains("stopped: nothing was sent to 1:2, 2:1"), "{}", ran.stderr);
+    assert_eq!(ran.status, 4, "{}", ran.stderr);
 }
 
 #[test]

@@ -54,7 +54,6 @@ fn what_differs_from_run_to_run_is_taken_out() {
         (r#"{"starttime":1795520317346,"time":2}"#, r#"{"starttime":#,"time":#}"#),
         ("45399:2.1:127.0.0.1:22", "#:2.1:127.0.0.1:22"),
         ("good  redis        Valkey 8.0.1 at", "good  redis        Redis # at"),
-        (r#""tags":"acctl 18eaf88eeb711e61-10616","time""#, r#""tags":"acctl <mark>","time""#),
     ] {
         assert_eq!(scrub(line), scrubbed);
     }

@@ -185,13 +185,40 @@ fn ctrl_c_in_a_rollout() {
     for form in &forms {
         assert_eq!(acctl(&grid.url(), &["kill", form]).status, 0);
     }
-    let line = "acctl run all --batch 2 --kill-on-interrupt -- sleep 60";
+    let line = "acctl run all --batch 2 --kill-on-interrupt --tags mine -- sleep 60";
     let mut terminal = Terminal::start(&grid.url(), line, &[]).expect("one");
     wait_until("the batch runs", || grid.running_jobs() == 2);
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
-    assert!(status == 130 && shown.contains("1:2: killed"), "{shown:?}");
+    assert!(
+        status == 130 && shown.contains("1:1: killed") && shown.contains("1:2: killed"),
+        "{shown:?}"
+    );
     wait_until("none runs", || grid.running_jobs() == 0);
+}
+
+#[test]
+fn ctrl_c_in_a_rollout_tells_no_more_than_is_at_work() {
+    let grid = Grid::demo().expect("a grid");
+    let line = "acctl bash all --batch 2 '[ $AGENT_NID = 1 ] || exec sleep 60'";
+    let Some(mut terminal) = Terminal::start(&grid.url(), line, &[]) else { return };
+    terminal.wait_for("== 1:1 SUCCESS");
+    wait_until("the other runs", || grid.running_jobs() == 1);
+    terminal.ctrl_c();
+    let (shown, status) = terminal.end();
+    assert!(status == 130 && shown.contains("nothing was sent to 2:1"), "{shown:?}");
+    let [form] = &printed(&shown)[..] else { panic!("{shown:?}") };
+    assert!(form.ends_with(":1:2"), "{form}");
+    assert_eq!(acctl(&grid.url(), &["kill", form]).status, 0);
+    // An agent that is away has its command all the same.
+    grid.pause_agent(1, 2);
+    let line = "acctl run all --batch 2 -- sleep 60";
+    let mut terminal = Terminal::start(&grid.url(), line, &[]).expect("one");
+    wait_until("the other runs", || grid.running_jobs() == 1);
+    terminal.ctrl_c();
+    let (shown, status) = terminal.end();
+    let forms = printed(&shown);
+    assert!(status == 130 && forms.len() == 2 && forms[1].ends_with(":1:2"), "{shown:?}");
 }
 
 #[test]

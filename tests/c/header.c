@@ -125,9 +125,12 @@
     X(acclient_rollout_agent_count)                                                                \
     X(acclient_rollout_agent_gid)                                                                  \
     X(acclient_rollout_agent_nid)                                                                  \
+    X(acclient_rollout_batch_size)                                                                 \
     X(acclient_rollout_not_started_count)                                                          \
     X(acclient_rollout_not_started_gid)                                                            \
     X(acclient_rollout_not_started_nid)                                                            \
+    X(acclient_rollout_in_flight_count)                                                            \
+    X(acclient_rollout_in_flight_command)                                                          \
     X(acclient_rollout_failures)                                                                   \
     X(acclient_rollout_is_stopped)                                                                 \
     X(acclient_rollout_free)                                                                       \

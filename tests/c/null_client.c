@@ -332,6 +332,7 @@ static void sending(const acclient_client *client, const acclient_request *reque
 static void rolling_out(const acclient_request *request) {
     acclient_error *error;
     acclient_rollout *rollout;
+    acclient_command *command;
     acclient_job *job;
     SAY("acclient_request_rollout");
 #define ROLLOUT(request, batch, percent, stop_after, sample, timeout)                              \
@@ -373,6 +374,10 @@ static void rolling_out(const acclient_request *request) {
     CHECK(acclient_rollout_not_started_gid(rollout, SIZE_MAX) == 0);
     CHECK(acclient_rollout_not_started_nid(rollout, 1) == 0);
     CHECK(acclient_rollout_not_started_nid(rollout, SIZE_MAX) == 0);
+    REFUSES(command, acclient_rollout_in_flight_command(rollout, 0, &command, &error));
+    REFUSED(acclient_rollout_in_flight_command(rollout, 0, NULL, &error));
+    REFUSES(command, acclient_rollout_in_flight_command(NULL, 0, &command, &error));
+    CHECK(acclient_rollout_in_flight_command(NULL, 0, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
     CHECK(acclient_rollout_next(rollout, &job, NULL) == ACCLIENT_OK && job != NULL);
     acclient_job_free(job);
     acclient_rollout_free(rollout);
@@ -382,6 +387,8 @@ static void rolling_out(const acclient_request *request) {
     CHECK(acclient_rollout_not_started_count(NULL) == 0);
     CHECK(acclient_rollout_not_started_gid(NULL, 0) == 0);
     CHECK(acclient_rollout_not_started_nid(NULL, 0) == 0);
+    CHECK(acclient_rollout_batch_size(NULL) == 0);
+    CHECK(acclient_rollout_in_flight_count(NULL) == 0);
     CHECK(acclient_rollout_failures(NULL) == 0);
     CHECK(!acclient_rollout_is_stopped(NULL));
     acclient_rollout_free(NULL);

@@ -46,6 +46,30 @@ static acclient_rollout *roll_out(acclient_request *request, int64_t batch, int6
     return rollout;
 }
 
+/* How many commands are in flight, that they are for these agents, and kills them where told to. */
+static void check_in_flight(const acclient_rollout *rollout, const char *const *agents,
+                            size_t count, bool kill) {
+    acclient_error *error;
+    acclient_command *command = GARBAGE;
+    CHECK(acclient_rollout_in_flight_count(rollout) == count);
+    for (size_t i = 0; i < count; i++) {
+        command = GARBAGE;
+        EXPECT(ACCLIENT_OK, acclient_rollout_in_flight_command(rollout, i, &command, &error));
+        CHECK_TEXT(acclient_command_target, command, agents[i]);
+        CHECK_TEXT(acclient_command_cmd, command, "bash");
+        if (kill) {
+            acclient_job *job = GARBAGE;
+            EXPECT(ACCLIENT_OK, acclient_command_kill(command, 10000, NULL, &error));
+            EXPECT(ACCLIENT_OK, acclient_command_next_result(command, 10000, NULL, &job, &error));
+            CHECK_TEXT(acclient_job_state, job, "KILLED");
+            acclient_job_free(job);
+        }
+        acclient_command_free(command);
+    }
+    REFUSES(command, acclient_rollout_in_flight_command(rollout, count, &command, &error));
+    REFUSES(command, acclient_rollout_in_flight_command(rollout, SIZE_MAX, &command, &error));
+}
+
 static acclient_job *next_of(const acclient_rollout *rollout) {
     acclient_error *error;
     acclient_job *job = GARBAGE;
@@ -97,6 +121,8 @@ static void in_batches(const acclient_client *client) {
         CHECK(acclient_rollout_not_started_nid(rollout, i) == agents[i][1]);
     }
     CHECK(!acclient_rollout_is_stopped(rollout) && acclient_rollout_failures(rollout) == 0);
+    CHECK(acclient_rollout_batch_size(rollout) == 1);
+    check_in_flight(rollout, NULL, 0, false);
     check_ran("");
     acclient_job *first = next_of(rollout);
     CHECK(acclient_job_gid(first) == 1 && acclient_job_nid(first) == 2);
@@ -117,9 +143,12 @@ static void in_batches(const acclient_client *client) {
     SAY("per cent of them");
     for (int64_t percent = 50; percent <= 100; percent += 50) {
         rollout = roll_out(script(client, everyone("cpu"), "true"), 0, percent, 0, 0, 20000);
+        CHECK(acclient_rollout_batch_size(rollout) == (percent == 50 ? 1 : 2));
         acclient_job_free(next_of(rollout));
         CHECK(acclient_rollout_not_started_count(rollout) == (percent == 50 ? 1 : 0));
+        CHECK(acclient_rollout_in_flight_count(rollout) == (percent == 50 ? 0 : 1));
         acclient_job_free(next_of(rollout));
+        check_in_flight(rollout, NULL, 0, false);
         check_end(rollout, false);
     }
 
@@ -144,6 +173,7 @@ static void failures(const acclient_client *client) {
         roll_out(script(client, everyone("cpu"), write_here(fails_on_1_1)), 1, 0, 1, 0, 20000);
     check_next(rollout, 1, 1, "ERROR", 1, 1);
     CHECK(acclient_rollout_is_stopped(rollout));
+    check_in_flight(rollout, NULL, 0, false);
     CHECK(acclient_rollout_not_started_gid(rollout, 0) == 2);
     CHECK(acclient_rollout_not_started_nid(rollout, 0) == 1);
     check_end(rollout, true);
@@ -195,6 +225,22 @@ static void deadlines(const acclient_client *client) {
     check_verdict(client, rollout, 1, 1, true);
     CHECK(now_ms() - begun >= patience() - 1);
     CHECK(now_ms() - begun < patience() + 15000);
+    CHECK(acclient_rollout_is_stopped(rollout));
+    check_end(rollout, true);
+
+    SAY("and what did not answer can be killed");
+    const char *const slow[] = {"1:1", "1:2"};
+    rollout = roll_out(script(client, everyone(NULL), "[ $AGENT_GID = 2 ] || exec sleep 60"), 3, 0,
+                       0, 0, patience());
+    check_next(rollout, 2, 1, "SUCCESS", 1, 0);
+    for (size_t failures = 1; failures <= 2; failures++) {
+        acclient_error *error;
+        acclient_job *job = GARBAGE;
+        EXPECT(ACCLIENT_TIMEOUT, acclient_rollout_next(rollout, &job, &error));
+        check_in_flight(rollout, slow, 2, false);
+    }
+    CHECK(next_of(rollout) == NULL);
+    check_in_flight(rollout, slow, 2, true);
     check_end(rollout, true);
 
     SAY("an agent that does not answer, last of all");
@@ -204,11 +250,12 @@ static void deadlines(const acclient_client *client) {
     }
     CHECK(acclient_rollout_not_started_gid(rollout, 0) == 3);
     check_verdict(client, rollout, 3, 1, false);
+    const char *const silent[] = {"3:1"};
+    check_in_flight(rollout, silent, 1, false);
     check_end(rollout, false);
 }
 
 struct wait {
-    acclient_client *client;
     const acclient_rollout *rollout;
     _Atomic long thread;
 };
@@ -220,7 +267,6 @@ static void *wait_until_cancelled(void *argument) {
     wait->thread = thread_id();
     FAILS(ACCLIENT_CANCELLED, acclient_rollout_next(wait->rollout, &job, &error));
     CHECK(job == NULL && !acclient_error_agent(error, NULL, NULL));
-    kill_of(wait->client, error);
     acclient_error_free(error);
     return NULL;
 }
@@ -235,7 +281,7 @@ static void from_other_threads(acclient_client *client) {
     acclient_request *request = script(client, everyone("cpu"), "exec sleep 60");
     EXPECT(ACCLIENT_OK,
            acclient_request_rollout(request, 1, 0, 0, 0, -1, cancel, &rollout, &error));
-    struct wait wait = {.client = client, .rollout = rollout};
+    struct wait wait = {.rollout = rollout};
     const pthread_t thread = start_thread(wait_until_cancelled, &wait);
     wait_until_asleep(&wait.thread);
     REFUSES(job, acclient_rollout_next(rollout, &job, &error));
@@ -243,6 +289,10 @@ static void from_other_threads(acclient_client *client) {
     CHECK(acclient_rollout_not_started_gid(rollout, 0) == 0);
     CHECK(acclient_rollout_not_started_nid(rollout, 0) == 0);
     CHECK(acclient_rollout_failures(rollout) == 0 && !acclient_rollout_is_stopped(rollout));
+    CHECK(acclient_rollout_in_flight_count(rollout) == 0);
+    acclient_command *command = GARBAGE;
+    REFUSES(command, acclient_rollout_in_flight_command(rollout, 0, &command, &error));
+    CHECK(acclient_rollout_batch_size(rollout) == 1);
     CHECK(acclient_rollout_agent_count(rollout) == 2);
     CHECK(acclient_rollout_agent_gid(rollout, 1) == 2);
 
@@ -250,7 +300,15 @@ static void from_other_threads(acclient_client *client) {
     CHECK(acclient_cancel_cancel(cancel) == ACCLIENT_OK);
     CHECK(pthread_join(thread, NULL) == 0);
     CHECK(acclient_rollout_not_started_count(rollout) == 1);
+    CHECK(acclient_rollout_in_flight_count(rollout) == 1);
+    EXPECT(ACCLIENT_OK, acclient_rollout_in_flight_command(rollout, 0, &command, &error));
     check_end(rollout, true);
+    /* It outlives the rollout, and the token was not for it. */
+    EXPECT(ACCLIENT_OK, acclient_command_kill(command, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, acclient_command_next_result(command, 10000, NULL, &job, &error));
+    CHECK_TEXT(acclient_job_state, job, "KILLED");
+    acclient_job_free(job);
+    acclient_command_free(command);
     rollout = GARBAGE;
     EXPECT(ACCLIENT_CANCELLED,
            acclient_request_rollout(request, 1, 0, 0, 0, -1, cancel, &rollout, &error));

@@ -22,12 +22,23 @@ std::vector<agent_id> agents_of(acclient::rollout &rollout) {
     return agents;
 }
 
+// Whom the commands in flight are for.
+std::vector<std::string> in_flight(const acclient::rollout &rollout) {
+    std::vector<std::string> agents;
+    for (const auto &command : rollout.in_flight()) {
+        CHECK(command.cmd() == "bash");
+        agents.emplace_back(command.target());
+    }
+    return agents;
+}
+
 void in_batches(const acclient::client &client) {
     say("one agent after another");
     const auto request = client.bash(cpu, "true");
     auto rollout = request.rollout(rollout_plan::agents(1), 20s);
     CHECK(rollout.agents() == both && rollout.not_started() == both);
     CHECK(!rollout.is_stopped() && rollout.failures() == 0);
+    CHECK(rollout.batch_size() == 1 && rollout.in_flight().empty());
     const auto first = rollout.next();
     CHECK(first && first->is_success() && first->agent() == both[0]);
     CHECK(rollout.not_started() == second);
@@ -39,8 +50,12 @@ void in_batches(const acclient::client &client) {
 
     say("per cent of them, and some of them");
     auto all = request.rollout(rollout_plan::percent(100), 20s);
-    CHECK(all.next() && all.not_started().empty());
+    const auto one_of_all = all.next();
+    CHECK(one_of_all && all.not_started().empty() && all.batch_size() == 2);
+    const agent_id other_one = one_of_all->agent() == both[0] ? both[1] : both[0];
+    CHECK(in_flight(all) == std::vector<std::string>{to_string(other_one)});
     CHECK(agents_of(all).size() == 1);
+    CHECK(all.in_flight().empty());
     auto half = request.rollout(rollout_plan::percent(50).stop_after(1), time_limit::forever());
     CHECK(half.next() && half.not_started() == second);
     CHECK(agents_of(half) == second);
@@ -59,6 +74,7 @@ void failures(const acclient::client &client) {
     auto rollout = request.rollout(rollout_plan::agents(1).stop_after(1), 20s);
     CHECK(agents_of(rollout).size() == 1);
     CHECK(rollout.is_stopped() && rollout.failures() == 1 && rollout.not_started() == second);
+    CHECK(rollout.in_flight().empty());
     auto patient = request.rollout(rollout_plan::agents(1).stop_after(2), 20s);
     CHECK(agents_of(patient) == both);
     CHECK(!patient.is_stopped() && patient.failures() == 1);
@@ -75,17 +91,33 @@ void ended(const acclient::client &client) {
         printed = result.error().command().value();
     }
     CHECK(rollout.is_stopped() && rollout.failures() == 1 && rollout.not_started() == second);
-    client.command_from(printed).kill();
+    const auto left = rollout.try_in_flight();
+    GOOD(left);
+    CHECK(left->size() == 1 && left->front().printed() == printed);
+    CHECK(left->front().target() == "1:1");
+    left->front().kill();
+    CHECK(left->front().next_result(10s)->state() == "KILLED");
 
     say("a token");
-    const auto request = client.bash(cpu, "true");
+    const auto request = client.bash(cpu, "[ $AGENT_GID = 1 ] || exec sleep 60");
     const auto token = acclient::cancel_token::make();
     const auto limit = time_limit::forever().or_cancelled(token);
     auto cancelled = request.rollout(rollout_plan::agents(1), limit);
-    CHECK(cancelled.next());
+    auto halfway = request.rollout(rollout_plan::agents(2), limit);
+    const auto job = cancelled.next();
+    CHECK(job && halfway.next());
     token.cancel();
     BAD(errc::cancelled, cancelled.try_next());
     CHECK(!cancelled.next() && cancelled.is_stopped() && cancelled.not_started() == second);
+    CHECK(cancelled.in_flight().empty());
+    BAD(errc::cancelled, halfway.try_next());
+    CHECK(in_flight(halfway) == std::vector<std::string>{"2:1"});
+    // The token was for the rollout, and not for what comes of it.
+    CHECK(job->refresh().is_success());
+    const auto running = halfway.in_flight();
+    halfway = acclient::rollout();
+    running.front().kill();
+    CHECK(running.front().next_result(10s)->state() == "KILLED");
     BAD(errc::cancelled, request.try_rollout(rollout_plan::agents(1), limit));
 }
 

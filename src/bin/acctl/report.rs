@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use acclient::{
-    AgentId, CommandRef, Error, ErrorKind, Job, Outcome as Answered, ProcessQuery, ProcessStats,
-    Results, RolloutResults,
+    AgentId, CommandRef, Error, ErrorKind, Job, Outcome as Answered, Results, RolloutResults,
 };
 use serde_json::json;
 
@@ -18,9 +16,6 @@ use crate::output::{Output, Tint};
 use crate::progress::Progress;
 use crate::sending::Waiting;
 use crate::session::Session;
-
-/// How long agents may take to say what they run, when everybody wants to go.
-const MOMENT: Duration = Duration::from_secs(2);
 
 /// Where results come from.
 trait Source {
@@ -45,26 +40,20 @@ impl Source for Results {
     }
 }
 
-/// A rollout, and how many agents it is for at a time.
-struct Batches {
-    results: RolloutResults,
-    batch: usize,
-}
-
-impl Source for Batches {
+impl Source for RolloutResults {
     fn next(&mut self) -> Option<acclient::Result<Job>> {
-        self.results.next()
+        Iterator::next(self)
     }
 
     fn total(&self, _told: usize) -> usize {
-        self.results.agents().len()
+        self.agents().len()
     }
 
     fn waiting(&self, told: usize) -> Option<usize> {
-        let left = self.results.not_started().len();
+        let left = self.not_started().len();
         let none_runs = self.total(told) == told + left;
         // The next batch begins with the next look.
-        Some(if none_runs { left.saturating_sub(self.batch) } else { left })
+        Some(if none_runs { left.saturating_sub(self.batch_size()) } else { left })
     }
 }
 
@@ -90,7 +79,8 @@ impl Tally {
 
     fn error(&mut self, error: &Error) {
         match Status::of(error) {
-            Status::Interrupted => self.interrupted = true,
+            // It says nothing of the agent that it may name: what was sent is in flight.
+            Status::Interrupted => return self.interrupted = true,
             Status::TimedOut => self.silent += 1,
             Status::Nobody => self.nobody += 1,
             status => {
@@ -176,60 +166,34 @@ impl<'a> Report<'a> {
         Ok(tally.status())
     }
 
-    /// Takes the results of a rollout, whose jobs have a tag of their own if they have a mark.
-    pub fn rollout(mut self, results: RolloutResults, batch: usize, mark: Option<&str>) -> Outcome {
+    /// Takes the results of a rollout.
+    pub fn rollout(mut self, mut results: RolloutResults) -> Outcome {
         self.is_many |= results.agents().len() > 1;
-        let mut batches = Batches { results, batch };
         let mut tally = Tally::default();
         let progress = Progress::new(&self.output.bar);
-        progress.begin(batches.total(0), batches.waiting(0).unwrap_or_default());
-        let taken = self.take(&mut batches, &mut tally, Some(&progress));
+        progress.begin(results.total(0), results.waiting(0).unwrap_or_default());
+        let taken = self.take(&mut results, &mut tally, Some(&progress));
         self.close(&tally, Some(&progress));
         taken?;
-        let results = batches.results;
-        let left: BTreeSet<AgentId> = results.not_started().collect();
+        let in_flight: Vec<CommandRef> = results.in_flight().cloned().collect();
+        // Those too of a batch that was not sent to its end.
+        let mut known = tally.answered.clone();
+        known.extend(in_flight.iter().filter_map(|command| command.target().agent_id()));
+        let left = results.agents().iter().filter(|agent| !known.contains(agent));
+        let left: Vec<String> = left.map(AgentId::to_string).collect();
         if !left.is_empty() {
             let why = if tally.interrupted { "interrupted" } else { "stopped" };
-            let left: Vec<String> = left.iter().map(AgentId::to_string).collect();
             self.output.problem(&format!("{why}: nothing was sent to {}", left.join(", ")));
             self.output.document(json!({ "stopped": true, "not_started": left }))?;
         }
         if tally.interrupted {
-            let is_at_work =
-                |agent: &&AgentId| !tally.answered.contains(agent) && !left.contains(agent);
-            let at_work: BTreeSet<AgentId> =
-                results.agents().iter().filter(is_at_work).copied().collect();
-            return self.interrupted(&self.marked(&at_work, mark)?);
+            return self.interrupted(&in_flight);
         }
-        Ok(tally.status())
-    }
-
-    /// The commands of a rollout that agents are at work on: the agents are asked, since a rollout does
-    /// not tell what it has sent.
-    fn marked(
-        &self,
-        at_work: &BTreeSet<AgentId>,
-        mark: Option<&str>,
-    ) -> Result<Vec<CommandRef>, Failure> {
-        let mut missing = at_work.clone();
-        let mut found = Vec::new();
-        if let (Some(mark), false) = (mark, at_work.is_empty()) {
-            let client = self.session.unending.with_timeout(MOMENT);
-            for (agent, outcome) in client.get_all_processes(&ProcessQuery::new())? {
-                let Answered::Done(processes) = outcome else { continue };
-                let is_marked = |stats: &&ProcessStats| stats.cmd["tags"] == mark;
-                let id =
-                    processes.iter().find(is_marked).and_then(|stats| stats.cmd["id"].as_str());
-                if let (Some(id), true) = (id, missing.remove(&agent)) {
-                    found.push(client.command_from(&format!("acclient:1:{id}:{agent}"))?);
-                }
-            }
+        match tally.status() {
+            // Nobody failed, and still there was no time for all.
+            Status::Success if !left.is_empty() => Ok(Status::TimedOut),
+            status => Ok(status),
         }
-        if !missing.is_empty() {
-            let missing: Vec<String> = missing.iter().map(AgentId::to_string).collect();
-            self.output.problem(&format!("sent to {} too; see acctl ps", missing.join(", ")));
-        }
-        Ok(found)
     }
 
     fn take(

@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use acclient::{CommandBuilder, Rollout, RunArgs, Target};
 use serde_json::json;
@@ -197,27 +197,9 @@ impl Running {
             ));
         }
         let Some(rollout) = how.rollout() else { return how.perform(session, target, command) };
-        if self.tags.is_some() && how.waiting.kill_on_interrupt {
-            return Err(Failure::Usage(
-                "--batch with --kill-on-interrupt finds its jobs by tags of its own: leave out --tags".into(),
-            ));
-        }
-        let mark = self.tags.is_none().then(mark);
-        let command = match &mark {
-            Some(mark) => command.tags(mark),
-            None => command,
-        };
         let report = Report::new(session, &how.waiting, target.is_fanout());
-        let results = command.rollout(rollout, how.waiting.time())?;
-        let batch = how.size_of_batch(results.agents().len());
-        report.rollout(results, batch, mark.as_deref())
+        report.rollout(command.rollout(rollout, how.waiting.time())?)
     }
-}
-
-/// Tags that the jobs of one rollout have in common, and no others.
-fn mark() -> String {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    format!("acctl {:x}-{}", since.as_nanos(), std::process::id())
 }
 
 impl Sending {
@@ -248,15 +230,6 @@ impl Sending {
 
     fn waits_forever(&self) -> bool {
         !self.detach && self.waiting.time().is_none()
-    }
-
-    /// As the library counts them.
-    fn size_of_batch(&self, agents: usize) -> usize {
-        match self.batch {
-            Some(Batch::Agents(count)) => count,
-            Some(Batch::Percent(percent)) => (agents * usize::from(percent)).div_ceil(100).max(1),
-            None => agents,
-        }
     }
 
     fn rollout(&self) -> Option<Rollout> {
