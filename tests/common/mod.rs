@@ -31,11 +31,19 @@ pub fn keys_without_ttl(redis: &RedisServer) -> Vec<String> {
     let mut connection = redis.connection();
     let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
     keys.retain(|key| key.starts_with("cmd.") || key.starts_with("jobresult:"));
-    keys.retain(|key| {
-        let ttl: i64 = redis::cmd("TTL").arg(key).query(&mut connection).unwrap();
-        ttl == -1
+    let stay = keys.chunks(10_000).flat_map(|some| {
+        let mut pipe = redis::pipe();
+        some.iter().for_each(|key| {
+            pipe.cmd("TTL").arg(key);
+        });
+        let ttls: Vec<i64> = pipe.query(&mut connection).unwrap();
+        some.iter()
+            .zip(ttls)
+            .filter(|(_, ttl)| *ttl == -1)
+            .map(|(key, _)| key.clone())
+            .collect::<Vec<_>>()
     });
-    keys
+    stay.collect()
 }
 
 /// Open descriptors of this process.
