@@ -292,8 +292,7 @@ impl Client {
             command.check_id()?;
             command.refuse_endless(&wait)?;
         }
-        let until = self.until(&wait)?;
-        Ok(Results::new(self.clone(), commands, until))
+        Results::new(self.clone(), commands, &wait)
     }
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {

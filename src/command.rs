@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Instant;
 
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
@@ -58,16 +59,6 @@ struct Sent {
     contents: Contents,
     /// The document as it was found, of a command that was not sent from here.
     found: Option<Vec<u8>>,
-}
-
-impl Sent {
-    fn in_words(&self) -> String {
-        let Contents { cmd, args, .. } = &self.contents;
-        match args.program() {
-            Some(program) => format!("{cmd} {program}"),
-            None => cmd.to_string(),
-        }
-    }
 }
 
 impl CommandRef {
@@ -141,19 +132,14 @@ impl CommandRef {
                 }
             };
         }
-        let words = self.in_words();
-        let client = self.client.clone();
-        let found = client.bounded(
-            wait,
-            || words,
-            |until| {
-                if self.agents().is_none() {
-                    let agents = waiting::targets(&client, &self.id, until, None);
-                    self.routed = Some(agents.map_err(|error| self.tell_how_far(error))?);
-                }
-                self.first_of_pending(until).map_err(|error| self.tell_how_far(error))
-            },
-        )?;
+        let begun = Instant::now();
+        let found = self.client.until(&wait).and_then(|until| {
+            if self.agents().is_none() {
+                self.routed = Some(waiting::targets(&self.client, &self.id, &until, None)?);
+            }
+            self.first_of_pending(&until)
+        });
+        let found = found.map_err(|error| self.explained(self.tell_how_far(error), begun))?;
         let Some((agent, document)) = found else { return Ok(None) };
         self.returned.push(agent);
         self.deliver(agent, document).map(Some)
@@ -173,7 +159,7 @@ impl CommandRef {
 
     /// The same where part of the wait is over: none of it may be left.
     pub(crate) fn results_within(&self, wait: Wait) -> Result<Results> {
-        Ok(Results::new(self.client.clone(), vec![self.clone()], self.client.until(&wait)?))
+        Results::new(self.client.clone(), vec![self.clone()], &wait)
     }
 
     /// The next result if there is one now. `None`: there is no new one, or all are returned. Asks
@@ -187,20 +173,16 @@ impl CommandRef {
     }
 
     fn look_once(&mut self, wait: Wait) -> Result<Option<Job>> {
-        let words = self.in_words();
-        let client = self.client.clone();
-        let found = client.bounded(
-            wait,
-            || words,
-            |until| {
-                if self.agents().is_none() {
-                    self.routed = waiting::targets_now(&client, &self.id, until)?;
-                }
-                let pending = self.pending().unwrap_or_default();
-                let answers = waiting::look_at_all(&client, &self.id, &pending, until)?;
-                Ok(answers.into_iter().find_map(|(agent, document)| Some((agent, document?))))
-            },
-        )?;
+        let begun = Instant::now();
+        let found = self.client.until(&wait).and_then(|until| {
+            if self.agents().is_none() {
+                self.routed = waiting::targets_now(&self.client, &self.id, &until)?;
+            }
+            let pending = self.pending().unwrap_or_default();
+            let answers = waiting::look_at_all(&self.client, &self.id, &pending, &until)?;
+            Ok(answers.into_iter().find_map(|(agent, document)| Some((agent, document?))))
+        });
+        let found = found.map_err(|error| self.explained(error, begun))?;
         let Some((agent, document)) = found else { return Ok(None) };
         self.returned.push(agent);
         self.deliver(agent, document).map(Some)
@@ -214,11 +196,7 @@ impl CommandRef {
     pub fn jobs(&self) -> Result<BTreeMap<AgentId, Job>> {
         self.check_id()?;
         let client = &self.client;
-        let latest = client.bounded(
-            client.quick(),
-            || self.in_words(),
-            |until| waiting::latest(client, &self.id, until),
-        )?;
+        let latest = self.bounded(|until| waiting::latest(client, &self.id, until))?;
         let job = |(agent, document)| (agent, Job::new(client.clone(), &self.id, agent, document));
         Ok(latest.into_iter().map(job).collect())
     }
@@ -291,21 +269,17 @@ impl CommandRef {
     /// The jobs of all agents that it went to; waits until the controller has said who they are.
     pub(crate) fn routed_jobs(&self) -> Result<BTreeMap<AgentId, Job>> {
         let client = &self.client;
-        let latest = client.bounded(
-            client.quick(),
-            || self.in_words(),
-            |until| {
-                let agents = match self.agents() {
-                    Some(agents) => agents.to_vec(),
-                    None => waiting::targets(client, &self.id, until, None)?,
-                };
-                // An agent that has said nothing yet is asked all the same.
-                let unknown = |agent| (agent, ResultDocument::default());
-                let mut jobs: BTreeMap<_, _> = agents.into_iter().map(unknown).collect();
-                jobs.extend(waiting::latest(client, &self.id, until)?);
-                Ok(jobs)
-            },
-        )?;
+        let latest = self.bounded(|until| {
+            let agents = match self.agents() {
+                Some(agents) => agents.to_vec(),
+                None => waiting::targets(client, &self.id, until, None)?,
+            };
+            // An agent that has said nothing yet is asked all the same.
+            let unknown = |agent| (agent, ResultDocument::default());
+            let mut jobs: BTreeMap<_, _> = agents.into_iter().map(unknown).collect();
+            jobs.extend(waiting::latest(client, &self.id, until)?);
+            Ok(jobs)
+        })?;
         let job = |(agent, document)| (agent, Job::new(client.clone(), &self.id, agent, document));
         Ok(latest.into_iter().map(job).collect())
     }
@@ -376,6 +350,19 @@ impl CommandRef {
         Ok(check_name("the id", &self.id)?)
     }
 
+    /// A quick call about it.
+    fn bounded<T>(&self, call: impl FnOnce(&Until) -> Result<T>) -> Result<T> {
+        let begun = Instant::now();
+        let result = self.client.until(&self.client.quick()).and_then(|until| call(&until));
+        result.map_err(|error| self.explained(error, begun))
+    }
+
+    /// An error of a call about it.
+    fn explained(&self, error: Error, begun: Instant) -> Error {
+        let error = error.asked(|| self.in_words()).about_command(self);
+        error.waited_if_it_did(begun.elapsed())
+    }
+
     /// A recurring job has no result until it is killed, so that a wait for ever would be one.
     pub(crate) fn refuse_endless(&self, wait: &Wait) -> Result<()> {
         let recurs = self.sent.as_ref().is_some_and(|sent| sent.contents.args.is_recurring());
@@ -389,10 +376,9 @@ impl CommandRef {
 
     /// What an error says of it.
     pub(crate) fn in_words(&self) -> String {
-        let whom = self.target.in_words();
         match &self.sent {
-            Some(sent) => format!("{} on {whom}", sent.in_words()),
-            None => format!("command {} on {whom}", self.id),
+            Some(sent) => in_words(&sent.contents.cmd, &sent.contents.args, &self.target),
+            None => format!("command {} on {}", self.id, self.target.in_words()),
         }
     }
 
@@ -408,6 +394,14 @@ impl CommandRef {
         } else {
             error
         }
+    }
+}
+
+/// What an error says of a command that was sent, or is to be.
+pub(crate) fn in_words(cmd: &str, args: &RunArgs, target: &Target) -> String {
+    match args.program() {
+        Some(program) => format!("{cmd} {program} on {}", target.in_words()),
+        None => format!("{cmd} on {}", target.in_words()),
     }
 }
 

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use crate::client::Client;
-use crate::command::{Command, CommandRef};
+use crate::command::{self, Command, CommandRef};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
@@ -12,6 +12,7 @@ use crate::outcome::Collected;
 use crate::protocol::{AgentId, Contents, Invalid, RunArgs, check_name, check_size, into_payload};
 use crate::submission::Submission;
 use crate::target::Target;
+use crate::transport::Until;
 use crate::wait::Wait;
 
 /// A command that is not sent yet; from [`Client::cmd`], [`Client::execute`] and [`Client::bash`].
@@ -123,7 +124,7 @@ impl CommandBuilder {
     pub fn submit(self) -> Result<Command> {
         let begun = Instant::now();
         let wait = self.0.client.quick();
-        self.0.client.until(&wait)?; // before anything is made for a call that cannot be
+        self.until(&wait)?; // before anything is made for a call that cannot be
         self.start()?.submit(wait.since(begun))
     }
 
@@ -158,7 +159,7 @@ impl CommandBuilder {
     pub fn submit_once(self) -> Result<Command> {
         let begun = Instant::now();
         let wait = self.0.client.quick();
-        self.0.client.until(&wait)?;
+        self.until(&wait)?;
         self.start()?.submit_once(wait.since(begun))
     }
 
@@ -223,6 +224,17 @@ impl CommandBuilder {
         }
         let begun = Instant::now();
         self.start()?.collect(wait.since(begun), stop_at_failure)
+    }
+
+    /// What bounds a call that begins now.
+    pub(crate) fn until(&self, wait: &Wait) -> Result<Until> {
+        self.client().until(wait).map_err(|error| error.asked(|| self.in_words()))
+    }
+
+    /// What an error says of it.
+    pub(crate) fn in_words(&self) -> String {
+        let Parts { cmd, args, target, .. } = &*self.0;
+        command::in_words(cmd, args, target)
     }
 
     pub(crate) fn client(&self) -> &Client {

@@ -78,7 +78,8 @@ pub(crate) fn of(command: &CommandRef, wait: Wait) -> Result<Progress> {
     let begun = Instant::now();
     let client = command.client();
     let asked = || format!("the progress of {}", command.in_words());
-    let found = client.bounded(wait.clone(), asked, |until| look(command, until))?;
+    let found = client.bounded(wait.clone(), asked, |until| look(command, until));
+    let found = found.map_err(|error| error.about_command(command))?;
     let mut agents = match found {
         Found::Stage(stage) => return Ok(Progress::without_agents(stage)),
         Found::Agents(agents) => agents,

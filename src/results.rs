@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::job::Job;
 use crate::protocol::AgentId;
 use crate::transport::{Deadline, Until};
+use crate::wait::Wait;
 use crate::watch::{Found, WaitMethod, Watch};
 
 /// How long results that are there already may take after the deadline.
@@ -62,19 +63,21 @@ pub struct Results {
 }
 
 impl Results {
-    pub(crate) fn new(client: Client, commands: Vec<CommandRef>, until: Until) -> Self {
+    pub(crate) fn new(client: Client, commands: Vec<CommandRef>, wait: &Wait) -> Result<Self> {
+        let begun = Instant::now();
+        let until = client.until(wait).map_err(|error| explained(error, &commands, begun))?;
         let watched = commands.iter().map(|command| (command.id().to_owned(), command.pending()));
         let watch = Watch::new(client.clone(), watched.collect());
-        Results {
+        Ok(Results {
             client,
             commands,
             watch,
             until,
             verdicts: VecDeque::new(),
             is_over: false,
-            begun: Instant::now(),
+            begun,
             cause: None,
-        }
+        })
     }
 
     /// How it waits, chosen by what the server can do; `None` before the first result was asked
@@ -120,12 +123,7 @@ impl Results {
             Err(error) => {
                 self.is_over = true;
                 if error.kind() != ErrorKind::Timeout {
-                    let error =
-                        error.asked(|| self.in_words()).waited_if_it_did(self.begun.elapsed());
-                    return Err(match self.commands.as_slice() {
-                        [command] => error.about_command(command),
-                        _ => error,
-                    });
+                    return Err(explained(error, &self.commands, self.begun));
                 }
                 self.cause = error.cause_of_timeout();
                 let agents = self.watch.pending().map(|(command, agent)| (command, Some(agent)));
@@ -163,12 +161,14 @@ impl Results {
             false => Err(Error::new(ErrorKind::Timeout, "the deadline has passed")),
         }
     }
+}
 
-    fn in_words(&self) -> String {
-        match self.commands.as_slice() {
-            [command] => command.in_words(),
-            commands => format!("{} commands", commands.len()),
-        }
+/// An error that is about no agent of some commands.
+fn explained(error: Error, commands: &[CommandRef], begun: Instant) -> Error {
+    let error = error.waited_if_it_did(begun.elapsed());
+    match commands {
+        [command] => error.asked(|| command.in_words()).about_command(command),
+        commands => error.asked(|| format!("{} commands", commands.len())),
     }
 }
 

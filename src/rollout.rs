@@ -132,7 +132,7 @@ impl CommandBuilder {
         if self.has_id() {
             return Err(Error::invalid("a rollout is many commands, which cannot have one id"));
         }
-        let until = self.client().until(&wait)?;
+        let until = self.until(&wait)?;
         let for_one = self.clone().for_agent(AgentId { gid: 1, nid: 1 });
         for_one.start()?.check_wait(&wait)?; // before anybody gets it
         let left = wait.clone().since(begun);
@@ -274,7 +274,8 @@ impl RolloutResults {
     }
 
     fn send_batch(&mut self) -> Result<()> {
-        self.until.check_cancelled()?;
+        let check = self.until.check_cancelled().map_err(Error::from);
+        check.map_err(|error| error.asked(|| self.command.in_words()))?;
         let agents: Vec<AgentId> = self.left.drain(..self.batch.min(self.left.len())).collect();
         let commands = agents.iter().map(|agent| self.command.clone().for_agent(*agent));
         let client = self.command.client();

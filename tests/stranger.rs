@@ -5,8 +5,8 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{Cancel, Client, ErrorKind, JobState, Outcome, Target, Wait};
-use common::{WAIT, wait_until, wait_until_running};
+use acclient::{Cancel, Client, ErrorKind, JobState, Outcome, Rollout, Target, Wait};
+use common::{WAIT, error, wait_until, wait_until_running};
 use devgrid::{Fault, Grid, RedisServer};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -219,4 +219,50 @@ fn what_cannot_fit_is_refused_at_once() {
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     wait_until_running(&client.execute(Target::agent(1, 1), "sleep").arg("1").submit().unwrap());
+}
+
+#[test]
+fn a_call_that_ends_before_it_begins_says_what_it_was_for() {
+    let cancel = Cancel::new().expect("a token");
+    assert!(cancel.cancel());
+    let client = Client::builder().port(1).build().expect("a client");
+    let ended = client.with_cancel(&cancel);
+    let wait = || Wait::up_to(WAIT).or_cancelled(&cancel);
+    let (one, all) = (Target::agent(1, 1), Target::from(Target::all()));
+    let sent = |target: &Target| ended.execute(target.clone(), "true");
+    let to_send = |target: &Target| client.execute(target.clone(), "true");
+    let by_one = "execute true on agent 1:1: cancelled";
+    for (error, wanted) in [
+        (error(sent(&one).submit(), "submit"), by_one),
+        (error(sent(&one).submit_once(), "submit_once"), by_one),
+        (error(to_send(&one).run(wait()), "run"), by_one),
+        (error(ended.submit_many([to_send(&one)]).remove(0), "submit_many"), by_one),
+        (error(to_send(&all).run_all(wait()), "run_all"), "execute true on all agents: cancelled"),
+        (
+            error(to_send(&all).rollout(Rollout::agents(1), wait()), "rollout"),
+            "execute true on all agents: cancelled",
+        ),
+        (error(client.doctor(wait()), "doctor"), "looking at 127.0.0.1:1: cancelled"),
+        (error(ended.get_cpu_info(1, 1), "get_cpu_info"), "get_cpu_info on agent 1:1: cancelled"),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+        assert!(error.to_string().starts_with(wanted), "{error}");
+        assert_eq!(error.command(), None);
+    }
+    let form = "acclient:1:x:1:1";
+    let mut known = client.command_from(form).expect("a command");
+    let of_ended = ended.command_from(form).expect("a command");
+    for error in [
+        error(known.next_result(wait()), "next_result"),
+        error(known.results(wait()), "results"),
+        error(client.wait_any([&known], wait()), "wait_any"),
+        error(known.progress(wait()), "progress"),
+        error(of_ended.jobs(), "jobs"),
+        error(of_ended.retract(), "retract"),
+        error(of_ended.kill(), "kill"),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+        assert!(error.to_string().contains("command x on agent 1:1: cancelled"), "{error}");
+        assert_eq!(error.command(), Some(form));
+    }
 }
