@@ -1430,7 +1430,8 @@ const char *acclient_command_tags(const acclient_command *command,
                                   size_t *length);
 
 /**
- * The JSON that was pushed to the queue; NULL where it was not sent by this program.
+ * The JSON that was pushed to the queue; of a command of a history, as it stands there. NULL where it was
+ * neither sent by this program nor found in a history.
  * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
  * is freed. NULL for NULL. Does not block.
  */

@@ -494,7 +494,7 @@ impl Command {
         self.sent.contents.tags.as_deref()
     }
 
-    /// The JSON that was pushed to the queue.
+    /// The JSON that was pushed to the queue; of a command of a history, as it stands there.
     pub fn dump(&self) -> String {
         mended(&self.pushed()).into_owned()
     }

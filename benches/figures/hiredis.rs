@@ -30,7 +30,8 @@ struct Library {
 impl Library {
     /// `None` where the library is not there.
     fn open() -> Option<Self> {
-        let names = [c"libhiredis.so", c"libhiredis.so.1.1.0", c"libhiredis.so.0.14"];
+        let names =
+            [c"libhiredis.so", c"libhiredis.so.1.1.0", c"libhiredis.so.0.14", c"libhiredis.dylib"];
         // SAFETY: NUL-terminated names.
         let library =
             names.iter().map(|name| unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) });

@@ -122,7 +122,7 @@ func (c *Command) Data() string { return c.data }
 // Tags are the tags that were sent.
 func (c *Command) Tags() string { return c.tags }
 
-// Dump is the JSON that was pushed to the queue.
+// Dump is the JSON that was pushed to the queue; of a command of a history, as it stands there.
 func (c *Command) Dump() json.RawMessage { return json.RawMessage(c.dump) }
 
 // use calls f with the command held, for this goroutine alone.

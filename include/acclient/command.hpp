@@ -241,7 +241,8 @@ class command_ref {
     std::optional<std::string_view> tags() const noexcept {
         return detail::maybe_text(acclient_command_tags, handle_);
     }
-    /// The JSON that was pushed to the queue; none where it was not sent by this program.
+    /// The JSON that was pushed to the queue; of a command of a history, as it stands there. None
+    /// where it was neither sent by this program nor found in a history.
     std::optional<std::string_view> dump() const noexcept {
         return detail::maybe_text(acclient_command_dump, handle_);
     }

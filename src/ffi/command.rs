@@ -225,7 +225,8 @@ pub unsafe extern "C" fn acclient_command_tags(
     }
 }
 
-/// The JSON that was pushed to the queue; NULL where it was not sent by this program.
+/// The JSON that was pushed to the queue; of a command of a history, as it stands there. NULL where it was
+/// neither sent by this program nor found in a history.
 /// NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
 /// is freed. NULL for NULL. Does not block.
 #[unsafe(no_mangle)]
