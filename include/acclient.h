@@ -1680,11 +1680,12 @@ acclient_status acclient_request_rollout(const acclient_request *request,
 
 /**
  * Waits for the next result, and sends the next batch where all of the last have answered. A job that
- * failed is a result like any other.
+ * failed is a result like any other. While Redis is away it is tried again until the deadline.
  *
- * An error for which acclient_error_agent() is true is about that agent, and the rollout goes on:
- * what acclient_results_next() gives, and those of acclient_request_submit() where its command could
- * not be sent. After any other error no other batch begins. Each error is a failure.
+ * An error for which acclient_error_agent() is true is about that agent, and the rollout goes on, as
+ * with acclient_results_next(). So does a command that Redis did not confirm, and that may run or not
+ * (acclient_error_is_maybe_sent()), but no other batch begins beside it. Any other error is the last:
+ * the agents that are left got nothing. Each error is a failure.
  *
  * rollout: not NULL.
  * job: gets the job, which the caller frees with acclient_job_free(); NULL with ACCLIENT_OK when
@@ -1726,9 +1727,8 @@ int64_t acclient_rollout_agent_nid(const acclient_rollout *rollout,
 size_t acclient_rollout_batch_size(const acclient_rollout *rollout);
 
 /**
- * How many agents are left whose turn has not come, and does not come if nobody asks for another
- * result. One whose command could not be sent is told of by an error instead. 0 for NULL, and while
- * another thread waits. Does not block.
+ * How many agents are left to which nothing was sent, and is not if nobody asks for another result. 0
+ * for NULL, and while another thread waits. Does not block.
  */
 size_t acclient_rollout_not_started_count(const acclient_rollout *rollout);
 

@@ -49,7 +49,7 @@ impl<T> Deref for Answer<T> {
 }
 
 impl Client {
-    /// Asks an agent one of its own commands, within the client's timeout.
+    /// Asks an agent one of its own commands, one that changes nothing, within the client's timeout.
     pub(crate) fn ask_agent<T: DeserializeOwned>(
         &self,
         gid: u32,
@@ -57,7 +57,6 @@ impl Client {
         cmd: &str,
         data: &str,
     ) -> Result<Answer<T>> {
-        let job = self.cmd(Target::agent(gid, nid), cmd).data(data).run(self.quick())?;
-        Answer::of(&job.into_success()?)
+        Answer::of(&self.cmd(Target::agent(gid, nid), cmd).data(data).ask()?)
     }
 }

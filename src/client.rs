@@ -159,7 +159,7 @@ impl Client {
     /// [`ErrorKind::NoSuchAgent`], [`ErrorKind::Timeout`] for an agent that is away, and those of
     /// [`CommandBuilder::run`].
     pub fn ping_agent(&self, gid: u32, nid: u32) -> Result<()> {
-        let job = self.cmd(Target::agent(gid, nid), "ping").run(self.quick())?.into_success()?;
+        let job = self.cmd(Target::agent(gid, nid), "ping").ask()?;
         match job.json::<String>()?.as_str() {
             "pong" => Ok(()),
             _ => Err(Error::new(
@@ -178,10 +178,7 @@ impl Client {
     /// [`CommandBuilder::run`].
     pub fn list_agents(&self) -> Result<BTreeMap<AgentId, Vec<String>>> {
         let request = self.cmd(Target::controller(), "controller");
-        let job = request
-            .run_args(RunArgs::new().name("list_agents"))
-            .run(self.quick())?
-            .into_success()?;
+        let job = request.run_args(RunArgs::new().name("list_agents")).ask()?;
         let unreadable =
             |message| Error::new(ErrorKind::Protocol, message).asked(|| "list_agents".to_owned());
         let agents: BTreeMap<String, Vec<String>> = job.json()?;

@@ -18,7 +18,7 @@ use crate::outcome::{self, Ask, Outcomes};
 use crate::progress::Stage;
 use crate::progress::{self, Progress};
 use crate::protocol::{
-    AgentId, CommandDocument, Contents, ResultDocument, RunArgs, WORD, check_name, keys, mended,
+    AgentId, CommandDocument, Contents, ResultDocument, RunArgs, WORD, check_name, mended,
 };
 use crate::queue;
 use crate::results::Results;
@@ -437,7 +437,7 @@ impl Command {
     /// A command as it was found in the history.
     pub(crate) fn from_history(client: Client, json: Vec<u8>) -> Result<Self> {
         let document = CommandDocument::parse(&json)
-            .map_err(|error| Error::document("an entry", keys::HISTORY, &error))?;
+            .map_err(|error| Error::document("the command", &error))?;
         let id = document.id.value().cloned().unwrap_or_default();
         let reference = CommandRef::new(client, id, Target::of_document(&document)?);
         Ok(Command::new(reference, document.into(), Some(json)))

@@ -181,6 +181,13 @@ impl CommandBuilder {
         self.start()?.run(wait.since(begun))
     }
 
+    /// The same for a question, which changes nothing, within the client's timeout: whether it went out
+    /// matters to nobody.
+    pub(crate) fn ask(self) -> Result<Job> {
+        let wait = self.client().quick();
+        self.run(wait).and_then(Job::into_success).map_err(Error::of_a_question)
+    }
+
     /// Sends the command and waits for the results of all agents that it went to. Blocks.
     ///
     /// What did not arrive by the deadline is told agent by agent, beside what did. A job that

@@ -39,6 +39,7 @@ pub enum ErrorKind {
     /// The server, the controller or this version of the library does not offer it.
     Unsupported = 11,
     /// The command went out whole, but Redis did not confirm it: it may run, or not.
+    /// Questions that change nothing, like [`Client::list_agents`](crate::Client::list_agents), never end in it.
     MaybeSent = 12,
     /// All connections of the client stayed in use until the call's time was over.
     PoolExhausted = 13,
@@ -78,6 +79,8 @@ struct Inner {
     retriable: bool,
     timeout: bool,
     maybe_sent: bool,
+    /// Why a command was not confirmed: the kind, the message, and whether it is worth another try.
+    unconfirmed: Option<(ErrorKind, String, bool)>,
     job: Option<Job>,
     agent: Option<AgentId>,
     server_code: Option<String>,
@@ -97,6 +100,7 @@ impl Error {
             ),
             timeout: kind == ErrorKind::Timeout,
             maybe_sent: kind == ErrorKind::MaybeSent,
+            unconfirmed: None,
             job: None,
             agent: None,
             server_code: None,
@@ -166,6 +170,7 @@ impl Error {
     /// For a command that went out whole and was not confirmed. A cancelled or closed call keeps
     /// its kind, since that is what its caller did.
     pub(crate) fn with_command_maybe_sent(mut self) -> Self {
+        self.0.unconfirmed = Some((self.0.kind, self.0.message.clone(), self.0.retriable));
         if !matches!(self.0.kind, ErrorKind::Cancelled | ErrorKind::Closed) {
             self.0.kind = ErrorKind::MaybeSent;
         }
@@ -175,6 +180,23 @@ impl Error {
         );
         self.0.retriable = false;
         self.0.maybe_sent = true;
+        self
+    }
+
+    /// Says it of the whole call, of which what failed was a part.
+    pub(crate) fn of_the_whole(mut self, what: String, waited: Duration) -> Self {
+        self.0.asked = Some(what);
+        self.0.waited = self.0.waited.map(|_| waited);
+        self
+    }
+
+    /// For a question, which does no harm where it is asked twice.
+    pub(crate) fn of_a_question(mut self) -> Self {
+        if let Some((kind, message, retriable)) = self.0.unconfirmed.take() {
+            (self.0.kind, self.0.message, self.0.retriable) = (kind, message, retriable);
+            self.0.maybe_sent = false;
+            self.0.command = None;
+        }
         self
     }
 
@@ -282,7 +304,8 @@ impl From<transport::Error> for Error {
         let mut ours = Error::new(kind, error.to_string());
         ours.0.retriable |= error.is_passing();
         ours.0.retriable &= !matches!(error, Transport::Tls { .. });
-        if let Transport::Server(server) = &error {
+        if let Transport::Server(server) | Transport::Authentication { error: server, .. } = &error
+        {
             ours.0.server_code = Some(server.code.clone());
             if server.is_of_a_cluster() {
                 ours = ours.noting(transport::NO_CLUSTER);
@@ -306,7 +329,7 @@ impl From<Invalid> for Error {
 
 impl Error {
     /// A document in Redis that cannot be read.
-    pub(crate) fn document(what: &str, key: &str, error: &DocumentError) -> Self {
-        Error::new(ErrorKind::Protocol, format!("{what} in {key} cannot be read: {error}"))
+    pub(crate) fn document(what: &str, error: &DocumentError) -> Self {
+        Error::new(ErrorKind::Protocol, format!("{what} cannot be read: {error}"))
     }
 }

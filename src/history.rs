@@ -41,10 +41,12 @@ impl Client {
                     "there is none: this controller keeps no history, or has run nothing yet";
                 return Err(Error::new(ErrorKind::Unsupported, none));
             }
-            items(entries)?
-                .into_iter()
-                .map(|entry| Command::from_history(self.clone(), bulk(entry)?.unwrap_or_default()))
-                .collect()
+            let read = |(number, entry)| {
+                let command = Command::from_history(self.clone(), bulk(entry)?.unwrap_or_default());
+                let place = || format!("entry {number} of {}", keys::HISTORY);
+                command.map_err(|error| error.asked(place))
+            };
+            (u64::from(start)..).zip(items(entries)?).map(read).collect()
         };
         self.bounded(self.quick(), asked, call)
     }

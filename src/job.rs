@@ -230,7 +230,7 @@ impl Job {
     /// [`ErrorKind::JobFailed`] where it does not run any more, or not yet; those of
     /// [`CommandBuilder::run`](crate::CommandBuilder::run).
     pub fn get_stats(&self) -> Result<ProcessStats> {
-        let answer = self.stats_order().run(self.client.quick())?.into_success();
+        let answer = self.stats_order().ask();
         // The agent says no more than "{}".
         let answer = answer.map_err(|error| match error.kind() {
             ErrorKind::JobFailed => error.noting("a job is measured only while it runs"),
@@ -247,7 +247,7 @@ impl Job {
     /// [`CommandBuilder::run`](crate::CommandBuilder::run).
     pub fn get_msgs(&self, query: &MsgQuery) -> Result<Vec<Message>> {
         query.check()?;
-        query.read(self.msgs_order(query).run(self.client.quick())?.into_success()?)
+        query.read(self.msgs_order(query).ask()?)
     }
 
     /// Its messages as it logs them, oldest first, until it is over and its log has settled: an

@@ -61,7 +61,7 @@ impl Client {
         query.check()?;
         let order =
             self.cmd(Target::agent(gid, nid), "get_msgs").data(query.to_json(id).to_string());
-        query.read(order.run(self.quick())?.into_success()?)
+        query.read(order.ask()?)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::job::Job;
 use crate::protocol::AgentId;
 use crate::results::Results;
 use crate::target::Target;
-use crate::transport::Until;
+use crate::transport::{Backoff, Until};
 use crate::wait::Wait;
 
 /// How a command is rolled out over many agents: see [`CommandBuilder::rollout`].
@@ -152,6 +152,7 @@ impl CommandBuilder {
             in_flight: BTreeMap::new(),
             refused: VecDeque::new(),
             is_over: false,
+            ended: None,
             until,
             wait,
             begun,
@@ -196,8 +197,10 @@ fn sample(agents: Vec<AgentId>, count: usize) -> Result<Vec<AgentId>> {
 }
 
 /// The results of a rollout, in order of completion; from [`CommandBuilder::rollout`]. Items are those
-/// of [`Results`], and errors about agents to which the command could not be sent. Taking one may send
-/// the next batch. One thread uses it at a time; in a forked child it sends nothing and answers
+/// of [`Results`]. Taking one may send the next batch; while Redis is away it is tried again until the
+/// deadline. What ends the rollout before that, Redis's refusal of the commands included, is an error
+/// without an agent, and the last item. So does a command that Redis does not confirm, which may run or
+/// not: an error about its agent ([`Error::is_maybe_sent`]), and no other batch begins beside it. One thread uses it at a time; in a forked child it sends nothing and answers
 /// [`ErrorKind::ForkedHandle`](crate::ErrorKind::ForkedHandle).
 pub struct RolloutResults {
     command: CommandBuilder,
@@ -208,9 +211,11 @@ pub struct RolloutResults {
     failures: usize,
     results: Option<Results>,
     in_flight: BTreeMap<AgentId, CommandRef>,
-    /// What is to be said of commands that could not be sent, and of what has ended it.
+    /// What is to be said of commands that Redis did not confirm.
     refused: VecDeque<Error>,
     is_over: bool,
+    /// What has ended it, until it is told, as the last item.
+    ended: Option<Error>,
     until: Until,
     wait: Wait,
     begun: Instant,
@@ -227,8 +232,7 @@ impl RolloutResults {
         self.batch
     }
 
-    /// Agents whose turn has not come, and does not come if nobody takes another item. One whose command
-    /// could not be sent is told of by an item instead.
+    /// Agents to which nothing was sent, and is not if nobody takes another item.
     pub fn not_started(&self) -> impl ExactSizeIterator<Item = AgentId> + '_ {
         self.left.iter().copied()
     }
@@ -273,32 +277,63 @@ impl RolloutResults {
         self.stop_after.is_some_and(|most| self.failures >= most)
     }
 
+    /// Sends the next batch. What was surely not sent is tried again until the deadline, and else stays
+    /// among what is not started. `Err`: what ends the rollout, once what was sent has answered.
     fn send_batch(&mut self) -> Result<()> {
         let check = self.until.check_cancelled().map_err(Error::from);
         check.map_err(|error| error.asked(|| self.command.in_words()))?;
-        let agents: Vec<AgentId> = self.left.drain(..self.batch.min(self.left.len())).collect();
-        let commands = agents.iter().map(|agent| self.command.clone().for_agent(*agent));
-        let client = self.command.client();
+        let mut batch: Vec<AgentId> = self.left.drain(..self.batch.min(self.left.len())).collect();
         let mut sent = Vec::new();
+        let mut backoff = Backoff::new();
+        let ended = loop {
+            let Some(error) = self.try_to_send(&mut batch, &mut sent) else { break Ok(()) };
+            if !error.is_retriable() {
+                break Err(error);
+            }
+            if let Err(ended) = backoff.wait(&self.until) {
+                let ended = Error::from(ended).asked(|| self.command.in_words());
+                break Err(ended.noting(&error.to_string()).waited(self.begun.elapsed()));
+            }
+        };
+        batch.into_iter().rev().for_each(|agent| self.left.push_front(agent));
         let left = self.wait.clone().since(self.begun);
-        let outcomes = client.for_a_step(&left).submit_many(commands);
-        for (agent, outcome) in agents.iter().zip(outcomes) {
+        self.results = Some(self.command.client().wait_any(sent, left)?);
+        ended
+    }
+
+    /// Leaves in the batch those to whom it was surely not sent and might be; gives why.
+    fn try_to_send(
+        &mut self,
+        batch: &mut Vec<AgentId>,
+        sent: &mut Vec<CommandRef>,
+    ) -> Option<Error> {
+        let client = self.command.client();
+        let agents = std::mem::take(batch);
+        let commands = agents.iter().map(|agent| self.command.clone().for_agent(*agent));
+        let left = self.wait.clone().since(self.begun);
+        let mut failed = None;
+        for (agent, outcome) in agents.iter().zip(client.for_a_step(&left).submit_many(commands)) {
             match outcome {
                 Ok(command) => {
                     let command = command.reference().with_client(client.clone());
                     self.in_flight.insert(*agent, command.clone());
                     sent.push(command);
                 }
-                Err(error) => {
-                    let may_run = error.command().filter(|_| error.is_maybe_sent());
-                    let may_run = may_run.and_then(|printed| client.command_from(printed).ok());
-                    self.in_flight.extend(may_run.map(|command| (*agent, command)));
+                Err(error) if error.is_maybe_sent() => {
+                    let command =
+                        error.command().and_then(|printed| client.command_from(printed).ok());
+                    self.in_flight.extend(command.map(|command| (*agent, command)));
                     self.refused.push_back(error.about_agent(*agent));
+                    // It may run beside another batch, and nobody knows for how long.
+                    self.is_over = true;
+                }
+                Err(error) => {
+                    batch.push(*agent);
+                    failed = Some(error);
                 }
             }
         }
-        self.results = Some(client.wait_any(sent, self.wait.clone().since(self.begun))?);
-        Ok(())
+        failed.filter(|_| !self.is_over)
     }
 
     fn note<T>(&mut self, item: Result<T>, failed: bool) -> Option<Result<T>> {
@@ -321,7 +356,7 @@ impl Iterator for RolloutResults {
                     let failed = !job.is_success();
                     return self.note(Ok(job), failed);
                 }
-                Some(Err(error)) => {
+                Some(Err(mut error)) => {
                     match error.agent() {
                         // It did not answer: its command goes on.
                         Some(_) if error.is_timeout() => {}
@@ -329,11 +364,18 @@ impl Iterator for RolloutResults {
                             self.in_flight.remove(&agent);
                         }
                         // That has ended the wait for everybody.
-                        None => self.is_over = true,
+                        None => {
+                            self.is_over = true;
+                            let asked = self.command.in_words();
+                            error = error.of_the_whole(asked, self.begun.elapsed());
+                        }
                     }
                     return self.note(Err(error), true);
                 }
                 None => self.results = None,
+            }
+            if let Some(error) = self.ended.take() {
+                return self.note(Err(error), true);
             }
             if self.left.is_empty() || self.is_over || self.has_failed() {
                 return None;
@@ -344,8 +386,7 @@ impl Iterator for RolloutResults {
             }
             if let Err(error) = self.send_batch() {
                 self.is_over = true;
-                // Behind what is to be said of agents: it is the last.
-                self.refused.push_back(error);
+                self.ended = Some(error);
             }
         }
     }

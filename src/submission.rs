@@ -15,8 +15,10 @@ use crate::transport::{self, Backoff, Connection, Pooled, Until, integer};
 use crate::wait::Wait;
 use crate::waiting::{self, Look};
 
-/// How many commands of a pipeline are sent before the first replies are read.
+/// How many commands of a pipeline are sent before the first replies are read, and how many bytes: what
+/// is not sent yet is in memory, and the deadline is looked at between two of these parts.
 const PIPELINE: usize = 1000;
+const PIPELINE_BYTES: usize = 1024 * 1024;
 
 /// A command about to be sent.
 pub(crate) struct Submission(Command);
@@ -232,6 +234,28 @@ struct Refused {
     why: Option<transport::Error>,
 }
 
+/// Commands that are sent before their replies are read, by their places, each with what has to be sent
+/// for it to have left.
+#[derive(Default)]
+struct Part {
+    commands: Vec<(usize, u64)>,
+    bytes: usize,
+}
+
+impl Part {
+    fn clear(&mut self) {
+        self.commands.clear();
+        self.bytes = 0;
+    }
+
+    fn is_full(&self) -> bool {
+        self.commands.len() >= PIPELINE || self.bytes >= PIPELINE_BYTES
+    }
+}
+
+/// What an error says of a command that did not leave.
+const NOT_SENT: &str = "this command was not sent";
+
 impl Many {
     /// Sends all, and those again that a server refuses which is not ready. `Err`: what ended it before
     /// all were made.
@@ -252,7 +276,11 @@ impl Many {
             };
             match ended {
                 Ok(()) => self.send_again(client, &left, until, &mut refused),
-                Err(error) => left.iter().for_each(|place| self.fail(*place, &error)),
+                // They were refused.
+                Err(error) => {
+                    let error = error.noting(NOT_SENT);
+                    left.iter().for_each(|place| self.fail(*place, &error));
+                }
             }
         }
         sent
@@ -266,17 +294,20 @@ impl Many {
         refused: &mut Refused,
     ) -> Result<()> {
         let mut connection = connection(client, until)?;
-        let mut batch = Vec::with_capacity(PIPELINE.min(rest.size_hint().0));
+        let mut part = Part::default();
         loop {
-            batch.clear();
-            for one in rest.by_ref().take(PIPELINE) {
+            until.check()?;
+            part.clear();
+            while !part.is_full() {
+                let Some(one) = rest.next() else { break };
                 self.outcomes.push(one.map(|one| one.0));
-                batch.extend(self.queue(&mut connection, self.outcomes.len() - 1));
+                self.queue(&mut connection, self.outcomes.len() - 1, &mut part);
             }
-            if batch.is_empty() {
+            self.read(client, &mut connection, &part.commands, until, refused)?;
+            // Not full: there are no more.
+            if !part.is_full() {
                 return Ok(());
             }
-            self.read(client, &mut connection, &batch, until, refused)?;
         }
     }
 
@@ -287,44 +318,48 @@ impl Many {
         until: &Until,
         refused: &mut Refused,
     ) {
-        let mut connection = match connection(client, until) {
-            Ok(connection) => connection,
-            Err(error) => return places.iter().for_each(|place| self.fail(*place, &error)),
-        };
-        for (number, some) in places.chunks(PIPELINE).enumerate() {
-            let batch: Vec<_> =
-                some.iter().filter_map(|place| self.queue(&mut connection, *place)).collect();
-            if let Err(error) = self.read(client, &mut connection, &batch, until, refused) {
-                let behind = places.iter().skip((number + 1) * PIPELINE);
-                return behind.for_each(|place| self.fail(*place, &error));
+        let mut left = places.iter();
+        let sent = connection(client, until).and_then(|mut connection| {
+            let mut part = Part::default();
+            while !left.as_slice().is_empty() {
+                until.check()?;
+                part.clear();
+                while !part.is_full() {
+                    let Some(place) = left.next() else { break };
+                    self.queue(&mut connection, *place, &mut part);
+                }
+                self.read(client, &mut connection, &part.commands, until, refused)?;
             }
+            Ok(())
+        });
+        if let Err(error) = sent {
+            left.for_each(|place| self.fail(*place, &error.clone().noting(NOT_SENT)));
         }
     }
 
-    /// Queues the command of a place, if there is one, and returns with its place what has to be sent
-    /// for it to have left.
-    fn queue(&mut self, connection: &mut Connection, place: usize) -> Option<(usize, u64)> {
-        let command = self.outcomes[place].as_ref().ok()?;
+    /// Queues the command of a place, if there is one.
+    fn queue(&mut self, connection: &mut Connection, place: usize, part: &mut Part) {
+        let Ok(command) = &self.outcomes[place] else { return };
         match command.write_json(&mut self.json) {
-            Ok(()) => Some((place, queue_push(connection, &self.json))),
-            Err(error) => {
-                self.outcomes[place] = Err(error);
-                None
+            Ok(()) => {
+                part.commands.push((place, queue_push(connection, &self.json)));
+                part.bytes += self.json.len();
             }
+            Err(error) => self.outcomes[place] = Err(error),
         }
     }
 
-    /// Reads the replies to a batch. `Err`: what broke the connection, which is said of all whose replies
+    /// Reads the replies to a part. `Err`: what broke the connection, which is said of all whose replies
     /// did not come.
     fn read(
         &mut self,
         client: &Client,
         connection: &mut Connection,
-        batch: &[(usize, u64)],
+        part: &[(usize, u64)],
         until: &Until,
         refused: &mut Refused,
     ) -> Result<()> {
-        for (number, (place, _)) in batch.iter().enumerate() {
+        for (number, (place, _)) in part.iter().enumerate() {
             match connection.reply(until) {
                 Ok(Value::Int(_)) => {}
                 Ok(reply) => {
@@ -340,11 +375,11 @@ impl Many {
                 Err(error @ transport::Error::Server(_)) => self.fail(*place, &error.into()),
                 Err(error) => {
                     let error = Error::from(error);
-                    for (place, mark) in &batch[number..] {
+                    for (place, mark) in &part[number..] {
                         if connection.was_sent(*mark) {
                             self.doubt(*place, error.clone());
                         } else {
-                            self.fail(*place, &error);
+                            self.fail(*place, &error.clone().noting(NOT_SENT));
                         }
                     }
                     return Err(error);
@@ -388,6 +423,6 @@ fn maybe_sent(command: &Command, error: Error) -> Error {
 impl Submission {
     /// What is said of it where it cannot be sent.
     fn told(&self, error: &Error) -> Error {
-        error.clone().asked(|| self.0.in_words())
+        error.clone().noting(NOT_SENT).asked(|| self.0.in_words())
     }
 }

@@ -38,6 +38,9 @@ pub struct RoleTarget {
     grid: Option<u32>,
 }
 
+/// How many roles are named in a sentence.
+const MOST_ROLES: usize = 8;
+
 impl RoleTarget {
     fn new(fanout: bool) -> Self {
         RoleTarget { fanout, roles: Vec::new(), grid: None }
@@ -146,7 +149,9 @@ impl Target {
             return Err(Error::new(ErrorKind::Protocol, "a command for numbers that no agent has"));
         };
         let Some(roles) = document.roles.value().filter(|roles| !roles.is_empty()) else {
-            return Ok(Target::agent(gid, nid));
+            // Without numbers and roles nobody gets it.
+            let nobody = (gid, nid) == (0, 0);
+            return Ok(if nobody { Target::unknown() } else { Target::agent(gid, nid) });
         };
         if document.cmd.value().is_some_and(|cmd| cmd == "controller") {
             return Ok(Target::controller());
@@ -222,7 +227,12 @@ impl RoleTarget {
         let roles = match self.roles.as_slice() {
             [] => String::new(),
             [role] => format!(" with the role {role}"),
-            roles => format!(" with the roles {}", roles.join(", ")),
+            roles => match roles.split_at_checked(MOST_ROLES) {
+                Some((some, more)) if !more.is_empty() => {
+                    format!(" with the roles {} and {} more", some.join(", "), more.len())
+                }
+                _ => format!(" with the roles {}", roles.join(", ")),
+            },
         };
         let grid = self.grid.map(|gid| format!(" on grid {gid}")).unwrap_or_default();
         format!("{which}{roles}{grid}")

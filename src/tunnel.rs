@@ -138,7 +138,8 @@ impl Client {
             return Err(Error::invalid("a tunnel from an agent to itself"));
         }
         let data = tunnel.to_json(tunnel.local);
-        let opened: Answer<Wire> = self.ask_agent(gid, nid, "hubble_open_tunnel", &data)?;
+        let order = self.cmd(Target::agent(gid, nid), "hubble_open_tunnel").data(data);
+        let opened: Answer<Wire> = Answer::of(&order.run(self.quick())?.into_success()?)?;
         let opened = opened.into_inner().read(tunnel.local == 0)?;
         if opened.local == 0 {
             // The agent has it in its list already, where closed ones of a chosen port stay too, and

@@ -321,8 +321,8 @@ pub(crate) fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocu
 }
 
 fn parse(key: &str, bytes: &[u8]) -> Result<ResultDocument> {
-    let document =
-        ResultDocument::parse(bytes).map_err(|error| Error::document("the result", key, &error))?;
+    let document = ResultDocument::parse(bytes)
+        .map_err(|error| Error::document(&format!("the result in {key}"), &error))?;
     if document.state.value().is_none() {
         let stateless = format!("the result in {key} has no state");
         return Err(Error::new(ErrorKind::Protocol, stateless));

@@ -126,6 +126,7 @@ fn a_wrong_login_is_refused_and_nothing_is_sent() {
         let error = error(Client::connect(&url), &url);
         assert_eq!(error.kind(), kind, "{url}: {error}");
         assert!(!error.is_retriable(), "{url}: {error}");
+        assert!(error.server_code().is_some(), "{url}: {error}");
         let words = format!("{error} {error:?}");
         assert!(words.contains(&address), "{url}: {error}");
         assert!(

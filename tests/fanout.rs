@@ -11,7 +11,7 @@ use acclient::{
     AgentId, Client, Command, CommandRef, ErrorKind, Job, JobState, MsgQuery, Outcome, RoleTarget,
     Target, WaitMethod,
 };
-use common::{WAIT, keys_without_ttl, wait_until, wait_until_running};
+use common::{WAIT, ask, keys_without_ttl, redis, wait_until, wait_until_running};
 use devgrid::{Fault, Grid, RedisServer};
 
 fn grid() -> (Grid, Client) {
@@ -281,6 +281,38 @@ fn submit_many_gives_each_its_outcome() {
     numbers.sort_unstable();
     assert_eq!(numbers, (0..300).collect::<Vec<_>>());
     assert!(client.submit_many([]).is_empty());
+}
+
+#[test]
+fn submit_many_goes_on_behind_many_that_are_refused() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    let name = |number: usize| if number < 2200 { "" } else { "ping" };
+    let commands = (0..2500).map(|number| client.cmd(Target::agent(1, 1), name(number)));
+    let outcomes = client.submit_many(commands);
+    assert_eq!(outcomes.len(), 2500);
+    let refused = outcomes.iter().take_while(|outcome| outcome.is_err()).count();
+    assert_eq!((refused, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (2200, 300));
+}
+
+/// What does not fit into its time is not sent, and no more is in doubt than was on its way.
+#[test]
+fn submit_many_ends_with_its_time_however_much_there_is() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    let data = "x".repeat(1_000_000);
+    let commands = (0..200).map(|_| client.bash(Target::agent(1, 1), &data));
+    let outcomes = client.with_timeout(Duration::from_millis(20)).submit_many(commands);
+    let sent = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let doubts =
+        outcomes.iter().filter_map(|it| it.as_ref().err()).filter(|it| it.is_maybe_sent()).count();
+    assert!(doubts <= 3 && sent + doubts < 200, "{sent} sent, {doubts} in doubt");
+    let last = outcomes.last().expect("one").as_ref().expect_err("too late");
+    assert!(last.is_timeout() && last.is_retriable(), "{last}");
+    assert!(last.to_string().contains("this command was not sent"), "{last}");
+    // Those in doubt may arrive now.
+    let there = || ask::<usize>(&mut server.connection(), &[b"LLEN", b"cmds.queue"]);
+    assert!((sent..=sent + doubts).contains(&there()), "{} of {sent} and {doubts}", there());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use acclient::{
 };
 use common::{WAIT, ask, error, wait_until};
 use devgrid::{Fault, Grid};
-use proxy::Proxy;
+use proxy::{Plan, Proxy};
 
 /// Ten agents with the role `cpu` on two grids, and one without.
 fn grid() -> (Grid, Client) {
@@ -186,6 +186,8 @@ fn a_token_ends_it() {
         });
         let ended = rollout.next().expect("an item").expect_err("cancelled");
         assert_eq!(ended.kind(), ErrorKind::Cancelled);
+        let asked = "bash on all agents on grid 1: cancelled (after";
+        assert!(ended.to_string().starts_with(asked), "{ended}");
     });
     assert!(rollout.next().is_none() && rollout.is_stopped());
     assert_eq!(rollout.not_started().len(), 3);
@@ -272,11 +274,82 @@ fn what_was_refused_or_cannot_be_read_is_not_in_flight() {
     ask::<()>(&mut admin, &[b"ACL", b"SETUSER", b"default", b"-rpush"]);
     let refused = rollout.next().expect("an item").expect_err("it may not");
     ask::<()>(&mut admin, &[b"ACL", b"SETUSER", b"default", b"+rpush"]);
-    assert_eq!(refused.agent(), Some(AgentId { gid: 1, nid: 2 }), "{refused}");
+    assert_eq!((refused.agent(), refused.server_code()), (None, Some("NOPERM")), "{refused}");
     assert!(!refused.is_maybe_sent() && refused.command().is_none(), "{refused}");
     assert_eq!(rollout.in_flight().len(), 0);
     assert!(rollout.next().is_none() && rollout.is_stopped());
-    assert_eq!((rollout.failures(), rollout.not_started().len()), (2, 3));
+    assert_eq!((rollout.failures(), rollout.not_started().len()), (2, 4));
+}
+
+#[test]
+fn no_batch_begins_beside_commands_that_may_run() {
+    let (grid, client) = grid();
+    let command = client.with_timeout(Duration::from_millis(200));
+    let command = command.bash(Target::all().grid(1), "echo $AGENT_NID");
+    let mut rollout = command.rollout(Rollout::agents(2), WAIT).expect("a rollout");
+    grid.redis().pause();
+    for nid in [1, 2] {
+        let doubt = rollout.next().expect("an item").expect_err("not confirmed");
+        assert_eq!(
+            (doubt.kind(), doubt.agent().map(|it| it.nid)),
+            (ErrorKind::MaybeSent, Some(nid))
+        );
+    }
+    grid.redis().resume();
+    assert!(rollout.next().is_none() && rollout.is_stopped());
+    assert_eq!(
+        (in_flight(&rollout), rollout.not_started().len()),
+        (vec!["1:1".into(), "1:2".into()], 3)
+    );
+    for command in rollout.in_flight() {
+        let job = command.clone().next_result(WAIT).expect("it ran").expect("a result");
+        assert_eq!(job.stdout(), format!("{}\n", job.agent().nid));
+    }
+}
+
+/// After the first batch no connection comes about: the next three do not, or none.
+#[test]
+fn while_redis_is_away_it_is_tried_again_until_the_deadline() {
+    for (cuts, wait) in [(3, WAIT), (usize::MAX, Duration::from_millis(700))] {
+        let (grid, _) = grid();
+        let mut admin = grid.redis().connection();
+        ask::<()>(
+            &mut admin,
+            &[b"ACL", b"SETUSER", b"bob", b"on", b"nopass", b"~*", b"&*", b"+@all"],
+        );
+        let proxy = Proxy::new(grid.redis().port());
+        let client = Client::builder().port(proxy.port()).user("bob").connect().expect("a client");
+        let command = client.cmd(Target::all().grid(1), "ping");
+        let begun = Instant::now();
+        let mut rollout = command.rollout(Rollout::agents(1), wait).expect("a rollout");
+        rollout.next().expect("an item").expect("a result");
+        let cut = Plan::up(0, proxy::Fault::Cut);
+        proxy.plan(move |number| if number < cuts { cut } else { Plan::default() });
+        ask::<i64>(&mut admin, &[b"CLIENT", b"KILL", b"USER", b"bob"]);
+        if cuts == 3 {
+            assert_eq!(jobs(&mut rollout).len(), 4);
+            assert!(proxy.connections() > cuts, "{}", proxy.connections());
+            assert_eq!((rollout.failures(), rollout.is_stopped()), (0, false));
+            continue;
+        }
+        let late = rollout.next().expect("an item").expect_err("no way to Redis");
+        assert!(late.is_timeout() && late.agent().is_none(), "{late}");
+        assert!(late.to_string().contains("cannot connect"), "{late}");
+        assert!(begun.elapsed() < wait + Duration::from_millis(400), "{:?}", begun.elapsed());
+        assert!(rollout.next().is_none() && rollout.is_stopped());
+        assert_eq!((rollout.in_flight().len(), rollout.not_started().len()), (0, 4));
+    }
+}
+
+#[test]
+fn a_question_before_it_is_no_command_that_may_run() {
+    let (grid, client) = grid();
+    let command = client.with_timeout(Duration::from_millis(200)).cmd(Target::all(), "ping");
+    grid.redis().pause();
+    let refused = error(command.rollout(Rollout::agents(1), WAIT), "it");
+    grid.redis().resume();
+    assert!(refused.is_retriable() && !refused.is_maybe_sent(), "{refused}");
+    assert_eq!((refused.kind(), refused.command()), (ErrorKind::Timeout, None), "{refused}");
 }
 
 #[test]

@@ -279,7 +279,16 @@ fn history_where_there_is_one_and_where_there_is_none() {
     assert!(client.get_cmds(9, 5).unwrap().is_empty());
     assert_eq!(client.get_cmds(0, 0).unwrap_err().kind(), ErrorKind::InvalidArgument);
     let _: i64 = redis::cmd("LPUSH").arg("joblog").arg("not json").query(&mut connection).unwrap();
-    assert_eq!(client.get_cmds(0, 1).unwrap_err().kind(), ErrorKind::Protocol);
+    let unreadable = client.get_cmds(0, 9).unwrap_err();
+    assert_eq!(unreadable.kind(), ErrorKind::Protocol);
+    assert!(unreadable.to_string().starts_with("entry 0 of joblog: "), "{unreadable}");
+    assert_eq!(client.get_cmds(1, 9).unwrap().len(), 3);
+    // What others wrote is read as far as it goes.
+    let odd = r#"{"id":"odd","cmd":"x","args":{"name":"n","max_time":"ten"}}"#;
+    let _: i64 = redis::cmd("LPUSH").arg("joblog").arg(odd).query(&mut connection).unwrap();
+    let odd = client.get_cmds(0, 1).unwrap().remove(0);
+    assert_eq!(odd.args().to_json(), r#"{"name":"n","max_time":"ten"}"#);
+    assert_eq!(odd.target().to_string(), "unknown");
 }
 
 /// The example of the original client's documentation: a fan-out, its first result, back to it by

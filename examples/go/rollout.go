@@ -37,8 +37,9 @@ type Rollout struct {
 // the agents that have them now. Not for [Any], nor with an ID. With [Request.OpenRollout] it can be
 // asked too whether it was stopped, which agents are left, and which commands have no result yet.
 //
-// Errors are as those of [Command.Results], or tell that the command of an agent could not be sent. An
-// error that is about no agent is the last, and begins no other batch. It starts with one
+// While Redis is away it is tried again until the deadline. Errors about an agent are as those of
+// [Command.Results]; after one whose command may run or not ([Error.IsMaybeSent]) no other batch begins.
+// An error that is about no agent is the last, and the agents that are left got nothing. It starts with one
 // error, and ends, where it cannot begin: [ErrInvalidArgument], also for a context without a deadline
 // and a recurring command; [ErrNoSuchAgent] where no agent matches; [ErrUnknownCommand] from a
 // controller that does not tell its agents.
@@ -149,9 +150,8 @@ func (r *Rollout) InFlight() ([]*Command, error) {
 	return commands, nil
 }
 
-// NotStarted are agents whose turn has not come, and does not come if nobody takes another result; none
-// while another goroutine waits, and after it was closed. One whose command could not be sent is told of by
-// an error instead.
+// NotStarted are agents to which nothing was sent, and is not if nobody takes another result; none while
+// another goroutine waits, and after it was closed.
 func (r *Rollout) NotStarted() []AgentID {
 	// No batch is to begin between two looks.
 	select {

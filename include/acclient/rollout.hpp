@@ -75,8 +75,9 @@ class rollout_plan {
 ///     for (auto &command : rollout.in_flight()) { command.kill(); }
 ///
 /// Each element is a result<job>, valid until the next. A job that failed is a result like any
-/// other. An error with an agent() is about that agent, as those of results, or its command could
-/// not be sent. After any other error no other batch begins.
+/// other. While Redis is away it is tried again until the limit. An error with an agent() is about
+/// that agent, as those of results; where its command may run or not (is_maybe_sent()), no other
+/// batch begins. Any other error is the last: the agents that are left got nothing.
 class rollout {
   public:
     /// What begin() and end() give.
@@ -119,8 +120,7 @@ class rollout {
     std::size_t batch_size() const noexcept {
         return acclient_rollout_batch_size(handle_.get());
     }
-    /// Agents whose turn has not come, and does not come if nobody takes another result. One whose
-    /// command could not be sent is told of by an error instead.
+    /// Agents to which nothing was sent, and is not if nobody takes another result.
     std::vector<agent_id> not_started() const {
         return list(acclient_rollout_not_started_count, acclient_rollout_not_started_gid,
                     acclient_rollout_not_started_nid);

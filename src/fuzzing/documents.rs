@@ -19,7 +19,7 @@ use crate::target::Target;
 pub fn results(bytes: &[u8]) {
     let document = match ResultDocument::parse(bytes) {
         Ok(document) => document,
-        Err(error) => return drop(Error::document("the result", "key", &error).to_string()),
+        Err(error) => return drop(Error::document("the result", &error).to_string()),
     };
     assert_eq!(document.raw.is_some(), !is_text(bytes), "raw is there for mended documents");
     assert!(document.raw.as_deref().is_none_or(|raw| raw == bytes));
@@ -46,7 +46,7 @@ pub fn commands(bytes: &[u8]) {
     assert_eq!(again.expect("a dump is a document").dump(), dump);
     let json = command.args().to_json();
     let args: Box<RawValue> = serde_json::from_str(&json).expect("run arguments are JSON");
-    let args = RunArgs::read(&args);
+    let args = RunArgs::read(Some(&args));
     assert_eq!(args.to_json(), json);
     drop(args.check().map_err(|error| error.to_string()));
     if command.check_id().is_ok() {

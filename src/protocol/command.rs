@@ -79,8 +79,12 @@ impl Contents {
         if self.cmd.is_empty() {
             return Err(Invalid::Empty { what: "the command name" });
         }
-        if self.cmd == "execute" && self.args.program().is_none_or(str::is_empty) {
-            return Err(Invalid::Empty { what: "the program" });
+        if self.cmd == "execute" {
+            let program = self.args.program().unwrap_or_default();
+            check_name("the program", program)?;
+            if program.is_empty() {
+                return Err(Invalid::Empty { what: "the program" });
+            }
         }
         self.args.check()
     }
@@ -117,7 +121,7 @@ impl From<CommandDocument> for Contents {
         let text = |field: Field<String>| field.into_value();
         Contents {
             cmd: text(document.cmd).unwrap_or_default().into(),
-            args: document.args.into_value().map(|args| RunArgs::read(&args)).unwrap_or_default(),
+            args: RunArgs::read(document.args.value().map(|args| &**args)),
             data: text(document.data).unwrap_or_default(),
             tags: text(document.tags),
         }

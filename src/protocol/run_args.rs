@@ -212,12 +212,26 @@ impl RunArgs {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The arguments of a document: none where they are of no form that is known.
-    pub(crate) fn read(json: &RawValue) -> Self {
-        let read: serde_json::Result<RunArgs> = serde_json::from_str(json.get());
-        let mut args = read.unwrap_or_default();
+    /// The arguments of a document that somebody else may have written. What is of no form that is known
+    /// is kept as it is, and refused where it is sent again.
+    pub(crate) fn read(json: Option<&RawValue>) -> Self {
+        let json = json.map_or("{}", RawValue::get);
+        let mut args = serde_json::from_str(json).unwrap_or_else(|_| RunArgs::read_each(json));
         // Where a document says nothing of levels the agent chooses; here it would mean all of them.
         args.loglevels.get_or_insert_default();
+        args
+    }
+
+    fn read_each(json: &str) -> Self {
+        let all: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
+        let is_known = |(name, value): &(String, Value)| {
+            let one = Map::from_iter([(name.clone(), value.clone())]);
+            RunArgs::deserialize(Value::Object(one)).is_ok()
+        };
+        let (known, odd): (Vec<_>, Vec<_>) = all.into_iter().partition(is_known);
+        let known = Value::Object(known.into_iter().collect());
+        let mut args = RunArgs::deserialize(known).unwrap_or_default();
+        args.extra.extend(odd);
         args
     }
 
@@ -334,6 +348,22 @@ mod tests {
         let text = r#"{"max_time":3,"loglevels":"*","later":{"x":[1]}}"#;
         let args: RunArgs = serde_json::from_str(text).unwrap();
         assert_eq!(args.to_json(), text);
+    }
+
+    #[test]
+    fn what_others_wrote_is_read_as_far_as_it_can_be() {
+        let read = |text: &str| {
+            let json: Box<RawValue> = serde_json::from_str(text).unwrap();
+            RunArgs::read(Some(&json))
+        };
+        assert_eq!(RunArgs::read(None).to_json(), "{}");
+        for nothing in ["null", "[1]", "7", r#""x""#] {
+            assert_eq!(read(nothing).to_json(), "{}", "{nothing}");
+        }
+        let odd = read(r#"{"name":"x","max_time":"ten","later":1}"#);
+        assert_eq!(odd.program(), Some("x"));
+        assert_eq!(odd.to_json(), r#"{"name":"x","later":1,"max_time":"ten"}"#);
+        assert!(odd.check().is_err(), "the controller would exit");
     }
 
     #[test]

@@ -128,8 +128,7 @@ impl Connection {
                 // Some servers quote the command that they refuse.
                 let error = error.without(config.password.as_ref());
                 Err(if error.is_authentication() {
-                    let message = error.to_string();
-                    Error::Authentication { address: connection.address, message }
+                    Error::Authentication { address: connection.address, error }
                 } else {
                     Error::Server(error)
                 })

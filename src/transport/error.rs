@@ -15,8 +15,8 @@ pub(crate) enum Error {
     #[error("cannot connect to {address}: {source}")]
     Connect { address: String, source: io::Error },
     /// Redis refused the user or the password, or wants one.
-    #[error("{address} refused the login: {message}")]
-    Authentication { address: String, message: String },
+    #[error("{address} refused the login: {error}")]
+    Authentication { address: String, error: ServerError },
     /// The connection broke after it was made. What was under way on it may or may not have run.
     #[error("the connection to {address} was lost: {source}")]
     Lost { address: String, source: io::Error },

@@ -482,15 +482,20 @@ impl Backoff {
 
     /// Waits before the next try, or ends with `error` as the cause if the call does first.
     pub(crate) fn pause(&mut self, error: Error, until: &Until) -> Result<()> {
+        match self.wait(until) {
+            Err(Error::Timeout) => Err(Error::TimeoutAfter(Box::new(error))),
+            other => other,
+        }
+    }
+
+    /// Waits before the next try.
+    pub(crate) fn wait(&mut self, until: &Until) -> Result<()> {
         let pause = self.next;
         self.next = (pause * 2).clamp(Self::FIRST, Self::LONGEST);
         let mut random = [0u8; 4];
         let _ = getrandom::fill(&mut random); // without it the pauses are merely regular
         let part = f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX);
-        match poll::sleep(pause.mul_f64(1.0 - part / 2.0), until) {
-            Err(Error::Timeout) => Err(Error::TimeoutAfter(Box::new(error))),
-            other => other,
-        }
+        poll::sleep(pause.mul_f64(1.0 - part / 2.0), until)
     }
 }
 
