@@ -45,9 +45,13 @@ fn main() {
         return grid::child();
     }
     words.retain(|word| word != "--bench"); // cargo's own
+    let names = PARTS.map(|(name, _)| name).join(", ");
+    if words.iter().any(|word| word == "--help" || word == "-h") {
+        println!("Measures all, or the parts that are named: {names}");
+        return;
+    }
     if let Some(unknown) = words.iter().find(|word| !PARTS.iter().any(|(name, _)| name == word)) {
-        let names: Vec<_> = PARTS.iter().map(|(name, _)| *name).collect();
-        eprintln!("no figures are called {unknown}; there are {}", names.join(", "));
+        eprintln!("no figures are called {unknown}; there are {names}");
         std::process::exit(2);
     }
     let mut report = Report::new();

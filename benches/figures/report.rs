@@ -89,6 +89,7 @@ impl Report {
             "The middle of the batches (the smallest to the largest); rivals in the same turns.\n"
         );
         let (rows, missed, not_measured) = (Vec::new(), Vec::new(), Vec::new());
+        print(HEADING);
         Report { machine, rows, missed, not_measured, chart: None }
     }
 
@@ -120,9 +121,7 @@ impl Report {
     }
 
     fn row(&mut self, row: [String; 5]) {
-        let [name, value, goal, verdict, rivals] = &row;
-        let line = format!("{name:<66} {value:<26} {goal:<7} {verdict:<6}  {rivals}");
-        println!("{}", line.trim_end());
+        print(row.each_ref().map(String::as_str));
         self.rows.push(row);
     }
 
@@ -149,7 +148,7 @@ impl Report {
         let page = std::fs::read_to_string(PAGE).unwrap();
         let (before, rest) = page.split_once(MARKS[0]).unwrap();
         let (_, after) = rest.split_once(MARKS[1]).unwrap();
-        let mut table = format!("{}.\n\n| figure | reached | goal | | rivals |\n", self.machine);
+        let mut table = format!("{}.\n\n| {} |\n", self.machine, HEADING.join(" | "));
         table += "|---|---|---|---|---|\n";
         for row in &self.rows {
             table += &format!("| {} |\n", row.join(" | "));
@@ -159,6 +158,13 @@ impl Report {
             std::fs::write(CHART, chart).unwrap();
         }
     }
+}
+
+const HEADING: [&str; 5] = ["figure", "reached", "goal", "", "rivals, in the same unit"];
+
+fn print([name, value, goal, verdict, rivals]: [&str; 5]) {
+    let line = format!("{name:<66} {value:<26} {goal:<7} {verdict:<6}  {rivals}");
+    println!("{}", line.trim_end());
 }
 
 /// What may explain a figure: processors, server, what else is at work.
