@@ -3,6 +3,8 @@
 #[path = "common/certificates.rs"]
 mod certificates;
 mod common;
+#[path = "acctl/cut.rs"]
+mod cut;
 #[path = "acctl/errors.rs"]
 mod errors;
 #[path = "common/prefix.rs"]

@@ -262,6 +262,8 @@ func TestRunAll(t *testing.T) {
 	equal(t, "stopped", all.Stopped, false)
 	equal(t, "stdout", all.Jobs[0].Stdout, "hi\n")
 	equal(t, "target", all.Command.Target(), "all,role=cpu")
+	_, err := all.Command.NextResult(ctx(t))
+	equal(t, "nothing is missing", err, io.EOF)
 	short, cancel := context.WithTimeout(ctx(t), 300*time.Millisecond)
 	defer cancel()
 	part := got[*Collected](t)(c.Bash(All("cpu"), "[ $AGENT_GID = 1 ] && sleep 1; true").RunAll(short, false))
@@ -278,6 +280,6 @@ func TestRunAll(t *testing.T) {
 	first := got[*Collected](t)(c.Bash(All("cpu"), script).RunAll(ctx(t), true))
 	defer first.Command.Close()
 	equal(t, "stopped", first.Stopped, true)
-	_, err := c.Cmd(All("cpu"), "").RunAll(ctx(t), true)
+	_, err = c.Cmd(All("cpu"), "").RunAll(ctx(t), true)
 	wants(t, err, ErrInvalidArgument)
 }

@@ -134,8 +134,8 @@ func (r *Request) Run(ctx context.Context) (*Job, error) {
 
 // Collected is all that came of a command.
 type Collected struct {
-	// Command is the command, by which what is missing can be waited for: it gives all results anew. It
-	// has to be closed.
+	// Command is the command, by which what is missing can be waited for: it does not return again what
+	// stands in Jobs. It has to be closed.
 	Command *Command
 	// Jobs are the results, in order of completion.
 	Jobs []*Job

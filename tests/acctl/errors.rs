@@ -1,10 +1,12 @@
 //! What goes wrong, as people meet it.
 
 use std::process::Stdio;
+use std::time::Instant;
 
 use devgrid::{Grid, RedisServer, free_port};
 
 use crate::certificates::TlsRedis;
+use crate::common::WAIT;
 use crate::program::{ACCTL, Ran, acctl, command};
 use crate::scripted::Server;
 
@@ -28,6 +30,28 @@ fn nobody_listens() {
     assert!(ran.stdout.starts_with("bad   redis") && ran.stderr.is_empty(), "{ran:?}");
     let ran = acctl("http://example.org", &["agents"]);
     assert_eq!(ran.status, 2, "{ran:?}");
+}
+
+#[test]
+fn a_redis_that_says_nothing_in_time() {
+    let grid = Grid::demo().expect("a grid");
+    grid.redis().pause();
+    // Connecting takes no longer than what it is for, and no longer than a quick question.
+    let begun = Instant::now();
+    for args in [
+        &["run", "1:1", "--wait", "1", "--timeout", "60", "--", "true"][..],
+        &["bash", "all", "true", "--batch", "1", "--wait", "1", "--timeout", "60"],
+        &["wait", "x", "--wait", "1", "--timeout", "60"],
+        &["run", "1:1", "--wait", "60", "--timeout", "1", "--", "true"],
+        &["run", "1:1", "--detach", "--wait", "60", "--timeout", "1", "--", "true"],
+        &["agents", "--timeout", "1"],
+    ] {
+        let ran = acctl(&grid.url(), args);
+        assert_eq!((ran.status, ran.stdout.as_str()), (4, ""), "{args:?}: {ran:?}");
+        assert!(ran.stderr.lines().count() == 1, "{ran:?}");
+    }
+    assert!(begun.elapsed() < WAIT, "{:?}", begun.elapsed());
+    grid.redis().resume();
 }
 
 #[test]

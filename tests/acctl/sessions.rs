@@ -1,8 +1,11 @@
 //! Sessions, as they stand in the files beside this one.
 
+use std::path::Path;
+
 use devgrid::Grid;
 
-use crate::program::{readme, scrub, session};
+use crate::prefix::ROOT;
+use crate::program::{ACCTL, Ran, command, readme, scrub, session};
 
 fn run(name: &str) -> Grid {
     let grid = Grid::demo().expect("a grid");
@@ -42,6 +45,20 @@ fn wrong_arguments() {
 fn the_session_of_the_readme() {
     let grid = Grid::demo().expect("a grid");
     readme(&grid.url());
+}
+
+/// Which is found from the README alone.
+#[test]
+fn the_development_grid_runs_as_the_readme_says() {
+    let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).expect("the README");
+    let lines = readme.lines().filter(|line| line.starts_with("cargo run -p devgrid -- -- "));
+    let [line] = lines.collect::<Vec<_>>()[..] else { panic!("one line of the README") };
+    let mut shell = command("bash", None);
+    // Where cargo has built what it needs for this test.
+    let built = Path::new(ACCTL).ancestors().nth(2).expect("the target directory");
+    shell.args(["-c", line]).current_dir(ROOT).env("CARGO_TARGET_DIR", built);
+    let ran: Ran = shell.output().expect("a shell").into();
+    assert!(ran.status == 0 && ran.stdout.starts_with("AGENT  ROLES\n1:1    cpu\n"), "{ran:?}");
 }
 
 #[test]

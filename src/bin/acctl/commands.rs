@@ -23,7 +23,7 @@ pub struct Wait {
     #[arg(required = true)]
     command: Vec<String>,
     #[command(flatten)]
-    waiting: Waiting,
+    pub waiting: Waiting,
 }
 
 impl Wait {

@@ -65,8 +65,15 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl Connection {
-    /// A client whose calls the token ends. Without `lazily` it has talked to Redis.
-    pub fn open(&self, cancel: &Cancel, output: &Output, lazily: bool) -> Result<Client, Failure> {
+    /// A client whose calls the token ends. Without `lazily` it has talked to Redis, for which it takes no
+    /// longer than `wait`.
+    pub fn open(
+        &self,
+        cancel: &Cancel,
+        output: &Output,
+        lazily: bool,
+        wait: Option<Duration>,
+    ) -> Result<Client, Failure> {
         if let Some(name) = self.named() {
             let client = Client::instance(&name).map_err(no_connection)?;
             let timeout = self.timeout.or(client.timeout());
@@ -74,7 +81,8 @@ impl Connection {
         }
         let client = self.by_url(output)?.with_cancel(cancel);
         if !lazily {
-            client.ping().map_err(no_connection)?;
+            let time = client.timeout().into_iter().chain(wait).min();
+            client.with_timeout(time).ping().map_err(no_connection)?;
         }
         Ok(client)
     }
@@ -145,12 +153,14 @@ fn holds_a_password(url: &str) -> bool {
     authority.split_once('@').is_some_and(|(login, _)| login.contains(':')) || url.contains("pass=")
 }
 
-/// Before anything was asked for, most errors mean that there is no connection.
+/// Before anything was asked for, most errors mean that there is no connection. A server that has not
+/// answered in time may be there all the same.
 fn no_connection(error: acclient::Error) -> Failure {
     match error.kind() {
-        ErrorKind::InvalidArgument | ErrorKind::Cancelled | ErrorKind::System => {
-            Failure::Error(error)
-        }
+        ErrorKind::InvalidArgument
+        | ErrorKind::Cancelled
+        | ErrorKind::System
+        | ErrorKind::Timeout => Failure::Error(error),
         _ => Failure::NoConnection(error),
     }
 }

@@ -21,7 +21,7 @@ Exit status:
   130  interrupted; what was sent goes on, unless --kill-on-interrupt
   141  nobody reads the output any more
 
-Where agents fare differently, the first of 130, 1, 4 that is true of one counts.";
+Where agents fare differently, the first of 130, 1, 4, 6 that is true of one counts.";
 
 /// The exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -116,7 +116,15 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
         _ => Vec::new(),
     };
     let lazily = matches!(cli.command, Command::Doctor(_));
-    let session = &Session::open(&cli.connection, output, lazily)?;
+    let wait = match &cli.command {
+        Command::Run(run) => run.sending.time(),
+        Command::Bash(bash) => bash.sending.time(),
+        Command::Script(script) => script.sending.time(),
+        Command::Cmd(cmd) => cmd.sending.time(),
+        Command::Wait(wait) => wait.waiting.time(),
+        _ => None,
+    };
+    let session = &Session::open(&cli.connection, output, lazily, wait)?;
     match &cli.command {
         Command::Run(run) => run.perform(session, input),
         Command::Bash(bash) => bash.perform(session, input),

@@ -1,6 +1,7 @@
 //! Results as they complete, and what comes of it all.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::io::Write;
 use std::sync::mpsc;
 use std::thread;
@@ -63,7 +64,12 @@ struct Tally {
     succeeded: usize,
     failed: usize,
     silent: usize,
+    maybe_sent: usize,
+    /// Those of a rollout whose turn came, and whose command surely has not left.
+    not_sent: usize,
+    unreadable: usize,
     nobody: usize,
+    timed_out: bool,
     /// Of errors of other kinds, the first.
     other: Option<Status>,
     interrupted: bool,
@@ -74,20 +80,44 @@ struct Tally {
 
 impl Tally {
     fn told(&self) -> usize {
-        self.succeeded + self.failed + self.silent + self.nobody
+        self.counts().iter().map(|(count, _)| count).sum()
+    }
+
+    fn counts(&self) -> [(usize, &'static str); 7] {
+        [
+            (self.succeeded, "succeeded"),
+            (self.failed, "failed"),
+            (self.silent, "did not answer"),
+            (self.maybe_sent, "maybe sent"),
+            (self.not_sent, "not sent"),
+            (self.unreadable, "answered what cannot be read"),
+            (self.nobody, "not known to the controller"),
+        ]
     }
 
     fn error(&mut self, error: &Error) {
         match Status::of(error) {
             // It says nothing of the agent that it may name: what was sent is in flight.
             Status::Interrupted => return self.interrupted = true,
-            Status::TimedOut => self.silent += 1,
-            Status::Nobody => self.nobody += 1,
+            Status::TimedOut => self.timed_out = true,
+            // These are known by their counts.
+            Status::Nobody | Status::MaybeSent => {}
             status => {
                 self.other.get_or_insert(status);
             }
         }
-        if error.is_timeout() {
+        let is_of_an_agent = error.agent().is_some();
+        match Status::of(error) {
+            _ if error.is_maybe_sent() => self.maybe_sent += 1,
+            // Whatever comes behind the sending names the command.
+            _ if is_of_an_agent && error.command().is_none() => self.not_sent += 1,
+            Status::TimedOut => self.silent += 1,
+            Status::Nobody => self.nobody += 1,
+            _ if is_of_an_agent => self.unreadable += 1,
+            // It has ended the wait, for how many is not known.
+            _ => {}
+        }
+        if error.is_timeout() || error.is_maybe_sent() {
             self.pending.extend(error.command().map(str::to_owned));
         }
         self.answered.extend(error.agent());
@@ -97,7 +127,8 @@ impl Tally {
         match self {
             Tally { interrupted: true, .. } => Status::Interrupted,
             Tally { failed: 1.., .. } => Status::SomeFailed,
-            Tally { silent: 1.., .. } => Status::TimedOut,
+            Tally { timed_out: true, .. } => Status::TimedOut,
+            Tally { maybe_sent: 1.., .. } => Status::MaybeSent,
             Tally { other: Some(status), .. } => *status,
             Tally { nobody: 1.., succeeded: 0, .. } => Status::Nobody,
             Tally { nobody: 1.., .. } => Status::SomeFailed,
@@ -106,12 +137,7 @@ impl Tally {
     }
 
     fn in_words(&self) -> String {
-        let counts = [
-            (self.succeeded, "succeeded"),
-            (self.failed, "failed"),
-            (self.silent, "did not answer"),
-            (self.nobody, "not known to the controller"),
-        ];
+        let counts = self.counts();
         let told = counts.iter().filter(|(count, _)| *count > 0);
         let words: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
         if words.is_empty() { "nobody has answered".into() } else { words.join(", ") }
@@ -158,7 +184,7 @@ impl<'a> Report<'a> {
             drop(end);
             taken
         });
-        self.close(&tally, progress.as_ref());
+        self.close(&tally, progress.as_ref(), &tally.pending);
         taken?;
         if tally.interrupted {
             return self.interrupted(&commands);
@@ -173,9 +199,9 @@ impl<'a> Report<'a> {
         let progress = Progress::new(&self.output.bar);
         progress.begin(results.total(0), results.waiting(0).unwrap_or_default());
         let taken = self.take(&mut results, &mut tally, Some(&progress));
-        self.close(&tally, Some(&progress));
-        taken?;
         let in_flight: Vec<CommandRef> = results.in_flight().cloned().collect();
+        self.close(&tally, Some(&progress), &in_flight);
+        taken?;
         // Those too of a batch that was not sent to its end.
         let mut known = tally.answered.clone();
         known.extend(in_flight.iter().filter_map(|command| command.target().agent_id()));
@@ -265,8 +291,13 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Ends the bar, and says how several agents fared.
-    fn close(&self, tally: &Tally, progress: Option<&Progress>) {
+    /// Ends the bar, and says how several agents fared, and how to come back to those that are left.
+    fn close(
+        &self,
+        tally: &Tally,
+        progress: Option<&Progress>,
+        left: impl IntoIterator<Item = impl Display>,
+    ) {
         if let Some(progress) = progress {
             progress.end();
         }
@@ -274,7 +305,7 @@ impl<'a> Report<'a> {
             self.output.note(tally.in_words());
         }
         if !tally.interrupted {
-            self.come_back(tally.pending.iter().map(String::as_str));
+            self.come_back(left);
         }
     }
 
@@ -290,7 +321,7 @@ impl<'a> Report<'a> {
     }
 
     /// Says how to wait again.
-    fn come_back<'c>(&self, commands: impl IntoIterator<Item = &'c str>) {
+    fn come_back(&self, commands: impl IntoIterator<Item = impl Display>) {
         let quoted: Vec<String> =
             commands.into_iter().map(|command| format!(" '{command}'")).collect();
         if !quoted.is_empty() {
@@ -302,12 +333,14 @@ impl<'a> Report<'a> {
     fn interrupted(&self, commands: &[CommandRef]) -> Outcome {
         let printed: Vec<String> = commands.iter().map(CommandRef::to_string).collect();
         self.output.document(json!({ "interrupted": true, "commands": printed }))?;
-        if !self.waiting.kill_on_interrupt {
-            self.output.note("interrupted; what was sent goes on");
-            self.come_back(printed.iter().map(String::as_str));
+        let kills = self.waiting.kill_on_interrupt;
+        let then = if kills { "killing what was sent" } else { "what was sent goes on" };
+        self.output.note(format!("interrupted; {then}"));
+        // Before the killing: a second Ctrl-C ends that, and what is left has to be known then.
+        self.come_back(&printed);
+        if !kills {
             return Ok(Status::Interrupted);
         }
-        self.output.note("interrupted; killing what was sent");
         for printed in &printed {
             self.kill(&self.session.unending.command_from(printed)?);
         }

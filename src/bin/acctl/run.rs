@@ -40,7 +40,7 @@ pub struct Run {
     #[command(flatten)]
     running: Running,
     #[command(flatten)]
-    sending: Sending,
+    pub sending: Sending,
 }
 
 impl Run {
@@ -85,7 +85,7 @@ pub struct Bash {
     #[command(flatten)]
     running: Running,
     #[command(flatten)]
-    sending: Sending,
+    pub sending: Sending,
 }
 
 impl Bash {
@@ -155,7 +155,7 @@ pub struct Script {
     #[command(flatten)]
     running: Running,
     #[command(flatten)]
-    sending: Sending,
+    pub sending: Sending,
 }
 
 impl Script {
@@ -219,7 +219,7 @@ pub struct Cmd {
     #[command(flatten)]
     running: Running,
     #[command(flatten)]
-    sending: Sending,
+    pub sending: Sending,
 }
 
 impl Cmd {

@@ -228,6 +228,11 @@ impl Sending {
         report.commands(vec![sent.into()])
     }
 
+    /// How long is waited for results, where that has an end.
+    pub fn time(&self) -> Option<Duration> {
+        self.waiting.time().filter(|_| !self.detach)
+    }
+
     fn waits_forever(&self) -> bool {
         !self.detach && self.waiting.time().is_none()
     }

@@ -27,10 +27,11 @@ impl<'a> Session<'a> {
         connection: &Connection,
         output: &'a Output,
         lazily: bool,
+        wait: Option<Duration>,
     ) -> Result<Self, Failure> {
         let cancel = Cancel::new()?;
         interrupt::watch(&cancel)?;
-        let client = connection.open(&cancel, output, lazily)?;
+        let client = connection.open(&cancel, output, lazily, wait)?;
         let unending = client.with_cancel(&Cancel::new()?);
         Ok(Session { client, unending, output })
     }
