@@ -6,9 +6,7 @@ use std::io::Write;
 use std::sync::mpsc;
 use std::thread;
 
-use acclient::{
-    AgentId, CommandRef, Error, ErrorKind, Job, Outcome as Answered, Results, RolloutResults,
-};
+use acclient::{CommandRef, Error, ErrorKind, Job, Outcome as Answered, Results, RolloutResults};
 use serde_json::json;
 
 use crate::exit::{Failure, Outcome, Status};
@@ -65,8 +63,6 @@ struct Tally {
     failed: usize,
     silent: usize,
     maybe_sent: usize,
-    /// Those of a rollout whose turn came, and whose command surely has not left.
-    not_sent: usize,
     unreadable: usize,
     nobody: usize,
     timed_out: bool,
@@ -75,7 +71,6 @@ struct Tally {
     interrupted: bool,
     /// Printed commands that are still to be waited for.
     pending: BTreeSet<String>,
-    answered: BTreeSet<AgentId>,
 }
 
 impl Tally {
@@ -83,13 +78,12 @@ impl Tally {
         self.counts().iter().map(|(count, _)| count).sum()
     }
 
-    fn counts(&self) -> [(usize, &'static str); 7] {
+    fn counts(&self) -> [(usize, &'static str); 6] {
         [
             (self.succeeded, "succeeded"),
             (self.failed, "failed"),
             (self.silent, "did not answer"),
             (self.maybe_sent, "maybe sent"),
-            (self.not_sent, "not sent"),
             (self.unreadable, "answered what cannot be read"),
             (self.nobody, "not known to the controller"),
         ]
@@ -106,21 +100,18 @@ impl Tally {
                 self.other.get_or_insert(status);
             }
         }
-        let is_of_an_agent = error.agent().is_some();
         match Status::of(error) {
             _ if error.is_maybe_sent() => self.maybe_sent += 1,
-            // Whatever comes behind the sending names the command.
-            _ if is_of_an_agent && error.command().is_none() => self.not_sent += 1,
-            Status::TimedOut => self.silent += 1,
+            // What has ended a whole rollout names no command.
+            Status::TimedOut if error.command().is_some() => self.silent += 1,
             Status::Nobody => self.nobody += 1,
-            _ if is_of_an_agent => self.unreadable += 1,
+            _ if error.agent().is_some() => self.unreadable += 1,
             // It has ended the wait, for how many is not known.
             _ => {}
         }
         if error.is_timeout() || error.is_maybe_sent() {
             self.pending.extend(error.command().map(str::to_owned));
         }
-        self.answered.extend(error.agent());
     }
 
     fn status(&self) -> Status {
@@ -202,11 +193,7 @@ impl<'a> Report<'a> {
         let in_flight: Vec<CommandRef> = results.in_flight().cloned().collect();
         self.close(&tally, Some(&progress), &in_flight);
         taken?;
-        // Those too of a batch that was not sent to its end.
-        let mut known = tally.answered.clone();
-        known.extend(in_flight.iter().filter_map(|command| command.target().agent_id()));
-        let left = results.agents().iter().filter(|agent| !known.contains(agent));
-        let left: Vec<String> = left.map(AgentId::to_string).collect();
+        let left: Vec<String> = results.not_started().map(|agent| agent.to_string()).collect();
         if !left.is_empty() {
             let why = if tally.interrupted { "interrupted" } else { "stopped" };
             self.output.problem(&format!("{why}: nothing was sent to {}", left.join(", ")));
@@ -232,7 +219,6 @@ impl<'a> Report<'a> {
             let succeeded = result.as_ref().is_ok_and(Job::is_success);
             match result {
                 Ok(job) => {
-                    tally.answered.insert(job.agent());
                     *(if succeeded { &mut tally.succeeded } else { &mut tally.failed }) += 1;
                     self.job(&job)?;
                 }
