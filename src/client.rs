@@ -218,7 +218,8 @@ impl Client {
     ///
     /// One that is refused, by this library or by Redis, holds up no other. If the connection
     /// breaks, those that were confirmed are `Ok`, those that went out without a confirmation are
-    /// [`ErrorKind::MaybeSent`], and the rest were not sent.
+    /// [`ErrorKind::MaybeSent`], and the rest were not sent. Once the time is over nothing more is sent;
+    /// the commands that are left are still taken from the iterator, for an outcome each.
     ///
     /// ```no_run
     /// # use acclient::*;

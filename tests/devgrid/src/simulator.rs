@@ -119,7 +119,7 @@ impl Work {
         let mut pipe = redis::pipe();
         for (place, nid) in (0..count).map(|place| (place, odd_order(place, count))) {
             // Somewhere in a span of its own, by the golden ratio: evenly, and in step with nobody who polls.
-            let part = (f64::from(place) * 0.618_034).fract();
+            let part = (f64::from(place + 1) * 0.618_034).fract();
             let due = begun + spread.mul_f64((f64::from(place) + part) / f64::from(count));
             while !spread.is_zero() && !self.stop.load(Ordering::SeqCst) {
                 let left = due.saturating_duration_since(Instant::now());
