@@ -117,9 +117,9 @@ impl CommandBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a batch of nothing, for
-    /// [`Target::any`], for a command with an id (there will be many), for a wait of zero, and for one
-    /// for ever on a recurring command;
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a batch, a sample or
+    /// a number of failures of 0, for a percentage that is none, for [`Target::any`], for a command with
+    /// an id (there will be many), for a wait of zero, and for one for ever on a recurring command;
     /// [`ErrorKind::NoSuchAgent`](crate::ErrorKind::NoSuchAgent) where no agent matches; those of
     /// [`Client::list_agents`]. Everything else is an item: see [`Results`].
     pub fn rollout(self, rollout: Rollout, wait: impl Into<Wait>) -> Result<RolloutResults> {
@@ -150,7 +150,7 @@ impl CommandBuilder {
             failures: 0,
             results: None,
             in_flight: BTreeMap::new(),
-            refused: VecDeque::new(),
+            unconfirmed: VecDeque::new(),
             is_over: false,
             ended: None,
             until,
@@ -212,7 +212,7 @@ pub struct RolloutResults {
     results: Option<Results>,
     in_flight: BTreeMap<AgentId, CommandRef>,
     /// What is to be said of commands that Redis did not confirm.
-    refused: VecDeque<Error>,
+    unconfirmed: VecDeque<Error>,
     is_over: bool,
     /// What has ended it, until it is told, as the last item.
     ended: Option<Error>,
@@ -323,7 +323,7 @@ impl RolloutResults {
                     let command =
                         error.command().and_then(|printed| client.command_from(printed).ok());
                     self.in_flight.extend(command.map(|command| (*agent, command)));
-                    self.refused.push_back(error.about_agent(*agent));
+                    self.unconfirmed.push_back(error.about_agent(*agent));
                     // It may run beside another batch, and nobody knows for how long.
                     self.is_over = true;
                 }
@@ -347,7 +347,7 @@ impl Iterator for RolloutResults {
 
     fn next(&mut self) -> Option<Result<Job>> {
         loop {
-            if let Some(error) = self.refused.pop_front() {
+            if let Some(error) = self.unconfirmed.pop_front() {
                 return self.note(Err(error), true);
             }
             match self.results.as_mut().and_then(Results::next) {
