@@ -38,7 +38,7 @@ demo:
 	@echo "That was examples/quickstart.rs and examples/quickstart.c. README.md goes on from here."
 
 acctl:
-	$(CARGO) build --release --features cli --bin acctl
+	$(CARGO) build --release -p acctl
 	@echo "It is $(TARGET)/release/acctl; try $(TARGET)/release/acctl --help"
 
 # The quickstart of each language, built as a program of its own would be.
@@ -53,7 +53,7 @@ examples:
 	$(CC) examples/quickstart.c -o $(EXAMPLES)/quickstart-c $$(pkg-config --cflags --libs acclient) && \
 	$(CXX) -std=c++17 examples/quickstart.cpp -o $(EXAMPLES)/quickstart-cpp \
 		$$(pkg-config --cflags --libs acclient) && \
-	(cd examples/go && go build -o $(EXAMPLES)/quickstart-go ./quickstart) && \
+	(cd go && go build -o $(EXAMPLES)/quickstart-go ./quickstart) && \
 	for program in $(TARGET)/debug/examples/quickstart $(EXAMPLES)/quickstart-c \
 		$(EXAMPLES)/quickstart-cpp $(EXAMPLES)/quickstart-go; do \
 		printf '\n######## %s\n\n' "$$(basename $$program)"; \
@@ -61,16 +61,15 @@ examples:
 	done
 
 test: tools check
-	$(CARGO) test --workspace --all-features
+	$(CARGO) test --workspace
 
 check: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
 	clang-format --dry-run --Werror $(C_SOURCES)
-	@test -z "$$(gofmt -l examples/go)" || { echo "gofmt: $$(gofmt -l examples/go)" >&2; exit 1; }
+	@test -z "$$(gofmt -l go)" || { echo "gofmt: $$(gofmt -l go)" >&2; exit 1; }
 
 # All that the tests use. Where something cannot be had, this says what to install.
 tools:
@@ -82,7 +81,7 @@ header:
 # As PREFIX=/opt/acclient make install, or make install PREFIX=/usr DESTDIR=/tmp/package.
 export PREFIX LIBDIR INCLUDEDIR DESTDIR
 install:
-	$(CARGO) build --release --features cli --bin acctl
+	$(CARGO) build --release -p acctl
 	$(CARGO) build --release --lib
 	@scripts/install.sh install $(TARGET)
 

@@ -23,7 +23,7 @@ package() {
     esac
 }
 
-# Whether Go is there and new enough for examples/go.
+# Whether Go is there and new enough for go.
 go_is_new() {
     command -v go >/dev/null 2>&1 || return 1
     version=$(GOTOOLCHAIN=local go version | sed -n 's/.*go1\.\([0-9]*\).*/\1/p')

@@ -65,7 +65,7 @@ fn the_same_tour_prints_the_same_in_every_language() {
     let program = prefix.0.join("quickstart-go");
     let mut build = Command::new("go");
     build.args(["build", "-o"]).arg(&program).arg("./quickstart");
-    build.current_dir(format!("{ROOT}/examples/go"));
+    build.current_dir(format!("{ROOT}/go"));
     // Go's cache goes by CGO_LDFLAGS, and not by what pkg-config says of a prefix that moved.
     build.env("CGO_LDFLAGS", format!("-L{}", prefix.lib().display()));
     succeed(build.env("PKG_CONFIG_PATH", prefix.lib().join("pkgconfig")));
@@ -121,7 +121,7 @@ fn what_the_readme_shows_of_go_runs() {
     std::fs::write(
         module.join("go.mod"),
         format!(
-            "module program\n\ngo 1.23\n\nrequire acclient v0.0.0\n\nreplace acclient => {ROOT}/examples/go\n"
+            "module program\n\ngo 1.23\n\nrequire acclient v0.0.0\n\nreplace acclient => {ROOT}/go\n"
         ),
     )
     .unwrap();

@@ -1,4 +1,4 @@
-//! The Go package of `examples/go`, on a development grid, against the header and the library that
+//! The Go package of `go`, on a development grid, against the header and the library that
 //! cargo built for this run, installed in a prefix of its own.
 //!
 //! Where Go is missing nothing is tested, loudly; in CI (`CI` is set) it fails.
@@ -92,7 +92,7 @@ fn the_quickstart_linked_in_both_ways() {
 #[test]
 fn every_export_is_covered() {
     let covered: BTreeSet<String> = covered().into_keys().collect();
-    assert_eq!(covered, declared(), "tests/go_coverage.txt is not what the header declares");
+    assert_eq!(covered, declared(), "go/coverage.txt is not what the header declares");
     let mut sources = String::new();
     for entry in fs::read_dir(package()).expect("the package") {
         let path = entry.expect("an entry").path();
@@ -108,7 +108,7 @@ fn every_export_is_covered() {
 
 /// The table: for each export the test in which its wrapper succeeds and its effect is looked at.
 fn covered() -> BTreeMap<String, String> {
-    let table = fs::read_to_string(root().join("tests/go_coverage.txt")).expect("the table");
+    let table = fs::read_to_string(root().join("go/coverage.txt")).expect("the table");
     let entries = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     entries
         .map(|line| {
@@ -218,5 +218,5 @@ impl Drop for Prefix {
 }
 
 fn package() -> PathBuf {
-    root().join("examples/go")
+    root().join("go")
 }

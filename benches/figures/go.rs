@@ -10,7 +10,7 @@ pub struct Go {
 }
 
 /// The package with its benchmarks, and with the data that its tests read.
-const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/go");
+const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/go");
 
 /// What a benchmark measured: by the name of each, the value of each unit.
 pub type Measured = BTreeMap<String, BTreeMap<String, f64>>;

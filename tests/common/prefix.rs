@@ -4,7 +4,11 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// The root of the repository: the tests of acctl are one directory below it.
+pub const ROOT: &str = match option_env!("CARGO_BIN_EXE_acctl") {
+    Some(_) => concat!(env!("CARGO_MANIFEST_DIR"), "/.."),
+    None => env!("CARGO_MANIFEST_DIR"),
+};
 
 /// A prefix of its own, taken away at the end.
 pub struct Prefix(pub PathBuf);

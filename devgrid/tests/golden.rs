@@ -25,7 +25,7 @@ use serde_json::Value;
 /// Recordings that are not replayed here: the lines with the word `grid` of the one list of
 /// exceptions, which has a reason for each.
 fn not_replayed() -> BTreeSet<&'static str> {
-    let lines = include_str!("../../golden-exceptions.txt").lines();
+    let lines = include_str!("../../tests/golden-exceptions.txt").lines();
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
     let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
     words.filter(|words| words[1] == "grid" && words.len() > 2).map(|words| words[0]).collect()
@@ -58,7 +58,7 @@ struct Recording {
 }
 
 fn directory() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../golden")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
 }
 
 impl Recording {

@@ -68,7 +68,7 @@ pub fn session(name: &str, url: &str) {
 
 /// Runs the session of the README, whose output is as it was once, stdout and stderr as they come.
 pub fn readme(url: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = std::fs::read_to_string(&path).expect("the README");
     let (before, rest) = readme.split_once("```console\n").expect("a session");
     let (session, behind) = rest.split_once("```").expect("its end");

@@ -16,7 +16,7 @@ const NOT_RECORDED: &[&str] = &["cmd..0.0"];
 
 fn cases() -> Vec<Value> {
     let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../golden/payload_tolerance.jsonl");
+        .join("../tests/golden/payload_tolerance.jsonl");
     let text = std::fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
