@@ -33,69 +33,33 @@
 // Unsafe code stands in two places; everything else is checked by this.
 #![deny(unsafe_code)]
 
-mod answer;
-mod builder;
-mod cancel;
 mod client;
 mod command;
-mod command_builder;
-mod doctor;
+mod engine;
 mod error;
 #[allow(unsafe_code)]
 mod ffi;
-mod follow;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod history;
-mod ids;
-mod instance;
 mod job;
-mod msgs;
 mod node;
-mod outcome;
-mod processes;
-mod progress;
 mod protocol;
-mod queue;
-mod results;
-mod rollout;
-mod schedule;
-mod scripts;
-mod stats;
-mod submission;
-mod target;
 #[allow(unsafe_code)]
 mod transport;
-mod tunnel;
-mod wait;
-mod waiting;
-mod watch;
 
-pub use answer::Answer;
-pub use builder::ClientBuilder;
-pub use cancel::Cancel;
-pub use client::Client;
-pub use command::{Command, CommandRef};
-pub use command_builder::CommandBuilder;
-pub use doctor::{Check, Diagnosis, Verdict};
+pub use client::{Check, Client, ClientBuilder, Diagnosis, Scheduled, Verdict};
+pub use command::{
+    Command, CommandBuilder, CommandRef, Progress, Results, Rollout, RolloutResults, Stage,
+};
+pub use engine::{Cancel, Wait, WaitMethod};
 pub use error::{Error, ErrorKind, Result};
-pub use follow::Follow;
-pub use job::Job;
-pub use msgs::{Message, MsgQuery};
-pub use node::{CpuInfo, DiskInfo, MemInfo, NicAddr, NicInfo, OsInfo};
-pub use outcome::{Collected, Outcome, Outcomes};
-pub use processes::ProcessQuery;
-pub use progress::{Progress, Stage};
-pub use protocol::{AgentId, JobState, RunArgs};
-pub use results::Results;
-pub use rollout::{Rollout, RolloutResults};
-pub use schedule::Scheduled;
-pub use stats::ProcessStats;
-pub use target::{RoleTarget, Target};
-pub use tunnel::{Gateway, Tunnel};
-pub use wait::Wait;
-pub use watch::WaitMethod;
+pub use job::{Collected, Follow, Job, Message, MsgQuery, Outcome, Outcomes};
+pub use node::{
+    Answer, CpuInfo, DiskInfo, Gateway, MemInfo, NicAddr, NicInfo, OsInfo, ProcessQuery,
+    ProcessStats, Tunnel,
+};
+pub use protocol::{AgentId, JobState, RoleTarget, RunArgs, Target};
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

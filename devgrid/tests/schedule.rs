@@ -24,8 +24,8 @@ fn fired(client: &mut Client) -> Vec<String> {
 
 /// The terminal result of a fired ping in the recording `schedule_fires`.
 fn recorded() -> String {
-    let path =
-        std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/schedule_fires.jsonl");
+    let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/golden/schedule_fires.jsonl");
     let text = std::fs::read_to_string(path).unwrap();
     let dumps = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let mut lists =

@@ -5,7 +5,7 @@ use super::guard::{self, Handle, opaque};
 use super::status::{
     ACCLIENT_FORKED_HANDLE, ACCLIENT_INVALID_ARGUMENT, ACCLIENT_OK, acclient_status,
 };
-use crate::cancel::Cancel;
+use crate::engine::Cancel;
 
 /// A token that ends calls before their time, from any thread and from a signal handler. It may
 /// serve many calls at a time. Once cancelled it stays so.

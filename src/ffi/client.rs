@@ -9,11 +9,11 @@ use super::guard::{self, Handle, opaque};
 use super::request::acclient_request;
 use super::status::acclient_status;
 use super::text;
-use crate::cancel::Cancel;
 use crate::client::Client;
+use crate::client::instance;
+use crate::engine::Cancel;
 use crate::error::Result;
-use crate::instance;
-use crate::target::Target;
+use crate::protocol::Target;
 
 /// A client of one grid. Any number of threads may call with it at a time.
 pub struct acclient_client {

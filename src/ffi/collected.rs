@@ -9,7 +9,7 @@ use super::request::acclient_request;
 use super::status::acclient_status;
 use super::text;
 use crate::client::Client;
-use crate::outcome::Collected;
+use crate::job::Collected;
 
 /// All that came of a command. Any number of threads may read it; its command is for one at a time.
 pub struct acclient_collected {

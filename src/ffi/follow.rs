@@ -12,7 +12,7 @@ use super::queries::msg_query;
 use super::status::acclient_status;
 use super::text;
 use crate::error::{Error, Result};
-use crate::follow::Follow;
+use crate::job::Follow;
 
 /// The messages of a job as it logs them, each once, oldest first. One thread may use it at a time.
 pub struct acclient_follow {

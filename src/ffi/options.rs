@@ -9,8 +9,8 @@ use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
 use super::status::acclient_status;
 use super::text;
-use crate::builder::ClientBuilder;
 use crate::client::Client;
+use crate::client::ClientBuilder;
 use crate::error::{Error, Result};
 use crate::transport::SENTINEL_PORT;
 

@@ -11,7 +11,7 @@ use super::queries::{msg_query, process_query};
 use super::status::acclient_status;
 use crate::command::CommandRef;
 use crate::error::Result;
-use crate::outcome::{Outcome, Outcomes};
+use crate::job::{Outcome, Outcomes};
 use std::ffi::c_char;
 
 /// The agent has answered.

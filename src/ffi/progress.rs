@@ -10,7 +10,7 @@ use super::guard::{self, Handle, opaque};
 use super::status::acclient_status;
 use super::text;
 use crate::AgentId;
-use crate::progress::{Progress, Stage};
+use crate::command::{Progress, Stage};
 
 /// In the queue: no controller has taken it. acclient_command_retract() takes it back.
 pub const ACCLIENT_STAGE_IN_QUEUE: i32 = 1;

@@ -11,12 +11,12 @@ use super::guard;
 use super::job::acclient_job;
 use super::status::acclient_status;
 use super::text;
-use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::msgs::MsgQuery;
-use crate::processes::ProcessQuery;
+use crate::job::MsgQuery;
+use crate::node::Answer;
+use crate::node::ProcessQuery;
 
 /// Asks a question with a handle of the client for this call, and gives its JSON.
 ///

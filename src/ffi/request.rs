@@ -15,9 +15,9 @@ use super::target::acclient_target;
 use super::text;
 use crate::client::Client;
 use crate::command::Command;
-use crate::command_builder::CommandBuilder;
+use crate::command::CommandBuilder;
 use crate::error::{Error, Result};
-use crate::target::Target;
+use crate::protocol::Target;
 
 /// A command before it is sent. It can be sent again and again, each time as a command of its own.
 /// Any number of threads may use it.

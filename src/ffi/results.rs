@@ -11,9 +11,9 @@ use super::job::{JobHandle, acclient_job};
 use super::status::acclient_status;
 use super::text;
 use crate::command::CommandRef;
+use crate::command::Results;
+use crate::engine::WaitMethod;
 use crate::error::{Error, Result};
-use crate::results::Results;
-use crate::watch::WaitMethod;
 
 /// It waits by a blocking command on the one list that is left.
 pub const ACCLIENT_WAIT_BLOCKING: i32 = 1;

@@ -11,8 +11,8 @@ use super::request::acclient_request;
 use super::status::acclient_status;
 use super::text;
 use crate::AgentId;
+use crate::command::{Rollout, RolloutResults};
 use crate::error::{Error, Result};
-use crate::rollout::{Rollout, RolloutResults};
 
 /// A command on its way to many agents, some at a time, and the results in order of completion, within
 /// one deadline. It holds a connection of the client while a batch is under way. One thread may use it

@@ -6,7 +6,7 @@ use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
 use super::status::acclient_status;
 use super::text::{self, Text};
-use crate::target::{RoleTarget, Target};
+use crate::protocol::{RoleTarget, Target};
 
 /// Whom a command is for: one agent, any one agent with some roles, or all agents with them. It is
 /// made complete by one thread; after that any number of threads may use it.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::guard::{self, Opaque};
-use crate::cancel::Cancel;
+use crate::engine::Cancel;
+use crate::engine::Wait;
 use crate::error::{Error, Result};
 use crate::protocol::check_payload;
-use crate::wait::Wait;
 
 /// A name: NUL-terminated UTF-8.
 ///

@@ -12,7 +12,7 @@ use super::status::acclient_status;
 use super::text::{self, Text};
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::tunnel::{Gateway, Tunnel};
+use crate::node::{Gateway, Tunnel};
 
 /// A tunnel: who connects to the port "local" of an agent's machine talks to ip:remote as the gateway
 /// sees it. Any number of threads may read it.

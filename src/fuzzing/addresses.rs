@@ -2,9 +2,9 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::builder::ClientBuilder;
+use crate::client::ClientBuilder;
+use crate::client::instance;
 use crate::error::Error;
-use crate::instance;
 use crate::transport::{Config, Endpoint, Secret};
 
 /// Digits, so that it can be a number too where a file forgets its quotes.

@@ -5,15 +5,15 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::client;
+use crate::client::Scheduled;
 use crate::command::{Command, CommandRef};
 use crate::error::Error;
 use crate::job::Job;
-use crate::msgs::{Message, MsgQuery};
+use crate::job::{Message, MsgQuery};
+use crate::node::ProcessStats;
 use crate::node::{CpuInfo, DiskInfo, MemInfo, NicInfo, OsInfo};
+use crate::protocol::Target;
 use crate::protocol::{AgentId, LEVEL_JSON, ResultDocument, RunArgs};
-use crate::schedule::Scheduled;
-use crate::stats::ProcessStats;
-use crate::target::Target;
 
 /// A result document, and everything that a [`Job`] reads from it.
 pub fn results(bytes: &[u8]) {

@@ -2,9 +2,9 @@
 
 use super::client;
 use crate::command::CommandRef;
+use crate::node::Gateway;
+use crate::protocol::Target;
 use crate::protocol::{AgentId, check_cron, check_levels, keys};
-use crate::target::Target;
-use crate::tunnel::Gateway;
 
 /// Whatever has a printed form: what is read prints as something that is read as the same.
 pub fn printed(bytes: &[u8]) {

@@ -11,6 +11,7 @@ pub(crate) mod keys;
 mod result;
 mod run_args;
 mod state;
+mod target;
 mod text;
 
 pub use agent::AgentId;
@@ -21,6 +22,7 @@ pub(crate) use result::ResultDocument;
 pub use run_args::RunArgs;
 pub(crate) use run_args::check_levels;
 pub use state::JobState;
+pub use target::{RoleTarget, Target};
 pub(crate) use text::{Invalid, WORD, check_name, check_payload, into_payload};
 
 /// `level` of a result whose `data` is JSON.

@@ -8,26 +8,26 @@ use std::time::Instant;
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
 use crate::client::Client;
+use crate::command::Results;
+#[cfg(doc)]
+use crate::command::Stage;
+use crate::command::progress::{self, Progress};
+use crate::engine::Wait;
+use crate::engine::queue;
+use crate::engine::waiting;
+use crate::engine::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::Job;
-use crate::msgs::{Message, MsgQuery};
 #[cfg(doc)]
-use crate::outcome::Outcome;
-use crate::outcome::{self, Ask, Outcomes};
-#[cfg(doc)]
-use crate::progress::Stage;
-use crate::progress::{self, Progress};
+use crate::job::Outcome;
+use crate::job::outcome::{self, Ask, Outcomes};
+use crate::job::{Message, MsgQuery};
+use crate::node::ProcessStats;
+use crate::protocol::Target;
 use crate::protocol::{
     AgentId, CommandDocument, Contents, ResultDocument, RunArgs, WORD, check_name, mended,
 };
-use crate::queue;
-use crate::results::Results;
-use crate::stats::ProcessStats;
-use crate::target::Target;
 use crate::transport::Until;
-use crate::wait::Wait;
-use crate::waiting;
-use crate::watch::Watch;
 
 /// What the printed form starts with: the name and the version of the form.
 const PREFIX: &str = "acclient:1:";

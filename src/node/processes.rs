@@ -1,11 +1,11 @@
 use serde_json::json;
 
-use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::Result;
-use crate::outcome::{Outcome, Outcomes};
-use crate::stats::ProcessStats;
-use crate::target::Target;
+use crate::job::{Outcome, Outcomes};
+use crate::node::Answer;
+use crate::node::ProcessStats;
+use crate::protocol::Target;
 
 /// Which processes of an agent are wanted; see [`Client::get_processes`].
 ///

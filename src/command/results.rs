@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::command::CommandRef;
+use crate::engine::Wait;
+use crate::engine::watch::{Found, WaitMethod, Watch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::Job;
 use crate::protocol::AgentId;
 use crate::transport::{Deadline, Until};
-use crate::wait::Wait;
-use crate::watch::{Found, WaitMethod, Watch};
 
 /// How long results that are there already may take after the deadline.
 const LATE: Duration = Duration::from_millis(250);

@@ -4,18 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::builder::ClientBuilder;
-use crate::cancel::Cancel;
+use crate::client::ClientBuilder;
+use crate::client::instance;
+use crate::command::CommandBuilder;
+use crate::command::Results;
+use crate::command::submit;
 use crate::command::{Command, CommandRef};
-use crate::command_builder::CommandBuilder;
+use crate::engine::Cancel;
+use crate::engine::Wait;
 use crate::error::{Error, ErrorKind, Result};
-use crate::instance;
+use crate::protocol::Target;
 use crate::protocol::{AgentId, RunArgs};
-use crate::results::Results;
-use crate::submission;
-use crate::target::Target;
 use crate::transport::{Config, Deadline, Pool, Until, bulk};
-use crate::wait::Wait;
 
 /// A client of one grid: the way to its controller and its agents through Redis.
 ///
@@ -237,7 +237,7 @@ impl Client {
         commands: impl IntoIterator<Item = CommandBuilder>,
     ) -> Vec<Result<Command>> {
         let commands = commands.into_iter().map(|command| command.by(self.clone()).start());
-        submission::submit_many(self, commands)
+        submit::submit_many(self, commands)
     }
 
     /// A command that was sent before, by this program or another, known by its id. Nothing is

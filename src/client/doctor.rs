@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::client::Client;
+use crate::engine::Wait;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outcome::{self, Outcome};
+use crate::job::outcome::{self, Outcome};
 use crate::protocol::{AgentId, keys};
 use crate::transport::{self, Connection, Tracking, Until, bulk, field, integer};
-use crate::wait::Wait;
 
 /// An agent that takes longer than this to answer a ping is behind.
 const SLOW: Duration = Duration::from_secs(1);

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::command::CommandRef;
+use crate::engine::Wait;
+use crate::engine::queue;
+use crate::engine::waiting;
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::Job;
-use crate::outcome::{self, Outcome};
+use crate::job::outcome::{self, Outcome};
 use crate::protocol::{AgentId, JobState, ResultDocument, keys};
-use crate::queue;
 use crate::transport::{self, Until, integer, sleep};
-use crate::wait::Wait;
-use crate::waiting;
 
 /// How long a controller may take from taking a command to saying whom it went to, and an agent from
 /// the end of a job to its result. Milliseconds, when nothing is wrong.

@@ -11,12 +11,12 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
+use crate::engine::waiting::{self, LOOK, SOON};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, ResultDocument, keys};
 use crate::transport::{
     self, Backoff, Broadcast, Changes, Owed, Pooled, Tracking, Until, bulk, integer, items,
 };
-use crate::waiting::{self, LOOK, SOON};
 
 /// Up to so many lists are watched by reading them, which arms each; more by their prefix.
 const PLAIN_TRACKING: usize = 256;

@@ -3,9 +3,9 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::time::{Duration, Instant};
 
+use super::msgs::{MOST, Message, MsgQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::Job;
-use crate::msgs::{MOST, Message, MsgQuery};
 use crate::transport::{Until, sleep};
 
 /// How often the agent is asked for what is new.

@@ -6,14 +6,14 @@ use redis::Value;
 
 use crate::client::Client;
 use crate::command::Command;
+use crate::engine::Wait;
+use crate::engine::queue;
+use crate::engine::waiting::{self, Look};
 use crate::error::{Error, ErrorKind, Result};
+use crate::job::Collected;
 use crate::job::Job;
-use crate::outcome::Collected;
 use crate::protocol::{AgentId, ResultDocument, keys};
-use crate::queue;
 use crate::transport::{self, Backoff, Connection, Pooled, Until, integer};
-use crate::wait::Wait;
-use crate::waiting::{self, Look};
 
 /// How many commands of a pipeline are sent before the first replies are read, and how many bytes: what
 /// is not sent yet is in memory, and the deadline is looked at between two of these parts.

@@ -4,16 +4,16 @@ use std::iter::FusedIterator;
 use std::time::Instant;
 
 use crate::client::Client;
+use crate::command::CommandBuilder;
 use crate::command::CommandRef;
-use crate::command_builder::CommandBuilder;
+use crate::command::Results;
+use crate::engine::Wait;
+use crate::engine::ids;
 use crate::error::{Error, Result};
-use crate::ids;
 use crate::job::Job;
 use crate::protocol::AgentId;
-use crate::results::Results;
-use crate::target::Target;
+use crate::protocol::Target;
 use crate::transport::{Backoff, Until};
-use crate::wait::Wait;
 
 /// How a command is rolled out over many agents: see [`CommandBuilder::rollout`].
 ///

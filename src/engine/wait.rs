@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use crate::cancel::Cancel;
+use crate::engine::Cancel;
 
 /// How long a call waits, and what may end it earlier.
 ///

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::job::Job;
+use crate::protocol::Target;
 use crate::protocol::check_levels;
-use crate::target::Target;
 
 /// The most that an agent gives at a time.
 pub(crate) const MOST: u32 = 1000;

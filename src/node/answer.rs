@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use crate::client::Client;
 use crate::error::Result;
 use crate::job::Job;
-use crate::target::Target;
+use crate::protocol::Target;
 
 /// What an agent or the controller answered, as a type and as the JSON that it was.
 ///

@@ -4,15 +4,15 @@ use std::time::{Duration, SystemTime};
 use serde::de::DeserializeOwned;
 
 use crate::client::Client;
-use crate::command_builder::CommandBuilder;
+use crate::command::CommandBuilder;
+use crate::engine::Wait;
+use crate::engine::waiting;
 use crate::error::{Error, ErrorKind, Result};
-use crate::follow::Follow;
-use crate::msgs::{Message, MsgQuery};
+use crate::job::Follow;
+use crate::job::{Message, MsgQuery};
+use crate::node::ProcessStats;
+use crate::protocol::Target;
 use crate::protocol::{AgentId, JobState, LEVEL_JSON, ResultDocument};
-use crate::stats::ProcessStats;
-use crate::target::Target;
-use crate::wait::Wait;
-use crate::waiting;
 
 /// What one agent has said of a command: usually its result.
 ///

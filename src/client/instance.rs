@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::builder::ClientBuilder;
 use crate::client::Client;
+use crate::client::ClientBuilder;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The environment variable that names the file of instances.
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str, name: &str) -> Result<ClientBuilder> {
-        let unique = crate::ids::new_id().unwrap();
+        let unique = crate::engine::ids::new_id().unwrap();
         let path = std::env::temp_dir().join(format!("acclient-{unique}.toml"));
         std::fs::write(&path, text).unwrap();
         let builder = from_file(&path, name);

@@ -3,12 +3,12 @@ use std::ops::Deref;
 use std::time::Instant;
 
 use crate::client::Client;
+use crate::command::CommandBuilder;
 use crate::command::{Command, CommandRef};
-use crate::command_builder::CommandBuilder;
+use crate::engine::Wait;
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::protocol::AgentId;
-use crate::wait::Wait;
 
 /// What came of a question to one of the agents that a command went to.
 #[derive(Debug, Clone)]

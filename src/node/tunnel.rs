@@ -5,12 +5,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::Job;
+use crate::node::Answer;
+use crate::protocol::Target;
 use crate::protocol::{AgentId, RunArgs};
-use crate::target::Target;
 
 /// Where a tunnel comes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

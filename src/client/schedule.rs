@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
 use crate::client::Client;
-use crate::command_builder::CommandBuilder;
+use crate::command::CommandBuilder;
 use crate::error::{Error, Result};
 use crate::job::Job;
+use crate::node::Answer;
+use crate::protocol::Target;
 use crate::protocol::{RunArgs, check_cron, check_name};
-use crate::target::Target;
 
 /// A command that the controller sends again and again, from [`Client::schedule_list`].
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]

@@ -5,10 +5,10 @@
 
 use serde::Deserialize;
 
-use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::Result;
-use crate::stats::ProcessStats;
+use crate::node::Answer;
+use crate::node::ProcessStats;
 
 /// A processor, from [`Client::get_cpu_info`].
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]

@@ -1,19 +1,19 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
+use super::submit::Submission;
 use crate::client::Client;
-use crate::command::{self, Command, CommandRef};
+use crate::command::command::{self, Command, CommandRef};
+use crate::engine::Wait;
+use crate::engine::ids;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::ids;
+use crate::job::Collected;
 use crate::job::Job;
-use crate::outcome::Collected;
+use crate::protocol::Target;
 use crate::protocol::{AgentId, Contents, Invalid, RunArgs, check_name, check_size, into_payload};
-use crate::submission::Submission;
-use crate::target::Target;
 use crate::transport::Until;
-use crate::wait::Wait;
 
 /// A command that is not sent yet; from [`Client::cmd`], [`Client::execute`] and [`Client::bash`].
 ///

@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::command_builder::CommandBuilder;
+use crate::command::CommandBuilder;
 use crate::protocol::RunArgs;
-use crate::target::Target;
+use crate::protocol::Target;
 
 /// Scripts, and orders to agents as a whole. Each gives a command to be completed and sent.
 impl Client {

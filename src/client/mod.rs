@@ -1,0 +1,14 @@
+//! The facade: a [`Client`] of one grid, how it is set up, and what it asks of the controller.
+#![allow(clippy::module_inception, reason = "the room is named after its main type")]
+
+mod builder;
+mod client;
+mod doctor;
+mod history;
+pub(crate) mod instance;
+mod schedule;
+
+pub use builder::ClientBuilder;
+pub use client::Client;
+pub use doctor::{Check, Diagnosis, Verdict};
+pub use schedule::Scheduled;
