@@ -1,9 +1,11 @@
+//! [`Error`] and [`ErrorKind`]: plain values, with what was asked, of whom, and how far it got.
+
+use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::job::Job;
-use crate::protocol::{AgentId, DocumentError, Invalid};
-use crate::transport;
+use crate::protocol::{AgentId, DocumentError, Invalid, JobResult};
 
 /// Result of most calls.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -65,8 +67,13 @@ pub enum ErrorKind {
 /// }
 /// # Ok::<(), acclient::Error>(())
 /// ```
+///
+/// An error is a value: it holds no client and no connection, and dropping it never blocks.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
+
+/// Shared, since errors are cloned, and the errors of sockets, TLS and JSON are not.
+type Source = Arc<dyn StdError + Send + Sync>;
 
 #[derive(Clone)]
 struct Inner {
@@ -78,12 +85,17 @@ struct Inner {
     command: Option<String>,
     retriable: bool,
     timeout: bool,
-    maybe_sent: bool,
-    /// Why a command was not confirmed: the kind, the message, and whether it is worth another try.
+    /// Whether the call, or the iterator, that returned it is over.
+    is_final: bool,
+    /// The last failure before a deadline passed, where it was not mere slowness.
+    last_failure: Option<String>,
+    /// The kind, the message and whether it was worth another try, before an unconfirmed command
+    /// changed them. There for every error of a command that may have been sent.
     unconfirmed: Option<(ErrorKind, String, bool)>,
-    job: Option<Job>,
+    job: Option<JobResult>,
     agent: Option<AgentId>,
     server_code: Option<String>,
+    source: Option<Source>,
 }
 
 impl Error {
@@ -99,11 +111,13 @@ impl Error {
                 ErrorKind::Timeout | ErrorKind::Connect | ErrorKind::PoolExhausted
             ),
             timeout: kind == ErrorKind::Timeout,
-            maybe_sent: kind == ErrorKind::MaybeSent,
+            is_final: true,
+            last_failure: None,
             unconfirmed: None,
             job: None,
             agent: None,
             server_code: None,
+            source: None,
         }))
     }
 
@@ -111,7 +125,28 @@ impl Error {
         Error::new(ErrorKind::InvalidArgument, message)
     }
 
-    /// What was asked of whom; the innermost word counts.
+    /// A document in Redis that cannot be read.
+    pub(crate) fn document(what: &str, error: &DocumentError) -> Self {
+        Error::new(ErrorKind::Protocol, format!("{what} cannot be read: {error}"))
+    }
+
+    /// The error of a socket, of TLS or of JSON that it comes from.
+    pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    pub(crate) fn with_server_code(mut self, code: &str) -> Self {
+        self.0.server_code = Some(code.to_owned());
+        self
+    }
+
+    pub(crate) fn with_retriable(mut self, retriable: bool) -> Self {
+        self.0.retriable = retriable;
+        self
+    }
+
+    /// What was asked of whom; the innermost description counts.
     pub(crate) fn asked(mut self, what: impl FnOnce() -> String) -> Self {
         self.0.asked.get_or_insert_with(what);
         self
@@ -122,7 +157,7 @@ impl Error {
         self
     }
 
-    /// For kinds that come of waiting; the others come at once.
+    /// Records how long it took, for kinds that come of waiting; the others come at once.
     pub(crate) fn waited_if_it_did(self, span: Duration) -> Self {
         match self.kind() {
             ErrorKind::Timeout
@@ -135,8 +170,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn about_command(mut self, reference: impl fmt::Display) -> Self {
-        self.0.command.get_or_insert_with(|| reference.to_string());
+    pub(crate) fn about_command(mut self, handle: impl fmt::Display) -> Self {
+        self.0.command.get_or_insert_with(|| handle.to_string());
         self
     }
 
@@ -145,7 +180,13 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_job(mut self, job: Job) -> Self {
+    /// For an item about one agent or one command, after which an iterator goes on.
+    pub(crate) fn not_final(mut self) -> Self {
+        self.0.is_final = false;
+        self
+    }
+
+    pub(crate) fn with_job(mut self, job: JobResult) -> Self {
         self.0.job = Some(job);
         self
     }
@@ -156,9 +197,18 @@ impl Error {
         self
     }
 
-    /// What a timeout is down to beyond mere slowness, for the message of another.
-    pub(crate) fn cause_of_timeout(&self) -> Option<String> {
-        self.0.message.split_once("at last: ").map(|(_, cause)| format!("at last: {cause}"))
+    /// The last failure before a deadline passed, where it was not mere slowness.
+    pub(crate) fn last_failure(&self) -> Option<&str> {
+        self.0.last_failure.as_deref()
+    }
+
+    /// For a deadline that passed after a failure that more time might have mended.
+    pub(crate) fn after_failure(mut self, failure: Error) -> Self {
+        let Inner { message, source, .. } = *failure.0;
+        self.0.message = format!("{}; at last: {message}", self.0.message);
+        self.0.last_failure = Some(message);
+        self.0.source = source;
+        self
     }
 
     /// Adds to the message.
@@ -179,11 +229,10 @@ impl Error {
             self.0.message
         );
         self.0.retriable = false;
-        self.0.maybe_sent = true;
         self
     }
 
-    /// Says it of the whole call, of which what failed was a part.
+    /// For the failure of a part that is reported for the whole call.
     pub(crate) fn of_the_whole(mut self, what: String, waited: Duration) -> Self {
         self.0.asked = Some(what);
         self.0.waited = self.0.waited.map(|_| waited);
@@ -194,7 +243,6 @@ impl Error {
     pub(crate) fn of_a_question(mut self) -> Self {
         if let Some((kind, message, retriable)) = self.0.unconfirmed.take() {
             (self.0.kind, self.0.message, self.0.retriable) = (kind, message, retriable);
-            self.0.maybe_sent = false;
             self.0.command = None;
         }
         self
@@ -224,7 +272,29 @@ impl Error {
     /// Whether a command went out whole without a confirmation. It is so for every
     /// [`ErrorKind::MaybeSent`], and for some calls that were cancelled or closed meanwhile.
     pub fn is_maybe_sent(&self) -> bool {
-        self.0.maybe_sent
+        self.0.unconfirmed.is_some() || self.0.kind == ErrorKind::MaybeSent
+    }
+
+    /// Whether the call or the iterator that returned it is over. `false` for an item of an iterator
+    /// ([`Results`](crate::Results), [`RolloutResults`](crate::RolloutResults),
+    /// [`Follow`](crate::Follow)) that is about one agent, one command or a gap in a log: the
+    /// iterator goes on after it.
+    ///
+    /// ```no_run
+    /// # use acclient::*;
+    /// # fn all(results: Results) -> Result<()> {
+    /// for result in results {
+    ///     match result {
+    ///         Ok(job) => println!("{}: {}", job.agent(), job.state()),
+    ///         Err(error) if error.is_final() => return Err(error),
+    ///         Err(error) => eprintln!("{error}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_final(&self) -> bool {
+        self.0.is_final
     }
 
     /// How long the call had been under way, where it waited at all.
@@ -248,9 +318,9 @@ impl Error {
         self.0.agent
     }
 
-    /// The job that failed, with its state, data and streams: for [`ErrorKind::JobFailed`],
-    /// [`ErrorKind::UnknownCommand`] and [`ErrorKind::NoSuchAgent`].
-    pub fn job(&self) -> Option<&Job> {
+    /// What the failed job reported, with its state, data and streams: for
+    /// [`ErrorKind::JobFailed`], [`ErrorKind::UnknownCommand`] and [`ErrorKind::NoSuchAgent`].
+    pub fn job(&self) -> Option<&JobResult> {
         self.0.job.as_ref()
     }
 }
@@ -277,47 +347,10 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Error {}
-
-impl From<transport::Error> for Error {
-    fn from(error: transport::Error) -> Self {
-        use transport::Error as Transport;
-        let kind = match &error {
-            Transport::Connect { .. }
-            | Transport::Lost { .. }
-            | Transport::NoMaster { .. }
-            | Transport::Tls { .. } => ErrorKind::Connect,
-            Transport::Authentication { .. } => ErrorKind::Authentication,
-            Transport::Timeout | Transport::TimeoutAfter(_) => ErrorKind::Timeout,
-            Transport::Cancelled => ErrorKind::Cancelled,
-            Transport::Closed => ErrorKind::Closed,
-            Transport::PoolExhausted { .. } => ErrorKind::PoolExhausted,
-            Transport::Forked => ErrorKind::ForkedHandle,
-            Transport::Server(error) if error.is_authentication() => ErrorKind::Authentication,
-            Transport::Server(error) if error.is_of_a_cluster() => ErrorKind::Unsupported,
-            Transport::Server(_) => ErrorKind::Server,
-            Transport::Unsupported { .. } => ErrorKind::Unsupported,
-            Transport::Setting(_) => ErrorKind::InvalidArgument,
-            Transport::Protocol { .. } => ErrorKind::Protocol,
-            Transport::System { .. } => ErrorKind::System,
-        };
-        let mut ours = Error::new(kind, error.to_string());
-        ours.0.retriable |= error.is_passing();
-        ours.0.retriable &= !matches!(error, Transport::Tls { .. });
-        if let Transport::Server(server) | Transport::Authentication { error: server, .. } = &error
-        {
-            ours.0.server_code = Some(server.code.clone());
-            if server.is_of_a_cluster() {
-                ours = ours.noting(transport::NO_CLUSTER);
-            }
-        }
-        ours
-    }
-}
-
-impl From<transport::Unexpected> for Error {
-    fn from(error: transport::Unexpected) -> Self {
-        Error::new(ErrorKind::Protocol, error.to_string())
+impl StdError for Error {
+    /// The error of the socket, of TLS or of JSON that it comes from, where there is one.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
 
@@ -327,9 +360,29 @@ impl From<Invalid> for Error {
     }
 }
 
-impl Error {
-    /// A document in Redis that cannot be read.
-    pub(crate) fn document(what: &str, error: &DocumentError) -> Self {
-        Error::new(ErrorKind::Protocol, format!("{what} cannot be read: {error}"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_kept_as_the_source() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let error = Error::new(ErrorKind::Connect, "no connection").caused_by(refused);
+        let copy = error.clone();
+        drop(error);
+        let source = copy.source().and_then(|it| it.downcast_ref::<std::io::Error>());
+        let kind = source.map(std::io::Error::kind);
+        assert_eq!(kind, Some(std::io::ErrorKind::ConnectionRefused));
+        assert!(Error::invalid("x").source().is_none());
+    }
+
+    #[test]
+    fn a_question_forgets_that_it_may_have_been_sent() {
+        let error = Error::new(ErrorKind::Connect, "lost").with_command_maybe_sent();
+        assert!(error.is_maybe_sent() && !error.is_retriable());
+        assert_eq!(error.kind(), ErrorKind::MaybeSent);
+        let error = error.of_a_question();
+        assert!(!error.is_maybe_sent() && error.is_retriable());
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Connect, "lost"));
     }
 }

@@ -22,7 +22,7 @@
 //!
 //! - **Calls block**, with one deadline each that holds whatever the server does; see [`Wait`].
 //! - **Calls can be ended** from another thread or a signal handler, with [`Cancel`].
-//! - **Commands are found again**: a [`CommandRef`] prints as one word, from which another process
+//! - **Commands are found again**: a [`Command`] prints as one word, from which another process
 //!   can wait for the same result.
 //! - **A command is never sent twice**: where it is not known whether Redis has it, the error says
 //!   [`ErrorKind::MaybeSent`].
@@ -37,6 +37,7 @@ mod client;
 mod command;
 mod engine;
 mod error;
+#[cfg(feature = "capi")]
 #[allow(unsafe_code)]
 mod ffi;
 #[cfg(any(fuzzing, test))]
@@ -50,16 +51,16 @@ mod transport;
 
 pub use client::{Check, Client, ClientBuilder, Diagnosis, Scheduled, Verdict};
 pub use command::{
-    Command, CommandBuilder, CommandRef, Progress, Results, Rollout, RolloutResults, Stage,
+    Collected, Command, CommandBuilder, Progress, Results, Rollout, RolloutResults, Stage,
 };
 pub use engine::{Cancel, Wait, WaitMethod};
 pub use error::{Error, ErrorKind, Result};
-pub use job::{Collected, Follow, Job, Message, MsgQuery, Outcome, Outcomes};
+pub use job::{Follow, Job, Message, MsgQuery, Outcome, Outcomes};
 pub use node::{
     Answer, CpuInfo, DiskInfo, Gateway, MemInfo, NicAddr, NicInfo, OsInfo, ProcessQuery,
     ProcessStats, Tunnel,
 };
-pub use protocol::{AgentId, JobState, RoleTarget, RunArgs, Target};
+pub use protocol::{AgentId, JobResult, JobState, RoleTarget, RunArgs, Target};
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

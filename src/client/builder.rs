@@ -1,7 +1,9 @@
+//! [`ClientBuilder`]: the settings of a client and their limits.
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::client::Client;
+use super::Client;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};

@@ -1,21 +1,15 @@
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
-use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+//! [`Client`]: the facade over a session with the Redis of one grid.
 
-use crate::client::ClientBuilder;
-use crate::client::instance;
-use crate::command::CommandBuilder;
-use crate::command::Results;
-use crate::command::submit;
-use crate::command::{Command, CommandRef};
-use crate::engine::Cancel;
-use crate::engine::Wait;
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use super::{ClientBuilder, instance};
+use crate::command::{Command, CommandBuilder, Results};
+use crate::engine::{Cancel, Session, Wait, push_many};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::Target;
-use crate::protocol::{AgentId, RunArgs};
-use crate::transport::{Config, Deadline, Pool, Until, bulk};
+use crate::protocol::{Envelope, Target};
+use crate::transport::{Config, bulk};
 
 /// A client of one grid: the way to its controller and its agents through Redis.
 ///
@@ -37,11 +31,7 @@ use crate::transport::{Config, Deadline, Pool, Until, bulk};
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    pool: Arc<Pool>,
-    timeout: Option<Duration>,
-    cancel: Option<Cancel>,
-    /// The token of the call that this is a handle for: see [`Client::for_a_step`].
-    call: Option<Cancel>,
+    session: Session,
 }
 
 impl Client {
@@ -100,35 +90,35 @@ impl Client {
     }
 
     pub(crate) fn new(config: Config, timeout: Option<Duration>) -> Result<Client> {
-        Ok(Client { pool: Pool::new(config)?, timeout, cancel: None, call: None })
+        Ok(Client { session: Session::new(config, timeout)? })
     }
 
     /// A handle of this client whose quick calls may take so long; `None` is for ever.
     pub fn with_timeout(&self, timeout: impl Into<Option<Duration>>) -> Client {
-        Client { timeout: timeout.into(), ..self.clone() }
+        Client { session: self.session.with_timeout(timeout.into()) }
     }
 
     /// A handle of this client all of whose calls end when the token is cancelled, and those of
     /// commands and jobs that come from it.
     pub fn with_cancel(&self, cancel: &Cancel) -> Client {
-        Client { cancel: Some(cancel.clone()), ..self.clone() }
+        Client { session: self.session.with_cancel(cancel) }
     }
 
     /// How long quick calls of this handle may take.
     pub fn timeout(&self) -> Option<Duration> {
-        self.timeout
+        self.session.timeout()
     }
 
     /// Where the server is: `host:port`, or the path of a socket.
     pub fn address(&self) -> String {
-        self.pool.config().endpoint.to_string()
+        self.session.address()
     }
 
     /// Closes the client for all its handles: calls under way, in whatever thread, end with
     /// [`ErrorKind::Closed`], and so does every later one. Commands that were sent go on. Blocks
     /// for half a second at most, to give the last keys their time to live.
     pub fn close(&self) {
-        self.pool.close();
+        self.session.pool().close();
     }
 
     /// Asks Redis for a sign of life. Blocks for the client's timeout at most.
@@ -136,63 +126,23 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::Connect`], [`ErrorKind::Authentication`], [`ErrorKind::Timeout`], …
     pub fn ping(&self) -> Result<()> {
-        self.bounded(
-            self.quick(),
-            || format!("PING to Redis at {}", self.address()),
-            |until| {
-                let reply = self.pool.query(until, |connection| {
-                    connection.command(&[b"PING"]);
-                    connection.reply(until)
-                })?;
-                match bulk(reply)?.as_deref() {
-                    Some(b"PONG") => Ok(()),
-                    _ => Err(Error::new(ErrorKind::Protocol, "the answer is not PONG")),
-                }
-            },
-        )
-    }
-
-    /// Asks an agent for a sign of life (the command `ping`). Blocks for the client's timeout at
-    /// most.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NoSuchAgent`], [`ErrorKind::Timeout`] for an agent that is away, and those of
-    /// [`CommandBuilder::run`].
-    pub fn ping_agent(&self, gid: u32, nid: u32) -> Result<()> {
-        let job = self.cmd(Target::agent(gid, nid), "ping").ask()?;
-        match job.json::<String>()?.as_str() {
-            "pong" => Ok(()),
-            _ => Err(Error::new(
-                ErrorKind::Protocol,
-                format!("agent {gid}:{nid} did not answer \"pong\""),
-            )),
-        }
-    }
-
-    /// The agents that the controller knows at this moment, and their roles. A dead one stays in
-    /// the list for up to 30 s. Blocks for the client's timeout at most.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Timeout`] where no controller drains the queue,
-    /// [`ErrorKind::UnknownCommand`] from one that does not offer it, and those of
-    /// [`CommandBuilder::run`].
-    pub fn list_agents(&self) -> Result<BTreeMap<AgentId, Vec<String>>> {
-        let request = self.cmd(Target::controller(), "controller");
-        let job = request.run_args(RunArgs::new().name("list_agents")).ask()?;
-        let unreadable =
-            |message| Error::new(ErrorKind::Protocol, message).asked(|| "list_agents".to_owned());
-        let agents: BTreeMap<String, Vec<String>> = job.json()?;
-        let agent = |(agent, roles): (String, Vec<String>)| match agent.parse() {
-            Ok(agent) => Ok((agent, roles)),
-            Err(error) => Err(unreadable(format!("{error}"))),
-        };
-        agents.into_iter().map(agent).collect()
+        let (session, asked) = (&self.session, || format!("PING to Redis at {}", self.address()));
+        session.bounded(&session.quick(), asked, |until| {
+            let reply = session.query(until, |connection| {
+                connection.command(&[b"PING"]);
+                connection.reply(until)
+            })?;
+            match bulk(reply)?.as_deref() {
+                Some(b"PONG") => Ok(()),
+                _ => Err(Error::new(ErrorKind::Protocol, "the answer is not PONG")),
+            }
+        })
     }
 
     /// A command for a target, to be completed and sent: `client.cmd(target, "ping").submit()`.
     /// Nothing is sent before.
     pub fn cmd(&self, target: impl Into<Target>, name: impl Into<String>) -> CommandBuilder {
-        CommandBuilder::new(self.clone(), target.into(), Cow::Owned(name.into()))
+        CommandBuilder::new(self.session.clone(), target.into(), Cow::Owned(name.into()))
     }
 
     /// A program for a target to run (the command `execute`), to be completed and sent. The
@@ -209,7 +159,7 @@ impl Client {
 
     /// A command whose name needs no copy.
     fn known(&self, target: impl Into<Target>, name: &'static str) -> CommandBuilder {
-        CommandBuilder::new(self.clone(), target.into(), Cow::Borrowed(name))
+        CommandBuilder::new(self.session.clone(), target.into(), Cow::Borrowed(name))
     }
 
     /// Sends many commands in one pipeline, which is many times faster than one by one, and returns
@@ -236,8 +186,8 @@ impl Client {
         &self,
         commands: impl IntoIterator<Item = CommandBuilder>,
     ) -> Vec<Result<Command>> {
-        let commands = commands.into_iter().map(|command| command.by(self.clone()).start());
-        submit::submit_many(self, commands)
+        let commands = commands.into_iter().map(|command| command.by(self.session.clone()).start());
+        push_many::push_many(&self.session, commands)
     }
 
     /// A command that was sent before, by this program or another, known by its id. Nothing is
@@ -245,11 +195,11 @@ impl Client {
     ///
     /// Whom it was for is found out when it is waited for; the printed form tells that too and
     /// saves the way, see [`Client::command_from`].
-    pub fn command(&self, id: impl Into<String>) -> CommandRef {
-        CommandRef::new(self.clone(), id.into(), Target::unknown())
+    pub fn command(&self, id: impl Into<String>) -> Command {
+        Command::new(self.session.clone(), Envelope::known(id.into(), Target::unknown()))
     }
 
-    /// A command that was sent before, from its printed form: what [`CommandRef`] displays, in
+    /// A command that was sent before, from its printed form: what [`Command`] displays, in
     /// this process or another, in whatever language, before or after a crash.
     ///
     /// ```no_run
@@ -261,84 +211,32 @@ impl Client {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for anything else.
-    pub fn command_from(&self, printed: &str) -> Result<CommandRef> {
-        CommandRef::parse(self.clone(), printed)
+    pub fn command_from(&self, printed: &str) -> Result<Command> {
+        Ok(Command::new(self.session.clone(), printed.parse()?))
     }
 
     /// The results of several commands, in order of completion, each once: an iterator within one
     /// deadline for all. See [`Results`]; [`Job::id`](crate::Job::id) tells the command.
     ///
     /// # Errors
-    /// As [`CommandRef::results`].
-    pub fn wait_any<C: Into<CommandRef>>(
+    /// As [`Command::results`].
+    pub fn wait_any<C: Into<Command>>(
         &self,
         commands: impl IntoIterator<Item = C>,
         wait: impl Into<Wait>,
     ) -> Result<Results> {
-        let wait = wait.into();
-        if wait.is_zero() {
-            return Err(Error::invalid(
-                "a wait of 0 leaves no time for results; see try_next_result",
-            ));
-        }
-        let mut known = HashSet::new();
-        let commands = commands.into_iter().map(|command| command.into().with_client(self.clone()));
-        // One that is named twice is waited for once.
-        let commands: Vec<CommandRef> =
-            commands.filter(|command| known.insert(command.id().to_owned())).collect();
-        for command in &commands {
-            command.check_id()?;
-            command.refuse_endless(&wait)?;
-        }
-        Results::new(self.clone(), commands, &wait)
+        Results::of(&self.session, commands, &wait.into())
     }
 
-    pub(crate) fn pool(&self) -> &Arc<Pool> {
-        &self.pool
-    }
-
-    /// The time of a call that only talks to Redis or asks an agent a quick question.
-    pub(crate) fn quick(&self) -> Wait {
-        self.timeout.into()
-    }
-
-    /// What bounds a call that begins now.
-    pub(crate) fn until(&self, wait: &Wait) -> Result<Until> {
-        if wait.is_zero() {
-            return Err(Error::invalid("a time of 0 is no time to talk to Redis"));
-        }
-        let cancels = [&self.cancel, &self.call, &wait.cancel];
-        let cancels = cancels.map(|cancel| cancel.as_ref().map(Cancel::wake));
-        Ok(self.pool.until(Deadline::after(wait.timeout), cancels)?)
-    }
-
-    /// A handle for one of the steps of a call: with the client's own time, but no more than the call has
-    /// left, and with the token of the call beside its own. It is for this step only: what the caller
-    /// keeps must not end with that token.
-    pub(crate) fn for_a_step(&self, left: &Wait) -> Client {
-        let times = [self.timeout, left.timeout];
-        let timeout = times.into_iter().flatten().min();
-        Client { timeout, call: left.cancel.clone(), ..self.clone() }
-    }
-
-    /// One public call: makes what bounds it, and tells its errors what was asked of whom and how
-    /// long it took.
-    pub(crate) fn bounded<T>(
-        &self,
-        wait: Wait,
-        asked: impl FnOnce() -> String,
-        call: impl FnOnce(&Until) -> Result<T>,
-    ) -> Result<T> {
-        let begun = Instant::now();
-        let result = self.until(&wait).and_then(|until| call(&until));
-        result.map_err(|error| error.asked(asked).waited_if_it_did(begun.elapsed()))
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Client");
-        shown.field("address", &self.address()).field("db", &self.pool.config().db);
-        shown.field("timeout", &self.timeout).finish_non_exhaustive()
+        shown.field("address", &self.address()).field("db", &self.session.pool().config().db);
+        shown.field("timeout", &self.timeout()).finish_non_exhaustive()
     }
 }

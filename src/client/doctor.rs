@@ -1,13 +1,16 @@
+//! [`Diagnosis`]: what is wrong with a grid, checked along the way of a command.
+
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::client::Client;
-use crate::engine::Wait;
+use super::Client;
+use crate::engine::{Session, Wait};
 use crate::error::{Error, ErrorKind, Result};
-use crate::job::outcome::{self, Outcome};
-use crate::protocol::{AgentId, keys};
+use crate::job::{Outcome, outcomes_of};
+use crate::node::agents;
+use crate::protocol::{AgentId, Contents, keys};
 use crate::transport::{self, Connection, Tracking, Until, bulk, field, integer};
 
 /// An agent that takes longer than this to answer a ping is behind.
@@ -112,8 +115,9 @@ impl Client {
         let begun = Instant::now();
         let mut diagnosis = Diagnosis { checks: Vec::new() };
         let asked = || format!("looking at {}", self.address());
-        let looked = self.bounded(part(&wait, begun, 1, 3), asked, |until| {
-            look_at_redis(self, &mut diagnosis, until)
+        let session = self.session();
+        let looked = session.bounded(&part(&wait, begun, 1, 3), asked, |until| {
+            look_at_redis(session, &mut diagnosis, until)
         });
         if let Err(error) = looked {
             end_if_ended(&error)?;
@@ -121,9 +125,8 @@ impl Client {
             diagnosis.add(name_of(&error), Verdict::Bad, error.to_string(), advice);
             return Ok(diagnosis);
         }
-        let client = self.for_a_step(&part(&wait, begun, 1, 2));
         let asked_at = Instant::now();
-        match client.list_agents() {
+        match agents::list(&session.for_a_step(&part(&wait, begun, 1, 2))) {
             Ok(agents) => {
                 let found = format!(
                     "answered in {:.1} ms and knows {} agents",
@@ -137,7 +140,7 @@ impl Client {
                 };
                 diagnosis.add("controller", verdict, found, advice);
                 let agents: Vec<AgentId> = agents.into_keys().collect();
-                let looked = look_at_agents(self, &mut diagnosis, &agents, &wait, begun);
+                let looked = look_at_agents(session, &mut diagnosis, &agents, &wait, begun);
                 if let Err(error) = looked {
                     end_if_ended(&error)?;
                     let advice = "Redis was there a moment ago: look again";
@@ -190,15 +193,15 @@ fn advice_on(error: &Error) -> &'static str {
     }
 }
 
-fn look_at_redis(client: &Client, diagnosis: &mut Diagnosis, until: &Until) -> Result<()> {
+fn look_at_redis(session: &Session, diagnosis: &mut Diagnosis, until: &Until) -> Result<()> {
     let begun = Instant::now();
-    client.pool().query(until, |connection| {
+    session.query(until, |connection| {
         // Anew on a second try.
         diagnosis.checks.clear();
         connection.command(&[b"PING"]);
         connection.reply(until)?;
         let took = begun.elapsed();
-        look_at_server(client, connection, diagnosis, took, until)?;
+        look_at_server(session, connection, diagnosis, took, until)?;
         look_at_abilities(connection, diagnosis, until)?;
         look_at_queue(connection, diagnosis, until)
     })?;
@@ -206,7 +209,7 @@ fn look_at_redis(client: &Client, diagnosis: &mut Diagnosis, until: &Until) -> R
 }
 
 fn look_at_server(
-    client: &Client,
+    session: &Session,
     connection: &mut Connection,
     diagnosis: &mut Diagnosis,
     took: Duration,
@@ -218,7 +221,7 @@ fn look_at_server(
         version.or(field(&info, "redis_version").map(|version| format!("Redis {version}")));
     let version = version.unwrap_or_else(|| "a Redis that does not say its version".to_owned());
     let milliseconds = took.as_secs_f64() * 1000.0;
-    let found = format!("{version} at {}, reached in {milliseconds:.1} ms", client.address());
+    let found = format!("{version} at {}, reached in {milliseconds:.1} ms", session.address());
     let replication = connection.info(b"replication", until)?.unwrap_or_default();
     let (verdict, advice) = if field(&replication, "role").is_some_and(|role| role != "master") {
         (
@@ -308,19 +311,18 @@ fn look_at_queue(
 }
 
 fn look_at_agents(
-    client: &Client,
+    session: &Session,
     diagnosis: &mut Diagnosis,
     agents: &[AgentId],
     wait: &Wait,
     begun: Instant,
 ) -> Result<()> {
-    let behind = behind(client, agents, &part(wait, begun, 1, 4))?;
+    let behind = behind(session, agents, &part(wait, begun, 1, 4))?;
     let asked_at = Instant::now();
-    let orders = agents.iter().map(|agent| (*agent, client.cmd(*agent, "ping"))).collect();
+    let orders = agents.iter().map(|agent| (*agent, Contents::of("ping", ""))).collect();
     let left = wait.clone().since(begun);
-    let client = client.for_a_step(&left);
-    let answers = outcome::answers(&client, orders, left, |_| Ok(asked_at.elapsed()));
-    for (agent, answer) in answers? {
+    let took = |_: &_| Ok(asked_at.elapsed());
+    for (agent, answer) in outcomes_of(&session.for_a_step(&left), orders, &left, took)? {
         let waiting = match behind.iter().find(|(other, _)| *other == agent) {
             Some((_, Some(count))) if *count > 0 => format!(", {} for it", commands_wait(*count)),
             _ => String::new(),
@@ -351,10 +353,14 @@ fn look_at_agents(
 }
 
 /// How many commands the controller holds for each agent; `None` where the user may not look.
-fn behind(client: &Client, agents: &[AgentId], wait: &Wait) -> Result<Vec<(AgentId, Option<i64>)>> {
+fn behind(
+    session: &Session,
+    agents: &[AgentId],
+    wait: &Wait,
+) -> Result<Vec<(AgentId, Option<i64>)>> {
     let asked = || "what waits for the agents".to_owned();
-    client.bounded(wait.clone(), asked, |until| {
-        let lengths = client.pool().query(until, |connection| {
+    session.bounded(wait, asked, |until| {
+        let lengths = session.query(until, |connection| {
             for agent in agents {
                 connection.command(&[b"LLEN", keys::for_agent(*agent).as_bytes()]);
             }

@@ -1,15 +1,18 @@
-use crate::client::Client;
+//! Commands of the past, where a controller keeps them.
+
+use super::Client;
 use crate::command::Command;
+use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::keys;
-use crate::transport::{bulk, integer, items};
+use crate::protocol::{CommandDocument, Envelope, keys};
+use crate::transport::{Until, bulk, integer, items};
 
 /// The most that is read at a time.
 const MOST: u32 = 10_000;
 
 impl Client {
     /// Commands of the past, most recent first: `count` of them, after `start` that are more
-    /// recent still. [`CommandRef::jobs`](crate::CommandRef::jobs) gives the jobs of each, for as
+    /// recent still. [`Command::jobs`](crate::Command::jobs) gives the jobs of each, for as
     /// long as they are kept. Blocks for the client's timeout at most.
     ///
     /// Only controllers older than the original of 2016 keep a history (the list `joblog`).
@@ -25,8 +28,9 @@ impl Client {
         let (first, last) =
             (start.to_string(), (u64::from(start) + u64::from(count) - 1).to_string());
         let asked = || format!("the history in Redis at {}", self.address());
-        let call = |until: &crate::transport::Until| {
-            let (there, entries) = self.pool().query(until, |connection| {
+        let session = self.session();
+        let call = |until: &Until| {
+            let (there, entries) = session.query(until, |connection| {
                 connection.command(&[b"EXISTS", keys::HISTORY.as_bytes()]);
                 connection.command(&[
                     b"LRANGE",
@@ -42,12 +46,21 @@ impl Client {
                 return Err(Error::new(ErrorKind::Unsupported, none));
             }
             let read = |(number, entry)| {
-                let command = Command::from_history(self.clone(), bulk(entry)?.unwrap_or_default());
+                let command = command_of(session, bulk(entry)?.unwrap_or_default());
                 let place = || format!("entry {number} of {}", keys::HISTORY);
                 command.map_err(|error| error.asked(place))
             };
             (u64::from(start)..).zip(items(entries)?).map(read).collect()
         };
-        self.bounded(self.quick(), asked, call)
+        session.bounded(&session.quick(), asked, call)
     }
+}
+
+/// A command as it stands in a history.
+pub(crate) fn command_of(session: &Session, json: Vec<u8>) -> Result<Command> {
+    let document =
+        CommandDocument::parse(&json).map_err(|error| Error::document("the command", &error))?;
+    let envelope = Envelope::found(document, json)
+        .map_err(|error| Error::new(ErrorKind::Protocol, error.to_string()))?;
+    Ok(Command::new(session.clone(), envelope))
 }

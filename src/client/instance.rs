@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::client::Client;
-use crate::client::ClientBuilder;
+use super::{Client, ClientBuilder};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The environment variable that names the file of instances.

@@ -1,12 +1,15 @@
 //! The facade: a [`Client`] of one grid, how it is set up, and what it asks of the controller.
 #![allow(clippy::module_inception, reason = "the room is named after its main type")]
 
+mod agents;
 mod builder;
 mod client;
 mod doctor;
-mod history;
+pub(crate) mod history;
 pub(crate) mod instance;
 mod schedule;
+mod scripts;
+mod tunnels;
 
 pub use builder::ClientBuilder;
 pub use client::Client;

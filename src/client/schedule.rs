@@ -1,13 +1,14 @@
+//! The schedule of the controller.
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::client::Client;
+use super::Client;
 use crate::command::CommandBuilder;
+use crate::engine::ask;
 use crate::error::{Error, Result};
-use crate::job::Job;
 use crate::node::Answer;
-use crate::protocol::Target;
-use crate::protocol::{RunArgs, check_cron, check_name};
+use crate::protocol::{Contents, JobResult, Target, check_cron, check_name};
 
 /// A command that the controller sends again and again, from [`Client::schedule_list`].
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -48,7 +49,7 @@ impl Client {
         }
         check_name("the id of a schedule", id)?;
         check_cron(cron)?;
-        let command: Value = serde_json::from_slice(&command.into_json()?)
+        let command: Value = serde_json::from_slice(&command.start()?.as_ref().to_json()?)
             .map_err(|error| Error::invalid(format!("the command: {error}")))?;
         let entry = json!({ "id": id, "cron": cron, "cmd": command });
         self.scheduler("scheduler_add", &entry.to_string())?;
@@ -84,9 +85,7 @@ impl Client {
         Ok(())
     }
 
-    fn scheduler(&self, name: &str, data: &str) -> Result<Job> {
-        let order =
-            self.cmd(Target::controller(), "controller").run_args(RunArgs::new().name(name));
-        order.data(data).run(self.quick())?.into_success()
+    fn scheduler(&self, name: &str, data: &str) -> Result<JobResult> {
+        ask::order(self.session(), Target::controller(), Contents::of_controller(name, data))
     }
 }

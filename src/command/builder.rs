@@ -1,18 +1,19 @@
+//! [`CommandBuilder`]: a command before it is sent, and the ways of sending it.
+
 use std::borrow::Cow;
 use std::time::Instant;
 
-use super::submit::Submission;
+use super::{Collected, Command};
+#[cfg(doc)]
 use crate::client::Client;
-use crate::command::command::{self, Command, CommandRef};
-use crate::engine::Wait;
-use crate::engine::ids;
+use crate::engine::{Session, Wait, ids, push, run};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::job::Collected;
 use crate::job::Job;
-use crate::protocol::Target;
-use crate::protocol::{AgentId, Contents, Invalid, RunArgs, check_name, check_size, into_payload};
+use crate::protocol::{
+    AgentId, Contents, Envelope, RunArgs, Target, check_size, in_words, into_payload,
+};
 use crate::transport::Until;
 
 /// A command that is not sent yet; from [`Client::cmd`], [`Client::execute`] and [`Client::bash`].
@@ -41,7 +42,7 @@ pub struct CommandBuilder(Box<Parts>);
 /// In a box, since each step hands the whole on.
 #[derive(Debug, Clone)]
 struct Parts {
-    client: Client,
+    session: Session,
     target: Target,
     cmd: Cow<'static, str>,
     args: RunArgs,
@@ -53,9 +54,9 @@ struct Parts {
 }
 
 impl CommandBuilder {
-    pub(crate) fn new(client: Client, target: Target, cmd: Cow<'static, str>) -> Self {
+    pub(crate) fn new(session: Session, target: Target, cmd: Cow<'static, str>) -> Self {
         CommandBuilder(Box::new(Parts {
-            client,
+            session,
             target,
             cmd,
             args: RunArgs::new(),
@@ -114,7 +115,7 @@ impl CommandBuilder {
     }
 
     /// Sends the command and returns once Redis has it. Blocks for the client's timeout at most.
-    /// Whether a controller ever takes it is another matter; see [`CommandRef::next_result`].
+    /// Whether a controller ever takes it is another matter; see [`Command::next_result`].
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] (nothing was sent), [`ErrorKind::Connect`],
@@ -122,10 +123,7 @@ impl CommandBuilder {
     /// [`ErrorKind::MaybeSent`] where the connection broke before Redis confirmed it. It is never
     /// sent twice.
     pub fn submit(self) -> Result<Command> {
-        let begun = Instant::now();
-        let wait = self.0.client.quick();
-        self.until(&wait)?; // before anything is made for a call that cannot be
-        self.start()?.submit(wait.since(begun))
+        self.send(push::submit)
     }
 
     /// Sends the command so that trying again, with the same id, does not run it twice, and returns
@@ -157,10 +155,19 @@ impl CommandBuilder {
     /// [`ErrorKind::InvalidArgument`], [`ErrorKind::Timeout`] with what kept it from being sent,
     /// [`ErrorKind::Server`], [`ErrorKind::Authentication`], [`ErrorKind::Cancelled`].
     pub fn submit_once(self) -> Result<Command> {
+        self.send(push::submit_once)
+    }
+
+    fn send(
+        self,
+        submit: impl FnOnce(&Session, &Envelope, &Wait) -> Result<()>,
+    ) -> Result<Command> {
         let begun = Instant::now();
-        let wait = self.0.client.quick();
-        self.until(&wait)?;
-        self.start()?.submit_once(wait.since(begun))
+        let wait = self.session().quick();
+        self.until(&wait)?; // before anything is made for a call that cannot be
+        let command = self.start()?;
+        submit(command.session(), command.envelope(), &wait.since(begun))?;
+        Ok(command)
     }
 
     /// Sends the command and waits for its result; for [`Target::agent`] in one round trip to
@@ -170,7 +177,7 @@ impl CommandBuilder {
     /// that failed is a result like any other: see [`Job::into_success`].
     ///
     /// # Errors
-    /// Those of [`CommandBuilder::submit`] and [`CommandRef::next_result`], all within one
+    /// Those of [`CommandBuilder::submit`] and [`Command::next_result`], all within one
     /// deadline. A wait of zero is [`ErrorKind::InvalidArgument`].
     pub fn run(self, wait: impl Into<Wait>) -> Result<Job> {
         let wait = wait.into();
@@ -178,14 +185,13 @@ impl CommandBuilder {
             return Err(Error::invalid("a wait of 0 leaves no time for an answer"));
         }
         let begun = Instant::now();
-        self.start()?.run(wait.since(begun))
-    }
-
-    /// The same for a question, which changes nothing, within the client's timeout: whether it went out
-    /// matters to nobody.
-    pub(crate) fn ask(self) -> Result<Job> {
-        let wait = self.client().quick();
-        self.run(wait).and_then(Job::into_success).map_err(Error::of_a_question)
+        let command = self.start()?;
+        if command.target().is_fanout() {
+            return Err(Error::invalid("run() is for one agent; for a fan-out there is run_all()"));
+        }
+        command.refuse_endless(&wait)?;
+        let result = run::run(command.session(), command.envelope(), &wait.since(begun))?;
+        Ok(Job::new(command.session().clone(), result))
     }
 
     /// Sends the command and waits for the results of all agents that it went to. Blocks.
@@ -229,23 +235,22 @@ impl CommandBuilder {
         if wait.is_zero() {
             return Err(Error::invalid("a wait of 0 leaves no time for answers"));
         }
-        let begun = Instant::now();
-        self.start()?.collect(wait.since(begun), stop_at_failure)
+        Collected::of(self.start()?, wait, stop_at_failure)
     }
 
     /// What bounds a call that begins now.
     pub(crate) fn until(&self, wait: &Wait) -> Result<Until> {
-        self.client().until(wait).map_err(|error| error.asked(|| self.in_words()))
+        self.session().until(wait).map_err(|error| error.asked(|| self.in_words()))
     }
 
-    /// What an error says of it.
+    /// How error messages describe the command.
     pub(crate) fn in_words(&self) -> String {
         let Parts { cmd, args, target, .. } = &*self.0;
-        command::in_words(cmd, args, target)
+        in_words(cmd, args, target)
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.0.client
+    pub(crate) fn session(&self) -> &Session {
+        &self.0.session
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -262,9 +267,9 @@ impl CommandBuilder {
         self
     }
 
-    /// The same by another handle of the client.
-    pub(crate) fn by(mut self, client: Client) -> Self {
-        self.0.client = client;
+    /// The same by another session of the client.
+    pub(crate) fn by(mut self, session: Session) -> Self {
+        self.0.session = session;
         self
     }
 
@@ -276,26 +281,16 @@ impl CommandBuilder {
         self.data(value.to_string())
     }
 
-    /// The command as it would be sent, for the schedule.
-    pub(crate) fn into_json(self) -> Result<Vec<u8>> {
-        self.start()?.to_json()
-    }
-
-    /// Checks everything.
-    pub(crate) fn start(self) -> Result<Submission> {
-        let Parts { client, target, cmd, args, data, id, tags, wrong } = *self.0;
+    /// Checks everything, and returns the command as it is about to be sent.
+    pub(crate) fn start(self) -> Result<Command> {
+        let Parts { session, target, cmd, args, data, id, tags, wrong } = *self.0;
         if let Some(wrong) = wrong {
             return Err(Error::invalid(wrong));
         }
-        let id = match id {
-            Some(id) if id.is_empty() => return Err(Invalid::Empty { what: "the id" }.into()),
-            Some(id) => check_name("the id", &id).map(|()| id)?,
-            None => ids::new_id()?,
-        };
-        target.address()?;
+        let id = id.map_or_else(ids::new_id, Ok)?;
+        // Before it is looked at byte by byte.
         check_size("the data", data.len())?;
         let contents = Contents { cmd, args, data: into_payload("the data", data)?, tags };
-        contents.check()?;
-        Ok(Submission::new(Command::new(CommandRef::new(client, id, target), contents, None)))
+        Ok(Command::new(session, Envelope::new(id, target, contents)?))
     }
 }

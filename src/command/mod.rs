@@ -2,15 +2,16 @@
 #![allow(clippy::module_inception, reason = "the room is named after its main type")]
 
 mod builder;
+mod collected;
 mod command;
+mod everywhere;
 mod progress;
 mod results;
 mod rollout;
-mod scripts;
-pub(crate) mod submit;
 
 pub use builder::CommandBuilder;
-pub use command::{Command, CommandRef};
+pub use collected::Collected;
+pub use command::Command;
 pub use progress::{Progress, Stage};
 pub use results::Results;
 pub use rollout::{Rollout, RolloutResults};

@@ -1,28 +1,26 @@
+//! [`Progress`]: how far a command got, on each agent.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
-use crate::command::CommandRef;
-use crate::engine::Wait;
-use crate::engine::queue;
-use crate::engine::waiting;
+use super::Command;
+use crate::engine::{Session, Wait, push, result, retract};
 use crate::error::{Error, ErrorKind, Result};
-use crate::job::Job;
-use crate::job::outcome::{self, Outcome};
-use crate::protocol::{AgentId, JobState, ResultDocument, keys};
-use crate::transport::{self, Until, integer, sleep};
+use crate::job::{Outcome, outcomes_of, questions};
+use crate::protocol::{AgentId, JobState, ResultDocument};
+use crate::transport::{self, Until, sleep};
 
 /// How long a controller may take from taking a command to saying whom it went to, and an agent from
 /// the end of a job to its result. Milliseconds, when nothing is wrong.
 const MOMENT: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How far a command got; see [`CommandRef::progress`].
+/// How far a command got; see [`Command::progress`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// In the queue: no controller has taken it. It can be taken back, see [`CommandRef::retract`].
+    /// In the queue: no controller has taken it. It can be taken back, see [`Command::retract`].
     InQueue,
     /// Routed to the agent, which has not fetched it: it is away, or has enough to do.
     Routed,
@@ -74,23 +72,21 @@ impl Progress {
     }
 }
 
-pub(crate) fn of(command: &CommandRef, wait: Wait) -> Result<Progress> {
+pub(crate) fn of(command: &Command, wait: Wait) -> Result<Progress> {
     let begun = Instant::now();
-    let client = command.client();
+    let session = command.session();
     let asked = || format!("the progress of {}", command.in_words());
-    let found = client.bounded(wait.clone(), asked, |until| look(command, until));
+    let found = session.bounded(&wait, asked, |until| look(command, until));
     let found = found.map_err(|error| error.about_command(command))?;
     let mut agents = match found {
         Found::Stage(stage) => return Ok(Progress::without_agents(stage)),
         Found::Agents(agents) => agents,
     };
-    let orders: Vec<_> = agents
-        .iter()
-        .filter(|(_, (stage, _))| *stage == Stage::Running)
-        .map(|(agent, (_, job))| (*agent, job.stats_order()))
-        .collect();
-    let patience = questions(client, &wait, begun);
-    let answers = outcome::answers(&client.for_a_step(&patience), orders, patience, Ok)?;
+    let running = agents.iter().filter(|(_, stage)| **stage == Stage::Running);
+    let question = questions::stats(command.id());
+    let orders = running.map(|(agent, _)| (*agent, question.clone())).collect();
+    let patience = patience(session, &wait, begun);
+    let answers = outcomes_of(&session.for_a_step(&patience), orders, &patience, |_| Ok(()))?;
     let mut ended = Vec::new();
     for (agent, answer) in answers {
         let stage = match answer {
@@ -105,14 +101,10 @@ pub(crate) fn of(command: &CommandRef, wait: Wait) -> Result<Progress> {
             Outcome::Failed(error) if is_no_answer(&error) => Stage::Unknown,
             Outcome::Failed(error) => return Err(error),
         };
-        if let Some(entry) = agents.get_mut(&agent) {
-            entry.0 = stage;
-        }
+        agents.insert(agent, stage);
     }
-    let mut agents: BTreeMap<_, _> =
-        agents.into_iter().map(|(agent, (stage, _))| (agent, stage)).collect();
     let last = wait.since(begun);
-    for agent in client.bounded(last, asked, |until| results_of(command, ended, until))? {
+    for agent in session.bounded(&last, asked, |until| results_of(command, ended, until))? {
         agents.insert(agent, Stage::Done);
     }
     Ok(Progress::of_agents(agents))
@@ -120,8 +112,8 @@ pub(crate) fn of(command: &CommandRef, wait: Wait) -> Result<Progress> {
 
 /// How long agents may take to answer: not all of the time that is left, since the results of those
 /// who say that it has ended are to be read then. Nobody waits for ever for an agent that is away.
-fn questions(client: &Client, wait: &Wait, begun: Instant) -> Wait {
-    let quick = client.timeout().unwrap_or(Duration::from_secs(10));
+fn patience(session: &Session, wait: &Wait, begun: Instant) -> Wait {
+    let quick = session.timeout().unwrap_or(Duration::from_secs(10));
     let left = wait.clone().since(begun).timeout.map(|left| left - MOMENT.min(left / 4));
     Wait { timeout: Some(left.unwrap_or(quick)), cancel: wait.cancel.clone() }
 }
@@ -134,40 +126,31 @@ fn is_no_answer(error: &Error) -> bool {
 
 enum Found {
     Stage(Stage),
-    Agents(BTreeMap<AgentId, (Stage, Job)>),
+    Agents(BTreeMap<AgentId, Stage>),
 }
 
 /// What Redis knows. Looks again for a moment before it says that nobody has the command: a
 /// controller may have it in its hands.
-fn look(command: &CommandRef, until: &Until) -> Result<Found> {
-    let (client, id) = (command.client(), command.id());
+fn look(command: &Command, until: &Until) -> Result<Found> {
+    let (session, id) = (command.session(), command.id());
     let moment = until.deadline.remaining().map_or(MOMENT, |left| MOMENT.min(left / 2));
     let last = Instant::now() + moment;
     loop {
-        let in_queue =
-            client.pool().repeat(until, |connection, until| queue::find(connection, id, until))?;
-        if in_queue.is_some() {
+        if retract::is_queued(session, id, until)? {
             return Ok(Found::Stage(Stage::InQueue));
         }
         // After the queue: a command goes from there to here.
-        let latest = waiting::latest(client, id, until)?;
+        let latest = result::latest(session, id, until)?;
         if !latest.is_empty() {
-            let agent = |(agent, document): (AgentId, ResultDocument)| {
-                let stage = stage_of(&document);
-                (agent, (stage, Job::new(client.clone(), id, agent, document)))
-            };
-            return Ok(Found::Agents(latest.into_iter().map(agent).collect()));
+            let stages = latest.iter().map(|(agent, document)| (*agent, stage_of(document)));
+            return Ok(Found::Agents(stages.collect()));
         }
         if Instant::now() >= last {
             break;
         }
         sleep(LOOK, until)?;
     }
-    let marked = client.pool().repeat(until, |connection, until| {
-        connection.command(&[b"EXISTS", keys::submitted(id).as_bytes()]);
-        connection.reply(until)
-    })?;
-    let was_submitted = command.was_sent() || integer(&marked)? == 1;
+    let was_submitted = push::is_marked(session, id, until)? || command.was_sent();
     Ok(Found::Stage(if was_submitted { Stage::Lost } else { Stage::Unknown }))
 }
 
@@ -180,16 +163,12 @@ fn stage_of(document: &ResultDocument) -> Stage {
 }
 
 /// Those of the agents whose results are there, or come within the time.
-fn results_of(
-    command: &CommandRef,
-    mut agents: Vec<AgentId>,
-    until: &Until,
-) -> Result<Vec<AgentId>> {
-    let (client, id) = (command.client(), command.id());
+fn results_of(command: &Command, mut agents: Vec<AgentId>, until: &Until) -> Result<Vec<AgentId>> {
+    let (session, id) = (command.session(), command.id());
     let mut there = Vec::new();
     let last = Instant::now() + MOMENT;
     while !agents.is_empty() {
-        let answers = match waiting::look_at_all(client, id, &agents, until) {
+        let answers = match result::look_at_all(session, id, &agents, until) {
             Err(error) if error.is_timeout() => break,
             answers => answers?,
         };

@@ -1,19 +1,20 @@
+//! [`Rollout`]: a command sent to many agents in batches, within one deadline.
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::iter::FusedIterator;
 use std::time::Instant;
 
+use super::{Command, CommandBuilder, Results};
+#[cfg(doc)]
 use crate::client::Client;
-use crate::command::CommandBuilder;
-use crate::command::CommandRef;
-use crate::command::Results;
-use crate::engine::Wait;
-use crate::engine::ids;
+use crate::engine::retry::Backoff;
+use crate::engine::{Session, Wait, ids, push_many};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::protocol::AgentId;
-use crate::protocol::Target;
-use crate::transport::{Backoff, Until};
+use crate::node::agents;
+use crate::protocol::{AgentId, Envelope, Target};
+use crate::transport::Until;
 
 /// How a command is rolled out over many agents: see [`CommandBuilder::rollout`].
 ///
@@ -134,9 +135,9 @@ impl CommandBuilder {
         }
         let until = self.until(&wait)?;
         let for_one = self.clone().for_agent(AgentId { gid: 1, nid: 1 });
-        for_one.start()?.check_wait(&wait)?; // before anybody gets it
+        for_one.start()?.refuse_endless(&wait)?; // before anybody gets it
         let left = wait.clone().since(begun);
-        let mut agents = self.client().for_a_step(&left).agents_of(self.target())?;
+        let mut agents = agents_of(&self.session().for_a_step(&left), self.target())?;
         if let Some(count) = rollout.sample {
             agents = sample(agents, count)?;
         }
@@ -160,29 +161,27 @@ impl CommandBuilder {
     }
 }
 
-impl Client {
-    /// The agents that a target means at this moment, in the order of their numbers.
-    fn agents_of(&self, target: &Target) -> Result<Vec<AgentId>> {
-        if let Some(agent) = target.agent_id() {
-            return Ok(vec![agent]);
-        }
-        if !target.is_fanout() {
-            return Err(Error::invalid(
-                "a rollout is for one agent or for all that match, not for any",
-            ));
-        }
-        let matches = |(agent, roles): &(AgentId, Vec<String>)| {
-            target.grid().is_none_or(|grid| grid == agent.gid)
-                && target.roles().iter().all(|role| role == "*" || roles.contains(role))
-        };
-        let agents: Vec<AgentId> =
-            self.list_agents()?.into_iter().filter(matches).map(|(agent, _)| agent).collect();
-        if agents.is_empty() {
-            let none = format!("the controller knows no agent that matches: {}", target.in_words());
-            return Err(Error::new(crate::ErrorKind::NoSuchAgent, none));
-        }
-        Ok(agents)
+/// The agents that a target means at this moment, in the order of their numbers.
+fn agents_of(session: &Session, target: &Target) -> Result<Vec<AgentId>> {
+    if let Some(agent) = target.agent_id() {
+        return Ok(vec![agent]);
     }
+    if !target.is_fanout() {
+        return Err(Error::invalid(
+            "a rollout is for one agent or for all that match, not for any",
+        ));
+    }
+    let matches = |(agent, roles): &(AgentId, Vec<String>)| {
+        target.grid().is_none_or(|grid| grid == agent.gid)
+            && target.roles().iter().all(|role| role == "*" || roles.contains(role))
+    };
+    let agents: Vec<AgentId> =
+        agents::list(session)?.into_iter().filter(matches).map(|(agent, _)| agent).collect();
+    if agents.is_empty() {
+        let none = format!("the controller knows no agent that matches: {}", target.in_words());
+        return Err(Error::new(crate::ErrorKind::NoSuchAgent, none));
+    }
+    Ok(agents)
 }
 
 /// So many of the agents, each as likely as any other, in the order of their numbers.
@@ -210,7 +209,7 @@ pub struct RolloutResults {
     stop_after: Option<usize>,
     failures: usize,
     results: Option<Results>,
-    in_flight: BTreeMap<AgentId, CommandRef>,
+    in_flight: BTreeMap<AgentId, Command>,
     /// What is to be said of commands that Redis did not confirm.
     unconfirmed: VecDeque<Error>,
     is_over: bool,
@@ -257,7 +256,7 @@ impl RolloutResults {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn in_flight(&self) -> impl ExactSizeIterator<Item = &CommandRef> + '_ {
+    pub fn in_flight(&self) -> impl ExactSizeIterator<Item = &Command> + '_ {
         self.in_flight.values()
     }
 
@@ -290,40 +289,36 @@ impl RolloutResults {
             if !error.is_retriable() {
                 break Err(error);
             }
-            if let Err(ended) = backoff.wait(&self.until) {
+            if let Err(ended) = backoff.pause(&self.until) {
                 let ended = Error::from(ended).asked(|| self.command.in_words());
                 break Err(ended.noting(&error.to_string()).waited(self.begun.elapsed()));
             }
         };
         batch.into_iter().rev().for_each(|agent| self.left.push_front(agent));
         let left = self.wait.clone().since(self.begun);
-        self.results = Some(self.command.client().wait_any(sent, left)?);
+        self.results = Some(Results::of(self.command.session(), sent, &left)?);
         ended
     }
 
     /// Leaves in the batch those to whom it was surely not sent and might be; gives why.
-    fn try_to_send(
-        &mut self,
-        batch: &mut Vec<AgentId>,
-        sent: &mut Vec<CommandRef>,
-    ) -> Option<Error> {
-        let client = self.command.client();
+    fn try_to_send(&mut self, batch: &mut Vec<AgentId>, sent: &mut Vec<Command>) -> Option<Error> {
+        let session = self.command.session();
         let agents = std::mem::take(batch);
-        let commands = agents.iter().map(|agent| self.command.clone().for_agent(*agent));
+        let commands = agents.iter().map(|agent| self.command.clone().for_agent(*agent).start());
         let left = self.wait.clone().since(self.begun);
+        let outcomes = push_many::push_many(&session.for_a_step(&left), commands);
         let mut failed = None;
-        for (agent, outcome) in agents.iter().zip(client.for_a_step(&left).submit_many(commands)) {
+        for (agent, outcome) in agents.iter().zip(outcomes) {
             match outcome {
                 Ok(command) => {
-                    let command = command.reference().with_client(client.clone());
                     self.in_flight.insert(*agent, command.clone());
                     sent.push(command);
                 }
                 Err(error) if error.is_maybe_sent() => {
-                    let command =
-                        error.command().and_then(|printed| client.command_from(printed).ok());
+                    let envelope = error.command().and_then(|it| it.parse::<Envelope>().ok());
+                    let command = envelope.map(|it| Command::new(session.clone(), it));
                     self.in_flight.extend(command.map(|command| (*agent, command)));
-                    self.unconfirmed.push_back(error.about_agent(*agent));
+                    self.unconfirmed.push_back(error.about_agent(*agent).not_final());
                     // It may run beside another batch, and nobody knows for how long.
                     self.is_over = true;
                 }
@@ -357,18 +352,13 @@ impl Iterator for RolloutResults {
                     return self.note(Ok(job), failed);
                 }
                 Some(Err(mut error)) => {
-                    match error.agent() {
-                        // It did not answer: its command goes on.
-                        Some(_) if error.is_timeout() => {}
-                        Some(agent) => {
-                            self.in_flight.remove(&agent);
-                        }
-                        // That has ended the wait for everybody.
-                        None => {
-                            self.is_over = true;
-                            let asked = self.command.in_words();
-                            error = error.of_the_whole(asked, self.begun.elapsed());
-                        }
+                    if error.is_final() {
+                        self.is_over = true;
+                        let asked = self.command.in_words();
+                        error = error.of_the_whole(asked, self.begun.elapsed());
+                    } else if let (Some(agent), false) = (error.agent(), error.is_timeout()) {
+                        // After a timeout its command goes on.
+                        self.in_flight.remove(&agent);
                     }
                     return self.note(Err(error), true);
                 }

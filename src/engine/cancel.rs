@@ -1,3 +1,5 @@
+//! [`Cancel`]: a token that ends calls.
+
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};

@@ -1,11 +1,30 @@
 //! The engine: how commands and results travel between this process and Redis.
+//!
+//! A [`Session`] is what every call needs of its client. Commands are pushed by [`push`], once and
+//! never blindly again, and taken back by [`retract`]. Results are waited for one at a time
+//! ([`result`]) or many at a time ([`watch`], [`arrivals`]). [`ask`] puts the two together for
+//! questions to agents. [`retry`] is the one place that decides what is tried again.
+//!
+//! The engine knows the pool and the protocol; it knows no client, command or job.
 
+pub(crate) mod arrivals;
+pub(crate) mod ask;
+mod atomic;
 mod cancel;
+mod failure;
 pub(crate) mod ids;
-pub(crate) mod queue;
+pub(crate) mod push;
+pub(crate) mod push_many;
+pub(crate) mod result;
+pub(crate) mod retract;
+pub(crate) mod retry;
+pub(crate) mod run;
+mod session;
+pub(crate) mod verdict;
 mod wait;
-pub(crate) mod waiting;
 pub(crate) mod watch;
+
+pub(crate) use session::Session;
 
 pub use cancel::Cancel;
 pub use wait::Wait;

@@ -1,6 +1,8 @@
+//! [`Wait`]: how long a call may take, and what ends it earlier.
+
 use std::time::{Duration, Instant};
 
-use crate::engine::Cancel;
+use super::Cancel;
 
 /// How long a call waits, and what may end it earlier.
 ///

@@ -10,12 +10,14 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
-use crate::engine::waiting::{self, LOOK, SOON};
+use super::Session;
+use super::result::{self, LOOK, SOON};
+use super::retry::{Purpose, Retrier};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, ResultDocument, keys};
 use crate::transport::{
-    self, Backoff, Broadcast, Changes, Owed, Pooled, Tracking, Until, bulk, integer, items,
+    self, Broadcast, Changes, Owed, Pooled, Tracking, Until, bulk, integer, items,
 };
 
 /// Up to so many lists are watched by reading them, which arms each; more by their prefix.
@@ -58,7 +60,7 @@ pub(crate) struct Found {
 /// Commands whose results are still to come.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    client: Client,
+    session: Session,
     ids: Vec<String>,
     by_id: HashMap<String, u32>,
     /// Commands that no controller has routed yet, as far as is known here.
@@ -109,9 +111,9 @@ struct Wrapped<E>(E);
 impl Watch {
     /// `commands` are ids, each with the agents whose results are wanted, `None` where the
     /// controller is still to say who they are.
-    pub(crate) fn new(client: Client, commands: Vec<(String, Option<Vec<AgentId>>)>) -> Self {
+    pub(crate) fn new(session: Session, commands: Vec<(String, Option<Vec<AgentId>>)>) -> Self {
         let mut watch = Watch {
-            client,
+            session,
             ids: Vec::with_capacity(commands.len()),
             by_id: HashMap::with_capacity(commands.len()),
             unrouted: BTreeSet::new(),
@@ -155,7 +157,7 @@ impl Watch {
     /// Waits for the next result; `None` when there is none left.
     pub(crate) fn next(&mut self, until: &Until) -> Result<Option<Found>> {
         let until = &until.impatient();
-        let mut backoff = Backoff::new();
+        let mut retrier = Retrier::new(Purpose::Wait);
         loop {
             if self.pending.is_empty() && self.unrouted.is_empty() {
                 self.finish(until);
@@ -164,11 +166,10 @@ impl Watch {
             match self.step(until) {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => {}
-                Err(Failure::Link(error)) if error.is_passing() => {
+                Err(Failure::Link(error)) => {
                     self.unlink();
-                    backoff.pause(error, until).map_err(|error| self.leave(error.into()))?;
+                    retrier.again(error, until).map_err(|error| self.leave(error.into()))?;
                 }
-                Err(Failure::Link(error)) => return Err(self.leave(error.into())),
                 Err(Failure::Other(error)) => return Err(self.leave(error)),
             }
         }
@@ -224,7 +225,7 @@ impl Watch {
 
     /// Takes a connection, chooses how to wait, and looks at everything once.
     fn link_up(&mut self, until: &Until) -> std::result::Result<(), Failure> {
-        let pool = self.client.pool().clone();
+        let pool = self.session.pool().clone();
         let mut connection = pool.get(until)?;
         let mut broadcast = None;
         let alone = self.pending.len() == 1 && self.unrouted.is_empty();
@@ -297,13 +298,12 @@ impl Watch {
         for command in &routed {
             let id = &self.ids[*command as usize];
             let mut agents = Ok(Vec::new());
-            connection.each(until, |field| match (waiting::agent_of(id, field), &mut agents) {
+            connection.each(until, |field| match (result::agent_of(id, field), &mut agents) {
                 (Ok(agent), Ok(agents)) => agents.push(agent),
                 (Err(error), Ok(_)) => agents = Err(error),
                 (_, Err(_)) => {}
             })?;
-            let agents =
-                agents.and_then(|agents| waiting::not_gone(id, agents)).map_err(Wrapped)?;
+            let agents = agents.and_then(|agents| result::not_gone(id, agents)).map_err(Wrapped)?;
             connection.owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, SOON));
             self.pending.extend(agents.into_iter().map(|agent| (*command, agent)));
             self.unrouted.remove(command);
@@ -336,17 +336,17 @@ impl Watch {
         let key = keys::result(&self.ids[command], agent);
         let document = match link.connection.reply(until) {
             Err(error @ transport::Error::Server(_)) if !error.is_passing() => {
-                Err(waiting::about_key(error, &key))
+                Err(result::about_key(error, &key))
             }
             // Too large, most likely. It is the failure of this agent; the others are read on
             // another connection.
             Err(error @ transport::Error::Protocol { .. }) => {
                 self.unlink();
-                Err(waiting::about_key(error, &key))
+                Err(result::about_key(error, &key))
             }
-            reply => items(reply?)
-                .map_err(Error::from)
-                .and_then(|entries| waiting::answer(&key, entries)),
+            reply => {
+                items(reply?).map_err(Error::from).and_then(|entries| result::answer(&key, entries))
+            }
         };
         let document = match document {
             Ok(None) => {
@@ -404,7 +404,7 @@ impl Watch {
     fn block(&mut self, list: List, until: &Until) -> std::result::Result<(), Failure> {
         let Some(link) = &mut self.link else { return Ok(()) };
         let key = keys::result(&self.ids[list.0 as usize], list.1);
-        waiting::queue_move(&mut link.connection, &key);
+        result::queue_move(&mut link.connection, &key);
         let moved = match link.connection.reply(until) {
             Err(transport::Error::Server(error)) if !error.is_passing() => true,
             reply => bulk(reply?).map_err(Wrapped)?.is_some(),
@@ -463,7 +463,7 @@ impl Watch {
         let mut commands: BTreeSet<u32> = self.unrouted.iter().copied().collect();
         commands.extend(self.pending.iter().map(|(command, _)| *command));
         for command in commands {
-            waiting::owe_queued(&self.client, &self.ids[command as usize]);
+            result::owe_queued(&self.session, &self.ids[command as usize]);
         }
     }
 

@@ -6,14 +6,12 @@ use serde_json::value::RawValue;
 
 use super::client;
 use crate::client::Scheduled;
-use crate::command::{Command, CommandRef};
+use crate::client::history::command_of;
+use crate::engine::verdict::delivered;
 use crate::error::Error;
-use crate::job::Job;
-use crate::job::{Message, MsgQuery};
-use crate::node::ProcessStats;
-use crate::node::{CpuInfo, DiskInfo, MemInfo, NicInfo, OsInfo};
-use crate::protocol::Target;
-use crate::protocol::{AgentId, LEVEL_JSON, ResultDocument, RunArgs};
+use crate::job::{Job, Message, MsgQuery};
+use crate::node::{CpuInfo, DiskInfo, MemInfo, NicInfo, OsInfo, ProcessStats};
+use crate::protocol::{AgentId, Envelope, JobResult, LEVEL_JSON, ResultDocument, RunArgs, Target};
 
 /// A result document, and everything that a [`Job`] reads from it.
 pub fn results(bytes: &[u8]) {
@@ -23,33 +21,34 @@ pub fn results(bytes: &[u8]) {
     };
     assert_eq!(document.raw.is_some(), !is_text(bytes), "raw is there for mended documents");
     assert!(document.raw.as_deref().is_none_or(|raw| raw == bytes));
-    let job = Job::new(client().clone(), "id", AgentId::new(1, 1), document.clone());
+    let result = JobResult::new("id", AgentId::new(1, 1), document);
+    let job = Job::new(client().session().clone(), result.clone());
     let dump = job.dump();
     check_dump(bytes, &dump, job.raw().is_some());
     let again = ResultDocument::parse(dump.as_bytes()).expect("a dump is a document");
     assert!(again.raw.is_none());
     assert_eq!(serde_json::to_string(&again).expect("a document is JSON"), dump);
     read(&job);
-    let command = CommandRef::new(client().clone(), "id".into(), Target::unknown());
-    match command.deliver(job.agent(), document) {
-        Ok(job) => drop(job.into_success().map_err(|error| format!("{error:?}"))),
+    let command = Envelope::known("id".into(), Target::unknown());
+    match delivered(&command, result) {
+        Ok(result) => drop(result.into_success().map_err(|error| format!("{error:?}"))),
         Err(error) => assert!(error.job().is_some()),
     }
 }
 
 /// A command document as a history holds it.
 pub fn commands(bytes: &[u8]) {
-    let Ok(command) = Command::from_history(client().clone(), bytes.to_vec()) else { return };
-    let dump = command.dump();
+    let Ok(command) = command_of(client().session(), bytes.to_vec()) else { return };
+    let dump = command.dump().expect("the document was found");
     check_dump(bytes, &dump, !is_text(bytes));
-    let again = Command::from_history(client().clone(), dump.clone().into_bytes());
-    assert_eq!(again.expect("a dump is a document").dump(), dump);
-    let json = command.args().to_json();
+    let again = command_of(client().session(), dump.clone().into_bytes());
+    assert_eq!(again.expect("a dump is a document").dump(), Some(dump));
+    let json = command.args().expect("they were found").to_json();
     let args: Box<RawValue> = serde_json::from_str(&json).expect("run arguments are JSON");
     let args = RunArgs::read(Some(&args));
     assert_eq!(args.to_json(), json);
     drop(args.check().map_err(|error| error.to_string()));
-    if command.check_id().is_ok() {
+    if command.as_ref().check_id().is_ok() {
         let found =
             client().command_from(&command.to_string()).expect("printed commands are found");
         assert_eq!((found.id(), found.target()), (command.id(), command.target()));
@@ -98,7 +97,7 @@ fn read(job: &Job) {
     read_as::<Vec<Scheduled>>(job);
     read_as::<Vec<Message>>(job);
     let now = std::time::SystemTime::now();
-    let _ = MsgQuery::new().from(now).to(now).read(job.clone()).map_err(|error| error.to_string());
+    let _ = MsgQuery::new().from(now).to(now).read(job.result()).map_err(|error| error.to_string());
 }
 
 fn read_as<T: DeserializeOwned>(job: &Job) {

@@ -1,10 +1,9 @@
 //! Printed forms, and words of the wire that are checked before they are sent.
 
 use super::client;
-use crate::command::CommandRef;
+use crate::command::Command;
 use crate::node::Gateway;
-use crate::protocol::Target;
-use crate::protocol::{AgentId, check_cron, check_levels, keys};
+use crate::protocol::{AgentId, Envelope, Target, check_cron, check_levels, keys};
 
 /// Whatever has a printed form: what is read prints as something that is read as the same.
 pub fn printed(bytes: &[u8]) {
@@ -14,9 +13,9 @@ pub fn printed(bytes: &[u8]) {
     }
     // Anything that can be an id or a role.
     for target in [Target::any().role(text), Target::all().role("a").role(text).grid(1)] {
-        let command = CommandRef::new(client().clone(), text.to_owned(), target.into());
-        if command.check_id().is_ok() {
-            check_command(&command);
+        let envelope = Envelope::known(text.to_owned(), target.into());
+        if envelope.check_id().is_ok() {
+            check_command(&Command::new(client().session().clone(), envelope));
         }
     }
     if let Ok(target) = Target::parse(text) {
@@ -34,7 +33,7 @@ pub fn printed(bytes: &[u8]) {
     }
 }
 
-fn check_command(command: &CommandRef) {
+fn check_command(command: &Command) {
     let printed = command.to_string();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:,=%".contains(&byte);
     assert!(printed.bytes().all(is_plain), "it is one word in a shell: {printed}");

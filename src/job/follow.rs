@@ -1,3 +1,5 @@
+//! [`Follow`]: the log of a job as it grows.
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
@@ -18,7 +20,7 @@ const SETTLED: Duration = Duration::from_millis(500);
 /// job is over and its log has settled, or the wait is.
 ///
 /// Each item blocks until there is one. An `Err` ends it, except for one that says that messages
-/// were missed ([`ErrorKind::Protocol`]): an agent gives its newest thousand, and a job that logs
+/// were missed ([`ErrorKind::Protocol`], not [`Error::is_final`]): an agent gives its newest thousand, and a job that logs
 /// more between two looks outruns them.
 pub struct Follow {
     job: Job,
@@ -83,7 +85,7 @@ impl Follow {
         newest_first.retain(|message| self.last.is_none_or(|last| message.id > last));
         if is_full && newest_first.len() as u32 == MOST && self.last.is_some() {
             let missed = "messages were missed: the job logs more between two looks than the agent gives at a time";
-            self.ready.push_back(Err(Error::new(ErrorKind::Protocol, missed)));
+            self.ready.push_back(Err(Error::new(ErrorKind::Protocol, missed).not_final()));
         }
         if newest_first.is_empty() {
             if was_over {
@@ -106,8 +108,7 @@ impl Iterator for Follow {
         match self.item() {
             Ok(message) => message.map(Ok),
             Err(error) => {
-                let about_messages = error.kind() == ErrorKind::Protocol && !self.ready.is_empty();
-                self.is_over |= !about_messages;
+                self.is_over |= error.is_final();
                 Some(Err(error.asked(|| format!("the log of {:?}", self.job))))
             }
         }

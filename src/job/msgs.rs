@@ -1,13 +1,14 @@
+//! [`Message`] and [`MsgQuery`]: what a job has logged.
+
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::client::Client;
+use super::questions;
+use crate::engine::{Session, ask};
 use crate::error::{Error, Result};
-use crate::job::Job;
-use crate::protocol::Target;
-use crate::protocol::check_levels;
+use crate::protocol::{AgentId, JobResult, check_levels};
 
 /// The most that an agent gives at a time.
 pub(crate) const MOST: u32 = 1000;
@@ -31,7 +32,7 @@ pub struct Message {
     pub extra: Map<String, Value>,
 }
 
-/// Which messages of a job are wanted; see [`Job::get_msgs`].
+/// Which messages of a job are wanted; see [`Job::get_msgs`](crate::Job::get_msgs).
 ///
 /// ```
 /// use acclient::MsgQuery;
@@ -51,18 +52,15 @@ impl Default for MsgQuery {
     }
 }
 
-impl Client {
-    /// What a job has logged on an agent, newest first, by its id alone; see [`Job::get_msgs`].
-    /// Blocks for the client's timeout at most.
-    ///
-    /// # Errors
-    /// As [`Job::get_msgs`]. A job that the agent does not know has no messages.
-    pub fn get_msgs(&self, gid: u32, nid: u32, id: &str, query: &MsgQuery) -> Result<Vec<Message>> {
-        query.check()?;
-        let order =
-            self.cmd(Target::agent(gid, nid), "get_msgs").data(query.to_json(id).to_string());
-        query.read(order.ask()?)
-    }
+/// What a job has logged on an agent, newest first, by its id alone.
+pub(crate) fn read_msgs(
+    session: &Session,
+    agent: AgentId,
+    id: &str,
+    query: &MsgQuery,
+) -> Result<Vec<Message>> {
+    query.check()?;
+    query.read(&ask::ask(session, agent.into(), questions::msgs(id, query))?)
 }
 
 impl MsgQuery {
@@ -111,7 +109,7 @@ impl MsgQuery {
         json!({ "jobid": id, "limit": self.limit, "levels": self.levels })
     }
 
-    pub(crate) fn read(&self, answer: Job) -> Result<Vec<Message>> {
+    pub(crate) fn read(&self, answer: &JobResult) -> Result<Vec<Message>> {
         let mut messages: Vec<Message> = answer.json()?;
         messages.retain(|message| {
             let milliseconds = u64::try_from(message.epoch).unwrap_or_default();

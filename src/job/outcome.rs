@@ -1,14 +1,12 @@
+//! [`Outcome`] and [`Outcomes`]: what asking each agent of a command led to.
+
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::time::Instant;
 
-use crate::client::Client;
-use crate::command::CommandBuilder;
-use crate::command::{Command, CommandRef};
-use crate::engine::Wait;
+use super::Job;
+use crate::engine::{Session, Wait, ask};
 use crate::error::{Error, Result};
-use crate::job::Job;
-use crate::protocol::AgentId;
+use crate::protocol::{AgentId, Contents, JobResult};
 
 /// What came of a question to one of the agents that a command went to.
 #[derive(Debug, Clone)]
@@ -23,7 +21,8 @@ pub enum Outcome<T> {
 }
 
 /// What came of a question to every agent that a command went to, agent by agent; from
-/// [`CommandRef::kill`], [`CommandRef::get_stats`] and [`CommandRef::get_msgs`].
+/// [`Command::kill`](crate::Command::kill), [`Command::get_stats`](crate::Command::get_stats) and
+/// [`Command::get_msgs`](crate::Command::get_msgs).
 ///
 /// It is a map; [`Outcomes::into_result`] is for those who want all or an error.
 #[derive(Debug, Clone)]
@@ -41,6 +40,12 @@ impl<T> Outcomes<T> {
             Outcome::Done(_) | Outcome::Over(_) => None,
         });
         { failures }.next().map_or(Ok(self.0), Err)
+    }
+}
+
+impl<T> From<Result<T>> for Outcome<T> {
+    fn from(answer: Result<T>) -> Self {
+        answer.map_or_else(Outcome::Failed, Outcome::Done)
     }
 }
 
@@ -71,107 +76,14 @@ impl<T> IntoIterator for Outcomes<T> {
     }
 }
 
-/// All that came of a command; from
-/// [`CommandBuilder::run_all`](crate::CommandBuilder::run_all) and
-/// [`CommandBuilder::run_until_failure`](crate::CommandBuilder::run_until_failure).
-#[derive(Debug)]
-pub struct Collected {
-    /// The command, by which what is missing here can be waited for: it does not return again what
-    /// stands in [`Collected::jobs`].
-    pub command: Command,
-    /// What the agents returned, in order of completion.
-    pub jobs: Vec<Job>,
-    /// What is to be said of agents that returned nothing, one for each: see
-    /// [`Results`](crate::Results). What ended the wait for everybody is the last, without an agent.
-    pub errors: Vec<Error>,
-    /// Whether it stopped at a failure, or was ended, before all agents had answered.
-    pub stopped: bool,
-}
-
-impl Collected {
-    pub(crate) fn new(command: Command) -> Self {
-        Collected { command, jobs: Vec::new(), errors: Vec::new(), stopped: false }
-    }
-
-    /// Whether every agent has answered, and every job ended with `SUCCESS`.
-    pub fn is_success(&self) -> bool {
-        self.errors.is_empty() && !self.stopped && self.jobs.iter().all(Job::is_success)
-    }
-
-    /// The jobs that ended in another state than `SUCCESS`.
-    pub fn failed(&self) -> impl Iterator<Item = &Job> {
-        self.jobs.iter().filter(|job| !job.is_success())
-    }
-}
-
-/// Whom a question is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ask {
-    /// Agents on which the job is not over.
-    Running,
-    /// All agents that the command went to.
-    Everyone,
-}
-
-/// Asks the agents of a command, all at once, and waits for their answers.
-pub(crate) fn everywhere<T>(
-    command: &CommandRef,
-    ask: Ask,
-    order: impl Fn(&Job) -> CommandBuilder,
-    read: impl Fn(Job) -> Result<T>,
+/// Asks some agents, all at once, and waits for their answers.
+pub(crate) fn outcomes_of<T>(
+    session: &Session,
+    questions: Vec<(AgentId, Contents)>,
+    wait: &Wait,
+    read: impl Fn(&JobResult) -> Result<T>,
 ) -> Result<Outcomes<T>> {
-    // One deadline for all steps.
-    let quick = command.client().quick();
-    let begun = Instant::now();
-    let client = || {
-        let wait = quick.clone().since(begun);
-        command.client().with_timeout(wait.timeout)
-    };
-    let mut outcomes = BTreeMap::new();
-    let mut orders = Vec::new();
-    for (agent, job) in command.routed_jobs()? {
-        if ask == Ask::Running && job.is_over() {
-            outcomes.insert(agent, Outcome::Over(job));
-        } else {
-            orders.push((agent, order(&job)));
-        }
-    }
-    outcomes.extend(answers(&client(), orders, quick.clone().since(begun), read)?);
-    Ok(Outcomes(outcomes))
-}
-
-/// Sends questions to agents, all at once, and waits for their answers.
-pub(crate) fn answers<T>(
-    client: &Client,
-    orders: Vec<(AgentId, CommandBuilder)>,
-    wait: Wait,
-    read: impl Fn(Job) -> Result<T>,
-) -> Result<BTreeMap<AgentId, Outcome<T>>> {
-    let mut outcomes = BTreeMap::new();
-    let (asked, orders): (Vec<AgentId>, Vec<CommandBuilder>) = orders.into_iter().unzip();
-    let mut sent = Vec::new();
-    for (agent, order) in asked.into_iter().zip(client.submit_many(orders)) {
-        match order {
-            Ok(order) => sent.push(order),
-            Err(error) => {
-                outcomes.insert(agent, Outcome::Failed(error));
-            }
-        }
-    }
-    for answer in client.wait_any(&sent, wait)? {
-        match answer {
-            Ok(job) => {
-                let agent = job.agent();
-                let outcome = job.into_success().and_then(&read);
-                outcomes.insert(agent, outcome.map_or_else(Outcome::Failed, Outcome::Done));
-            }
-            Err(error) => match error.agent() {
-                Some(agent) => {
-                    outcomes.insert(agent, Outcome::Failed(error));
-                }
-                None => return Err(error),
-            },
-        }
-    }
-    Ok(outcomes)
+    let answers = ask::order_each(session, questions, wait)?.into_iter();
+    let outcome = |answer: Result<JobResult>| answer.and_then(|answer| read(&answer)).into();
+    Ok(answers.map(|(agent, answer)| (agent, outcome(answer))).collect())
 }

@@ -1,11 +1,12 @@
+//! [`Answer`]: what an agent or the controller answered, as a type and as JSON.
+
 use std::ops::Deref;
 
 use serde::de::DeserializeOwned;
 
-use crate::client::Client;
+use crate::engine::{Session, ask};
 use crate::error::Result;
-use crate::job::Job;
-use crate::protocol::Target;
+use crate::protocol::{AgentId, Contents, JobResult};
 
 /// What an agent or the controller answered, as a type and as the JSON that it was.
 ///
@@ -18,8 +19,8 @@ pub struct Answer<T> {
 }
 
 impl<T: DeserializeOwned> Answer<T> {
-    pub(crate) fn of(job: &Job) -> Result<Self> {
-        Ok(Answer { value: job.json()?, json: job.data().to_owned() })
+    pub(crate) fn of(answer: &JobResult) -> Result<Self> {
+        Ok(Answer { value: answer.json()?, json: answer.data().to_owned() })
     }
 }
 
@@ -48,15 +49,12 @@ impl<T> Deref for Answer<T> {
     }
 }
 
-impl Client {
-    /// Asks an agent one of its own commands, one that changes nothing, within the client's timeout.
-    pub(crate) fn ask_agent<T: DeserializeOwned>(
-        &self,
-        gid: u32,
-        nid: u32,
-        cmd: &str,
-        data: &str,
-    ) -> Result<Answer<T>> {
-        Answer::of(&self.cmd(Target::agent(gid, nid), cmd).data(data).ask()?)
-    }
+/// Asks an agent one of its builtin commands, one that changes nothing, within the default timeout.
+pub(super) fn ask_agent<T: DeserializeOwned>(
+    session: &Session,
+    agent: AgentId,
+    cmd: &'static str,
+    data: &str,
+) -> Result<Answer<T>> {
+    Answer::of(&ask::ask(session, agent.into(), Contents::of(cmd, data))?)
 }

@@ -5,10 +5,13 @@
 
 use serde::Deserialize;
 
+use super::Answer;
+use super::answer::ask_agent;
+#[cfg(doc)]
 use crate::client::Client;
+use crate::engine::Session;
 use crate::error::Result;
-use crate::node::Answer;
-use crate::node::ProcessStats;
+use crate::protocol::AgentId;
 
 /// A processor, from [`Client::get_cpu_info`].
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -123,56 +126,22 @@ pub struct OsInfo {
     pub virtualization_role: String,
 }
 
-/// Node information. Each call asks one agent and blocks for the client's timeout at most. Errors
-/// are those of [`CommandBuilder::run`](crate::CommandBuilder::run), and
-/// [`ErrorKind::JobFailed`](crate::ErrorKind::JobFailed) where the agent could not tell.
-impl Client {
-    /// The processors of an agent's machine.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NoSuchAgent`](crate::ErrorKind::NoSuchAgent),
-    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout), …
-    pub fn get_cpu_info(&self, gid: u32, nid: u32) -> Result<Answer<Vec<CpuInfo>>> {
-        self.ask_agent(gid, nid, "get_cpu_info", "")
-    }
+pub(crate) fn cpu(session: &Session, agent: AgentId) -> Result<Answer<Vec<CpuInfo>>> {
+    ask_agent(session, agent, "get_cpu_info", "")
+}
 
-    /// The mounted file systems of an agent's machine.
-    ///
-    /// # Errors
-    /// As [`Client::get_cpu_info`].
-    pub fn get_disk_info(&self, gid: u32, nid: u32) -> Result<Answer<Vec<DiskInfo>>> {
-        self.ask_agent(gid, nid, "get_disk_info", "")
-    }
+pub(crate) fn disk(session: &Session, agent: AgentId) -> Result<Answer<Vec<DiskInfo>>> {
+    ask_agent(session, agent, "get_disk_info", "")
+}
 
-    /// The memory of an agent's machine.
-    ///
-    /// # Errors
-    /// As [`Client::get_cpu_info`].
-    pub fn get_mem_info(&self, gid: u32, nid: u32) -> Result<Answer<MemInfo>> {
-        self.ask_agent(gid, nid, "get_mem_info", "")
-    }
+pub(crate) fn mem(session: &Session, agent: AgentId) -> Result<Answer<MemInfo>> {
+    ask_agent(session, agent, "get_mem_info", "")
+}
 
-    /// The network interfaces of an agent's machine.
-    ///
-    /// # Errors
-    /// As [`Client::get_cpu_info`].
-    pub fn get_nic_info(&self, gid: u32, nid: u32) -> Result<Answer<Vec<NicInfo>>> {
-        self.ask_agent(gid, nid, "get_nic_info", "")
-    }
+pub(crate) fn nic(session: &Session, agent: AgentId) -> Result<Answer<Vec<NicInfo>>> {
+    ask_agent(session, agent, "get_nic_info", "")
+}
 
-    /// The operating system of an agent's machine.
-    ///
-    /// # Errors
-    /// As [`Client::get_cpu_info`].
-    pub fn get_os_info(&self, gid: u32, nid: u32) -> Result<Answer<OsInfo>> {
-        self.ask_agent(gid, nid, "get_os_info", "")
-    }
-
-    /// What an agent and all its jobs use together.
-    ///
-    /// # Errors
-    /// As [`Client::get_cpu_info`].
-    pub fn get_aggregated_stats(&self, gid: u32, nid: u32) -> Result<Answer<ProcessStats>> {
-        self.ask_agent(gid, nid, "get_aggregated_stats", "")
-    }
+pub(crate) fn os(session: &Session, agent: AgentId) -> Result<Answer<OsInfo>> {
+    ask_agent(session, agent, "get_os_info", "")
 }

@@ -1,13 +1,12 @@
-//! Nodes: what an agent's machine knows of itself, its processes and its tunnels.
+//! Nodes: which agents there are, and what each knows of its machine, its processes and its tunnels.
 
+pub(crate) mod agents;
 mod answer;
-mod info;
-mod processes;
-mod stats;
-mod tunnel;
+pub(crate) mod info;
+pub(crate) mod processes;
+pub(crate) mod tunnel;
 
 pub use answer::Answer;
 pub use info::{CpuInfo, DiskInfo, MemInfo, NicAddr, NicInfo, OsInfo};
-pub use processes::ProcessQuery;
-pub use stats::ProcessStats;
+pub use processes::{ProcessQuery, ProcessStats};
 pub use tunnel::{Gateway, Tunnel};

@@ -1,11 +1,37 @@
-use serde_json::json;
+//! The processes that an agent runs, and what each uses.
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::Answer;
+use super::answer::ask_agent;
+#[cfg(doc)]
 use crate::client::Client;
+use crate::engine::Session;
 use crate::error::Result;
-use crate::job::{Outcome, Outcomes};
-use crate::node::Answer;
-use crate::node::ProcessStats;
-use crate::protocol::Target;
+use crate::protocol::{AgentId, Contents};
+
+/// What a process of an agent uses, as the agent measures it.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+pub struct ProcessStats {
+    /// The command that it runs, as JSON; `null` for what is no job.
+    #[serde(default)]
+    pub cmd: Value,
+    /// Use of the processor, in per cent of one.
+    pub cpu: f64,
+    /// Resident memory, in bytes.
+    pub rss: u64,
+    /// Virtual memory, in bytes.
+    pub vms: u64,
+    /// Swapped memory, in bytes.
+    pub swap: u64,
+    /// What the agent adds for people: its process id, on today's agents.
+    #[serde(default)]
+    pub debug: String,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
 
 /// Which processes of an agent are wanted; see [`Client::get_processes`].
 ///
@@ -45,43 +71,19 @@ impl ProcessQuery {
 
 const CMD: &str = "get_processes_stats";
 
-impl Client {
-    /// The jobs that an agent runs at this moment, this question included, and what each uses.
-    /// Blocks for the client's timeout at most.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NoSuchAgent`](crate::ErrorKind::NoSuchAgent),
-    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout), and those of
-    /// [`CommandBuilder::run`](crate::CommandBuilder::run).
-    pub fn get_processes(
-        &self,
-        gid: u32,
-        nid: u32,
-        query: &ProcessQuery,
-    ) -> Result<Answer<Vec<ProcessStats>>> {
-        self.ask_agent(gid, nid, CMD, &query.to_json())
-    }
+/// The question that [`processes`] asks.
+pub(crate) fn question(query: &ProcessQuery) -> Contents {
+    Contents::of(CMD, query.to_json())
+}
 
-    /// The same of every agent of every grid. Blocks for the client's timeout at most; agents that
-    /// have not answered by then are [`Outcome::Failed`].
-    ///
-    /// # Errors
-    /// Those of [`CommandBuilder::run_all`](crate::CommandBuilder::run_all).
-    pub fn get_all_processes(&self, query: &ProcessQuery) -> Result<Outcomes<Vec<ProcessStats>>> {
-        let all = self.cmd(Target::all(), CMD).data(query.to_json()).run_all(self.quick())?;
-        let answered = all.jobs.into_iter().map(|job| {
-            let agent = job.agent();
-            let stats = job.into_success().and_then(|job| job.json());
-            (agent, stats.map_or_else(Outcome::Failed, Outcome::Done))
-        });
-        let mut outcomes: Outcomes<_> = answered.collect();
-        for error in all.errors {
-            match error.agent() {
-                // A grid without agents answers for itself.
-                Some(agent) if agent.nid > 0 => outcomes.insert(agent, Outcome::Failed(error)),
-                _ => return Err(error),
-            }
-        }
-        Ok(outcomes)
-    }
+pub(crate) fn processes(
+    session: &Session,
+    agent: AgentId,
+    query: &ProcessQuery,
+) -> Result<Answer<Vec<ProcessStats>>> {
+    ask_agent(session, agent, CMD, &query.to_json())
+}
+
+pub(crate) fn aggregated_stats(session: &Session, agent: AgentId) -> Result<Answer<ProcessStats>> {
+    ask_agent(session, agent, "get_aggregated_stats", "")
 }

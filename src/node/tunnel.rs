@@ -1,3 +1,5 @@
+//! [`Tunnel`]: tunnels between the machines of agents.
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -5,12 +7,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::client::Client;
+use crate::engine::{Session, ask};
 use crate::error::{Error, ErrorKind, Result};
-use crate::job::Job;
-use crate::node::Answer;
-use crate::protocol::Target;
-use crate::protocol::{AgentId, RunArgs};
+use crate::protocol::{AgentId, Contents, JobResult, Target};
 
 /// Where a tunnel comes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,8 +78,14 @@ impl Tunnel {
     }
 
     /// As on the wire, with the port that it has.
+    #[cfg(feature = "capi")]
     pub(crate) fn json(&self) -> String {
         self.to_json(self.local)
+    }
+
+    /// The port by which the agent knows it when it is asked to close it.
+    fn known_port(&self) -> u16 {
+        if self.chosen { 0 } else { self.local }
     }
 
     fn to_json(&self, local: u16) -> String {
@@ -109,119 +114,64 @@ impl Wire {
     }
 }
 
-/// Tunnels. Each call asks one agent, or the controller, and blocks for the client's timeout at
-/// most.
-impl Client {
-    /// Opens a tunnel from a port of an agent's machine. The answer has its real port.
-    ///
-    /// ```no_run
-    /// # use acclient::*;
-    /// # let client = Client::connect("redis://localhost")?;
-    /// let loopback = std::net::Ipv4Addr::LOCALHOST.into();
-    /// let tunnel = client.tunnel_open(1, 1, &Tunnel::new(0, AgentId::new(2, 1), loopback, 22))?;
-    /// println!("ssh -p {} localhost, on the machine of 1:1", tunnel.local);
-    /// client.tunnel_close(1, 1, &tunnel)?;
-    /// # Ok::<(), acclient::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a remote port of 0 and for a tunnel of an agent to
-    /// itself; [`ErrorKind::JobFailed`] where the agent cannot open it (the port is taken, the
-    /// gateway unknown), which does not say why, and where it is to choose the port of a tunnel that
-    /// it has in its list already, which it opens no second time; those of
-    /// [`CommandBuilder::run`](crate::CommandBuilder::run).
-    pub fn tunnel_open(&self, gid: u32, nid: u32, tunnel: &Tunnel) -> Result<Tunnel> {
-        if tunnel.remote == 0 {
-            return Err(Error::invalid("the remote port of a tunnel is 0"));
+pub(crate) fn open(session: &Session, agent: AgentId, tunnel: &Tunnel) -> Result<Tunnel> {
+    if tunnel.remote == 0 {
+        return Err(Error::invalid("the remote port of a tunnel is 0"));
+    }
+    if tunnel.gateway == Gateway::Agent(agent) {
+        return Err(Error::invalid("a tunnel from an agent to itself"));
+    }
+    let order = Contents::of("hubble_open_tunnel", tunnel.to_json(tunnel.local));
+    let opened = ask::order(session, agent.into(), order)?.json::<Wire>()?;
+    let opened = opened.read(tunnel.local == 0)?;
+    if opened.local == 0 {
+        // The agent has it in its list already, where closed ones of a chosen port stay too, and has
+        // opened nothing.
+        let listed = "the agent lists such a tunnel already, open or closed, and opens it no second time: \
+                      name a local port, or see tunnel_list";
+        return Err(Error::new(ErrorKind::JobFailed, listed)
+            .asked(|| format!("hubble_open_tunnel on agent {agent}")));
+    }
+    Ok(opened)
+}
+
+pub(crate) fn close(session: &Session, agent: AgentId, tunnel: &Tunnel) -> Result<()> {
+    let order = Contents::of("hubble_close_tunnel", tunnel.to_json(tunnel.known_port()));
+    ask::order(session, agent.into(), order).map(|_| ())
+}
+
+pub(crate) fn list(session: &Session, agent: AgentId) -> Result<Vec<Tunnel>> {
+    let question = Contents::of("hubble_list_tunnels", "");
+    listed(&ask::ask(session, agent.into(), question)?)
+}
+
+pub(crate) fn reverse_open(session: &Session, tunnel: &Tunnel) -> Result<Tunnel> {
+    let opened = reverse(session, "tunnel_open", tunnel.to_json(tunnel.local))?;
+    opened.json::<Wire>()?.read(tunnel.local == 0)
+}
+
+pub(crate) fn reverse_close(session: &Session, tunnel: &Tunnel) -> Result<()> {
+    reverse(session, "tunnel_close", tunnel.to_json(tunnel.known_port())).map(|_| ())
+}
+
+pub(crate) fn reverse_list(session: &Session) -> Result<Vec<Tunnel>> {
+    listed(&reverse(session, "tunnel_list", String::new())?)
+}
+
+fn listed(answer: &JobResult) -> Result<Vec<Tunnel>> {
+    let listed: Option<Vec<Wire>> = answer.json()?;
+    listed.unwrap_or_default().into_iter().map(|wire| wire.read(false)).collect()
+}
+
+fn reverse(session: &Session, name: &str, data: String) -> Result<JobResult> {
+    let answer = ask::order(session, Target::controller(), Contents::of_controller(name, data));
+    answer.map_err(|error| match error.kind() {
+        ErrorKind::UnknownCommand => {
+            Error::new(ErrorKind::Unsupported, "this controller does not offer reverse tunnels")
+                .asked(|| format!("{name} of the controller"))
         }
-        if tunnel.gateway == Gateway::Agent(AgentId { gid, nid }) {
-            return Err(Error::invalid("a tunnel from an agent to itself"));
-        }
-        let data = tunnel.to_json(tunnel.local);
-        let order = self.cmd(Target::agent(gid, nid), "hubble_open_tunnel").data(data);
-        let opened: Answer<Wire> = Answer::of(&order.run(self.quick())?.into_success()?)?;
-        let opened = opened.into_inner().read(tunnel.local == 0)?;
-        if opened.local == 0 {
-            // The agent has it in its list already, where closed ones of a chosen port stay too, and
-            // has opened nothing.
-            let listed = "the agent lists such a tunnel already, open or closed, and opens it no second time: \
-                          name a local port, or see tunnel_list";
-            return Err(Error::new(ErrorKind::JobFailed, listed)
-                .asked(|| format!("hubble_open_tunnel on agent {gid}:{nid}")));
-        }
-        Ok(opened)
-    }
-
-    /// Closes a tunnel: the one that [`Client::tunnel_open`] returned, or one of
-    /// [`Client::tunnel_list`]. One that is not open is no error.
-    ///
-    /// A tunnel whose port the agent chose is known to it by port 0; the value from `tunnel_open`
-    /// remembers that, one from `tunnel_list` cannot. Today's agents go on listing such a tunnel
-    /// after it is closed.
-    ///
-    /// # Errors
-    /// Those of [`CommandBuilder::run`](crate::CommandBuilder::run).
-    pub fn tunnel_close(&self, gid: u32, nid: u32, tunnel: &Tunnel) -> Result<()> {
-        let data = tunnel.to_json(if tunnel.chosen { 0 } else { tunnel.local });
-        self.cmd(Target::agent(gid, nid), "hubble_close_tunnel")
-            .data(data)
-            .run(self.quick())?
-            .into_success()?;
-        Ok(())
-    }
-
-    /// The tunnels from an agent's machine.
-    ///
-    /// # Errors
-    /// Those of [`CommandBuilder::run`](crate::CommandBuilder::run).
-    pub fn tunnel_list(&self, gid: u32, nid: u32) -> Result<Vec<Tunnel>> {
-        let listed: Answer<Option<Vec<Wire>>> =
-            self.ask_agent(gid, nid, "hubble_list_tunnels", "")?;
-        listed.into_inner().unwrap_or_default().into_iter().map(|wire| wire.read(false)).collect()
-    }
-
-    /// Opens a tunnel from a port of the controller's machine: with controllers later than the
-    /// original of 2016 only.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unsupported`] from a controller that does not offer it; else as
-    /// [`Client::tunnel_open`].
-    pub fn reverse_tunnel_open(&self, tunnel: &Tunnel) -> Result<Tunnel> {
-        let job = self.reverse_tunnel("tunnel_open", &tunnel.to_json(tunnel.local))?;
-        job.json::<Wire>()?.read(tunnel.local == 0)
-    }
-
-    /// Closes a tunnel from a port of the controller's machine.
-    ///
-    /// # Errors
-    /// As [`Client::reverse_tunnel_open`].
-    pub fn reverse_tunnel_close(&self, tunnel: &Tunnel) -> Result<()> {
-        let data = tunnel.to_json(if tunnel.chosen { 0 } else { tunnel.local });
-        self.reverse_tunnel("tunnel_close", &data).map(|_| ())
-    }
-
-    /// The tunnels from the controller's machine.
-    ///
-    /// # Errors
-    /// As [`Client::reverse_tunnel_open`].
-    pub fn reverse_tunnel_list(&self) -> Result<Vec<Tunnel>> {
-        let job = self.reverse_tunnel("tunnel_list", "")?;
-        let listed: Option<Vec<Wire>> = job.json()?;
-        listed.unwrap_or_default().into_iter().map(|wire| wire.read(false)).collect()
-    }
-
-    fn reverse_tunnel(&self, name: &str, data: &str) -> Result<Job> {
-        let order =
-            self.cmd(Target::controller(), "controller").run_args(RunArgs::new().name(name));
-        let answer = order.data(data).run(self.quick())?.into_success();
-        answer.map_err(|error| match error.kind() {
-            ErrorKind::UnknownCommand => {
-                Error::new(ErrorKind::Unsupported, "this controller does not offer reverse tunnels")
-                    .asked(|| format!("{name} of the controller"))
-            }
-            _ => error,
-        })
-    }
+        _ => error,
+    })
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! Agent ids.
+
 use std::fmt;
 use std::str::FromStr;
 

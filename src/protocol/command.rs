@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::document::document;
 use super::text::{Invalid, check_name};
-use super::{Field, RunArgs};
+use super::{Field, RunArgs, Target};
 
 /// Longer commands are refused: Redis itself takes up to 512 MiB, but the controller and the
 /// agent hold a command several times over.
@@ -89,7 +89,22 @@ impl Contents {
         self.args.check()
     }
 
-    /// Writes the bytes that are pushed to the queue into a buffer, in place of what it holds.
+    /// How error messages describe a command of these contents.
+    pub(crate) fn in_words(&self, target: &Target) -> String {
+        in_words(&self.cmd, &self.args, target)
+    }
+
+    /// Contents without run arguments, as the builtin commands of agents take them.
+    pub(crate) fn of(cmd: &'static str, data: impl Into<String>) -> Self {
+        Contents { cmd: cmd.into(), args: RunArgs::new(), data: data.into(), tags: None }
+    }
+
+    /// A command that the controller itself answers.
+    pub(crate) fn of_controller(name: &str, data: impl Into<String>) -> Self {
+        Contents { args: RunArgs::new().name(name), ..Contents::of("controller", data) }
+    }
+
+    /// Writes the bytes that are pushed to the queue into a buffer, in place of its contents.
     pub(crate) fn write_json(
         &self,
         id: &str,
@@ -112,6 +127,14 @@ impl Contents {
         serde_json::to_writer(&mut *into, &pushed)
             .map_err(|error| Invalid::Other(error.to_string()))?;
         check_size("the command", into.len())
+    }
+}
+
+/// How error messages describe a command.
+pub(crate) fn in_words(cmd: &str, args: &RunArgs, target: &Target) -> String {
+    match args.program() {
+        Some(program) => format!("{cmd} {program} on {}", target.in_words()),
+        None => format!("{cmd} on {}", target.in_words()),
     }
 }
 

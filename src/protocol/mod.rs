@@ -7,6 +7,8 @@ mod agent;
 mod command;
 mod cron;
 mod document;
+mod envelope;
+mod job_result;
 pub(crate) mod keys;
 mod result;
 mod run_args;
@@ -15,15 +17,19 @@ mod target;
 mod text;
 
 pub use agent::AgentId;
-pub(crate) use command::{Address, CommandDocument, Contents, check_size};
+pub(crate) use command::{Address, CommandDocument, Contents, check_size, in_words};
 pub(crate) use cron::check_cron;
 pub(crate) use document::{DocumentError, Field, mended};
+pub(crate) use envelope::Envelope;
+pub use job_result::JobResult;
 pub(crate) use result::ResultDocument;
 pub use run_args::RunArgs;
 pub(crate) use run_args::check_levels;
 pub use state::JobState;
 pub use target::{RoleTarget, Target};
-pub(crate) use text::{Invalid, WORD, check_name, check_payload, into_payload};
+#[cfg(feature = "capi")]
+pub(crate) use text::check_payload;
+pub(crate) use text::{Invalid, check_name, into_payload};
 
 /// `level` of a result whose `data` is JSON.
 pub(crate) const LEVEL_JSON: i64 = 20;

@@ -1,3 +1,5 @@
+//! Run arguments: how an agent runs a job.
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};

@@ -1,3 +1,5 @@
+//! Job states.
+
 use std::fmt;
 
 /// The state of a job, as its agent or the controller wrote it.

@@ -1,9 +1,17 @@
+//! Targets: which agents a command is for.
+
 use std::fmt;
 
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Address, AgentId, CommandDocument, Field, WORD, check_name};
+use super::text::{Invalid, WORD, check_name};
+use super::{Address, AgentId, CommandDocument, Field};
+
+type Result<T> = std::result::Result<T, Invalid>;
+
+fn invalid(message: impl Into<String>) -> Invalid {
+    Invalid::Other(message.into())
+}
 
 /// Whom a command is for: one agent, any one agent with some roles, or all agents with them.
 ///
@@ -88,11 +96,11 @@ impl Target {
     }
 
     /// The one address that the answer will come under, where it is known beforehand.
-    pub(crate) fn answers_as(&self) -> Option<&AgentId> {
+    pub(crate) fn answers_as(&self) -> Option<AgentId> {
         match &self.0 {
-            Kind::Agent(agent) => Some(agent),
+            Kind::Agent(agent) => Some(*agent),
             // What the controller answers is filed under the gid and nid of the command.
-            Kind::Controller => Some(&AgentId { gid: 0, nid: 0 }),
+            Kind::Controller => Some(AgentId { gid: 0, nid: 0 }),
             Kind::Roles(_) | Kind::Unknown => None,
         }
     }
@@ -131,14 +139,14 @@ impl Target {
     pub(crate) fn address(&self) -> Result<Address<'_>> {
         match &self.0 {
             Kind::Agent(agent) if agent.gid == 0 || agent.nid == 0 => {
-                Err(Error::invalid(format!("{agent} is no agent: grid id and node id are above 0")))
+                Err(invalid(format!("{agent} is no agent: grid id and node id are above 0")))
             }
             Kind::Agent(AgentId { gid, nid }) => {
                 Ok(Address { gid: *gid, nid: *nid, ..Address::default() })
             }
             Kind::Roles(target) => target.address(),
             Kind::Controller => Ok(Address { roles: Some(vec!["*"]), ..Address::default() }),
-            Kind::Unknown => Err(Error::invalid("a command needs a target")),
+            Kind::Unknown => Err(invalid("a command needs a target")),
         }
     }
 
@@ -146,7 +154,7 @@ impl Target {
     pub(crate) fn of_document(document: &CommandDocument) -> Result<Self> {
         let number = |field: &Field<i64>| u32::try_from(field.value().copied().unwrap_or_default());
         let (Ok(gid), Ok(nid)) = (number(&document.gid), number(&document.nid)) else {
-            return Err(Error::new(ErrorKind::Protocol, "a command for numbers that no agent has"));
+            return Err(invalid("a command for numbers that no agent has"));
         };
         let Some(roles) = document.roles.value().filter(|roles| !roles.is_empty()) else {
             // Without numbers and roles nobody gets it.
@@ -170,7 +178,7 @@ impl Target {
             Some("controller") if text == "controller" => Kind::Controller,
             Some("unknown") if text == "unknown" => Kind::Unknown,
             Some("any" | "all") => Kind::Roles(RoleTarget::parse(text)?),
-            _ => Kind::Agent(text.parse().map_err(|error| Error::invalid(format!("{error}")))?),
+            _ => Kind::Agent(text.parse().map_err(|error| invalid(format!("{error}")))?),
         };
         Ok(Target(kind))
     }
@@ -189,10 +197,10 @@ impl Target {
 impl RoleTarget {
     fn address(&self) -> Result<Address<'_>> {
         if self.grid == Some(0) {
-            return Err(Error::invalid("grid 0: a grid id is above 0"));
+            return Err(invalid("grid 0: a grid id is above 0"));
         }
         if self.roles.iter().any(String::is_empty) {
-            return Err(Error::invalid("a role is empty"));
+            return Err(invalid("a role is empty"));
         }
         for role in &self.roles {
             check_name("a role", role)?;
@@ -206,7 +214,7 @@ impl RoleTarget {
     }
 
     fn parse(text: &str) -> Result<Self> {
-        let wrong = || Error::invalid(format!("{text:?} is no target"));
+        let wrong = || invalid(format!("{text:?} is no target"));
         let mut parts = text.split(',');
         let mut target = RoleTarget::new(parts.next() == Some("all"));
         for part in parts {

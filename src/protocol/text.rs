@@ -30,6 +30,7 @@ pub(crate) fn check_name(what: &'static str, text: &str) -> Result<(), Invalid> 
 }
 
 /// A payload: any UTF-8. What is something else is refused, never bent.
+#[cfg(any(feature = "capi", test))]
 pub(crate) fn check_payload<'a>(what: &'static str, bytes: &'a [u8]) -> Result<&'a str, Invalid> {
     std::str::from_utf8(bytes)
         .map_err(|error| Invalid::NotUtf8 { what, offset: error.valid_up_to() })

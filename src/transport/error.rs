@@ -7,6 +7,9 @@ use super::address::Secret;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
+/// What a library below says of a failure.
+pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// A failure of the transport. It knows no command and no agent: the module that made the call
 /// adds what was asked of whom.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +49,7 @@ pub(crate) enum Error {
     Protocol { address: String, message: String },
     /// TLS could not be agreed on. Trying again will not help.
     #[error("no TLS with {host}: {message}")]
-    Tls { host: String, message: String },
+    Tls { host: String, message: String, source: Option<Cause> },
     /// The server is of a kind that cannot be used.
     #[error("{address} is {what}")]
     Unsupported { address: String, what: &'static str },
@@ -61,24 +64,46 @@ pub(crate) enum Error {
     System { what: &'static str, source: io::Error },
 }
 
+/// What a failure says of the server and the connection. Whether a call is repeated after it, and
+/// how, depends on the call too: see `engine::retry`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// No connection could be made.
+    Unreachable,
+    /// The connection broke.
+    Lost,
+    /// The server is there, but loads its data, is a replica, or is about to be replaced.
+    NotReady,
+    /// The server has as many clients as it takes.
+    Full,
+    /// Time does not mend it.
+    Final,
+}
+
+/// The codes of Redis's own errors that time mends.
+const CODES: [(&str, Condition); 5] = [
+    ("LOADING", Condition::NotReady),
+    ("MASTERDOWN", Condition::NotReady),
+    ("READONLY", Condition::NotReady),
+    ("TRYAGAIN", Condition::NotReady),
+    // A blocked client that an administrator woke.
+    ("UNBLOCKED", Condition::NotReady),
+];
+
 impl Error {
-    /// Whether the same call may succeed a moment later on another connection.
-    pub(crate) fn is_passing(&self) -> bool {
+    pub(crate) fn condition(&self) -> Condition {
         match self {
-            Error::Connect { .. } | Error::Lost { .. } | Error::NoMaster { .. } => true,
-            Error::Server(error) => error.is_passing(),
-            _ => false,
+            Error::Connect { .. } => Condition::Unreachable,
+            Error::Lost { .. } => Condition::Lost,
+            Error::NoMaster { .. } => Condition::NotReady,
+            Error::Server(error) => error.condition(),
+            _ => Condition::Final,
         }
     }
 
-    /// Whether it is worth to wait for the end of it even before anything was sent: the server is
-    /// there but loads its data, or another is about to take its place. A full one is not.
-    pub(crate) fn is_waited_out(&self) -> bool {
-        match self {
-            Error::NoMaster { .. } => true,
-            Error::Server(error) => error.is_passing() && !error.is_of_a_full_server(),
-            _ => false,
-        }
+    /// Whether the same step may succeed a moment later on another connection.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.condition() != Condition::Final
     }
 }
 
@@ -90,24 +115,21 @@ pub(crate) struct ServerError {
 }
 
 impl ServerError {
-    /// Whether the same command may succeed a moment later: the server is loading its data, is
-    /// failing over, or woke a blocked client.
-    pub(crate) fn is_passing(&self) -> bool {
-        use redis::ServerErrorKind::{BusyLoading, MasterDown, ReadOnly, TryAgain};
-        let kind = redis::parse_redis_value(format!("-{} x\r\n", self.code).as_bytes());
-        let kind = match kind {
-            Ok(redis::Value::ServerError(error)) => error.kind(),
-            _ => None,
-        };
-        matches!(kind, Some(BusyLoading | MasterDown | ReadOnly | TryAgain))
-            || self.code == "UNBLOCKED"
-            // As Redis before 7 says it of a script.
-            || (self.code == "ERR" && self.text.contains("-READONLY "))
-            || self.is_of_a_full_server()
+    pub(crate) fn condition(&self) -> Condition {
+        if self.text.contains("max number of clients") {
+            return Condition::Full;
+        }
+        // As Redis before 7 says it of a script.
+        if self.code == "ERR" && self.text.contains("-READONLY ") {
+            return Condition::NotReady;
+        }
+        let known = CODES.iter().find(|(code, _)| *code == self.code);
+        known.map_or(Condition::Final, |(_, condition)| *condition)
     }
 
-    fn is_of_a_full_server(&self) -> bool {
-        self.text.contains("max number of clients")
+    /// Whether the same command may succeed a moment later.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.condition() != Condition::Final
     }
 
     /// Whether only a node of a Redis Cluster says so.

@@ -29,13 +29,15 @@ mod tls;
 mod tracking;
 mod wake;
 
-pub(crate) use address::{Config, DEFAULT_PORT, Endpoint, SENTINEL_PORT, Secret};
+#[cfg(feature = "capi")]
+pub(crate) use address::SENTINEL_PORT;
+pub(crate) use address::{Config, DEFAULT_PORT, Endpoint, Secret};
 pub(crate) use connection::Connection;
 pub(crate) use deadline::{Deadline, Until};
-pub(crate) use error::{Error, Result};
+pub(crate) use error::{Condition, Error, Result};
 pub(crate) use owed::Owed;
 pub(crate) use poll::sleep;
-pub(crate) use pool::{Backoff, Broadcast, Pool, Pooled};
+pub(crate) use pool::{Broadcast, Pool, Pooled};
 pub(crate) use reply::{Reply, Unexpected, bulk, error_in, integer, items};
 pub(crate) use server::{NO_CLUSTER, field};
 pub(crate) use tls::TlsFiles;

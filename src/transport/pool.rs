@@ -119,41 +119,6 @@ impl Pool {
         }
     }
 
-    /// Runs a step that may be repeated, once more on a new connection if its own was lost; a server
-    /// that is there but not ready is waited for.
-    pub(crate) fn query<T>(
-        self: &Arc<Self>,
-        until: &Until,
-        mut step: impl FnMut(&mut Connection) -> Result<T>,
-    ) -> Result<T> {
-        let mut backoff = Backoff::new();
-        let mut tried_again = false;
-        loop {
-            match self.once(until, &mut step) {
-                Err(Error::Lost { .. }) if !tried_again => tried_again = true,
-                Err(error) if error.is_waited_out() => backoff.pause(error, until)?,
-                other => return other,
-            }
-        }
-    }
-
-    /// Runs a step that may be repeated, again and again until it gives something else than a
-    /// passing failure, or the call ends.
-    pub(crate) fn repeat<T>(
-        self: &Arc<Self>,
-        until: &Until,
-        mut step: impl FnMut(&mut Connection, &Until) -> Result<T>,
-    ) -> Result<T> {
-        let until = &until.impatient();
-        let mut backoff = Backoff::new();
-        loop {
-            match self.once(until, |connection| step(connection, until)) {
-                Err(error) if error.is_passing() => backoff.pause(error, until)?,
-                other => return other,
-            }
-        }
-    }
-
     /// Runs a step on a connection, which goes back before another is taken: it may be the only one.
     pub(crate) fn once<T>(
         self: &Arc<Self>,
@@ -462,40 +427,6 @@ impl Drop for Broadcast {
         {
             state.broadcasts.fetch_sub(1, Ordering::SeqCst);
         }
-    }
-}
-
-/// The pauses between tries: none at first, then doubling from 10 ms to 1 s, each shortened by a
-/// random part so that a fleet of clients does not come back in step.
-#[derive(Debug)]
-pub(crate) struct Backoff {
-    next: Duration,
-}
-
-impl Backoff {
-    const FIRST: Duration = Duration::from_millis(10);
-    const LONGEST: Duration = Duration::from_secs(1);
-
-    pub(crate) fn new() -> Self {
-        Backoff { next: Duration::ZERO }
-    }
-
-    /// Waits before the next try, or ends with `error` as the cause if the call does first.
-    pub(crate) fn pause(&mut self, error: Error, until: &Until) -> Result<()> {
-        match self.wait(until) {
-            Err(Error::Timeout) => Err(Error::TimeoutAfter(Box::new(error))),
-            other => other,
-        }
-    }
-
-    /// Waits before the next try.
-    pub(crate) fn wait(&mut self, until: &Until) -> Result<()> {
-        let pause = self.next;
-        self.next = (pause * 2).clamp(Self::FIRST, Self::LONGEST);
-        let mut random = [0u8; 4];
-        let _ = getrandom::fill(&mut random); // without it the pauses are merely regular
-        let part = f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX);
-        poll::sleep(pause.mul_f64(1.0 - part / 2.0), until)
     }
 }
 

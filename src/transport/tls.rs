@@ -14,7 +14,7 @@ use rustls::{
 };
 
 use super::deadline::Until;
-use super::error::{Error, Result};
+use super::error::{Cause, Error, Result};
 use super::poll::{self, Interest};
 use super::stream::Socket;
 
@@ -67,9 +67,14 @@ impl Connector {
     pub(super) fn connect(&self, socket: &Socket, host: &str, until: &Until) -> Result<Session> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| Error::Setting(format!("{host:?} is no name that a certificate has")))?;
-        let failed = |message: String| Error::Tls { host: host.to_owned(), message };
+        let failed = |message: String, source: Option<Cause>| Error::Tls {
+            host: host.to_owned(),
+            message,
+            source,
+        };
         let connection = ClientConnection::new(self.0.clone(), name);
-        let connection = connection.map_err(|error| failed(error.to_string()))?;
+        let connection =
+            connection.map_err(|error| failed(error.to_string(), Some(error.into())))?;
         let mut session = Session { connection: Box::new(connection) };
         session.shake_hands(socket, until, failed)?;
         Ok(session)
@@ -124,10 +129,11 @@ impl Session {
         &mut self,
         socket: &Socket,
         until: &Until,
-        failed: impl Fn(String) -> Error,
+        failed: impl Fn(String, Option<Cause>) -> Error,
     ) -> Result<()> {
         loop {
-            let sent = self.push_out(socket).map_err(|error| failed(error.to_string()))?;
+            let sent = self.push_out(socket);
+            let sent = sent.map_err(|error| failed(error.to_string(), Some(cause(error))))?;
             if sent && !self.connection.is_handshaking() {
                 return Ok(());
             }
@@ -135,18 +141,24 @@ impl Session {
             let ready = poll::wait(socket.fd(), interest, until).map_err(|error| match error {
                 Error::Timeout => {
                     let silent = "no answer to the handshake; it may not speak TLS on this port";
-                    Error::TimeoutAfter(Box::new(failed(silent.to_owned())))
+                    Error::TimeoutAfter(Box::new(failed(silent.to_owned(), None)))
                 }
                 error => error,
             })?;
             if ready.read {
                 match self.take_in(socket) {
-                    Ok(0) => return Err(failed("the server ended the connection".to_owned())),
+                    Ok(0) => {
+                        let ended = "the server ended the connection".to_owned();
+                        return Err(failed(
+                            ended,
+                            Some(io::Error::from(ErrorKind::UnexpectedEof).into()),
+                        ));
+                    }
                     Ok(_) => {}
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     Err(error) => {
                         let _ = self.push_out(socket); // the alert that tells the server why
-                        return Err(failed(explained(&error)));
+                        return Err(failed(explained(&error), Some(cause(error))));
                     }
                 }
             }
@@ -220,6 +232,14 @@ impl Session {
         let broken = |error: rustls::Error| io::Error::new(ErrorKind::InvalidData, error);
         self.connection.process_new_packets().map_err(broken)?;
         Ok(count)
+    }
+}
+
+/// The error of rustls, where it stands in one of the socket.
+fn cause(error: io::Error) -> Cause {
+    match error.downcast::<rustls::Error>() {
+        Ok(error) => error.into(),
+        Err(error) => error.into(),
     }
 }
 

@@ -1,9 +1,10 @@
+//! Scripts, and orders to agents as a whole.
+
 use serde_json::{Value, json};
 
-use crate::client::Client;
+use super::Client;
 use crate::command::CommandBuilder;
-use crate::protocol::RunArgs;
-use crate::protocol::Target;
+use crate::protocol::{RunArgs, Target};
 
 /// Scripts, and orders to agents as a whole. Each gives a command to be completed and sent.
 impl Client {

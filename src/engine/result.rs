@@ -1,4 +1,4 @@
-//! Waiting for results, which live in lists that any number of readers share.
+//! Waiting for one result. Results live in lists that any number of readers share.
 //!
 //! The list `cmd.<id>.<gid>.<nid>` is the truth about "done": it holds what the agent said last.
 //! A wait moves the list's tail onto its own head, which blocks until there is one and takes
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use redis::Value;
 
-use crate::client::Client;
+use super::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, ResultDocument, keys};
 use crate::transport::{self, Connection, Owed, Reply, Until, bulk, integer, items};
@@ -79,7 +79,7 @@ impl Look {
 /// Waits for the final result of a command on an agent. `first` is what the look that went out
 /// with the command brought.
 pub(crate) fn final_result(
-    client: &Client,
+    session: &Session,
     id: &str,
     agent: AgentId,
     until: &Until,
@@ -91,7 +91,7 @@ pub(crate) fn final_result(
         let look = match first.take() {
             Some(Err(error)) if !error.is_passing() => Err(error),
             Some(Ok(look)) => Ok(look),
-            _ => client.pool().repeat(until, |connection, until| {
+            _ => session.repeat(until, |connection, until| {
                 ask(connection, id, agent);
                 Look::read(connection, id, until)
             }),
@@ -107,21 +107,21 @@ pub(crate) fn final_result(
                 break Ok(document);
             }
         }
-        match disputed(client, &key, until) {
+        match disputed(session, &key, until) {
             Ok(Some(document)) => break Ok(document),
             Ok(None) => {} // the list is gone again: block anew
             Err(error) => break Err(error),
         }
     };
-    waited.inspect_err(|error| leave(client, id, error))
+    waited.inspect_err(|error| leave(session, id, error))
 }
 
 /// Looks at a list that holds more than one entry, or only refusals of an id in use, until it
 /// holds an answer. Blocking is no help: the list is there, so it would return at once.
-fn disputed(client: &Client, key: &str, until: &Until) -> Result<Option<ResultDocument>> {
+fn disputed(session: &Session, key: &str, until: &Until) -> Result<Option<ResultDocument>> {
     let mut pause = Duration::ZERO;
     loop {
-        let entries = client.pool().repeat(until, |connection, until| {
+        let entries = session.repeat(until, |connection, until| {
             if !pause.is_zero() {
                 connection.pause(pause, until)?;
             }
@@ -167,12 +167,12 @@ fn read_list(connection: &mut Connection, key: &str, until: &Until) -> transport
 
 /// The final results of several agents that are there now, by one look at all.
 pub(crate) fn look_at_all(
-    client: &Client,
+    session: &Session,
     id: &str,
     agents: &[AgentId],
     until: &Until,
 ) -> Result<Vec<(AgentId, Option<ResultDocument>)>> {
-    let lists = client.pool().repeat(until, |connection, until| {
+    let lists = session.repeat(until, |connection, until| {
         for agent in agents {
             connection.command(&[b"LRANGE", keys::result(id, *agent).as_bytes(), b"0", b"-1"]);
         }
@@ -213,7 +213,7 @@ pub(crate) fn read_targets(
 /// Waits until the controller has routed a command, and returns whom it went to. `first` is what
 /// the question that went out with the command brought.
 pub(crate) fn targets(
-    client: &Client,
+    session: &Session,
     id: &str,
     until: &Until,
     mut first: Option<transport::Result<(Reply, Reply)>>,
@@ -224,7 +224,7 @@ pub(crate) fn targets(
             Some(Err(error)) if !error.is_passing() => {
                 return Err(about_key(error, &keys::queued(id)));
             }
-            _ => client.pool().repeat(until, |connection, until| {
+            _ => session.repeat(until, |connection, until| {
                 ask_targets(connection, id);
                 read_targets(connection, id, until)
             })?,
@@ -235,16 +235,16 @@ pub(crate) fn targets(
             return not_gone(id, agents);
         }
     };
-    wait().inspect_err(|error| leave(client, id, error))
+    wait().inspect_err(|error| leave(session, id, error))
 }
 
 /// Whom a command went to, if the controller has said so.
 pub(crate) fn targets_now(
-    client: &Client,
+    session: &Session,
     id: &str,
     until: &Until,
 ) -> Result<Option<Vec<AgentId>>> {
-    let (length, fields) = client.pool().repeat(until, |connection, until| {
+    let (length, fields) = session.repeat(until, |connection, until| {
         connection.command(&[b"LLEN", keys::queued(id).as_bytes()]);
         connection.command(&[b"HKEYS", keys::results(id).as_bytes()]);
         Ok((connection.reply(until)?, connection.reply(until)?))
@@ -260,12 +260,12 @@ pub(crate) fn targets_now(
 /// All that is known of a command at this moment: the latest word of each agent, the final one
 /// where there is one.
 pub(crate) fn latest(
-    client: &Client,
+    session: &Session,
     id: &str,
     until: &Until,
 ) -> Result<Vec<(AgentId, ResultDocument)>> {
     let results = keys::results(id);
-    let fields = client.pool().repeat(until, |connection, until| {
+    let fields = session.repeat(until, |connection, until| {
         connection.command(&[b"HGETALL", results.as_bytes()]);
         connection.reply(until)
     })?;
@@ -277,7 +277,7 @@ pub(crate) fn latest(
         found.push((agent, document));
     }
     let agents: Vec<AgentId> = found.iter().map(|(agent, _)| *agent).collect();
-    let finals = look_at_all(client, id, &agents, until)?;
+    let finals = look_at_all(session, id, &agents, until)?;
     for ((_, latest), (_, document)) in found.iter_mut().zip(finals) {
         if let Some(document) = document {
             *latest = document; // the hash may still say RUNNING
@@ -332,12 +332,12 @@ fn parse(key: &str, bytes: &[u8]) -> Result<ResultDocument> {
 
 /// A wait that ends without a result has no time to expire `queued`, which may not even be there
 /// yet: the client does it along with later commands.
-fn leave(client: &Client, id: &str, error: &Error) {
+fn leave(session: &Session, id: &str, error: &Error) {
     if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Cancelled | ErrorKind::MaybeSent) {
-        owe_queued(client, id);
+        owe_queued(session, id);
     }
 }
 
-pub(crate) fn owe_queued(client: &Client, id: &str) {
-    client.pool().owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, KEPT));
+pub(crate) fn owe_queued(session: &Session, id: &str) {
+    session.pool().owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, KEPT));
 }

@@ -1,0 +1,154 @@
+//! Results of many commands as they arrive, within one deadline, and what is said of those that do not.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::verdict::delivered;
+use super::watch::{Found, WaitMethod, Watch};
+use super::{Session, Wait};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{AgentId, Envelope, JobResult};
+use crate::transport::{Deadline, Until};
+
+/// How long results that are there already may take after the deadline.
+const LATE: Duration = Duration::from_millis(250);
+
+/// An iterator over the results of some commands, in order of completion, with the index of each
+/// command. An error that is about one agent or one command does not end it.
+pub(crate) struct Arrivals {
+    commands: Vec<Envelope>,
+    watch: Watch,
+    until: Until,
+    /// What is still to be said of agents that did not answer.
+    verdicts: VecDeque<(usize, Option<AgentId>)>,
+    is_over: bool,
+    begun: Instant,
+    /// The last failure before the deadline, where it was not only slow agents.
+    cause: Option<String>,
+}
+
+impl Arrivals {
+    /// `commands` come with the agents whose results are wanted; `None` where the controller is still
+    /// to say who they are.
+    pub(crate) fn new(
+        session: &Session,
+        commands: Vec<(Envelope, Option<Vec<AgentId>>)>,
+        wait: &Wait,
+    ) -> Result<Self> {
+        let begun = Instant::now();
+        let watched = commands.iter().map(|(command, agents)| (command.id.clone(), agents.clone()));
+        let watch = Watch::new(session.clone(), watched.collect());
+        let commands: Vec<Envelope> = commands.into_iter().map(|(command, _)| command).collect();
+        let until = session.until(wait).map_err(|error| explained(error, &commands, begun))?;
+        Ok(Arrivals {
+            commands,
+            watch,
+            until,
+            verdicts: VecDeque::new(),
+            is_over: false,
+            begun,
+            cause: None,
+        })
+    }
+
+    /// How it waits; `None` before the first result was asked for, and after the last.
+    pub(crate) fn method(&self) -> Option<WaitMethod> {
+        self.watch.method()
+    }
+
+    /// How many agents have not answered, as far as it is known which agents the commands went to.
+    pub(crate) fn remaining(&self) -> usize {
+        self.watch.pending().len()
+    }
+
+    fn item(&mut self) -> Option<(usize, Result<JobResult>)> {
+        if let Some(verdict) = self.verdicts.pop_front() {
+            return Some(self.verdict(verdict));
+        }
+        if self.is_over {
+            return None;
+        }
+        match self.next_found() {
+            Ok(Some(found)) => {
+                let command = &self.commands[found.command];
+                let result = found.document.and_then(|document| {
+                    delivered(command, JobResult::new(&command.id, found.agent, document))
+                });
+                let about = |error: Error| {
+                    error.about_agent(found.agent).about_command(command).not_final()
+                };
+                Some((found.command, result.map_err(about)))
+            }
+            Ok(None) => {
+                self.is_over = true;
+                None
+            }
+            Err(error) => self.ended(error),
+        }
+    }
+
+    fn next_found(&mut self) -> Result<Option<Found>> {
+        if !self.until.deadline.has_passed() {
+            return self.watch.next(&self.until);
+        }
+        // The caller was at work meanwhile. What is there by now is no agent's fault, so it is taken,
+        // within a moment.
+        let mut late = self.until.clone();
+        late.deadline = Deadline::after(Some(LATE));
+        match self.watch.next_there(&late)? {
+            Some(found) => Ok(Some(found)),
+            None if self.remaining() == 0 && self.watch.unrouted().len() == 0 => Ok(None),
+            None => Err(Error::new(ErrorKind::Timeout, "the deadline has passed")),
+        }
+    }
+
+    /// What ended the watch: a deadline, of which every agent and command without a result is told, or
+    /// an error for all of them.
+    fn ended(&mut self, error: Error) -> Option<(usize, Result<JobResult>)> {
+        self.is_over = true;
+        if error.kind() != ErrorKind::Timeout {
+            return Some((0, Err(explained(error, &self.commands, self.begun))));
+        }
+        self.cause = error.last_failure().map(str::to_owned);
+        let agents = self.watch.pending().map(|(command, agent)| (command, Some(agent)));
+        self.verdicts = agents.collect();
+        self.verdicts.extend(self.watch.unrouted().map(|command| (command, None)));
+        let first = self.verdicts.pop_front()?;
+        Some(self.verdict(first))
+    }
+
+    fn verdict(&self, (index, agent): (usize, Option<AgentId>)) -> (usize, Result<JobResult>) {
+        let command = &self.commands[index];
+        let error = match agent {
+            Some(agent) => Error::new(
+                ErrorKind::Timeout,
+                format!("agent {agent} has not answered by the deadline"),
+            )
+            .about_agent(agent),
+            None => Error::new(ErrorKind::Timeout, "by the deadline no controller has routed it"),
+        };
+        let error = match &self.cause {
+            Some(cause) => error.noting(&format!("at last: {cause}")),
+            None => error,
+        };
+        let error = error.asked(|| command.in_words()).about_command(command);
+        (index, Err(error.waited(self.begun.elapsed()).not_final()))
+    }
+}
+
+impl Iterator for Arrivals {
+    type Item = (usize, Result<JobResult>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.item()
+    }
+}
+
+/// An error that is about no agent of some commands.
+fn explained(error: Error, commands: &[Envelope], begun: Instant) -> Error {
+    let error = error.waited_if_it_did(begun.elapsed());
+    match commands {
+        [command] => error.asked(|| command.in_words()).about_command(command),
+        commands => error.asked(|| format!("{} commands", commands.len())),
+    }
+}

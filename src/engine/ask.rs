@@ -1,0 +1,49 @@
+//! Asking agents and the controller: builtin commands whose answers are all that matters.
+
+use super::arrivals::Arrivals;
+use super::{Session, Wait, ids, push_many, run};
+use crate::error::{Error, Result};
+use crate::protocol::{AgentId, Contents, Envelope, JobResult, Target};
+
+/// Runs a builtin command within the default timeout, and returns its successful result.
+pub(crate) fn order(session: &Session, target: Target, contents: Contents) -> Result<JobResult> {
+    let command = Envelope::new(ids::new_id()?, target, contents)?;
+    run::run(session, &command, &session.quick())?.into_success()
+}
+
+/// The same for a question, which changes nothing: whether it went out matters to nobody.
+pub(crate) fn ask(session: &Session, target: Target, contents: Contents) -> Result<JobResult> {
+    order(session, target, contents).map_err(Error::of_a_question)
+}
+
+/// Runs a builtin command on each of some agents, all at once, and returns their successful results.
+/// `Err`: what ended the wait for all of them.
+pub(crate) fn order_each(
+    session: &Session,
+    orders: Vec<(AgentId, Contents)>,
+    wait: &Wait,
+) -> Result<Vec<(AgentId, Result<JobResult>)>> {
+    let mut outcomes = Vec::with_capacity(orders.len());
+    let (agents, orders): (Vec<AgentId>, Vec<Contents>) = orders.into_iter().unzip();
+    let commands = agents
+        .iter()
+        .zip(orders)
+        .map(|(agent, contents)| Ok(Envelope::new(ids::new_id()?, (*agent).into(), contents)?));
+    let mut sent = Vec::new();
+    for (agent, pushed) in agents.iter().zip(push_many::push_many(session, commands)) {
+        match pushed {
+            Ok(command) => sent.push((command, Some(vec![*agent]))),
+            Err(error) => outcomes.push((*agent, Err(error))),
+        }
+    }
+    for (_, arrived) in Arrivals::new(session, sent, wait)? {
+        match arrived {
+            Ok(result) => outcomes.push((result.agent(), result.into_success())),
+            Err(error) => match error.agent() {
+                Some(agent) => outcomes.push((agent, Err(error))),
+                None => return Err(error),
+            },
+        }
+    }
+    Ok(outcomes)
+}

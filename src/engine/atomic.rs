@@ -1,0 +1,82 @@
+//! Steps that Redis takes as one, by a script or by a transaction.
+
+use redis::Value;
+
+use crate::transport::{self, Connection, Until, integer, items};
+
+/// Several Redis commands that take effect together or not at all: a script, or a transaction for a
+/// user who may not run scripts.
+pub(super) struct Step<'a> {
+    pub(super) script: &'static str,
+    pub(super) keys: [&'a str; 2],
+    pub(super) args: &'a [&'a [u8]],
+}
+
+impl Step<'_> {
+    /// Sets `sent` where it failed after it had left for the server.
+    pub(super) fn run(
+        &self,
+        connection: &mut Connection,
+        until: &Until,
+        sent: &mut bool,
+        transaction: impl FnOnce(&mut Connection, &Until, &mut bool) -> transport::Result<i64>,
+    ) -> transport::Result<i64> {
+        let mut words: Vec<&[u8]> = vec![b"EVAL", self.script.as_bytes(), b"2"];
+        words.extend(self.keys.map(str::as_bytes));
+        words.extend(self.args);
+        let mark = connection.command(&words);
+        let reply = connection.reply(until);
+        match reply {
+            Ok(reply) => integer(&reply).map_err(|error| connection.violated(error.to_string())),
+            Err(transport::Error::Server(error)) if error.is_without_scripts() => {
+                transaction(connection, until, sent)
+            }
+            Err(error) => {
+                *sent = connection.was_sent(mark);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Runs commands as one. `None`: a watched key has changed, and nothing was done.
+pub(super) fn transaction(
+    connection: &mut Connection,
+    until: &Until,
+    sent: &mut bool,
+    commands: &[&[&[u8]]],
+) -> transport::Result<Option<Vec<Value>>> {
+    connection.command(&[b"MULTI"]);
+    for command in commands {
+        connection.command(command);
+    }
+    let mark = connection.command(&[b"EXEC"]);
+    let mut refused = None;
+    for _ in 0..=commands.len() {
+        match connection.reply(until) {
+            Ok(_) => {}
+            // Redis says why here, and only that it was so at the end.
+            Err(error @ transport::Error::Server(_)) => refused = refused.or(Some(error)),
+            Err(error) => {
+                *sent = connection.was_sent(mark);
+                return Err(error);
+            }
+        }
+    }
+    let done = connection.reply(until);
+    match (done, refused) {
+        (Err(error @ transport::Error::Server(_)), refused) => Err(refused.unwrap_or(error)),
+        (Err(error), _) => {
+            *sent = connection.was_sent(mark);
+            Err(error)
+        }
+        (Ok(Value::Nil), _) => Ok(None),
+        (Ok(done), _) => {
+            let done = items(done).map_err(|error| connection.violated(error.to_string()))?;
+            match done.iter().find_map(transport::error_in) {
+                Some(error) => Err(error),
+                None => Ok(Some(done)),
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Pushing many commands in one pipeline, with an outcome for each.
+
+use std::time::Instant;
+
+use redis::Value;
+
+use super::Session;
+use super::push::{connection, maybe_sent, queue};
+use super::retry::{Purpose, Retrier, waits_out};
+use crate::error::{Error, Result};
+use crate::protocol::Envelope;
+use crate::transport::{self, Connection, Until, integer};
+
+/// How many commands of a pipeline are sent before the first replies are read, and how many bytes: what
+/// is not sent yet is in memory, and the deadline is checked between two of these parts.
+const PIPELINE: usize = 1000;
+const PIPELINE_BYTES: usize = 1024 * 1024;
+
+/// Sends many commands in one pipeline, with an outcome for each, in their order. Each is made as it is
+/// sent, so that the server is at work meanwhile.
+pub(crate) fn push_many<C: AsRef<Envelope>>(
+    session: &Session,
+    commands: impl Iterator<Item = Result<C>>,
+) -> Vec<Result<C>> {
+    let begun = Instant::now();
+    let outcomes = Vec::with_capacity(commands.size_hint().0);
+    let mut many = Many { session, outcomes, json: Vec::new() };
+    let mut commands = commands.fuse();
+    let sent =
+        session.until(&session.quick()).and_then(|until| many.send_all(&mut commands, &until));
+    if let Err(error) = sent {
+        // What ended it is said of all that come after.
+        let told = |command: C| Err(not_sent(&error).asked(|| command.as_ref().in_words()));
+        many.outcomes.extend(commands.map(|command| command.and_then(told)));
+    }
+    let waited = |outcome: Result<C>| match outcome {
+        Err(error) => Err(error.waited_if_it_did(begun.elapsed())),
+        sent => sent,
+    };
+    many.outcomes.into_iter().map(waited).collect()
+}
+
+/// What came of many commands, by their places. A command that is on its way counts as sent until
+/// something else is known.
+struct Many<'a, C> {
+    session: &'a Session,
+    outcomes: Vec<Result<C>>,
+    /// The bytes of the command that is sent now.
+    json: Vec<u8>,
+}
+
+/// Commands that a server has refused since it is not ready, by their places, and why.
+#[derive(Default)]
+struct Refused {
+    places: Vec<usize>,
+    why: Option<transport::Error>,
+}
+
+/// Commands that are sent before their replies are read, by their places, each with what has to be sent
+/// for it to have left.
+#[derive(Default)]
+struct Part {
+    commands: Vec<(usize, u64)>,
+    bytes: usize,
+}
+
+impl Part {
+    fn clear(&mut self) {
+        self.commands.clear();
+        self.bytes = 0;
+    }
+
+    fn is_full(&self) -> bool {
+        self.commands.len() >= PIPELINE || self.bytes >= PIPELINE_BYTES
+    }
+}
+
+/// The error of a command that did not leave.
+fn not_sent(error: &Error) -> Error {
+    error.clone().noting("this command was not sent")
+}
+
+impl<C: AsRef<Envelope>> Many<'_, C> {
+    /// Sends all, and those again that a server refuses which is not ready. `Err`: what ended it before
+    /// all were made.
+    fn send_all(
+        &mut self,
+        rest: &mut impl Iterator<Item = Result<C>>,
+        until: &Until,
+    ) -> Result<()> {
+        let mut refused = Refused::default();
+        let sent = self.send_new(rest, until, &mut refused);
+        let mut retrier = Retrier::new(Purpose::Push);
+        while let Some(why) = refused.why.take() {
+            let left = std::mem::take(&mut refused.places);
+            let ended = match &sent {
+                Err(error) => Err(error.clone()),
+                Ok(()) => retrier.again(why, until).map_err(Error::from),
+            };
+            match ended {
+                Ok(()) => self.send_again(&left, until, &mut refused),
+                // They were refused.
+                Err(error) => {
+                    let error = not_sent(&error);
+                    left.iter().for_each(|place| self.fail(*place, &error));
+                }
+            }
+        }
+        sent
+    }
+
+    fn send_new(
+        &mut self,
+        rest: &mut impl Iterator<Item = Result<C>>,
+        until: &Until,
+        refused: &mut Refused,
+    ) -> Result<()> {
+        let mut connection = connection(self.session, until)?;
+        let mut part = Part::default();
+        loop {
+            until.check()?;
+            part.clear();
+            while !part.is_full() {
+                let Some(one) = rest.next() else { break };
+                self.outcomes.push(one);
+                self.queue(&mut connection, self.outcomes.len() - 1, &mut part);
+            }
+            self.read(&mut connection, &part.commands, until, refused)?;
+            // Not full: there are no more.
+            if !part.is_full() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn send_again(&mut self, places: &[usize], until: &Until, refused: &mut Refused) {
+        let mut left = places.iter();
+        let sent = connection(self.session, until).and_then(|mut connection| {
+            let mut part = Part::default();
+            while !left.as_slice().is_empty() {
+                until.check()?;
+                part.clear();
+                while !part.is_full() {
+                    let Some(place) = left.next() else { break };
+                    self.queue(&mut connection, *place, &mut part);
+                }
+                self.read(&mut connection, &part.commands, until, refused)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = sent {
+            left.for_each(|place| self.fail(*place, &not_sent(&error)));
+        }
+    }
+
+    /// Queues the command of a place, if there is one.
+    fn queue(&mut self, connection: &mut Connection, place: usize, part: &mut Part) {
+        let Ok(command) = &self.outcomes[place] else { return };
+        match command.as_ref().write_json(&mut self.json) {
+            Ok(()) => {
+                part.commands.push((place, queue(connection, &self.json)));
+                part.bytes += self.json.len();
+            }
+            Err(error) => self.outcomes[place] = Err(error.into()),
+        }
+    }
+
+    /// Reads the replies to a part. `Err`: what broke the connection, which is said of all whose replies
+    /// did not come.
+    fn read(
+        &mut self,
+        connection: &mut Connection,
+        part: &[(usize, u64)],
+        until: &Until,
+        refused: &mut Refused,
+    ) -> Result<()> {
+        for (number, (place, _)) in part.iter().enumerate() {
+            match connection.reply(until) {
+                Ok(Value::Int(_)) => {}
+                Ok(reply) => {
+                    if let Err(error) = integer(&reply) {
+                        self.doubt(*place, error.into());
+                    }
+                }
+                Err(error) if waits_out(&error, Purpose::Push) => {
+                    self.session.pool().note_failure(connection, &error);
+                    refused.places.push(*place);
+                    refused.why = Some(error);
+                }
+                Err(error @ transport::Error::Server(_)) => self.fail(*place, &error.into()),
+                Err(error) => {
+                    let error = Error::from(error);
+                    for (place, mark) in &part[number..] {
+                        if connection.was_sent(*mark) {
+                            self.doubt(*place, error.clone());
+                        } else {
+                            self.fail(*place, &not_sent(&error));
+                        }
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, place: usize, error: &Error) {
+        self.replace(place, |command| error.clone().asked(|| command.in_words()));
+    }
+
+    /// It has left, and was not confirmed.
+    fn doubt(&mut self, place: usize, error: Error) {
+        self.replace(place, |command| maybe_sent(command, error).asked(|| command.in_words()));
+    }
+
+    fn replace(&mut self, place: usize, told: impl FnOnce(&Envelope) -> Error) {
+        if let Ok(command) = &self.outcomes[place] {
+            self.outcomes[place] = Err(told(command.as_ref()));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The one retry policy: which failure leads to another try, in which kind of call, and when.
+
+use std::time::Duration;
+
+use crate::transport::{Condition, Error, Result, Until, sleep};
+
+/// What a step is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A wait for results, or another step that is safe to repeat until the deadline.
+    Wait,
+    /// The push of a command of which nothing has left for the server.
+    Push,
+    /// A quick question to Redis, whose caller would rather hear of a failure than wait.
+    Question,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Retry {
+    Never,
+    /// Once, at once: an idle connection that the server has just ended is no failure of a call.
+    Once,
+    /// Until the deadline, with growing pauses.
+    AfterPause,
+}
+
+/// The policy. Every loop of the library that tries again asks it.
+///
+/// |          | unreachable | lost        | not ready   | full        | final |
+/// |----------|-------------|-------------|-------------|-------------|-------|
+/// | wait     | after pause | after pause | after pause | after pause | never |
+/// | push     | never       | once        | after pause | never       | never |
+/// | question | never       | once        | after pause | never       | never |
+fn policy(condition: Condition, purpose: Purpose) -> Retry {
+    match (purpose, condition) {
+        (_, Condition::Final) => Retry::Never,
+        (Purpose::Wait, _) | (_, Condition::NotReady) => Retry::AfterPause,
+        (_, Condition::Lost) => Retry::Once,
+        (_, Condition::Unreachable | Condition::Full) => Retry::Never,
+    }
+}
+
+/// Whether a call waits until such a failure has passed.
+pub(crate) fn waits_out(error: &Error, purpose: Purpose) -> bool {
+    policy(error.condition(), purpose) == Retry::AfterPause
+}
+
+/// Decides, failure by failure, whether the steps of one call are tried again.
+#[derive(Debug)]
+pub(crate) struct Retrier {
+    purpose: Purpose,
+    backoff: Backoff,
+    repeated: bool,
+}
+
+impl Retrier {
+    pub(crate) fn new(purpose: Purpose) -> Self {
+        Retrier { purpose, backoff: Backoff::new(), repeated: false }
+    }
+
+    /// Returns when it is time for another try. `Err`: there is none, or the call ended meanwhile.
+    pub(crate) fn again(&mut self, error: Error, until: &Until) -> Result<()> {
+        match policy(error.condition(), self.purpose) {
+            Retry::AfterPause => match self.backoff.pause(until) {
+                Err(Error::Timeout) => Err(Error::TimeoutAfter(Box::new(error))),
+                other => other,
+            },
+            Retry::Once if !self.repeated => {
+                self.repeated = true;
+                Ok(())
+            }
+            Retry::Once | Retry::Never => Err(error),
+        }
+    }
+}
+
+/// The pauses between tries: none at first, then doubling from 10 ms to 1 s, each shortened by a
+/// random part so that a fleet of clients does not come back in step.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(10);
+    const LONGEST: Duration = Duration::from_secs(1);
+
+    pub(crate) fn new() -> Self {
+        Backoff { next: Duration::ZERO }
+    }
+
+    /// Sleeps before the next try, or fails when the call ends.
+    pub(crate) fn pause(&mut self, until: &Until) -> Result<()> {
+        let pause = self.next;
+        self.next = (pause * 2).clamp(Self::FIRST, Self::LONGEST);
+        let mut random = [0u8; 4];
+        let _ = getrandom::fill(&mut random); // without it the pauses are merely regular
+        let part = f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX);
+        sleep(pause.mul_f64(1.0 - part / 2.0), until)
+    }
+}

@@ -1,0 +1,95 @@
+//! Pushing a command and waiting for its one result, in one round trip where the agent is known.
+
+use super::result::{self, Look};
+use super::verdict::{delivered, tell_how_far};
+use super::{Session, Wait, push};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{AgentId, Envelope, JobResult, ResultDocument};
+use crate::transport::Until;
+
+/// Pushes the command and waits for its result.
+pub(crate) fn run(session: &Session, command: &Envelope, wait: &Wait) -> Result<JobResult> {
+    let asked = || command.in_words();
+    let json = command.to_json()?;
+    let (agent, document) = session.bounded(wait, asked, |until| match command.only_agent() {
+        Some(agent) => Ok((agent, run_on(session, command, agent, &json, until)?)),
+        None => run_on_any(session, command, &json, until),
+    })?;
+    delivered(command, JobResult::new(&command.id, agent, document))
+}
+
+/// Waits for the result of one agent; a wait of zero reads once.
+pub(crate) fn wait_for(
+    session: &Session,
+    command: &Envelope,
+    agent: AgentId,
+    wait: &Wait,
+) -> Result<JobResult> {
+    command.check_id()?;
+    let id = &command.id;
+    let document = if wait.is_zero() {
+        let there = |until: &Until| result::look_at_all(session, id, &[agent], until);
+        let there = session.bounded(&session.look(wait), || command.in_words(), there)?;
+        let found = there.into_iter().find_map(|(_, document)| document);
+        found.ok_or_else(|| no_result_yet(command))?
+    } else {
+        let waited = |until: &Until| {
+            let document = result::final_result(session, id, agent, until, None);
+            document.map_err(|error| tell_how_far(command, error))
+        };
+        session.bounded(wait, || command.in_words(), waited)?
+    };
+    delivered(command, JobResult::new(id, agent, document))
+}
+
+/// The error of a wait of zero that found nothing.
+pub(crate) fn no_result_yet(command: &Envelope) -> Error {
+    let none = Error::new(ErrorKind::Timeout, "there is no result yet");
+    tell_how_far(command, none.asked(|| command.in_words()))
+}
+
+fn run_on(
+    session: &Session,
+    command: &Envelope,
+    agent: AgentId,
+    json: &[u8],
+    until: &Until,
+) -> Result<ResultDocument> {
+    let id = &command.id;
+    let wait = |connection: &mut _| result::ask(connection, id, agent);
+    let mut connection = push::push(session, command, json, until, wait)?;
+    // From here on the command is with Redis: whatever breaks now, only the wait goes on.
+    let first = Look::read(&mut connection, id, &until.impatient());
+    drop(connection);
+    let document = result::final_result(session, id, agent, until, Some(first));
+    document.map_err(|error| after_the_push(command, error))
+}
+
+/// The controller chooses the agent, and tells which one in the hash.
+fn run_on_any(
+    session: &Session,
+    command: &Envelope,
+    json: &[u8],
+    until: &Until,
+) -> Result<(AgentId, ResultDocument)> {
+    let id = &command.id;
+    let wait = |connection: &mut _| result::ask_targets(connection, id);
+    let mut connection = push::push(session, command, json, until, wait)?;
+    let first = result::read_targets(&mut connection, id, &until.impatient());
+    drop(connection);
+    let wait = || {
+        let agents = result::targets(session, id, until, Some(first))?;
+        let [agent] = agents[..] else {
+            let several = format!("the controller sent it to {} agents", agents.len());
+            return Err(Error::new(ErrorKind::Protocol, several));
+        };
+        Ok((agent, result::final_result(session, id, agent, until, None)?))
+    };
+    wait().map_err(|error| after_the_push(command, error))
+}
+
+/// An error of the wait for a command that is with Redis. The same call, made again, would run it
+/// again.
+fn after_the_push(command: &Envelope, error: Error) -> Error {
+    tell_how_far(command, error).once_only()
+}

@@ -1,0 +1,133 @@
+//! The session: what every call needs of its client, below clients, commands and jobs alike.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::retry::{Purpose, Retrier};
+use super::{Cancel, Wait};
+use crate::error::{Error, Result};
+use crate::transport::{self, Config, Connection, Deadline, Pool, Until};
+
+/// Connections, default timeout and cancel tokens. Clones share the connections.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pool: Arc<Pool>,
+    timeout: Option<Duration>,
+    cancel: Option<Cancel>,
+    /// The token of the call that this session serves a step of: see [`Session::for_a_step`].
+    call: Option<Cancel>,
+}
+
+impl Session {
+    pub(crate) fn new(config: Config, timeout: Option<Duration>) -> Result<Self> {
+        Ok(Session { pool: Pool::new(config)?, timeout, cancel: None, call: None })
+    }
+
+    /// The same connections with another default timeout; `None` is no timeout.
+    pub(crate) fn with_timeout(&self, timeout: Option<Duration>) -> Self {
+        Session { timeout, ..self.clone() }
+    }
+
+    /// The same connections with a token that ends every call.
+    pub(crate) fn with_cancel(&self, cancel: &Cancel) -> Self {
+        Session { cancel: Some(cancel.clone()), ..self.clone() }
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    pub(crate) fn address(&self) -> String {
+        self.pool.config().endpoint.to_string()
+    }
+
+    /// The wait of a call that takes none of its own.
+    pub(crate) fn quick(&self) -> Wait {
+        self.timeout.into()
+    }
+
+    /// The wait of a call that was given a wait of zero: it reads once, within the default timeout, and
+    /// its token ends it all the same.
+    pub(crate) fn look(&self, wait: &Wait) -> Wait {
+        Wait { cancel: wait.cancel.clone(), ..self.quick() }
+    }
+
+    /// What bounds a call that begins now.
+    pub(crate) fn until(&self, wait: &Wait) -> Result<Until> {
+        if wait.is_zero() {
+            return Err(Error::invalid("a time of 0 is no time to talk to Redis"));
+        }
+        let cancels = [&self.cancel, &self.call, &wait.cancel];
+        let cancels = cancels.map(|cancel| cancel.as_ref().map(Cancel::wake));
+        Ok(self.pool.until(Deadline::after(wait.timeout), cancels)?)
+    }
+
+    /// The session for a step of a call: with the default timeout, but no more than the call has
+    /// left, and with the token of the call beside its own. It is for this step only: what the caller
+    /// keeps must not end with that token.
+    pub(crate) fn for_a_step(&self, left: &Wait) -> Self {
+        let times = [self.timeout, left.timeout];
+        let timeout = times.into_iter().flatten().min();
+        Session { timeout, call: left.cancel.clone(), ..self.clone() }
+    }
+
+    /// One public call: makes what bounds it, and tells its errors what was asked of whom and how
+    /// long it took.
+    pub(crate) fn bounded<T>(
+        &self,
+        wait: &Wait,
+        asked: impl FnOnce() -> String,
+        call: impl FnOnce(&Until) -> Result<T>,
+    ) -> Result<T> {
+        let begun = Instant::now();
+        let result = self.until(wait).and_then(|until| call(&until));
+        result.map_err(|error| error.asked(asked).waited_if_it_did(begun.elapsed()))
+    }
+
+    /// Runs a step of a quick call, which may be repeated.
+    pub(crate) fn query<T>(
+        &self,
+        until: &Until,
+        mut step: impl FnMut(&mut Connection) -> transport::Result<T>,
+    ) -> transport::Result<T> {
+        self.steps(Purpose::Question, until, |connection, _| step(connection))
+    }
+
+    /// Runs a step of a wait again and again, until its failure is none that passes, or the call
+    /// ends. A connection that falls silent is replaced.
+    pub(crate) fn repeat<T>(
+        &self,
+        until: &Until,
+        step: impl FnMut(&mut Connection, &Until) -> transport::Result<T>,
+    ) -> transport::Result<T> {
+        self.steps(Purpose::Wait, &until.impatient(), step)
+    }
+
+    fn steps<T>(
+        &self,
+        purpose: Purpose,
+        until: &Until,
+        mut step: impl FnMut(&mut Connection, &Until) -> transport::Result<T>,
+    ) -> transport::Result<T> {
+        let mut retrier = Retrier::new(purpose);
+        loop {
+            match self.pool.once(until, |connection| step(connection, until)) {
+                Err(error) => retrier.again(error, until)?,
+                done => return done,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Session");
+        shown.field("address", &self.address()).field("db", &self.pool.config().db);
+        shown.field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,83 @@
+//! What a result means to the caller: success, failure, or that no agent matched.
+
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{Envelope, JobResult, JobState, Target};
+
+impl JobResult {
+    /// Reads [`JobResult::data`], which has to be JSON, as a type of yours or as
+    /// [`serde_json::Value`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] where it is not JSON, or not of that shape.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        let unreadable = |message: String| {
+            Error::new(ErrorKind::Protocol, message).asked(|| format!("the data of {self:?}"))
+        };
+        if !self.is_json() {
+            let level = self.level();
+            return Err(unreadable(format!("it is of level {level} and not 20 (JSON)")));
+        }
+        serde_json::from_str(self.data()).map_err(|error| {
+            unreadable(format!("not of the shape asked for: {error}")).caused_by(error)
+        })
+    }
+
+    /// This result if the job ended with `SUCCESS`, else an error that holds it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownCommand`] for `UNKNOWN_CMD`, [`ErrorKind::JobFailed`] for every other
+    /// state. [`Error::job`] gives the result.
+    pub fn into_success(self) -> Result<JobResult> {
+        let kind = match self.state() {
+            JobState::Success => return Ok(self),
+            JobState::UnknownCmd => ErrorKind::UnknownCommand,
+            _ => ErrorKind::JobFailed,
+        };
+        let said = [self.data(), self.stderr(), self.critical().unwrap_or_default()];
+        // A failing builtin command of the agent answers no more than "{}".
+        let said =
+            said.iter().find(|text| !text.is_empty() && **text != "{}").map(|text| text.trim_end());
+        let message = match said {
+            Some(said) => format!("{}: {}", self.state(), shortened(said)),
+            None => format!("{}, without a word about why", self.state()),
+        };
+        let what = if self.cmd().is_empty() { "command" } else { self.cmd() };
+        let asked = format!("{what} ({}) on {}", self.id(), Target::from(self.agent()).in_words());
+        Err(Error::new(kind, message).asked(|| asked).with_job(self))
+    }
+}
+
+/// The result as the caller gets it: an error where the controller answered that nobody matches.
+pub(crate) fn delivered(command: &Envelope, result: JobResult) -> Result<JobResult> {
+    if result.is_no_such_agent() {
+        let message = "the controller knows no such agent at this moment: it may be down, not yet \
+                       registered, or its number wrong";
+        let error = Error::new(ErrorKind::NoSuchAgent, message).asked(|| command.in_words());
+        return Err(error.with_job(result).about_command(command));
+    }
+    Ok(result)
+}
+
+/// The error of a wait, whose timeout says how far the command got, as far as that is known here.
+pub(crate) fn tell_how_far(command: &Envelope, error: Error) -> Error {
+    let error = error.about_command(command);
+    if error.kind() != ErrorKind::Timeout {
+        return error;
+    }
+    error.noting(if command.sent.is_some() {
+        "Redis has the command; it waits for the controller or its agent, or still runs"
+    } else {
+        "whether Redis knows this command is not known here; a wrong id looks the same"
+    })
+}
+
+/// For an error message; the whole text is in the result.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
