@@ -76,7 +76,7 @@ tools:
 	@scripts/need.sh cc c++ clang clang-format cmake go nm pkg-config python3 redis-server script valgrind
 
 header:
-	ACCLIENT_WRITE_HEADER=1 $(CARGO) test --test header
+	ACCLIENT_WRITE_HEADER=1 $(CARGO) test --test languages header::
 
 # As PREFIX=/opt/acclient make install, or make install PREFIX=/usr DESTDIR=/tmp/package.
 export PREFIX LIBDIR INCLUDEDIR DESTDIR

@@ -20,17 +20,17 @@ func gridURL(t testing.TB) string {
 	t.Helper()
 	where := os.Getenv("ACCLIENT_URL")
 	if where == "" {
-		t.Skip("ACCLIENT_URL names no grid: cargo test --test go starts one")
+		t.Skip("ACCLIENT_URL names no grid: cargo test --test languages go:: starts one")
 	}
 	return where
 }
 
-// variable is what cargo test --test go tells of what it has started beside the grid.
+// variable is what cargo test --test languages tells of what it has started beside the grid.
 func variable(t testing.TB, name string) string {
 	t.Helper()
 	value := os.Getenv(name)
 	if value == "" {
-		t.Skip(name + " is not set: cargo test --test go does")
+		t.Skip(name + " is not set: cargo test --test languages go:: does")
 	}
 	return value
 }

@@ -24,7 +24,7 @@ case $(uname -s) in
     Darwin) shared=libacclient.$version.dylib soname=libacclient.$major.dylib link=libacclient.dylib made=libacclient.dylib ;;
     *) shared=libacclient.so.$version soname=libacclient.so.$major link=libacclient.so made=libacclient.so ;;
 esac
-# What a program needs that links libacclient.a; tests/packaging.rs asks rustc whether it still is.
+# What a program needs that links libacclient.a; tests/languages/packaging.rs asks rustc whether it still is.
 private=${NATIVE_LIBS:--lgcc_s -lutil -lrt -lpthread -lm -ldl -lc}
 
 fill() {

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use acclient::{CommandRef, JobState};
+use acclient::{Command, JobState};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How often Redis is asked which agents have begun.
@@ -67,7 +67,7 @@ impl Progress {
     }
 
     /// Looks which agents have begun, until the sender is gone.
-    pub fn look_at(&self, command: &CommandRef, ended: &Receiver<()>) {
+    pub fn look_at(&self, command: &Command, ended: &Receiver<()>) {
         let mut pause = TICK;
         while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
             pause = LOOK;

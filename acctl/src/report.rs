@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::mpsc;
 use std::thread;
 
-use acclient::{CommandRef, Error, ErrorKind, Job, Outcome as Answered, Results, RolloutResults};
+use acclient::{Command, Error, ErrorKind, Job, Outcome as Answered, Results, RolloutResults};
 use serde_json::json;
 
 use crate::exit::{Failure, Outcome, Status};
@@ -150,7 +150,7 @@ impl<'a> Report<'a> {
     }
 
     /// Waits for commands that were sent.
-    pub fn commands(mut self, commands: Vec<CommandRef>) -> Outcome {
+    pub fn commands(mut self, commands: Vec<Command>) -> Outcome {
         let mut results = match self.session.client.wait_any(&commands, self.waiting.time()) {
             // Before it began: what was sent is sent.
             Err(error) if error.kind() == ErrorKind::Cancelled => {
@@ -190,7 +190,7 @@ impl<'a> Report<'a> {
         let progress = Progress::new(&self.output.bar);
         progress.begin(results.total(0), results.waiting(0).unwrap_or_default());
         let taken = self.take(&mut results, &mut tally, Some(&progress));
-        let in_flight: Vec<CommandRef> = results.in_flight().cloned().collect();
+        let in_flight: Vec<Command> = results.in_flight().cloned().collect();
         self.close(&tally, Some(&progress), &in_flight);
         taken?;
         let left: Vec<String> = results.not_started().map(|agent| agent.to_string()).collect();
@@ -316,8 +316,8 @@ impl<'a> Report<'a> {
     }
 
     /// After Ctrl-C: says how to come back, or kills.
-    fn interrupted(&self, commands: &[CommandRef]) -> Outcome {
-        let printed: Vec<String> = commands.iter().map(CommandRef::to_string).collect();
+    fn interrupted(&self, commands: &[Command]) -> Outcome {
+        let printed: Vec<String> = commands.iter().map(Command::to_string).collect();
         self.output.document(json!({ "interrupted": true, "commands": printed }))?;
         let kills = self.waiting.kill_on_interrupt;
         let then = if kills { "killing what was sent" } else { "what was sent goes on" };
@@ -333,7 +333,7 @@ impl<'a> Report<'a> {
         Ok(Status::Interrupted)
     }
 
-    fn kill(&self, command: &CommandRef) {
+    fn kill(&self, command: &Command) {
         match command.retract() {
             Ok(true) => return self.output.note("taken back before it ran"),
             Err(error) if error.kind() == ErrorKind::Connect => {

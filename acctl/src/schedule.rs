@@ -159,8 +159,8 @@ impl History {
         let commands = session.client.get_cmds(self.start, self.count)?;
         if output.is_json() {
             for command in &commands {
-                let args: serde_json::Value =
-                    serde_json::from_str(&command.args().to_json()).unwrap_or_default();
+                let args = command.args().map(acclient::RunArgs::to_json).unwrap_or_default();
+                let args: serde_json::Value = serde_json::from_str(&args).unwrap_or_default();
                 output.document(json!({
                     "command": command.to_string(), "id": command.id(), "cmd": command.cmd(),
                     "args": args, "data": command.data(), "tags": command.tags(),
@@ -171,7 +171,7 @@ impl History {
         let rows: Vec<Vec<String>> = { commands.iter() }
             .map(|command| {
                 let tags = command.tags().unwrap_or_default().to_owned();
-                vec![command.to_string(), command.cmd().to_owned(), tags]
+                vec![command.to_string(), command.cmd().unwrap_or_default().to_owned(), tags]
             })
             .collect();
         output.table(&["COMMAND", "WHAT", "TAGS"], &rows)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{AgentId, Cancel, Client, CommandRef, Job};
+use acclient::{AgentId, Cancel, Client, Command, Job};
 
 use crate::connect::Connection;
 use crate::exit::Failure;
@@ -37,7 +37,7 @@ impl<'a> Session<'a> {
     }
 
     /// A command from its printed form, or from its id alone.
-    pub fn command(&self, text: &str) -> Result<CommandRef, Failure> {
+    pub fn command(&self, text: &str) -> Result<Command, Failure> {
         if text.starts_with("acclient:") {
             return Ok(self.client.command_from(text)?);
         }
@@ -51,7 +51,7 @@ impl<'a> Session<'a> {
 
     /// The jobs of a command as soon as a controller has routed it. None: it has not, by the end of the
     /// time for quick questions.
-    pub fn routed(&self, command: &CommandRef) -> Result<BTreeMap<AgentId, Job>, Failure> {
+    pub fn routed(&self, command: &Command) -> Result<BTreeMap<AgentId, Job>, Failure> {
         let begun = Instant::now();
         loop {
             let jobs = command.jobs()?;

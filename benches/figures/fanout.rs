@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use acclient::{Client, Command, Target};
 use devgrid::{RedisServer, Simulator};
+use support::proxy::Proxy;
 
 use crate::chart::{self, Series};
 use crate::original;
-use crate::proxy::Proxy;
 use crate::report::{Figure, Goal, Report, middle, milliseconds, quantile};
 
 pub const WAIT: Duration = Duration::from_secs(60);

@@ -16,8 +16,6 @@ mod heap;
 mod hiredis;
 mod memory;
 mod original;
-#[path = "../../tests/common/proxy.rs"]
-mod proxy;
 mod report;
 mod round_trip;
 mod submit;

@@ -75,7 +75,7 @@ fn command(client: &Client) -> CommandBuilder {
 
 /// What one of these commands is on the wire.
 fn payload(client: &Client) -> String {
-    let json = command(client).submit().unwrap().dump();
+    let json = command(client).submit().unwrap().dump().unwrap();
     assert!(json.len().abs_diff(LENGTH) < 20, "a command is {} bytes long", json.len());
     json
 }

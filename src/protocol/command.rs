@@ -15,11 +15,11 @@ const MAX_COMMAND: usize = 64 * 1024 * 1024;
 
 /// Refuses at once what cannot fit, before it is looked at byte by byte.
 pub(crate) fn check_size(what: &'static str, size: usize) -> Result<(), Invalid> {
-    if size > MAX_COMMAND {
-        Err(Invalid::TooLong { what, size, limit: MAX_COMMAND })
-    } else {
-        Ok(())
-    }
+    check_limit(what, size, MAX_COMMAND)
+}
+
+fn check_limit(what: &'static str, size: usize, limit: usize) -> Result<(), Invalid> {
+    if size > limit { Err(Invalid::TooLong { what, size, limit }) } else { Ok(()) }
 }
 
 document! {
@@ -111,6 +111,16 @@ impl Contents {
         address: &Address<'_>,
         into: &mut Vec<u8>,
     ) -> Result<(), Invalid> {
+        self.write_within(MAX_COMMAND, id, address, into)
+    }
+
+    fn write_within(
+        &self,
+        limit: usize,
+        id: &str,
+        address: &Address<'_>,
+        into: &mut Vec<u8>,
+    ) -> Result<(), Invalid> {
         into.clear();
         into.reserve(256 + self.data.len());
         let pushed = Pushed {
@@ -126,7 +136,7 @@ impl Contents {
         };
         serde_json::to_writer(&mut *into, &pushed)
             .map_err(|error| Invalid::Other(error.to_string()))?;
-        check_size("the command", into.len())
+        check_limit("the command", into.len(), limit)
     }
 }
 
@@ -186,8 +196,19 @@ mod tests {
         assert!(contents("ping", &args.clone().arg("\0")).check().is_err());
         let tagged = |tags: &str| Contents { tags: Some(tags.into()), ..contents("ping", &args) };
         assert!(tagged("t").check().is_ok() && tagged("\0").check().is_err());
-        let large = Contents { data: "x".repeat(MAX_COMMAND), ..contents("ping", &args) };
-        let written = large.write_json("id", &Address::default(), &mut Vec::new());
-        assert!(matches!(written, Err(Invalid::TooLong { .. })));
+    }
+
+    #[test]
+    fn the_limit_is_for_what_is_pushed() {
+        let contents = Contents { data: "\n".repeat(1000), ..contents("ping", &RunArgs::new()) };
+        let mut json = Vec::new();
+        contents.write_json("id", &Address::default(), &mut json).unwrap();
+        let size = json.len();
+        assert!(size > 2000, "a newline takes two bytes");
+        let mut within = |limit| contents.write_within(limit, "id", &Address::default(), &mut json);
+        assert!(within(size).is_ok());
+        assert!(matches!(within(size - 1), Err(Invalid::TooLong { .. })));
+        assert!(check_size("the data", MAX_COMMAND).is_ok());
+        assert!(check_size("the data", MAX_COMMAND + 1).is_err());
     }
 }

@@ -7,8 +7,8 @@ use std::thread;
 
 use devgrid::{Grid, RedisServer};
 
-use crate::common::{ask, wait_until};
 use crate::program::{ACCTL, Ran, acctl, command};
+use support::{ask, wait_until};
 
 /// The URL of a proxy that ends the client's connection once so many commands with this word have left on
 /// it, and gives them to Redis all the same: no confirmation arrives.

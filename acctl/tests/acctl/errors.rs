@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use devgrid::{Grid, RedisServer, free_port};
 
-use crate::certificates::TlsRedis;
-use crate::common::WAIT;
 use crate::program::{ACCTL, Ran, acctl, command};
-use crate::scripted::Server;
+use support::WAIT;
+use support::certificates::TlsRedis;
+use support::scripted::Server;
 
 fn file(name: &str, text: &str) -> std::path::PathBuf {
     let path = std::env::temp_dir().join(format!("acctl-{name}-{}", std::process::id()));

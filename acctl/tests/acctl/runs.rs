@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use devgrid::{Grid, signals};
 
-use crate::common::wait_until;
-use crate::prefix::{Prefix, succeed};
 use crate::program::{ACCTL, Ran, acctl, command};
+use support::prefix::{Prefix, succeed};
+use support::wait_until;
 
 const SIGINT: i32 = 2;
 

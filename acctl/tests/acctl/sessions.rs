@@ -4,8 +4,8 @@ use std::path::Path;
 
 use devgrid::Grid;
 
-use crate::prefix::ROOT;
 use crate::program::{ACCTL, Ran, command, readme, scrub, session};
+use support::ROOT;
 
 fn run(name: &str) -> Grid {
     let grid = Grid::demo().expect("a grid");

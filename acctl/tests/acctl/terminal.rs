@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use devgrid::Grid;
 
-use crate::common::{WAIT, wait_until};
-use crate::prefix::have;
 use crate::program::{acctl, command};
+use support::prefix::have;
+use support::{WAIT, wait_until};
 
 /// A shell command on a terminal of its own.
 struct Terminal {

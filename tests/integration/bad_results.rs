@@ -1,0 +1,233 @@
+//! What Redis may hold that is wrong where a result is looked for: refused with a clear error, or read
+//! for what it is.
+
+use std::time::Duration;
+
+use acclient::{Client, Error, ErrorKind, Job, JobState, Target};
+use support::{HASH, LIST, ask, error, fill, redis, result};
+
+/// How long a call may take that has to succeed or fail for another reason.
+const LONG: Duration = Duration::from_secs(20);
+/// A deadline that a test waits for.
+const SHORT: Duration = Duration::from_millis(300);
+/// A thread as small as C and Go programs have them.
+const SMALL_STACK: usize = 128 * 1024;
+const MIB: usize = 1024 * 1024;
+
+/// Runs a test on a thread with little stack.
+fn on_a_small_stack(test: impl FnOnce() + Send) {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(SMALL_STACK);
+        let thread = thread.spawn_scoped(scope, test).expect("a thread");
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
+
+/// Every way to read the result that [`fill`] puts there.
+type Read = fn(&Client) -> Result<Option<Job>, Error>;
+const READS: [(&str, Read); 5] = [
+    ("next_result", |client| client.command_from("acclient:1:x:1:1")?.next_result(LONG)),
+    ("next_result by id", |client| client.command("x").next_result(LONG)),
+    ("try_next_result", |client| client.command_from("acclient:1:x:1:1")?.try_next_result()),
+    ("try_next_result by id", |client| client.command("x").try_next_result()),
+    ("jobs", |client| Ok(client.command("x").jobs()?.into_values().next())),
+];
+
+fn nested(open: &str, close: &str) -> Vec<u8> {
+    [open.repeat(100_000), "1".to_owned(), close.repeat(100_000)].concat().into_bytes()
+}
+
+#[test]
+fn results_that_cannot_be_read_are_protocol_errors_on_any_stack() {
+    let server = redis();
+    let mut admin = server.connection();
+    let client = Client::connect(&server.url()).expect("a client");
+    let field = |json: &[u8]| [br#"{"state":"SUCCESS","args":"#, json, b"}"].concat();
+    let unreadable: Vec<(&str, Vec<u8>)> = vec![
+        ("nothing", b"".to_vec()),
+        ("a word", b"sesame".to_vec()),
+        ("a list", b"[]".to_vec()),
+        ("a string", br#""sesame""#.to_vec()),
+        ("a number", b"1".to_vec()),
+        ("null", b"null".to_vec()),
+        ("half an object", br#"{"state":"SUCCESS","data":"sesame"#.to_vec()),
+        ("something behind it", br#"{"state":"SUCCESS"} sesame"#.to_vec()),
+        ("a NUL behind it", b"{\"state\":\"SUCCESS\"}\0".to_vec()),
+        ("bytes that are no text", b"\xff\xfe".to_vec()),
+        ("a state that is a number", br#"{"state":1}"#.to_vec()),
+        ("data that is an object", br#"{"state":"SUCCESS","data":{}}"#.to_vec()),
+        ("streams that are a string", br#"{"state":"SUCCESS","streams":"sesame"}"#.to_vec()),
+        ("a level of 1e99", br#"{"state":"SUCCESS","level":1e99}"#.to_vec()),
+        ("a start of 65 bits", br#"{"state":"SUCCESS","starttime":99999999999999999999}"#.to_vec()),
+        ("lists without end", "[".repeat(100_000).into_bytes()),
+        ("objects without end", r#"{"a":"#.repeat(100_000).into_bytes()),
+        ("100 000 nested lists", nested("[", "]")),
+        ("100 000 nested arguments", field(&nested("[", "]"))),
+        ("100 000 nested objects", field(&nested(r#"{"a":"#, "}"))),
+    ];
+    for (name, entry) in unreadable {
+        fill(&mut admin, std::slice::from_ref(&entry));
+        on_a_small_stack(|| {
+            for (how, read) in READS {
+                let error = error(read(&client), &format!("{name} by {how}"));
+                assert_eq!(error.kind(), ErrorKind::Protocol, "{name} by {how}: {error}");
+                let words = error.to_string();
+                assert!(words.contains(LIST) || words.contains(HASH), "{name} by {how}: {words}");
+                assert!(!words.contains("sesame"), "{name} by {how}: {words}");
+                assert!(!error.is_retriable(), "{name} by {how}: {words}");
+            }
+        });
+        let kept: Vec<Vec<u8>> = ask(&mut admin, &[b"LRANGE", LIST.as_bytes(), b"0", b"-1"]);
+        assert_eq!(kept, [entry], "reading {name} changed it");
+    }
+}
+
+#[test]
+fn a_result_with_text_that_is_none_is_read_and_kept_byte_for_byte() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    for entry in [
+        &b"{\"state\":\"SUCCESS\",\"data\":\"a\xff\"}"[..],
+        br#"{"state":"SUCCESS","data":"a\ud800"}"#,
+    ] {
+        fill(&mut server.connection(), &[entry.into()]);
+        on_a_small_stack(|| {
+            for (how, read) in READS {
+                let job = read(&client).expect(how).expect("a result");
+                assert_eq!((job.state(), job.data()), (&JobState::Success, "a\u{fffd}"), "{how}");
+                assert_eq!(job.raw(), Some(entry), "{how}");
+            }
+        });
+    }
+    fill(&mut server.connection(), &[br#"{"state":"SUCCESS","data":"a\u0000"}"#.into()]);
+    for (how, read) in READS {
+        let job = read(&client).expect(how).expect("a result");
+        assert_eq!((job.data(), job.raw()), ("a\0", None), "{how}");
+    }
+}
+
+#[test]
+fn a_result_without_a_state_is_not_taken_for_a_result() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    for entry in ["{}", r#"{"state":null}"#, r#"{"id":"x","gid":1,"nid":1,"data":"1"}"#] {
+        fill(&mut server.connection(), &[entry.into()]);
+        let read = client.command_from("acclient:1:x:1:1").expect("a command").next_result(LONG);
+        let error = error(read.map(|job| panic!("{entry} became {job:?}")), entry);
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{entry}: {error}");
+    }
+}
+
+#[test]
+fn a_result_larger_than_max_reply_is_a_protocol_error_and_the_client_goes_on() {
+    let server = redis();
+    let builder = Client::builder().url(&server.url()).expect("a URL").max_reply(MIB);
+    let client = builder.connect().expect("a client");
+    let large = format!(r#"{{"state":"SUCCESS","data":"{}"}}"#, "x".repeat(8 * MIB));
+    fill(&mut server.connection(), &[large.into()]);
+    for (how, read) in READS {
+        let error = error(read(&client), how);
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{how}: {error}");
+        assert!(error.to_string().contains("max_reply"), "{how}: {error}");
+        client.ping().expect("a new connection");
+    }
+    let patient = Client::connect(&server.url()).expect("a client");
+    on_a_small_stack(|| {
+        for (how, read) in READS {
+            let job = read(&patient).expect(how).expect("a result");
+            assert_eq!(job.data().len(), 8 * MIB, "{how}");
+        }
+    });
+}
+
+#[test]
+fn of_several_results_the_one_that_counts_is_returned() {
+    let server = redis();
+    let mut admin = server.connection();
+    let client = Client::connect(&server.url()).expect("a client");
+    let duplicate = || result("DUPILICATE_ID", 0);
+    let success = |starttime| result("SUCCESS", starttime);
+    let cases: [(&str, Vec<Vec<u8>>, &str); 8] = [
+        ("one", vec![success(5)], "5"),
+        ("a refusal first", vec![duplicate(), success(5)], "5"),
+        ("a refusal last", vec![success(5), duplicate()], "5"),
+        ("refusals around it", vec![duplicate(), success(5), duplicate()], "5"),
+        ("the later last", vec![success(5), success(6)], "6"),
+        ("the later first", vec![success(6), success(5)], "6"),
+        ("a failure after a success", vec![success(5), result("ERROR", 6)], "6"),
+        ("three and a refusal", vec![success(5), success(7), duplicate(), success(6)], "7"),
+    ];
+    for (name, entries, expected) in &cases {
+        fill(&mut admin, entries);
+        on_a_small_stack(|| {
+            for (how, read) in READS {
+                let job = read(&client).unwrap_or_else(|error| panic!("{name} by {how}: {error}"));
+                let job = job.unwrap_or_else(|| panic!("{name} by {how}: none"));
+                assert_eq!(job.data(), *expected, "{name} by {how}");
+            }
+        });
+        let length: usize = ask(&mut admin, &[b"LLEN", LIST.as_bytes()]);
+        assert_eq!(length, entries.len(), "reading {name} changed it");
+    }
+}
+
+#[test]
+fn an_id_in_use_is_waited_for_and_named_when_the_time_is_over() {
+    let server = redis();
+    let mut admin = server.connection();
+    let client = Client::connect(&server.url()).expect("a client");
+    fill(&mut admin, &[result("DUPILICATE_ID", 0)]);
+    let mut command = client.command_from("acclient:1:x:1:1").expect("a command");
+    let error = error(command.next_result(SHORT), "a refusal");
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert!(error.to_string().contains("refused the id"), "{error}");
+    assert!(command.try_next_result().expect("a look").is_none());
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| command.next_result(LONG));
+        ask::<()>(&mut admin, &[b"RPUSH", LIST.as_bytes(), &result("SUCCESS", 5)]);
+        let job = waiting.join().expect("no panic").expect("a result").expect("a result");
+        assert_eq!((job.state(), job.data()), (&JobState::Success, "5"));
+    });
+}
+
+#[test]
+fn a_key_of_the_wrong_type_is_a_server_error() {
+    let server = redis();
+    let mut admin = server.connection();
+    let client = Client::connect(&server.url()).expect("a client");
+    let push: Read = |client| client.cmd(Target::agent(1, 1), "ping").id("x").run(LONG).map(Some);
+    let [by_target, by_id, try_by_target, try_by_id, jobs] = READS.map(|(_, read)| read);
+    for (key, reads) in [
+        ("cmds.queue", &[push][..]),
+        (LIST, &[push, by_target, by_id, try_by_target][..]),
+        (HASH, &[by_id, try_by_id, jobs][..]),
+        ("cmd.x.queued", &[by_id][..]),
+    ] {
+        for read in reads {
+            fill(&mut admin, &[result("RUNNING", 5)]);
+            ask::<()>(&mut admin, &[b"DEL", key.as_bytes(), b"cmds.queue"]);
+            ask::<()>(&mut admin, &[b"SET", key.as_bytes(), b"sesame"]);
+            let error = error(read(&client), key);
+            assert_eq!(error.kind(), ErrorKind::Server, "{key}: {error}");
+            assert!(error.to_string().contains("WRONGTYPE"), "{key}: {error}");
+            assert!(!error.is_retriable() && !error.is_maybe_sent(), "{key}: {error}");
+            assert!(!error.to_string().contains("sesame"), "{key}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_target_that_is_no_agent_is_a_protocol_error() {
+    let server = redis();
+    let mut admin = server.connection();
+    let client = Client::connect(&server.url()).expect("a client");
+    for field in ["", "x", "1", "1:", "1:1:1", "-1:1", "1:99999999999", "\u{ff11}:1"] {
+        fill(&mut admin, &[]);
+        ask::<()>(&mut admin, &[b"HSET", HASH.as_bytes(), field.as_bytes(), &result("SUCCESS", 5)]);
+        for read in [READS[1].1, READS[3].1, READS[4].1] {
+            let error = error(read(&client), field);
+            assert_eq!(error.kind(), ErrorKind::Protocol, "{field:?}: {error}");
+            assert!(error.to_string().contains(HASH), "{field:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Masters that change while calls are under way, by three Sentinels.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use acclient::{Client, Command, ErrorKind, Target};
+use devgrid::RedisServer;
+use support::sentinels::Sentinels;
+use support::{WAIT, error};
+
+const RESULT: &str = r#"{"id":"x","gid":1,"nid":1,"cmd":"ping","args":{},"data":"","level":0,"state":"SUCCESS","starttime":1,"time":1}"#;
+
+fn client(sentinels: &Sentinels) -> Client {
+    Client::connect(&sentinels.url()).expect("a client")
+}
+
+fn submit(client: &Client) -> Command {
+    client.with_timeout(WAIT).cmd(Target::agent(1, 1), "ping").submit().expect("it is taken")
+}
+
+/// Puts the result of a command into a server, as a controller would.
+fn answer(server: &RedisServer, command: &Command) {
+    let list = format!("cmd.{}.1.1", command.id());
+    redis::cmd("RPUSH").arg(list).arg(RESULT).exec(&mut server.connection()).expect("a push");
+}
+
+fn length_of_queue(server: &RedisServer) -> i64 {
+    redis::cmd("LLEN").arg("cmds.queue").query(&mut server.connection()).expect("a length")
+}
+
+#[test]
+fn the_master_is_found_and_used() {
+    let sentinels = Sentinels::start();
+    let client = client(&sentinels);
+    let mut command = submit(&client);
+    assert_eq!(length_of_queue(&sentinels.servers[0]), 1);
+    answer(&sentinels.servers[0], &command);
+    assert!(command.next_result(WAIT).expect("a result").is_some());
+
+    // One Sentinel that is gone and one that says nothing are passed over.
+    sentinels.sentinels[0].kill();
+    sentinels.sentinels[1].pause();
+    let begun = Instant::now();
+    let other = Client::connect(&sentinels.url()).expect("by the third");
+    other.ping().expect("a connection");
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    sentinels.sentinels[1].resume();
+
+    let unknown = sentinels.url().replace("/grid", "/other");
+    let builder =
+        Client::builder().timeout(Duration::from_millis(500)).url(&unknown).expect("a URL");
+    let unknown = error(builder.connect(), "a name that no Sentinel knows");
+    assert!(unknown.is_timeout() && unknown.to_string().contains("knows no master"), "{unknown}");
+    let direct = format!("redis://127.0.0.1:{}", sentinels.sentinels[2].port());
+    let wrong = error(Client::connect(&direct), "a Sentinel as if it were a Redis");
+    assert_eq!(wrong.kind(), ErrorKind::Unsupported);
+    assert!(wrong.to_string().contains("redis+sentinel://"), "{wrong}");
+}
+
+#[test]
+fn a_wait_outlives_a_failover() {
+    let sentinels = Sentinels::start();
+    let client = client(&sentinels);
+    let commands: Vec<Command> = (0..3).map(|_| submit(&client)).collect();
+    let waits: Vec<_> = commands
+        .iter()
+        .map(|command| {
+            let mut command = command.clone();
+            thread::spawn(move || command.next_result(WAIT))
+        })
+        .collect();
+    let together = client.wait_any(&commands, WAIT).expect("results");
+    let together = thread::spawn(move || together.filter_map(Result::ok).count());
+    sentinels.fail_over();
+    sentinels.wait_for_master(&sentinels.servers[1]);
+    let begun = Instant::now();
+    for command in &commands {
+        answer(&sentinels.servers[1], command);
+    }
+    for wait in waits {
+        assert!(wait.join().expect("no panic").expect("a result").is_some());
+    }
+    assert_eq!(together.join().expect("no panic"), 3);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    // And what comes now goes to the new one.
+    let before = length_of_queue(&sentinels.servers[1]);
+    submit(&client);
+    assert_eq!(length_of_queue(&sentinels.servers[1]), before + 1);
+}
+
+#[test]
+fn commands_are_taken_all_through_a_failover() {
+    let sentinels = Sentinels::start();
+    let client = client(&sentinels).with_timeout(WAIT);
+    submit(&client);
+    sentinels.fail_over();
+    let deadline = Instant::now() + WAIT;
+    let mut taken = 0;
+    while length_of_queue(&sentinels.servers[1]) < 5 || taken < 20 {
+        assert!(Instant::now() < deadline);
+        match client.cmd(Target::agent(1, 1), "ping").submit() {
+            Ok(_) => taken += 1,
+            // A connection that the master ends as it steps down.
+            Err(error) => assert!(error.is_maybe_sent(), "{error}"),
+        }
+    }
+    sentinels.wait_for_master(&sentinels.servers[1]);
+}
+
+#[test]
+fn a_master_that_is_killed_or_frozen_is_replaced_in_mid_wait() {
+    for freeze in [false, true] {
+        let sentinels = Sentinels::start();
+        let client = client(&sentinels);
+        let command = submit(&client);
+        let mut waiting = command.clone();
+        let wait = thread::spawn(move || waiting.next_result(WAIT));
+        // So that it is inside of the wait.
+        support::wait_until("somebody waits", || {
+            let info: String = redis::cmd("INFO")
+                .arg("clients")
+                .query(&mut sentinels.servers[0].connection())
+                .expect("INFO");
+            info.contains("blocked_clients:1")
+        });
+        let begun = Instant::now();
+        if freeze {
+            sentinels.servers[0].pause();
+        } else {
+            sentinels.servers[0].kill();
+        }
+        sentinels.wait_for_master(&sentinels.servers[1]);
+        answer(&sentinels.servers[1], &command);
+        assert!(wait.join().expect("no panic").expect("a result").is_some());
+        println!("frozen {freeze}: the result came {:?} after that", begun.elapsed());
+        submit(&client);
+        if freeze {
+            sentinels.servers[0].resume();
+        }
+    }
+}
+
+#[test]
+fn a_command_submitted_once_is_known_to_the_next_master() {
+    let sentinels = Sentinels::start();
+    let client = client(&sentinels);
+    let first = client.cmd(Target::agent(1, 1), "ping").id("kept").submit_once().expect("sent");
+    sentinels.fail_over();
+    sentinels.wait_for_master(&sentinels.servers[1]);
+    // What was replicated is known to the new master.
+    let again = client.with_timeout(WAIT).cmd(Target::agent(1, 1), "ping").id("kept").submit_once();
+    again.expect("it is known");
+    assert_eq!(length_of_queue(&sentinels.servers[1]), 1, "{first}");
+}
+
+#[test]
+fn a_cluster_is_refused_with_a_reason() {
+    let node = RedisServer::builder().arg("cluster-enabled", "yes").start().expect("a node");
+    let refused = error(Client::connect(&node.url()), "a Redis Cluster");
+    assert_eq!((refused.kind(), refused.is_retriable()), (ErrorKind::Unsupported, false));
+    assert!(refused.to_string().contains("Redis Cluster"), "{refused}");
+}

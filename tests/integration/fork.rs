@@ -1,0 +1,122 @@
+//! What a forked child can do with its parent's client, and that the parent is none the worse.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use acclient::{Cancel, Client, ErrorKind, Rollout, RolloutResults, Target, Wait};
+use devgrid::Grid;
+use support::process::{exit_status, fork};
+use support::{WAIT, descriptors};
+
+const IN_CHILD: Duration = Duration::from_secs(20);
+
+/// In a child: 0, or the number of the line that went wrong.
+macro_rules! demand {
+    ($condition:expr) => {
+        if !$condition {
+            eprintln!("in the child: {} does not hold", stringify!($condition));
+            return 1;
+        }
+    };
+}
+
+#[test]
+fn a_child_works_and_its_parent_is_unharmed() {
+    if support::own_process!() {
+        return;
+    }
+    let grid = Grid::demo().unwrap();
+    let client = Client::connect(&grid.url()).unwrap();
+    let cancel = Cancel::new().unwrap();
+    // Eight threads inside of calls: four wait for ever, four come and go.
+    let waiters: Vec<_> = (0..4)
+        .map(|_| {
+            let mut command =
+                client.execute(Target::agent(1, 1), "sleep").arg("60").submit().unwrap();
+            let wait = Wait::forever().or_cancelled(&cancel);
+            thread::spawn(move || command.next_result(wait))
+        })
+        .collect();
+    let stop = Cancel::new().unwrap();
+    let busy: Vec<_> = (0..4)
+        .map(|_| {
+            let (client, stop) = (client.clone(), stop.clone());
+            thread::spawn(move || {
+                let mut calls = 0;
+                while !stop.is_cancelled() {
+                    client.execute(Target::agent(2, 1), "true").run(WAIT).unwrap();
+                    calls += 1;
+                }
+                calls
+            })
+        })
+        .collect();
+    let mut held = client
+        .execute(Target::agent(1, 2), "sh")
+        .args(["-c", "read x; echo done"])
+        .submit()
+        .unwrap();
+    let mut rollout = client
+        .execute(Target::agent(1, 2), "true")
+        .rollout(Rollout::agents(1), Duration::from_secs(600))
+        .unwrap();
+    let mut before = None;
+    for round in 0..100 {
+        let child = fork(|| in_child(&client, &cancel, &mut held, &mut rollout));
+        let begun = Instant::now();
+        assert_eq!(exit_status(child), 0, "the child of round {round}");
+        assert!(begun.elapsed() < IN_CHILD);
+        client.ping().unwrap();
+        if round == 10 {
+            before = Some(descriptors());
+        }
+    }
+    let after = descriptors();
+    // The calls that come and go open and close some of their own.
+    assert!(after <= before.unwrap() + 8, "{before:?} descriptors became {after}");
+    assert!(!cancel.is_cancelled(), "a child cannot cancel its parent's waits");
+    assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
+    stop.cancel();
+    for thread in busy {
+        assert!(thread.join().unwrap() > 0);
+    }
+    cancel.cancel();
+    for waiter in waiters {
+        assert_eq!(waiter.join().unwrap().unwrap_err().kind(), ErrorKind::Cancelled);
+    }
+    assert!(rollout.next().unwrap().unwrap().is_success() && rollout.next().is_none());
+    assert_eq!(held.next_result(WAIT).unwrap().unwrap().stdout(), "done\n");
+}
+
+fn in_child(
+    client: &Client,
+    cancel: &Cancel,
+    command: &mut acclient::Command,
+    rollout: &mut RolloutResults,
+) -> i32 {
+    let own = descriptors();
+    demand!(client.ping().is_ok());
+    // What it inherited is closed, and what it has is its own.
+    demand!(descriptors() < own);
+    let job =
+        client.with_timeout(IN_CHILD).execute(Target::agent(1, 2), "echo").arg("x").run(IN_CHILD);
+    demand!(job.is_ok_and(|job| job.stdout() == "x\n"));
+    demand!(command.try_next_result().is_ok());
+    // The parent goes on with it: what a child sent would run twice.
+    let foreign = rollout.next().expect("an item");
+    demand!(foreign.is_err_and(|error| error.kind() == ErrorKind::ForkedHandle));
+    demand!(rollout.next().is_none() && rollout.not_started().len() == 1);
+    demand!(!cancel.cancel());
+    let foreign = client.with_cancel(cancel).ping();
+    demand!(foreign.is_err_and(|error| error.kind() == ErrorKind::ForkedHandle));
+    let own_cancel = Cancel::new();
+    demand!(own_cancel.is_ok_and(|own_cancel| {
+        own_cancel.cancel();
+        let ended = client.with_cancel(&own_cancel).ping();
+        ended.is_err_and(|error| error.kind() == ErrorKind::Cancelled)
+    }));
+    // Closing here closes nothing there.
+    client.close();
+    demand!(client.ping().is_err_and(|error| error.kind() == ErrorKind::Closed));
+    0
+}

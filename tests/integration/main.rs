@@ -1,0 +1,31 @@
+//! Tests of the library through its public API, against the development grid and servers that
+//! misbehave.
+//!
+//! They share one process. A test that counts what the process holds, forks, or sends signals runs in
+//! a process of its own, see `support::alone`.
+
+mod bad_input;
+mod bad_results;
+mod doctor;
+mod endurance;
+mod failover;
+mod fanout;
+mod faults;
+mod fork;
+mod golden;
+mod golden_run;
+mod grid;
+mod hostile;
+mod lost_connections;
+mod many;
+mod once;
+mod progress;
+mod rights;
+mod rollout;
+mod scale;
+mod signals;
+mod stranger;
+mod surface;
+mod table;
+mod tls;
+mod tunnels;

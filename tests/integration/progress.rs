@@ -1,0 +1,273 @@
+//! How far a command got, and taking it back.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use acclient::{
+    AgentId, Cancel, Client, Command, ErrorKind, MsgQuery, Progress, Stage, Target, Wait,
+};
+use devgrid::{Fault, Grid, RedisServer, Step};
+use support::scripted::{Server, bulk};
+use support::{WAIT, ask, error, redis, wait_until, wait_until_running};
+
+fn grid() -> (Grid, Client) {
+    let grid = Grid::demo().expect("a grid");
+    let client = Client::connect(&grid.url()).expect("a client");
+    (grid, client)
+}
+
+fn one() -> Target {
+    Target::agent(1, 1)
+}
+
+fn progress(command: &Command) -> Progress {
+    command.progress(WAIT).expect("progress")
+}
+
+fn on_one(stage: Stage) -> BTreeMap<AgentId, Stage> {
+    BTreeMap::from([(AgentId { gid: 1, nid: 1 }, stage)])
+}
+
+#[test]
+fn every_stage_is_told() {
+    let (grid, client) = grid();
+    grid.pause_agent(1, 1);
+    let command = client.execute(one(), "sleep").arg("60").submit().expect("sent");
+    wait_until("it is routed", || progress(&command).stage != Stage::InQueue);
+    assert_eq!(progress(&command).agents, on_one(Stage::Routed));
+    assert!(!command.retract().expect("an answer"), "it is not in the queue any more");
+
+    grid.resume_agent(1, 1);
+    wait_until_running(&command);
+    let running = progress(&command);
+    assert_eq!((running.stage, running.agents), (Stage::Running, on_one(Stage::Running)));
+    // The same from the printed form, by another client.
+    let other = Client::connect(&grid.url()).expect("a client");
+    let again = other.command_from(&command.to_string()).expect("a command");
+    assert_eq!(again.progress(WAIT).expect("progress").stage, Stage::Running);
+
+    // The agent is gone, and with it, perhaps, what it ran.
+    grid.pause_agent(1, 1);
+    let begun = Instant::now();
+    let wait = Duration::from_millis(500);
+    assert_eq!(command.progress(wait).expect("progress").agents, on_one(Stage::Unknown));
+    assert!(begun.elapsed() < wait + Duration::from_millis(100), "{:?}", begun.elapsed());
+    grid.resume_agent(1, 1);
+
+    command.kill().expect("it is taken").into_result().expect("no failure");
+    assert!(command.clone().next_result(WAIT).expect("a result").is_some());
+    assert_eq!(progress(&command).agents, on_one(Stage::Done));
+    assert_eq!(progress(&command).stage, Stage::Done);
+
+    grid.stop_controller();
+    let command = client.execute(one(), "true").submit().expect("sent");
+    assert_eq!(progress(&command).stage, Stage::InQueue);
+    assert!(progress(&command).agents.is_empty());
+    assert_eq!(client.command(command.id()).progress(WAIT).expect("progress"), progress(&command));
+}
+
+#[test]
+fn a_fan_out_is_as_far_as_the_last_agent() {
+    let (grid, client) = grid();
+    grid.pause_agent(2, 1);
+    let command = client.bash(Target::all(), "exit 0").submit().expect("sent");
+    let expected = BTreeMap::from([
+        (AgentId { gid: 1, nid: 1 }, Stage::Done),
+        (AgentId { gid: 1, nid: 2 }, Stage::Done),
+        (AgentId { gid: 2, nid: 1 }, Stage::Routed),
+    ]);
+    wait_until("the others are done", || progress(&command).agents == expected);
+    assert_eq!(progress(&command).stage, Stage::Routed);
+    grid.resume_agent(2, 1);
+    wait_until("all are done", || progress(&command).stage == Stage::Done);
+}
+
+#[test]
+fn nobody_for_a_target_is_an_answer() {
+    let (_grid, client) = grid();
+    let command = client.cmd(Target::agent(7, 7), "ping").submit().expect("sent");
+    wait_until("it is answered", || progress(&command).stage == Stage::Done);
+}
+
+/// What the hash says for ever, and is not so.
+#[test]
+fn a_result_that_never_came_is_lost() {
+    let (grid, client) = grid();
+    grid.inject(Fault::DropResult);
+    let command = client.execute(one(), "true").submit().expect("sent");
+    wait_until("it is over", || !grid.is_injected(&Fault::DropResult));
+    assert_eq!(progress(&command).agents, on_one(Stage::Lost));
+}
+
+#[test]
+fn running_after_the_result_is_done() {
+    let (grid, client) = grid();
+    grid.inject(Fault::RunningAfterTerminal);
+    let mut command = client.execute(one(), "true").submit().expect("sent");
+    assert!(command.next_result(WAIT).expect("a result").is_some());
+    assert_eq!(progress(&command).stage, Stage::Done);
+}
+
+#[test]
+fn a_command_that_a_controller_took_and_lost_is_lost() {
+    let (grid, client) = grid();
+    grid.crash_controller_after(Step::Pop);
+    let command = client.execute(one(), "true").submit().expect("sent");
+    wait_until("the controller is gone", || !grid.controller_running());
+    assert_eq!(progress(&command).stage, Stage::Lost);
+    // Of one that nobody says was submitted it cannot be told.
+    let by_id = client.command(command.id());
+    assert_eq!(by_id.progress(WAIT).expect("progress").stage, Stage::Unknown);
+    assert!(!command.retract().expect("an answer"));
+    grid.start_controller();
+
+    // One that was submitted once has left a mark, which tells it to everybody.
+    grid.crash_controller_after(Step::Pop);
+    let once = client.execute(one(), "true").id("once").submit_once().expect("sent");
+    wait_until("the controller is gone", || !grid.controller_running());
+    let by_id = client.command(once.id());
+    assert_eq!(by_id.progress(WAIT).expect("progress").stage, Stage::Lost);
+}
+
+/// Another program wrote it, with other spaces, in another order and with fields of its own.
+#[test]
+fn a_command_of_the_history_is_taken_back_as_it_was_written() {
+    let server = RedisServer::start().expect("a Redis");
+    let client = Client::connect(&server.url()).expect("a client");
+    let written =
+        r#"{ "cmd":"ping", "id": "x", "gid":1,"nid":1, "args": {"domain":"d"}, "of":"mine" }"#;
+    let other = written.replace("mine", "others");
+    for (list, entry) in [("joblog", written), ("cmds.queue", &other), ("cmds.queue", written)] {
+        let _: i64 = ask(&mut server.connection(), &[b"RPUSH", list.as_bytes(), entry.as_bytes()]);
+    }
+    let past = client.get_cmds(0, 1).expect("a history").remove(0);
+    assert_eq!(past.dump().as_deref(), Some(written));
+    assert_eq!(past.args().unwrap().to_json(), r#"{"domain":"d"}"#, "it says nothing of levels");
+    assert!(past.retract().expect("an answer"));
+    assert!(!past.retract().expect("an answer"), "the other one is another command");
+    let left: Vec<String> = ask(&mut server.connection(), &[b"LRANGE", b"cmds.queue", b"0", b"-1"]);
+    assert_eq!(left, [other]);
+}
+
+#[test]
+fn what_is_in_the_queue_is_taken_back() {
+    for rights in [None, Some("bob on nopass ~* &* +@all -eval")] {
+        let server = RedisServer::builder();
+        let server = rights.iter().fold(server, |server, line| server.user_acl(line));
+        let server = server.start().expect("a Redis");
+        let user = rights.map_or("default", |_| "bob");
+        let client = Client::builder().port(server.port());
+        let client = if rights.is_some() { client.user(user) } else { client };
+        let client = client.connect().expect("a client");
+        let queue = || -> i64 { ask(&mut server.connection(), &[b"LLEN", b"cmds.queue"]) };
+        // More than are read at a time, before and behind it.
+        let many = || client.submit_many((0..250).map(|_| client.cmd(one(), "ping")));
+        assert!(many().iter().all(Result::is_ok));
+        let first = client.bash(one(), "one\u{1f600}\n").id("%: a").submit().expect("sent");
+        let second = client.cmd(one(), "ping").id("second").submit_once().expect("sent");
+        let third = client.cmd(one(), "ping").submit().expect("sent");
+        assert!(many().iter().all(Result::is_ok));
+        assert_eq!(queue(), 503);
+        assert!(first.retract().expect("an answer"));
+        assert!(!first.retract().expect("an answer"));
+        assert!(client.command("second").retract().expect("an answer"), "by its id");
+        let by_form = client.command_from(&third.to_string()).expect("a command");
+        assert!(by_form.retract().expect("an answer"), "by its printed form");
+        assert!(!client.command("nothing").retract().expect("an answer"));
+        assert_eq!(queue(), 500);
+        assert_eq!(third.progress(WAIT).expect("progress").stage, Stage::Lost);
+        let marked: i64 = ask(&mut server.connection(), &[b"EXISTS", b"cmd.second.submitted"]);
+        assert_eq!(marked, 0, "its mark is gone with it");
+        // So it can be submitted anew.
+        client.cmd(one(), "ping").id("second").submit_once().expect("sent");
+        assert_eq!(queue(), 501, "{second}");
+    }
+}
+
+/// Redis answers until the agent is to be asked, and is silent then. The client's own time is far longer.
+#[test]
+fn a_server_that_falls_silent_makes_it_no_later() {
+    let running = r#"{"id":"x","gid":1,"nid":1,"state":"RUNNING"}"#;
+    let server = Server::start(move |peer| {
+        peer.log_in();
+        while let Some(seen) = peer.command() {
+            match seen.name() {
+                "LRANGE" => peer.send("*0\r\n"),
+                "HGETALL" => {
+                    let fields = [bulk("1:1"), bulk(running)].concat();
+                    peer.send([b"%1\r\n".to_vec(), fields].concat())
+                }
+                "EXPIRE" => peer.send(":1\r\n"),
+                _ => return peer.silence(),
+            };
+        }
+    });
+    let builder = Client::builder().url(&server.url()).expect("a URL");
+    let client = builder.timeout(WAIT).build().expect("a client");
+    let wait = Duration::from_millis(400);
+    let begun = Instant::now();
+    let found = client.command("x").progress(wait).expect("what Redis said");
+    assert!(begun.elapsed() < wait + Duration::from_millis(400), "{:?}", begun.elapsed());
+    assert_eq!(found.agents, on_one(Stage::Unknown));
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    let command = client.command("x");
+    let refused = error(command.progress(Duration::ZERO), "no time");
+    assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+    assert_eq!(
+        error(client.command("").progress(WAIT), "no id").kind(),
+        ErrorKind::InvalidArgument
+    );
+    assert_eq!(error(client.command("a\0").retract(), "a NUL").kind(), ErrorKind::InvalidArgument);
+    let begun = Instant::now();
+    let short = command.progress(Duration::from_millis(200)).expect("progress");
+    assert_eq!(short.stage, Stage::Unknown);
+    assert!(begun.elapsed() < Duration::from_millis(300), "{:?}", begun.elapsed());
+    server.kill();
+    let quick = client.with_timeout(Duration::from_millis(200));
+    assert!(
+        error(quick.command("x").progress(Duration::from_millis(200)), "no server").is_timeout()
+    );
+    let gone = error(quick.command("x").retract(), "no server");
+    assert!(gone.is_timeout() && !gone.is_maybe_sent(), "{gone}");
+}
+
+#[test]
+fn the_token_of_the_client_ends_questions_that_have_another() {
+    let (grid, client) = grid();
+    let command = client.execute(one(), "sleep").arg("60").submit().expect("sent");
+    wait_until_running(&command);
+    grid.stop_controller(); // so that every question waits in the queue
+    for (asked, question) in ["progress", "follow", "doctor"].into_iter().enumerate() {
+        let [of_client, of_wait] = [(); 2].map(|()| Cancel::new().expect("a token"));
+        let client = client.with_cancel(&of_client);
+        let wait = Wait::forever().or_cancelled(&of_wait);
+        let command = client.command_from(&command.to_string()).expect("its form");
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut redis = grid.redis().connection();
+                wait_until(question, || {
+                    ask::<usize>(&mut redis, &[b"LLEN", b"cmds.queue"]) > asked
+                });
+                of_client.cancel();
+            });
+            let ended = match question {
+                "progress" => command.progress(wait).map(drop),
+                "doctor" => client.doctor(wait).map(drop),
+                _ => {
+                    let mut jobs = command.jobs().expect("read");
+                    let job = jobs.pop_first().expect("it runs").1;
+                    let mut messages = job.follow(&MsgQuery::new(), wait).expect("messages");
+                    messages.next().expect("an item").map(drop)
+                }
+            };
+            assert_eq!(error(ended, question).kind(), ErrorKind::Cancelled, "{question}");
+        });
+        assert!(begun.elapsed() < Duration::from_secs(8), "{question}: {:?}", begun.elapsed());
+    }
+}

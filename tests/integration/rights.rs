@@ -1,0 +1,66 @@
+//! The rights that a Redis user needs, as docs/redis.md lists them, are enough; and what is said
+//! where one is missing.
+
+use std::fs;
+use std::path::Path;
+
+use acclient::{Client, ErrorKind, JobState, Stage, Target, WaitMethod};
+use devgrid::{Grid, RedisServer};
+use support::{WAIT, error};
+
+/// The rules of the documentation, without name and password.
+fn rules() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/redis.md");
+    let text = fs::read_to_string(path).expect("docs/redis.md");
+    let line = text.lines().find_map(|line| line.strip_prefix("user grid on >secret "));
+    line.expect("a line of rules").to_owned()
+}
+
+fn grid_with(rules: &str) -> (Grid, Client) {
+    let redis = RedisServer::builder().user_acl(&format!("grid on >secret {rules}"));
+    let grid = Grid::demo_builder().redis(redis).joblog().start().expect("a grid");
+    let builder = Client::builder().port(grid.redis().port()).user("grid").password("secret");
+    let client = builder.connect().expect("a client");
+    (grid, client)
+}
+
+#[test]
+fn the_rights_that_are_listed_are_enough() {
+    let (grid, client) = grid_with(&rules());
+    let job = client.bash(Target::agent(1, 1), "echo done").run(WAIT).expect("a result");
+    assert_eq!((job.state(), job.stdout()), (&JobState::Success, "done\n"));
+    let all = client.bash(Target::all(), "sleep 0.1").submit().expect("sent");
+    let mut results = all.results(WAIT).expect("results");
+    assert!(results.next().expect("one").expect("a result").is_success());
+    assert_eq!(results.method(), Some(WaitMethod::Tracking), "the server tells of them");
+    assert_eq!(results.count(), 2);
+    assert_eq!(all.jobs().expect("jobs").len(), 3);
+    client.cmd(Target::agent(1, 1), "ping").id("x").submit_once().expect("sent");
+    let job = client.command("x").next_result(WAIT).expect("a result");
+    assert!(job.expect("the first").is_success());
+    assert_eq!(client.command("x").progress(WAIT).expect("progress").stage, Stage::Done);
+    assert!(!client.command("x").retract().expect("an answer"));
+    assert!(!client.get_cmds(0, 10).expect("a history").is_empty());
+    let diagnosis = client.doctor(WAIT).expect("a diagnosis");
+    assert!(
+        diagnosis.checks.iter().all(|check| check.verdict == acclient::Verdict::Good),
+        "{diagnosis}"
+    );
+    drop(client);
+    assert_eq!(support::keys_without_ttl(grid.redis()), Vec::<String>::new());
+}
+
+#[test]
+fn a_right_that_is_missing_is_named() {
+    let without = |right: &str| rules().replace(&format!(" +{right} "), " ");
+    let (_grid, client) = grid_with(&without("rpush"));
+    let refused = error(client.cmd(Target::agent(1, 1), "ping").submit(), "no RPUSH");
+    assert_eq!((refused.kind(), refused.server_code()), (ErrorKind::Server, Some("NOPERM")));
+    assert!(refused.to_string().contains("rpush") && !refused.is_retriable(), "{refused}");
+    // Without the right to be told, results are looked at.
+    let (_grid, client) = grid_with(&without("client|tracking"));
+    let all = client.bash(Target::all(), "sleep 0.1").submit().expect("sent");
+    let mut results = all.results(WAIT).expect("results");
+    assert!(results.next().expect("one").expect("a result").is_success());
+    assert_eq!(results.method(), Some(WaitMethod::Looking));
+}

@@ -1,0 +1,266 @@
+//! What surprised people who used the library for the first time, each as the test that failed.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use acclient::{Cancel, Client, ErrorKind, JobState, Outcome, Rollout, Target, Wait};
+use devgrid::{Fault, Grid, RedisServer};
+use support::{WAIT, error, wait_until, wait_until_running};
+
+const SHORT: Duration = Duration::from_millis(300);
+
+fn grid() -> (Grid, Client) {
+    let grid = Grid::demo().unwrap();
+    let client = Client::connect(&grid.url()).unwrap();
+    (grid, client)
+}
+
+#[test]
+fn a_timeout_after_the_push_is_no_invitation_to_push_again() {
+    let (grid, client) = grid();
+    let error = client.execute(Target::agent(1, 1), "sleep").arg("60").run(SHORT).unwrap_err();
+    assert!(error.is_timeout() && !error.is_retriable(), "{error}");
+    assert!(
+        error.to_string().contains("Redis has the command") && error.command().is_some(),
+        "{error}"
+    );
+    // Waiting again is another matter.
+    let mut again = client.command_from(error.command().unwrap()).unwrap();
+    assert!(again.next_result(SHORT).unwrap_err().is_retriable());
+    again.kill().unwrap().into_result().unwrap();
+    // Nothing was pushed: nothing is claimed, and trying again is fine.
+    grid.redis().pause();
+    let fresh = Client::builder().url(&grid.url()).unwrap().build().unwrap();
+    let error = fresh.execute(Target::agent(1, 1), "true").run(SHORT).unwrap_err();
+    grid.redis().resume();
+    assert!(error.is_timeout() && error.is_retriable(), "{error}");
+    assert!(!error.to_string().contains("Redis has") && error.command().is_none(), "{error}");
+    let error = client.command("never-sent").next_result(SHORT).unwrap_err();
+    assert!(error.to_string().contains("a wrong id looks the same"), "{error}");
+}
+
+#[test]
+fn results_that_came_while_the_caller_was_at_work_are_given_after_the_deadline() {
+    let (_grid, client) = grid();
+    let command = client.cmd(Target::all(), "ping").submit().unwrap();
+    let mut results = command.results(SHORT).unwrap();
+    results.next().unwrap().unwrap();
+    thread::sleep(SHORT * 2); // at work
+    assert_eq!(results.by_ref().filter(Result::is_ok).count(), 2);
+    assert!(results.next().is_none());
+    let mut late = command.results(Duration::from_millis(1)).unwrap();
+    thread::sleep(Duration::from_millis(5));
+    assert_eq!(late.by_ref().filter(Result::is_ok).count(), 3);
+    // Those that are not there get their verdicts, and promptly.
+    let slow = client.bash(Target::all(), "[ $AGENT_GID = 2 ] && sleep 60; true").submit().unwrap();
+    let mut results = slow.results(SHORT).unwrap();
+    results.next().unwrap().unwrap();
+    thread::sleep(SHORT);
+    let rest: Vec<_> = results.collect();
+    assert_eq!(rest.iter().filter(|result| result.is_ok()).count(), 1, "{rest:?}");
+    let error = rest.last().unwrap().as_ref().unwrap_err();
+    assert_eq!(error.agent().unwrap().to_string(), "2:1");
+    assert!(error.elapsed().is_some());
+    slow.kill().unwrap().into_result().unwrap();
+}
+
+#[test]
+fn the_end_of_results_waits_for_nobody() {
+    let (grid, client) = grid();
+    let command = client.cmd(Target::all(), "ping").submit().unwrap();
+    let cancel = Cancel::new().unwrap();
+    let mut results = command.results(Wait::up_to(WAIT).or_cancelled(&cancel)).unwrap();
+    assert_eq!(results.by_ref().take(3).filter(Result::is_ok).count(), 3);
+    grid.redis().pause();
+    let begun = Instant::now();
+    assert!(results.next().is_none());
+    grid.redis().resume();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn what_was_collected_survives_a_cancel() {
+    let (grid, client) = grid();
+    let cancel = Cancel::new().unwrap();
+    let script = "[ $AGENT_GID:$AGENT_NID = 1:1 ] || sleep 60";
+    let collector = {
+        let (client, wait) = (client.clone(), Wait::forever().or_cancelled(&cancel));
+        thread::spawn(move || client.bash(Target::all(), script).id("kept").run_all(wait))
+    };
+    let seen = client.command("kept");
+    wait_until("1:1 is over", || {
+        seen.jobs().unwrap().values().any(|job| job.state() == &JobState::Success)
+    });
+    wait_until("the collector has read it", || {
+        let clients: String =
+            redis::cmd("CLIENT").arg("LIST").query(&mut grid.redis().connection()).unwrap();
+        clients.contains("cmd=lrange")
+    });
+    cancel.cancel();
+    let collected = collector.join().unwrap().unwrap();
+    assert_eq!(collected.jobs.len(), 1);
+    let last = collected.errors.last().unwrap();
+    assert_eq!((last.kind(), last.agent()), (ErrorKind::Cancelled, None));
+    assert!(last.command().is_some() && collected.stopped && !collected.is_success());
+    client
+        .command_from(&collected.command.to_string())
+        .unwrap()
+        .kill()
+        .unwrap()
+        .into_result()
+        .unwrap();
+}
+
+#[test]
+fn polling_a_fanout_by_its_printed_form_comes_to_an_end() {
+    let (_grid, client) = grid();
+    let command = client.cmd(Target::all(), "ping").submit().unwrap();
+    for mut found in
+        [client.command(command.id()), client.command_from(&command.to_string()).unwrap()]
+    {
+        let mut agents = Vec::new();
+        wait_until("all three are polled", || {
+            agents.extend(found.try_next_result().unwrap().map(|job| job.agent()));
+            agents.len() == 3
+        });
+        agents.sort();
+        agents.dedup();
+        assert_eq!(agents.len(), 3, "each once");
+        assert!(found.next_result(Duration::ZERO).unwrap().is_none());
+        assert!(found.next_result(WAIT).unwrap().is_none());
+        assert!(found.results(WAIT).unwrap().next().is_none());
+    }
+}
+
+#[test]
+fn a_reply_that_is_too_large_is_the_failure_of_one_agent() {
+    let (grid, _) = grid();
+    let client = Client::builder().url(&grid.url()).unwrap().max_reply(100_000).connect().unwrap();
+    let script = "[ $AGENT_GID = 2 ] && head -c 500000 /dev/zero | tr '\\0' x; echo";
+    let all = client.bash(Target::all(), script).run_all(WAIT).unwrap();
+    assert_eq!((all.jobs.len(), all.errors.len()), (2, 1), "{:?}", all.errors);
+    let error = &all.errors[0];
+    assert_eq!((error.kind(), error.agent().unwrap().gid), (ErrorKind::Protocol, 2));
+    assert!(error.to_string().contains("max_reply: raise it"), "{error}");
+}
+
+#[test]
+fn killing_everywhere_has_one_deadline() {
+    let (grid, client) = grid();
+    grid.inject(Fault::NeverAnswer { gid: 1, nid: 2 });
+    grid.inject(Fault::DelayQueued(Duration::from_millis(700)));
+    let command = client.execute(Target::all(), "sleep").arg("60").submit().unwrap();
+    let hasty = client.with_timeout(Duration::from_secs(1));
+    let begun = Instant::now();
+    let outcomes = hasty.command_from(&command.to_string()).unwrap().kill().unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    let silent = &outcomes[&acclient::AgentId::new(1, 2)];
+    assert!(matches!(silent, Outcome::Failed(error) if error.is_timeout()), "{outcomes:?}");
+}
+
+#[test]
+fn a_full_server_is_waited_out() {
+    let server = RedisServer::start().unwrap();
+    let client = Client::connect(&server.url()).unwrap();
+    let mut command = client.cmd(Target::agent(1, 1), "ping").id("waits").submit().unwrap();
+    let mut admin = server.connection();
+    let waiter = thread::spawn(move || command.next_result(WAIT));
+    wait_until("it waits", || {
+        let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut admin).unwrap();
+        clients.contains("cmd=blmove")
+    });
+    let set = |admin: &mut redis::Connection, max: &str| {
+        let _: String = redis::cmd("CONFIG").arg(&["SET", "maxclients", max]).query(admin).unwrap();
+    };
+    set(&mut admin, "1");
+    let kill = ["KILL", "TYPE", "NORMAL", "SKIPME", "YES"];
+    let _: i64 = redis::cmd("CLIENT").arg(&kill).query(&mut admin).unwrap();
+    wait_until("it was turned away", || {
+        let info: String = redis::cmd("INFO").arg("stats").query(&mut admin).unwrap();
+        info.lines().any(|line| line.starts_with("rejected_connections:") && !line.ends_with(":0"))
+    });
+    set(&mut admin, "1000");
+    let result = r#"{"id":"waits","gid":1,"nid":1,"state":"SUCCESS","data":"x"}"#;
+    let _: i64 = redis::cmd("RPUSH").arg("cmd.waits.1.1").arg(result).query(&mut admin).unwrap();
+    assert_eq!(waiter.join().unwrap().unwrap().unwrap().data(), "x");
+}
+
+#[test]
+fn a_command_named_twice_is_waited_for_once() {
+    let (_grid, client) = grid();
+    let command = client.bash(Target::agent(1, 1), "sleep 0.2").submit().unwrap();
+    let begun = Instant::now();
+    assert_eq!(client.wait_any([&command, &command], WAIT).unwrap().count(), 1);
+    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn commands_of_another_client_go_by_the_one_that_is_asked() {
+    let (_grid, client) = grid();
+    let (_other_grid, other) = grid();
+    let sent = client.submit_many([other.execute(Target::agent(1, 1), "echo").arg("here")]);
+    let mut command = sent.into_iter().next().unwrap().unwrap();
+    assert_eq!(command.next_result(WAIT).unwrap().unwrap().stdout(), "here\n");
+    let elsewhere = other.command_from(&command.to_string()).unwrap();
+    assert_eq!(
+        client.wait_any([elsewhere], WAIT).unwrap().next().unwrap().unwrap().stdout(),
+        "here\n"
+    );
+}
+
+#[test]
+fn what_cannot_fit_is_refused_at_once() {
+    let (_grid, client) = grid();
+    let command = client.execute(Target::agent(1, 1), "cat").data(vec![b'x'; 200 << 20]);
+    let begun = Instant::now();
+    let error = command.submit().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    wait_until_running(&client.execute(Target::agent(1, 1), "sleep").arg("1").submit().unwrap());
+}
+
+#[test]
+fn a_call_that_ends_before_it_begins_says_what_it_was_for() {
+    let cancel = Cancel::new().expect("a token");
+    assert!(cancel.cancel());
+    let client = Client::builder().port(1).build().expect("a client");
+    let ended = client.with_cancel(&cancel);
+    let wait = || Wait::up_to(WAIT).or_cancelled(&cancel);
+    let (one, all) = (Target::agent(1, 1), Target::from(Target::all()));
+    let sent = |target: &Target| ended.execute(target.clone(), "true");
+    let to_send = |target: &Target| client.execute(target.clone(), "true");
+    let by_one = "execute true on agent 1:1: cancelled";
+    for (error, wanted) in [
+        (error(sent(&one).submit(), "submit"), by_one),
+        (error(sent(&one).submit_once(), "submit_once"), by_one),
+        (error(to_send(&one).run(wait()), "run"), by_one),
+        (error(ended.submit_many([to_send(&one)]).remove(0), "submit_many"), by_one),
+        (error(to_send(&all).run_all(wait()), "run_all"), "execute true on all agents: cancelled"),
+        (
+            error(to_send(&all).rollout(Rollout::agents(1), wait()), "rollout"),
+            "execute true on all agents: cancelled",
+        ),
+        (error(client.doctor(wait()), "doctor"), "looking at 127.0.0.1:1: cancelled"),
+        (error(ended.get_cpu_info(1, 1), "get_cpu_info"), "get_cpu_info on agent 1:1: cancelled"),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+        assert!(error.to_string().starts_with(wanted), "{error}");
+        assert_eq!(error.command(), None);
+    }
+    let form = "acclient:1:x:1:1";
+    let mut known = client.command_from(form).expect("a command");
+    let of_ended = ended.command_from(form).expect("a command");
+    for error in [
+        error(known.next_result(wait()), "next_result"),
+        error(known.results(wait()), "results"),
+        error(client.wait_any([&known], wait()), "wait_any"),
+        error(known.progress(wait()), "progress"),
+        error(of_ended.jobs(), "jobs"),
+        error(of_ended.retract(), "retract"),
+        error(of_ended.kill(), "kill"),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+        assert!(error.to_string().contains("command x on agent 1:1: cancelled"), "{error}");
+        assert_eq!(error.command(), Some(form));
+    }
+}

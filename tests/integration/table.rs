@@ -1,0 +1,203 @@
+//! What each call says of each fault of a server, and that it says it in time: the table in
+//! docs/faults.md, cell by cell.
+//!
+//! `ACCLIENT_WRITE_TABLE=1` writes the table anew.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use acclient::{Client, ClientBuilder, CommandBuilder, Error, Target};
+use devgrid::RedisServer;
+use support::scripted::{Peer, Server};
+
+/// The deadline of each call.
+const TIME: Duration = Duration::from_millis(150);
+/// How much later a call may end on a machine that does other things too. The figures are in the
+/// documentation.
+const LATE: Duration = Duration::from_millis(400);
+
+type Call = fn(&Client) -> Result<(), Error>;
+const CALLS: [(&str, Call); 11] = [
+    ("ping", |client| client.ping()),
+    ("submit", |client| command(client).submit().map(drop)),
+    ("submit_once", |client| command(client).id("once").submit_once().map(drop)),
+    ("submit_many", |client| client.submit_many([command(client)]).remove(0).map(drop)),
+    ("run", |client| command(client).run(TIME).map(drop)),
+    ("next_result", |client| client.command_from("acclient:1:x:1:1")?.next_result(TIME).map(drop)),
+    ("results", |client| client.command("x").results(TIME)?.try_for_each(|job| job.map(drop))),
+    ("jobs", |client| client.command("x").jobs().map(drop)),
+    ("progress", |client| client.command("x").progress(TIME).map(drop)),
+    ("retract", |client| client.command("x").retract().map(drop)),
+    ("get_mem_info", |client| client.get_mem_info(1, 1).map(drop)),
+];
+
+fn command(client: &Client) -> CommandBuilder {
+    client.cmd(Target::agent(1, 1), "ping")
+}
+
+/// A server that is wrong in some way, a client of it, and what has to live as long.
+struct Fault {
+    name: &'static str,
+    client: Client,
+    _alive: Box<dyn Send>,
+}
+
+impl Fault {
+    fn new(name: &'static str, client: ClientBuilder, alive: impl Send + 'static) -> Self {
+        let client = client.timeout(TIME).build().expect("a client");
+        Fault { name, client, _alive: Box::new(alive) }
+    }
+
+    /// A script for each connection.
+    fn script(name: &'static str, script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
+        let server = Server::start(script);
+        let client = Client::builder().url(&server.url()).expect("a URL");
+        Fault::new(name, client, server)
+    }
+
+    /// Logs in, and gives this answer to everything.
+    fn answer(name: &'static str, answer: &'static [u8]) -> Self {
+        Fault::script(name, move |peer| {
+            peer.log_in();
+            while peer.command().is_some() {
+                peer.send(answer);
+            }
+        })
+    }
+}
+
+fn at(port: u16) -> ClientBuilder {
+    Client::builder().port(port)
+}
+
+fn faults() -> Vec<Fault> {
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it").port();
+    let never = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = never.local_addr().expect("an address");
+    // A backlog that is full: connections are not made any more.
+    let mut fillers = Vec::new();
+    while let Ok(filler) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+        fillers.push(filler);
+    }
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent_port = silent.local_addr().expect("an address").port();
+    let locked = RedisServer::builder().password("sesame").start().expect("a Redis");
+    let stopped = RedisServer::start().expect("a Redis");
+    let on_stopped = Fault::new("stopped, with a connection", at(stopped.port()), ());
+    on_stopped.client.ping().expect("a connection");
+    stopped.pause();
+    let master = RedisServer::start().expect("a master");
+    let replica = RedisServer::builder()
+        .arg("replicaof", &format!("127.0.0.1 {}", master.port()))
+        .start()
+        .expect("a replica");
+    let full = RedisServer::builder().arg("maxmemory", "1").start().expect("a Redis");
+    let few =
+        RedisServer::builder().user_acl("few on nopass ~* +hello +ping").start().expect("a Redis");
+    vec![
+        Fault::new("nobody listens", at(nobody), ()),
+        Fault::new("the connection is never made", at(address.port()), (never, fillers)),
+        Fault::new("half open: takes all and says nothing", at(silent_port), silent),
+        Fault { _alive: Box::new(stopped), ..on_stopped },
+        Fault::script("silent after the login", |peer| {
+            peer.log_in();
+            peer.silence();
+        }),
+        Fault::script("silent in the middle of a reply", |peer| {
+            peer.log_in();
+            peer.command();
+            peer.send(b"$10\r\nhalf");
+            peer.silence();
+        }),
+        Fault::script("ends the connection instead of an answer", |peer| {
+            peer.log_in();
+            peer.command();
+        }),
+        Fault::script("ends the connection instead of the login", |peer| {
+            peer.command();
+        }),
+        Fault::answer("loads its data", b"-LOADING Redis is loading the dataset in memory\r\n"),
+        Fault::new("a replica", at(replica.port()), (master, replica)),
+        Fault::answer("a replica without its master", b"-MASTERDOWN Link with MASTER is down\r\n"),
+        Fault::new("wants a password", at(locked.port()).password("wrong"), locked),
+        Fault::new("a user without rights", at(few.port()).user("few"), few),
+        Fault::new("out of memory", at(full.port()), full),
+        Fault::answer("no Redis: an HTTP answer", b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        Fault::answer("a node of a cluster", b"-MOVED 1 127.0.0.1:1\r\n"),
+    ]
+}
+
+/// What a call said, and how late it was.
+fn said(call: Call, client: &Client) -> (String, Duration) {
+    let begun = Instant::now();
+    let outcome = call(client);
+    let late = begun.elapsed().saturating_sub(TIME);
+    let words = match outcome {
+        Ok(()) => "ok".to_owned(),
+        Err(error) => {
+            let words = error.to_string();
+            assert!(!words.contains("wrong") || !words.contains("sesame"), "{words}");
+            if error.is_maybe_sent() {
+                "MaybeSent".to_owned()
+            } else {
+                format!("{:?}", error.kind())
+            }
+        }
+    };
+    (words, late)
+}
+
+fn row(fault: &Fault) -> (String, Duration) {
+    let mut row = format!("| {} |", fault.name);
+    let mut latest = Duration::ZERO;
+    for (name, call) in CALLS {
+        let (words, late) = said(call, &fault.client);
+        assert!(late < LATE, "{}, {name}: {late:?} late", fault.name);
+        latest = latest.max(late);
+        // Writing to a String cannot fail.
+        let _ = write!(row, " {words} |");
+    }
+    (row, latest)
+}
+
+fn documentation() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/faults.md")
+}
+
+#[test]
+fn the_table_of_the_documentation_is_true() {
+    let faults = faults();
+    let rows: Vec<(String, Duration)> = thread::scope(|scope| {
+        let threads: Vec<_> =
+            faults.into_iter().map(|fault| scope.spawn(move || row(&fault))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a row")).collect()
+    });
+    let header = CALLS
+        .iter()
+        .fold("| the server |".to_owned(), |header, (name, _)| header + &format!(" `{name}` |"));
+    let line = format!("|{}", "---|".repeat(CALLS.len() + 1));
+    let mut table = format!("{header}\n{line}\n");
+    for (row, _) in &rows {
+        table += &format!("{row}\n");
+    }
+    let latest = rows.iter().map(|(_, late)| *late).max().expect("rows");
+    println!("{table}\nthe latest call ended {latest:?} after its deadline");
+    let path = documentation();
+    let text = fs::read_to_string(&path).expect("docs/faults.md");
+    let start = text.find("| the server |").expect("the table");
+    let end = start + text[start..].find("\n\n").expect("its end") + 1;
+    if std::env::var_os("ACCLIENT_WRITE_TABLE").is_some() {
+        fs::write(&path, [&text[..start], &table, &text[end..]].concat()).expect("a file");
+        return;
+    }
+    let differences: Vec<_> =
+        table.lines().zip(text[start..end].lines()).filter(|(is, was)| is != was).collect();
+    assert!(
+        differences.is_empty() && table == text[start..end],
+        "is, and is said:\n{differences:#?}"
+    );
+}

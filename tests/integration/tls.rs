@@ -1,0 +1,201 @@
+//! TLS: who is believed, and that everything else is as without it.
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use acclient::{Cancel, Client, ClientBuilder, ErrorKind, JobState, Target, Wait};
+use devgrid::{Grid, RedisServer};
+use support::certificates::{Certificates, TlsRedis};
+use support::process::{exit_status, fork};
+use support::{WAIT, error, wait_until_running};
+
+const SHORT: Duration = Duration::from_millis(300);
+
+fn builder(redis: &TlsRedis) -> ClientBuilder {
+    Client::builder().url(&redis.url()).expect("a URL")
+}
+
+fn trusting(redis: &TlsRedis) -> Client {
+    builder(redis).tls_ca_file(redis.certificates.ca()).connect().expect("a client")
+}
+
+#[test]
+fn a_grid_is_used_as_without_it() {
+    let redis = TlsRedis::new("localhost");
+    let grid = Grid::demo_builder().redis(redis.builder()).start().expect("a grid");
+    let client = trusting(&redis);
+    // More than a record and more than the buffers of a socket, in both directions.
+    let large = "x".repeat(3 << 20);
+    let script = format!("#{large}\necho 20::\\\"{}\\\"", "y".repeat(100_000));
+    let job = client.bash(Target::agent(1, 1), script).run(WAIT).expect("a result");
+    assert_eq!((job.state(), job.data().len()), (&JobState::Success, 100_002));
+
+    let many = client.submit_many((0..2000).map(|_| client.cmd(Target::agent(1, 2), "ping")));
+    let many: Vec<_> = many.into_iter().map(|sent| sent.expect("it was taken")).collect();
+    let jobs = client.wait_any(&many, WAIT).expect("results");
+    assert_eq!(jobs.map(|job| job.expect("a result")).filter(|job| job.is_success()).count(), 2000);
+
+    let command = client.bash(Target::all(), "sleep 0.2; echo done").submit().expect("sent");
+    let results = command.results(WAIT).expect("results");
+    let said: Vec<_> = results.map(|job| job.expect("a result").stdout().to_owned()).collect();
+    assert_eq!(said, ["done\n"; 3]);
+    for _ in 0..100 {
+        client.ping().expect("a connection that is used again");
+    }
+    drop(grid);
+    let gone = error(client.ping(), "a ping without a server");
+    assert_eq!(gone.kind(), ErrorKind::Connect);
+}
+
+#[test]
+fn waits_end_by_deadlines_and_tokens() {
+    let redis = TlsRedis::new("localhost");
+    let _server = redis.builder().start().expect("a server");
+    let client = trusting(&redis);
+    let mut command = client.cmd(Target::agent(1, 1), "ping").submit().expect("sent");
+    let begun = Instant::now();
+    assert!(error(command.next_result(SHORT), "a wait for nobody").is_timeout());
+    assert!(begun.elapsed() < SHORT + Duration::from_millis(200), "{:?}", begun.elapsed());
+    let cancel = Cancel::new().expect("a token");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(50));
+            cancel.cancel();
+        });
+        let wait = Wait::forever().or_cancelled(&cancel);
+        assert_eq!(error(command.next_result(wait), "a wait").kind(), ErrorKind::Cancelled);
+    });
+    client.ping().expect("another connection");
+}
+
+#[test]
+fn a_child_works_and_its_parent_is_unharmed() {
+    if support::own_process!() {
+        return;
+    }
+    let redis = TlsRedis::new("localhost");
+    let _grid = Grid::demo_builder().redis(redis.builder()).start().expect("a grid");
+    let client = trusting(&redis);
+    let mut command =
+        client.bash(Target::agent(1, 1), "sleep 2; echo parent").submit().expect("sent");
+    wait_until_running(&command);
+    let waiting = thread::spawn(move || command.next_result(WAIT));
+    for round in 0..5 {
+        let child = fork(|| {
+            let job = client.bash(Target::agent(1, 2), format!("echo {round}")).run(WAIT);
+            i32::from(job.is_err())
+        });
+        assert_eq!(exit_status(child), 0, "the child of round {round}");
+        client.ping().expect("the parent's connection");
+    }
+    let job = waiting.join().expect("no panic").expect("a result").expect("the first");
+    assert_eq!(job.stdout(), "parent\n");
+}
+
+#[test]
+fn whoever_cannot_be_believed_is_refused() {
+    let redis = TlsRedis::new("localhost");
+    let _server = redis.builder().start().expect("a server");
+    let stranger = error(builder(&redis).connect(), "an authority of its own");
+    assert_eq!((stranger.kind(), stranger.is_retriable()), (ErrorKind::Connect, false));
+    let words = stranger.to_string();
+    assert!(words.contains("certificate") && words.contains("authority"), "{words}");
+
+    let other = Certificates::new("localhost");
+    let stranger = error(builder(&redis).tls_ca_file(other.ca()).connect(), "another authority");
+    assert_eq!(stranger.kind(), ErrorKind::Connect, "{stranger}");
+
+    let insecure = format!("{}#insecure", redis.url());
+    Client::connect(&insecure).expect("asked for").ping().expect("a connection");
+    builder(&redis).tls_insecure().connect().expect("asked for");
+
+    let elsewhere = TlsRedis::new("elsewhere.example");
+    let _server = elsewhere.builder().start().expect("a server");
+    let trusted = builder(&elsewhere).tls_ca_file(elsewhere.certificates.ca());
+    let misnamed = error(trusted.connect(), "a certificate of another host");
+    assert_eq!((misnamed.kind(), misnamed.is_retriable()), (ErrorKind::Connect, false));
+    assert!(misnamed.to_string().contains("elsewhere.example"), "{misnamed}");
+}
+
+#[test]
+fn a_server_may_want_to_know_who_the_client_is() {
+    let redis = TlsRedis::new("localhost");
+    let _server = redis.builder().arg("tls-auth-clients", "yes").start().expect("a server");
+    let trusting = || builder(&redis).tls_ca_file(redis.certificates.ca());
+    let unknown = error(trusting().connect(), "a client without a certificate");
+    assert_eq!(unknown.kind(), ErrorKind::Connect, "{unknown}");
+    let (certificate, key) = redis.certificates.client();
+    trusting().tls_client_cert(certificate, key).connect().expect("a known client");
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let certificates = Certificates::new("localhost");
+    let (certificate, key) = certificates.client();
+    let missing = certificates.ca().with_file_name("missing.pem");
+    for (what, builder) in [
+        ("missing.pem", Client::builder().tls_ca_file(&missing)),
+        ("key.pem", Client::builder().tls_ca_file(&key)),
+        ("missing.pem", Client::builder().tls_client_cert(&missing, &key)),
+        ("missing.pem", Client::builder().tls_client_cert(&certificate, &missing)),
+        ("missing.pem", Client::builder().tls_ca_file(&missing).tls_insecure()),
+        ("client.pem", Client::builder().tls_client_cert(&certificate, certificates.other_key())),
+    ] {
+        let unusable = error(builder.build(), what);
+        assert_eq!(unusable.kind(), ErrorKind::InvalidArgument, "{unusable}");
+        assert!(unusable.to_string().contains(what), "{what}: {unusable}");
+    }
+}
+
+#[test]
+fn one_side_without_tls_is_told() {
+    let plain = RedisServer::start().expect("a server");
+    let begun = Instant::now();
+    // It takes the handshake for the beginning of a line, and waits for its end.
+    let confused = Client::builder().port(plain.port()).tls_insecure().timeout(SHORT);
+    let wrong = error(confused.connect(), "a server without TLS");
+    assert!(wrong.is_timeout() && wrong.to_string().contains("may not speak TLS"), "{wrong}");
+    let redis = TlsRedis::new("localhost");
+    let _server = redis.builder().start().expect("a server");
+    let wrong = error(Client::connect(&redis.url().replace("rediss", "redis")), "a client without");
+    assert!(matches!(wrong.kind(), ErrorKind::Connect | ErrorKind::Protocol), "{wrong}");
+    assert!(begun.elapsed() < WAIT / 3);
+}
+
+/// Accepts, takes what comes, and never says a word.
+#[test]
+fn a_server_that_never_shakes_hands_ends_no_call_late() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let listening = thread::spawn(move || {
+        let (mut peer, _) = listener.accept().expect("a connection");
+        let mut received = Vec::new();
+        peer.read_to_end(&mut received).expect("what the client says");
+        received
+    });
+    let begun = Instant::now();
+    let silent = Client::builder().port(port).tls_insecure().timeout(SHORT);
+    assert!(error(silent.connect(), "a silent server").is_timeout());
+    assert!(begun.elapsed() < SHORT + Duration::from_millis(200), "{:?}", begun.elapsed());
+    assert_eq!(listening.join().expect("no panic").first(), Some(&22), "it is a ClientHello");
+}
+
+/// Killed while a client writes: by SIGPIPE the process would end.
+#[test]
+fn a_server_that_dies_in_a_write_is_an_error() {
+    let redis = TlsRedis::new("localhost");
+    let server = redis.builder().start().expect("a server");
+    let client = trusting(&redis);
+    server.pause();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(200));
+            server.kill();
+        });
+        let large = client.bash(Target::agent(1, 1), "x".repeat(16 << 20)).submit();
+        let lost = error(large, "a command that was cut");
+        assert_eq!((lost.kind(), lost.is_maybe_sent()), (ErrorKind::Connect, false), "{lost}");
+    });
+}

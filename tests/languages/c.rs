@@ -1,0 +1,318 @@
+//! The C programs of `tests/c`, against the header and the library that cargo built for this run.
+//!
+//! Each runs against the shared library, and once more under valgrind against the static one. Where
+//! valgrind or a compiler is missing that part is left out, loudly; in CI (`CI` is set) it fails.
+#![cfg(target_os = "linux")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::tools::{Library, Programs, WARNINGS, names, source};
+use devgrid::{Grid, RedisServer};
+use support::programs::{
+    ADDRESS, built, declared, include, is_there, library, put_broken_result, sanitizes, succeed,
+};
+use support::secured::Secured;
+
+#[test]
+fn header() {
+    let dir = Programs::new("c-header");
+    let header = source("header.c");
+    for (compiler, language, standards) in [
+        ("gcc", "c", &["c99", "c11", "c17", "c2x"][..]),
+        ("clang", "c", &["c99", "c11", "c17", "c2x"]),
+        ("g++", "c++", &["c++11", "c++17", "c++20"]),
+        ("clang++", "c++", &["c++11", "c++17", "c++20"]),
+    ] {
+        if !is_there(compiler) {
+            continue;
+        }
+        for standard in standards {
+            let mut command = Command::new(compiler);
+            command.args(["-x", language, &format!("-std={standard}"), "-fsyntax-only"]);
+            command.args(WARNINGS).arg("-I").arg(include()).arg(&header);
+            if language == "c" {
+                command.arg("-Wstrict-prototypes");
+            }
+            succeed(command);
+        }
+    }
+
+    let declared = declared();
+    let program = dir.compile("header.c", &Library::Shared);
+    let listed = names(&succeed(built(program)));
+    assert_eq!(listed, declared, "the table of header.c is not what the header declares");
+    succeed(built(dir.compile("header.c", &Library::Static)));
+
+    if is_there("nm") {
+        let mut nm = Command::new("nm");
+        nm.args(["-D", "--defined-only"]).arg(library("libacclient.so"));
+        let exported: BTreeSet<(String, String)> = succeed(nm)
+            .lines()
+            .map(|line| {
+                let mut words = line.split_whitespace().skip(1);
+                let mut word = || words.next().unwrap_or_default().to_owned();
+                (word(), word())
+            })
+            .collect();
+        let wanted = declared.iter().map(|name| ("T".to_owned(), name.clone())).collect();
+        assert_eq!(exported, wanted, "libacclient.so exports something else than the header has");
+    }
+    // What was there once cannot go without somebody taking it off this list.
+    let committed = fs::read_to_string(source("symbols.txt")).expect("the list of exports");
+    let sorted: String = declared.iter().map(|name| format!("{name}\n")).collect();
+    assert_eq!(committed, sorted, "tests/c/symbols.txt is not what the library exports, sorted");
+}
+
+/// Every export is in `coverage.txt`, with programs that it occurs in.
+#[test]
+fn coverage() {
+    let table = fs::read_to_string(source("coverage.txt")).expect("the table of coverage");
+    let mut covered = BTreeMap::new();
+    for line in table.lines().filter(|line| !line.starts_with('#')) {
+        let mut words = line.split_whitespace();
+        let export = words.next().expect("no empty lines").to_owned();
+        let programs: Vec<&str> = words.collect();
+        assert!(!programs.is_empty(), "{export} has no program");
+        for program in &programs {
+            assert!(!program.starts_with("null"), "{export}: in {program} nothing succeeds");
+            let text = fs::read_to_string(source(program));
+            let text = text.unwrap_or_else(|error| panic!("{export}: {program}: {error}"));
+            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let found = text.split(|c| !is_word(c)).any(|word| word == export);
+            assert!(found, "{program} does not mention {export}");
+        }
+        assert!(covered.insert(export.clone(), programs.len()).is_none(), "{export} twice");
+    }
+    let covered: BTreeSet<String> = covered.into_keys().collect();
+    assert_eq!(covered, declared(), "coverage.txt has other functions than the header");
+}
+
+#[test]
+fn null() {
+    functional("null.c");
+}
+
+#[test]
+fn null_client() {
+    functional("null_client.c");
+}
+
+#[test]
+fn null_job() {
+    functional("null_job.c");
+}
+
+#[test]
+fn null_node() {
+    functional("null_node.c");
+}
+
+#[test]
+fn run() {
+    functional("run.c");
+}
+
+#[test]
+fn target() {
+    functional("target.c");
+}
+
+#[test]
+fn job() {
+    let grid = Grid::demo().expect("a grid");
+    put_broken_result(grid.redis());
+    both(&Programs::new("c-job"), "job.c", &[("ACCLIENT_URL", &grid.url())]);
+}
+
+#[test]
+fn tunnel() {
+    functional("tunnel.c");
+}
+
+#[test]
+fn node() {
+    let grid = Grid::demo_builder().joblog().start().expect("a grid");
+    both(&Programs::new("c-node"), "node.c", &[("ACCLIENT_URL", &grid.url())]);
+}
+
+#[test]
+fn fanout() {
+    let grid = with_a_silent_agent();
+    both(&Programs::new("c-fanout"), "fanout.c", &[("ACCLIENT_URL", &grid.url())]);
+}
+
+#[test]
+fn options() {
+    let grid = Grid::demo().expect("a grid");
+    let locked = RedisServer::builder().unix_socket().password("sesame").start().expect("a Redis");
+    let socket = locked.socket_path().expect("it has one").display().to_string();
+    let (url, port) = (grid.url(), grid.redis().port().to_string());
+    let dir = Programs::new("c-options");
+    let instances = format!(
+        "[grid]\nurl = \"{url}\"\n\
+         [parts]\nhost = \"127.0.0.1\"\nport = {port}\ndb = 0\ntimeout = 5\nmax_connections = 3\n\
+         [locked]\nunix_socket = \"{socket}\"\nuser = \"default\"\npassword = \"sesame\"\n\
+         [forgotten]\nunix_socket = \"{socket}\"\n\
+         [both]\nurl = \"{url}\"\nhost = \"x\"\npassword = \"sesame\"\n"
+    );
+    let config = dir.write("instances.toml", &instances);
+    let environment = [
+        ("ACCLIENT_URL", url.as_str()),
+        ("ACCLIENT_PORT", &port),
+        ("ACCLIENT_SOCKET", &socket),
+        ("ACCLIENT_CONFIG", &config),
+    ];
+    both(&dir, "options.c", &environment);
+}
+
+#[test]
+fn progress() {
+    let grid = with_a_silent_agent();
+    let queue = RedisServer::start().expect("a Redis");
+    let environment = [("ACCLIENT_URL", grid.url()), ("ACCLIENT_QUEUE_URL", queue.url())];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    both(&Programs::new("c-progress"), "progress.c", &environment);
+}
+
+#[test]
+fn rollout() {
+    let grid = with_a_silent_agent();
+    both(&Programs::new("c-rollout"), "rollout.c", &[("ACCLIENT_URL", &grid.url())]);
+}
+
+#[test]
+fn doctor() {
+    let grid = Grid::demo().expect("a grid");
+    let few = RedisServer::builder().user_acl(FEW_RIGHTS).start().expect("a Redis");
+    let few_url = few.url().replace("redis://", "redis://few:x@");
+    let environment = [("ACCLIENT_URL", grid.url()), ("ACCLIENT_FEW_URL", few_url)];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    both(&Programs::new("c-doctor"), "doctor.c", &environment);
+}
+
+#[test]
+fn tls() {
+    let secured = Secured::start();
+    let (dir, environment) = (Programs::new("c-tls"), secured.environment());
+    dir.run("tls.c", &environment);
+    // Valgrind does not see that what assembly has encrypted is defined.
+    dir.run_under_valgrind_with(&["--undef-value-errors=no"], "tls.c", &environment);
+    if sanitizes(&dir.0, ADDRESS) {
+        dir.run_sanitized("tls.c", ADDRESS, &environment);
+    }
+}
+
+#[test]
+fn stopped() {
+    let server = RedisServer::start().expect("a Redis");
+    let (url, pid) = (server.url(), server.pid().to_string());
+    let environment = [("ACCLIENT_URL", url.as_str()), ("ACCLIENT_REDIS_PID", &pid)];
+    both(&Programs::new("c-stopped"), "stopped.c", &environment);
+}
+
+/// That the sanitizers are on is seen by a program that they have to end.
+#[test]
+fn address_sanitizer() {
+    let dir = Programs::new("c-asan");
+    if !sanitizes(&dir.0, ADDRESS) {
+        return;
+    }
+    assert!(dir.caught(ADDRESS, "address").contains("heap-buffer-overflow"));
+    assert!(dir.caught(ADDRESS, "leak").contains("detected memory leaks"));
+    assert!(dir.caught(ADDRESS, "undefined").contains("signed integer overflow"));
+    let grid = with_a_silent_agent();
+    put_broken_result(grid.redis());
+    let queue = RedisServer::start().expect("a Redis");
+    let (url, queue_url) = (grid.url(), queue.url());
+    let environment = [("ACCLIENT_URL", url.as_str()), ("ACCLIENT_QUEUE_URL", &queue_url)];
+    for name in ["run.c", "fanout.c", "job.c", "progress.c", "rollout.c"] {
+        dir.run_sanitized(name, ADDRESS, &environment);
+    }
+}
+
+#[test]
+fn address_sanitizer_and_wrong_arguments() {
+    let dir = Programs::new("c-asan-null");
+    if !sanitizes(&dir.0, ADDRESS) {
+        return;
+    }
+    let grid = Grid::demo().expect("a grid");
+    let url = grid.url();
+    for name in ["null.c", "null_client.c", "null_job.c", "null_node.c"] {
+        dir.run_sanitized(name, ADDRESS, &[("ACCLIENT_URL", &url)]);
+    }
+}
+
+#[test]
+fn threads() {
+    let grid = Grid::demo().expect("a grid");
+    let url = grid.url();
+    let dir = Programs::new("c-threads");
+    let environment = [("ACCLIENT_URL", url.as_str())];
+    both(&dir, "threads.c", &environment);
+    if sanitizes(&dir.0, "thread") {
+        assert!(dir.caught("thread", "thread").contains("data race"));
+        dir.run_sanitized("threads.c", "thread", &environment);
+    }
+}
+
+#[test]
+fn cancel() {
+    functional("cancel.c");
+}
+
+#[test]
+fn resolve() {
+    functional("resolve.c");
+}
+
+#[test]
+fn close() {
+    functional("close.c");
+}
+
+#[test]
+fn sigpipe() {
+    let dir = Programs::new("c-sigpipe");
+    // Each run kills its server.
+    let with_server = |run: fn(&Programs, &str, &[(&str, &str)])| {
+        let server = RedisServer::start().expect("a Redis");
+        let (url, pid) = (server.url(), server.pid().to_string());
+        run(&dir, "sigpipe.c", &[("ACCLIENT_URL", &url), ("ACCLIENT_REDIS_PID", &pid)]);
+    };
+    with_server(Programs::run);
+    with_server(Programs::run_under_valgrind);
+}
+
+/// Not under valgrind: what a child leaves behind of its parent is no leak, but looks like one.
+#[test]
+fn fork() {
+    let grid = Grid::demo().expect("a grid");
+    Programs::new("c-fork").run("fork.c", &[("ACCLIENT_URL", &grid.url())]);
+}
+
+/// A user who may not even look.
+const FEW_RIGHTS: &str = "few on nopass ~* +hello +auth +ping +llen +info +rpush";
+
+/// Runs a program that needs a grid and nothing else.
+fn functional(name: &str) {
+    let grid = Grid::demo().expect("a grid");
+    let dir = Programs::new(name.trim_end_matches(".c"));
+    both(&dir, name, &[("ACCLIENT_URL", &grid.url())]);
+}
+
+fn both(dir: &Programs, name: &str, environment: &[(&str, &str)]) {
+    dir.run(name, environment);
+    dir.run_under_valgrind(name, environment);
+}
+
+/// The demo grid, and agent 3:1, for which commands are taken and which does not answer.
+fn with_a_silent_agent() -> Grid {
+    let builder = Grid::demo_builder().agent(3, 1, &["silent"]);
+    let grid = builder.routable_for(Duration::from_secs(3600)).start().expect("a grid");
+    grid.pause_agent(3, 1);
+    grid
+}

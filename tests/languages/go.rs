@@ -1,0 +1,215 @@
+//! The Go package of `go`, on a development grid, against the header and the library that
+//! cargo built for this run, installed in a prefix of its own.
+//!
+//! Where Go is missing nothing is tested, loudly; in CI (`CI` is set) it fails.
+#![cfg(target_os = "linux")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use devgrid::{Grid, RedisServer};
+use support::programs::{SYSTEM_LIBRARIES, is_there, library, put_broken_result, root};
+use support::secured::Secured;
+
+/// The first build compiles the race detector's standard library too.
+const TIME: Duration = Duration::from_secs(480);
+
+#[test]
+fn the_package_and_its_tests() {
+    if !is_there("go") || !is_there("pkg-config") {
+        return;
+    }
+    let prefix = Prefix::new("package");
+    let unformatted = prefix.run(Command::new("gofmt").arg("-l").arg(package()));
+    assert!(unformatted.trim().is_empty(), "gofmt would change:\n{unformatted}");
+    prefix.run(prefix.go().args(["vet", "./..."]));
+
+    let grid = Grid::demo_builder().joblog().start().expect("a grid");
+    put_broken_result(grid.redis());
+    let secured = Secured::start();
+    let queue = RedisServer::start().expect("a Redis that no controller drains");
+    let stopped = RedisServer::start().expect("a Redis that the tests stop");
+    let mut test = prefix.go();
+    test.envs(secured.environment()).env("ACCLIENT_QUEUE_URL", queue.url());
+    test.env("ACCLIENT_STOPPED_URL", stopped.url());
+    test.env("ACCLIENT_STOPPED_PID", stopped.pid().to_string());
+    test.args(["test", "-race", "-count=1", "-v", "-timeout=240s", "./..."]);
+    let printed = prefix.run(test.env("ACCLIENT_URL", grid.url()));
+    let passed = passed(&printed);
+    assert!(!printed.contains("--- SKIP"), "a test was skipped:\n{printed}");
+    for (export, test) in covered() {
+        assert!(passed.contains(&test), "{export} is to be tested by {test}, which did not pass");
+    }
+}
+
+#[test]
+fn the_quickstart_linked_in_both_ways() {
+    if !is_there("go") || !is_there("pkg-config") {
+        return;
+    }
+    let prefix = Prefix::new("quickstart");
+    let grid = Grid::demo().expect("a grid");
+    for (name, tags) in [("shared", ""), ("static", "acclient_static")] {
+        let program = prefix.0.join(name);
+        let mut build = prefix.go();
+        build.args(["build", "-tags", tags, "-o"]).arg(&program).arg("./quickstart");
+        prefix.run(&mut build);
+        let mut tour = Command::new(&program);
+        if name == "shared" {
+            tour.env("LD_LIBRARY_PATH", prefix.lib());
+        } else {
+            // It has to run without the shared library, which lay beside the archive.
+            tour.env_remove("LD_LIBRARY_PATH");
+        }
+        let printed = prefix.run(tour.env("ACCLIENT_URL", grid.url()));
+        for wanted in [
+            "agent 2:1 with the roles cpu, storage",
+            "1:2 SUCCESS in ",
+            "2:1 KILLED after ",
+            "cancelled after ",
+            "knows no such agent",
+        ] {
+            assert!(printed.contains(wanted), "{name}: {wanted:?} is not in\n{printed}");
+        }
+    }
+}
+
+/// Every function of the header has a test that its wrapper has to pass.
+#[test]
+fn every_export_is_covered() {
+    let covered: BTreeSet<String> = covered().into_keys().collect();
+    assert_eq!(covered, declared(), "go/coverage.txt is not what the header declares");
+    let mut sources = String::new();
+    for entry in fs::read_dir(package()).expect("the package") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.ends_with(".go") && !name.ends_with("_test.go") {
+            sources += &fs::read_to_string(&path).expect("a source");
+        }
+    }
+    for export in &covered {
+        assert!(sources.contains(&format!("C.{export}(")), "{export} is not called");
+    }
+}
+
+/// The table: for each export the test in which its wrapper succeeds and its effect is looked at.
+fn covered() -> BTreeMap<String, String> {
+    let table = fs::read_to_string(root().join("go/coverage.txt")).expect("the table");
+    let entries = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    entries
+        .map(|line| {
+            let (export, test) = line.split_once(char::is_whitespace).expect("two columns");
+            (export.to_owned(), test.trim().to_owned())
+        })
+        .collect()
+}
+
+/// Names of the functions that the header declares.
+fn declared() -> BTreeSet<String> {
+    let header = fs::read_to_string(root().join("include/acclient.h")).expect("the header");
+    let code = header.split("*/").filter_map(|part| part.split("/*").next());
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let names = code.flat_map(|code| {
+        code.match_indices('(').map(move |(index, _)| {
+            let before = &code[..index];
+            before[before.rfind(|c| !is_name(c)).map_or(0, |index| index + 1)..].to_owned()
+        })
+    });
+    names.filter(|name| name.starts_with("acclient_")).collect()
+}
+
+fn passed(printed: &str) -> BTreeSet<String> {
+    let lines = printed.lines().filter_map(|line| line.strip_prefix("--- PASS: "));
+    lines.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+/// What an installation would put somewhere. It is left behind if the test fails.
+struct Prefix(PathBuf);
+
+impl Prefix {
+    fn new(name: &str) -> Self {
+        let name = format!("go-{name}-{}", std::process::id());
+        let prefix = Prefix(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+        let (include, pkgconfig) = (prefix.0.join("include"), prefix.lib().join("pkgconfig"));
+        fs::create_dir_all(&include).expect("a directory");
+        fs::create_dir_all(&pkgconfig).expect("a directory");
+        let copy = |from: PathBuf, to: PathBuf| {
+            fs::copy(&from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+        };
+        copy(root().join("include/acclient.h"), include.join("acclient.h"));
+        copy(library("libacclient.so"), prefix.lib().join("libacclient.so.0"));
+        copy(library("libacclient.a"), prefix.lib().join("libacclient.a"));
+        symlink("libacclient.so.0", prefix.lib().join("libacclient.so")).expect("a link");
+        let text = format!(
+            "prefix={}\nName: acclient\nDescription: client of AgentController8\nVersion: {}\n\
+             Cflags: -I${{prefix}}/include\nLibs: -L${{prefix}}/lib -lacclient\n\
+             Libs.private: {}\n",
+            prefix.0.display(),
+            env!("CARGO_PKG_VERSION"),
+            SYSTEM_LIBRARIES.join(" ")
+        );
+        fs::write(pkgconfig.join("acclient.pc"), text).expect("a file for pkg-config");
+        prefix
+    }
+
+    fn lib(&self) -> PathBuf {
+        self.0.join("lib")
+    }
+
+    fn go(&self) -> Command {
+        let mut go = Command::new("go");
+        go.current_dir(package())
+            .env("PKG_CONFIG_PATH", self.lib().join("pkgconfig"))
+            .env("LD_LIBRARY_PATH", self.lib())
+            .env("CGO_ENABLED", "1")
+            // Go's cache goes by this, and not by what pkg-config says of a prefix that moved.
+            .env("CGO_LDFLAGS", format!("-L{}", self.lib().display()))
+            // Nothing is fetched: the package uses the standard library alone.
+            .env("GOPROXY", "off")
+            .env("GOTOOLCHAIN", "local")
+            .env("GOFLAGS", "-buildvcs=false");
+        go
+    }
+
+    /// Runs a tool that has to succeed, to its end or until its time is over, with all its children.
+    fn run(&self, command: &mut Command) -> String {
+        command.process_group(0).stdin(std::process::Stdio::null());
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let group = child.id();
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            // Nobody listens any more when the time is over.
+            let _ = sender.send(child.wait_with_output());
+        });
+        let Ok(output) = receiver.recv_timeout(TIME) else {
+            let kill = format!("kill -KILL -- -{group}");
+            let _ = Command::new("sh").args(["-c", &kill]).status();
+            panic!("{command:?} was not over after {TIME:?}");
+        };
+        let output = output.expect("a child can be waited for");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command:?}: {}\n{printed}{complaints}", output.status);
+        printed
+    }
+}
+
+impl Drop for Prefix {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+fn package() -> PathBuf {
+    root().join("go")
+}

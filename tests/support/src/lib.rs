@@ -1,0 +1,102 @@
+//! Helpers that the tests of the library, of `acctl` and of the development grid share.
+
+pub mod alone;
+pub mod certificates;
+pub mod controller;
+pub mod golden;
+pub mod prefix;
+pub mod process;
+pub mod programs;
+pub mod proxy;
+pub mod scripted;
+pub mod secured;
+pub mod sentinels;
+
+use std::time::{Duration, Instant};
+
+use acclient::{Command, Error, JobState};
+use devgrid::RedisServer;
+
+/// The root of the repository.
+pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Far more than anything takes that works: a test that waits so long has failed.
+pub const WAIT: Duration = Duration::from_secs(30);
+
+/// Waits for a condition, looking every few milliseconds.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + WAIT;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited for {WAIT:?}: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until the agent says that the job runs.
+pub fn wait_until_running(command: &Command) {
+    wait_until("the job runs", || {
+        let jobs = command.jobs().unwrap();
+        jobs.values().any(|job| job.state() == &JobState::Running)
+    });
+}
+
+/// Keys of the commands of clients that would stay for ever.
+pub fn keys_without_ttl(redis: &RedisServer) -> Vec<String> {
+    let mut connection = redis.connection();
+    let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+    keys.retain(|key| key.starts_with("cmd.") || key.starts_with("jobresult:"));
+    let stay = keys.chunks(10_000).flat_map(|some| {
+        let mut pipe = redis::pipe();
+        some.iter().for_each(|key| {
+            pipe.cmd("TTL").arg(key);
+        });
+        let ttls: Vec<i64> = pipe.query(&mut connection).unwrap();
+        some.iter()
+            .zip(ttls)
+            .filter(|(_, ttl)| *ttl == -1)
+            .map(|(key, _)| key.clone())
+            .collect::<Vec<_>>()
+    });
+    stay.collect()
+}
+
+/// Open descriptors of this process.
+pub fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+pub fn redis() -> RedisServer {
+    RedisServer::start().expect("a Redis")
+}
+
+/// Asks Redis past the client.
+pub fn ask<T: redis::FromRedisValue>(admin: &mut redis::Connection, words: &[&[u8]]) -> T {
+    let mut command = redis::Cmd::new();
+    command.arg(words);
+    command.query(admin).expect("the admin may do all")
+}
+
+/// The error of a call that has to fail.
+pub fn error<T>(result: Result<T, Error>, name: &str) -> Error {
+    result.err().unwrap_or_else(|| panic!("{name} was taken"))
+}
+
+/// The result of the agent 1:1 as a test writes it by hand.
+pub fn result(state: &str, starttime: u64) -> Vec<u8> {
+    format!(r#"{{"id":"x","gid":1,"nid":1,"state":"{state}","starttime":{starttime},"data":"{starttime}"}}"#)
+        .into_bytes()
+}
+
+/// Where Redis has it.
+pub const LIST: &str = "cmd.x.1.1";
+pub const HASH: &str = "jobresult:x";
+
+/// Has Redis hold these results, and nothing else.
+pub fn fill(admin: &mut redis::Connection, entries: &[Vec<u8>]) {
+    ask::<()>(admin, &[b"FLUSHALL"]);
+    ask::<()>(admin, &[b"RPUSH", b"cmd.x.queued", b"queued"]);
+    for entry in entries {
+        ask::<()>(admin, &[b"RPUSH", LIST.as_bytes(), entry]);
+        ask::<()>(admin, &[b"HSET", HASH.as_bytes(), b"1:1", entry]);
+    }
+}

@@ -1,0 +1,190 @@
+//! How the tests of C, C++ and Go build programs and run them, against the header and the library that
+//! cargo built for this run.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use devgrid::RedisServer;
+
+use crate::ROOT;
+
+/// What `rustc --print native-static-libs` names and the C library does not have in itself.
+pub const SYSTEM_LIBRARIES: [&str; 5] = ["-lgcc_s", "-lrt", "-lpthread", "-lm", "-ldl"];
+/// What valgrind ends with if it found errors or leaks.
+pub const VALGRIND_ERRORS: &str = "99";
+
+/// A directory for what a test builds. It is left behind if the test fails.
+pub struct Dir(pub PathBuf);
+
+impl Dir {
+    pub fn new(name: &str) -> Self {
+        let name = format!("{name}-{}", std::process::id());
+        let dir = scratch().join(name);
+        fs::create_dir_all(&dir).expect("a directory for the programs");
+        // Programs look for the SONAME.
+        symlink(library("libacclient.so"), dir.join("libacclient.so.0")).expect("a link");
+        Dir(dir)
+    }
+
+    /// Runs a program to its end, or kills it with all its children when its time is over.
+    pub fn bounded(
+        &self,
+        mut command: Command,
+        environment: &[(&str, &str)],
+        time: Duration,
+    ) -> (ExitStatus, String) {
+        let path = self.0.join("output");
+        let output = File::create(&path).expect("a file for the output");
+        command
+            .envs(environment.iter().copied())
+            .stdin(std::process::Stdio::null())
+            .stdout(output.try_clone().expect("a second descriptor"))
+            .stderr(output)
+            .process_group(0);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let group = child.id();
+        let (ended, end) = mpsc::channel();
+        let waiting = std::thread::spawn(move || {
+            let status = child.wait().expect("a child can be waited for");
+            // Nobody listens any more when the time is over.
+            let _ = ended.send(());
+            status
+        });
+        let in_time = end.recv_timeout(time).is_ok();
+        if !in_time {
+            let kill = format!("kill -KILL -- -{group}");
+            let _ = Command::new("sh").args(["-c", &kill]).status();
+        }
+        let status = waiting.join().expect("the thread that waits does not panic");
+        let output = String::from_utf8_lossy(&fs::read(&path).expect("the output")).into_owned();
+        assert!(in_time, "{command:?} was not over after {time:?}; it said:\n{output}");
+        print!("{output}");
+        (status, output)
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// Puts down a result with what is no text: a byte that is no UTF-8, half of a surrogate pair, and a
+/// NUL, which is. Its command is `acclient:1:broken:1:1`.
+pub fn put_broken_result(redis: &RedisServer) {
+    let result =
+        b"{\"id\":\"broken\",\"gid\":1,\"nid\":1,\"cmd\":\"execute\",\"args\":{},\"data\":\"\",\
+        \"streams\":[\"caf\xe9 \\u0000 \\ud800\\n\",\"\"],\"level\":0,\"state\":\"SUCCESS\",\
+        \"starttime\":1,\"time\":1,\"tags\":\"\"}";
+    let mut connection = redis.connection();
+    redis::pipe()
+        .rpush("cmd.broken.1.1", result)
+        .ignore()
+        .hset("jobresult:broken", "1:1", result)
+        .ignore()
+        .query::<()>(&mut connection)
+        .expect("an answer of Redis");
+}
+
+/// Names of the functions that the header declares.
+pub fn declared() -> BTreeSet<String> {
+    let header = fs::read_to_string(include().join("acclient.h")).expect("the header");
+    let mut code = String::new();
+    let mut rest = header.as_str();
+    while let Some((before, comment)) = rest.split_once("/*") {
+        code.push_str(before);
+        rest = comment.split_once("*/").expect("comments end").1;
+    }
+    code.push_str(rest);
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let calls = code.match_indices('(').map(|(index, _)| {
+        let before = &code[..index];
+        let start = before.rfind(|c| !is_name(c)).map_or(0, |index| index + 1);
+        &before[start..]
+    });
+    calls.filter(|name| name.starts_with("acclient_")).map(str::to_owned).collect()
+}
+
+pub fn root() -> &'static Path {
+    Path::new(ROOT)
+}
+
+/// Where the test programs of this build directory write: `target/tmp`, as cargo has it.
+fn scratch() -> PathBuf {
+    let program = std::env::current_exe().expect("the path of this test");
+    // target/debug/deps/<program>
+    program.ancestors().nth(3).expect("a build directory").join("tmp")
+}
+
+pub fn include() -> PathBuf {
+    root().join("include")
+}
+
+/// A program that was linked here, to be run. Cargo has LD_LIBRARY_PATH lead to libraries of earlier
+/// builds, before those that the program was linked with.
+pub fn built(program: PathBuf) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove("LD_LIBRARY_PATH");
+    command
+}
+
+/// The library in the form that C links with. Cargo builds it for integration tests too, beside
+/// their executables; what lies one directory higher is of the last `cargo build`, perhaps old.
+pub fn library(name: &str) -> PathBuf {
+    let program = std::env::current_exe().expect("the path of this test");
+    let path = program.with_file_name(name);
+    assert!(path.is_file(), "{} is not there", path.display());
+    path
+}
+
+/// Whether a tool is on PATH; it has to be in CI.
+pub fn is_there(tool: &str) -> bool {
+    let argument = if tool == "go" { "version" } else { "--version" };
+    let found = Command::new(tool).arg(argument).output().is_ok();
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "{tool} is missing, and this is CI");
+        eprintln!("\n*** {tool} IS MISSING: what needs it is NOT TESTED ***\n");
+    }
+    found
+}
+
+/// Runs a tool that has to succeed, and returns what it printed.
+pub fn succeed(mut command: Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{printed}{complaints}", output.status);
+    printed
+}
+
+pub const ADDRESS: &str = "address,undefined";
+
+/// What a program with sanitizers is run with.
+pub const SANITIZER_OPTIONS: [(&str, &str); 2] = [
+    ("ASAN_OPTIONS", "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"),
+    ("UBSAN_OPTIONS", "print_stacktrace=1"),
+];
+
+/// Whether the compiler has sanitizers, and their programs run here; they have to in CI.
+pub fn sanitizes(dir: &Dir, sanitizers: &str) -> bool {
+    let path = dir.0.join("sanitized.c");
+    fs::write(&path, "int main(void) { return 0; }\n").expect("a file");
+    let program = dir.0.join("sanitized");
+    let mut cc = Command::new("cc");
+    cc.arg(format!("-fsanitize={sanitizers}")).arg(&path).arg("-o").arg(&program);
+    let works = |mut command: Command| command.output().is_ok_and(|output| output.status.success());
+    let found = works(cc) && works(built(program));
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "no sanitizer {sanitizers}, and this is CI");
+        eprintln!("\n*** NO SANITIZER {sanitizers}: what needs it is NOT TESTED ***\n");
+    }
+    found
+}

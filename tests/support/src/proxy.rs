@@ -1,0 +1,183 @@
+//! A proxy between a client and a server that does to their connections what a test wants.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// What happens in one direction of a connection, once so many bytes have passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection ends, in both directions.
+    Cut,
+    /// Nothing passes any more in this direction, and the connection stays open.
+    Stall,
+    /// The next byte is another one.
+    Garble,
+    /// From here on each byte comes alone.
+    Slow,
+}
+
+/// What happens to one connection: in the direction of the server, and of the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub up: Option<(usize, Fault)>,
+    pub down: Option<(usize, Fault)>,
+}
+
+impl Plan {
+    pub fn up(after: usize, fault: Fault) -> Self {
+        Plan { up: Some((after, fault)), down: None }
+    }
+
+    pub fn down(after: usize, fault: Fault) -> Self {
+        Plan { up: None, down: Some((after, fault)) }
+    }
+}
+
+type Planner = Box<dyn Fn(usize) -> Plan + Send + Sync>;
+
+struct Shared {
+    /// The port of the server.
+    to: AtomicU16,
+    plan: Mutex<Planner>,
+    connections: AtomicUsize,
+    /// Bytes that have passed since they were asked for last, up and down.
+    passed: [AtomicUsize; 2],
+}
+
+/// Its threads end with their connections and with the process of the test.
+pub struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    /// In front of a server on 127.0.0.1. It lets everything pass.
+    pub fn new(to: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let shared = Arc::new(Shared {
+            to: AtomicU16::new(to),
+            plan: Mutex::new(Box::new(|_| Plan::default())),
+            connections: AtomicUsize::new(0),
+            passed: Default::default(),
+        });
+        let own = shared.clone();
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let Ok(server) = TcpStream::connect(("127.0.0.1", own.to.load(Ordering::SeqCst)))
+                else {
+                    continue; // and the client's connection ends
+                };
+                let number = own.connections.fetch_add(1, Ordering::SeqCst);
+                let plan = own.plan.lock().expect("no panic")(number);
+                connect(client, server, plan, &own);
+            }
+        });
+        Proxy { port, shared }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// From now on: what happens to the connection of this number, counted from 0 from here on.
+    pub fn plan(&self, plan: impl Fn(usize) -> Plan + Send + Sync + 'static) {
+        let mut planner = self.shared.plan.lock().expect("no panic");
+        self.shared.connections.store(0, Ordering::SeqCst);
+        *planner = Box::new(plan);
+    }
+
+    /// This happens to the next connection, and nothing to later ones.
+    pub fn next(&self, plan: Plan) {
+        self.plan(move |number| if number == 0 { plan } else { Plan::default() });
+    }
+
+    /// How many connections there were since the last plan was made.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes have passed up and down since this was asked last.
+    pub fn passed(&self) -> [usize; 2] {
+        [0, 1].map(|direction| self.shared.passed[direction].swap(0, Ordering::SeqCst))
+    }
+}
+
+fn connect(client: TcpStream, server: TcpStream, plan: Plan, shared: &Arc<Shared>) {
+    for stream in [&client, &server] {
+        stream.set_nodelay(true).expect("nodelay");
+    }
+    let back = [server.try_clone().expect("a socket"), client.try_clone().expect("a socket")];
+    for (from, to, fault, direction) in [
+        (client, server, plan.up, 0),
+        (
+            back[0].try_clone().expect("a socket"),
+            back[1].try_clone().expect("a socket"),
+            plan.down,
+            1,
+        ),
+    ] {
+        let shared = shared.clone();
+        thread::spawn(move || {
+            pass(&from, &to, fault, &shared.passed[direction]);
+            let _ = to.shutdown(Shutdown::Both);
+            let _ = from.shutdown(Shutdown::Both);
+        });
+    }
+}
+
+/// Lets bytes pass until the connection ends, or is to end.
+fn pass(
+    mut from: &TcpStream,
+    mut to: &TcpStream,
+    fault: Option<(usize, Fault)>,
+    passed: &AtomicUsize,
+) {
+    let mut buffer = [0; 1 << 14];
+    let mut total = 0;
+    let (after, fault) = fault.map_or((usize::MAX, None), |(after, fault)| (after, Some(fault)));
+    if after == 0 && fault == Some(Fault::Cut) {
+        return;
+    }
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let mut bytes = &mut buffer[..count];
+        let reached =
+            total + count > after || (total + count == after && fault == Some(Fault::Cut));
+        if reached && fault == Some(Fault::Garble) && total <= after {
+            bytes[after - total] ^= 0x15;
+        }
+        if reached && matches!(fault, Some(Fault::Cut | Fault::Stall)) {
+            bytes = &mut bytes[..after - total];
+        }
+        total += bytes.len();
+        passed.fetch_add(bytes.len(), Ordering::SeqCst);
+        let written = if reached && fault == Some(Fault::Slow) {
+            bytes.chunks(1).try_for_each(|byte| {
+                thread::sleep(Duration::from_micros(50));
+                to.write_all(byte)
+            })
+        } else {
+            to.write_all(bytes)
+        };
+        if written.is_err() {
+            return;
+        }
+        match fault {
+            Some(Fault::Cut) if reached => return,
+            Some(Fault::Stall) if reached => {
+                // Until the other end gives up.
+                while let Ok(1..) = from.read(&mut buffer) {}
+                return;
+            }
+            _ => {}
+        }
+    }
+}
