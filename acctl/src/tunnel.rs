@@ -1,4 +1,4 @@
-//! Tunnels between agents, and from the controller.
+//! `acctl tunnel`: opens, lists and closes tunnels.
 
 use std::fmt;
 use std::net::IpAddr;
