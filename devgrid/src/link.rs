@@ -1,4 +1,4 @@
-//! The connections that go through tunnels.
+//! Connections that pass through tunnels.
 //!
 //! As in the original, a client that connects is accepted in any case, and cut off again when the
 //! gateway or what it is to reach isn't there; an end of either side ends both at once, so that a
