@@ -1,9 +1,10 @@
-//! What is done to commands that were sent: wait, kill, retract, stats.
+//! `acctl wait`, `kill`, `retract` and `stats`: commands that were already sent.
 
 use std::collections::BTreeMap;
 
 use acclient::{AgentId, Error, Outcome as Answered, ProcessStats};
 use serde_json::json;
+use unit_prefix::NumberPrefix;
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::json;
@@ -140,17 +141,12 @@ pub fn usage(stats: &ProcessStats) -> Vec<String> {
     vec![format!("{:.1}", stats.cpu), bytes(stats.rss), bytes(stats.vms), bytes(stats.swap)]
 }
 
-/// A number of bytes as people read it.
+/// A number of bytes with a binary prefix, like 1.5 MiB.
 pub fn bytes(count: u64) -> String {
-    let mut size = count as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if size < 1024.0 {
-            let decimals = usize::from(unit != "B");
-            return format!("{size:.decimals$} {unit}");
-        }
-        size /= 1024.0;
+    match NumberPrefix::binary(count as f64) {
+        NumberPrefix::Standalone(count) => format!("{count} B"),
+        NumberPrefix::Prefixed(prefix, count) => format!("{count:.1} {prefix}B"),
     }
-    format!("{size:.1} TiB")
 }
 
 /// What is told of agents that gave an error, and the status that it makes.

@@ -1,4 +1,4 @@
-//! Where Redis is, and who asks.
+//! Connection options, and the client they lead to.
 
 use std::env;
 use std::path::PathBuf;

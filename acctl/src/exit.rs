@@ -1,4 +1,4 @@
-//! How acctl ends: what went wrong, and the number that a shell sees.
+//! Exit statuses, and how errors are reported.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Ctrl-C.
+//! Ctrl-C: the first cancels calls, the second ends the process.
 
 use std::{io, process, thread};
 

@@ -1,13 +1,14 @@
-//! What is known of the jobs of a command: jobs and job.
+//! `acctl jobs` and `acctl job`: the jobs of a command and how far they got.
 
 use std::time::Duration;
 
 use acclient::{AgentId, Job, Stage};
+use chrono::{DateTime, SecondsFormat};
 use serde_json::json;
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::json;
-use crate::output::Tint;
+use crate::output::HEADING;
 use crate::session::Session;
 use crate::target;
 
@@ -53,21 +54,10 @@ fn when(job: &Job) -> String {
     seconds.map_or_else(|| "-".into(), utc)
 }
 
-/// Seconds since 1970 as a date, by the calendar that has no leap seconds.
+/// Formats seconds since 1970 as an RFC 3339 date; `-` for what no calendar holds.
 pub fn utc(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Howard Hinnant's civil_from_days, for days since 1970.
-    let z = days + 719_468;
-    let (era, day_of_era) = (z / 146_097, z % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    let date = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    date.map_or_else(|| "-".into(), |date| date.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
 /// What it said first, for a table.
@@ -126,7 +116,7 @@ impl Show {
             return Ok(if is_known { Status::Success } else { Status::Nobody });
         }
         for (agent, stage) in stages {
-            output.line(output.tint(&format!("== {agent}: {}", in_words(stage)), Tint::Heading))?;
+            output.line(output.styled(&format!("== {agent}: {}", in_words(stage)), HEADING))?;
             if let Some(job) = jobs.get(&agent) {
                 self.describe(session, job)?;
             }
@@ -189,6 +179,7 @@ mod tests {
             (951_868_800, "2000-03-01T00:00:00Z"),
             (1_767_225_599, "2025-12-31T23:59:59Z"),
             (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (u64::MAX, "-"),
         ] {
             assert_eq!(utc(seconds), date);
         }

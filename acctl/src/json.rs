@@ -1,4 +1,4 @@
-//! Documents of `--json`.
+//! JSON documents that `--json` prints.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! What jobs have logged.
+//! `acctl logs`: messages that jobs have logged.
 
 use std::time::{Duration, SystemTime};
 use std::{io, thread};

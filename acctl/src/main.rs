@@ -1,7 +1,6 @@
-//! `acctl`: the grid from a shell.
+//! `acctl`: command line for grids of AgentController8.
 //!
-//! Built on the public API of the library, as a program of anybody's would be: what is printed here
-//! can be had from there.
+//! Uses only the public API of the library, so any program can get what is printed here.
 
 mod commands;
 mod connect;
@@ -117,10 +116,10 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
     };
     let lazily = matches!(cli.command, Command::Doctor(_));
     let wait = match &cli.command {
-        Command::Run(run) => run.sending.time(),
-        Command::Bash(bash) => bash.sending.time(),
-        Command::Script(script) => script.sending.time(),
-        Command::Cmd(cmd) => cmd.sending.time(),
+        Command::Run(run) => run.how.sending.time(),
+        Command::Bash(bash) => bash.how.sending.time(),
+        Command::Script(script) => script.how.sending.time(),
+        Command::Cmd(cmd) => cmd.how.sending.time(),
         Command::Wait(wait) => wait.waiting.time(),
         _ => None,
     };

@@ -1,4 +1,4 @@
-//! What agents and their machines are: agents, ps, info, doctor.
+//! `acctl agents`, `ps`, `info` and `doctor`: agents, their machines, and the health of the grid.
 
 use acclient::{
     AgentId, CpuInfo, DiskInfo, Job, MemInfo, NicInfo, OsInfo, Outcome as Answered, ProcessQuery,
@@ -11,7 +11,7 @@ use crate::commands::{USAGE, Worst, bytes, usage};
 use crate::exit::{Failure, Outcome, Status};
 use crate::jobs::utc;
 use crate::json;
-use crate::output::Tint;
+use crate::output::{BAD, GOOD, WEAK};
 use crate::session::Session;
 use crate::target;
 
@@ -268,12 +268,12 @@ impl Doctor {
                 output.document(json!(check))?;
                 continue;
             }
-            let tint = match check.verdict {
-                Verdict::Good => Tint::Good,
-                Verdict::Weak => Tint::Weak,
-                _ => Tint::Bad,
+            let style = match check.verdict {
+                Verdict::Good => GOOD,
+                Verdict::Weak => WEAK,
+                _ => BAD,
             };
-            let verdict = output.tint(&format!("{:4}", check.verdict), tint);
+            let verdict = output.styled(&format!("{:4}", check.verdict), style);
             let advice = if check.advice.is_empty() { "" } else { ": " };
             output.line(format!(
                 "{verdict}  {:<12} {}{advice}{}",

@@ -1,48 +1,33 @@
-//! What is written where: results to stdout, all else to stderr, colours on terminals only.
+//! Output: results on stdout, everything else on stderr, colours and tables.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Table, presets};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
-/// Colours, by what they mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tint {
-    Good,
-    Weak,
-    Bad,
-    Heading,
-}
-
-impl Tint {
-    fn code(self) -> &'static str {
-        match self {
-            Tint::Good => "32",
-            Tint::Weak => "33",
-            Tint::Bad => "31",
-            Tint::Heading => "1",
-        }
-    }
-}
+pub const GOOD: Style = AnsiColor::Green.on_default();
+pub const WEAK: Style = AnsiColor::Yellow.on_default();
+pub const BAD: Style = AnsiColor::Red.on_default();
+pub const HEADING: Style = Style::new().bold();
 
 /// Where everything is written. Any thread may write a line.
 pub struct Output {
     is_json: bool,
-    tints_stdout: bool,
-    tints_stderr: bool,
+    colours_stdout: bool,
+    colours_stderr: bool,
     /// Drawn while nothing is written, where there is one.
     pub bar: ProgressBar,
 }
 
 impl Output {
     pub fn new(is_json: bool) -> Self {
-        let says_no = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        let may = !says_no("NO_COLOR") && !is_dumb;
         Output {
             is_json,
-            tints_stdout: may && io::stdout().is_terminal(),
-            tints_stderr: may && io::stderr().is_terminal(),
+            colours_stdout: AutoStream::choice(&io::stdout()) != ColorChoice::Never,
+            colours_stderr: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
             bar: ProgressBar::hidden(),
         }
     }
@@ -87,33 +72,28 @@ impl Output {
 
     /// What went wrong.
     pub fn problem(&self, text: &str) {
-        let name = tinted("acctl:", Tint::Bad, self.tints_stderr);
+        let name = styled("acctl:", BAD, self.colours_stderr);
         self.note(format!("{name} {text}"));
     }
 
-    /// Text for stdout.
-    pub fn tint(&self, text: &str, tint: Tint) -> String {
-        tinted(text, tint, self.tints_stdout)
+    /// Text for stdout, in a style where stdout has colours.
+    pub fn styled(&self, text: &str, style: Style) -> String {
+        styled(text, style, self.colours_stdout)
     }
 
-    /// Columns under headings, as wide as they have to be.
+    /// Prints rows as columns under headings.
     pub fn table(&self, headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-        let width = |column: usize| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or_default();
-            widest.max(headings[column].chars().count())
-        };
-        let widths: Vec<usize> = (0..headings.len()).map(width).collect();
-        let join = |cells: &[String]| {
-            let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        };
-        let headings: Vec<String> = headings.iter().map(|&heading| heading.to_owned()).collect();
-        self.line(self.tint(&join(&headings), Tint::Heading))?;
-        rows.iter().try_for_each(|row| self.line(join(row)))
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(headings).add_rows(rows);
+        table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 2)));
+        let mut lines = table.lines();
+        if let Some(headings) = lines.next() {
+            self.line(self.styled(headings.trim_end(), HEADING))?;
+        }
+        lines.try_for_each(|line| self.line(line.trim_end()))
     }
 }
 
-fn tinted(text: &str, tint: Tint, is_on: bool) -> String {
-    if is_on { format!("\x1b[{}m{text}\x1b[0m", tint.code()) } else { text.to_owned() }
+fn styled(text: &str, style: Style, has_colours: bool) -> String {
+    if has_colours { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }

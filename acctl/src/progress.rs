@@ -1,6 +1,5 @@
-//! How far a fan-out is: a bar on a terminal, nothing elsewhere.
+//! Progress bar of a fan-out, drawn on terminals only.
 
-use std::io::{self, IsTerminal};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -32,13 +31,12 @@ pub struct Progress {
 impl Progress {
     /// Draws with this bar, which is hidden where stderr is no terminal.
     pub fn new(bar: &ProgressBar) -> Self {
-        let term = std::env::var_os("TERM");
-        if io::stderr().is_terminal() && term.is_some_and(|term| term != "dumb") {
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        if !bar.is_hidden() {
             let style = ProgressStyle::with_template("{elapsed:>4} [{bar:20}] {msg}");
             bar.set_style(
                 style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "),
             );
-            bar.set_draw_target(ProgressDrawTarget::stderr());
             bar.enable_steady_tick(TICK);
         }
         let progress = Progress { bar: bar.clone(), counts: Mutex::default() };

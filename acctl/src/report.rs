@@ -1,4 +1,4 @@
-//! Results as they complete, and what comes of it all.
+//! Prints results as they complete, and sums them up in a line and an exit status.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::json;
-use crate::output::{Output, Tint};
+use crate::output::{BAD, GOOD, Output};
 use crate::progress::Progress;
 use crate::sending::Waiting;
 use crate::session::Session;
@@ -247,9 +247,9 @@ impl<'a> Report<'a> {
         }
         let (agent, state) = (job.agent(), job.state());
         if self.is_many {
-            let tint = if job.is_success() { Tint::Good } else { Tint::Bad };
+            let style = if job.is_success() { GOOD } else { BAD };
             let heading = format!("== {agent} {state} ({:.3} s)", job.time().as_secs_f64());
-            output.line(output.tint(&heading, tint))?;
+            output.line(output.styled(&heading, style))?;
         }
         output.text(job.stdout())?;
         if self.is_many {

@@ -1,4 +1,4 @@
-//! What sends commands: run, bash, script, cmd.
+//! `acctl run`, `bash`, `script` and `cmd`: the commands that start jobs.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use acclient::{CommandBuilder, RunArgs, Target};
 use serde_json::{Map, Value};
 
 use crate::exit::{Failure, Outcome};
-use crate::sending::{Running, Sending, pair, read};
+use crate::sending::{How, pair, read};
 use crate::session::Session;
 use crate::target;
 
@@ -38,9 +38,7 @@ pub struct Run {
     #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
     data: Option<PathBuf>,
     #[command(flatten)]
-    running: Running,
-    #[command(flatten)]
-    pub sending: Sending,
+    pub how: How,
 }
 
 impl Run {
@@ -53,7 +51,7 @@ impl Run {
         let target = target::parse(&self.target).map_err(Failure::Usage)?;
         let (program, args) = self.program.split_first().ok_or_else(no_program)?;
         let command = session.client.execute(target.clone(), program).args(args).data(input);
-        self.running.send(session, &target, command, &self.sending)
+        self.how.send(session, &target, command)
     }
 }
 
@@ -83,9 +81,7 @@ pub struct Bash {
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
-    running: Running,
-    #[command(flatten)]
-    pub sending: Sending,
+    pub how: How,
 }
 
 impl Bash {
@@ -116,7 +112,7 @@ impl Bash {
     pub fn perform(&self, session: &Session, script: Vec<u8>) -> Outcome {
         let (target, _) = self.split()?;
         let command = session.client.bash(target.clone(), script);
-        self.running.send(session, &target, named(command, &self.name), &self.sending)
+        self.how.send(session, &target, named(command, &self.name))
     }
 }
 
@@ -153,9 +149,7 @@ pub struct Script {
     #[arg(long, value_name = "JSON")]
     kwargs: Option<String>,
     #[command(flatten)]
-    running: Running,
-    #[command(flatten)]
-    pub sending: Sending,
+    pub how: How,
 }
 
 impl Script {
@@ -193,7 +187,7 @@ impl Script {
             }
             _ => return Err(Failure::Usage("give either DOMAIN/NAME or --file".into())),
         };
-        self.running.send(session, &target, command, &self.sending)
+        self.how.send(session, &target, command)
     }
 }
 
@@ -217,9 +211,7 @@ pub struct Cmd {
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
-    running: Running,
-    #[command(flatten)]
-    pub sending: Sending,
+    pub how: How,
 }
 
 impl Cmd {
@@ -235,6 +227,6 @@ impl Cmd {
             ));
         };
         let command = session.client.cmd(target.clone(), name).data(input);
-        self.running.send(session, &target, named(command, &self.name), &self.sending)
+        self.how.send(session, &target, named(command, &self.name))
     }
 }

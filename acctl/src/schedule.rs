@@ -1,4 +1,4 @@
-//! What the controller sends again and again, and what it has sent: schedule and history.
+//! `acctl schedule` and `acctl history`: commands the controller repeats, and those of the past.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,4 @@
-//! What run, bash, script and cmd have in common: how a job runs, whom it is rolled out to, and how long
-//! is waited for it.
+//! Options that run, bash, script and cmd share: run arguments, rollout, waiting.
 
 use std::io::Read;
 use std::path::Path;
@@ -13,6 +12,15 @@ use crate::connect::seconds;
 use crate::exit::{Failure, Outcome, Status};
 use crate::report::Report;
 use crate::session::Session;
+
+/// What run, bash, script and cmd share.
+#[derive(clap::Args)]
+pub struct How {
+    #[command(flatten)]
+    running: Running,
+    #[command(flatten)]
+    pub sending: Sending,
+}
 
 /// Run arguments.
 #[derive(clap::Args)]
@@ -150,6 +158,24 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     }
 }
 
+impl How {
+    /// Sends a command as these options say, and reports its results.
+    pub fn send(&self, session: &Session, target: &Target, command: CommandBuilder) -> Outcome {
+        let How { running, sending } = self;
+        let command = running.apply(command);
+        if running.recurring.is_some_and(|period| period > 0) && sending.waits_forever() {
+            return Err(Failure::Usage(
+                "a recurring command has no result until it is killed: give --wait a time, or --detach".into(),
+            ));
+        }
+        let Some(rollout) = sending.rollout() else {
+            return sending.perform(session, target, command);
+        };
+        let report = Report::new(session, &sending.waiting, target.is_fanout());
+        report.rollout(command.rollout(rollout, sending.waiting.time())?)
+    }
+}
+
 impl Running {
     /// A command with these run arguments.
     pub fn apply(&self, command: CommandBuilder) -> CommandBuilder {
@@ -180,25 +206,6 @@ impl Running {
             Some(tags) => command.run_args(args).tags(tags),
             None => command.run_args(args),
         }
-    }
-
-    /// A command with these run arguments, sent as it says.
-    pub fn send(
-        &self,
-        session: &Session,
-        target: &Target,
-        command: CommandBuilder,
-        how: &Sending,
-    ) -> Outcome {
-        let command = self.apply(command);
-        if self.recurring.is_some_and(|period| period > 0) && how.waits_forever() {
-            return Err(Failure::Usage(
-                "a recurring command has no result until it is killed: give --wait a time, or --detach".into(),
-            ));
-        }
-        let Some(rollout) = how.rollout() else { return how.perform(session, target, command) };
-        let report = Report::new(session, &how.waiting, target.is_fanout());
-        report.rollout(command.rollout(rollout, how.waiting.time())?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A run of acctl against a grid.
+//! Session: the client of one acctl call, with its cancel token and output.
 
 use std::collections::BTreeMap;
 use std::thread;

@@ -1,4 +1,4 @@
-//! Targets as people type them.
+//! Parser for targets on the command line, like `1:1` or `role=cpu@2`.
 
 use acclient::{AgentId, RoleTarget, Target};
 

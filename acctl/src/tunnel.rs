@@ -1,7 +1,7 @@
-//! Tunnels between agents, and from the controller.
+//! `acctl tunnel`: opens, lists and closes tunnels.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 use acclient::{AgentId, Gateway, Tunnel};
@@ -98,23 +98,17 @@ impl FromStr for Words {
         };
         let (local, rest) = text.split_once(':').ok_or_else(wrong)?;
         let (gateway, rest) = rest.split_once(':').ok_or_else(wrong)?;
-        let (ip, remote) = rest.rsplit_once(':').ok_or_else(wrong)?;
-        let ip = ip.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')).unwrap_or(ip);
-        let ip: IpAddr = ip.parse().map_err(|_| wrong())?;
-        let (local, remote) =
-            (local.parse().map_err(|_| wrong())?, remote.parse().map_err(|_| wrong())?);
+        let local = local.parse().map_err(|_| wrong())?;
+        let address: SocketAddr = rest.parse().map_err(|_| wrong())?;
         let gateway: Gateway = gateway.parse().map_err(|error| format!("{error}"))?;
-        Ok(Words(Tunnel::new(local, gateway, ip, remote)))
+        Ok(Words(Tunnel::new(local, gateway, address.ip(), address.port())))
     }
 }
 
 impl fmt::Display for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Words(Tunnel { local, gateway, ip, remote, .. }) = self;
-        match ip {
-            IpAddr::V4(ip) => write!(f, "{local}:{gateway}:{ip}:{remote}"),
-            IpAddr::V6(ip) => write!(f, "{local}:{gateway}:[{ip}]:{remote}"),
-        }
+        write!(f, "{local}:{gateway}:{}", SocketAddr::new(*ip, *remote))
     }
 }
 
@@ -181,9 +175,15 @@ mod tests {
         for text in ["8022:2.1:127.0.0.1:22", "0:controller:[::1]:80"] {
             assert_eq!(text.parse::<Words>().map(|words| words.to_string()), Ok(text.to_owned()));
         }
-        for wrong in
-            ["", "22", "1:2.1:localhost:22", "x:2.1:127.0.0.1:22", "1:2.1:127.0.0.1:99999", "1:2:3"]
-        {
+        for wrong in [
+            "",
+            "22",
+            "1:2.1:localhost:22",
+            "x:2.1:127.0.0.1:22",
+            "1:2.1:127.0.0.1:99999",
+            "1:2:3",
+            "0:1.2:::1:80",
+        ] {
             assert!(wrong.parse::<Words>().unwrap_err().contains("like 8022:2.1"), "{wrong:?}");
         }
         assert!("1:2:127.0.0.1:22".parse::<Words>().unwrap_err().contains("gateway"));

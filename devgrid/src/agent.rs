@@ -1,4 +1,4 @@
-//! An agent: takes commands from the controller, carries them out and posts what came of it.
+//! Agent: takes commands from the controller, runs them and posts their results.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::job::{self, Job, Outcome, Program};
 use crate::logs::Logs;
 use crate::tunnel::Tunnels;
 use crate::wire::{AgentId, Command};
-use crate::{jumpscript, lock, sys};
+use crate::{jumpscript, lock, stats, sys};
 
 /// A result waits this long for a Redis that is gone.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -287,33 +287,17 @@ impl Agent {
         let again = jobs.iter().filter_map(again).collect();
         drop(jobs);
         for group in lock(&self.lingering).drain(..) {
-            sys::kill_group(group, libc::SIGKILL);
+            sys::kill_group(group);
             self.shared.watchdog.remove(group);
         }
         if self.has_run.load(Ordering::Acquire) {
-            self.kill_strays();
+            // A job's process that made itself a group or session of its own still carries our
+            // environment.
+            stats::kill_all_with(&format!("AGENT_HOME={}", self.home.display()));
         }
         self.wait_killed(Duration::from_secs(5));
         self.shared.links.wait_gone(|link| link.touches(&name), Duration::from_secs(2));
         again
-    }
-
-    /// A job's process that made itself a group or session of its own still carries our
-    /// environment.
-    fn kill_strays(&self) {
-        let mark = format!("AGENT_HOME={}\0", self.home.display());
-        let Ok(entries) = std::fs::read_dir("/proc") else {
-            return;
-        };
-        for entry in entries.flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-                continue;
-            };
-            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            if environment.windows(mark.len()).any(|window| window == mark.as_bytes()) {
-                sys::kill(pid, libc::SIGKILL);
-            }
-        }
     }
 
     /// The leader of a process group has ended.
@@ -323,7 +307,7 @@ impl Agent {
         // While a group has members its number can't be used again; after that it must be
         // forgotten.
         lingering.retain(|group| {
-            let members = sys::kill_group(*group, 0);
+            let members = sys::has_members(*group);
             if !members {
                 self.shared.watchdog.remove(*group);
             }

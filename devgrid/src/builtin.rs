@@ -1,4 +1,4 @@
-//! The commands an agent answers without starting a process.
+//! Commands that an agent answers without starting a process.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,8 +25,8 @@ pub(crate) fn find(name: &str) -> Option<Builtin> {
         "ping" => |_, _| Ok("\"pong\"".into()),
         "get_cpu_info" => |_, _| Ok(nodeinfo::cpu()),
         "get_disk_info" => |_, _| Ok(nodeinfo::disk()),
-        "get_mem_info" => |_, _| nodeinfo::memory().ok_or_else(|| NOTHING.into()),
-        "get_nic_info" => |_, _| nodeinfo::nic().ok_or_else(|| NOTHING.into()),
+        "get_mem_info" => |_, _| Ok(nodeinfo::memory()),
+        "get_nic_info" => |_, _| Ok(nodeinfo::nic()),
         "get_os_info" => |_, _| Ok(nodeinfo::os()),
         "get_msgs" => get_msgs,
         "get_process_stats" => get_process_stats,

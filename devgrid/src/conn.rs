@@ -1,4 +1,4 @@
-//! Connections of the grid's own daemons.
+//! Redis connections of the grid's own daemons.
 //!
 //! They are not `redis::Connection`s because a blocked one has to be closable from another thread
 //! when Redis itself no longer answers.

@@ -1,4 +1,4 @@
-//! The controller: takes commands, routes them, fetches for the agents and files what they answer.
+//! Controller: takes commands, routes them to agents and stores their results.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! What tests can make the grid do wrong.
+//! Faults that tests inject into the grid.
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -1,5 +1,7 @@
-//! JSON as Go's `encoding/json` writes it: sorted maps, fields of a struct in their order, `<`, `>`
-//! and `&` escaped.
+//! JSON as Go's `encoding/json` reads and writes it.
+//!
+//! Maps are sorted, fields of a struct keep their order, and `<`, `>` and `&` are escaped. serde_json does
+//! the parsing and the quoting; what is here is where Go differs from it.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The grid as a whole.
+//! Grid: Redis, controller and agents as one value, started by its builder and stopped on drop.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;

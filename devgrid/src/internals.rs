@@ -1,4 +1,4 @@
-//! The commands the controller answers itself.
+//! Commands that the controller answers itself: `list_agents` and the schedule.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,11 +1,10 @@
-//! One command an agent carries out, and the process it runs for it.
+//! Job: one command that an agent runs, and its process.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -81,7 +80,7 @@ impl Job {
         let mut state = lock(&self.state);
         state.killed = true;
         if let Some(pid) = state.pid {
-            sys::kill_group(pid, libc::SIGKILL);
+            sys::kill_group(pid);
         }
         self.changed.notify_all();
     }
@@ -90,7 +89,7 @@ impl Job {
         let mut state = lock(&self.state);
         if let Some(pid) = state.pid {
             state.timed_out = true;
-            sys::kill_group(pid, libc::SIGKILL);
+            sys::kill_group(pid);
         }
     }
 
@@ -250,7 +249,7 @@ pub(crate) fn run_process(agent: &Arc<Agent>, job: &Arc<Job>, program: Program) 
 fn spawn(agent: &Agent, job: &Job, program: &Program) -> Result<Option<Child>, String> {
     let dir = job.command.arg_text("working_dir");
     let dir = if dir.is_empty() { agent.home.clone() } else { PathBuf::from(dir) };
-    let path = look_path(&program.name)
+    let path = sys::look_path(&program.name)
         .ok_or_else(|| format!("exec: \"{}\": executable file not found in $PATH", program.name))?;
     let mut command = std::process::Command::new(&path);
     command
@@ -283,19 +282,6 @@ fn spawn(agent: &Agent, job: &Job, program: &Program) -> Result<Option<Child>, S
     Ok(Some(child))
 }
 
-/// Finds a program with our own PATH, as Go's exec.LookPath does: a job has none.
-pub(crate) fn look_path(name: &str) -> Option<PathBuf> {
-    if name.contains('/') {
-        return Some(PathBuf::from(name));
-    }
-    let executable = |path: &Path| {
-        path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
-    };
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
-    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|p| executable(p));
-    found.filter(|_| !name.is_empty())
-}
-
 /// An error of the system as Go words it.
 fn go_error(what: &str, name: &str, error: &io::Error) -> String {
     let text = error.to_string();
@@ -322,30 +308,31 @@ fn read(agent: &Agent, job: &Job, child: &mut Child) -> Output {
         job.log(agent, &message);
         output.add(message);
     };
-    let mut pipes = [
-        child.stdout.take().map(|p| (File::from(OwnedFd::from(p)), Splitter::new(output::STDOUT))),
-        child.stderr.take().map(|p| (File::from(OwnedFd::from(p)), Splitter::new(output::STDERR))),
-    ];
+    let out = child.stdout.take().map(|pipe| (OwnedFd::from(pipe), output::STDOUT));
+    let err = child.stderr.take().map(|pipe| (OwnedFd::from(pipe), output::STDERR));
+    let mut pipes: Vec<(File, Splitter)> = { [out, err].into_iter().flatten() }
+        .map(|(pipe, level)| (File::from(pipe), Splitter::new(level)))
+        .collect();
     let mut buffer = vec![0; CHUNK];
-    while pipes.iter().any(Option::is_some) {
-        let ready = sys::wait_readable(
-            [0, 1].map(|i| pipes[i].as_ref().map(|(file, _)| file.as_fd())),
-            None,
-        );
-        for (pipe, _) in pipes.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
-            let Some((file, splitter)) = pipe else {
-                continue;
-            };
+    while !pipes.is_empty() {
+        let fds: Vec<_> = pipes.iter().map(|(file, _)| file.as_fd()).collect();
+        let mut ready = sys::wait_readable(&fds, None).into_iter();
+        pipes.retain_mut(|(file, splitter)| {
+            if ready.next() != Some(true) {
+                return true;
+            }
             match file.read(&mut buffer) {
                 Ok(0) => {
                     splitter.finish(&mut emit);
-                    *pipe = None;
+                    false
                 }
-                Ok(count) => splitter.feed(&buffer[..count], &mut emit),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => *pipe = None,
+                Ok(count) => {
+                    splitter.feed(&buffer[..count], &mut emit);
+                    true
+                }
+                Err(error) => error.kind() == io::ErrorKind::Interrupted,
             }
-        }
+        });
     }
     output
 }

@@ -1,4 +1,4 @@
-//! Jumpscripts: Python scripts that define `action`, kept in an agent's folder or sent along.
+//! Jumpscripts: Python scripts that define `action`, kept in an agent's directory or sent along.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use crate::agent::Agent;
 use crate::job::{self, Job, Outcome, Program};
 use crate::output::{CRITICAL, Message};
 use crate::wire::{self, Command, now_ms};
-use crate::{Error, gojson};
+use crate::{Error, gojson, sys};
 
 /// Calls the script's `action`.
 const RUNNER: &str = include_str!("runner.py");
@@ -58,7 +58,7 @@ pub(crate) fn take_content(payload: &[u8], command: &Command) -> Option<Sent> {
 
 /// Whether the agent knows these commands.
 pub(crate) fn available(agent: &Agent) -> bool {
-    agent.shared.jumpscripts.contains_key(&agent.id) && job::look_path("python3").is_some()
+    agent.shared.jumpscripts.contains_key(&agent.id) && sys::look_path("python3").is_some()
 }
 
 /// Runs `jumpscript` or `jumpscript_content`.
@@ -118,7 +118,7 @@ fn failed(agent: &Agent, job: &Job, reason: &str) -> Outcome {
 fn python() -> String {
     static PYTHON: OnceLock<String> = OnceLock::new();
     let find = || {
-        let found = job::look_path("python3").unwrap_or_else(|| "python3".into());
+        let found = sys::look_path("python3").unwrap_or_else(|| "python3".into());
         let asked = std::process::Command::new(&found)
             .args(["-I", "-c", "import sys; print(sys.executable)"])
             .stdin(Stdio::null())

@@ -1,5 +1,4 @@
-//! A development grid for AgentController8 clients: a real Redis, a controller and agents in one
-//! process.
+//! Development grid for AgentController8 clients: a real Redis, a controller and agents in one process.
 //!
 //! It starts a `redis-server` or `valkey-server` of its own, a controller and any number of agents
 //! that run real processes, and speaks the wire of the original daemons, against whose recorded
@@ -19,7 +18,7 @@
 //! controllers have.
 
 #![warn(missing_docs)]
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 mod agent;
 mod builtin;
@@ -55,7 +54,8 @@ pub use redis_server::{RedisServer, RedisServerBuilder, free_port};
 pub use simulator::Simulator;
 
 /// Why the grid or its Redis could not be started.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub struct Error(String);
 
 impl Error {
@@ -64,43 +64,20 @@ impl Error {
     }
 }
 
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Error {}
-
 /// A thread that panicked must not take the cleanup of the others with it.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Support for the program; not part of the library's interface.
+/// Signals for the tests of this workspace; not part of the library's interface.
 #[doc(hidden)]
 pub mod signals {
-    use std::time::Duration;
-
-    pub use libc::{SIGCHLD, SIGTERM};
-
-    const CAUGHT: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD];
-
-    /// Catches the signals that end a program, and those of ended children, for [`wait`].
-    ///
-    /// # Errors
-    /// The system has no descriptors left.
-    pub fn catch() -> std::io::Result<()> {
-        crate::sys::catch_signals(&CAUGHT)
-    }
-
-    /// Waits for such a signal.
-    pub fn wait(timeout: Duration) -> Option<i32> {
-        crate::sys::wait_signal(timeout)
-    }
+    pub const SIGTERM: i32 = rustix::process::Signal::TERM.as_raw();
 
     /// Sends a signal to one process.
     pub fn send(pid: u32, signal: i32) {
-        crate::sys::kill(pid, signal);
+        if let Some(signal) = rustix::process::Signal::from_named_raw(signal) {
+            crate::sys::kill(pid, signal);
+        }
     }
 }

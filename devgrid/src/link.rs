@@ -1,11 +1,11 @@
-//! The connections that go through tunnels.
+//! Connections that pass through tunnels.
 //!
 //! As in the original, a client that connects is accepted in any case, and cut off again when the
 //! gateway or what it is to reach isn't there; an end of either side ends both at once, so that a
 //! half-closed connection gets no more answers; and everything goes by way of the controller, so
 //! that its end is the end of them all.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +18,6 @@ use crate::tunnel::Route;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A try to connect can't be called off; it takes no longer than this, and is made again.
 const TRY: Duration = Duration::from_secs(1);
-const CHUNK: usize = 64 * 1024;
 
 /// A thread that tells in its name what it is for.
 fn named(route: &Route) -> std::thread::Builder {
@@ -111,15 +110,7 @@ impl Link {
     }
 
     fn copy(&self, mut from: &TcpStream, mut to: &TcpStream) {
-        let mut buffer = vec![0; CHUNK];
-        loop {
-            match from.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) if to.write_all(&buffer[..count]).is_ok() => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                _ => break,
-            }
-        }
+        let _ = io::copy(&mut from, &mut to);
         self.end();
     }
 }

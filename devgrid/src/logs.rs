@@ -1,4 +1,4 @@
-//! What an agent remembers of its jobs' output, for `get_msgs`.
+//! Log messages that an agent keeps for `get_msgs`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;

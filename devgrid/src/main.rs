@@ -1,12 +1,16 @@
-//! The development grid as a program; `devgrid --help` tells how to use it.
+//! The development grid as a program; `devgrid --help` describes its use.
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::process::{ExitStatusExt, parent_id};
 use std::process::{Child, Command, ExitCode};
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
+use std::{io, thread};
 
-use devgrid::{Grid, RedisServer, signals};
+use devgrid::{Grid, RedisServer};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 const HELP: &str = "\
 A development grid for AgentController8: a Redis, a controller and agents, for trying things out. Not for production.
@@ -51,10 +55,13 @@ fn main() -> ExitCode {
         print!("{HELP}");
         return ExitCode::SUCCESS;
     }
-    if let Err(error) = signals::catch() {
-        eprintln!("devgrid: can't catch signals: {error}");
-        return ExitCode::FAILURE;
-    }
+    let signals = match catch_signals() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("devgrid: can't catch signals: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let grid = match start(&options) {
         Ok(grid) => grid,
         Err(error) => {
@@ -63,9 +70,9 @@ fn main() -> ExitCode {
         }
     };
     if options.command.is_empty() {
-        serve(&grid, parent)
+        serve(&grid, &signals, parent)
     } else {
-        run(&grid, &options.command, parent)
+        run(&grid, &options.command, &signals, parent)
     }
 }
 
@@ -122,26 +129,30 @@ fn start(options: &Options) -> Result<Grid, devgrid::Error> {
     grid.start()
 }
 
-fn serve(grid: &Grid, parent: u32) -> ExitCode {
-    let mut out = std::io::stdout();
+/// Catches the signals that end a program, and those of ended children.
+fn catch_signals() -> io::Result<Receiver<i32>> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD])?;
+    let (caught, taken) = mpsc::channel();
+    thread::spawn(move || signals.forever().try_for_each(|signal| caught.send(signal)));
+    Ok(taken)
+}
+
+fn serve(grid: &Grid, signals: &Receiver<i32>, parent: u32) -> ExitCode {
+    let mut out = io::stdout();
     // Nobody may be listening, which is no reason to end.
     let _ = writeln!(out, "{}", grid.url()).and_then(|()| out.flush());
     eprintln!(
         "A development grid is running; set ACCLIENT_URL to the line above. Ctrl-C ends it, and nothing of it is kept."
     );
     loop {
-        match signals::wait(LOOK) {
-            Some(signals::SIGCHLD) => {}
-            Some(_) => return ExitCode::SUCCESS,
-            None => {}
-        }
-        if parent_id() != parent {
+        let is_told = signals.recv_timeout(LOOK).is_ok_and(|signal| signal != SIGCHLD);
+        if is_told || parent_id() != parent {
             return ExitCode::SUCCESS;
         }
     }
 }
 
-fn run(grid: &Grid, command: &[OsString], parent: u32) -> ExitCode {
+fn run(grid: &Grid, command: &[OsString], signals: &Receiver<i32>, parent: u32) -> ExitCode {
     // It stays in our process group, so that Ctrl-C reaches it; we wait for what it does then.
     let child =
         Command::new(&command[0]).args(&command[1..]).env("ACCLIENT_URL", grid.url()).spawn();
@@ -157,11 +168,10 @@ fn run(grid: &Grid, command: &[OsString], parent: u32) -> ExitCode {
         if let Some(code) = ended(&mut child) {
             return code;
         }
-        let signal = signals::wait(LOOK);
-        let end = signal == Some(signals::SIGTERM) || parent_id() != parent;
+        let end = signals.recv_timeout(LOOK) == Ok(SIGTERM) || parent_id() != parent;
         if end && !told {
             told = true;
-            signals::send(child.id(), signals::SIGTERM);
+            devgrid::signals::send(child.id(), SIGTERM);
         }
     }
 }

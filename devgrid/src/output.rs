@@ -1,4 +1,4 @@
-//! What a job prints: lines, and messages of other levels among them.
+//! Output of a job, split into lines and messages of other levels.
 
 use std::collections::VecDeque;
 

@@ -1,16 +1,16 @@
-//! A real redis-server (or valkey-server) that belongs to this process.
+//! A redis-server or valkey-server process that belongs to this one.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rustix::process::Signal;
 
 use crate::conn::{Address, Conn, Endpoint};
 use crate::watchdog::Watchdog;
@@ -135,11 +135,7 @@ impl RedisServerBuilder {
         {
             return Ok(path);
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let programs = ["redis-server", "valkey-server"];
-        let found = programs.iter().find_map(|name| {
-            std::env::split_paths(&path).map(|d| d.join(name)).find(|p| p.is_file())
-        });
+        let found = ["redis-server", "valkey-server"].into_iter().find_map(sys::look_path);
         found.ok_or_else(|| {
             Error::new(
                 "neither redis-server nor valkey-server is on PATH. Install one of them (Debian, Ubuntu: apt-get install \
@@ -256,15 +252,15 @@ impl RedisServer {
 
     /// Freezes it (SIGSTOP): connections stay open and nothing is answered.
     pub fn pause(&self) {
-        self.signal(libc::SIGSTOP);
+        self.signal(Signal::STOP);
     }
 
     /// Ends [`pause`](Self::pause).
     pub fn resume(&self) {
-        self.signal(libc::SIGCONT);
+        self.signal(Signal::CONT);
     }
 
-    fn signal(&self, signal: i32) {
+    fn signal(&self, signal: Signal) {
         if let Some(child) = lock(&self.child).as_ref() {
             sys::kill(child.id(), signal);
         }
@@ -392,8 +388,8 @@ impl RedisServer {
     }
 }
 
-impl std::fmt::Debug for RedisServer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for RedisServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisServer")
             .field("address", &self.endpoint.address)
             .field("pid", &self.pid())
@@ -420,33 +416,25 @@ impl Drop for RedisServer {
 pub fn free_port() -> Result<u16, Error> {
     let free =
         |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|l| l.local_addr());
-    let random = |_| 15_000 + (RandomState::new().hash_one(std::process::id()) % 17_000) as u16;
+    let random = |_| fastrand::u16(15_000..32_000);
     if let Some(address) = (0..50).map(random).find_map(|port| free(port).ok()) {
         return Ok(address.port());
     }
     free(0).map(|a| a.port()).map_err(|e| Error::new(format!("no free port on 127.0.0.1: {e}")))
 }
 
-/// A directory only this user can enter.
+/// A directory only this user can enter. It is removed by the [`RedisServer`] that owns it, and not by
+/// its copy in a forked child.
 fn make_dir() -> Result<PathBuf, Error> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
     let mut base = std::env::temp_dir();
     // The name of a unix socket has about 100 bytes.
     if base.as_os_str().len() > 60 {
         base = PathBuf::from("/tmp");
     }
-    loop {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let dir = base.join(format!("devgrid-{}-{number}", std::process::id()));
-        match fs::DirBuilder::new().mode(0o700).create(&dir) {
-            Ok(()) => return Ok(dir),
-            // Left behind by a process that had our number.
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && number < 1000 => {}
-            Err(e) => {
-                return Err(Error::new(format!("can't make the directory {}: {e}", dir.display())));
-            }
-        }
-    }
+    let prefix = format!("devgrid-{}-", std::process::id());
+    let dir = tempfile::Builder::new().prefix(&prefix).disable_cleanup(true).tempdir_in(&base);
+    let dir = dir.map_err(|e| Error::new(format!("can't make a directory: {e}")))?;
+    Ok(dir.keep())
 }
 
 /// A value as redis.conf quotes it.
@@ -455,9 +443,7 @@ fn quoted(value: &str) -> String {
 }
 
 /// Percent-encoding for a password in a URL.
-fn percent(text: &str) -> String {
-    let keep = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    text.bytes()
-        .map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
-        .collect()
+fn percent(text: &str) -> impl fmt::Display {
+    const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, &ESCAPED)
 }

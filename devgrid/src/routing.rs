@@ -1,7 +1,6 @@
-//! Which agents a command goes to.
+//! Routing: which agents a command goes to.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use crate::wire::{AgentId, Command};
@@ -59,8 +58,7 @@ impl Registry {
             .map(|e| e.agent)
             .collect();
         if !command.fanout && found.len() > 1 {
-            let random = RandomState::new().hash_one(&command.id) as usize;
-            found = vec![found[random % found.len()]];
+            found = vec![found[fastrand::usize(..found.len())]];
         }
         found
     }

@@ -1,4 +1,4 @@
-//! Commands that run again and again.
+//! Schedule: commands that the controller sends repeatedly.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -261,7 +261,7 @@ fn fire(controller: &Controller, slot: &mut Option<Conn>, mut command: Map<Strin
     if !controller.running() {
         return;
     }
-    command.insert("id".into(), Value::from(wire::fresh_id()));
+    command.insert("id".into(), Value::from(uuid::Uuid::new_v4().to_string()));
     if slot.is_none() {
         *slot = controller.shared.endpoint.connect(false).ok();
     }

@@ -1,8 +1,8 @@
-//! A controller with thousands of agents that only pretend to run anything.
+//! Simulated controller with thousands of agents that run nothing, for tests of scale.
 //!
-//! For questions of scale. The wire is the real one; what a command's agents do is told by its `data`, a JSON object:
-//! `agents` how many it goes to (`1:1`, `1:2`, …), `spread_ms` the time over which they finish, evenly and in a fixed odd
-//! order (0: all in one burst), `size` how many bytes each prints.
+//! The wire is the real one. A command's `data`, a JSON object, says what its agents do: `agents` how many it goes to
+//! (`1:1`, `1:2`, …), `spread_ms` the time over which they finish, evenly and in a fixed odd order (0: all in one burst),
+//! `size` how many bytes each prints.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::{RedisServer, lock};
+use crate::{RedisServer, lock, wire};
 
 /// When each result was written, by command id and node id.
 type Written = Arc<Mutex<HashMap<(String, u32), Instant>>>;
@@ -49,7 +49,8 @@ impl Drop for Simulator {
         let connection =
             redis::Client::open(self.url.as_str()).and_then(|client| client.get_connection());
         if let Ok(mut connection) = connection {
-            let _ = redis::cmd("RPUSH").arg("cmds.queue").arg("stop").query::<i64>(&mut connection);
+            let _ =
+                redis::cmd("RPUSH").arg(wire::COMMANDS).arg("stop").query::<i64>(&mut connection);
         }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -74,7 +75,7 @@ impl Work {
         let Ok(mut connection) = self.connect() else { return };
         while !self.stop.load(Ordering::SeqCst) {
             let popped = redis::cmd("BLPOP")
-                .arg("cmds.queue")
+                .arg(wire::COMMANDS)
                 .arg(0)
                 .query::<(String, String)>(&mut connection);
             let Ok((_, command)) = popped else {
@@ -98,14 +99,14 @@ impl Work {
 
     fn route(&self, connection: &mut redis::Connection, command: &Value) -> redis::RedisResult<()> {
         let id = text(&command["id"]);
-        let key = format!("jobresult:{id}");
+        let key = wire::hash_key(id);
         let mut pipe = redis::pipe();
         for nid in 1..=plan(command).0 {
             let queued = result(id, nid, "QUEUED", "").to_string();
             pipe.cmd("HSET").arg(&key).arg(format!("1:{nid}")).arg(queued).ignore();
         }
-        pipe.cmd("EXPIRE").arg(&key).arg(86400).ignore();
-        pipe.cmd("RPUSH").arg(format!("cmd.{id}.queued")).arg("queued").ignore();
+        pipe.cmd("EXPIRE").arg(&key).arg(wire::KEPT).ignore();
+        pipe.cmd("RPUSH").arg(wire::queued_key(id)).arg("queued").ignore();
         pipe.query(connection)
     }
 
@@ -132,14 +133,10 @@ impl Work {
                 return;
             }
             let result = result(id, nid, "SUCCESS", &output).to_string();
-            let list = format!("cmd.{id}.1.{nid}");
-            pipe.cmd("HSET")
-                .arg(format!("jobresult:{id}"))
-                .arg(format!("1:{nid}"))
-                .arg(&result)
-                .ignore();
+            let list = wire::list_key(id, 1, nid.into());
+            pipe.cmd("HSET").arg(wire::hash_key(id)).arg(format!("1:{nid}")).arg(&result).ignore();
             pipe.cmd("RPUSH").arg(&list).arg(&result).ignore();
-            pipe.cmd("EXPIRE").arg(&list).arg(86400).ignore();
+            pipe.cmd("EXPIRE").arg(&list).arg(wire::KEPT).ignore();
             // A burst goes out in pieces, as fast as it can.
             if !spread.is_zero() || place % 100 == 99 || place + 1 == count {
                 lock(&self.written).insert((id.to_owned(), nid), Instant::now());

@@ -1,9 +1,9 @@
-//! What processes use.
+//! CPU and memory that processes use, and processes found by their environment.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
-use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use crate::gojson::Object;
 use crate::lock;
@@ -36,11 +36,11 @@ impl Usage {
 }
 
 /// Looks at processes. It is kept, because CPU use is measured from one look to the next.
-pub(crate) struct Observer(Mutex<Option<System>>);
+pub(crate) struct Observer(Mutex<System>);
 
 impl Observer {
     pub(crate) fn new() -> Self {
-        Observer(Mutex::new(System::new().ok()))
+        Observer(Mutex::new(System::new()))
     }
 
     /// Nothing for a process that isn't there. One that is just turning into another program has no
@@ -59,10 +59,7 @@ impl Observer {
 
     fn look(&self, pid: u32) -> (Usage, bool) {
         let pid = Pid::from_u32(pid);
-        let mut slot = lock(&self.0);
-        let Some(system) = &mut *slot else {
-            return (Usage::default(), false);
-        };
+        let mut system = lock(&self.0);
         let what = ProcessRefreshKind::nothing().with_cpu().with_memory();
         system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, what);
         let process = system.process(pid);
@@ -73,4 +70,13 @@ impl Observer {
         });
         (usage, process.is_some())
     }
+}
+
+/// Kills every process that has this variable, as `NAME=value`, in its environment.
+pub(crate) fn kill_all_with(variable: &str) {
+    let what = ProcessRefreshKind::nothing().without_tasks().with_environ(UpdateKind::Always);
+    let mut system = System::new();
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
+    let has_it = |process: &&sysinfo::Process| process.environ().iter().any(|v| v == variable);
+    system.processes().values().filter(has_it).for_each(|process| _ = process.kill());
 }

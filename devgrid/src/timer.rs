@@ -1,4 +1,4 @@
-//! Things to do later: time limits of jobs, delayed results.
+//! Timer thread for time limits of jobs and delayed results.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};

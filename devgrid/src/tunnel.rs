@@ -1,9 +1,11 @@
-//! Tunnels: a port an agent listens on, whose connections another agent, the gateway, carries on to
-//! an address as seen from there. The gateway may be the controller, too.
+//! Tunnels: ports that agents listen on, and their bookkeeping.
 //!
-//! The book-keeping is that of the original with its traps: a tunnel is known by what was asked for,
-//! so that one with a port of its own choice is closed by port 0 only; and what is forgotten then is
-//! what stands under its real port, so that it stays in the list.
+//! Connections to such a port are carried on by another agent, the gateway, to an address as seen from there. The gateway
+//! may be the controller, too.
+//!
+//! The bookkeeping is that of the original with its traps: a tunnel is known by what was asked for, so one with a port of
+//! its own choice is closed by port 0 only; and what is forgotten then is what stands under its real port, so it stays in
+//! the list.
 
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -207,8 +209,8 @@ struct Accepting {
 impl Accepting {
     fn run(self, stop: &PipeReader) {
         loop {
-            let sources = [Some(self.listener.as_fd()), Some(stop.as_fd())];
-            if let [_, true] = sys::wait_readable(sources, None) {
+            if let [_, true] = sys::wait_readable(&[self.listener.as_fd(), stop.as_fd()], None)[..]
+            {
                 return;
             }
             match self.listener.accept() {
@@ -216,7 +218,7 @@ impl Accepting {
                     Links::start(&self.shared, self.number, &self.agent, &self.route, near);
                 }
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                    sys::wait_readable([Some(stop.as_fd())], Some(PAUSE));
+                    sys::wait_readable(&[stop.as_fd()], Some(PAUSE));
                 }
                 _ => {}
             }

@@ -1,6 +1,6 @@
-//! Cleans up when the process that holds the grid is killed.
+//! Watchdog: a shell that cleans up when the process that holds the grid is killed.
 //!
-//! A shell in a process group of its own reads "+PGID" and "-PGID" from a pipe. At the pipe's end,
+//! It runs in a process group of its own and reads "+PGID" and "-PGID" from a pipe. At the pipe's end,
 //! which the kernel brings about however we die, it kills every group still registered and every
 //! process whose environment names our directory (one that left its group, or was not registered
 //! yet), and removes the directory.

@@ -1,5 +1,4 @@
-//! Names of keys, commands read as strictly as the original controller reads them, and the results
-//! it writes itself.
+//! The wire: names of keys, commands as the original decodes them, and results of the controller.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -207,27 +206,4 @@ pub(crate) fn controller_result(
         .text("state", state)
         .int("time", 0)
         .end()
-}
-
-/// A random UUID (version 4) for a command the scheduler fires.
-pub(crate) fn fresh_id() -> String {
-    use std::hash::{BuildHasher, RandomState};
-    let half = || u128::from(RandomState::new().hash_one(now_ms()));
-    let bits = (half() << 64 | half()) & !(0xf << 76) & !(0x3 << 62) | 4 << 76 | 2 << 62;
-    let hex = format!("{bits:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fresh_ids_are_version_4_and_differ() {
-        let (one, two) = (fresh_id(), fresh_id());
-        assert_ne!(one, two);
-        assert_eq!(one.len(), 36);
-        assert_eq!(&one[14..15], "4");
-        assert!("89ab".contains(&one[19..20]));
-    }
 }

@@ -1,4 +1,4 @@
-//! Threads that block in BLPOP and can still be stopped at once, without losing what they popped.
+//! Worker threads that block in BLPOP and can be stopped without losing what they popped.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
