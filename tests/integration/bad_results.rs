@@ -7,7 +7,7 @@ use acclient::{Client, Error, ErrorKind, Job, JobState, Target};
 use support::{HASH, LIST, ask, error, fill, redis, result};
 
 /// How long a call may take that has to succeed or fail for another reason.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = support::WAIT;
 /// A deadline that a test waits for.
 const SHORT: Duration = Duration::from_millis(300);
 /// A thread as small as C and Go programs have them.

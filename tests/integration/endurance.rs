@@ -13,7 +13,7 @@ use acclient::{Client, CommandBuilder, Target};
 use devgrid::RedisServer;
 use support::controller::Controller;
 use support::proxy::{Fault, Plan, Proxy};
-use support::{WAIT, descriptors, keys_without_ttl};
+use support::{LATE, WAIT, descriptors, keys_without_ttl, wait_until};
 
 const THREADS: usize = 8;
 const BATCH: usize = 10;
@@ -64,12 +64,14 @@ fn commands_that_are_submitted_once_run_once() {
             let (client, tries, doubtful) = (&client, &tries, &doubtful);
             scope.spawn(move || {
                 for number in (thread..count).step_by(THREADS) {
-                    // Sometimes with so little time that the caller has to try again.
-                    let time = Duration::from_millis(1 + random(40) as u64);
-                    let submit =
-                        || ping(&client.with_timeout(time)).id(format!("o{number}")).submit_once();
+                    // Often so little time that the caller has to try again, with more.
+                    let mut time = Duration::from_micros(1 << random(16));
+                    let submit = |time| {
+                        ping(&client.with_timeout(time)).id(format!("o{number}")).submit_once()
+                    };
                     let deadline = Instant::now() + WAIT;
-                    while let Err(error) = submit() {
+                    while let Err(error) = submit(time) {
+                        time = WAIT.min(time * 2);
                         assert!(error.is_timeout() || error.is_maybe_sent(), "{error}");
                         doubtful.fetch_add(usize::from(error.is_maybe_sent()), Ordering::Relaxed);
                         tries.fetch_add(1, Ordering::Relaxed);
@@ -115,9 +117,10 @@ fn waits_lose_no_result() {
                     let mut left: Vec<_> =
                         sent.into_iter().map(|sent| sent.expect("sent")).collect();
                     let deadline = Instant::now() + WAIT;
+                    let mut in_vain = 0;
                     while !left.is_empty() {
                         assert!(Instant::now() < deadline, "{} results do not come", left.len());
-                        let time = Duration::from_millis(1 + random(30) as u64);
+                        let time = Duration::from_millis(1 + random(30) as u64) * (1 << in_vain);
                         let asked = Instant::now();
                         let mut found = HashSet::new();
                         if random(2) == 0 {
@@ -138,6 +141,7 @@ fn waits_lose_no_result() {
                         let before = left.len();
                         left.retain(|sent| !found.contains(sent.id()));
                         got.fetch_add(before - left.len(), Ordering::Relaxed);
+                        in_vain = if left.len() < before { 0 } else { 16.min(in_vain + 1) };
                     }
                 }
             });
@@ -154,8 +158,7 @@ fn waits_lose_no_result() {
     );
     assert_eq!(got.load(Ordering::Relaxed), count / BATCH * BATCH);
     assert!(proxy.connections() > count / 50);
-    // No hang: far more than a machine under load needs.
-    assert!(late < Duration::from_secs(2), "{late:?}");
+    assert!(late < LATE, "{late:?}");
     assert_eq!(controller.doubled(), Vec::<String>::new());
 }
 
@@ -189,8 +192,12 @@ fn a_server_that_is_killed_again_and_again_leaves_nothing_behind() {
             before = Some((descriptors(), threads_of_this_process(), resident()));
         }
     }
-    let after = (descriptors(), threads_of_this_process(), resident());
     let before = before.expect("there is a middle");
+    // What grows with each round is more than this, and does not go away.
+    let slack = rounds / 4;
+    wait_until("no descriptor is left over", || descriptors() <= before.0 + slack);
+    wait_until("no thread is left over", || threads_of_this_process() <= before.1 + slack);
+    let after = (descriptors(), threads_of_this_process(), resident());
     println!(
         "killed and restarted {rounds} times in {:?}; over the second half descriptors {} -> {}, threads {} -> {}, \
          memory {} -> {} KiB",
@@ -202,9 +209,6 @@ fn a_server_that_is_killed_again_and_again_leaves_nothing_behind() {
         before.2,
         after.2
     );
-    // Other tests of this program come and go meanwhile; what grows with each round would be more.
-    assert!(after.0 < before.0 + rounds / 4 + 30, "{before:?} {after:?}");
-    assert!(after.1 < before.1 + rounds / 4 + 30, "{before:?} {after:?}");
     drop(client);
     assert_eq!(keys_without_ttl(&redis), Vec::<String>::new());
     assert_eq!(controller.doubled(), Vec::<String>::new());

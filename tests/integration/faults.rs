@@ -8,13 +8,10 @@ use devgrid::RedisServer;
 use support::certificates::TlsRedis;
 use support::controller::Controller;
 use support::proxy::{Fault, Plan, Proxy};
-use support::{WAIT, redis};
+use support::{LATE, WAIT, redis};
 
 /// A deadline that a test waits for.
 const SHORT: Duration = Duration::from_millis(60);
-/// How much later a call may end on a machine that does other things too. The figure is in
-/// docs/faults.md.
-const LATE: Duration = Duration::from_millis(400);
 
 struct Setting {
     redis: RedisServer,

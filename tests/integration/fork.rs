@@ -1,14 +1,12 @@
 //! What a forked child can do with its parent's client, and that the parent is none the worse.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use acclient::{Cancel, Client, ErrorKind, Rollout, RolloutResults, Target, Wait};
 use devgrid::Grid;
 use support::process::{exit_status, fork};
-use support::{WAIT, descriptors};
-
-const IN_CHILD: Duration = Duration::from_secs(20);
+use support::{WAIT, descriptors, wait_until};
 
 /// In a child: 0, or the number of the line that went wrong.
 macro_rules! demand {
@@ -32,7 +30,7 @@ fn a_child_works_and_its_parent_is_unharmed() {
     let waiters: Vec<_> = (0..4)
         .map(|_| {
             let mut command =
-                client.execute(Target::agent(1, 1), "sleep").arg("60").submit().unwrap();
+                client.execute(Target::agent(1, 1), "sleep").arg("600").submit().unwrap();
             let wait = Wait::forever().or_cancelled(&cancel);
             thread::spawn(move || command.next_result(wait))
         })
@@ -63,17 +61,16 @@ fn a_child_works_and_its_parent_is_unharmed() {
     let mut before = None;
     for round in 0..100 {
         let child = fork(|| in_child(&client, &cancel, &mut held, &mut rollout));
-        let begun = Instant::now();
         assert_eq!(exit_status(child), 0, "the child of round {round}");
-        assert!(begun.elapsed() < IN_CHILD);
         client.ping().unwrap();
         if round == 10 {
             before = Some(descriptors());
         }
     }
-    let after = descriptors();
-    // The calls that come and go open and close some of their own.
-    assert!(after <= before.unwrap() + 8, "{before:?} descriptors became {after}");
+    // The jobs of the calls that come and go have pipes in this process, more of them at one moment than
+    // at another. What each child leaves behind stays.
+    let before = before.expect("there was a round 10");
+    wait_until("no descriptor is left over", || descriptors() <= before + 8);
     assert!(!cancel.is_cancelled(), "a child cannot cancel its parent's waits");
     assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
     stop.cancel();
@@ -98,8 +95,7 @@ fn in_child(
     demand!(client.ping().is_ok());
     // What it inherited is closed, and what it has is its own.
     demand!(descriptors() < own);
-    let job =
-        client.with_timeout(IN_CHILD).execute(Target::agent(1, 2), "echo").arg("x").run(IN_CHILD);
+    let job = client.with_timeout(WAIT).execute(Target::agent(1, 2), "echo").arg("x").run(WAIT);
     demand!(job.is_ok_and(|job| job.stdout() == "x\n"));
     demand!(command.try_next_result().is_ok());
     // The parent goes on with it: what a child sent would run twice.

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use acclient::{Cancel, Client, ErrorKind, JobState, RunArgs, Target, Wait};
 use devgrid::{Fault, Grid, RedisServer};
-use support::{WAIT, keys_without_ttl, wait_until, wait_until_running};
+use support::gate::Gate;
+use support::{WAIT, keys_without_ttl, wait_until, wait_until_running, with_growing_time};
 
 fn grid() -> (Grid, Client) {
     let grid = Grid::demo().unwrap();
@@ -32,13 +33,13 @@ fn every_end_of_a_job_is_told() {
     let none = RunArgs::new;
     assert_eq!(run("true", &[], none()).state(), &JobState::Success);
     assert_eq!(run("false", &[], none()).state(), &JobState::Error);
-    assert_eq!(run("sleep", &["60"], none().max_time(1)).state(), &JobState::Timeout);
+    assert_eq!(run("sleep", &["600"], none().max_time(1)).state(), &JobState::Timeout);
     assert_eq!(run("no-such-program", &[], none()).state(), &JobState::Error);
     let unknown = client.cmd(agent(), "no-such-command").run(WAIT).unwrap();
     assert_eq!(unknown.state(), &JobState::UnknownCmd);
     assert_eq!(unknown.clone().into_success().unwrap_err().kind(), ErrorKind::UnknownCommand);
     assert_eq!((unknown.streams(), unknown.starttime()), (None, None));
-    let killed = client.execute(agent(), "sleep").arg("60").submit().unwrap();
+    let killed = client.execute(agent(), "sleep").arg("600").submit().unwrap();
     wait_until_running(&killed);
     killed.kill().unwrap().into_result().unwrap();
     let mut killed = killed;
@@ -129,8 +130,9 @@ fn running_written_after_the_result_changes_nothing() {
 #[test]
 fn an_id_used_twice_gives_both_the_answer_of_the_first() {
     let (_grid, client) = grid();
+    let gate = Gate::new();
     let start = |output: &str| {
-        let script = format!("sleep 0.5; echo {output}");
+        let script = format!("{}; echo {output}", gate.wait());
         client.bash(agent(), script).id("twice").submit().unwrap()
     };
     let mut first = start("first");
@@ -140,8 +142,12 @@ fn an_id_used_twice_gives_both_the_answer_of_the_first() {
         let jobs = second.jobs().unwrap();
         jobs.values().any(|job| job.state() == &JobState::DuplicateId)
     });
-    let short = second.next_result(Duration::from_millis(60)).unwrap_err();
-    assert!(short.is_timeout() && short.to_string().contains("same id is running"), "{short}");
+    with_growing_time(Duration::from_millis(60), |wait| {
+        let short = second.next_result(wait).unwrap_err();
+        assert!(short.is_timeout(), "{short}");
+        short.to_string().contains("same id is running").then_some(())
+    });
+    gate.open();
     for command in [&mut first, &mut second] {
         assert_eq!(command.next_result(WAIT).unwrap().unwrap().stdout(), "first\n");
     }
@@ -263,13 +269,15 @@ fn a_wait_outlives_a_restart_of_redis() {
 #[test]
 fn a_wait_says_that_redis_is_gone() {
     let (grid, client) = grid();
-    let mut command = client.execute(agent(), "sleep").arg("60").submit().unwrap();
+    let mut command = client.execute(agent(), "sleep").arg("600").submit().unwrap();
     grid.redis().kill();
-    let begun = Instant::now();
-    let error = command.next_result(Duration::from_millis(300)).unwrap_err();
-    assert!(error.is_timeout(), "{error}");
-    assert!(error.to_string().contains("cannot connect to 127.0.0.1"), "{error}");
-    assert!(begun.elapsed() >= Duration::from_millis(300));
+    with_growing_time(Duration::from_millis(300), |wait| {
+        let begun = Instant::now();
+        let error = command.next_result(wait).unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        assert!(begun.elapsed() >= wait);
+        error.to_string().contains("cannot connect to 127.0.0.1").then_some(())
+    });
     assert_eq!(client.ping().unwrap_err().kind(), ErrorKind::Connect);
     let sent = client.execute(agent(), "true").submit().unwrap_err();
     assert_eq!((sent.kind(), sent.is_maybe_sent()), (ErrorKind::Connect, false));
@@ -280,7 +288,7 @@ fn closing_the_client_ends_waits_in_other_threads() {
     let (_grid, client) = grid();
     let waiters: Vec<_> = (0..8)
         .map(|_| {
-            let mut command = client.execute(agent(), "sleep").arg("60").submit().unwrap();
+            let mut command = client.execute(agent(), "sleep").arg("600").submit().unwrap();
             thread::spawn(move || command.next_result(None))
         })
         .collect();
@@ -297,7 +305,7 @@ fn a_token_ends_waits_and_later_calls() {
     let cancel = Cancel::new().unwrap();
     let waiters: Vec<_> = (0..4)
         .map(|_| {
-            let mut command = client.execute(agent(), "sleep").arg("60").submit().unwrap();
+            let mut command = client.execute(agent(), "sleep").arg("600").submit().unwrap();
             let wait = Wait::forever().or_cancelled(&cancel);
             thread::spawn(move || command.next_result(wait))
         })
@@ -316,7 +324,7 @@ fn calls_past_the_pool_wait_their_turn() {
     let client = Client::builder().url(&grid.url()).unwrap().max_connections(2).connect().unwrap();
     let client = Arc::new(client);
     let mut commands: Vec<_> =
-        (0..2).map(|_| client.execute(agent(), "sleep").arg("60").submit().unwrap()).collect();
+        (0..2).map(|_| client.execute(agent(), "sleep").arg("600").submit().unwrap()).collect();
     let kill: Vec<_> = commands.iter().map(|command| command.to_string()).collect();
     let waiters: Vec<_> = commands
         .drain(..)

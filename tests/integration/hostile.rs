@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use acclient::{Client, Error, ErrorKind};
+use support::LATE;
 use support::scripted::{
     At, EVERYWHERE, LONG, PASSWORD, Peer, SHORT, Server, call, check_maybe_sent, check_words,
     client, hello, run, sane_reply, server_that, violations, within,
@@ -12,8 +13,6 @@ use support::scripted::{
 /// A thread as small as C and Go programs have them.
 const SMALL_STACK: usize = 128 * 1024;
 const USUAL_STACK: usize = 2 * 1024 * 1024;
-/// How late a test may find a deadline over on a busy machine.
-const LATE: Duration = Duration::from_secs(3);
 
 fn violations_are_refused(at: At, stack: usize) {
     let all = violations();

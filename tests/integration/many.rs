@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use acclient::{Client, Command, Error, Job, Target, WaitMethod};
 use devgrid::{RedisServer, Simulator};
-use support::{WAIT, descriptors, keys_without_ttl, wait_until};
+use support::{WAIT, descriptors, keys_without_ttl, wait_until, with_growing_time};
 
 /// A fan-out of the simulator: to so many agents, that finish within so many milliseconds.
 fn fanout(client: &Client, agents: u32, spread_ms: u32) -> Command {
@@ -144,12 +144,14 @@ fn connections_cut_again_and_again() {
 fn a_flush_in_the_middle_loses_what_was_there_and_nothing_else() {
     let (redis, _simulator, client) = simulated(RedisServer::start().unwrap());
     for agents in [200, 1000] {
-        let command = fanout(&client, agents, 1500);
-        let mut results = command.results(Duration::from_secs(4)).unwrap();
-        let first = results.next().unwrap().unwrap();
-        let _: String = redis::cmd("FLUSHALL").query(&mut redis.connection()).unwrap();
-        let (jobs, missing): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
-        assert!(jobs.len() > agents as usize / 2, "{} of {agents} results", jobs.len());
+        let (first, jobs, missing) = with_growing_time(Duration::from_secs(4), |wait| {
+            let command = fanout(&client, agents, wait.as_millis() as u32 / 3);
+            let mut results = command.results(wait).unwrap();
+            let first = results.next().unwrap().unwrap();
+            let _: String = redis::cmd("FLUSHALL").query(&mut redis.connection()).unwrap();
+            let (jobs, missing): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
+            (jobs.len() > agents as usize / 2).then_some((first, jobs, missing))
+        });
         assert_eq!(jobs.len() + missing.len() + 1, agents as usize);
         let late: Vec<Error> = missing.into_iter().map(Result::unwrap_err).collect();
         assert!(late.iter().all(|error| error.is_timeout() && error.agent().is_some()));

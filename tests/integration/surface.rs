@@ -9,7 +9,7 @@ use acclient::{
 };
 use devgrid::{Grid, RedisServer};
 use serde_json::json;
-use support::{WAIT, wait_until, wait_until_running};
+use support::{WAIT, wait_until, wait_until_running, with_growing_time};
 
 fn grid() -> (Grid, Client) {
     let grid = Grid::demo().unwrap();
@@ -64,7 +64,7 @@ fn processes_of_one_agent_and_of_all() {
     let (grid, client) = grid();
     let options = RunArgs::new().domain("dom");
     let job =
-        client.execute(Target::agent(1, 1), "sleep").arg("60").run_args(options).submit().unwrap();
+        client.execute(Target::agent(1, 1), "sleep").arg("600").run_args(options).submit().unwrap();
     wait_until_running(&job);
     let names = |query: &ProcessQuery| {
         let found = client.get_processes(1, 1, query).unwrap();
@@ -87,8 +87,9 @@ fn processes_of_one_agent_and_of_all() {
         .collect();
     assert_eq!(counts, [("1:1".into(), 1), ("1:2".into(), 0), ("2:1".into(), 0)]);
     grid.pause_agent(2, 1);
-    let hasty = client.with_timeout(Duration::from_millis(300));
-    let some = hasty.get_all_processes(&ProcessQuery::new()).unwrap();
+    let some = with_growing_time(Duration::from_millis(300), |time| {
+        client.with_timeout(time).get_all_processes(&ProcessQuery::new()).ok()
+    });
     assert!(matches!(&some[&AgentId::new(2, 1)], Outcome::Failed(error) if error.is_timeout()));
     assert_eq!(some.len(), 3);
 }
@@ -157,11 +158,14 @@ fn following_gives_each_message_once_and_ends_with_the_job() {
 #[test]
 fn following_ends_with_its_wait_and_its_token() {
     let (_grid, client) = grid();
-    let command = client.bash(Target::agent(1, 1), "echo x; sleep 60").submit().unwrap();
+    let command = client.bash(Target::agent(1, 1), "echo x; sleep 600").submit().unwrap();
     wait_until_running(&command);
     let job = command.jobs().unwrap().into_values().next().unwrap();
-    let mut follow = job.follow(&MsgQuery::new(), Duration::from_millis(700)).unwrap();
-    assert_eq!(follow.next().unwrap().unwrap().data, "x");
+    let mut follow = with_growing_time(Duration::from_millis(700), |wait| {
+        let mut follow = job.follow(&MsgQuery::new(), wait).unwrap();
+        assert_eq!(follow.next().unwrap().ok()?.data, "x");
+        Some(follow)
+    });
     assert!(follow.next().unwrap().unwrap_err().is_timeout());
     assert!(follow.next().is_none());
     let cancel = Cancel::new().unwrap();
@@ -226,7 +230,7 @@ fn a_scheduled_command_runs() {
 fn agents_are_killed_and_restarted_as_a_whole() {
     let (grid, client) = grid();
     let mut long: Vec<_> = (0..2)
-        .map(|_| client.execute(Target::agent(1, 1), "sleep").arg("60").submit().unwrap())
+        .map(|_| client.execute(Target::agent(1, 1), "sleep").arg("600").submit().unwrap())
         .collect();
     long.iter().for_each(wait_until_running);
     assert_eq!(client.killall(Target::agent(1, 1)).run(WAIT).unwrap().state(), &JobState::Killed);

@@ -13,26 +13,31 @@ use std::time::{Duration, Instant};
 use acclient::{Client, ClientBuilder, CommandBuilder, Error, Target};
 use devgrid::RedisServer;
 use support::scripted::{Peer, Server};
+use support::{ClosedPort, LATE};
 
-/// The deadline of each call.
+/// The deadline of each call, at first.
 const TIME: Duration = Duration::from_millis(150);
-/// How much later a call may end on a machine that does other things too. The figures are in the
-/// documentation.
-const LATE: Duration = Duration::from_millis(400);
+/// A machine on which this does not suffice for what one of the calls does is none to test on.
+const MUCH_TIME: Duration = Duration::from_secs(20);
 
-type Call = fn(&Client) -> Result<(), Error>;
+/// With a client that has the same time as the call.
+type Call = fn(&Client, Duration) -> Result<(), Error>;
 const CALLS: [(&str, Call); 11] = [
-    ("ping", |client| client.ping()),
-    ("submit", |client| command(client).submit().map(drop)),
-    ("submit_once", |client| command(client).id("once").submit_once().map(drop)),
-    ("submit_many", |client| client.submit_many([command(client)]).remove(0).map(drop)),
-    ("run", |client| command(client).run(TIME).map(drop)),
-    ("next_result", |client| client.command_from("acclient:1:x:1:1")?.next_result(TIME).map(drop)),
-    ("results", |client| client.command("x").results(TIME)?.try_for_each(|job| job.map(drop))),
-    ("jobs", |client| client.command("x").jobs().map(drop)),
-    ("progress", |client| client.command("x").progress(TIME).map(drop)),
-    ("retract", |client| client.command("x").retract().map(drop)),
-    ("get_mem_info", |client| client.get_mem_info(1, 1).map(drop)),
+    ("ping", |client, _| client.ping()),
+    ("submit", |client, _| command(client).submit().map(drop)),
+    ("submit_once", |client, _| command(client).id("once").submit_once().map(drop)),
+    ("submit_many", |client, _| client.submit_many([command(client)]).remove(0).map(drop)),
+    ("run", |client, time| command(client).run(time).map(drop)),
+    ("next_result", |client, time| {
+        client.command_from("acclient:1:x:1:1")?.next_result(time).map(drop)
+    }),
+    ("results", |client, time| {
+        client.command("x").results(time)?.try_for_each(|job| job.map(drop))
+    }),
+    ("jobs", |client, _| client.command("x").jobs().map(drop)),
+    ("progress", |client, time| client.command("x").progress(time).map(drop)),
+    ("retract", |client, _| client.command("x").retract().map(drop)),
+    ("get_mem_info", |client, _| client.get_mem_info(1, 1).map(drop)),
 ];
 
 fn command(client: &Client) -> CommandBuilder {
@@ -75,7 +80,7 @@ fn at(port: u16) -> ClientBuilder {
 }
 
 fn faults() -> Vec<Fault> {
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it").port();
+    let nobody = ClosedPort::new();
     let never = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = never.local_addr().expect("an address");
     // A backlog that is full: connections are not made any more.
@@ -99,7 +104,7 @@ fn faults() -> Vec<Fault> {
     let few =
         RedisServer::builder().user_acl("few on nopass ~* +hello +ping").start().expect("a Redis");
     vec![
-        Fault::new("nobody listens", at(nobody), ()),
+        Fault::new("nobody listens", at(nobody.number()), nobody),
         Fault::new("the connection is never made", at(address.port()), (never, fillers)),
         Fault::new("half open: takes all and says nothing", at(silent_port), silent),
         Fault { _alive: Box::new(stopped), ..on_stopped },
@@ -132,10 +137,10 @@ fn faults() -> Vec<Fault> {
 }
 
 /// What a call said, and how late it was.
-fn said(call: Call, client: &Client) -> (String, Duration) {
+fn said(call: Call, client: &Client, time: Duration) -> (String, Duration) {
     let begun = Instant::now();
-    let outcome = call(client);
-    let late = begun.elapsed().saturating_sub(TIME);
+    let outcome = call(&client.with_timeout(time), time);
+    let late = begun.elapsed().saturating_sub(time);
     let words = match outcome {
         Ok(()) => "ok".to_owned(),
         Err(error) => {
@@ -151,12 +156,23 @@ fn said(call: Call, client: &Client) -> (String, Duration) {
     (words, late)
 }
 
-fn row(fault: &Fault) -> (String, Duration) {
+/// The row of the table as it is; what the documentation has in its place. A call whose words are others
+/// is made again with more time, on which none of them depends.
+fn row(fault: &Fault, documented: &str) -> (String, Duration) {
     let mut row = format!("| {} |", fault.name);
     let mut latest = Duration::ZERO;
-    for (name, call) in CALLS {
-        let (words, late) = said(call, &fault.client);
-        assert!(late < LATE, "{}, {name}: {late:?} late", fault.name);
+    let line = documented.lines().find(|line| line.starts_with(&row)).unwrap_or_default();
+    let wanted: Vec<&str> = line.split('|').skip(2).map(str::trim).collect();
+    for (index, (name, call)) in CALLS.into_iter().enumerate() {
+        let mut time = TIME;
+        let (words, late) = loop {
+            let (words, late) = said(call, &fault.client, time);
+            assert!(late < LATE, "{}, {name}: {late:?} late", fault.name);
+            if time >= MUCH_TIME || wanted.get(index).is_none_or(|wanted| *wanted == words) {
+                break (words, late);
+            }
+            time *= 2;
+        };
         latest = latest.max(late);
         // Writing to a String cannot fail.
         let _ = write!(row, " {words} |");
@@ -171,9 +187,13 @@ fn documentation() -> PathBuf {
 #[test]
 fn the_table_of_the_documentation_is_true() {
     let faults = faults();
+    let path = documentation();
+    let text = fs::read_to_string(&path).expect("docs/faults.md");
+    let is_written = std::env::var_os("ACCLIENT_WRITE_TABLE").is_some();
+    let documented = if is_written { "" } else { &text };
     let rows: Vec<(String, Duration)> = thread::scope(|scope| {
         let threads: Vec<_> =
-            faults.into_iter().map(|fault| scope.spawn(move || row(&fault))).collect();
+            faults.into_iter().map(|fault| scope.spawn(move || row(&fault, documented))).collect();
         threads.into_iter().map(|thread| thread.join().expect("a row")).collect()
     });
     let header = CALLS
@@ -186,11 +206,9 @@ fn the_table_of_the_documentation_is_true() {
     }
     let latest = rows.iter().map(|(_, late)| *late).max().expect("rows");
     println!("{table}\nthe latest call ended {latest:?} after its deadline");
-    let path = documentation();
-    let text = fs::read_to_string(&path).expect("docs/faults.md");
     let start = text.find("| the server |").expect("the table");
     let end = start + text[start..].find("\n\n").expect("its end") + 1;
-    if std::env::var_os("ACCLIENT_WRITE_TABLE").is_some() {
+    if is_written {
         fs::write(&path, [&text[..start], &table, &text[end..]].concat()).expect("a file");
         return;
     }

@@ -38,7 +38,7 @@ fn signals_end_it_as_ctrl_c_does() {
     let grid = Grid::demo().expect("a grid");
     for signal in [SIGINT, signals::SIGTERM] {
         let mut command = command(ACCTL, Some(&grid.url()));
-        command.args(["--json", "run", "1:1", "--", "sleep", "60"]);
+        command.args(["--json", "run", "1:1", "--", "sleep", "600"]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("acctl");
         wait_until("the job runs", || grid.running_jobs() == 1);
         signals::send(child.id(), signal);
@@ -51,7 +51,7 @@ fn signals_end_it_as_ctrl_c_does() {
         wait_until("none runs", || grid.running_jobs() == 0);
     }
     // A log that is followed ends with the signal too.
-    let job = acctl(&grid.url(), &["bash", "1:1", "--detach", "echo begun; sleep 60"]).stdout;
+    let job = acctl(&grid.url(), &["bash", "1:1", "--detach", "echo begun; sleep 600"]).stdout;
     let mut command = command(ACCTL, Some(&grid.url()));
     command.args(["logs", "-f", job.trim_end()]).stdout(Stdio::piped());
     let mut child = command.spawn().expect("acctl");
@@ -69,12 +69,12 @@ fn a_rollout_whose_time_passes_between_two_batches_has_not_succeeded() {
     let script = "yes 0123456789012345678901234567890123456789012345678901234567890123456789 \
                   012345678901234567890123456789012345678901234567890123456789 | head -n 1000";
     let mut command = command(ACCTL, Some(&grid.url()));
-    command.args(["bash", "all", "--batch", "1", "--wait", "1", script]);
+    command.args(["bash", "all", "--batch", "1", "--wait", "4", script]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("acctl");
     let mut first = [0; 2];
     child.stdout.as_mut().expect("a pipe").read_exact(&mut first).expect("the first result");
     assert_eq!(&first, b"==");
-    std::thread::sleep(Duration::from_secs(1)); // its time, which has begun before
+    std::thread::sleep(Duration::from_secs(4)); // its time, which has begun before
     let ran: Ran = child.wait_with_output().expect("it ends").into();
     assert!(ran.stderr.contains("stopped: nothing was sent to 1:2, 2:1"), "{}", ran.stderr);
     assert_eq!(ran.status, 4, "{}", ran.stderr);

@@ -10,7 +10,7 @@ use devgrid::Grid;
 
 use crate::program::{acctl, command};
 use support::prefix::have;
-use support::{WAIT, wait_until};
+use support::{WAIT, not_tested, wait_until};
 
 /// A shell command on a terminal of its own.
 struct Terminal {
@@ -20,9 +20,9 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// None: there is no `script` here.
+    /// None where no terminal starts, which `have` and `starts` tell.
     fn start(url: &str, line: &str, variables: &[(&str, &str)]) -> Option<Self> {
-        if !have(&["script"]) {
+        if !have(&["script"]) || !starts() {
             return None;
         }
         let mut script = command("script", Some(url));
@@ -74,6 +74,18 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether `script` gets a terminal, which some containers do not have.
+fn starts() -> bool {
+    let mut script = command("script", None);
+    script.args(["--quiet", "--return", "--command", "tty", "/dev/null"]).stdin(Stdio::null());
+    let output = script.output().expect("script");
+    let starts = output.status.success();
+    if !starts {
+        not_tested(&format!("acctl on a terminal: script cannot start one: {output:?}"));
+    }
+    starts
 }
 
 fn length_of_queue(grid: &Grid) -> i64 {
@@ -134,7 +146,7 @@ fn a_bar_while_agents_are_at_work() {
 #[test]
 fn ctrl_c_ends_the_wait_and_says_how_to_come_back() {
     let grid = Grid::demo().expect("a grid");
-    let line = "acctl run 1:1 -- sleep 60";
+    let line = "acctl run 1:1 -- sleep 600";
     let Some(mut terminal) = Terminal::start(&grid.url(), line, &[]) else { return };
     wait_until("the job runs", || grid.running_jobs() == 1);
     terminal.ctrl_c();
@@ -151,7 +163,7 @@ fn ctrl_c_ends_the_wait_and_says_how_to_come_back() {
 #[test]
 fn ctrl_c_kills_where_it_is_told_to() {
     let grid = Grid::demo().expect("a grid");
-    let line = "acctl run all --kill-on-interrupt -- sleep 60";
+    let line = "acctl run all --kill-on-interrupt -- sleep 600";
     let Some(mut terminal) = Terminal::start(&grid.url(), line, &[]) else { return };
     wait_until("the jobs run", || grid.running_jobs() == 3);
     terminal.ctrl_c();
@@ -171,7 +183,7 @@ fn ctrl_c_kills_where_it_is_told_to() {
 #[test]
 fn ctrl_c_in_a_rollout() {
     let grid = Grid::demo().expect("a grid");
-    let line = "acctl run all --batch 2 -- sleep 60";
+    let line = "acctl run all --batch 2 -- sleep 600";
     let Some(mut terminal) = Terminal::start(&grid.url(), line, &[]) else { return };
     wait_until("the batch runs", || grid.running_jobs() == 2);
     terminal.ctrl_c();
@@ -185,7 +197,7 @@ fn ctrl_c_in_a_rollout() {
     for form in &forms {
         assert_eq!(acctl(&grid.url(), &["kill", form]).status, 0);
     }
-    let line = "acctl run all --batch 2 --kill-on-interrupt --tags mine -- sleep 60";
+    let line = "acctl run all --batch 2 --kill-on-interrupt --tags mine -- sleep 600";
     let mut terminal = Terminal::start(&grid.url(), line, &[]).expect("one");
     wait_until("the batch runs", || grid.running_jobs() == 2);
     terminal.ctrl_c();
@@ -200,7 +212,7 @@ fn ctrl_c_in_a_rollout() {
 #[test]
 fn ctrl_c_in_a_rollout_tells_no_more_than_is_at_work() {
     let grid = Grid::demo().expect("a grid");
-    let line = "acctl bash all --batch 2 '[ $AGENT_NID = 1 ] || exec sleep 60'";
+    let line = "acctl bash all --batch 2 '[ $AGENT_NID = 1 ] || exec sleep 600'";
     let Some(mut terminal) = Terminal::start(&grid.url(), line, &[]) else { return };
     terminal.wait_for("== 1:1 SUCCESS");
     wait_until("the other runs", || grid.running_jobs() == 1);
@@ -212,7 +224,7 @@ fn ctrl_c_in_a_rollout_tells_no_more_than_is_at_work() {
     assert_eq!(acctl(&grid.url(), &["kill", form]).status, 0);
     // An agent that is away has its command all the same.
     grid.pause_agent(1, 2);
-    let line = "acctl run all --batch 2 -- sleep 60";
+    let line = "acctl run all --batch 2 -- sleep 600";
     let mut terminal = Terminal::start(&grid.url(), line, &[]).expect("one");
     wait_until("the other runs", || grid.running_jobs() == 1);
     terminal.ctrl_c();
@@ -224,7 +236,7 @@ fn ctrl_c_in_a_rollout_tells_no_more_than_is_at_work() {
 #[test]
 fn a_second_ctrl_c_ends_at_once() {
     let grid = Grid::demo().expect("a grid");
-    let line = "acctl run 1:1 --kill-on-interrupt --timeout 600 -- sleep 60";
+    let line = "acctl run 1:1 --kill-on-interrupt --timeout 600 -- sleep 600";
     let Some(mut terminal) = Terminal::start(&grid.url(), line, &[]) else { return };
     wait_until("the job runs", || grid.running_jobs() == 1);
     grid.redis().pause();

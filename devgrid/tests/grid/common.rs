@@ -1,27 +1,22 @@
 //! What the tests of the grid share: a raw Redis connection as client, and waits with a deadline.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::{Commands, Connection, FromRedisValue};
 use serde_json::{Value, json};
+pub use support::wait_until;
 
-pub const LONG: Duration = Duration::from_secs(20);
+/// Far more than anything takes that works.
+pub const LONG: Duration = support::WAIT;
 
 /// Waits until something is there.
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + LONG;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Waits until something is so.
-pub fn wait_until(what: &str, mut look: impl FnMut() -> bool) {
-    wait_for(what, || look().then_some(()));
+    let mut found = None;
+    wait_until(what, || {
+        found = look();
+        found.is_some()
+    });
+    found.expect("it was waited for")
 }
 
 /// A client that knows nothing but the wire.

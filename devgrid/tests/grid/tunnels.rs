@@ -8,8 +8,8 @@ use crate::common::{Client, LONG, wait_until};
 use devgrid::Grid;
 use serde_json::{Value, json};
 
-/// Held by each test: a port that one has freed must not be another's new one, nor stay open for as
-/// long as a process takes to start, which has all descriptors until then.
+/// Held by each test, which runs in a process of its own: a port that one has freed must not be another's
+/// new one, nor stay open for as long as a process takes to start, which has all descriptors until then.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -128,6 +128,9 @@ fn busy(port: u16) -> bool {
 #[test]
 fn bytes_go_both_ways() {
     let _alone = alone();
+    if support::own_process!() {
+        return;
+    }
     let grid = Grid::demo().unwrap();
     let port = Tunnels::new(&grid).open(&route(0, "2.1", echo()));
     let many: Vec<_> = (0..5).map(|_| connect(port)).collect();
@@ -151,6 +154,9 @@ fn bytes_go_both_ways() {
 #[test]
 fn what_was_sent_arrives_before_the_end() {
     let _alone = alone();
+    if support::own_process!() {
+        return;
+    }
     let grid = Grid::demo().unwrap();
     let (sender, arrived) = std::sync::mpsc::channel();
     let taker = server(move |mut stream| {
@@ -176,6 +182,9 @@ fn what_was_sent_arrives_before_the_end() {
 #[test]
 fn an_end_of_one_side_is_the_end_of_both() {
     let _alone = alone();
+    if support::own_process!() {
+        return;
+    }
     let grid = Grid::demo().unwrap();
     let port = Tunnels::new(&grid).open(&route(0, "2.1", echo()));
     let stream = connect(port);
@@ -188,6 +197,9 @@ fn an_end_of_one_side_is_the_end_of_both() {
 #[test]
 fn closing_frees_the_port_and_ends_the_connections() {
     let _alone = alone();
+    if support::own_process!() {
+        return;
+    }
     let grid = Grid::demo().unwrap();
     let mut tunnels = Tunnels::new(&grid);
     let (kept, closed) = (route(free_port(), "2.1", echo()), route(free_port(), "1.2", echo()));
@@ -211,6 +223,9 @@ fn closing_frees_the_port_and_ends_the_connections() {
 #[test]
 fn a_port_of_its_choice_is_closed_by_0_only() {
     let _alone = alone();
+    if support::own_process!() {
+        return;
+    }
     let grid = Grid::demo().unwrap();
     let mut tunnels = Tunnels::new(&grid);
     let remote = echo();
@@ -232,6 +247,9 @@ fn a_port_of_its_choice_is_closed_by_0_only() {
 #[test]
 fn what_can_not_be_opened_is_an_error() {
     let _alone = alone();
+    if support::own_process!() {
+        return;
+    }
     let grid = Grid::demo().unwrap();
     let mut tunnels = Tunnels::new(&grid);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -261,6 +279,9 @@ fn what_can_not_be_opened_is_an_error() {
 #[test]
 fn connections_that_lead_nowhere_are_cut() {
     let _alone = alone();
+    if support::own_process!() {
+        return;
+    }
     let grid = Grid::demo().unwrap();
     let mut tunnels = Tunnels::new(&grid);
     for (gateway, remote) in
@@ -275,6 +296,9 @@ fn connections_that_lead_nowhere_are_cut() {
 #[test]
 fn a_tunnel_needs_its_gateway_and_the_controller() {
     let _alone = alone();
+    if support::own_process!() {
+        return;
+    }
     let grid = Grid::demo().unwrap();
     let mut tunnels = Tunnels::new(&grid);
     let remote = echo();
@@ -305,6 +329,9 @@ fn a_tunnel_needs_its_gateway_and_the_controller() {
 #[test]
 fn a_tunnel_ends_with_its_agent() {
     let _alone = alone();
+    if support::own_process!() {
+        return;
+    }
     let grid = Grid::demo().unwrap();
     let mut tunnels = Tunnels::new(&grid);
     let remote = echo();

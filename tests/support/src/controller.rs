@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use devgrid::RedisServer;
 
+use crate::wait_until;
+
 /// It ends with this value.
 pub struct Controller {
     counts: Arc<Mutex<HashMap<String, usize>>>,
@@ -57,11 +59,7 @@ impl Controller {
         let id = format!("settle-{:?}", Instant::now());
         let json = format!(r#"{{"id":"{id}","gid":1,"nid":1,"cmd":"ping"}}"#);
         redis::cmd("RPUSH").arg("cmds.queue").arg(json).exec(&mut connection).expect("an answer");
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.count(&id) == 0 {
-            assert!(Instant::now() < deadline, "the queue is not drained");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_until("the queue is drained", || self.count(&id) > 0);
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod alone;
 pub mod certificates;
 pub mod controller;
+pub mod gate;
 pub mod golden;
 pub mod prefix;
 pub mod process;
@@ -12,6 +13,7 @@ pub mod scripted;
 pub mod secured;
 pub mod sentinels;
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use acclient::{Command, Error, JobState};
@@ -20,8 +22,26 @@ use devgrid::RedisServer;
 /// The root of the repository.
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// Far more than anything takes that works: a test that waits so long has failed.
-pub const WAIT: Duration = Duration::from_secs(30);
+/// Far more than anything takes that works, on a machine that is overloaded: a test that waits for all of
+/// it has failed.
+pub const WAIT: Duration = Duration::from_secs(120);
+
+/// How much later than its deadline a call may end. It tells a call that ends from one that hangs or goes
+/// by another time, which has to be [`WAIT`] or longer, and says nothing about the speed of the machine.
+pub const LATE: Duration = Duration::from_secs(30);
+
+/// Tries with twice the time until the time suffices: for what has to succeed in part, and then runs out
+/// of time.
+pub fn with_growing_time<T>(first: Duration, mut attempt: impl FnMut(Duration) -> Option<T>) -> T {
+    let mut time = first;
+    loop {
+        if let Some(done) = attempt(time) {
+            return done;
+        }
+        assert!(time < WAIT, "{time:?} did not suffice");
+        time *= 2;
+    }
+}
 
 /// Waits for a condition, looking every few milliseconds.
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -63,6 +83,31 @@ pub fn keys_without_ttl(redis: &RedisServer) -> Vec<String> {
 /// Open descriptors of this process.
 pub fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// A port of 127.0.0.1 at which connections are refused, and which nobody else gets as long as this lives.
+pub struct ClosedPort(socket2::Socket);
+
+impl ClosedPort {
+    #[expect(clippy::new_without_default, reason = "each is another one")]
+    pub fn new() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let socket = socket.expect("a socket");
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&address.into()).expect("a port"); // and nobody listens
+        ClosedPort(socket)
+    }
+
+    pub fn number(&self) -> u16 {
+        let address = self.0.local_addr().expect("an address");
+        address.as_socket().expect("of TCP").port()
+    }
+}
+
+/// Says that something is left out, past what the test harness captures. In CI that is a failure.
+pub fn not_tested(why: &str) {
+    let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: {why} ***\n");
+    assert!(std::env::var_os("CI").is_none(), "left out in CI: {why}");
 }
 
 pub fn redis() -> RedisServer {

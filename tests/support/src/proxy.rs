@@ -44,6 +44,8 @@ struct Shared {
     to: AtomicU16,
     plan: Mutex<Planner>,
     connections: AtomicUsize,
+    /// Those that are not at their end.
+    open: AtomicUsize,
     /// Bytes that have passed since they were asked for last, up and down.
     passed: [AtomicUsize; 2],
 }
@@ -63,6 +65,7 @@ impl Proxy {
             to: AtomicU16::new(to),
             plan: Mutex::new(Box::new(|_| Plan::default())),
             connections: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
             passed: Default::default(),
         });
         let own = shared.clone();
@@ -105,9 +108,30 @@ impl Proxy {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
+    /// How many connections there are whose end the client has not been told.
+    pub fn open(&self) -> usize {
+        self.shared.open.load(Ordering::SeqCst)
+    }
+
     /// How many bytes have passed up and down since this was asked last.
     pub fn passed(&self) -> [usize; 2] {
         [0, 1].map(|direction| self.shared.passed[direction].swap(0, Ordering::SeqCst))
+    }
+}
+
+/// A connection, until both of its directions have ended.
+struct Open(Arc<Shared>);
+
+impl Open {
+    fn new(shared: &Arc<Shared>) -> Arc<Self> {
+        shared.open.fetch_add(1, Ordering::SeqCst);
+        Arc::new(Open(shared.clone()))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -115,6 +139,7 @@ fn connect(client: TcpStream, server: TcpStream, plan: Plan, shared: &Arc<Shared
     for stream in [&client, &server] {
         stream.set_nodelay(true).expect("nodelay");
     }
+    let open = Open::new(shared);
     let back = [server.try_clone().expect("a socket"), client.try_clone().expect("a socket")];
     for (from, to, fault, direction) in [
         (client, server, plan.up, 0),
@@ -125,9 +150,9 @@ fn connect(client: TcpStream, server: TcpStream, plan: Plan, shared: &Arc<Shared
             1,
         ),
     ] {
-        let shared = shared.clone();
+        let open = open.clone();
         thread::spawn(move || {
-            pass(&from, &to, fault, &shared.passed[direction]);
+            pass(&from, &to, fault, &open.0.passed[direction]);
             let _ = to.shutdown(Shutdown::Both);
             let _ = from.shutdown(Shutdown::Both);
         });

@@ -11,7 +11,7 @@ use std::time::Duration;
 use acclient::{Client, Error, ErrorKind, Job, Target};
 
 /// How long a test waits for something that must happen: only a failing test ever waits so long.
-pub const LONG: Duration = Duration::from_secs(10);
+pub const LONG: Duration = crate::WAIT;
 
 /// A deadline that a test waits for.
 pub const SHORT: Duration = Duration::from_millis(400);
