@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of};
 use crate::node::agents;
 use crate::protocol::{AgentId, Contents, keys};
-use crate::transport::{self, Connection, Tracking, Until, bulk, field, integer};
+use crate::transport::{self, Connection, Tracking, Until, bulk, clock, field, integer};
 
 /// An agent that takes longer than this to answer a ping is behind.
 const SLOW: Duration = Duration::from_secs(1);
@@ -112,7 +112,7 @@ impl Client {
     /// take a client from [`ClientBuilder::build`](crate::ClientBuilder::build).
     pub fn doctor(&self, wait: impl Into<Wait>) -> Result<Diagnosis> {
         let wait = wait.into();
-        let begun = Instant::now();
+        let begun = clock::now();
         let mut diagnosis = Diagnosis { checks: Vec::new() };
         let asked = || format!("looking at {}", self.address());
         let session = self.session();
@@ -125,12 +125,12 @@ impl Client {
             diagnosis.add(name_of(&error), Verdict::Bad, error.to_string(), advice);
             return Ok(diagnosis);
         }
-        let asked_at = Instant::now();
+        let asked_at = clock::now();
         match agents::list(&session.for_a_step(&part(&wait, begun, 1, 2))) {
             Ok(agents) => {
                 let found = format!(
                     "answered in {:.1} ms and knows {} agents",
-                    asked_at.elapsed().as_secs_f64() * 1000.0,
+                    clock::since(asked_at).as_secs_f64() * 1000.0,
                     agents.len()
                 );
                 let (verdict, advice) = if agents.is_empty() {
@@ -194,13 +194,13 @@ fn advice_on(error: &Error) -> &'static str {
 }
 
 fn look_at_redis(session: &Session, diagnosis: &mut Diagnosis, until: &Until) -> Result<()> {
-    let begun = Instant::now();
+    let begun = clock::now();
     session.query(until, |connection| {
         // Anew on a second try.
         diagnosis.checks.clear();
         connection.command(&[b"PING"]);
         connection.reply(until)?;
-        let took = begun.elapsed();
+        let took = clock::since(begun);
         look_at_server(session, connection, diagnosis, took, until)?;
         look_at_abilities(connection, diagnosis, until)?;
         look_at_queue(connection, diagnosis, until)
@@ -318,10 +318,10 @@ fn look_at_agents(
     begun: Instant,
 ) -> Result<()> {
     let behind = behind(session, agents, &part(wait, begun, 1, 4))?;
-    let asked_at = Instant::now();
+    let asked_at = clock::now();
     let orders = agents.iter().map(|agent| (*agent, Contents::of("ping", ""))).collect();
     let left = wait.clone().since(begun);
-    let took = |_: &_| Ok(asked_at.elapsed());
+    let took = |_: &_| Ok(clock::since(asked_at));
     for (agent, answer) in outcomes_of(&session.for_a_step(&left), orders, &left, took)? {
         let waiting = match behind.iter().find(|(other, _)| *other == agent) {
             Some((_, Some(count))) if *count > 0 => format!(", {} for it", commands_wait(*count)),

@@ -1,7 +1,6 @@
 //! [`CommandBuilder`]: a command before it is sent, and the ways of sending it.
 
 use std::borrow::Cow;
-use std::time::Instant;
 
 use super::{Collected, Command};
 #[cfg(doc)]
@@ -14,7 +13,7 @@ use crate::job::Job;
 use crate::protocol::{
     AgentId, Contents, Envelope, RunArgs, Target, check_size, in_words, into_payload,
 };
-use crate::transport::Until;
+use crate::transport::{Until, clock};
 
 /// A command that is not sent yet; from [`Client::cmd`], [`Client::execute`] and [`Client::bash`].
 ///
@@ -162,7 +161,7 @@ impl CommandBuilder {
         self,
         submit: impl FnOnce(&Session, &Envelope, &Wait) -> Result<()>,
     ) -> Result<Command> {
-        let begun = Instant::now();
+        let begun = clock::now();
         let wait = self.session().quick();
         self.until(&wait)?; // before anything is made for a call that cannot be
         let command = self.start()?;
@@ -184,7 +183,7 @@ impl CommandBuilder {
         if wait.is_zero() {
             return Err(Error::invalid("a wait of 0 leaves no time for an answer"));
         }
-        let begun = Instant::now();
+        let begun = clock::now();
         let command = self.start()?;
         if command.target().is_fanout() {
             return Err(Error::invalid("run() is for one agent; for a fan-out there is run_all()"));

@@ -1,11 +1,10 @@
 //! [`Collected`]: all that a command led to, in one value.
 
-use std::time::Instant;
-
 use super::Command;
 use crate::engine::{Wait, push};
 use crate::error::{Error, Result};
 use crate::job::Job;
+use crate::transport::clock;
 
 /// All that came of a command; from
 /// [`CommandBuilder::run_all`](crate::CommandBuilder::run_all) and
@@ -27,7 +26,7 @@ pub struct Collected {
 impl Collected {
     /// Sends a command and takes all results.
     pub(crate) fn of(command: Command, wait: Wait, stop_at_failure: bool) -> Result<Self> {
-        let begun = Instant::now();
+        let begun = clock::now();
         command.refuse_endless(&wait)?;
         push::submit(command.session(), command.envelope(), &wait)?;
         // One deadline for both steps.

@@ -18,7 +18,7 @@ use crate::node::ProcessStats;
 use crate::protocol::{
     AgentId, Contents, Envelope, JobResult, ResultDocument, RunArgs, Target, mended,
 };
-use crate::transport::Until;
+use crate::transport::{Until, clock};
 
 /// The handle of a command that was sent, by this program or another: the way to its results.
 ///
@@ -122,7 +122,7 @@ impl Command {
                 None => Err(run::no_result_yet(&self.envelope)),
             };
         }
-        let begun = Instant::now();
+        let begun = clock::now();
         let found = self.session.until(&wait).and_then(|until| {
             if self.agents().is_none() {
                 self.routed = Some(result::targets(&self.session, self.id(), &until, None)?);
@@ -176,7 +176,7 @@ impl Command {
     }
 
     fn look_once(&mut self, wait: Wait) -> Result<Option<Job>> {
-        let begun = Instant::now();
+        let begun = clock::now();
         let found = self.session.until(&wait).and_then(|until| {
             if self.agents().is_none() {
                 self.routed = result::targets_now(&self.session, self.id(), &until)?;
@@ -351,7 +351,7 @@ impl Command {
 
     /// A quick call about it.
     fn bounded<T>(&self, call: impl FnOnce(&Until) -> Result<T>) -> Result<T> {
-        let begun = Instant::now();
+        let begun = clock::now();
         let result = self.session.until(&self.session.quick()).and_then(|until| call(&until));
         result.map_err(|error| self.explained(error, begun))
     }
@@ -359,7 +359,7 @@ impl Command {
     /// An error of a call about it.
     fn explained(&self, error: Error, begun: Instant) -> Error {
         let error = error.asked(|| self.in_words()).about_command(self);
-        error.waited_if_it_did(begun.elapsed())
+        error.waited_if_it_did(clock::since(begun))
     }
 
     /// A recurring job has no result until it is killed, so that a wait without a timeout would not

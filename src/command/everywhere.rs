@@ -1,11 +1,10 @@
 //! Asking every agent that a command went to about its job.
 
-use std::time::Instant;
-
 use super::Command;
 use crate::error::Result;
 use crate::job::{Outcome, Outcomes, outcomes_of};
 use crate::protocol::{Contents, JobResult};
+use crate::transport::clock;
 
 /// Whom a question is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub(super) fn ask<T>(
 ) -> Result<Outcomes<T>> {
     // One deadline for all steps.
     let quick = command.session().quick();
-    let begun = Instant::now();
+    let begun = clock::now();
     let (mut over, mut questions) = (Vec::new(), Vec::new());
     for (agent, job) in command.routed_jobs()? {
         if ask == Ask::Running && job.is_over() {

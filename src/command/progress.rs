@@ -9,7 +9,7 @@ use crate::engine::{Session, Wait, push, result, retract};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of, questions};
 use crate::protocol::{AgentId, JobState, ResultDocument};
-use crate::transport::{self, Until, sleep};
+use crate::transport::{self, Until, clock, sleep};
 
 /// How long a controller may take from taking a command to saying whom it went to, and an agent from
 /// the end of a job to its result. Milliseconds, when nothing is wrong.
@@ -73,7 +73,7 @@ impl Progress {
 }
 
 pub(crate) fn of(command: &Command, wait: Wait) -> Result<Progress> {
-    let begun = Instant::now();
+    let begun = clock::now();
     let session = command.session();
     let asked = || format!("the progress of {}", command.in_words());
     let found = session.bounded(&wait, asked, |until| look(command, until));
@@ -134,7 +134,7 @@ enum Found {
 fn look(command: &Command, until: &Until) -> Result<Found> {
     let (session, id) = (command.session(), command.id());
     let moment = until.deadline.remaining().map_or(MOMENT, |left| MOMENT.min(left / 2));
-    let last = Instant::now() + moment;
+    let last = clock::now() + moment;
     loop {
         if retract::is_queued(session, id, until)? {
             return Ok(Found::Stage(Stage::InQueue));
@@ -145,7 +145,7 @@ fn look(command: &Command, until: &Until) -> Result<Found> {
             let stages = latest.iter().map(|(agent, document)| (*agent, stage_of(document)));
             return Ok(Found::Agents(stages.collect()));
         }
-        if Instant::now() >= last {
+        if clock::now() >= last {
             break;
         }
         sleep(LOOK, until)?;
@@ -166,7 +166,7 @@ fn stage_of(document: &ResultDocument) -> Stage {
 fn results_of(command: &Command, mut agents: Vec<AgentId>, until: &Until) -> Result<Vec<AgentId>> {
     let (session, id) = (command.session(), command.id());
     let mut there = Vec::new();
-    let last = Instant::now() + MOMENT;
+    let last = clock::now() + MOMENT;
     while !agents.is_empty() {
         let answers = match result::look_at_all(session, id, &agents, until) {
             Err(error) if error.is_timeout() => break,
@@ -175,7 +175,7 @@ fn results_of(command: &Command, mut agents: Vec<AgentId>, until: &Until) -> Res
         let found = answers.into_iter().filter(|(_, document)| document.is_some());
         there.extend(found.map(|(agent, _)| agent));
         agents.retain(|agent| !there.contains(agent));
-        if agents.is_empty() || Instant::now() >= last {
+        if agents.is_empty() || clock::now() >= last {
             break;
         }
         match sleep(LOOK, until) {

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::node::agents;
 use crate::protocol::{AgentId, Envelope, Target};
-use crate::transport::Until;
+use crate::transport::{Until, clock};
 
 /// How a command is rolled out over many agents: see [`CommandBuilder::rollout`].
 ///
@@ -125,7 +125,7 @@ impl CommandBuilder {
     /// [`Client::list_agents`]. Everything else is an item: see [`Results`].
     pub fn rollout(self, rollout: Rollout, wait: impl Into<Wait>) -> Result<RolloutResults> {
         let wait = wait.into();
-        let begun = Instant::now();
+        let begun = clock::now();
         rollout.check()?;
         if wait.is_zero() {
             return Err(Error::invalid("a wait of 0 leaves no time for answers"));
@@ -291,7 +291,7 @@ impl RolloutResults {
             }
             if let Err(ended) = backoff.pause(&self.until) {
                 let ended = Error::from(ended).asked(|| self.command.in_words());
-                break Err(ended.noting(&error.to_string()).waited(self.begun.elapsed()));
+                break Err(ended.noting(&error.to_string()).waited(clock::since(self.begun)));
             }
         };
         batch.into_iter().rev().for_each(|agent| self.left.push_front(agent));
@@ -355,7 +355,7 @@ impl Iterator for RolloutResults {
                     if error.is_final() {
                         self.is_over = true;
                         let asked = self.command.in_words();
-                        error = error.of_the_whole(asked, self.begun.elapsed());
+                        error = error.of_the_whole(asked, clock::since(self.begun));
                     } else if let (Some(agent), false) = (error.agent(), error.is_timeout()) {
                         // After a timeout its command goes on.
                         self.in_flight.remove(&agent);

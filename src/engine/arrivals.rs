@@ -8,7 +8,7 @@ use super::watch::{Found, WaitMethod, Watch};
 use super::{Session, Wait};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Envelope, JobResult};
-use crate::transport::{Deadline, Until};
+use crate::transport::{Deadline, Until, clock};
 
 /// How long results that are there already may take after the deadline.
 const LATE: Duration = Duration::from_millis(250);
@@ -35,7 +35,7 @@ impl Arrivals {
         commands: Vec<(Envelope, Option<Vec<AgentId>>)>,
         wait: &Wait,
     ) -> Result<Self> {
-        let begun = Instant::now();
+        let begun = clock::now();
         let watched = commands.iter().map(|(command, agents)| (command.id.clone(), agents.clone()));
         let watch = Watch::new(session.clone(), watched.collect());
         let commands: Vec<Envelope> = commands.into_iter().map(|(command, _)| command).collect();
@@ -132,7 +132,7 @@ impl Arrivals {
             None => error,
         };
         let error = error.asked(|| command.in_words()).about_command(command);
-        (index, Err(error.waited(self.begun.elapsed()).not_final()))
+        (index, Err(error.waited(clock::since(self.begun)).not_final()))
     }
 }
 
@@ -146,7 +146,7 @@ impl Iterator for Arrivals {
 
 /// An error that is about no agent of some commands.
 fn explained(error: Error, commands: &[Envelope], begun: Instant) -> Error {
-    let error = error.waited_if_it_did(begun.elapsed());
+    let error = error.waited_if_it_did(clock::since(begun));
     match commands {
         [command] => error.asked(|| command.in_words()).about_command(command),
         commands => error.asked(|| format!("{} commands", commands.len())),

@@ -1,7 +1,5 @@
 //! Pushing many commands in one pipeline, with an outcome for each.
 
-use std::time::Instant;
-
 use redis::Value;
 
 use super::Session;
@@ -9,7 +7,7 @@ use super::push::{connection, maybe_sent, queue};
 use super::retry::{Purpose, Retrier, waits_out};
 use crate::error::{Error, Result};
 use crate::protocol::Envelope;
-use crate::transport::{self, Connection, Until, integer};
+use crate::transport::{self, Connection, Until, clock, integer};
 
 /// How many commands of a pipeline are sent before the first replies are read, and how many bytes: what
 /// is not sent yet is in memory, and the deadline is checked between two of these parts.
@@ -22,7 +20,7 @@ pub(crate) fn push_many<C: AsRef<Envelope>>(
     session: &Session,
     commands: impl Iterator<Item = Result<C>>,
 ) -> Vec<Result<C>> {
-    let begun = Instant::now();
+    let begun = clock::now();
     let outcomes = Vec::with_capacity(commands.size_hint().0);
     let mut many = Many { session, outcomes, json: Vec::new() };
     let mut commands = commands.fuse();
@@ -34,7 +32,7 @@ pub(crate) fn push_many<C: AsRef<Envelope>>(
         many.outcomes.extend(commands.map(|command| command.and_then(told)));
     }
     let waited = |outcome: Result<C>| match outcome {
-        Err(error) => Err(error.waited_if_it_did(begun.elapsed())),
+        Err(error) => Err(error.waited_if_it_did(clock::since(begun))),
         sent => sent,
     };
     many.outcomes.into_iter().map(waited).collect()

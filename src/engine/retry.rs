@@ -99,3 +99,59 @@ impl Backoff {
         sleep(pause.mul_f64(1.0 - part / 2.0), until)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::{Deadline, clock};
+
+    fn lost() -> Error {
+        let source = std::io::ErrorKind::ConnectionReset.into();
+        Error::Lost { address: "a:1".to_owned(), source }
+    }
+
+    fn refused(code: &str) -> Error {
+        Error::Server(crate::transport::ServerError { code: code.to_owned(), text: "x".to_owned() })
+    }
+
+    #[test]
+    fn a_wait_is_repeated_until_its_deadline_with_growing_pauses() {
+        let _clock = clock::simulated::Clock::start();
+        let begun = clock::now();
+        let until = Until::new(Deadline::after(Some(Duration::from_secs(60))));
+        let mut retrier = Retrier::new(Purpose::Wait);
+        let mut tries = 0;
+        let ended = loop {
+            tries += 1;
+            match retrier.again(lost(), &until) {
+                Ok(()) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(
+            matches!(ended, Error::TimeoutAfter(cause) if matches!(*cause, Error::Lost { .. }))
+        );
+        assert_eq!(clock::since(begun), Duration::from_secs(60));
+        // Pauses of half a second to a second, once they have grown.
+        assert!((60..=140).contains(&tries), "{tries} tries in a minute");
+    }
+
+    #[test]
+    fn a_push_is_repeated_once_after_a_lost_connection_and_never_after_a_refusal() {
+        let until = Until::new(Deadline::after(None));
+        let mut retrier = Retrier::new(Purpose::Push);
+        assert!(retrier.again(lost(), &until).is_ok());
+        assert!(matches!(retrier.again(lost(), &until), Err(Error::Lost { .. })));
+        let mut retrier = Retrier::new(Purpose::Push);
+        assert!(retrier.again(refused("OOM"), &until).is_err());
+        assert!(retrier.again(refused("LOADING"), &until).is_ok());
+    }
+
+    #[test]
+    fn a_question_does_not_wait_for_a_server_that_is_away() {
+        let until = Until::new(Deadline::after(None));
+        let source = std::io::ErrorKind::ConnectionRefused.into();
+        let away = Error::Connect { address: "a:1".to_owned(), source };
+        assert!(Retrier::new(Purpose::Question).again(away, &until).is_err());
+    }
+}

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::retry::{Purpose, Retrier};
 use super::{Cancel, Wait};
 use crate::error::{Error, Result};
-use crate::transport::{self, Config, Connection, Deadline, Pool, Until};
+use crate::transport::{self, Config, Connection, Deadline, Pool, Until, clock};
 
 /// Connections, default timeout and cancel tokens. Clones share the connections.
 #[derive(Clone)]
@@ -84,9 +84,9 @@ impl Session {
         asked: impl FnOnce() -> String,
         call: impl FnOnce(&Until) -> Result<T>,
     ) -> Result<T> {
-        let begun = Instant::now();
+        let begun = clock::now();
         let result = self.until(wait).and_then(|until| call(&until));
-        result.map_err(|error| error.asked(asked).waited_if_it_did(begun.elapsed()))
+        result.map_err(|error| error.asked(asked).waited_if_it_did(clock::since(begun)))
     }
 
     /// Runs a step of a quick call, which may be repeated.

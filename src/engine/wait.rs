@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Cancel;
+use crate::transport::clock;
 
 /// How long a call waits, and what may end it earlier.
 ///
@@ -46,7 +47,7 @@ impl Wait {
     /// What is left of a wait that began then; never quite nothing, which would be no wait.
     pub(crate) fn since(self, begun: Instant) -> Wait {
         let left = |timeout: Duration| {
-            timeout.saturating_sub(begun.elapsed()).max(Duration::from_nanos(1))
+            timeout.saturating_sub(clock::since(begun)).max(Duration::from_nanos(1))
         };
         Wait { timeout: self.timeout.map(left), ..self }
     }

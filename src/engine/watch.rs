@@ -8,7 +8,7 @@
 //! at a time, as the caller takes them.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Session;
 use super::result::{self, LOOK, SOON};
@@ -17,7 +17,7 @@ use super::retry::{Purpose, Retrier};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, ResultDocument, keys};
 use crate::transport::{
-    self, Broadcast, Changes, Owed, Pooled, Tracking, Until, bulk, integer, items,
+    self, Broadcast, Changes, Owed, Pooled, Tracking, Until, bulk, clock, integer, items,
 };
 
 /// Up to so many lists are watched by reading them, which arms each; more by their prefix.
@@ -388,9 +388,9 @@ impl Watch {
                     None => {
                         // Never most of the time: many such waits would keep a server from all else.
                         link.connection.pause(LOOK.max(self.last_look * IDLE), until)?;
-                        let begun = Instant::now();
+                        let begun = clock::now();
                         let looked = self.look_at_all(until);
-                        self.last_look = begun.elapsed();
+                        self.last_look = clock::since(begun);
                         looked
                     }
                 };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::msgs::{MOST, Message, MsgQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::Job;
-use crate::transport::{Until, sleep};
+use crate::transport::{Until, clock, sleep};
 
 /// How often the agent is asked for what is new.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -64,7 +64,7 @@ impl Follow {
             if self.look()? {
                 continue;
             }
-            if self.quiet.is_some_and(|since| since.elapsed() >= SETTLED) {
+            if self.quiet.is_some_and(|since| clock::since(since) >= SETTLED) {
                 self.is_over = true;
                 return Ok(None);
             }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::address::{Config, Endpoint};
+use super::clock;
 use super::deadline::Until;
 use super::error::{Error, Result};
 use super::framer::{self, Frame, Framer};
@@ -175,7 +176,7 @@ impl Connection {
     /// Whether it is time to ask the Sentinels again whether this is the master: one that they have
     /// replaced may go on for many seconds as if it were none.
     pub(crate) fn is_stale(&self) -> bool {
-        self.named.is_some_and(|named| named.elapsed() > NAMED_FOR)
+        self.named.is_some_and(|named| clock::since(named) > NAMED_FOR)
     }
 
     /// Keeps other calls from using it.
@@ -531,18 +532,7 @@ impl Input {
 }
 
 fn push_header(output: &mut Vec<u8>, kind: u8, number: usize) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
     output.push(kind);
-    output.extend_from_slice(&digits[at..]);
+    output.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     output.extend_from_slice(b"\r\n");
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::clock;
 use super::error::{Error, Result};
 use super::wake::Wake;
 use std::sync::Arc;
@@ -17,16 +18,16 @@ pub(crate) struct Deadline(Option<Instant>);
 impl Deadline {
     /// `None` is never; so is a span too long for the clock.
     pub(crate) fn after(span: Option<Duration>) -> Self {
-        Deadline(span.and_then(|span| Instant::now().checked_add(span)))
+        Deadline(span.and_then(|span| clock::now().checked_add(span)))
     }
 
     /// How long there is left, `None` for ever.
     pub(crate) fn remaining(self) -> Option<Duration> {
-        self.0.map(|at| at.saturating_duration_since(Instant::now()))
+        self.0.map(|at| at.saturating_duration_since(clock::now()))
     }
 
     pub(crate) fn has_passed(self) -> bool {
-        self.0.is_some_and(|at| at <= Instant::now())
+        self.0.is_some_and(|at| at <= clock::now())
     }
 
     /// The earlier of this deadline and a span from now.

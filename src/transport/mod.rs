@@ -10,6 +10,7 @@
 //! nothing can cancel. Its parser is used, behind a [`framer`] that makes it safe to feed.
 
 mod address;
+pub(crate) mod clock;
 mod connection;
 mod deadline;
 mod error;
@@ -24,6 +25,7 @@ mod reply;
 mod resolve;
 mod sentinel;
 mod server;
+mod socket;
 mod stream;
 mod tls;
 mod tracking;
@@ -34,6 +36,8 @@ pub(crate) use address::SENTINEL_PORT;
 pub(crate) use address::{Config, DEFAULT_PORT, Endpoint, Secret};
 pub(crate) use connection::Connection;
 pub(crate) use deadline::{Deadline, Until};
+#[cfg(test)]
+pub(crate) use error::ServerError;
 pub(crate) use error::{Condition, Error, Result};
 pub(crate) use owed::Owed;
 pub(crate) use poll::sleep;

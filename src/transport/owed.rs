@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use super::clock;
+
 /// How many are tried along with one command, so that a call does not pay for a long list.
 const AT_ONCE: usize = 256;
 /// How many a client keeps; the oldest are forgotten first. Only a controller that is away while
@@ -27,13 +29,13 @@ pub(crate) struct Owed {
 impl Owed {
     /// A key that gets `seconds` to live as soon as it exists, if that is within `patience`.
     pub(crate) fn new(key: Vec<u8>, seconds: u32, patience: Duration) -> Self {
-        let now = Instant::now();
+        let now = clock::now();
         Owed { key, seconds, due: now, delay: FIRST_DELAY, give_up: now + patience }
     }
 
     /// After a try that found no key; `None` once the patience is over.
     fn again(mut self) -> Option<Self> {
-        let now = Instant::now();
+        let now = clock::now();
         self.due = now + self.delay;
         self.delay = (self.delay * 2).min(LONGEST_DELAY);
         (now < self.give_up).then_some(self)
@@ -68,7 +70,7 @@ impl OwedKeys {
         if self.waiting.is_empty() {
             return Vec::new();
         }
-        let now = Instant::now();
+        let now = clock::now();
         let mut due = Vec::new();
         self.waiting.retain(|owed| {
             let take = due.len() < AT_ONCE && owed.due <= now;
@@ -123,7 +125,7 @@ mod tests {
         keys.replied(false);
         assert!(keys.take_due().is_empty(), "not at once again");
         let due = keys.waiting[0].due;
-        while Instant::now() < due {
+        while clock::now() < due {
             std::hint::spin_loop();
         }
         assert_eq!(keys.take_due().len(), 1);

@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
+#[cfg(test)]
+use super::clock;
 use super::deadline::{Deadline, Until};
 use super::error::{Error, Result};
 
@@ -45,6 +47,10 @@ pub(crate) fn wait_up_to(
 
 /// Sleeps for `pause`, or until the call ends.
 pub(crate) fn sleep(pause: Duration, until: &Until) -> Result<()> {
+    #[cfg(test)]
+    if clock::simulated::advance(until.deadline.remaining().map_or(pause, |left| left.min(pause))) {
+        return until.check();
+    }
     wait_any(None, until, until.deadline.within(pause))?;
     until.check()
 }

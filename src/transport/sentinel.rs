@@ -1,8 +1,9 @@
 //! Finding the master that Sentinels watch over.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::address::{Config, Endpoint};
+use super::clock;
 use super::connection::Connection;
 use super::deadline::Until;
 use super::error::{Error, Result};
@@ -60,7 +61,7 @@ pub(super) fn connect(
     });
     match attempt {
         Ok((mut connection, true)) => {
-            connection.named = Some(Instant::now());
+            connection.named = Some(clock::now());
             Ok(connection)
         }
         Ok(_) => Err(passing("it is no master, or not yet".to_owned())),

@@ -16,7 +16,7 @@ use rustls::{
 use super::deadline::Until;
 use super::error::{Cause, Error, Result};
 use super::poll::{self, Interest};
-use super::stream::Socket;
+use super::socket::Socket;
 
 /// What TLS sends at once: one record, which the peer can read whole or not at all. That is what
 /// lets a call tell whether a command has left.

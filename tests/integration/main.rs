@@ -22,6 +22,7 @@ mod once;
 mod progress;
 mod rights;
 mod rollout;
+mod rooms;
 mod scale;
 mod signals;
 mod stranger;
