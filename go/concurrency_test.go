@@ -10,10 +10,10 @@ import (
 
 func TestCancelEndsAWaitAtOnce(t *testing.T) {
 	c := client(t)
-	command := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	command := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
 	for _, wait := range []func(ctx context.Context) error{
 		func(ctx context.Context) error { _, err := command.NextResult(ctx); return err },
-		func(ctx context.Context) error { _, err := c.Execute(Agent(1, 1), "sleep", "5").Run(ctx); return err },
+		func(ctx context.Context) error { _, err := c.Execute(Agent(1, 1), "sleep", "600").Run(ctx); return err },
 		func(ctx context.Context) error {
 			for _, err := range c.WaitAny(ctx, command) {
 				return err
@@ -33,8 +33,8 @@ func TestCancelEndsAWaitAtOnce(t *testing.T) {
 		ended := time.Now()
 		<-cancellable.Done()
 		wants(t, err, ErrCancelled, context.Canceled, why)
-		if late := ended.Sub(cancelled); late > 250*time.Millisecond {
-			t.Fatalf("it ended after %v", late)
+		if took := ended.Sub(cancelled); took > late {
+			t.Fatalf("it ended after %v", took)
 		}
 	}
 	// A token that was not used up serves the next call; one that was does not.
@@ -44,13 +44,13 @@ func TestCancelEndsAWaitAtOnce(t *testing.T) {
 
 func TestDeadlines(t *testing.T) {
 	c := client(t)
-	command := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	command := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
 	short, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	begun := time.Now()
 	_, err := command.NextResult(short)
 	wants(t, err, ErrTimeout, context.DeadlineExceeded)
-	if took := time.Since(begun); took < 100*time.Millisecond || took > time.Second {
+	if took := time.Since(begun); took < 100*time.Millisecond || took > late {
 		t.Fatalf("it took %v", took)
 	}
 	_, err = command.NextResult(short)
@@ -63,7 +63,7 @@ func TestDeadlines(t *testing.T) {
 // Goroutines that wait take no threads.
 func TestFiveThousandWait(t *testing.T) {
 	c := client(t)
-	printed := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	printed := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
 	before := threads(t)
 	const count = 5000
 	cancellable, cancel := context.WithCancel(context.Background())
@@ -94,7 +94,7 @@ func TestFiveThousandWait(t *testing.T) {
 	at := time.Now()
 	cancel()
 	ended.Wait()
-	if took := time.Since(at); took > 5*time.Second {
+	if took := time.Since(at); took > late {
 		t.Errorf("all ended after %v", took)
 	}
 	t.Logf("%d goroutines waited in %d threads (%d before), and ended in %v", count, during, before, time.Since(at))
@@ -107,7 +107,7 @@ func TestFiveThousandWait(t *testing.T) {
 func TestPlacesAreWaitedForWithTheContext(t *testing.T) {
 	c := got[*Client](t)(Open(ctx(t), Options{URL: gridURL(t), MaxConnections: 1}))
 	defer c.Close()
-	command := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	command := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
 	cancellable, cancel := context.WithCancel(context.Background())
 	waited := make(chan error)
 	go func() {
@@ -128,7 +128,7 @@ func TestPlacesAreWaitedForWithTheContext(t *testing.T) {
 
 func TestCloseWhileGoroutinesWait(t *testing.T) {
 	c := got[*Client](t)(Open(ctx(t), Options{URL: gridURL(t), MaxConnections: 4}))
-	command := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	command := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
 	printed := command.String()
 	const count = 40
 	errs := make(chan error, count)

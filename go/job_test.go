@@ -9,7 +9,7 @@ import (
 
 func TestKill(t *testing.T) {
 	c := client(t)
-	command := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	command := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
 	running(t, command)
 	result := make(chan *Job)
 	go func() {
@@ -30,7 +30,7 @@ func TestKill(t *testing.T) {
 
 func TestEverywhere(t *testing.T) {
 	c := client(t)
-	command := submit(t, c.Bash(All("cpu"), "echo line; sleep 60"))
+	command := submit(t, c.Bash(All("cpu"), "echo line; sleep 600"))
 	running(t, command)
 	stats := got[[]Outcome[*ProcessStats]](t)(command.Stats(ctx(t)))
 	equal(t, "agents", len(stats), 2)
@@ -79,7 +79,7 @@ func TestEverywhere(t *testing.T) {
 
 func TestJob(t *testing.T) {
 	c := client(t)
-	command := submit(t, c.Bash(Agent(1, 1), "echo one; sleep 1; echo two"))
+	command := submit(t, c.Bash(Agent(1, 1), "echo one; sleep 3; echo two"))
 	job := running(t, command)[0]
 	equal(t, "state", job.State, StateRunning)
 	stats := got[*ProcessStats](t)(job.Stats(ctx(t)))
@@ -102,7 +102,7 @@ func TestJob(t *testing.T) {
 	_, err = gone.Refresh(ctx(t))
 	wants(t, err, ErrProtocol)
 
-	long := submit(t, c.Execute(Agent(1, 1), "sleep", "60"))
+	long := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
 	must(t, running(t, long)[0].Kill(ctx(t)))
 	equal(t, "state", got[*Job](t)(long.NextResult(ctx(t))).State, StateKilled)
 }
@@ -143,7 +143,7 @@ func TestFollow(t *testing.T) {
 	for _, err := range job.Follow(ctx(t), "x") {
 		wants(t, err, ErrInvalidArgument)
 	}
-	long := submit(t, c.Bash(Agent(1, 1), "echo here; sleep 60"))
+	long := submit(t, c.Bash(Agent(1, 1), "echo here; sleep 600"))
 	job = running(t, long)[0]
 	cancelled, cancel := context.WithCancel(context.Background())
 	defer cancel()

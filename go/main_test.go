@@ -14,7 +14,11 @@ import (
 )
 
 // within is how long a test may wait for what is to come.
-const within = 20 * time.Second
+const within = 120 * time.Second
+
+// late is how much later than its deadline a call may end. It tells a call that ends from one that hangs,
+// and says nothing about the speed of the machine.
+const late = 30 * time.Second
 
 func gridURL(t testing.TB) string {
 	t.Helper()
@@ -82,6 +86,22 @@ func equal[T comparable](t testing.TB, what string, is, wanted T) {
 	t.Helper()
 	if is != wanted {
 		t.Fatalf("%s: %v, not %v", what, is, wanted)
+	}
+}
+
+// withGrowingTime calls with twice the time until it is enough.
+func withGrowingTime(t testing.TB, limit time.Duration, attempt func(ctx context.Context, limit time.Duration) bool) {
+	t.Helper()
+	for ; ; limit *= 2 {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		done := attempt(ctx, limit)
+		cancel()
+		if done {
+			return
+		}
+		if limit > within {
+			t.Fatalf("%v is not enough", limit)
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ func TestNode(t *testing.T) {
 
 func TestProcesses(t *testing.T) {
 	c := client(t)
-	request := c.Execute(Agent(1, 1), "sleep", "60")
+	request := c.Execute(Agent(1, 1), "sleep", "600")
 	request.RunArgs.Domain = "go-processes"
 	command := submit(t, request)
 	running(t, command)

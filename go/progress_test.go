@@ -23,7 +23,7 @@ func stage(t *testing.T, command *Command) Stage {
 
 func TestProgress(t *testing.T) {
 	c := client(t)
-	command := submit(t, c.Execute(All("cpu"), "sleep", "60"))
+	command := submit(t, c.Execute(All("cpu"), "sleep", "600"))
 	// One that waits with the command is in nobody's way.
 	ended := make(chan error)
 	go func() {

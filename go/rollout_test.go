@@ -113,13 +113,13 @@ func TestRolloutInFlight(t *testing.T) {
 	got[*Job](t)(first.Refresh(ctx(t)))
 
 	// Ended by its deadline.
-	short, cancel := context.WithTimeout(ctx(t), 500*time.Millisecond)
+	short, cancel := context.WithTimeout(ctx(t), 2*time.Second)
 	defer cancel()
-	late := got[*Rollout](t)(half.OpenRollout(short, both))
-	got[*Job](t)(late.Next())
-	_, err := late.Next()
+	expired := got[*Rollout](t)(half.OpenRollout(short, both))
+	got[*Job](t)(expired.Next())
+	_, err := expired.Next()
 	wants(t, err, ErrTimeout)
-	kill(late)
+	kill(expired)
 
 	// All have answered, some with a failure.
 	failing := c.Bash(All("cpu"), "false")
@@ -142,7 +142,7 @@ func TestRolloutEnds(t *testing.T) {
 		defer command.Close()
 		must(t, command.Kill(ctx(t)))
 	}
-	short, cancel := context.WithTimeout(ctx(t), 500*time.Millisecond)
+	short, cancel := context.WithTimeout(ctx(t), time.Second)
 	defer cancel()
 	rollout := got[*Rollout](t)(slow.OpenRollout(short, one))
 	defer rollout.Close()

@@ -60,7 +60,7 @@ func TestSentinels(t *testing.T) {
 	sentinel := variable(t, "ACCLIENT_SENTINEL")
 	saysHello(t, Options{MasterName: "main", Sentinels: []string{"127.0.0.1:1", sentinel}})
 	saysHello(t, Options{URL: "redis+sentinel://127.0.0.1:1," + sentinel + "/main"})
-	short, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	short, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_, err := Open(short, Options{MasterName: "other", Sentinels: []string{sentinel}})
 	wants(t, err, ErrTimeout, context.DeadlineExceeded)
@@ -101,22 +101,17 @@ func TestDeadlinesOnAStoppedServer(t *testing.T) {
 		"Retract":    func(ctx context.Context) error { _, err := command.Retract(ctx); return err },
 		"ListAgents": func(ctx context.Context) error { _, err := c.ListAgents(ctx); return err },
 	} {
-		// The least late of three: this machine may have had something else to do.
-		least := time.Hour
-		for range 3 {
-			begun := time.Now()
-			short, cancel := context.WithTimeout(context.Background(), limit)
-			err := call(short)
-			late := time.Since(begun) - limit
-			cancel()
-			var known *Error
-			if !errors.As(err, &known) || !known.Timeout() && !known.IsMaybeSent() || late < 0 {
-				t.Fatalf("%s: %v, late by %v", name, err, late)
-			}
-			least = min(least, late)
+		begun := time.Now()
+		short, cancel := context.WithTimeout(context.Background(), limit)
+		err := call(short)
+		took := time.Since(begun)
+		cancel()
+		var known *Error
+		if !errors.As(err, &known) || !known.Timeout() && !known.IsMaybeSent() {
+			t.Fatalf("%s: %v after %v", name, err, took)
 		}
-		if least > 50*time.Millisecond {
-			t.Errorf("%s was late by %v", name, least)
+		if took < limit || took > limit+late {
+			t.Errorf("%s took %v", name, took)
 		}
 	}
 	short, cancel := context.WithTimeout(context.Background(), limit)

@@ -18,7 +18,7 @@ static void at_work(const acclient_client *client) {
     acclient_error *error;
     acclient_answer *answer = GARBAGE;
     SAY("what a job uses");
-    acclient_command *command = shell(client, "echo one; echo two >&2; exec sleep 60");
+    acclient_command *command = shell(client, "echo one; echo two >&2; exec sleep 600");
     acclient_jobs *jobs = running(command);
     const acclient_job *job = acclient_jobs_at(jobs, 0);
     CHECK_TEXT(acclient_job_state, job, "RUNNING");
@@ -59,7 +59,7 @@ static void at_work(const acclient_client *client) {
     acclient_error_free(error);
     EXPECT(ACCLIENT_TIMEOUT, acclient_job_wait(job, 0, NULL, &ended, &error));
     EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, &error));
-    EXPECT(ACCLIENT_OK, acclient_job_wait(job, 20000, NULL, &ended, &error));
+    EXPECT(ACCLIENT_OK, acclient_job_wait(job, LONG_MS, NULL, &ended, &error));
     CHECK_TEXT(acclient_job_state, ended, "KILLED");
     CHECK_TEXT(acclient_job_stdout, ended, "one\n");
     CHECK_TEXT(acclient_job_state, job, "RUNNING");
@@ -125,7 +125,7 @@ static void following(const acclient_client *client) {
     acclient_command_free(command);
 
     SAY("following until the time is over, or a token is cancelled");
-    command = shell(client, "echo a; exec sleep 60");
+    command = shell(client, "echo a; exec sleep 600");
     jobs = running(command);
     job = acclient_jobs_at(jobs, 0);
     acclient_follow *handle = GARBAGE;
@@ -155,7 +155,7 @@ static void outliving(void) {
     acclient_error *error;
     SAY("a job that outlives its client, command and list");
     acclient_client *client = connect_grid();
-    acclient_command *command = shell(client, "exec sleep 60");
+    acclient_command *command = shell(client, "exec sleep 600");
     acclient_jobs *jobs = running(command);
     acclient_job *job = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_job_refresh(acclient_jobs_at(jobs, 0), 10000, NULL, &job, &error));
@@ -164,7 +164,7 @@ static void outliving(void) {
     acclient_client_free(client);
     acclient_job *ended = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, &error));
-    EXPECT(ACCLIENT_OK, acclient_job_wait(job, 20000, NULL, &ended, &error));
+    EXPECT(ACCLIENT_OK, acclient_job_wait(job, LONG_MS, NULL, &ended, &error));
     CHECK_TEXT(acclient_job_state, ended, "KILLED");
     acclient_job_free(ended);
     acclient_job_free(job);

@@ -136,7 +136,7 @@ static void processes(const acclient_client *client) {
     acclient_command *command = GARBAGE;
     SAY("processes");
     acclient_request *request =
-        script(client, agent(1, 1), "echo first; echo second; exec sleep 60");
+        script(client, agent(1, 1), "echo first; echo second; exec sleep 600");
     EXPECT(ACCLIENT_OK, acclient_run_args_new(&args, &error));
     EXPECT(ACCLIENT_OK, acclient_run_args_set_domain(args, "tests", &error));
     EXPECT(ACCLIENT_OK, acclient_run_args_set_name(args, "sleeper", &error));

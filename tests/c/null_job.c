@@ -113,7 +113,7 @@ static void results(const acclient_client *client, const acclient_command *comma
     SAY("acclient_results_*");
     REFUSES(job, acclient_results_next(NULL, &job, &error));
     CHECK(acclient_results_next(NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
-    EXPECT(ACCLIENT_OK, acclient_command_results(command, 20000, NULL, &results, &error));
+    EXPECT(ACCLIENT_OK, acclient_command_results(command, LONG_MS, NULL, &results, &error));
     REFUSED(acclient_results_next(results, NULL, &error));
     CHECK(acclient_results_next(results, &job, NULL) == ACCLIENT_OK && job != NULL);
     acclient_job_free(job);

@@ -105,7 +105,7 @@ static void limits(void) {
     EXPECT(ACCLIENT_OK, acclient_options_set_max_connections(options, 1, &error));
     acclient_client *client = opened(options);
     acclient_command *command = send_script(
-        client, everyone("cpu"), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && exec sleep 60; true");
+        client, everyone("cpu"), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && exec sleep 600; true");
     acclient_results *results = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_command_results(command, -1, NULL, &results, &error));
     acclient_job *job = GARBAGE;

@@ -126,7 +126,7 @@ static void on_agents(const acclient_client *client) {
     acclient_error *error;
     SAY("agents that run it, that have run it, and one that does not fetch it");
     acclient_command *command =
-        send_script(client, everyone(NULL), "[ $AGENT_NID = 2 ] || exec sleep 60");
+        send_script(client, everyone(NULL), "[ $AGENT_NID = 2 ] || exec sleep 600");
     WAIT_UNTIL(stands(command, routed, running, done, running, routed));
     acclient_command *found = again(client, command);
     CHECK(stands(found, routed, running, done, running, routed));
@@ -144,7 +144,7 @@ static void on_agents(const acclient_client *client) {
     acclient_command_free(command);
 
     SAY("beside a thread that waits with the command");
-    command = send_script(client, everyone("storage"), "exec sleep 60");
+    command = send_script(client, everyone("storage"), "exec sleep 600");
     struct wait wait = {.command = command};
     const pthread_t thread = start_thread(wait_for_result, &wait);
     wait_until_asleep(&wait.thread);

@@ -163,7 +163,7 @@ static void scripts(const acclient_client *client) {
     char ids[2][100];
     for (int i = 0; i < 2; i++) {
         acclient_job *job = GARBAGE;
-        EXPECT(ACCLIENT_OK, acclient_request_run(request, 20000, NULL, &job, &error));
+        EXPECT(ACCLIENT_OK, acclient_request_run(request, LONG_MS, NULL, &job, &error));
         CHECK_TEXT(acclient_job_stdout, job, "in bash\n");
         CHECK_TEXT(acclient_job_cmd, job, "bash");
         snprintf(ids[i], sizeof ids[i], "%s", acclient_job_id(job, NULL));
@@ -215,7 +215,7 @@ static void scripts(const acclient_client *client) {
     SAY("not for a fan-out");
     request = script(client, everyone(NULL), "true");
     job = GARBAGE;
-    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_request_run(request, 20000, NULL, &job, &error));
+    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_request_run(request, LONG_MS, NULL, &job, &error));
     CHECK(job == NULL);
     acclient_request_free(request);
 }

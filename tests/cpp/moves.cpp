@@ -90,7 +90,7 @@ void moved(acclient::client first) {
     CHECK(!command && command.printed().empty());
     // A view is of what is owned, wherever the owner is.
     CHECK(printed.data() == moved_command.printed().data());
-    auto job = moved_command.next_result(20s).value();
+    auto job = moved_command.next_result(120s).value();
     const auto out = job.out();
     auto moved_job = std::move(job);
     CHECK(!job && job.out().empty() && moved_job.out().data() == out.data());
@@ -101,7 +101,7 @@ void moved(acclient::client first) {
     say("assigning, to empty ones, to full ones, to themselves");
     job = std::move(moved_job);
     CHECK(job && !moved_job);
-    auto second = other_request.run(20s);
+    auto second = other_request.run(120s);
     const std::string id(second.id());
     job = std::move(second);
     SAME(job.id(), id);
@@ -109,7 +109,7 @@ void moved(acclient::client first) {
     auto &same = job;
     job = std::move(same);
     SAME(job.id(), id);
-    acclient::results results = moved_command.results(20s);
+    acclient::results results = moved_command.results(120s);
     auto moved_results = std::move(results);
     int count = 0;
     for (auto &result : moved_results) {
@@ -144,7 +144,7 @@ void errors_outlive(const acclient::client &client) {
 acclient::job outlives_its_client() {
     const auto client = acclient::client::connect(grid_url());
     const auto command = client.bash(target::agent(1, 1), "echo late").submit();
-    return std::move(*command.next_result(20s));
+    return std::move(*command.next_result(120s));
 }
 
 } // namespace

@@ -50,7 +50,7 @@ void processes(const acclient::client &client) {
     acclient::run_args args;
     args.domain("dom");
     const auto command =
-        client.execute(target::agent(one), "sleep").arg("60").run_args(args).submit();
+        client.execute(target::agent(one), "sleep").arg("600").run_args(args).submit();
     WAIT_UNTIL(client.get_processes(one, {"dom", std::nullopt}).size() == 1);
     SAME(client.get_processes(one, {"dom", "sleep"})[0].text("cmd.id").value(), command.id());
     CHECK(client.get_processes(one, {"nope", std::nullopt}).empty());
@@ -62,7 +62,7 @@ void logs(const acclient::client &client) {
     say("logs");
     const auto begun = std::chrono::system_clock::now();
     const auto job =
-        client.bash(target::agent(one), "echo one; echo '7::two'; echo three >&2").run(20s);
+        client.bash(target::agent(one), "echo one; echo '7::two'; echo three >&2").run(120s);
     WAIT_UNTIL(job.get_msgs().size() == 3);
     SAME(job.get_msgs({"7-8", 20})[0].text("data").value(), "two");
     CHECK(job.get_msgs({"*", 2}).size() == 2);
@@ -95,7 +95,7 @@ void logs(const acclient::client &client) {
     SAME(text, "123");
     auto again = jobs[0].follow(60s, "1");
     SAME(again.next()->data(), "1");
-    const auto sleeping = client.bash(target::agent(one), "sleep 60").submit();
+    const auto sleeping = client.bash(target::agent(one), "sleep 600").submit();
     WAIT_UNTIL(!sleeping.jobs().empty());
     const auto unfinished = sleeping.jobs();
     int elements = 0;
@@ -129,7 +129,7 @@ void schedule(const acclient::client &client) {
 void history(const acclient::client &client) {
     say("the history");
     for (const char *tag : {"a", "b", "c"}) {
-        client.execute(target::agent(one), "echo").arg(tag).tags(tag).run(20s);
+        client.execute(target::agent(one), "echo").arg(tag).tags(tag).run(120s);
     }
     const auto past = client.get_cmds(1, 2);
     CHECK(past.size() == 2 && !past.empty());

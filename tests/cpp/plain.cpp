@@ -14,15 +14,15 @@ int main() {
     const auto &client = *connected;
     GOOD(client.try_ping());
 
-    const auto job = client.bash(target::agent(1, 1), "echo plain").tags("t").try_run(20s);
+    const auto job = client.bash(target::agent(1, 1), "echo plain").tags("t").try_run(120s);
     GOOD(job);
     SAME(job->out(), "plain\n");
-    BAD(errc::no_such_agent, client.bash(target::agent(9, 9), "true").try_run(20s));
-    BAD(errc::invalid_argument, client.bash(target::agent(0, 9), "true").try_run(20s));
+    BAD(errc::no_such_agent, client.bash(target::agent(9, 9), "true").try_run(120s));
+    BAD(errc::invalid_argument, client.bash(target::agent(0, 9), "true").try_run(120s));
 
     const auto command = client.execute(target::all(), "echo").arg("x").try_submit();
     GOOD(command);
-    auto results = command->try_results(20s);
+    auto results = command->try_results(120s);
     GOOD(results);
     std::set<agent_id> agents;
     for (auto &result : *results) {
@@ -32,7 +32,7 @@ int main() {
     CHECK(agents.size() == 3);
     int count = 0;
     for (;;) {
-        const auto next = command->try_next_result(20s);
+        const auto next = command->try_next_result(120s);
         GOOD(next);
         if (!*next) {
             break;
@@ -47,11 +47,11 @@ int main() {
     acclient::run_args args;
     args.max_time(5s);
     GOOD(args.try_to_json());
-    const auto collected = client.bash(target::all(), "true").run_args(args).try_run_all(20s);
+    const auto collected = client.bash(target::all(), "true").run_args(args).try_run_all(120s);
     GOOD(collected);
     CHECK(collected->jobs().size() == 3);
     const auto plan = acclient::rollout_plan::agents(2);
-    auto rollout = client.bash(target::all(), "true").try_rollout(plan, 20s);
+    auto rollout = client.bash(target::all(), "true").try_rollout(plan, 120s);
     GOOD(rollout);
     count = 0;
     for (auto &result : *rollout) {

@@ -49,7 +49,7 @@ void in_the_queue() {
 
 void on_agents(const acclient::client &client) {
     say("agents that run it, while a thread waits with the command");
-    const auto command = client.bash(cpu, "exec sleep 60").submit();
+    const auto command = client.bash(cpu, "exec sleep 600").submit();
     std::thread waiting([&] { SAME(command.next_result(60s)->state(), "KILLED"); });
     const std::map<agent_id, stage> running{{{1, 1}, stage::running}, {{2, 1}, stage::running}};
     WAIT_UNTIL(command.progress().agents == running);
@@ -82,10 +82,10 @@ void once(const acclient::client &client) {
     for (int i = 0; i < 2; i++) {
         const auto command = request.submit_once();
         SAME(command.id(), "once");
-        CHECK(command.next_result(20s)->is_success());
+        CHECK(command.next_result(120s)->is_success());
     }
     // What runs after it would run after a second one too.
-    CHECK(client.bash(one, "true").run(20s).is_success());
+    CHECK(client.bash(one, "true").run(120s).is_success());
     CHECK(lines(file) == 1);
     const auto command = request.submit();
     WAIT_UNTIL(lines(file) == 2);
@@ -108,7 +108,7 @@ void doctor() {
         CHECK(check.verdict == verdict::good && !check.found.empty() && check.advice.empty());
     }
     CHECK(contains(to_string(well), "good  agent 2:1    answered in "));
-    SAME(client.bash(one, "echo hello").run(20s).out(), "hello\n");
+    SAME(client.bash(one, "echo hello").run(120s).out(), "hello\n");
 
     say("a Redis that is not there");
     acclient::options nowhere;

@@ -35,7 +35,7 @@ std::vector<std::string> in_flight(const acclient::rollout &rollout) {
 void in_batches(const acclient::client &client) {
     say("one agent after another");
     const auto request = client.bash(cpu, "true");
-    auto rollout = request.rollout(rollout_plan::agents(1), 20s);
+    auto rollout = request.rollout(rollout_plan::agents(1), 120s);
     CHECK(rollout.agents() == both && rollout.not_started() == both);
     CHECK(!rollout.is_stopped() && rollout.failures() == 0);
     CHECK(rollout.batch_size() == 1 && rollout.in_flight().empty());
@@ -49,7 +49,7 @@ void in_batches(const acclient::client &client) {
     CHECK(rollout.agents() == both && rollout.not_started().empty() && !rollout.is_stopped());
 
     say("per cent of them, and some of them");
-    auto all = request.rollout(rollout_plan::percent(100), 20s);
+    auto all = request.rollout(rollout_plan::percent(100), 120s);
     const auto one_of_all = all.next();
     CHECK(one_of_all && all.not_started().empty() && all.batch_size() == 2);
     const agent_id other_one = one_of_all->agent() == both[0] ? both[1] : both[0];
@@ -62,7 +62,7 @@ void in_batches(const acclient::client &client) {
     std::set<agent_id> chosen;
     while (chosen.size() < 3) { // each is chosen now and then
         const auto some = client.bash(target::all(), "true");
-        const auto one = some.rollout(rollout_plan::agents(5).sample(1), 20s).agents();
+        const auto one = some.rollout(rollout_plan::agents(5).sample(1), 120s).agents();
         CHECK(one.size() == 1);
         chosen.insert(one[0]);
     }
@@ -71,35 +71,45 @@ void in_batches(const acclient::client &client) {
 void failures(const acclient::client &client) {
     say("a failure stops it");
     const auto request = client.bash(cpu, "[ $AGENT_GID = 2 ]");
-    auto rollout = request.rollout(rollout_plan::agents(1).stop_after(1), 20s);
+    auto rollout = request.rollout(rollout_plan::agents(1).stop_after(1), 120s);
     CHECK(agents_of(rollout).size() == 1);
     CHECK(rollout.is_stopped() && rollout.failures() == 1 && rollout.not_started() == second);
     CHECK(rollout.in_flight().empty());
-    auto patient = request.rollout(rollout_plan::agents(1).stop_after(2), 20s);
+    auto patient = request.rollout(rollout_plan::agents(1).stop_after(2), 120s);
     CHECK(agents_of(patient) == both);
     CHECK(!patient.is_stopped() && patient.failures() == 1);
 }
 
 void ended(const acclient::client &client) {
     say("one limit for all");
-    const auto slow = client.bash(cpu, "exec sleep 60");
-    auto rollout = slow.rollout(rollout_plan::agents(1), 500ms + 2 * late_limit());
+    const auto slow = client.bash(cpu, "exec sleep 600");
+    acclient::rollout rollout;
     std::string printed;
-    for (auto &result : rollout) {
-        BAD(errc::timeout, result);
-        CHECK(printed.empty() && result.error().agent() == both[0]);
-        printed = result.error().command().value();
-    }
+    with_growing_time(500ms, [&](auto limit) {
+        auto begun = slow.try_rollout(rollout_plan::agents(1), limit);
+        if (!begun) {
+            return false; // before the agents were known
+        }
+        rollout = std::move(*begun);
+        for (auto &result : rollout) {
+            BAD(errc::timeout, result);
+            if (const auto agent = result.error().agent()) {
+                CHECK(printed.empty() && *agent == both[0]);
+                printed = result.error().command().value();
+            }
+        }
+        return !printed.empty();
+    });
     CHECK(rollout.is_stopped() && rollout.failures() == 1 && rollout.not_started() == second);
     const auto left = rollout.try_in_flight();
     GOOD(left);
     CHECK(left->size() == 1 && left->front().printed() == printed);
     CHECK(left->front().target() == "1:1");
     left->front().kill();
-    CHECK(left->front().next_result(10s)->state() == "KILLED");
+    CHECK(left->front().next_result(120s)->state() == "KILLED");
 
     say("a token");
-    const auto request = client.bash(cpu, "[ $AGENT_GID = 1 ] || exec sleep 60");
+    const auto request = client.bash(cpu, "[ $AGENT_GID = 1 ] || exec sleep 600");
     const auto token = acclient::cancel_token::make();
     const auto limit = time_limit::forever().or_cancelled(token);
     auto cancelled = request.rollout(rollout_plan::agents(1), limit);
@@ -117,7 +127,7 @@ void ended(const acclient::client &client) {
     const auto running = halfway.in_flight();
     halfway = acclient::rollout();
     running.front().kill();
-    CHECK(running.front().next_result(10s)->state() == "KILLED");
+    CHECK(running.front().next_result(120s)->state() == "KILLED");
     BAD(errc::cancelled, request.try_rollout(rollout_plan::agents(1), limit));
 }
 

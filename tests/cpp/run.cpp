@@ -91,10 +91,10 @@ void options() {
     acclient::options small;
     small.url(url).max_reply(4096).max_connections(1);
     const auto client = acclient::client::open(small);
-    const auto large = client.bash(one, "head -c 100000 /dev/zero | tr '\\0' x").try_run(20s);
+    const auto large = client.bash(one, "head -c 100000 /dev/zero | tr '\\0' x").try_run(120s);
     CHECK(large.code() == errc::protocol);
     const auto sleeping = client.execute(target::all(), "sleep").arg("1").submit();
-    auto results = sleeping.results(20s);
+    auto results = sleeping.results(120s);
     std::thread waiting([&] { GOOD(results.try_next()); });
     // The wait has the one connection.
     WAIT_UNTIL(client.try_ping(50ms).code() == errc::pool_exhausted);
@@ -114,7 +114,7 @@ void successful(const acclient::client &client) {
     CHECK(contains(command.dump().value(), command.id()));
     CHECK(!command.tags());
 
-    const auto job = command.next_result(20s).value();
+    const auto job = command.next_result(120s).value();
     SAME(job.id(), command.id());
     CHECK((job.agent() == agent_id{1, 1}));
     SAME(to_string(job.agent()), "1:1");
@@ -150,19 +150,19 @@ void requests(const acclient::client &client) {
     const auto command = made.submit();
     SAME(command.id(), "an-id");
     SAME(command.tags().value(), "some tags");
-    const auto job = command.next_result(20s).value();
+    const auto job = command.next_result(120s).value();
     SAME(job.tags().value(), "some tags");
     SAME(job.critical().value(), "hot");
     SAME(job.err(), "last\n");
     SAME(job.out(), "in\n");
 
-    const auto json = client.bash(one, "echo '20::{\"a\": 1}'").run(20s);
+    const auto json = client.bash(one, "echo '20::{\"a\": 1}'").run(120s);
     SAME(json.data(), "{\"a\": 1}");
     CHECK(json.level() == 20);
-    const auto failed = client.cmd(one, "no_such_command").run(20s);
+    const auto failed = client.cmd(one, "no_such_command").run(120s);
     SAME(failed.state(), "UNKNOWN_CMD");
     CHECK(!failed.is_success());
-    SAME(client.cmd(one, "ping").run(20s).state(), "SUCCESS");
+    SAME(client.cmd(one, "ping").run(120s).state(), "SUCCESS");
 
     say("requests that are wrong send nothing, and say so");
     BAD(errc::invalid_argument, client.execute(one, "a\0b"sv).try_submit());
@@ -207,9 +207,9 @@ void run_args(const acclient::client &client) {
 
     acclient::run_args real;
     real.working_dir("/usr").env("COLOUR", "green").max_time(1s);
-    const auto job = client.bash(one, "pwd; echo $COLOUR").run_args(real).run(20s);
+    const auto job = client.bash(one, "pwd; echo $COLOUR").run_args(real).run(120s);
     SAME(job.out(), "/usr\ngreen\n");
-    SAME(client.bash(one, "sleep 30").run_args(real).run(20s).state(), "TIMEOUT");
+    SAME(client.bash(one, "sleep 30").run_args(real).run(120s).state(), "TIMEOUT");
 }
 
 void failing_and_killing(const acclient::client &client) {
@@ -219,13 +219,13 @@ void failing_and_killing(const acclient::client &client) {
     CHECK(contains(error.command().value(), ":9:9"));
 
     say("a job that failed, in the error of a question");
-    const auto over = client.execute(one, "true").run(20s);
+    const auto over = client.execute(one, "true").run(120s);
     const auto told = thrown([&] { over.get_stats(); });
     CHECK(told.code() == errc::job_failed);
     CHECK(told.job() && !told.job().is_success());
 
     say("waits that time out, and killing");
-    const auto command = client.execute(one, "sleep").arg("60").submit();
+    const auto command = client.execute(one, "sleep").arg("600").submit();
     WAIT_UNTIL(!command.jobs().empty());
     const auto jobs = command.jobs();
     CHECK(jobs.size() == 1 && !jobs[1]);
@@ -238,19 +238,19 @@ void failing_and_killing(const acclient::client &client) {
     const auto stats = jobs[0].get_stats();
     CHECK(stats.size() == 1 && stats[0].integer("rss") > 0 && stats[0].number("cpu") >= 0);
     jobs[0].kill();
-    SAME(jobs[0].wait(20s).state(), "KILLED");
-    SAME(command.next_result(20s)->state(), "KILLED");
+    SAME(jobs[0].wait(120s).state(), "KILLED");
+    SAME(command.next_result(120s)->state(), "KILLED");
 
-    const auto second = client.execute(one, "sleep").arg("60").submit();
+    const auto second = client.execute(one, "sleep").arg("600").submit();
     WAIT_UNTIL(!second.jobs().empty());
     second.kill();
-    SAME(second.next_result(20s)->state(), "KILLED");
+    SAME(second.next_result(120s)->state(), "KILLED");
 }
 
 void cancelling_and_closing() {
     say("cancelling");
     auto client = acclient::client::connect(grid_url());
-    const auto command = client.execute(one, "sleep").arg("60").submit();
+    const auto command = client.execute(one, "sleep").arg("600").submit();
     const auto token = acclient::cancel_token::make();
     CHECK(token && !token.is_cancelled());
     std::thread canceller([&] {

@@ -13,7 +13,7 @@ std::string variable(const char *name) {
 
 void says_hello(const acclient::options &options) {
     const auto client = acclient::client::open(options);
-    SAME(client.bash(target::agent(1, 1), "echo hello").run(20s).out(), "hello\n");
+    SAME(client.bash(target::agent(1, 1), "echo hello").run(120s).out(), "hello\n");
 }
 
 // Opening fails, with a message that holds a word.

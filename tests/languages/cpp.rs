@@ -23,8 +23,8 @@ use support::secured::Secured;
 const WARNINGS: [&str; 6] =
     ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"];
 const NO_EXCEPTIONS: [&str; 2] = ["-fno-exceptions", "-fno-rtti"];
-const TIME: Duration = Duration::from_secs(90);
-const TIME_UNDER_VALGRIND: Duration = Duration::from_secs(300);
+const TIME: Duration = Duration::from_secs(300);
+const TIME_UNDER_VALGRIND: Duration = Duration::from_secs(900);
 
 /// Every header by itself, and all of them, in every way that is promised.
 #[test]

@@ -19,7 +19,7 @@ use support::programs::{SYSTEM_LIBRARIES, is_there, library, put_broken_result, 
 use support::secured::Secured;
 
 /// The first build compiles the race detector's standard library too.
-const TIME: Duration = Duration::from_secs(480);
+const TIME: Duration = Duration::from_secs(900);
 
 #[test]
 fn the_package_and_its_tests() {

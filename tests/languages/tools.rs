@@ -13,8 +13,8 @@ use support::programs::{
 };
 
 pub const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
-const TIME: Duration = Duration::from_secs(60);
-const TIME_WHERE_SLOW: Duration = Duration::from_secs(240);
+const TIME: Duration = Duration::from_secs(300);
+const TIME_WHERE_SLOW: Duration = Duration::from_secs(900);
 /// Tells the programs that everything is slow.
 const SLOW: (&str, &str) = ("ACCLIENT_TEST_SLOW", "1");
 
