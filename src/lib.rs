@@ -32,6 +32,8 @@
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 // Unsafe code stands in two places; everything else is checked by this.
 #![deny(unsafe_code)]
+// Some helpers serve only the C layer. Lints find dead code in builds that have it.
+#![cfg_attr(not(feature = "capi"), allow(dead_code, unused_imports))]
 
 mod answer;
 mod builder;
@@ -41,6 +43,7 @@ mod command;
 mod command_builder;
 mod doctor;
 mod error;
+#[cfg(feature = "capi")]
 #[allow(unsafe_code)]
 mod ffi;
 mod follow;

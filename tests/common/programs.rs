@@ -1,6 +1,8 @@
-//! How the tests of C, C++ and Go build programs and run them, against the header and the library that
-//! cargo built for this run.
+//! How the tests of C, C++ and Go build programs and run them, against the header and the C library.
 #![allow(dead_code, reason = "each program uses a part")]
+
+#[path = "library.rs"]
+mod library;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -12,6 +14,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use devgrid::RedisServer;
+pub use library::root;
 
 /// What `rustc --print native-static-libs` names and the C library does not have in itself.
 pub const SYSTEM_LIBRARIES: [&str; 5] = ["-lgcc_s", "-lrt", "-lpthread", "-lm", "-ldl"];
@@ -112,10 +115,6 @@ pub fn declared() -> BTreeSet<String> {
     calls.filter(|name| name.starts_with("acclient_")).map(str::to_owned).collect()
 }
 
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 pub fn include() -> PathBuf {
     root().join("include")
 }
@@ -128,11 +127,9 @@ pub fn built(program: PathBuf) -> Command {
     command
 }
 
-/// The library in the form that C links with. Cargo builds it for integration tests too, beside
-/// their executables; what lies one directory higher is of the last `cargo build`, perhaps old.
+/// The library in the form that C links with.
 pub fn library(name: &str) -> PathBuf {
-    let program = std::env::current_exe().expect("the path of this test");
-    let path = program.with_file_name(name);
+    let path = library::library_dir().join(name);
     assert!(path.is_file(), "{} is not there", path.display());
     path
 }
