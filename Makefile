@@ -9,17 +9,25 @@ BUILD := $(TARGET)/demo
 C_SOURCES := $(wildcard examples/*.c examples/*.cpp tests/c/*.c tests/c/*.h tests/cpp/*.cpp tests/cpp/*.hpp \
 	include/*.hpp include/acclient/*.hpp)
 
-.PHONY: help demo acctl examples test check header tools fuzz bench install uninstall
+# Where `make lib` puts the C library.
+LIBRARY := $(abspath $(TARGET))/capi
+# PREFIX and the like are for `make install` alone.
+INSTALL_HERE := LIBDIR= INCLUDEDIR= DESTDIR= scripts/install.sh
+
+.PHONY: help demo lib acctl examples test check header tools fuzz bench install install-acctl uninstall
 
 help:
 	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
+	@echo "make lib      builds the C library, shared and static, with its headers, in target/capi/release;"
+	@echo "              make lib PROFILE=dev builds it without optimization, in target/capi/debug"
 	@echo "make acctl    builds acctl, the grid from a shell"
 	@echo "make examples the same tour in Rust, C, C++ and Go, from an installation of its own"
 	@echo "make test     checks the sources and runs all tests"
 	@echo "make check    formatting, lints, documentation; part of make test"
 	@echo "make header   writes include/acclient.h anew"
-	@echo "make install  installs library, headers, pkg-config and CMake files, and acctl, under PREFIX"
-	@echo "              (/usr/local), below DESTDIR where that is set; make uninstall takes them away"
+	@echo "make install  installs the C library, headers, pkg-config and CMake files under PREFIX (/usr/local),"
+	@echo "              below DESTDIR where that is set; make install-acctl installs acctl with completions;"
+	@echo "              make uninstall removes both"
 	@echo "make fuzz     runs every fuzz target for SECONDS_EACH (60) seconds"
 	@echo "make bench    all figures of docs/performance.md, beside their goals and rivals; some of them with"
 	@echo "              FIGURES, of submit round-trip calls deadlines fanout writer memory grid"
@@ -28,14 +36,19 @@ demo:
 	@scripts/need.sh cc redis-server
 	@echo "Building; the first time takes a minute."
 	@$(CARGO) build --quiet -p devgrid
-	@$(CARGO) build --quiet --lib --example quickstart
+	@$(CARGO) build --quiet --example quickstart
+	@$(CARGO) lib dev >/dev/null
 	@mkdir -p $(BUILD)
-	@$(CC) -Wall -Wextra -Iinclude examples/quickstart.c -o $(BUILD)/quickstart \
-		-L$(TARGET)/debug -lacclient -Wl,-rpath,$(abspath $(TARGET))/debug
+	@$(CC) -Wall -Wextra -I$(LIBRARY)/debug/include examples/quickstart.c -o $(BUILD)/quickstart \
+		-L$(LIBRARY)/debug -lacclient -Wl,-rpath,$(LIBRARY)/debug
 	@$(TARGET)/debug/devgrid -- sh -c '$(TARGET)/debug/examples/quickstart && \
 		printf "\n\n######## The same from C\n\n" && $(BUILD)/quickstart'
 	@echo
 	@echo "That was examples/quickstart.rs and examples/quickstart.c. README.md goes on from here."
+
+PROFILE ?= release
+lib:
+	@$(CARGO) lib $(PROFILE)
 
 acctl:
 	$(CARGO) build --release -p acctl
@@ -46,8 +59,9 @@ EXAMPLES := $(abspath $(TARGET))/examples-prefix
 examples:
 	@scripts/need.sh cc c++ go pkg-config redis-server
 	@$(CARGO) build --quiet -p devgrid
-	@$(CARGO) build --quiet --lib --example quickstart
-	@PROFILE=debug PREFIX=$(EXAMPLES) LIBDIR= INCLUDEDIR= DESTDIR= scripts/install.sh install $(TARGET)
+	@$(CARGO) build --quiet --example quickstart
+	@$(CARGO) lib dev >/dev/null
+	@PREFIX=$(EXAMPLES) $(INSTALL_HERE) library $(LIBRARY)/debug
 	@export PKG_CONFIG_PATH=$(EXAMPLES)/lib/pkgconfig LD_LIBRARY_PATH=$(EXAMPLES)/lib && \
 	export CGO_LDFLAGS=-L$(EXAMPLES)/lib && \
 	$(CC) examples/quickstart.c -o $(EXAMPLES)/quickstart-c $$(pkg-config --cflags --libs acclient) && \
@@ -60,13 +74,18 @@ examples:
 		$(TARGET)/debug/devgrid -- $$program || exit 1; \
 	done
 
+# With the C layer everywhere, so that its unit tests run too and the crate is compiled for one set of
+# features. Rust programs without it are tested by tests/packaging.rs.
 test: tools check
-	$(CARGO) test --workspace
+	$(CARGO) lib dev
+	ACCLIENT_LIBRARY_DIR=$(LIBRARY)/debug $(CARGO) test --workspace --features capi
 
 check: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --features capi -- -D warnings
+	$(CARGO) clippy --lib --profile test -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib --features capi
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
 	clang-format --dry-run --Werror $(C_SOURCES)
 	@test -z "$$(gofmt -l go)" || { echo "gofmt: $$(gofmt -l go)" >&2; exit 1; }
@@ -81,12 +100,14 @@ header:
 # As PREFIX=/opt/acclient make install, or make install PREFIX=/usr DESTDIR=/tmp/package.
 export PREFIX LIBDIR INCLUDEDIR DESTDIR
 install:
-	$(CARGO) build --release -p acctl
-	$(CARGO) build --release --lib
-	@scripts/install.sh install $(TARGET)
+	@$(CARGO) lib release
+	@scripts/install.sh library $(LIBRARY)/release
+
+install-acctl: acctl
+	@scripts/install.sh acctl $(TARGET)/release/acctl
 
 uninstall:
-	@scripts/install.sh uninstall $(TARGET)
+	@scripts/install.sh uninstall
 
 SECONDS_EACH ?= 60
 fuzz:
@@ -97,8 +118,8 @@ FIGURES ?=
 bench:
 	@scripts/need.sh cc go hiredis redis-server
 	@$(CARGO) build --quiet -p devgrid
-	$(CARGO) build --release --lib
-	@PREFIX=$(EXAMPLES) LIBDIR= INCLUDEDIR= DESTDIR= scripts/install.sh install $(TARGET)
+	@$(CARGO) lib release
+	@PREFIX=$(EXAMPLES) $(INSTALL_HERE) library $(LIBRARY)/release
 	@export PKG_CONFIG_PATH=$(EXAMPLES)/lib/pkgconfig LD_LIBRARY_PATH=$(EXAMPLES)/lib && \
 	export CGO_LDFLAGS=-L$(EXAMPLES)/lib && \
-	$(CARGO) bench --bench figures -- $(FIGURES)
+	$(CARGO) bench --features capi --bench figures -- $(FIGURES)

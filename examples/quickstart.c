@@ -1,8 +1,9 @@
 /* A tour of a grid: what is there, a command on each agent, what happens when things go wrong.
  *
  * `make demo` runs it on a development grid. On a grid of yours, after `cargo build`:
- *   cc -Iinclude examples/quickstart.c -Ltarget/debug -lacclient -o quickstart
- *   ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/debug ./quickstart
+ *   make lib
+ *   cc -Iinclude examples/quickstart.c -Ltarget/capi/release -lacclient -o quickstart
+ *   ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/capi/release ./quickstart
  */
 #define _POSIX_C_SOURCE 200809L
 

@@ -1,13 +1,21 @@
 #!/bin/sh
-# Installs the library that `cargo build --release` made, and `acctl` if it is there too, or takes them
-# away again.
+# Installs the C library that `make lib` built, or the program acctl, and uninstalls both.
 #
-# usage: scripts/install.sh install|uninstall TARGET_DIRECTORY
-# variables: PREFIX (/usr/local), LIBDIR, INCLUDEDIR, DESTDIR, NATIVE_LIBS, PROFILE (release)
+# usage: scripts/install.sh library DIRECTORY    libraries from there, headers, pkg-config and CMake files
+#        scripts/install.sh acctl PROGRAM        the program and its completions
+#        scripts/install.sh uninstall
+# variables: PREFIX (/usr/local), LIBDIR, INCLUDEDIR, DESTDIR, NATIVE_LIBS
 set -eu
 
-action=$1
-built=$2/${PROFILE:-release}
+usage() {
+    sed -n 's/^# \{0,1\}//; 4,7p' "$0" >&2
+    exit 2
+}
+
+case $#:${1-} in
+    2:library | 2:acctl | 1:uninstall) action=$1 ;;
+    *) usage ;;
+esac
 root=$(cd "$(dirname "$0")/.." && pwd)
 prefix=${PREFIX:-/usr/local}
 libdir=${LIBDIR:-$prefix/lib}
@@ -21,8 +29,8 @@ to=${DESTDIR:-}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
 major=${version%%.*}
 case $(uname -s) in
-    Darwin) shared=libacclient.$version.dylib soname=libacclient.$major.dylib link=libacclient.dylib made=libacclient.dylib ;;
-    *) shared=libacclient.so.$version soname=libacclient.so.$major link=libacclient.so made=libacclient.so ;;
+    Darwin) shared=libacclient.$version.dylib soname=libacclient.$major.dylib link=libacclient.dylib ;;
+    *) shared=libacclient.so.$version soname=libacclient.so.$major link=libacclient.so ;;
 esac
 # What a program needs that links libacclient.a; tests/languages/packaging.rs asks rustc whether it still is.
 private=${NATIVE_LIBS:--lgcc_s -lutil -lrt -lpthread -lm -ldl -lc}
@@ -33,43 +41,37 @@ fill() {
         -e "s|@SONAME@|$soname|g" -e "s|@PRIVATE@|$private|g" "$root/packaging/$1" >"$2"
 }
 
+install_library() {
+    install -d "$to$libdir/pkgconfig" "$to$libdir/cmake/acclient" "$to$includedir/acclient"
+    install -m 755 "$1/$link" "$to$libdir/$shared"
+    ln -sf "$shared" "$to$libdir/$soname"
+    ln -sf "$soname" "$to$libdir/$link"
+    install -m 644 "$1/libacclient.a" "$to$libdir/libacclient.a"
+    install -m 644 "$root"/include/*.h "$root"/include/*.hpp "$to$includedir/"
+    install -m 644 "$root"/include/acclient/*.hpp "$to$includedir/acclient/"
+    fill acclient.pc.in "$to$libdir/pkgconfig/acclient.pc"
+    fill acclient-config.cmake.in "$to$libdir/cmake/acclient/acclient-config.cmake"
+    fill acclient-config-version.cmake.in "$to$libdir/cmake/acclient/acclient-config-version.cmake"
+}
+
+install_acctl() {
+    install -d "$to$bindir"
+    install -m 755 "$1" "$to$bindir/acctl"
+    for shell in bash zsh fish; do
+        eval "file=\$${shell}_completion"
+        install -d "$to$(dirname "$file")"
+        "$1" completions "$shell" >"$to$file"
+        chmod 644 "$to$file"
+    done
+}
+
 case $action in
-    install)
-        install -d "$to$libdir/pkgconfig" "$to$libdir/cmake/acclient" "$to$includedir"
-        install -m 755 "$built/$made" "$to$libdir/$shared"
-        ln -sf "$shared" "$to$libdir/$soname"
-        ln -sf "$soname" "$to$libdir/$link"
-        install -m 644 "$built/libacclient.a" "$to$libdir/libacclient.a"
-        for header in "$root"/include/*.h "$root"/include/*.hpp; do
-            [ -e "$header" ] && install -m 644 "$header" "$to$includedir/"
-        done
-        if [ -d "$root/include/acclient" ]; then
-            install -d "$to$includedir/acclient"
-            install -m 644 "$root"/include/acclient/*.hpp "$to$includedir/acclient/"
-        fi
-        fill acclient.pc.in "$to$libdir/pkgconfig/acclient.pc"
-        fill acclient-config.cmake.in "$to$libdir/cmake/acclient/acclient-config.cmake"
-        fill acclient-config-version.cmake.in "$to$libdir/cmake/acclient/acclient-config-version.cmake"
-        # The program is built by a feature that not everybody wants.
-        if [ -x "$built/acctl" ]; then
-            install -d "$to$bindir"
-            install -m 755 "$built/acctl" "$to$bindir/acctl"
-            for shell in bash zsh fish; do
-                eval "file=\$${shell}_completion"
-                install -d "$to$(dirname "$file")"
-                "$built/acctl" completions "$shell" >"$to$file"
-                chmod 644 "$to$file"
-            done
-        fi
-        ;;
+    library) install_library "$2" ;;
+    acctl) install_acctl "$2" ;;
     uninstall)
         rm -f "$to$libdir/$shared" "$to$libdir/$soname" "$to$libdir/$link" "$to$libdir/libacclient.a" \
             "$to$libdir/pkgconfig/acclient.pc" "$to$includedir/acclient.h" "$to$includedir/acclient.hpp"
         rm -rf "$to$libdir/cmake/acclient" "$to$includedir/acclient"
         rm -f "$to$bindir/acctl" "$to$bash_completion" "$to$zsh_completion" "$to$fish_completion"
-        ;;
-    *)
-        echo "usage: scripts/install.sh install|uninstall TARGET_DIRECTORY" >&2
-        exit 2
         ;;
 esac

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use devgrid::Grid;
 use support::ROOT;
+use support::library::{cargo, library_dir};
 use support::prefix::{Prefix, have, succeed};
 
 /// Runs the quickstart that was built, on a grid.
@@ -116,6 +117,88 @@ fn files_in(directory: &Path) -> BTreeSet<String> {
     found
 }
 
+fn assert_soname(library: &Path) {
+    let dynamic = succeed(Command::new("readelf").arg("-d").arg(library)).stdout;
+    assert!(
+        String::from_utf8_lossy(&dynamic).contains("[libacclient.so.0]"),
+        "{}",
+        library.display()
+    );
+}
+
+#[test]
+fn the_built_library_lies_beside_its_headers_and_soname() {
+    if !have(&["readelf"]) {
+        return;
+    }
+    let built = library_dir();
+    assert_soname(&built.join("libacclient.so"));
+    assert_soname(&built.join("libacclient.so.0"));
+    assert!(built.join("libacclient.a").is_file());
+    let headers = Path::new(ROOT).join("include");
+    for header in files_in(&headers) {
+        let copy = std::fs::read(built.join("include").join(&header));
+        assert_eq!(copy.ok(), std::fs::read(headers.join(&header)).ok(), "{header}");
+    }
+}
+
+/// Symbols of the C ABI in a file, as `nm` prints them.
+fn c_symbols(nm: &[&str], file: &Path) -> Vec<String> {
+    let printed = succeed(Command::new("nm").args(nm).arg(file)).stdout;
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    assert!(printed.lines().count() > 10, "{} has no symbols at all", file.display());
+    let names = printed.lines().filter_map(|line| line.split_whitespace().last());
+    names.filter(|name| name.starts_with("acclient_")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_rust_program_gets_no_c_library_and_no_c_symbols() {
+    if !have(&["nm"]) {
+        return;
+    }
+    let prefix = Prefix::new("dependent");
+    let program = "fn main() {\n    println!(\"{:?}\", acclient::Client::connect(\"\"));\n}\n";
+    let plugin = "#[unsafe(no_mangle)]\npub extern \"C\" fn plugin() -> bool {\n    \
+                  acclient::Client::connect(\"\").is_ok()\n}\n";
+    // A workspace of its own, wherever temporary files are. A shared library would pass on the C symbols
+    // of the crates in it.
+    let manifest = format!(
+        "[package]\nname = \"dependent\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [lib]\nname = \"plugin\"\ncrate-type = [\"cdylib\"]\n\n\
+         [dependencies]\nacclient = {{ path = \"{ROOT}\" }}\n\n[profile.dev]\ndebug = false\n"
+    );
+    std::fs::create_dir(prefix.0.join("src")).unwrap();
+    std::fs::write(prefix.0.join("Cargo.toml"), manifest).unwrap();
+    std::fs::write(prefix.0.join("src/main.rs"), program).unwrap();
+    std::fs::write(prefix.0.join("src/lib.rs"), plugin).unwrap();
+    std::fs::copy(format!("{ROOT}/Cargo.lock"), prefix.0.join("Cargo.lock")).unwrap();
+    // Dependencies stay compiled from one run of this test to the next.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dependent");
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--offline"]).current_dir(&prefix.0);
+    succeed(build.env("CARGO_TARGET_DIR", &target));
+
+    let files = files_in(&target);
+    let mut rlibs = 0;
+    for file in &files {
+        let path = target.join(file);
+        let name = path.file_name().unwrap().to_string_lossy();
+        let extension = path.extension().unwrap_or_default();
+        assert!(!name.ends_with(".h") && !name.ends_with(".hpp"), "a header: {file}");
+        if name.starts_with("libacclient") {
+            assert!(["rlib", "rmeta"].iter().any(|known| extension == *known), "{file}");
+        }
+        if name.starts_with("libacclient") && extension == "rlib" {
+            rlibs += 1;
+            assert_eq!(c_symbols(&[], &path), [""; 0], "{file}");
+        }
+    }
+    assert!(rlibs > 0, "no library of the crate in {files:?}");
+    assert_eq!(c_symbols(&[], &target.join("debug/dependent")), [""; 0]);
+    assert_eq!(c_symbols(&["-D"], &target.join("debug/dependent")), [""; 0]);
+    assert_eq!(c_symbols(&["-D"], &target.join("debug/libplugin.so")), [""; 0]);
+}
+
 /// cargo-c takes minutes to build, so it is tested where somebody has it: no failure without it, even
 /// in CI.
 #[test]
@@ -137,9 +220,7 @@ fn cargo_c_installs_the_same() {
     assert!(missing.is_empty(), "cargo-c does not install {missing:?}");
     let more: Vec<_> = theirs.difference(&ours).collect();
     assert!(more.is_empty(), "cargo-c installs {more:?} too");
-    let shared = destination.join("usr/lib/libacclient.so");
-    let soname = succeed(Command::new("readelf").arg("-d").arg(shared)).stdout;
-    assert!(String::from_utf8_lossy(&soname).contains("[libacclient.so.0]"));
+    assert_soname(&destination.join("usr/lib/libacclient.so"));
     let lines = |root: &Path| {
         let file = root.join("lib/pkgconfig/acclient.pc");
         let text = std::fs::read_to_string(file).unwrap();
@@ -159,6 +240,6 @@ fn what_is_installed_can_be_taken_away() {
         let end = format!("/{name}");
         assert!(files().iter().any(|file| file.ends_with(&end)), "no {name}");
     }
-    prefix.script("uninstall");
+    prefix.script(&["uninstall"]);
     assert!(files().is_empty(), "{:?}", files());
 }

@@ -138,9 +138,8 @@ fn every_help_fits_and_ends_in_an_example() {
 
 #[test]
 fn it_is_installed_with_completions_and_taken_away() {
-    let prefix = Prefix::install("acctl");
-    std::fs::copy(ACCTL, prefix.0.join("built/release/acctl")).expect("copied");
-    prefix.script("install");
+    let prefix = Prefix::new("acctl");
+    prefix.script(&["acctl", ACCTL]);
     let usr = prefix.0.join("usr");
     let version =
         succeed(command(usr.join("bin/acctl").to_str().expect("a path"), None).arg("--version"));
@@ -159,6 +158,6 @@ fn it_is_installed_with_completions_and_taken_away() {
         );
     }
     succeed(command("bash", None).arg("-n").arg(&completions[0]));
-    prefix.script("uninstall");
+    prefix.script(&["uninstall"]);
     assert!(!usr.join("bin/acctl").exists() && completions.iter().all(|file| !file.exists()));
 }

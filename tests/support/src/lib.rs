@@ -5,6 +5,7 @@ pub mod certificates;
 pub mod controller;
 pub mod gate;
 pub mod golden;
+pub mod library;
 pub mod prefix;
 pub mod process;
 pub mod programs;

@@ -1,31 +1,32 @@
-//! An installation of what cargo built for this test, in a prefix of its own.
+//! An installation in a prefix of its own.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use crate::{ROOT, not_tested};
 
-/// A prefix of its own, taken away at the end.
+/// A prefix, removed at the end.
 pub struct Prefix(pub PathBuf);
 
 impl Prefix {
-    /// Installs what cargo built for this test by the script that `make install` runs.
-    pub fn install(name: &str) -> Self {
+    /// Makes a prefix without files.
+    pub fn new(name: &str) -> Self {
         let prefix = std::env::temp_dir().join(format!("acclient-{name}-{}", std::process::id()));
-        let built = prefix.join("built/release");
-        std::fs::create_dir_all(&built).unwrap();
-        let artifacts = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
-        for library in ["libacclient.so", "libacclient.a"] {
-            std::fs::copy(artifacts.join(library), built.join(library)).unwrap();
-        }
-        let installed = Prefix(prefix);
-        installed.script("install");
-        installed
+        std::fs::create_dir_all(&prefix).unwrap();
+        Prefix(prefix)
     }
 
-    pub fn script(&self, action: &str) {
+    /// Makes a prefix and installs the C library there.
+    pub fn install(name: &str) -> Self {
+        let prefix = Prefix::new(name);
+        prefix.script(&["library", crate::library::library_dir().to_str().unwrap()]);
+        prefix
+    }
+
+    /// Runs the script that `make install` runs.
+    pub fn script(&self, args: &[&str]) {
         let mut script = Command::new(format!("{ROOT}/scripts/install.sh"));
-        script.arg(action).arg(self.0.join("built")).env("PREFIX", self.0.join("usr"));
+        script.args(args).env("PREFIX", self.0.join("usr"));
         for variable in ["LIBDIR", "INCLUDEDIR", "DESTDIR"] {
             script.env_remove(variable);
         }

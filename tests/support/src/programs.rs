@@ -1,18 +1,18 @@
-//! How the tests of C, C++ and Go build programs and run them, against the header and the library that
-//! cargo built for this run.
+//! How the tests of C, C++ and Go build programs and run them, against the header and the C library.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc;
 use std::time::Duration;
 
+pub use crate::library::root;
 use devgrid::RedisServer;
 
-use crate::{ROOT, not_tested};
+use crate::not_tested;
 
 /// What `rustc --print native-static-libs` names and the C library does not have in itself.
 pub const SYSTEM_LIBRARIES: [&str; 5] = ["-lgcc_s", "-lrt", "-lpthread", "-lm", "-ldl"];
@@ -113,10 +113,6 @@ pub fn declared() -> BTreeSet<String> {
     calls.filter(|name| name.starts_with("acclient_")).map(str::to_owned).collect()
 }
 
-pub fn root() -> &'static Path {
-    Path::new(ROOT)
-}
-
 /// Where the test programs of this build directory write: `target/tmp`, as cargo has it.
 fn scratch() -> PathBuf {
     let program = std::env::current_exe().expect("the path of this test");
@@ -136,11 +132,9 @@ pub fn built(program: PathBuf) -> Command {
     command
 }
 
-/// The library in the form that C links with. Cargo builds it for integration tests too, beside
-/// their executables; what lies one directory higher is of the last `cargo build`, perhaps old.
+/// The library in the form that C links with.
 pub fn library(name: &str) -> PathBuf {
-    let program = std::env::current_exe().expect("the path of this test");
-    let path = program.with_file_name(name);
+    let path = crate::library::library_dir().join(name);
     assert!(path.is_file(), "{} is not there", path.display());
     path
 }
