@@ -65,9 +65,7 @@ pub unsafe extern "C" fn acclient_client_ping(
     cancel: Option<&acclient_cancel>,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    call!(error, |scope| {
-        scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?.ping()
-    })
+    call!(error, |scope| scope.client(client, (timeout_ms, cancel))?.ping())
 }
 
 /// Sends a program for an agent to run, and returns once Redis has the command.

@@ -42,8 +42,6 @@ impl<T> Handle<T> {
 pub(super) trait Opaque: From<Self::Value> {
     type Value;
     fn handle(&self) -> &Handle<Self::Value>;
-    #[cfg(test)]
-    fn into_value(self) -> Self::Value;
 }
 
 macro_rules! opaque {
@@ -53,11 +51,6 @@ macro_rules! opaque {
 
             fn handle(&self) -> &Handle<$value> {
                 &self.0
-            }
-
-            #[cfg(test)]
-            fn into_value(self) -> $value {
-                self.0.value
             }
         }
 

@@ -136,7 +136,7 @@ pub unsafe extern "C" fn acclient_client_get_all_processes(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, outcomes, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         OutcomesHandle::new(client.get_all_processes(&process_query(scope, domain, name)?)?)
     })
 }

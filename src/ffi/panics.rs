@@ -13,7 +13,7 @@ use super::command::{CommandHandle, acclient_command, acclient_command_next_resu
 use super::contract::call;
 use super::error::acclient_error;
 use super::follow::{acclient_follow, acclient_follow_next};
-use super::guard::{self, Opaque};
+use super::guard::Opaque;
 use super::job::{JobHandle, acclient_job};
 use super::lock::{Shared, Single};
 use super::options::{
@@ -22,20 +22,19 @@ use super::options::{
 };
 use super::progress::{acclient_command_progress, acclient_command_retract};
 use super::queries::{acclient_client_doctor, acclient_job_kill};
-use super::request::{
-    acclient_request, acclient_request_new, acclient_request_run, acclient_request_submit_once,
-};
+use super::request::{acclient_request_new, acclient_request_run, acclient_request_submit_once};
 use super::results::{acclient_results, acclient_results_next};
 use super::rollout::{
     RolloutHandle, acclient_request_rollout, acclient_rollout, acclient_rollout_in_flight_command,
     acclient_rollout_next,
 };
 use super::run_args::{acclient_run_args, acclient_run_args_set_max_time};
-use super::status::{ACCLIENT_PANIC, acclient_status};
-use super::target::{acclient_target, acclient_target_agent};
-use super::tunnel::{acclient_client_tunnel_close, acclient_tunnel};
+use super::status::{ACCLIENT_OK, ACCLIENT_PANIC, acclient_status};
+use super::target::acclient_target;
+use super::tunnel::acclient_client_tunnel_close;
 use crate::error::Result;
-use crate::protocol::{AgentId, ResultDocument};
+use crate::node::{Gateway, Tunnel};
+use crate::protocol::{AgentId, ResultDocument, Target};
 use crate::{Cancel, Client, Job, MsgQuery, Rollout, RunArgs};
 
 /// A client that connects to nobody: every call here ends before that.
@@ -45,9 +44,13 @@ fn client() -> Client {
 
 fn poisoned<H: Opaque>(value: H::Value) -> H {
     let handle = H::from(value);
-    // SAFETY: NULL is allowed for the error.
-    assert_eq!(unsafe { panicking(&handle, null_mut()) }, ACCLIENT_PANIC);
+    poison(&handle);
     handle
+}
+
+fn poison<H: Opaque>(handle: &H) {
+    // SAFETY: NULL is allowed for the error.
+    assert_eq!(unsafe { panicking(handle, null_mut()) }, ACCLIENT_PANIC);
 }
 
 unsafe fn panicking<H: Opaque>(handle: &H, error: *mut *mut acclient_error) -> acclient_status {
@@ -69,7 +72,8 @@ fn a_job() -> Job {
 #[test]
 fn every_kind_of_handle_refuses_further_use_after_a_panic() {
     let sound = acclient_client::from(client());
-    let mut target = null_mut();
+    let target = acclient_target::from(Target::agent(1, 1));
+    let cmd = c"ping".as_ptr();
     let mut made = null_mut();
     let mut job = null_mut();
     let mut message = null_mut();
@@ -80,16 +84,9 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
     let mut rollout = null_mut();
     // SAFETY: every handle lives on this frame or was just made; NULL is allowed where it stands.
     unsafe {
-        assert_eq!(acclient_target_agent(1, 1, &mut target, null_mut()), 0);
         let broken: acclient_client = poisoned(client());
         refuses(acclient_client_ping(Some(&broken), 1000, None, null_mut()));
-        refuses(acclient_request_new(
-            Some(&broken),
-            target.as_ref(),
-            c"ping".as_ptr(),
-            &mut made,
-            null_mut(),
-        ));
+        refuses(acclient_request_new(Some(&broken), Some(&target), cmd, &mut made, null_mut()));
         refuses(acclient_client_doctor(Some(&broken), 1000, None, &mut answer, null_mut()));
 
         let broken: acclient_cancel = poisoned(Cancel::new().unwrap());
@@ -105,44 +102,18 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
         let broken: acclient_run_args = poisoned(Shared::new(RunArgs::new()));
         refuses(acclient_run_args_set_max_time(Some(&broken), 1, null_mut()));
 
-        // The ones that are made by their own functions only.
-        let value = Box::from_raw(target).into_value();
-        let broken: acclient_target = poisoned(value);
-        refuses(acclient_request_new(
-            Some(&sound),
-            Some(&broken),
-            c"ping".as_ptr(),
-            &mut made,
-            null_mut(),
-        ));
+        let broken: acclient_target = poisoned(Target::agent(1, 1));
+        refuses(acclient_request_new(Some(&sound), Some(&broken), cmd, &mut made, null_mut()));
 
-        assert_eq!(acclient_target_agent(1, 1, &mut target, null_mut()), 0);
-        assert_eq!(
-            acclient_request_new(
-                Some(&sound),
-                target.as_ref(),
-                c"ping".as_ptr(),
-                &mut made,
-                null_mut()
-            ),
-            0
-        );
-        let broken: acclient_request = poisoned(Box::from_raw(made).into_value());
-        refuses(acclient_request_run(Some(&broken), 1000, None, &mut job, null_mut()));
-        refuses(acclient_request_submit_once(Some(&broken), 1000, None, &mut sent, null_mut()));
-        let status = acclient_request_rollout(
-            Some(&broken),
-            1,
-            0,
-            0,
-            0,
-            1000,
-            None,
-            &mut rollout,
-            null_mut(),
-        );
-        refuses(status);
-        guard::free(Some(Box::from_raw(target)));
+        let status = acclient_request_new(Some(&sound), Some(&target), cmd, &mut made, null_mut());
+        assert_eq!(status, ACCLIENT_OK);
+        let broken = Box::from_raw(made);
+        poison(&*broken);
+        let request = Some(&*broken);
+        refuses(acclient_request_run(request, 1000, None, &mut job, null_mut()));
+        refuses(acclient_request_submit_once(request, 1000, None, &mut sent, null_mut()));
+        let (place, error) = (&mut rollout, null_mut());
+        refuses(acclient_request_rollout(request, 1, 0, 0, 0, 1000, None, place, error));
 
         let reference = client().command("id");
         let broken: acclient_command = poisoned(CommandHandle::new(&client(), reference));
@@ -167,21 +138,8 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
         let broken: acclient_follow = poisoned(Single::new("follow", follow));
         refuses(acclient_follow_next(Some(&broken), &mut message, null_mut()));
 
-        let mut tunnel = null_mut();
-        let (gateway, ip) = (c"2.1".as_ptr(), c"127.0.0.1".as_ptr());
-        assert_eq!(
-            super::tunnel::acclient_tunnel_new(1, gateway, ip, 1, &mut tunnel, null_mut()),
-            0
-        );
-        let broken: acclient_tunnel = poisoned(Box::from_raw(tunnel).into_value());
-        refuses(acclient_client_tunnel_close(
-            Some(&sound),
-            1,
-            1,
-            Some(&broken),
-            1000,
-            None,
-            null_mut(),
-        ));
+        let tunnel = Tunnel::new(1, Gateway::Controller, [127, 0, 0, 1].into(), 1);
+        let broken = Some(&poisoned(tunnel));
+        refuses(acclient_client_tunnel_close(Some(&sound), 1, 1, broken, 1000, None, null_mut()));
     }
 }

@@ -24,7 +24,7 @@ fn ask<'a, T>(
     until: Until<'a>,
     question: impl FnOnce(&Client, u32, u32) -> Result<Answer<T>>,
 ) -> Result<AnswerHandle> {
-    let client = scope.bounded(scope.borrow("client", client)?, until)?;
+    let client = scope.client(client, until)?;
     let (gid, nid) = agent(numbers)?;
     AnswerHandle::new(question(&client, gid, nid)?.json().to_owned())
 }
@@ -213,7 +213,7 @@ pub unsafe extern "C" fn acclient_client_get_msgs(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, answer, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         let (gid, nid) = agent((gid, nid))?;
         let query = msg_query(scope, levels, limit, (from_ms, to_ms))?;
         AnswerHandle::of(&client.get_msgs(gid, nid, scope.name("id", id)?, &query)?)
@@ -235,7 +235,7 @@ pub unsafe extern "C" fn acclient_client_list_agents(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, answer, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         let row = |(agent, roles): (crate::AgentId, Vec<String>)| serde_json::json!({ "gid": agent.gid, "nid": agent.nid, "roles": roles });
         AnswerHandle::of(&client.list_agents()?.into_iter().map(row).collect::<Vec<_>>())
     })
@@ -261,7 +261,7 @@ pub unsafe extern "C" fn acclient_client_doctor(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, answer, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         AnswerHandle::of(&client.doctor(client.timeout())?.checks)
     })
 }
@@ -279,7 +279,7 @@ pub unsafe extern "C" fn acclient_client_ping_agent(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         let (gid, nid) = agent((gid, nid))?;
         client.ping_agent(gid, nid)
     })

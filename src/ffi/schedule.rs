@@ -29,7 +29,7 @@ pub unsafe extern "C" fn acclient_client_schedule_add(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         let (id, cron) = (scope.name("id", id)?, scope.name("cron", cron)?);
         let request = scope.borrow("request", request)?;
         client.schedule_add(id, cron, request.by(request.client().clone()))
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn acclient_client_schedule_list(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, answer, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         AnswerHandle::of(&*client.schedule_list()?)
     })
 }
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn acclient_client_schedule_remove(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, removed, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         client.schedule_remove(scope.name("id", id)?)
     })
 }
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn acclient_client_schedule_remove_prefix(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         client.schedule_remove_prefix(scope.name("prefix", prefix)?)
     })
 }

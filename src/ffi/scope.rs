@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::cancel::acclient_cancel;
+use super::client::acclient_client;
 use super::contract::Contract;
 use super::guard::Opaque;
 use crate::client::Client;
@@ -83,6 +84,14 @@ impl<'a> Scope<'a> {
             None => client,
             Some(_) => client.with_cancel(self.borrow("cancel", until.1)?),
         })
+    }
+
+    pub(super) fn client(
+        &self,
+        client: Option<&'a acclient_client>,
+        until: Until<'a>,
+    ) -> Result<Client> {
+        self.bounded(self.borrow("client", client)?, until)
     }
 
     /// A name: NUL-terminated UTF-8.

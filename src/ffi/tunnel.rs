@@ -104,7 +104,7 @@ pub unsafe extern "C" fn acclient_client_tunnel_open(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, opened, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         let (gid, nid) = agent((gid, nid))?;
         client.tunnel_open(gid, nid, scope.borrow("tunnel", tunnel)?)
     })
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn acclient_client_tunnel_close(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         let (gid, nid) = agent((gid, nid))?;
         client.tunnel_close(gid, nid, scope.borrow("tunnel", tunnel)?)
     })
@@ -148,7 +148,7 @@ pub unsafe extern "C" fn acclient_client_tunnel_list(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, answer, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         let (gid, nid) = agent((gid, nid))?;
         listed(&client.tunnel_list(gid, nid)?)
     })
@@ -167,7 +167,7 @@ pub unsafe extern "C" fn acclient_client_reverse_tunnel_open(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, opened, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         client.reverse_tunnel_open(scope.borrow("tunnel", tunnel)?)
     })
 }
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn acclient_client_reverse_tunnel_close(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         client.reverse_tunnel_close(scope.borrow("tunnel", tunnel)?)
     })
 }
@@ -199,7 +199,7 @@ pub unsafe extern "C" fn acclient_client_reverse_tunnel_list(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, answer, |scope| {
-        let client = scope.bounded(scope.borrow("client", client)?, (timeout_ms, cancel))?;
+        let client = scope.client(client, (timeout_ms, cancel))?;
         listed(&client.reverse_tunnel_list()?)
     })
 }
