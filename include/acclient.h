@@ -1,30 +1,68 @@
-/* acclient: blocking client for AgentController8.
+/* acclient: blocking client library for AgentController8.
  *
  * Generated from the Rust sources by cbindgen (`make header`); do not edit.
  *
- * What every function keeps to:
+ * These rules hold for every function. A description only says what is particular to it.
  *
- * - What can fail returns an acclient_status, ACCLIENT_OK (0) or the number of a kind of failure,
- *   and takes an acclient_error ** last. Pass NULL for it if the number is enough; otherwise the
- *   error is yours and is freed with acclient_error_free(). Every out parameter is set to NULL or 0
- *   on entry.
- * - Handles are opaque. What a function gives through an out parameter is yours, and is freed with
- *   the ..._free function of its type, for which NULL is a no-op. What an accessor returns is
- *   borrowed until its handle is freed.
- * - NULL is allowed where a description says so. Elsewhere it is ACCLIENT_INVALID_ARGUMENT, and
- *   accessors answer NULL, 0 or false.
- * - Text in is NUL-terminated UTF-8 where it is a name, pointer and length where it is a payload.
- *   Text out is NUL-terminated and has a length, since it may hold NULs. Everything passed in is
- *   copied; nothing of it is kept once a call returns.
- * - Times are int64_t milliseconds, below 0 for ever; 0 looks once where that makes sense, and is
- *   refused elsewhere. A call has one deadline, whatever it does in between.
- * - A client may be used by any number of threads. Errors, jobs and cancel tokens may be read by
- *   any number of threads. A command is for one thread at a time, but for calls that say otherwise.
- * - Signals do not disturb calls, no call raises SIGPIPE, and no call uses the stdio, the locale or
- *   the environment of the program. After a fork, clients and commands work in the child too, on
- *   connections of their own; cancel tokens of the parent do not.
- * - A panic inside the library is ACCLIENT_PANIC; the handles of that call refuse further use, and
+ * Errors
+ *   A function that can fail returns an acclient_status: ACCLIENT_OK (0) or the kind of failure. Its
+ *   last parameter, error, receives the error, to be freed with acclient_error_free(), or NULL. It
+ *   may be NULL if the status is enough.
+ *   Any of these functions can return ACCLIENT_INVALID_ARGUMENT, before anything is changed or sent.
+ *   With a timeout_ms or a handle that was given one, it can also return ACCLIENT_CONNECT,
+ *   ACCLIENT_AUTHENTICATION, ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, ACCLIENT_SERVER,
+ *   ACCLIENT_PROTOCOL, ACCLIENT_POOL_EXHAUSTED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE and
+ *   ACCLIENT_SYSTEM. "Errors" in a description names further ones, and the special meaning of these;
+ *   "as f()" includes those of f().
+ *   A panic inside the library is ACCLIENT_PANIC: the handles of that call refuse further use, and
  *   the process goes on.
+ *
+ * Ownership
+ *   Handles are opaque. A parameter marked [out] is set to NULL, 0 or false on entry, in every path.
+ *   The handle it receives belongs to the caller, who frees it with the ..._free() function of its
+ *   type. Freeing a handle invalidates everything that was borrowed from it.
+ *   What accessors return is borrowed from the handle they read.
+ *   Everything passed in is copied: nothing of it has to outlive the call.
+ *
+ * NULL
+ *   Pointers must not be NULL unless a description says that they may be; otherwise the call fails
+ *   with ACCLIENT_INVALID_ARGUMENT. error and cancel may always be NULL, and an array may be if its
+ *   length is 0. Accessors return NULL, 0 or false for NULL. ..._free(NULL) is a no-op.
+ *
+ * Text
+ *   Names are passed as NUL-terminated UTF-8, payloads as pointer and length. Items of an array of
+ *   names must not be NULL.
+ *   Functions with a length parameter return text: UTF-8 (any bytes for acclient_job_raw()), followed
+ *   by a NUL, borrowed. *length receives its length, since text may contain NULs; length may be NULL.
+ *   Where there is no text they return NULL, and the length is 0.
+ *
+ * Lists
+ *   An index runs from 0 to below the number that the matching count function returns. Beyond that,
+ *   accessors return NULL or 0. Handles at an index are borrowed from the list.
+ *
+ * Agents
+ *   gid is the number of a grid, nid that of a node in it; both are above 0.
+ *
+ * Time and cancellation
+ *   timeout_ms is the deadline of the whole call, in milliseconds from now; a negative number means
+ *   no timeout. 0 is ACCLIENT_INVALID_ARGUMENT, unless a description says that it polls once.
+ *   cancel is a token that ends the call early, with ACCLIENT_CANCELLED.
+ *
+ * Blocking
+ *   Functions with a timeout_ms block, at most until the deadline. No other function does, unless its
+ *   description says so; with one exception: freeing the last handle that keeps the connections of
+ *   a freed client alive takes as long as acclient_client_free().
+ *
+ * Threads
+ *   Functions may be called from any thread, and any number of threads may use a handle at a time,
+ *   unless its type is described as being for one thread at a time. Such a handle may move between
+ *   threads; while one uses it, calls of another fail with ACCLIENT_INVALID_ARGUMENT, and accessors
+ *   that say so return 0. A handle must not be in use when it is freed.
+ *
+ * Process
+ *   Signals do not disturb calls, no call raises SIGPIPE, and no call uses the stdio, the locale or,
+ *   except for acclient_client_instance(), the environment of the program. After a fork, clients and
+ *   commands work in the child too, on connections of their own; cancel tokens of the parent do not.
  */
 
 #ifndef ACCLIENT_H
@@ -35,13 +73,13 @@
 #include <stdint.h>
 
 /**
- * The call did what it says.
+ * The call succeeded.
  */
 #define ACCLIENT_OK 0
 
 /**
- * Something passed cannot be used: NULL where it is not allowed, a number out of range, text that
- * is not UTF-8 or holds a NUL. Nothing was sent.
+ * An argument is invalid: NULL where it is not allowed, a number out of range, text that is not
+ * UTF-8 or contains a NUL. Nothing was sent.
  */
 #define ACCLIENT_INVALID_ARGUMENT 1
 
@@ -51,12 +89,12 @@
 #define ACCLIENT_CONNECT 2
 
 /**
- * Redis refused the user or the password, or wants one. Trying again will not help.
+ * Redis rejected the user or the password, or requires one. Retrying will not help.
  */
 #define ACCLIENT_AUTHENTICATION 3
 
 /**
- * The call's time is over.
+ * The deadline of the call was exceeded.
  */
 #define ACCLIENT_TIMEOUT 4
 
@@ -66,12 +104,12 @@
 #define ACCLIENT_CANCELLED 5
 
 /**
- * Redis answered with an error.
+ * Redis replied with an error.
  */
 #define ACCLIENT_SERVER 6
 
 /**
- * Something was received that cannot be read: a reply, or a document in Redis.
+ * A reply, or a document in Redis, cannot be decoded.
  */
 #define ACCLIENT_PROTOCOL 7
 
@@ -81,7 +119,7 @@
 #define ACCLIENT_NO_SUCH_AGENT 8
 
 /**
- * A job ended in another state than SUCCESS.
+ * A job ended in a state other than SUCCESS.
  */
 #define ACCLIENT_JOB_FAILED 9
 
@@ -91,17 +129,17 @@
 #define ACCLIENT_UNKNOWN_COMMAND 10
 
 /**
- * The server, the controller or this version of the library does not offer it.
+ * Unsupported by the server, the controller or this version of the library.
  */
 #define ACCLIENT_UNSUPPORTED 11
 
 /**
- * The command went out whole, but Redis did not confirm it: it may run, or not.
+ * The whole command was sent, but Redis did not confirm it: it may run or not.
  */
 #define ACCLIENT_MAYBE_SENT 12
 
 /**
- * All connections of the client stayed in use until the call's time was over.
+ * All connections of the client stayed in use until the deadline.
  */
 #define ACCLIENT_POOL_EXHAUSTED 13
 
@@ -126,17 +164,17 @@
 #define ACCLIENT_SYSTEM 17
 
 /**
- * Version of this header: first number.
+ * Major version of this header.
  */
 #define ACCLIENT_VERSION_MAJOR 0
 
 /**
- * Version of this header: second number.
+ * Minor version of this header.
  */
 #define ACCLIENT_VERSION_MINOR 1
 
 /**
- * Version of this header: third number.
+ * Patch version of this header.
  */
 #define ACCLIENT_VERSION_PATCH 0
 
@@ -146,12 +184,12 @@
 #define ACCLIENT_STAGE_IN_QUEUE 1
 
 /**
- * Routed to the agent, which has not fetched it: it is away, or has enough to do.
+ * Routed to the agent, which has not fetched it: it is away or busy.
  */
 #define ACCLIENT_STAGE_ROUTED 2
 
 /**
- * The agent runs it.
+ * Running on the agent.
  */
 #define ACCLIENT_STAGE_RUNNING 3
 
@@ -161,34 +199,34 @@
 #define ACCLIENT_STAGE_DONE 4
 
 /**
- * It was submitted, and nobody has it any more: a controller took it and ended before it was routed,
- * or the job ended while the controller was down, which loses its result for good.
+ * It was submitted and is gone: a controller took it and ended before it was routed, or the job ended
+ * while the controller was down, which loses its result for good.
  */
 #define ACCLIENT_STAGE_LOST 5
 
 /**
- * Nothing is known of it, and it is not known whether it was ever submitted; or the agent that was
- * running it does not answer.
+ * Nothing is known of it, not even whether it was ever submitted; or the agent that was running it
+ * does not answer.
  */
 #define ACCLIENT_STAGE_UNKNOWN 6
 
 /**
- * It waits by a blocking command on the one list that is left.
+ * A blocking command on the one list that is left.
  */
 #define ACCLIENT_WAIT_BLOCKING 1
 
 /**
- * The server tells of changes of lists that were read.
+ * Push notifications for the lists that were read (client-side tracking).
  */
 #define ACCLIENT_WAIT_TRACKING 2
 
 /**
- * The server tells of changes of all lists of the command.
+ * Push notifications for all lists of the command (client-side tracking in broadcast mode).
  */
 #define ACCLIENT_WAIT_BROADCAST 3
 
 /**
- * All lists are looked at every 40 ms.
+ * Polling all lists, with an interval of 40 ms.
  */
 #define ACCLIENT_WAIT_LOOKING 4
 
@@ -198,7 +236,7 @@
 #define ACCLIENT_OUTCOME_DONE 1
 
 /**
- * The job was over already; nothing was asked.
+ * The job was over already; the agent was not asked.
  */
 #define ACCLIENT_OUTCOME_OVER 2
 
@@ -208,116 +246,113 @@
 #define ACCLIENT_OUTCOME_FAILED 3
 
 /**
- * What an agent or the controller answered: rows with fields, and the JSON that it was. An answer
- * that is one object has one row; null has none. Any number of threads may read it.
+ * Answer of an agent or the controller: rows with fields, and the JSON they were decoded from. An
+ * answer that is one object has one row, null has none.
+ *
+ * The field of a row is a name. Dots separate nested fields, as in "cmd.id"; list items are
+ * numbers, as in "addrs.0.addr"; "" is the whole row.
  */
 typedef struct acclient_answer acclient_answer;
 
 /**
- * A token that ends calls before their time, from any thread and from a signal handler. It may
- * serve many calls at a time. Once cancelled it stays so.
+ * Cancel token: ends calls early, from any thread or from a signal handler. It may be passed to
+ * many calls at a time. Once cancelled it stays cancelled.
  */
 typedef struct acclient_cancel acclient_cancel;
 
 /**
- * A client of one grid. Any number of threads may call with it at a time.
+ * Client of one grid, with a pool of connections.
  */
 typedef struct acclient_client acclient_client;
 
 /**
- * All that came of a command. Any number of threads may read it; its command is for one at a time.
+ * Results and errors of a command, as collected by acclient_request_run_all().
  */
 typedef struct acclient_collected acclient_collected;
 
 /**
- * A command that was sent: the way to its results. One thread may use it at a time, but for calls
- * that say otherwise.
+ * A command that was sent, or found again: gives access to its results. For one thread at a time,
+ * except for calls that say otherwise.
  */
 typedef struct acclient_command acclient_command;
 
 /**
- * Commands of the past, most recent first. Each is for one thread at a time.
+ * Commands of the history, most recent first. Each is for one thread at a time.
  */
 typedef struct acclient_commands acclient_commands;
 
 /**
- * Why a call failed. The caller of the call owns it and frees it with acclient_error_free().
- * It may be read from any thread.
+ * Why a call failed.
  */
 typedef struct acclient_error acclient_error;
 
 /**
- * The messages of a job as it logs them, each once, oldest first. One thread may use it at a time.
+ * The messages of a job as it logs them, each once, oldest first. For one thread at a time.
  */
 typedef struct acclient_follow acclient_follow;
 
 /**
- * What one agent has said of a command: its result. It may be read from any thread.
+ * Result of a command on one agent.
  */
 typedef struct acclient_job acclient_job;
 
 /**
- * Jobs of a command, in the order of agents. Any number of threads may read them.
+ * Jobs of a command, in the order of agents.
  */
 typedef struct acclient_jobs acclient_jobs;
 
 /**
- * Settings of a client, piece by piece. Any number of threads may use them.
+ * Options for a new client. A value out of range, or a file that cannot be used, is reported when
+ * the client is made.
  */
 typedef struct acclient_options acclient_options;
 
 /**
- * What came of a question to every agent that a command went to, in the order of agents. Any number
- * of threads may read it.
+ * Outcome of a kill, stats or messages request on each agent of a command, in the order of agents.
  */
 typedef struct acclient_outcomes acclient_outcomes;
 
 /**
- * How far a command got, as a whole and agent by agent, in the order of agents. Any number of threads
- * may read it.
+ * How far a command got, as a whole and on each agent, in the order of agents.
  */
 typedef struct acclient_progress acclient_progress;
 
 /**
- * A command before it is sent. It can be sent again and again, each time as a command of its own.
- * Any number of threads may use it.
+ * A command before it is sent. It can be sent many times, each time as a new command.
  */
 typedef struct acclient_request acclient_request;
 
 /**
- * The results of one command or several, in order of completion, within one deadline. It holds a
- * connection of the client until it is done or freed. One thread may use it at a time.
+ * Results of one or more commands, in order of completion, with one deadline. Holds a connection of
+ * the client until it is done or freed. For one thread at a time.
  */
 typedef struct acclient_results acclient_results;
 
 /**
- * A command on its way to many agents, some at a time, and the results in order of completion, within
- * one deadline. It holds a connection of the client while a batch is under way. One thread may use it
- * at a time.
+ * A command sent to many agents in batches, and the results in order of completion, with one deadline.
+ * Holds a connection of the client while a batch is in progress. For one thread at a time.
  */
 typedef struct acclient_rollout acclient_rollout;
 
 /**
- * Run arguments: how an agent runs a job. Everything is optional. Any number of threads may use
- * them.
+ * Run arguments: how an agent runs a job. All are optional. A setter that fails changes nothing.
  */
 typedef struct acclient_run_args acclient_run_args;
 
 /**
- * Whom a command is for: one agent, any one agent with some roles, or all agents with them. It is
- * made complete by one thread; after that any number of threads may use it.
+ * Target of a command: one agent, any one agent with some roles, or all agents with them.
  */
 typedef struct acclient_target acclient_target;
 
 /**
- * A tunnel: who connects to the port "local" of an agent's machine talks to ip:remote as the gateway
- * sees it. Any number of threads may read it.
+ * Tunnel: a connection to the port "local" of an agent's machine is forwarded to ip:remote as seen
+ * from the gateway.
  */
 typedef struct acclient_tunnel acclient_tunnel;
 
 /**
- * What a call returns: ACCLIENT_OK, or the number of the kind of failure. Numbers are never given
- * to another kind; later versions may add some, so treat an unknown one as a failure.
+ * Result of a call: ACCLIENT_OK, or the kind of failure. The numbers never change their meaning;
+ * later versions may add some, so treat an unknown one as a failure.
  */
 typedef int32_t acclient_status;
 
@@ -326,100 +361,95 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The kind of failure; ACCLIENT_OK for NULL. Does not block.
+ * The kind of failure; ACCLIENT_OK for NULL.
  */
 acclient_status acclient_error_status(const acclient_error *error);
 
 /**
- * What failed, in words for a person: what was asked of whom, how long it waited, how far it got.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. It holds no password.
- * Borrowed until the error is freed. NULL for NULL. Does not block.
+ * Message for a person: what was asked of which server or agent, how long the call waited, how far
+ * it got. It contains no password.
  */
 const char *acclient_error_message(const acclient_error *error,
                                    size_t *length);
 
 /**
- * The printed form of the command that the call was about, for acclient_client_command_from().
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the error
- * is freed. NULL where there is none, and for NULL. Does not block.
+ * Printed form of the command that the call was about, for acclient_client_command_from(). NULL
+ * where there is none.
  */
 const char *acclient_error_command(const acclient_error *error,
                                    size_t *length);
 
 /**
- * The code of Redis's own error, like "NOPERM" or "OOM", where Redis answered with one.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the error
- * is freed. NULL where there is none, and for NULL. Does not block.
+ * Error code of Redis, like "NOPERM" or "OOM". NULL where the error is not a reply of Redis.
  */
 const char *acclient_error_server_code(const acclient_error *error,
                                        size_t *length);
 
 /**
- * Whether the same call, made again later, may succeed without anything being changed and without
- * a command running twice. Never for a wrong password. False for NULL. Does not block.
+ * Whether retrying the same call later is safe and may succeed: nothing has to be changed, and no
+ * command runs twice. Never for a wrong password.
  */
 bool acclient_error_is_retriable(const acclient_error *error);
 
 /**
- * Whether the call ended because its time was over. False for NULL. Does not block.
+ * Whether the deadline of the call was exceeded.
  */
 bool acclient_error_is_timeout(const acclient_error *error);
 
 /**
- * Whether a command went out whole without a confirmation: for ACCLIENT_MAYBE_SENT, and for some
- * calls that were cancelled or closed meanwhile. False for NULL. Does not block.
+ * Whether a whole command was sent and not confirmed: for ACCLIENT_MAYBE_SENT, and for some calls
+ * that were cancelled or closed meanwhile.
  */
 bool acclient_error_is_maybe_sent(const acclient_error *error);
 
 /**
- * Whether the error is about one agent of several, whose numbers then go to *gid and *nid; either may
- * be NULL. They are 0 where it is not. False for NULL. Does not block.
+ * Whether the error is about one agent of several.
+ *
+ * gid, nid: [out] receive the agent, or 0; may be NULL.
  */
 bool acclient_error_agent(const acclient_error *error,
                           int64_t *gid,
                           int64_t *nid);
 
 /**
- * The job that failed, with its state, data and streams; borrowed until the error is freed. NULL where
- * the error is not about a job, and for NULL. Does not block.
+ * The job that failed, with its state, data and streams; borrowed. NULL where the error is not
+ * about a job.
  */
 const acclient_job *acclient_error_job(const acclient_error *error);
 
 /**
- * Frees an error and all that was borrowed from it. NULL is a no-op. Does not block.
+ * Frees an error.
  */
 void acclient_error_free(acclient_error *error);
 
 /**
- * The name of a status, like "ACCLIENT_TIMEOUT"; "unknown status" for a number that is none.
- * Never NULL, valid for ever, from any thread. Does not block.
+ * Name of a status, like "ACCLIENT_TIMEOUT"; "unknown status" for any other number. Never NULL,
+ * never freed.
  */
 const char *acclient_status_name(acclient_status status);
 
 /**
- * The version of the library that runs, like "0.1.0". Never NULL, valid for ever, from any
- * thread. Does not block.
+ * Version of the library that is loaded, like "0.1.0". Never NULL, never freed.
  */
 const char *acclient_version(void);
 
 /**
- * Whether the library that runs fits the header that a program was compiled with: call it as
+ * Checks that the library that is loaded is compatible with the header that a program was compiled
+ * with: call it as
  * acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR, ACCLIENT_VERSION_PATCH).
  *
- * ACCLIENT_OK if it does. ACCLIENT_UNSUPPORTED if the library is older than the header, or of
- * another major version, or, before 1.0, of another minor one. From any thread; does not block.
+ * Returns ACCLIENT_OK, or ACCLIENT_UNSUPPORTED if the library is older than the header, or of another
+ * major version, or, before 1.0, of another minor one.
  */
 acclient_status acclient_check_version(uint32_t major,
                                        uint32_t minor,
                                        uint32_t patch);
 
 /**
- * Makes a token.
+ * Makes a cancel token.
  *
- * cancel: gets the token, which the caller frees with acclient_cancel_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_SYSTEM without two free descriptors.
+ * cancel: [out] receives the token; free with acclient_cancel_free().
+ * Errors: ACCLIENT_SYSTEM without two free descriptors.
  */
 acclient_status acclient_cancel_new(acclient_cancel **cancel,
                                     acclient_error **error);
@@ -428,42 +458,34 @@ acclient_status acclient_cancel_new(acclient_cancel **cancel,
  * Ends the calls that have this token, at once; later ones end before they start.
  *
  * Async-signal-safe: one atomic exchange and one write(2), no lock, no allocation, errno kept.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT for NULL; ACCLIENT_FORKED_HANDLE, with nothing done, in a
- * process other than the one that made the token.
+ * Errors: ACCLIENT_FORKED_HANDLE, with nothing done, in a process other than the one that made the
+ * token.
  */
 acclient_status acclient_cancel_cancel(const acclient_cancel *cancel);
 
 /**
- * Whether the token was cancelled. False for NULL. Async-signal-safe, from any thread, does not
- * block.
+ * Whether the token was cancelled. Async-signal-safe.
  */
 bool acclient_cancel_is_cancelled(const acclient_cancel *cancel);
 
 /**
- * Frees a token; calls that have it must have ended. NULL is a no-op. Does not block.
+ * Frees a token; calls that have it must have returned.
  */
 void acclient_cancel_free(acclient_cancel *cancel);
 
 /**
  * Connects to the Redis of a grid and logs in.
  *
- * url: not NULL; one of these forms, with %xx for what a URL cannot hold:
+ * url: one of these forms, with %xx for characters that a URL cannot hold:
  *   redis://[[user]:password@]host[:port][/db];
- *   rediss://..., the same under TLS; #insecure at the end believes any certificate;
+ *   rediss://..., the same over TLS; #insecure at the end disables certificate verification;
  *   redis+unix:///path[?db=N&user=U&pass=P];
- *   redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db], the master of that
- *   name, wherever these Sentinels say that it is; rediss+sentinel://..., all of it under TLS.
- * timeout_ms: milliseconds; below 0 for ever, 0 is refused. Later calls that take no time of their
- *   own have this one.
- * cancel: ends the call early; may be NULL.
- * client: gets the client, which the caller frees with acclient_client_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_UNSUPPORTED for a Redis Cluster,
- * ACCLIENT_CONNECT, ACCLIENT_AUTHENTICATION, ACCLIENT_SERVER for a database that does not exist,
- * ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, ACCLIENT_FORKED_HANDLE for a token of a parent process,
- * ACCLIENT_PROTOCOL for a server that is no Redis, ACCLIENT_SYSTEM.
+ *   redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db], the master with that
+ *   name as reported by these Sentinels; rediss+sentinel://..., the same, all of it over TLS.
+ * timeout_ms: also the default timeout of later calls that have no timeout of their own.
+ * client: [out] receives the new client; free with acclient_client_free().
+ * Errors: ACCLIENT_UNSUPPORTED for a Redis Cluster, ACCLIENT_SERVER for a database that does not
+ * exist, ACCLIENT_PROTOCOL for a server that is not Redis.
  */
 acclient_status acclient_client_connect(const char *url,
                                         int64_t timeout_ms,
@@ -472,14 +494,7 @@ acclient_status acclient_client_connect(const char *url,
                                         acclient_error **error);
 
 /**
- * Asks Redis for a sign of life.
- *
- * client: not NULL.
- * timeout_ms: milliseconds; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: those of acclient_client_connect(), and ACCLIENT_CLOSED.
+ * Sends a PING to Redis.
  */
 acclient_status acclient_client_ping(const acclient_client *client,
                                      int64_t timeout_ms,
@@ -489,20 +504,11 @@ acclient_status acclient_client_ping(const acclient_client *client,
 /**
  * Sends a program for an agent to run, and returns once Redis has the command.
  *
- * client: not NULL.
- * gid, nid: the agent; both above 0.
- * program: its name or path on the agent; not NULL.
- * args, args_count: its arguments; args may be NULL if args_count is 0, none of them NULL.
- * data, data_length: its standard input, UTF-8; data may be NULL if data_length is 0.
- * timeout_ms: milliseconds for Redis to take the command; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * command: gets the command, which the caller frees with acclient_command_free(); not NULL.
- * error: gets the error; may be NULL.
- * Everything passed is copied. From any thread. Blocks.
- * Errors: ACCLIENT_INVALID_ARGUMENT (nothing was sent), ACCLIENT_CONNECT, ACCLIENT_SERVER (it was
- * not taken), ACCLIENT_MAYBE_SENT (unknown whether it was: acclient_error_command() tells how to
- * look), ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_POOL_EXHAUSTED,
- * ACCLIENT_AUTHENTICATION, ACCLIENT_FORKED_HANDLE, ACCLIENT_PROTOCOL, ACCLIENT_SYSTEM.
+ * program: its name or path on the agent.
+ * args, args_count: its arguments.
+ * data, data_length: its standard input, UTF-8.
+ * command: [out] receives the command; free with acclient_command_free().
+ * Errors: as acclient_request_submit().
  */
 acclient_status acclient_client_execute(const acclient_client *client,
                                         int64_t gid,
@@ -518,16 +524,12 @@ acclient_status acclient_client_execute(const acclient_client *client,
                                         acclient_error **error);
 
 /**
- * Finds a command again by its printed form: what acclient_command_printed() and
- * acclient_error_command() give, in this process or another, in whatever language. Nothing is
- * asked of the server, which keeps results for 24 hours.
+ * Finds a command by its printed form, as returned by acclient_command_printed() and
+ * acclient_error_command() in this process or another, in any language. Sends nothing; Redis keeps
+ * results for 24 hours.
  *
- * client: not NULL.
- * printed: like "acclient:1:<id>:<target>"; not NULL.
- * command: gets the command, which the caller frees with acclient_command_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * printed: like "acclient:1:<id>:<target>".
+ * command: [out] receives the command; free with acclient_command_free().
  */
 acclient_status acclient_client_command_from(const acclient_client *client,
                                              const char *printed,
@@ -535,14 +537,11 @@ acclient_status acclient_client_command_from(const acclient_client *client,
                                              acclient_error **error);
 
 /**
- * A command that was sent before, by its id alone. Whom it was for is found out when it is waited
- * for; the printed form tells that too. Nothing is asked of the server.
+ * Finds a command by its id alone. Its target is looked up by the first wait; the printed form has
+ * it already. Sends nothing.
  *
- * client, id: not NULL; id not empty.
- * command: gets the command, which the caller frees with acclient_command_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * id: not empty.
+ * command: [out] receives the command; free with acclient_command_free().
  */
 acclient_status acclient_client_command(const acclient_client *client,
                                         const char *id,
@@ -550,19 +549,16 @@ acclient_status acclient_client_command(const acclient_client *client,
                                         acclient_error **error);
 
 /**
- * Connects to a named instance: a table of the TOML file that the variable ACCLIENT_CONFIG names,
- * else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. It has either url, or host and
- * port, or unix_socket; and user, password, db, tls (true), tls_ca_file, tls_cert_file, tls_key_file,
- * timeout (seconds), max_connections.
+ * Connects to a named instance: a table of the TOML file named by the environment variable
+ * ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. The table
+ * has either url, or host and port, or unix_socket; and user, password, db, tls (true), tls_ca_file,
+ * tls_cert_file, tls_key_file, timeout (seconds), max_connections.
  *
- * name: not NULL.
- * timeout_ms: milliseconds to connect; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * client: gets the client, which the caller frees with acclient_client_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread, but reads the environment: not beside setenv(3). Blocks.
- * Errors: ACCLIENT_INVALID_ARGUMENT for an unknown name or a wrong file, ACCLIENT_SYSTEM for one that
- * cannot be read, and those of acclient_client_connect().
+ * Reads the environment: do not call it while another thread calls setenv(3).
+ *
+ * client: [out] receives the new client; free with acclient_client_free().
+ * Errors: ACCLIENT_INVALID_ARGUMENT for an unknown name or an invalid file, ACCLIENT_SYSTEM for an
+ * unreadable one, and as acclient_client_connect().
  */
 acclient_status acclient_client_instance(const char *name,
                                          int64_t timeout_ms,
@@ -571,21 +567,16 @@ acclient_status acclient_client_instance(const char *name,
                                          acclient_error **error);
 
 /**
- * Sends many commands in one pipeline, and returns once Redis has them all. One that is refused, by
- * the library or by Redis, holds up no other.
+ * Sends many commands in one pipeline, and returns once Redis has them all. A command that the
+ * library or Redis rejects does not affect the others.
  *
- * client: not NULL.
- * requests, count: the commands, none of them NULL; requests may be NULL if count is 0.
- * timeout_ms: milliseconds for Redis to take them; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * commands: count places; each gets its command, which the caller frees with
- *   acclient_command_free(), or NULL where it failed. May be NULL if count is 0.
- * errors: count places; each gets NULL, or why its command failed, which the caller frees with
- *   acclient_error_free(): ACCLIENT_MAYBE_SENT where the connection broke before Redis confirmed it.
- *   May be NULL.
- * error: gets an error about the call as a whole; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_INVALID_ARGUMENT. All else is in errors.
+ * requests, count: the commands.
+ * commands: [out] array of count; receives the commands, NULL where one failed; free each with
+ *   acclient_command_free(). May be NULL if count is 0.
+ * errors: [out] array of count; receives why a command failed, or NULL; free each with
+ *   acclient_error_free(). ACCLIENT_MAYBE_SENT where the connection broke before Redis confirmed the
+ *   command. May be NULL.
+ * Errors: ACCLIENT_INVALID_ARGUMENT. Everything else is reported in errors.
  */
 acclient_status acclient_client_submit_many(const acclient_client *client,
                                             const acclient_request *const *requests,
@@ -597,81 +588,58 @@ acclient_status acclient_client_submit_many(const acclient_client *client,
                                             acclient_error **error);
 
 /**
- * Closes the client: calls under way, in whatever thread, end with ACCLIENT_CLOSED, and so does
- * every later one. Commands that were sent go on. The handle stays valid until it is freed.
+ * Closes the client: calls in progress, in any thread, end with ACCLIENT_CLOSED, and so does every
+ * later one. Commands that were sent go on. The handle stays valid until it is freed.
  *
- * client: NULL is a no-op.
- * From any thread. Blocks for half a second at most, to give the last keys their time to live.
+ * Blocks for up to half a second, to set pending TTLs. NULL is a no-op.
  */
 void acclient_client_close(const acclient_client *client);
 
 /**
- * Frees the client; calls with it must have ended (acclient_client_close() ends them). What was
- * made with it stays usable: commands and jobs keep the connections alive until they are freed.
+ * Frees the client; calls with it must have returned (acclient_client_close() ends them). Handles
+ * made with it stay usable: they keep its connections alive until the last of them is freed.
  *
- * client: NULL is a no-op.
- * Blocks for half a second at most, to give the last keys their time to live.
+ * Blocks for up to half a second, to set pending TTLs.
  */
 void acclient_client_free(acclient_client *client);
 
 /**
- * Makes settings for a Redis at 127.0.0.1:6379 without a password.
+ * Makes options for a Redis at 127.0.0.1:6379 without a password.
  *
- * options: gets them; the caller frees them with acclient_options_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * options: [out] receives the options; free with acclient_options_free().
  */
 acclient_status acclient_options_new(acclient_options **options,
                                      acclient_error **error);
 
 /**
- * Address, user, password and database, in the forms that acclient_client_connect() takes.
- *
- * options, url: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Sets address, user, password and database by a URL, as acclient_client_connect() takes it.
  */
 acclient_status acclient_options_set_url(const acclient_options *options,
                                          const char *url,
                                          acclient_error **error);
 
 /**
- * Host name or number.
- *
- * options, host: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Sets the host: a name or an IP address.
  */
 acclient_status acclient_options_set_host(const acclient_options *options,
                                           const char *host,
                                           acclient_error **error);
 
 /**
- * A unix socket instead of host and port.
- *
- * options, unix_socket: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Sets the path of a Unix socket, which replaces host and port.
  */
 acclient_status acclient_options_set_unix_socket(const acclient_options *options,
                                                  const char *unix_socket,
                                                  acclient_error **error);
 
 /**
- * The master of a name, wherever these Sentinels say that it is, instead of host and port. They are
- * asked in their order, for each new connection. A Sentinel that wants a password gets that of the
- * master.
+ * Connects to the master with a name, as reported by these Sentinels, instead of host and port. They
+ * are asked in their order, for each new connection. A Sentinel that requires a password gets that
+ * of the master.
  *
- * options, name: not NULL; name not empty.
- * sentinels, count: "host", "host:port" or "[address]:port" each, with 26379 where there is no port;
- *   none of them NULL. sentinels may be NULL if count is 0, which acclient_client_open() refuses.
- * error: gets the error; may be NULL.
- * Everything passed is copied. From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * name: not empty.
+ * sentinels, count: "host", "host:port" or "[address]:port" each; the default port is 26379. With a
+ *   count of 0 acclient_client_open() fails.
  */
 acclient_status acclient_options_set_sentinels(const acclient_options *options,
                                                const char *name,
@@ -680,36 +648,24 @@ acclient_status acclient_options_set_sentinels(const acclient_options *options,
                                                acclient_error **error);
 
 /**
- * Speaks TLS 1.2 or 1.3 with the server, as rediss:// does. Its certificate has to be of the host that
- * was named, and of an authority that this machine trusts. Default: no TLS. A unix socket has none.
- *
- * options: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Enables TLS 1.2 and 1.3, as rediss:// does. The certificate of the server has to match the host,
+ * and its authority has to be trusted by this machine. Default: no TLS. A Unix socket has none.
  */
 acclient_status acclient_options_set_tls(const acclient_options *options,
                                          acclient_error **error);
 
 /**
- * Speaks TLS, and believes the authorities in this PEM file instead of those of the machine.
- *
- * options, path: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block. A file that cannot be used is told by acclient_client_open().
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Enables TLS, and trusts the authorities in this PEM file instead of those of the machine.
  */
 acclient_status acclient_options_set_tls_ca_file(const acclient_options *options,
                                                  const char *path,
                                                  acclient_error **error);
 
 /**
- * Speaks TLS, and shows the server the certificates in a PEM file, with the key in another.
+ * Enables TLS with a client certificate.
  *
- * options, certificates, key: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block. Files that cannot be used are told by acclient_client_open().
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * certificates: PEM file of the certificate chain.
+ * key: PEM file of its private key.
  */
 acclient_status acclient_options_set_tls_client_cert(const acclient_options *options,
                                                      const char *certificates,
@@ -717,94 +673,57 @@ acclient_status acclient_options_set_tls_client_cert(const acclient_options *opt
                                                      acclient_error **error);
 
 /**
- * Speaks TLS, and believes any certificate: whoever is in between can read and change everything. For
- * trials only.
- *
- * options: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Enables TLS and disables certificate verification: anybody on the network path can read and change
+ * everything. For trials only.
  */
 acclient_status acclient_options_set_tls_insecure(const acclient_options *options,
                                                   acclient_error **error);
 
 /**
- * User name, for servers with ACLs. Default: the server's default user.
- *
- * options, user: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Sets the user name, for servers with ACLs. Default: the default user of the server.
  */
 acclient_status acclient_options_set_user(const acclient_options *options,
                                           const char *user,
                                           acclient_error **error);
 
 /**
- * Password. Default: none. It appears in no error.
- *
- * options, password: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Sets the password. Default: none. It appears in no error.
  */
 acclient_status acclient_options_set_password(const acclient_options *options,
                                               const char *password,
                                               acclient_error **error);
 
 /**
- * Port. Default 6379.
- *
- * options: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block. A value out of range is told by acclient_client_open().
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Sets the port. Default 6379.
  */
 acclient_status acclient_options_set_port(const acclient_options *options,
                                           uint16_t port,
                                           acclient_error **error);
 
 /**
- * Number of the database. Default 0.
- *
- * options: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block. A value out of range is told by acclient_client_open().
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Sets the number of the database. Default 0.
  */
 acclient_status acclient_options_set_db(const acclient_options *options,
                                         uint32_t db,
                                         acclient_error **error);
 
 /**
- * How many connections the client may have at a time: each waiting call has one. 1 to 10000, default
- * 64.
- *
- * options: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block. A value out of range is told by acclient_client_open().
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Sets the maximum number of connections; each waiting call uses one. 1 to 10000, default 64.
  */
 acclient_status acclient_options_set_max_connections(const acclient_options *options,
                                                      size_t max_connections,
                                                      acclient_error **error);
 
 /**
- * The largest reply, in bytes, that the client takes from Redis. Default 64 MiB.
- *
- * options: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block. A value out of range is told by acclient_client_open().
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Sets the size, in bytes, of the largest reply that the client accepts. Default 64 MiB.
  */
 acclient_status acclient_options_set_max_reply(const acclient_options *options,
                                                size_t max_reply,
                                                acclient_error **error);
 
 /**
- * Connects by settings, and logs in. Parameters and errors as acclient_client_connect(), and:
- *
- * options: not NULL; they are copied.
+ * Connects with these options, which are copied, and logs in. Parameters and errors as
+ * acclient_client_connect().
  */
 acclient_status acclient_client_open(const acclient_options *options,
                                      int64_t timeout_ms,
@@ -813,13 +732,11 @@ acclient_status acclient_client_open(const acclient_options *options,
                                      acclient_error **error);
 
 /**
- * Makes a client by settings, without a connection: each call makes what it needs.
+ * Makes a client with these options, which are copied, without connecting: each call connects as
+ * needed. Reads the TLS files, and does not block otherwise.
  *
- * options: not NULL; they are copied.
- * client: gets the client, which the caller frees with acclient_client_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block, but reads the files of TLS.
- * Errors: ACCLIENT_INVALID_ARGUMENT for a value out of range, and for files of TLS that cannot be read
+ * client: [out] receives the new client; free with acclient_client_free().
+ * Errors: ACCLIENT_INVALID_ARGUMENT for a value out of range, and for a TLS file that cannot be read
  * or used; ACCLIENT_SYSTEM.
  */
 acclient_status acclient_client_build(const acclient_options *options,
@@ -827,18 +744,14 @@ acclient_status acclient_client_build(const acclient_options *options,
                                       acclient_error **error);
 
 /**
- * Frees settings; clients made with them stay as they are. NULL is a no-op. Does not block.
+ * Frees the options; clients made with them are unaffected.
  */
 void acclient_options_free(acclient_options *options);
 
 /**
- * A command for a target: "ping", "killall", "restart", or any other that agents know.
+ * Makes a request for any command that agents know: "ping", "killall", "restart", ...
  *
- * client, target, cmd: not NULL.
- * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block: nothing is sent yet.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * request: [out] receives the request; free with acclient_request_free().
  */
 acclient_status acclient_request_new(const acclient_client *client,
                                      const acclient_target *target,
@@ -847,14 +760,10 @@ acclient_status acclient_request_new(const acclient_client *client,
                                      acclient_error **error);
 
 /**
- * A program for a target to run. Its arguments are added with acclient_request_add_arg(), its
- * standard input is set with acclient_request_set_data().
+ * Makes a request for a program to run. acclient_request_add_arg() adds its arguments,
+ * acclient_request_set_data() sets its standard input.
  *
- * client, target, program: not NULL.
- * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block: nothing is sent yet.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * request: [out] receives the request; free with acclient_request_free().
  */
 acclient_status acclient_request_execute(const acclient_client *client,
                                          const acclient_target *target,
@@ -863,14 +772,10 @@ acclient_status acclient_request_execute(const acclient_client *client,
                                          acclient_error **error);
 
 /**
- * A shell script for a target to run, an extension that agents usually have.
+ * Makes a request for a shell script to run, an extension that agents usually have.
  *
- * client, target: not NULL.
- * script, script_length: UTF-8; script may be NULL if script_length is 0.
- * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block: nothing is sent yet.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * script, script_length: UTF-8.
+ * request: [out] receives the request; free with acclient_request_free().
  */
 acclient_status acclient_request_bash(const acclient_client *client,
                                       const acclient_target *target,
@@ -880,14 +785,10 @@ acclient_status acclient_request_bash(const acclient_client *client,
                                       acclient_error **error);
 
 /**
- * A jumpscript that the agents have.
+ * Makes a request for a jumpscript that the agents have.
  *
- * client, target, domain, name: not NULL.
- * kwargs: its keyword arguments, a JSON object; NULL for none.
- * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block: nothing is sent yet.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * kwargs: keyword arguments, a JSON object; may be NULL for none.
+ * request: [out] receives the request; free with acclient_request_free().
  */
 acclient_status acclient_request_jumpscript(const acclient_client *client,
                                             const acclient_target *target,
@@ -898,15 +799,11 @@ acclient_status acclient_request_jumpscript(const acclient_client *client,
                                             acclient_error **error);
 
 /**
- * A jumpscript that is sent along: Python that defines "action".
+ * Makes a request for a jumpscript that is sent along: Python code that defines "action".
  *
- * client, target: not NULL.
- * content, content_length: the script, UTF-8; content may be NULL if content_length is 0.
- * kwargs: its keyword arguments, a JSON object; NULL for none.
- * request: gets the request, which the caller frees with acclient_request_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block: nothing is sent yet.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * content, content_length: the script, UTF-8.
+ * kwargs: keyword arguments, a JSON object; may be NULL for none.
+ * request: [out] receives the request; free with acclient_request_free().
  */
 acclient_status acclient_request_jumpscript_content(const acclient_client *client,
                                                     const acclient_target *target,
@@ -918,37 +815,23 @@ acclient_status acclient_request_jumpscript_content(const acclient_client *clien
 
 /**
  * Adds an argument of the program.
- *
- * request, arg: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
  */
 acclient_status acclient_request_add_arg(const acclient_request *request,
                                          const char *arg,
                                          acclient_error **error);
 
 /**
- * Merges run arguments into those set so far.
- *
- * request, args: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Merges run arguments into those set before.
  */
 acclient_status acclient_request_set_run_args(const acclient_request *request,
                                               const acclient_run_args *args,
                                               acclient_error **error);
 
 /**
- * The data: the standard input of a program, the script of "bash", JSON for the agents' own
- * commands.
+ * Sets the data: the standard input of a program, the script of "bash", JSON for built-in commands
+ * of the agents.
  *
- * request: not NULL.
- * data, data_length: UTF-8, which may hold NULs; data may be NULL if data_length is 0.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, also for what is not UTF-8.
+ * data, data_length: UTF-8, which may contain NULs.
  */
 acclient_status acclient_request_set_data(const acclient_request *request,
                                           const char *data,
@@ -956,45 +839,32 @@ acclient_status acclient_request_set_data(const acclient_request *request,
                                           acclient_error **error);
 
 /**
- * An id of your own, instead of a new UUID for each time that the request is sent.
+ * Sets the id, instead of a new UUID for each time that the request is sent.
  *
- * While a job of the same id runs, its agent refuses a second one, and the answer of the first
- * counts for both.
+ * While a job with the same id is running, its agent refuses a second one, and the result of the
+ * first counts for both.
  *
- * request, id: not NULL; id not empty.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * id: not empty.
  */
 acclient_status acclient_request_set_id(const acclient_request *request,
                                         const char *id,
                                         acclient_error **error);
 
 /**
- * Tags: a text that comes back with the result.
- *
- * request, tags: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Sets the tags: a text that is returned with the result.
  */
 acclient_status acclient_request_set_tags(const acclient_request *request,
                                           const char *tags,
                                           acclient_error **error);
 
 /**
- * Sends the command and returns once Redis has it. It is never sent twice.
+ * Sends the command and returns once Redis has it. At most once: it is never sent again.
  *
- * request: not NULL.
- * timeout_ms: milliseconds for Redis to take the command; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * command: gets the command, which the caller frees with acclient_command_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_INVALID_ARGUMENT (nothing was sent), ACCLIENT_CONNECT, ACCLIENT_SERVER (it was
- * not taken), ACCLIENT_MAYBE_SENT (unknown whether it was: acclient_error_command() tells how to
- * look), ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_POOL_EXHAUSTED,
- * ACCLIENT_AUTHENTICATION, ACCLIENT_FORKED_HANDLE, ACCLIENT_PROTOCOL, ACCLIENT_SYSTEM.
+ * timeout_ms: for Redis to accept the command.
+ * command: [out] receives the command; free with acclient_command_free().
+ * Errors: ACCLIENT_INVALID_ARGUMENT (nothing was sent), ACCLIENT_SERVER (it was rejected),
+ * ACCLIENT_MAYBE_SENT (it may run or not; acclient_error_command() gives the printed form by which to
+ * find out).
  */
 acclient_status acclient_request_submit(const acclient_request *request,
                                         int64_t timeout_ms,
@@ -1003,25 +873,20 @@ acclient_status acclient_request_submit(const acclient_request *request,
                                         acclient_error **error);
 
 /**
- * Sends the command so that trying again, with the same id, does not run it twice, and returns once
- * Redis has it. Uses up its time: a lost connection is replaced, and the command sent again where that
- * is safe.
+ * Sends the command so that retrying with the same id does not run it twice, and returns once Redis
+ * has it. Until the deadline it reconnects and sends the command again where that is safe.
  *
- * Give the command an id of yours that you can give again: acclient_request_set_id(). Within 24 hours
- * a second call with that id, in this process or another, finds that the command was submitted, and
- * succeeds without sending anything. It costs a key cmd.<id>.submitted; what
- * acclient_request_submit() sent leaves none. It holds as long as Redis keeps its data.
+ * Set an id that you can set again: acclient_request_set_id(). Within 24 hours a second call with that
+ * id, in this process or another, finds that the command was submitted, and succeeds without sending
+ * anything. This takes a key cmd.<id>.submitted, which acclient_request_submit() does not leave, and
+ * holds as long as Redis keeps its data.
  *
- * request: not NULL.
- * timeout_ms: milliseconds for Redis to take the command; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * command: gets the command, which the caller frees with acclient_command_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_MAYBE_SENT where no answer came in time after it went out, or Redis was replaced
- * between two tries: made again with the same id, the call does not run it twice. After any other, but
- * where acclient_error_is_maybe_sent() says so, it was not sent: ACCLIENT_TIMEOUT with what kept it
- * from being sent, and those of acclient_request_submit().
+ * timeout_ms: for Redis to accept the command.
+ * command: [out] receives the command; free with acclient_command_free().
+ * Errors: ACCLIENT_MAYBE_SENT where no reply came in time after it was sent, or Redis was replaced
+ * between two attempts: a second call with the same id does not run it twice. After any other error the
+ * command was not sent, unless acclient_error_is_maybe_sent(): ACCLIENT_TIMEOUT with what prevented
+ * it; as acclient_request_submit().
  */
 acclient_status acclient_request_submit_once(const acclient_request *request,
                                              int64_t timeout_ms,
@@ -1030,16 +895,11 @@ acclient_status acclient_request_submit_once(const acclient_request *request,
                                              acclient_error **error);
 
 /**
- * Sends the command and waits for its result, in one round trip to Redis where the target is one
- * agent by its numbers. Not for a fan-out. A job that failed is a result like any other.
+ * Sends the command and waits for its result, in one round trip to Redis where the target is one agent
+ * by its numbers. Not for a fan-out. A job that failed is a result like any other.
  *
- * request: not NULL.
- * timeout_ms: milliseconds for all of it; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * job: gets the job, which the caller frees with acclient_job_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: those of acclient_request_submit() and acclient_command_next_result().
+ * job: [out] receives the job; free with acclient_job_free().
+ * Errors: as acclient_request_submit() and acclient_command_next_result().
  */
 acclient_status acclient_request_run(const acclient_request *request,
                                      int64_t timeout_ms,
@@ -1048,152 +908,96 @@ acclient_status acclient_request_run(const acclient_request *request,
                                      acclient_error **error);
 
 /**
- * Frees the request; commands that it sent go on. NULL is a no-op. Blocks only where it holds the
- * last of a client that was freed: see acclient_client_free().
+ * Frees the request; commands that it sent go on.
  */
 void acclient_request_free(acclient_request *request);
 
 /**
  * Makes run arguments with nothing set.
  *
- * args: gets them; the caller frees them with acclient_run_args_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * args: [out] receives the run arguments; free with acclient_run_args_free().
  */
 acclient_status acclient_run_args_new(acclient_run_args **args,
                                       acclient_error **error);
 
 /**
- * Domain, a label by which processes and scripts are grouped.
- *
- * args, domain: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ * Sets the domain, a label by which processes and scripts are grouped.
  */
 acclient_status acclient_run_args_set_domain(const acclient_run_args *args,
                                              const char *domain,
                                              acclient_error **error);
 
 /**
- * Name: the program for "execute", the script for "jumpscript", a label elsewhere.
- *
- * args, name: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ * Sets the name: the program for "execute", the script for "jumpscript", a label elsewhere.
  */
 acclient_status acclient_run_args_set_name(const acclient_run_args *args,
                                            const char *name,
                                            acclient_error **error);
 
 /**
- * Which levels of output the agent logs: "*" (the default), or numbers and ranges like "1,2,6-9".
- * "" leaves the choice to the agent.
- *
- * args, loglevels: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ * Sets the levels of output that the agent logs: "*" (the default), or numbers and ranges like
+ * "1,2,6-9". "" leaves the choice to the agent.
  */
 acclient_status acclient_run_args_set_loglevels(const acclient_run_args *args,
                                                 const char *loglevels,
                                                 acclient_error **error);
 
 /**
- * Which of them it keeps where messages are asked for. Same form as acclient_run_args_set_loglevels().
- *
- * args, loglevels_db: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ * Sets which of them it stores for requests of messages, in the form of
+ * acclient_run_args_set_loglevels().
  */
 acclient_status acclient_run_args_set_loglevels_db(const acclient_run_args *args,
                                                    const char *loglevels_db,
                                                    acclient_error **error);
 
 /**
- * Which of them it sends to the controller. Same form as acclient_run_args_set_loglevels().
- *
- * args, loglevels_ac: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ * Sets which of them it sends to the controller, in the form of acclient_run_args_set_loglevels().
  */
 acclient_status acclient_run_args_set_loglevels_ac(const acclient_run_args *args,
                                                    const char *loglevels_ac,
                                                    acclient_error **error);
 
 /**
- * Jobs of one queue name run one after another on an agent. Default: no queue.
- *
- * args, queue: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ * Sets the name of a queue: jobs with the same one run one after another on an agent. Default: no
+ * queue.
  */
 acclient_status acclient_run_args_set_queue(const acclient_run_args *args,
                                             const char *queue,
                                             acclient_error **error);
 
 /**
- * The directory to run in. Default: the agent's own.
- *
- * args, working_dir: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ * Sets the working directory. Default: that of the agent.
  */
 acclient_status acclient_run_args_set_working_dir(const acclient_run_args *args,
                                                   const char *working_dir,
                                                   acclient_error **error);
 
 /**
- * How long the job may run, in seconds, before the agent kills it and reports TIMEOUT. 0 (the
+ * Sets how long the job may run, in seconds, before the agent kills it and reports TIMEOUT. 0 (the
  * default): no limit. -1: no limit, and run again when the agent restarts.
- *
- * args: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
  */
 acclient_status acclient_run_args_set_max_time(const acclient_run_args *args,
                                                int64_t seconds,
                                                acclient_error **error);
 
 /**
- * How many times the agent starts the job again when it fails. Default 0.
- *
- * args: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ * Sets how many times the agent restarts the job when it fails. Default 0.
  */
 acclient_status acclient_run_args_set_max_restart(const acclient_run_args *args,
                                                   int64_t times,
                                                   acclient_error **error);
 
 /**
- * Runs the job again every so many seconds until it is killed; it has no result until then.
+ * Runs the job again with this period, in seconds, until it is killed; it has no result until then.
  * Default 0: runs once.
- *
- * args: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
  */
 acclient_status acclient_run_args_set_recurring_period(const acclient_run_args *args,
                                                        int64_t seconds,
                                                        acclient_error **error);
 
 /**
- * How often the agent measures the job, in milliseconds. Default 0: the agent's own.
- *
- * args: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ * Sets the interval, in milliseconds, at which the agent measures the job. Default 0: that of the
+ * agent.
  */
 acclient_status acclient_run_args_set_stats_interval(const acclient_run_args *args,
                                                      int64_t milliseconds,
@@ -1201,23 +1005,15 @@ acclient_status acclient_run_args_set_stats_interval(const acclient_run_args *ar
 
 /**
  * Adds an argument of the program.
- *
- * args, arg: not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
  */
 acclient_status acclient_run_args_add_arg(const acclient_run_args *args,
                                           const char *arg,
                                           acclient_error **error);
 
 /**
- * Adds a variable to the environment of the job, which holds little else: no PATH.
+ * Adds a variable to the environment of the job, which has few others: no PATH.
  *
- * args, name, value: not NULL; name not empty.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+ * name: not empty.
  */
 acclient_status acclient_run_args_add_env(const acclient_run_args *args,
                                           const char *name,
@@ -1225,44 +1021,31 @@ acclient_status acclient_run_args_add_env(const acclient_run_args *args,
                                           acclient_error **error);
 
 /**
- * Takes over all that other sets. Lists are replaced as a whole.
- *
- * args, other: not NULL; they may be the same.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * Takes over everything that other sets; lists are replaced as a whole. args and other may be the
+ * same.
  */
 acclient_status acclient_run_args_merge(const acclient_run_args *args,
                                         const acclient_run_args *other,
                                         acclient_error **error);
 
 /**
- * The arguments as they go over the wire.
+ * Returns the arguments as they are sent.
  *
- * args: not NULL.
- * json: gets them as an answer of one row, which the caller frees with acclient_answer_free(); not
- *   NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * json: [out] receives an answer of one row; free with acclient_answer_free().
  */
 acclient_status acclient_run_args_to_json(const acclient_run_args *args,
                                           acclient_answer **json,
                                           acclient_error **error);
 
 /**
- * Frees run arguments; commands made with them stay as they are. NULL is a no-op. Does not block.
+ * Frees run arguments; requests made with them are unaffected.
  */
 void acclient_run_args_free(acclient_run_args *args);
 
 /**
- * The agent nid of the grid gid.
+ * Makes a target of one agent: the node nid of the grid gid.
  *
- * gid, nid: both above 0.
- * target: gets the target, which the caller frees with acclient_target_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * target: [out] receives the target; free with acclient_target_free().
  */
 acclient_status acclient_target_agent(int64_t gid,
                                       int64_t nid,
@@ -1270,15 +1053,12 @@ acclient_status acclient_target_agent(int64_t gid,
                                       acclient_error **error);
 
 /**
- * One agent, chosen by the controller at random, among those that have all of some roles.
+ * Makes a target of one agent, chosen by the controller at random among those that have all of some
+ * roles.
  *
- * roles, roles_count: the roles, none of them NULL; roles may be NULL if roles_count is 0, which is
- *   any agent, as is the role "*".
+ * roles, roles_count: the roles; none of them, or the role "*", means any agent.
  * gid: of this grid only; 0 for all grids.
- * target: gets the target, which the caller frees with acclient_target_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * target: [out] receives the target; free with acclient_target_free().
  */
 acclient_status acclient_target_any(const char *const *roles,
                                     size_t roles_count,
@@ -1287,7 +1067,7 @@ acclient_status acclient_target_any(const char *const *roles,
                                     acclient_error **error);
 
 /**
- * Every agent that has all of some roles: a fan-out. Parameters and errors as
+ * Makes a target of every agent that has all of some roles: a fan-out. Parameters as
  * acclient_target_any().
  */
 acclient_status acclient_target_all(const char *const *roles,
@@ -1297,33 +1077,26 @@ acclient_status acclient_target_all(const char *const *roles,
                                     acclient_error **error);
 
 /**
- * The target as it stands in the printed form of a command, like "1:2" or "all,role=cpu".
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the target is
- * freed. NULL for NULL. Does not block.
+ * The target as in the printed form of a command, like "1:2" or "all,role=cpu".
  */
 const char *acclient_target_printed(const acclient_target *target,
                                     size_t *length);
 
 /**
- * Frees the target; commands made with it stay as they are. NULL is a no-op. Does not block.
+ * Frees the target; requests made with it are unaffected.
  */
 void acclient_target_free(acclient_target *target);
 
 /**
- * Sends a command and waits for the results of all agents that it went to. A job that failed is a
- * result like any other; what did not arrive by the deadline is told agent by agent, beside what did.
+ * Sends a command and waits for the results of all its agents. A job that failed is a result like
+ * any other; agents without a result by the deadline are reported as errors.
  *
- * request: not NULL.
- * stop_at_failure: returns at the first agent that fails: whose job ends in another state than
- *   SUCCESS, or that gives an error. What the others returned is kept; they are not killed.
- * timeout_ms: milliseconds for all of it; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * collected: gets all of it, which the caller frees with acclient_collected_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: those of acclient_request_submit(). From then on the call gives ACCLIENT_OK, and what goes
- * wrong is in acclient_collected_error(); what ends the wait for everybody is the last there, without
- * an agent.
+ * stop_at_failure: return at the first agent that fails: its job ends in a state other than SUCCESS,
+ *   or it gives an error. The results of the others are kept; their jobs are not killed.
+ * collected: [out] receives the results; free with acclient_collected_free().
+ * Errors: as acclient_request_submit(). Once the command is sent the call returns ACCLIENT_OK, and
+ * failures are in acclient_collected_error(); one that ends the wait for all agents is the last
+ * there, without an agent.
  */
 acclient_status acclient_request_run_all(const acclient_request *request,
                                          bool stop_at_failure,
@@ -1333,127 +1106,103 @@ acclient_status acclient_request_run_all(const acclient_request *request,
                                          acclient_error **error);
 
 /**
- * The command, by which what is missing can be waited for: it does not return again what stands here;
- * borrowed until all is freed. NULL for NULL. Does not block.
+ * The command, for waiting for the missing results: it does not return the collected ones again.
+ * Borrowed.
  */
 const acclient_command *acclient_collected_command(const acclient_collected *collected);
 
 /**
- * How many jobs were returned. 0 for NULL. Does not block.
+ * Number of jobs.
  */
 size_t acclient_collected_job_count(const acclient_collected *collected);
 
 /**
- * The job at an index, in order of completion; borrowed until all is freed. NULL beyond the last, and
- * for NULL. Does not block.
+ * The job at an index, in order of completion; borrowed.
  */
 const acclient_job *acclient_collected_job(const acclient_collected *collected,
                                            size_t index);
 
 /**
- * How many errors there are. 0 for NULL. Does not block.
+ * Number of errors.
  */
 size_t acclient_collected_error_count(const acclient_collected *collected);
 
 /**
- * The error at an index; borrowed until all is freed. NULL beyond the last, and for NULL. Does not
- * block.
+ * The error at an index; borrowed.
  */
 const acclient_error *acclient_collected_error(const acclient_collected *collected,
                                                size_t index);
 
 /**
- * Whether it stopped at a failure, or was ended, before all agents had answered. False for NULL. Does
- * not block.
+ * Whether the call stopped at a failure, or was ended, before all agents had answered.
  */
 bool acclient_collected_stopped(const acclient_collected *collected);
 
 /**
- * Frees it and all that was borrowed from it; jobs go on. NULL is a no-op. Blocks only where it holds
- * the last of a client that was freed: see acclient_client_free().
+ * Frees the results; the jobs go on.
  */
 void acclient_collected_free(acclient_collected *collected);
 
 /**
- * The id of the command. NUL-terminated UTF-8; its length goes to *length, which may be NULL.
- * Borrowed until the command is freed. NULL for NULL. Does not block.
+ * The id of the command.
  */
 const char *acclient_command_id(const acclient_command *command,
                                 size_t *length);
 
 /**
  * The printed form, "acclient:1:<id>:<target>", by which acclient_client_command_from() finds the
- * command again, in this process or another. NUL-terminated UTF-8; its length goes to *length,
- * which may be NULL. Borrowed until the command is freed. NULL for NULL. Does not block.
+ * command again, in this process or another.
  */
 const char *acclient_command_printed(const acclient_command *command,
                                      size_t *length);
 
 /**
- * Whom it was sent to, like "1:2", "all,role=cpu" or "unknown".
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
- * is freed. NULL for NULL. Does not block.
+ * The target, like "1:2", "all,role=cpu" or "unknown".
  */
 const char *acclient_command_target(const acclient_command *command,
                                     size_t *length);
 
 /**
- * The name of the command: "execute", "ping", ...; NULL where it was not sent by this program.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
- * is freed. NULL for NULL. Does not block.
+ * The name of the command: "execute", "ping", ...; NULL where this program did not send it.
  */
 const char *acclient_command_cmd(const acclient_command *command,
                                  size_t *length);
 
 /**
- * The run arguments that were sent, as JSON; NULL where it was not sent by this program.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
- * is freed. NULL for NULL. Does not block.
+ * The run arguments that were sent, as JSON; NULL where this program did not send it.
  */
 const char *acclient_command_args(const acclient_command *command,
                                   size_t *length);
 
 /**
- * The data that was sent; NULL where it was not sent by this program. It may hold NULs.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
- * is freed. NULL for NULL. Does not block.
+ * The data that was sent; NULL where this program did not send it. It may contain NULs.
  */
 const char *acclient_command_data(const acclient_command *command,
                                   size_t *length);
 
 /**
- * The tags that were sent; NULL where there are none, and where it was not sent by this program.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
- * is freed. NULL for NULL. Does not block.
+ * The tags that were sent; NULL without tags, and where this program did not send it.
  */
 const char *acclient_command_tags(const acclient_command *command,
                                   size_t *length);
 
 /**
- * The JSON that was pushed to the queue; of a command of a history, as it stands there. NULL where it was
- * neither sent by this program nor found in a history.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the command
- * is freed. NULL for NULL. Does not block.
+ * The JSON that was pushed to the queue; for a command of a history, the JSON found there. NULL
+ * where this program neither sent it nor found it in a history.
  */
 const char *acclient_command_dump(const acclient_command *command,
                                   size_t *length);
 
 /**
- * Waits for the next result: that of an agent whose result this handle has not returned yet. A
- * lost connection is replaced and the wait goes on. A job that failed is a result like any other.
+ * Waits for the next result: one that this handle has not returned yet. Reconnects and retries when
+ * the connection is lost. A job that failed is a result like any other.
  *
- * command: not NULL.
- * timeout_ms: milliseconds; below 0 for ever, 0 looks once.
- * cancel: ends the call early; may be NULL.
- * job: gets the job, which the caller frees with acclient_job_free(); it is NULL with ACCLIENT_OK
- *   when every result has been returned. Not NULL.
- * error: gets the error; may be NULL.
- * One thread at a time. Blocks.
- * Errors: ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_NO_SUCH_AGENT where the
- * controller knew no agent for the target, ACCLIENT_PROTOCOL for a result that cannot be read,
- * ACCLIENT_INVALID_ARGUMENT (also for a wait for ever on a recurring command, and while another
- * thread uses the command), ACCLIENT_POOL_EXHAUSTED, ACCLIENT_AUTHENTICATION, ACCLIENT_SERVER,
- * ACCLIENT_FORKED_HANDLE, ACCLIENT_SYSTEM.
+ * timeout_ms: 0 polls once.
+ * job: [out] receives the job, or NULL with ACCLIENT_OK when every result has been returned; free
+ *   with acclient_job_free().
+ * Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target,
+ * ACCLIENT_PROTOCOL for a result that cannot be decoded, ACCLIENT_INVALID_ARGUMENT also for a wait
+ * without a timeout for a recurring command.
  */
 acclient_status acclient_command_next_result(const acclient_command *command,
                                              int64_t timeout_ms,
@@ -1462,17 +1211,13 @@ acclient_status acclient_command_next_result(const acclient_command *command,
                                              acclient_error **error);
 
 /**
- * Kills the job wherever it runs, with all its processes, and returns once its agents have taken
- * the order; the results, usually KILLED, follow. Where the job is over already, nothing is done.
+ * Kills the job on every agent that runs it, with all its processes, and returns once the agents
+ * have accepted the order; the results, usually KILLED, follow. Does nothing where the job is over.
  *
- * command: not NULL.
- * timeout_ms: milliseconds for the agent to answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * error: gets the error; may be NULL.
- * One thread at a time. Blocks.
- * Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same
- * job, and where no controller has routed the command; ACCLIENT_NO_SUCH_AGENT; those of
- * acclient_client_execute(). Of several agents' errors it is the first.
+ * timeout_ms: for the agents to answer.
+ * Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same job,
+ * and where no controller has routed the command; ACCLIENT_NO_SUCH_AGENT; as
+ * acclient_request_submit(). Of the errors of several agents the first is returned.
  */
 acclient_status acclient_command_kill(const acclient_command *command,
                                       int64_t timeout_ms,
@@ -1480,31 +1225,24 @@ acclient_status acclient_command_kill(const acclient_command *command,
                                       acclient_error **error);
 
 /**
- * Frees the command and all that was borrowed from it; the job it stands for goes on. NULL is a
- * no-op. Blocks only where it holds the last of a client that was freed: see
- * acclient_client_free().
+ * Frees the command; its jobs go on.
  */
 void acclient_command_free(acclient_command *command);
 
 /**
- * The name of a stage, like "in queue"; "unknown stage" for a number that is none. Never NULL, valid
- * for ever, from any thread. Does not block.
+ * Name of a stage, like "in queue"; "unknown stage" for any other number. Never NULL, never freed.
  */
 const char *acclient_stage_name(int32_t stage);
 
 /**
- * How far a command got, on each agent, as well as can be found out: reads what Redis has, looks
- * through the queue, and asks the agents that are said to run it whether they do.
+ * Finds out how far a command got on each agent: reads what Redis has, searches the queue, and asks
+ * the agents that are recorded as running it. May be called while another thread waits with the
+ * command.
  *
- * command: not NULL.
- * timeout_ms: milliseconds; agents that do not answer within that are ACCLIENT_STAGE_UNKNOWN. Below 0
- *   for ever, where agents have the client's own time; 0 is refused.
- * cancel: ends the call early; may be NULL.
- * progress: gets it; the caller frees it with acclient_progress_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread, also while another one waits with the command. Blocks.
- * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_PROTOCOL for a result that cannot be read, and those of
- * acclient_client_ping().
+ * timeout_ms: agents that do not answer by the deadline are ACCLIENT_STAGE_UNKNOWN; without a timeout
+ *   agents have the default timeout of the client.
+ * progress: [out] receives the progress; free with acclient_progress_free().
+ * Errors: ACCLIENT_PROTOCOL for a result that cannot be decoded.
  */
 acclient_status acclient_command_progress(const acclient_command *command,
                                           int64_t timeout_ms,
@@ -1513,17 +1251,14 @@ acclient_status acclient_command_progress(const acclient_command *command,
                                           acclient_error **error);
 
 /**
- * Takes a command back if no controller has taken it yet: then it never ran, and never will. Looks for
- * exactly what was pushed, or, where it was not sent by this program, through the queue for its id.
+ * Takes a command back if no controller has taken it yet: then it never ran and never will. Removes
+ * exactly what was pushed; for a command that this program did not send, searches the queue for its
+ * id. May be called while another thread waits with the command.
  *
- * command: not NULL.
- * timeout_ms: milliseconds for Redis to answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * retracted: gets whether it was still in the queue; false: it may run or have run. May be NULL.
- * error: gets the error; may be NULL.
- * From any thread, also while another one waits with the command. Blocks.
- * Errors: ACCLIENT_MAYBE_SENT where the connection broke as it was taken back, and it is not known
- * whether it was; ACCLIENT_INVALID_ARGUMENT; those of acclient_client_ping().
+ * retracted: [out] receives whether the command was still in the queue; false: it may run or have
+ *   run. May be NULL.
+ * Errors: ACCLIENT_MAYBE_SENT where the connection broke meanwhile, so that the command may have been
+ * taken back or not.
  */
 acclient_status acclient_command_retract(const acclient_command *command,
                                          int64_t timeout_ms,
@@ -1532,55 +1267,47 @@ acclient_status acclient_command_retract(const acclient_command *command,
                                          acclient_error **error);
 
 /**
- * How far the command got as a whole: one of ACCLIENT_STAGE_... As long as no agent is known, it is in
- * the queue, lost or unknown; then that of the agent that is least far. 0 for NULL. Later versions may
- * add some. Does not block.
+ * How far the command got as a whole: one of ACCLIENT_STAGE_...; later versions may add some. While no
+ * agent is known it is in the queue, lost or unknown; then the stage of the agent that is least far.
  */
 int32_t acclient_progress_stage(const acclient_progress *progress);
 
 /**
- * How many agents the command went to, as far as it is known. 0 for NULL. Does not block.
+ * Number of agents that the command went to, as far as is known.
  */
 size_t acclient_progress_count(const acclient_progress *progress);
 
 /**
- * The grid of the agent at an index. 0 beyond the last, for NULL, and where no agent matched a target,
- * which the agent 0:0 stands for. Does not block.
+ * Grid id of the agent at an index. Also 0 where no agent matched the target, which is the agent 0:0.
  */
 int64_t acclient_progress_gid(const acclient_progress *progress,
                               size_t index);
 
 /**
- * The number of the agent at an index, in its grid; 0 as for acclient_progress_gid(). Does not block.
+ * Node id of the agent at an index; 0 as for acclient_progress_gid().
  */
 int64_t acclient_progress_nid(const acclient_progress *progress,
                               size_t index);
 
 /**
- * How far the command got on the agent at an index: one of ACCLIENT_STAGE_... 0 beyond the last, and
- * for NULL. Does not block.
+ * How far the command got on the agent at an index: one of ACCLIENT_STAGE_...
  */
 int32_t acclient_progress_stage_at(const acclient_progress *progress,
                                    size_t index);
 
 /**
- * Frees it. NULL is a no-op. Does not block.
+ * Frees the progress.
  */
 void acclient_progress_free(acclient_progress *progress);
 
 /**
- * The results of a command that its handle has not returned yet; what is given here does not count
- * there. Nothing is waited for yet.
+ * Iterates over the results of a command that its handle has not returned yet; results returned here
+ * do not count there. Sends nothing and does not block.
  *
- * command: not NULL.
- * timeout_ms: milliseconds from now for all results; below 0 for ever, 0 is refused.
- * cancel: ends a wait for the next result, and all later ones; may be NULL. It need not outlive
- *   this call.
- * results: gets the results, which the caller frees with acclient_results_free(); not NULL.
- * error: gets the error; may be NULL.
- * One thread at a time for the command. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT (also for a wait for ever on a recurring command),
- * ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE.
+ * timeout_ms: from now, for all results.
+ * cancel: also ends all later waits for a result. May be freed after this call.
+ * results: [out] receives the results; free with acclient_results_free().
+ * Errors: ACCLIENT_INVALID_ARGUMENT also for a wait without a timeout for a recurring command.
  */
 acclient_status acclient_command_results(const acclient_command *command,
                                          int64_t timeout_ms,
@@ -1589,12 +1316,10 @@ acclient_status acclient_command_results(const acclient_command *command,
                                          acclient_error **error);
 
 /**
- * The results of several commands, in order of completion, each once; acclient_job_id() tells the
- * command. Parameters and errors as acclient_command_results(), and:
+ * Iterates over the results of several commands, each once; acclient_job_id() gives the command. Other
+ * parameters and errors as acclient_command_results().
  *
- * client: not NULL.
- * commands, commands_count: the commands, none of them NULL; commands may be NULL if
- *   commands_count is 0.
+ * commands, commands_count: the commands.
  */
 acclient_status acclient_client_wait_any(const acclient_client *client,
                                          const acclient_command *const *commands,
@@ -1605,68 +1330,58 @@ acclient_status acclient_client_wait_any(const acclient_client *client,
                                          acclient_error **error);
 
 /**
- * Waits for the next result. A job that failed is a result like any other.
+ * Waits for the next result, at most until the deadline. A job that failed is a result like any other.
  *
- * An error for which acclient_error_agent() is true is about that agent, and the results go on:
+ * An error for which acclient_error_agent() is true is about that agent, and further results follow:
  * ACCLIENT_TIMEOUT, after the deadline, once for each agent that did not answer; ACCLIENT_PROTOCOL
- * where its result cannot be read; ACCLIENT_NO_SUCH_AGENT where the controller knew no agent. After
+ * where its result cannot be decoded; ACCLIENT_NO_SUCH_AGENT where the controller knew no agent. After
  * the deadline there is also one ACCLIENT_TIMEOUT for each command that no controller has routed.
  * Any other error ends the results.
  *
- * results: not NULL.
- * job: gets the job, which the caller frees with acclient_job_free(); NULL with ACCLIENT_OK when
- *   there is none left. Not NULL.
- * error: gets the error; may be NULL.
- * One thread at a time. Blocks until the deadline of the results at most.
- * Errors: those above, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE,
- * ACCLIENT_POOL_EXHAUSTED, ACCLIENT_AUTHENTICATION, ACCLIENT_SERVER, ACCLIENT_SYSTEM,
- * ACCLIENT_INVALID_ARGUMENT.
+ * job: [out] receives the job, or NULL with ACCLIENT_OK when there is none left; free with
+ *   acclient_job_free().
  */
 acclient_status acclient_results_next(const acclient_results *results,
                                       acclient_job **job,
                                       acclient_error **error);
 
 /**
- * How many agents have not answered, as far as it is known yet whom the commands went to. 0 for
- * NULL, and while another thread waits. Does not block.
+ * Number of agents that have not answered, as far as the agents of the commands are known. 0 also
+ * while another thread waits.
  */
 size_t acclient_results_remaining(const acclient_results *results);
 
 /**
- * How it waits: one of the numbers ACCLIENT_WAIT_...; 0 before the first result was asked for, after
- * the last, for NULL, and while another thread waits. Does not block.
+ * How the results are waited for: one of ACCLIENT_WAIT_... 0 before the first wait, after the last
+ * result, and while another thread waits.
  */
 int32_t acclient_results_method(const acclient_results *results);
 
 /**
- * Frees the results and their connection; the jobs go on. NULL is a no-op. Does not block, unless
- * it holds the last of a client that was freed: see acclient_client_free().
+ * Frees the results and their connection; the jobs go on.
  */
 void acclient_results_free(acclient_results *results);
 
 /**
- * Sends a command to all agents of its target, some at a time: the next batch begins when all of the
- * last have answered, and none where too many have failed. Each agent gets a command of its own, whose
- * id acclient_job_id() tells. A target with roles means the agents that have them now. Nothing is sent
- * before the first acclient_rollout_next().
+ * Sends a command to all agents of its target in batches: the next batch is sent when all agents of the
+ * last have answered, and none after too many failures. Each agent gets a command of its own, whose
+ * id acclient_job_id() gives. A target with roles is resolved to the agents that have them now. No
+ * command is sent before the first acclient_rollout_next().
  *
- * request: not NULL; for one agent or for all that match, without an id of your own.
- * batch: so many agents at a time; 0 where percent says it.
- * percent: so many per cent of the agents at a time, 1 to 100, and one agent at least; 0 where batch
- *   says it. One of the two is set.
- * stop_after: begins no other batch after so many failures: jobs that end in another state than
- *   SUCCESS, and errors that acclient_rollout_next() gives. 0: never stops.
- * sample: only so many of the agents, chosen at random. 0: all of them, in the order of their numbers.
- * timeout_ms: milliseconds from now for all of it; below 0 for ever, 0 is refused.
- * cancel: ends this call, and all later ones for the rollout; may be NULL. It need not outlive this
- *   call.
- * rollout: gets the rollout, which the caller frees with acclient_rollout_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks until the controller has said which agents there are, within timeout_ms and
- * the client's own time; for one agent it does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT (also for a wait for ever on a recurring command),
- * ACCLIENT_NO_SUCH_AGENT where no agent matches, ACCLIENT_UNKNOWN_COMMAND from a controller that does
- * not tell its agents, ACCLIENT_TIMEOUT where none answers, and those of acclient_request_submit().
+ * request: for one agent or for all that match, without an id set.
+ * batch: number of agents in a batch; 0 if percent is set. Exactly one of the two is set.
+ * percent: percentage of the agents in a batch, 1 to 100, at least one agent; 0 if batch is set.
+ * stop_after: send no further batch after this many failures: jobs that end in a state other than
+ *   SUCCESS, and errors of acclient_rollout_next(). 0: never stop.
+ * sample: only this many of the agents, chosen at random. 0: all of them, in the order of their
+ *   numbers.
+ * timeout_ms: from now, for the whole rollout. This call waits for the controller to list its agents,
+ *   at most for the default timeout of the client; for one agent it does not block.
+ * cancel: ends this call, and all later ones for the rollout. May be freed after this call.
+ * rollout: [out] receives the rollout; free with acclient_rollout_free().
+ * Errors: ACCLIENT_INVALID_ARGUMENT also for a wait without a timeout for a recurring command,
+ * ACCLIENT_NO_SUCH_AGENT where no agent matches, ACCLIENT_UNKNOWN_COMMAND where the controller does not
+ * list its agents, ACCLIENT_TIMEOUT where no controller answers; as acclient_request_submit().
  */
 acclient_status acclient_request_rollout(const acclient_request *request,
                                          int64_t batch,
@@ -1679,100 +1394,85 @@ acclient_status acclient_request_rollout(const acclient_request *request,
                                          acclient_error **error);
 
 /**
- * Waits for the next result, and sends the next batch where all of the last have answered. A job that
- * failed is a result like any other. While Redis is away it is tried again until the deadline.
+ * Waits for the next result, at most until the deadline, and sends the next batch where all agents of
+ * the last have answered. A job that failed is a result like any other. Reconnects and retries while
+ * Redis is unreachable.
  *
  * An error for which acclient_error_agent() is true is about that agent, and the rollout goes on, as
- * with acclient_results_next(). So does a command that Redis did not confirm, and that may run or not
- * (acclient_error_is_maybe_sent()), but no other batch begins beside it. Any other error is the last:
- * the agents that are left got nothing. Each error is a failure.
+ * with acclient_results_next(). It also goes on after a command that Redis did not confirm, which may
+ * run or not (acclient_error_is_maybe_sent()), but sends no further batch. Any other error is the
+ * last: the remaining agents got nothing. Each error counts as a failure.
  *
- * rollout: not NULL.
- * job: gets the job, which the caller frees with acclient_job_free(); NULL with ACCLIENT_OK when
- *   there is none left, or the rollout is stopped: see acclient_rollout_is_stopped(). Not NULL.
- * error: gets the error; may be NULL.
- * One thread at a time. Blocks until the deadline of the rollout at most.
- * Errors: those above, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE,
- * ACCLIENT_POOL_EXHAUSTED, ACCLIENT_AUTHENTICATION, ACCLIENT_SERVER, ACCLIENT_SYSTEM,
- * ACCLIENT_INVALID_ARGUMENT.
+ * job: [out] receives the job, or NULL with ACCLIENT_OK when there is none left, or the rollout is
+ *   stopped: see acclient_rollout_is_stopped(); free with acclient_job_free().
  */
 acclient_status acclient_rollout_next(const acclient_rollout *rollout,
                                       acclient_job **job,
                                       acclient_error **error);
 
 /**
- * How many agents it is for, whether they have got their command yet or not. 0 for NULL. From any
- * thread. Does not block.
+ * Number of agents of the rollout, whether they have got their command yet or not. From any thread.
  */
 size_t acclient_rollout_agent_count(const acclient_rollout *rollout);
 
 /**
- * The grid of the agent at an index, of those that it is for. 0 beyond the last, and for NULL. From any
- * thread. Does not block.
+ * Grid id of the agent at an index, of those of the rollout. From any thread.
  */
 int64_t acclient_rollout_agent_gid(const acclient_rollout *rollout,
                                    size_t index);
 
 /**
- * The number of the agent at an index, in its grid; 0 as for acclient_rollout_agent_gid(). From any
- * thread. Does not block.
+ * Node id of the agent at an index, of those of the rollout. From any thread.
  */
 int64_t acclient_rollout_agent_nid(const acclient_rollout *rollout,
                                    size_t index);
 
 /**
- * How many agents get the command at a time; the last batch may have fewer. 0 for NULL. From any
- * thread. Does not block.
+ * Number of agents in a batch; the last batch may have fewer. From any thread.
  */
 size_t acclient_rollout_batch_size(const acclient_rollout *rollout);
 
 /**
- * How many agents are left to which nothing was sent, and is not if nobody asks for another result. 0
- * for NULL, and while another thread waits. Does not block.
+ * Number of agents to which nothing was sent yet; nothing will be unless another result is waited for.
+ * 0 also while another thread waits.
  */
 size_t acclient_rollout_not_started_count(const acclient_rollout *rollout);
 
 /**
- * The grid of the agent at an index, of those whose turn has not come. 0 beyond the last, for NULL,
- * and while another thread waits. Does not block.
+ * Grid id of the agent at an index, of those to which nothing was sent yet. 0 also while another thread
+ * waits.
  */
 int64_t acclient_rollout_not_started_gid(const acclient_rollout *rollout,
                                          size_t index);
 
 /**
- * The number of the agent at an index, in its grid; 0 as for acclient_rollout_not_started_gid(). Does
- * not block.
+ * Node id of the agent at an index; 0 as for acclient_rollout_not_started_gid().
  */
 int64_t acclient_rollout_not_started_nid(const acclient_rollout *rollout,
                                          size_t index);
 
 /**
- * How many commands were sent and have no result yet among those that were taken. 0 before the first
- * acclient_rollout_next(), once all have answered, for NULL, and while another thread waits. Does not
- * block.
+ * Number of commands that were sent and whose result was not returned yet. 0 before the first
+ * acclient_rollout_next(), once all have answered, and while another thread waits.
  *
- * Whatever has ended the rollout, it goes on telling them, so that they can be killed or come back to:
- * an agent that did not answer by the deadline may still be at work, and so may one whose command Redis
- * did not confirm (acclient_error_is_maybe_sent()). A command that surely was not sent is not among
- * them, and neither is one whose result cannot be read.
+ * These commands stay available however the rollout has ended, so that they can be killed or found
+ * again: an agent that did not answer by the deadline may still run its job, and so may one whose
+ * command Redis did not confirm (acclient_error_is_maybe_sent()). A command that was certainly not sent
+ * is not among them, nor one whose result cannot be decoded.
  */
 size_t acclient_rollout_in_flight_count(const acclient_rollout *rollout);
 
 /**
  * The command at an index, of those that acclient_rollout_in_flight_count() counts, in the order of
- * their agents: for acclient_command_kill(), acclient_command_retract(), or to come back to by its
- * printed form. acclient_command_target() tells the agent.
+ * their agents: for acclient_command_kill(), acclient_command_retract(), or to find it again by its
+ * printed form. acclient_command_target() gives the agent.
  *
- * rollout: not NULL.
- * index: below acclient_rollout_in_flight_count(). Taking another result may change which command
- *   stands where.
- * command: gets the command, which the caller frees with acclient_command_free(); not NULL. It
- *   outlives the rollout, and neither its time nor its token ends calls of the command. One that Redis
- *   did not confirm does not tell what was sent (acclient_command_cmd() and the like).
- * error: gets the error; may be NULL.
- * One thread at a time. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, also for an index beyond the last, and while another thread
- * waits.
+ * index: below acclient_rollout_in_flight_count(). Waiting for another result may change which command
+ *   is at which index.
+ * command: [out] receives the command; free with acclient_command_free(). It outlives the rollout, whose
+ *   deadline and token do not apply to it. For one that Redis did not confirm, acclient_command_cmd()
+ *   and the other accessors of what was sent return NULL.
+ * Errors: ACCLIENT_INVALID_ARGUMENT also for an index beyond the last, and while another thread waits.
  */
 acclient_status acclient_rollout_in_flight_command(const acclient_rollout *rollout,
                                                    size_t index,
@@ -1780,158 +1480,128 @@ acclient_status acclient_rollout_in_flight_command(const acclient_rollout *rollo
                                                    acclient_error **error);
 
 /**
- * How many have failed so far, among the results and errors that were taken. 0 for NULL, and while
- * another thread waits. Does not block.
+ * Number of failures so far, among the results and errors that were returned. 0 also while another
+ * thread waits.
  */
 size_t acclient_rollout_failures(const acclient_rollout *rollout);
 
 /**
- * Whether it begins no other batch, though there are agents left: since so many have failed, or its
- * time is over, or it was ended. False for NULL, and while another thread waits. Does not block.
+ * Whether no further batch is sent though there are agents left: after too many failures, after the
+ * deadline, or because the rollout was ended. False also while another thread waits.
  */
 bool acclient_rollout_is_stopped(const acclient_rollout *rollout);
 
 /**
- * Frees the rollout and its connection; jobs that have begun go on, and no other batch begins. NULL is
- * a no-op. Does not block, unless it holds the last of a client that was freed: see
- * acclient_client_free().
+ * Frees the rollout and its connection; jobs in progress go on, and no further batch is sent.
  */
 void acclient_rollout_free(acclient_rollout *rollout);
 
 /**
  * The id of the command.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the job is
- * freed. NULL for NULL. Does not block.
  */
 const char *acclient_job_id(const acclient_job *job,
                             size_t *length);
 
 /**
- * The state: "SUCCESS", "ERROR", "TIMEOUT", "KILLED", "UNKNOWN_CMD", or another word that the agent wrote.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the job is
- * freed. NULL for NULL. Does not block.
+ * The state: "SUCCESS", "ERROR", "TIMEOUT", "KILLED", "UNKNOWN_CMD", or another word that the agent
+ * wrote.
  */
 const char *acclient_job_state(const acclient_job *job,
                                size_t *length);
 
 /**
  * The name of the command. Empty before the job has ended.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the job is
- * freed. NULL for NULL. Does not block.
  */
 const char *acclient_job_cmd(const acclient_job *job,
                              size_t *length);
 
 /**
- * The run arguments as the agent understood them, as JSON; "null" before the job has ended.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the job is
- * freed. NULL for NULL. Does not block.
+ * The run arguments as the agent decoded them, as JSON; "null" before the job has ended.
  */
 const char *acclient_job_args(const acclient_job *job,
                               size_t *length);
 
 /**
- * The result proper: the last message of level 20 to 23 or 30 that the job printed, or what an agent's own
- * command answered. Often empty. It may hold NULs.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the job is
- * freed. NULL for NULL. Does not block.
+ * The result data: the last message of level 20 to 23 or 30 that the job printed, or the answer of
+ * an agent's built-in command. Often empty. It may contain NULs.
  */
 const char *acclient_job_data(const acclient_job *job,
                               size_t *length);
 
 /**
- * What it wrote to stdout: the last 1000 lines without a level of their own, blank lines left out. It may hold NULs.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the job is
- * freed. NULL for NULL. Does not block.
+ * Standard output: the last 1000 lines without a level of their own, blank lines left out. It may
+ * contain NULs.
  */
 const char *acclient_job_stdout(const acclient_job *job,
                                 size_t *length);
 
 /**
- * What it wrote to stderr, likewise.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the job is
- * freed. NULL for NULL. Does not block.
+ * Standard error, in the same form as acclient_job_stdout().
  */
 const char *acclient_job_stderr(const acclient_job *job,
                                 size_t *length);
 
 /**
- * Its last message of level 9; NULL where there was none.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the job is
- * freed. NULL for NULL. Does not block.
+ * The last message of level 9; NULL where there was none.
  */
 const char *acclient_job_critical(const acclient_job *job,
                                   size_t *length);
 
 /**
  * The tags that the command was sent with; NULL where there are none.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the job is
- * freed. NULL for NULL. Does not block.
  */
 const char *acclient_job_tags(const acclient_job *job,
                               size_t *length);
 
 /**
  * The whole document as JSON, with fields that this version does not know.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the job is
- * freed. NULL for NULL. Does not block.
  */
 const char *acclient_job_dump(const acclient_job *job,
                               size_t *length);
 
 /**
- * The document byte for byte, where it held something that is no text: bytes that are no UTF-8, or
- * an escape that is half of a surrogate pair. Each stands as U+FFFD in all other texts of the job.
- * NULL for all other documents; for those see acclient_job_dump.
- * Its length goes to *length, which may be NULL; a NUL follows. Borrowed until the job is freed. NULL
- * for NULL. Does not block.
+ * The document byte for byte, where it contains something that is not text: bytes that are not
+ * UTF-8, or an escape that is half of a surrogate pair. All other texts of the job have U+FFFD in
+ * their place. NULL for all other documents; for those see acclient_job_dump().
  */
 const char *acclient_job_raw(const acclient_job *job,
                              size_t *length);
 
 /**
- * Grid id of the agent. 0 where the controller itself answered, and for NULL. Does not block.
+ * Grid id of the agent; 0 where the controller itself answered.
  */
 int64_t acclient_job_gid(const acclient_job *job);
 
 /**
- * Node id of the agent. 0 where the controller itself answered, and for NULL. Does not block.
+ * Node id of the agent; 0 where the controller itself answered.
  */
 int64_t acclient_job_nid(const acclient_job *job);
 
 /**
- * Whether it ended with "SUCCESS". False for NULL. Does not block.
+ * Whether the job ended in the state SUCCESS.
  */
 bool acclient_job_is_success(const acclient_job *job);
 
 /**
- * The level of the data: 20 JSON, 21 YAML, 22 TOML, 23 HRD, 30 job, 0 plain text. 0 for NULL. Does
- * not block.
+ * Level of the data: 20 JSON, 21 YAML, 22 TOML, 23 HRD, 30 job, 0 plain text.
  */
 int64_t acclient_job_level(const acclient_job *job);
 
 /**
- * When it started: milliseconds since 1970 by the clock of the agent. 0 where it did not, and for
- * NULL. Does not block.
+ * Start time in milliseconds since 1970, by the clock of the agent; 0 where the job did not start.
  */
 int64_t acclient_job_starttime_ms(const acclient_job *job);
 
 /**
- * How long it ran, in milliseconds. 0 for NULL. Does not block.
+ * Run time in milliseconds.
  */
 int64_t acclient_job_time_ms(const acclient_job *job);
 
 /**
- * Reads again how the job stands, as a job of its own: handles that others read do not change.
+ * Reads the current state of the job into a new handle: handles that others read do not change.
  *
- * job: not NULL.
- * timeout_ms: milliseconds for Redis to answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * refreshed: gets the job, which the caller frees with acclient_job_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_PROTOCOL where it cannot be read or is gone, ACCLIENT_INVALID_ARGUMENT, and those of
- * acclient_client_ping().
+ * refreshed: [out] receives the job; free with acclient_job_free().
+ * Errors: ACCLIENT_PROTOCOL where it cannot be decoded or is gone.
  */
 acclient_status acclient_job_refresh(const acclient_job *job,
                                      int64_t timeout_ms,
@@ -1940,16 +1610,12 @@ acclient_status acclient_job_refresh(const acclient_job *job,
                                      acclient_error **error);
 
 /**
- * Waits until the job is over, and reads its result as a job of its own. Returns at once where it is
- * over already.
+ * Waits until the job is over, and reads its result into a new handle. Returns at once where the job
+ * is over already.
  *
- * job: not NULL.
- * timeout_ms: milliseconds; below 0 for ever, 0 looks once.
- * cancel: ends the call early; may be NULL.
- * ended: gets the job, which the caller frees with acclient_job_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: those of acclient_command_next_result().
+ * timeout_ms: 0 polls once.
+ * ended: [out] receives the job; free with acclient_job_free().
+ * Errors: as acclient_command_next_result().
  */
 acclient_status acclient_job_wait(const acclient_job *job,
                                   int64_t timeout_ms,
@@ -1958,24 +1624,18 @@ acclient_status acclient_job_wait(const acclient_job *job,
                                   acclient_error **error);
 
 /**
- * Frees the job and all that was borrowed from it. NULL is a no-op. Blocks only where it holds the
- * last of a client that was freed: see acclient_client_free().
+ * Frees the job handle; the job itself goes on.
  */
 void acclient_job_free(acclient_job *job);
 
 /**
- * Commands of the past: count of them, after start that are more recent still. Only controllers
- * older than the original of 2016 keep a history.
+ * Reads the history of commands. Only controllers older than the original of 2016 keep one.
  *
- * client: not NULL.
+ * start: how many of the most recent commands to skip.
  * count: 1 to 10000.
- * timeout_ms: milliseconds for Redis to answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * commands: gets the list, which the caller frees with acclient_commands_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_UNSUPPORTED where there is no history, ACCLIENT_PROTOCOL for an entry that cannot be
- * read, ACCLIENT_INVALID_ARGUMENT, and those of acclient_client_ping().
+ * commands: [out] receives the list; free with acclient_commands_free().
+ * Errors: ACCLIENT_UNSUPPORTED where there is no history, ACCLIENT_PROTOCOL for an entry that cannot
+ * be decoded.
  */
 acclient_status acclient_client_get_cmds(const acclient_client *client,
                                          uint32_t start,
@@ -1986,35 +1646,27 @@ acclient_status acclient_client_get_cmds(const acclient_client *client,
                                          acclient_error **error);
 
 /**
- * How many commands there are. 0 for NULL. Does not block.
+ * Number of commands.
  */
 size_t acclient_commands_count(const acclient_commands *commands);
 
 /**
- * The command at an index, borrowed until the list is freed; NULL beyond the last, and for NULL. Does
- * not block.
+ * The command at an index; borrowed.
  */
 const acclient_command *acclient_commands_at(const acclient_commands *commands,
                                              size_t index);
 
 /**
- * Frees the list and its commands; the jobs go on. NULL is a no-op. Blocks only where it holds the
- * last of a client that was freed: see acclient_client_free().
+ * Frees the list and its commands; their jobs go on.
  */
 void acclient_commands_free(acclient_commands *commands);
 
 /**
- * The job of every agent that a command went to, as it stands now: running or over. None while no
- * controller has routed it.
+ * Reads the job of every agent that a command was routed to, in its current state, running or over.
+ * Empty while no controller has routed the command.
  *
- * command: not NULL.
- * timeout_ms: milliseconds for Redis to answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * jobs: gets the list, which the caller frees with acclient_jobs_free(); not NULL.
- * error: gets the error; may be NULL.
- * One thread at a time for the command. Blocks.
- * Errors: ACCLIENT_PROTOCOL for a result that cannot be read, ACCLIENT_INVALID_ARGUMENT, and those of
- * acclient_client_ping().
+ * jobs: [out] receives the list; free with acclient_jobs_free().
+ * Errors: ACCLIENT_PROTOCOL for a result that cannot be decoded.
  */
 acclient_status acclient_command_jobs(const acclient_command *command,
                                       int64_t timeout_ms,
@@ -2023,35 +1675,29 @@ acclient_status acclient_command_jobs(const acclient_command *command,
                                       acclient_error **error);
 
 /**
- * How many jobs there are. 0 for NULL. Does not block.
+ * Number of jobs.
  */
 size_t acclient_jobs_count(const acclient_jobs *jobs);
 
 /**
- * The job at an index, borrowed until the list is freed; NULL beyond the last, and for NULL. Does not
- * block.
+ * The job at an index; borrowed.
  */
 const acclient_job *acclient_jobs_at(const acclient_jobs *jobs,
                                      size_t index);
 
 /**
- * Frees the list and its jobs; what they stand for goes on. NULL is a no-op. Blocks only where it
- * holds the last of a client that was freed: see acclient_client_free().
+ * Frees the list and its job handles; the jobs themselves go on.
  */
 void acclient_jobs_free(acclient_jobs *jobs);
 
 /**
- * As acclient_command_kill(), with what came of it for each agent.
+ * Kills a command as acclient_command_kill() does, with an outcome for each agent.
  *
- * command: not NULL.
- * timeout_ms: milliseconds for the agents to answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * outcomes: gets them, with no answers of interest; the caller frees them with
- *   acclient_outcomes_free(); not NULL.
- * error: gets the error; may be NULL.
- * One thread at a time for the command. Blocks.
- * Errors: ACCLIENT_TIMEOUT where no controller has routed the command; those of
- * acclient_request_submit(). What is about one agent is in its outcome.
+ * timeout_ms: for the agents to answer.
+ * outcomes: [out] receives the outcomes, whose answers are only "true"; free with
+ *   acclient_outcomes_free().
+ * Errors: ACCLIENT_TIMEOUT where no controller has routed the command; as acclient_request_submit().
+ * An error of one agent is in its outcome.
  */
 acclient_status acclient_command_kill_everywhere(const acclient_command *command,
                                                  int64_t timeout_ms,
@@ -2060,7 +1706,7 @@ acclient_status acclient_command_kill_everywhere(const acclient_command *command
                                                  acclient_error **error);
 
 /**
- * What a command uses at this moment, on each agent: answers with the fields "cpu" (per cent), "rss",
+ * Reads what a running command uses, on each agent: answers with the fields "cpu" (per cent), "rss",
  * "vms", "swap" (bytes), "cmd" and "debug". Parameters and errors as
  * acclient_command_kill_everywhere().
  */
@@ -2071,13 +1717,10 @@ acclient_status acclient_command_get_stats(const acclient_command *command,
                                            acclient_error **error);
 
 /**
- * What a command has logged, on each agent: answers with a row for each message, newest first, with
- * the fields "data", "level", "epoch" (milliseconds since 1970) and "id". Parameters and errors as
- * acclient_command_kill_everywhere(), and:
- *
- * levels: "*" or numbers and ranges like "1,2,6-9"; NULL is "*".
- * limit: at most so many messages of each agent, 1 to 1000.
- * from_ms, to_ms: logged between these times, in milliseconds since 1970; below 0 is no limit.
+ * Reads what a command has logged, on each agent: answers with a row for each message, newest first,
+ * with the fields "data", "level", "epoch" (milliseconds since 1970) and "id". levels, limit, from_ms
+ * and to_ms as in acclient_client_get_msgs(), for each agent; other parameters and errors as
+ * acclient_command_kill_everywhere().
  */
 acclient_status acclient_command_get_msgs(const acclient_command *command,
                                           const char *levels,
@@ -2090,17 +1733,13 @@ acclient_status acclient_command_get_msgs(const acclient_command *command,
                                           acclient_error **error);
 
 /**
- * The jobs that every agent of every grid runs at this moment: answers as
- * acclient_client_get_processes() gives them.
+ * Reads the jobs that every agent of every grid is running: answers as those of
+ * acclient_client_get_processes().
  *
- * client: not NULL.
- * domain, name: only processes started with these; NULL for all.
- * timeout_ms: milliseconds for the agents to answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * outcomes: gets them; the caller frees them with acclient_outcomes_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: those of acclient_request_submit(). What is about one agent is in its outcome.
+ * domain, name: only jobs started with these; may be NULL for all.
+ * timeout_ms: for the agents to answer.
+ * outcomes: [out] receives the outcomes; free with acclient_outcomes_free().
+ * Errors: as acclient_request_submit(). An error of one agent is in its outcome.
  */
 acclient_status acclient_client_get_all_processes(const acclient_client *client,
                                                   const char *domain,
@@ -2111,73 +1750,66 @@ acclient_status acclient_client_get_all_processes(const acclient_client *client,
                                                   acclient_error **error);
 
 /**
- * How many agents there are outcomes of. 0 for NULL. Does not block.
+ * Number of agents.
  */
 size_t acclient_outcomes_count(const acclient_outcomes *outcomes);
 
 /**
- * Grid id of the agent at an index; 0 beyond the last, and for NULL. Does not block.
+ * Grid id of the agent at an index.
  */
 int64_t acclient_outcomes_gid(const acclient_outcomes *outcomes,
                               size_t index);
 
 /**
- * Node id of the agent at an index; 0 beyond the last, and for NULL. Does not block.
+ * Node id of the agent at an index.
  */
 int64_t acclient_outcomes_nid(const acclient_outcomes *outcomes,
                               size_t index);
 
 /**
- * What came of it for the agent at an index: one of the numbers ACCLIENT_OUTCOME_...; 0 beyond the
- * last, and for NULL. Does not block.
+ * The kind of outcome at an index: one of ACCLIENT_OUTCOME_...
  */
 int32_t acclient_outcomes_kind(const acclient_outcomes *outcomes,
                                size_t index);
 
 /**
- * The answer of the agent at an index, borrowed until the outcomes are freed; NULL unless it is
- * ACCLIENT_OUTCOME_DONE. Does not block.
+ * The answer of the agent at an index; borrowed. NULL unless the kind is ACCLIENT_OUTCOME_DONE.
  */
 const acclient_answer *acclient_outcomes_answer(const acclient_outcomes *outcomes,
                                                 size_t index);
 
 /**
- * The job of the agent at an index, borrowed until the outcomes are freed; NULL unless it is
- * ACCLIENT_OUTCOME_OVER. Does not block.
+ * The job of the agent at an index; borrowed. NULL unless the kind is ACCLIENT_OUTCOME_OVER.
  */
 const acclient_job *acclient_outcomes_job(const acclient_outcomes *outcomes,
                                           size_t index);
 
 /**
- * Why the agent at an index gave no answer, borrowed until the outcomes are freed; NULL unless it
- * is ACCLIENT_OUTCOME_FAILED. Does not block.
+ * Why the agent at an index gave no answer; borrowed. NULL unless the kind is
+ * ACCLIENT_OUTCOME_FAILED.
  */
 const acclient_error *acclient_outcomes_error(const acclient_outcomes *outcomes,
                                               size_t index);
 
 /**
- * Frees outcomes and all that was borrowed from them. NULL is a no-op. Blocks only where they hold
- * the last of a client that was freed: see acclient_client_free().
+ * Frees the outcomes.
  */
 void acclient_outcomes_free(acclient_outcomes *outcomes);
 
 /**
- * The JSON, letter for letter. NUL-terminated UTF-8; its length goes to *length, which may be NULL.
- * Borrowed until the answer is freed. NULL for NULL. Does not block.
+ * The JSON text of the answer, exactly as it was received.
  */
 const char *acclient_answer_json(const acclient_answer *answer,
                                  size_t *length);
 
 /**
- * How many rows it has. 0 for NULL. Does not block.
+ * Number of rows.
  */
 size_t acclient_answer_count(const acclient_answer *answer);
 
 /**
- * A field of a row as text: a string as it is, anything else as JSON. Fields of fields have dots
- * between, like "cmd.id"; items of lists are numbers, like "addrs.0.addr"; "" is the whole row.
- * NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the answer is
- * freed. NULL where there is no such field, where it is null, and for NULL. Does not block.
+ * A field of a row as text: the content of a string, anything else as JSON. NULL where there is no
+ * such field, and where it is null.
  */
 const char *acclient_answer_text(const acclient_answer *answer,
                                  size_t row,
@@ -2185,38 +1817,33 @@ const char *acclient_answer_text(const acclient_answer *answer,
                                  size_t *length);
 
 /**
- * A field of a row as a whole number. 0 where there is no such field, where it is no number, and
- * for NULL; acclient_answer_text() tells these apart. Does not block.
+ * A field of a row as an integer. 0 where there is no such field, and where it is not a number;
+ * acclient_answer_text() tells the difference.
  */
 int64_t acclient_answer_int(const acclient_answer *answer,
                             size_t row,
                             const char *field);
 
 /**
- * A field of a row as a number. 0 where there is no such field, where it is no number, and for
- * NULL; acclient_answer_text() tells these apart. Does not block.
+ * A field of a row as a floating-point number; 0 as for acclient_answer_int().
  */
 double acclient_answer_double(const acclient_answer *answer,
                               size_t row,
                               const char *field);
 
 /**
- * Frees an answer and all that was borrowed from it. NULL is a no-op. Does not block.
+ * Frees an answer.
  */
 void acclient_answer_free(acclient_answer *answer);
 
 /**
- * Follows the log of a job until it is over and its log has settled. Nothing is asked yet.
+ * Follows the log of a job until the job is over and its log has settled. Sends nothing and does
+ * not block.
  *
- * job: not NULL.
- * levels: "*" or numbers and ranges like "1,2,6-9"; NULL is "*".
- * timeout_ms: milliseconds from now for all messages; below 0 for ever, 0 is refused.
- * cancel: ends a wait for the next message, and all later ones; may be NULL. It need not outlive this
- *   call.
- * follow: gets the handle, which the caller frees with acclient_follow_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block.
- * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE.
+ * levels: "*", or numbers and ranges like "1,2,6-9"; may be NULL for "*".
+ * timeout_ms: from now, for all messages.
+ * cancel: also ends all later waits for a message. May be freed after this call.
+ * follow: [out] receives the handle; free with acclient_follow_free().
  */
 acclient_status acclient_job_follow(const acclient_job *job,
                                     const char *levels,
@@ -2226,42 +1853,32 @@ acclient_status acclient_job_follow(const acclient_job *job,
                                     acclient_error **error);
 
 /**
- * Waits for the next message.
+ * Waits for the next message, at most until the deadline.
  *
- * follow: not NULL.
- * message: gets one row, with the fields "data", "level", "epoch" (milliseconds since 1970) and "id",
- *   which the caller frees with acclient_answer_free(); NULL with ACCLIENT_OK when the job is over and
- *   its log has settled. Not NULL.
- * error: gets the error; may be NULL.
- * One thread at a time. Blocks until the deadline at most.
- * Errors: ACCLIENT_PROTOCOL where messages were missed, after which it goes on: the agent gives its
- * newest thousand, and a job that logs more between two looks outruns them. Others end it:
- * ACCLIENT_TIMEOUT, ACCLIENT_CANCELLED, and those of acclient_request_run().
+ * message: [out] receives one row with the fields "data", "level", "epoch" (milliseconds since 1970)
+ *   and "id", or NULL with ACCLIENT_OK when the job is over and its log has settled; free with
+ *   acclient_answer_free().
+ * Errors: ACCLIENT_PROTOCOL where messages were missed, after which the next ones follow: an agent
+ * returns its newest thousand, and a job that logs more between two polls outruns them. Any other
+ * error ends the handle: as acclient_request_run().
  */
 acclient_status acclient_follow_next(const acclient_follow *follow,
                                      acclient_answer **message,
                                      acclient_error **error);
 
 /**
- * Frees the handle; the job goes on. NULL is a no-op. Blocks only where it holds the last of a client
- * that was freed: see acclient_client_free().
+ * Frees the handle; the job goes on.
  */
 void acclient_follow_free(acclient_follow *follow);
 
 /**
- * The processors of an agent's machine: a row each, with the fields "cpu", "vendor_id", "family",
- * "model", "stepping", "physical_id", "core_id", "cores", "model_name", "mhz", "cache_size" (KiB) and
- * "flags".
+ * Reads the processors of an agent's machine: a row each, with the fields "cpu", "vendor_id",
+ * "family", "model", "stepping", "physical_id", "core_id", "cores", "model_name", "mhz", "cache_size"
+ * (KiB) and "flags".
  *
- * client: not NULL.
- * gid, nid: the agent; both above 0.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent could not tell,
- * ACCLIENT_UNKNOWN_COMMAND, and those of acclient_request_run().
+ * answer: [out] receives the answer; free with acclient_answer_free().
+ * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent failed to read it,
+ * ACCLIENT_UNKNOWN_COMMAND; as acclient_request_run().
  */
 acclient_status acclient_client_get_cpu_info(const acclient_client *client,
                                              int64_t gid,
@@ -2272,18 +1889,8 @@ acclient_status acclient_client_get_cpu_info(const acclient_client *client,
                                              acclient_error **error);
 
 /**
- * The mounted file systems of an agent's machine: a row each, with the fields "device",
- * "mountpoint", "fstype" and "opts".
- *
- * client: not NULL.
- * gid, nid: the agent; both above 0.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent could not tell,
- * ACCLIENT_UNKNOWN_COMMAND, and those of acclient_request_run().
+ * Reads the mounted file systems of an agent's machine: a row each, with the fields "device",
+ * "mountpoint", "fstype" and "opts". Parameters and errors as acclient_client_get_cpu_info().
  */
 acclient_status acclient_client_get_disk_info(const acclient_client *client,
                                               int64_t gid,
@@ -2294,18 +1901,9 @@ acclient_status acclient_client_get_disk_info(const acclient_client *client,
                                               acclient_error **error);
 
 /**
- * The memory of an agent's machine: one row, with the fields "total", "available", "used", "free",
- * "active", "inactive", "buffers", "cached", "wired", "shared" (bytes) and "used_percent".
- *
- * client: not NULL.
- * gid, nid: the agent; both above 0.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent could not tell,
- * ACCLIENT_UNKNOWN_COMMAND, and those of acclient_request_run().
+ * Reads the memory of an agent's machine: one row, with the fields "total", "available", "used",
+ * "free", "active", "inactive", "buffers", "cached", "wired", "shared" (bytes) and "used_percent".
+ * Parameters and errors as acclient_client_get_cpu_info().
  */
 acclient_status acclient_client_get_mem_info(const acclient_client *client,
                                              int64_t gid,
@@ -2316,18 +1914,9 @@ acclient_status acclient_client_get_mem_info(const acclient_client *client,
                                              acclient_error **error);
 
 /**
- * The network interfaces of an agent's machine: a row each, with the fields "mtu", "name",
- * "hardwareaddr", "flags" and "addrs" ("addrs.0.addr" is the first address).
- *
- * client: not NULL.
- * gid, nid: the agent; both above 0.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent could not tell,
- * ACCLIENT_UNKNOWN_COMMAND, and those of acclient_request_run().
+ * Reads the network interfaces of an agent's machine: a row each, with the fields "mtu", "name",
+ * "hardwareaddr", "flags" and "addrs" ("addrs.0.addr" is the first address). Parameters and errors as
+ * acclient_client_get_cpu_info().
  */
 acclient_status acclient_client_get_nic_info(const acclient_client *client,
                                              int64_t gid,
@@ -2338,19 +1927,10 @@ acclient_status acclient_client_get_nic_info(const acclient_client *client,
                                              acclient_error **error);
 
 /**
- * The operating system of an agent's machine: one row, with the fields "hostname", "uptime"
+ * Reads the operating system of an agent's machine: one row, with the fields "hostname", "uptime"
  * (seconds), "boot_time" (seconds since 1970), "procs", "os", "platform", "platform_family",
- * "platform_version", "virtualization_system" and "virtualization_role".
- *
- * client: not NULL.
- * gid, nid: the agent; both above 0.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent could not tell,
- * ACCLIENT_UNKNOWN_COMMAND, and those of acclient_request_run().
+ * "platform_version", "virtualization_system" and "virtualization_role". Parameters and errors as
+ * acclient_client_get_cpu_info().
  */
 acclient_status acclient_client_get_os_info(const acclient_client *client,
                                             int64_t gid,
@@ -2361,18 +1941,8 @@ acclient_status acclient_client_get_os_info(const acclient_client *client,
                                             acclient_error **error);
 
 /**
- * What an agent and all its jobs use together: one row, with the fields "cpu" (per cent), "rss",
- * "vms" and "swap" (bytes).
- *
- * client: not NULL.
- * gid, nid: the agent; both above 0.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent could not tell,
- * ACCLIENT_UNKNOWN_COMMAND, and those of acclient_request_run().
+ * Reads what an agent and all its jobs use together: one row, with the fields "cpu" (per cent),
+ * "rss", "vms" and "swap" (bytes). Parameters and errors as acclient_client_get_cpu_info().
  */
 acclient_status acclient_client_get_aggregated_stats(const acclient_client *client,
                                                      int64_t gid,
@@ -2383,18 +1953,11 @@ acclient_status acclient_client_get_aggregated_stats(const acclient_client *clie
                                                      acclient_error **error);
 
 /**
- * The jobs that an agent runs at this moment, this question included: a row each, with the fields
- * "cmd" ("cmd.id", "cmd.cmd", ...), "cpu" (per cent), "rss", "vms", "swap" (bytes) and "debug".
+ * Reads the jobs that an agent is running, this request included: a row each, with the fields "cmd"
+ * ("cmd.id", "cmd.cmd", ...), "cpu" (per cent), "rss", "vms", "swap" (bytes) and "debug". Other
+ * parameters and errors as acclient_client_get_cpu_info().
  *
- * client: not NULL.
- * gid, nid: the agent; both above 0.
- * domain, name: only processes started with these; NULL for all.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: as acclient_client_get_cpu_info().
+ * domain, name: only jobs started with these; may be NULL for all.
  */
 acclient_status acclient_client_get_processes(const acclient_client *client,
                                               int64_t gid,
@@ -2407,21 +1970,14 @@ acclient_status acclient_client_get_processes(const acclient_client *client,
                                               acclient_error **error);
 
 /**
- * What a job has logged on an agent, by its id: a row for each message, newest first, with the
- * fields "data", "level", "epoch" (milliseconds since 1970) and "id". A job that the agent does not
- * know has none. The agent logs a little behind.
+ * Reads what a job has logged on an agent, by the id of its command: a row for each message, newest
+ * first, with the fields "data", "level", "epoch" (milliseconds since 1970) and "id"; no rows for a
+ * job that the agent does not know. The agent logs with a short delay. Other parameters and errors as
+ * acclient_client_get_cpu_info().
  *
- * client, id: not NULL.
- * gid, nid: the agent; both above 0.
- * levels: "*" or numbers and ranges like "1,2,6-9"; NULL is "*".
- * limit: at most so many messages, 1 to 1000.
- * from_ms, to_ms: logged between these times, in milliseconds since 1970; below 0 is no limit.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: as acclient_client_get_cpu_info().
+ * levels: "*", or numbers and ranges like "1,2,6-9"; may be NULL for "*".
+ * limit: at most this many messages, 1 to 1000.
+ * from_ms, to_ms: logged between these times, in milliseconds since 1970; negative: unbounded.
  */
 acclient_status acclient_client_get_msgs(const acclient_client *client,
                                          int64_t gid,
@@ -2437,17 +1993,12 @@ acclient_status acclient_client_get_msgs(const acclient_client *client,
                                          acclient_error **error);
 
 /**
- * The agents that the controller knows at this moment: a row each, with the fields "gid", "nid" and
- * "roles" ("roles.0" is the first). A dead one stays in the list for up to 30 s.
+ * Lists the agents that the controller knows: a row each, with the fields "gid", "nid" and "roles"
+ * ("roles.0" is the first). A dead agent stays in the list for up to 30 s.
  *
- * client: not NULL.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_TIMEOUT where no controller drains the queue, ACCLIENT_UNKNOWN_COMMAND from one that
- * does not offer it, and those of acclient_request_run().
+ * answer: [out] receives the answer; free with acclient_answer_free().
+ * Errors: ACCLIENT_TIMEOUT where no controller drains the queue, ACCLIENT_UNKNOWN_COMMAND where the
+ * controller does not support it; as acclient_request_run().
  */
 acclient_status acclient_client_list_agents(const acclient_client *client,
                                             int64_t timeout_ms,
@@ -2456,21 +2007,17 @@ acclient_status acclient_client_list_agents(const acclient_client *client,
                                             acclient_error **error);
 
 /**
- * Looks at everything that a command needs on its way, and says what is wrong: whether Redis can be
- * reached, takes the login, and what it can do; whether a controller drains the queue; which agents
- * answer, and how far behind they are. It sends the commands "list_agents" and "ping". A row for each
- * check, in the order of the way that a command takes, with the fields "name" ("redis", "login",
- * "queue", "agent 1:2", ...), "verdict" ("good", "weak" or "bad"), "found", and "advice", which is
- * empty where nothing is to be done. Later versions may look at more.
+ * Checks everything that a command depends on: whether Redis can be reached, accepts the login, and
+ * what it supports; whether a controller drains the queue; which agents answer, and how far behind
+ * they are. Sends the commands "list_agents" and "ping". A row for each check, in the order in which
+ * a command depends on them, with the fields "name" ("redis", "login", "queue", "agent 1:2", ...),
+ * "verdict" ("good", "weak" or "bad"), "found", and "advice", which is empty where nothing is to be
+ * done. Later versions may check more.
  *
- * client: not NULL. One of acclient_client_build() looks at a Redis that cannot be reached.
- * timeout_ms: milliseconds for all of it; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE. What
- * is wrong with the grid is in the answer.
+ * client: made with acclient_client_build() if Redis may be unreachable.
+ * answer: [out] receives the answer; free with acclient_answer_free().
+ * Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE.
+ * Problems of the grid are in the answer.
  */
 acclient_status acclient_client_doctor(const acclient_client *client,
                                        int64_t timeout_ms,
@@ -2479,14 +2026,8 @@ acclient_status acclient_client_doctor(const acclient_client *client,
                                        acclient_error **error);
 
 /**
- * Asks an agent for a sign of life.
+ * Sends a "ping" to an agent and waits for its answer.
  *
- * client: not NULL.
- * gid, nid: the agent; both above 0.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
  * Errors: as acclient_client_get_cpu_info().
  */
 acclient_status acclient_client_ping_agent(const acclient_client *client,
@@ -2497,17 +2038,11 @@ acclient_status acclient_client_ping_agent(const acclient_client *client,
                                            acclient_error **error);
 
 /**
- * What a running job uses at this moment: one row, with the fields "cpu" (per cent), "rss", "vms",
- * "swap" (bytes), "cmd" and "debug".
+ * Reads what a running job uses: one row, with the fields "cpu" (per cent), "rss", "vms", "swap"
+ * (bytes), "cmd" and "debug".
  *
- * job: not NULL.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_JOB_FAILED where it does not run any more, or not yet; those of
- * acclient_request_run().
+ * answer: [out] receives the answer; free with acclient_answer_free().
+ * Errors: ACCLIENT_JOB_FAILED where the job is not running; as acclient_request_run().
  */
 acclient_status acclient_job_get_stats(const acclient_job *job,
                                        int64_t timeout_ms,
@@ -2516,15 +2051,7 @@ acclient_status acclient_job_get_stats(const acclient_job *job,
                                        acclient_error **error);
 
 /**
- * What a job has logged. Rows, levels, limit, from_ms and to_ms as acclient_client_get_msgs().
- *
- * job: not NULL.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: as acclient_client_get_cpu_info().
+ * Reads what a job has logged. Rows, parameters and errors as acclient_client_get_msgs().
  */
 acclient_status acclient_job_get_msgs(const acclient_job *job,
                                       const char *levels,
@@ -2537,16 +2064,11 @@ acclient_status acclient_job_get_msgs(const acclient_job *job,
                                       acclient_error **error);
 
 /**
- * Kills a job, with all its processes, and returns once its agent has taken the order; its result,
+ * Kills a job, with all its processes, and returns once its agent has accepted the order; its result,
  * usually KILLED, follows.
  *
- * job: not NULL.
- * timeout_ms: milliseconds for the agent to answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same job;
- * those of acclient_request_run().
+ * Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same job; as
+ * acclient_request_run().
  */
 acclient_status acclient_job_kill(const acclient_job *job,
                                   int64_t timeout_ms,
@@ -2554,18 +2076,14 @@ acclient_status acclient_job_kill(const acclient_job *job,
                                   acclient_error **error);
 
 /**
- * Has the controller send a command at certain times, each time with a new id. One of the same id is
- * replaced.
+ * Schedules a command: the controller sends it at certain times, each time with a new id. An entry
+ * with the same id is replaced.
  *
- * client, id: not NULL; id not empty.
- * cron: five or six fields beginning with seconds, like "0 30 3 * * *", or "@every 1h"; not NULL.
- * request: the command; not NULL.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_INVALID_ARGUMENT for what the controller would not understand (nothing was sent),
- * ACCLIENT_JOB_FAILED where it refuses, and those of acclient_request_run().
+ * id: not empty.
+ * cron: five or six fields, starting with seconds, like "0 30 3 * * *", or "@every 1h".
+ * request: the command.
+ * Errors: ACCLIENT_INVALID_ARGUMENT also for what the controller would not decode (nothing was sent),
+ * ACCLIENT_JOB_FAILED where the controller refuses; as acclient_request_run().
  */
 acclient_status acclient_client_schedule_add(const acclient_client *client,
                                              const char *id,
@@ -2576,16 +2094,11 @@ acclient_status acclient_client_schedule_add(const acclient_client *client,
                                              acclient_error **error);
 
 /**
- * What is scheduled, in the order of ids: a row each, with the fields "id", "cron" and "cmd"
+ * Lists the schedule, in the order of ids: a row each, with the fields "id", "cron" and "cmd"
  * ("cmd.cmd", "cmd.gid", ...).
  *
- * client: not NULL.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: those of acclient_request_run().
+ * answer: [out] receives the answer; free with acclient_answer_free().
+ * Errors: as acclient_request_run().
  */
 acclient_status acclient_client_schedule_list(const acclient_client *client,
                                               int64_t timeout_ms,
@@ -2594,15 +2107,10 @@ acclient_status acclient_client_schedule_list(const acclient_client *client,
                                               acclient_error **error);
 
 /**
- * Takes a command off the schedule.
+ * Removes an entry from the schedule.
  *
- * client, id: not NULL.
- * removed: gets whether there was one of that id; may be NULL.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: those of acclient_request_run().
+ * removed: [out] receives whether there was an entry with this id; may be NULL.
+ * Errors: as acclient_request_run().
  */
 acclient_status acclient_client_schedule_remove(const acclient_client *client,
                                                 const char *id,
@@ -2612,14 +2120,10 @@ acclient_status acclient_client_schedule_remove(const acclient_client *client,
                                                 acclient_error **error);
 
 /**
- * Takes all commands whose ids begin with a prefix off the schedule.
+ * Removes all entries whose ids start with a prefix from the schedule.
  *
- * client, prefix: not NULL; an empty prefix is all.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: those of acclient_request_run().
+ * prefix: an empty one removes all entries.
+ * Errors: as acclient_request_run().
  */
 acclient_status acclient_client_schedule_remove_prefix(const acclient_client *client,
                                                        const char *prefix,
@@ -2628,15 +2132,12 @@ acclient_status acclient_client_schedule_remove_prefix(const acclient_client *cl
                                                        acclient_error **error);
 
 /**
- * A tunnel to be opened or closed.
+ * Makes a tunnel to be opened or closed. Sends nothing.
  *
- * local: the port that the agent listens on; 0 lets it choose one.
- * gateway: where it comes out: an agent as "gid.nid", or "controller"; not NULL.
- * ip, remote: address (a number) and port to connect to from there; ip not NULL.
- * tunnel: gets the tunnel, which the caller frees with acclient_tunnel_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Does not block: nothing is opened yet.
- * Errors: ACCLIENT_INVALID_ARGUMENT.
+ * local: the port that the agent listens on; 0 lets the agent choose one.
+ * gateway: the far end: an agent as "gid.nid", or "controller".
+ * ip, remote: IP address and port to connect to from there.
+ * tunnel: [out] receives the tunnel; free with acclient_tunnel_free().
  */
 acclient_status acclient_tunnel_new(uint16_t local,
                                     const char *gateway,
@@ -2646,50 +2147,40 @@ acclient_status acclient_tunnel_new(uint16_t local,
                                     acclient_error **error);
 
 /**
- * The port that the agent listens on; the real one after acclient_client_tunnel_open(). 0 for NULL.
- * Does not block.
+ * The port that the agent listens on; the actual one after acclient_client_tunnel_open().
  */
 uint16_t acclient_tunnel_local(const acclient_tunnel *tunnel);
 
 /**
- * The port that it connects to. 0 for NULL. Does not block.
+ * The port that the tunnel connects to.
  */
 uint16_t acclient_tunnel_remote(const acclient_tunnel *tunnel);
 
 /**
- * Where it comes out: "gid.nid" or "controller". NUL-terminated UTF-8; its length goes to *length,
- * which may be NULL. Borrowed until the tunnel is freed. NULL for NULL. Does not block.
+ * The far end: "gid.nid" or "controller".
  */
 const char *acclient_tunnel_gateway(const acclient_tunnel *tunnel,
                                     size_t *length);
 
 /**
- * The address that it connects to. NUL-terminated UTF-8; its length goes to *length, which may be
- * NULL. Borrowed until the tunnel is freed. NULL for NULL. Does not block.
+ * The address that the tunnel connects to.
  */
 const char *acclient_tunnel_ip(const acclient_tunnel *tunnel,
                                size_t *length);
 
 /**
- * Frees the value; an open tunnel stays open. NULL is a no-op. Does not block.
+ * Frees the handle; an open tunnel stays open.
  */
 void acclient_tunnel_free(acclient_tunnel *tunnel);
 
 /**
  * Opens a tunnel from a port of an agent's machine.
  *
- * client, tunnel: not NULL.
- * gid, nid: the agent; both above 0.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * opened: gets the tunnel with its real port, which the caller frees with acclient_tunnel_free(), and
- *   closes with acclient_client_tunnel_close(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: ACCLIENT_INVALID_ARGUMENT (also for a remote port of 0 and a tunnel of an agent to itself),
- * ACCLIENT_JOB_FAILED where the agent cannot open it, which does not say why, and where it is to
- * choose the port of a tunnel that it has in its list already, which it opens no second time; those of
- * acclient_request_run().
+ * opened: [out] receives the tunnel with its actual port, to be closed with
+ *   acclient_client_tunnel_close(); free with acclient_tunnel_free().
+ * Errors: ACCLIENT_INVALID_ARGUMENT also for a remote port of 0 and a tunnel of an agent to itself;
+ * ACCLIENT_JOB_FAILED where the agent cannot open it, without a reason, or would have to choose the
+ * port of a tunnel that it lists already, which it does not open twice; as acclient_request_run().
  */
 acclient_status acclient_client_tunnel_open(const acclient_client *client,
                                             int64_t gid,
@@ -2701,17 +2192,11 @@ acclient_status acclient_client_tunnel_open(const acclient_client *client,
                                             acclient_error **error);
 
 /**
- * Closes a tunnel: the one that acclient_client_tunnel_open() gave, or one made from a row of
- * acclient_client_tunnel_list(). One that is not open is no error. An agent goes on listing a tunnel
- * whose port it chose.
+ * Closes a tunnel: one that acclient_client_tunnel_open() returned, or one made from a row of
+ * acclient_client_tunnel_list(). Closing a tunnel that is not open succeeds. An agent goes on listing a
+ * tunnel whose port it chose.
  *
- * client, tunnel: not NULL.
- * gid, nid: the agent; both above 0.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: those of acclient_request_run().
+ * Errors: as acclient_request_run().
  */
 acclient_status acclient_client_tunnel_close(const acclient_client *client,
                                              int64_t gid,
@@ -2722,17 +2207,11 @@ acclient_status acclient_client_tunnel_close(const acclient_client *client,
                                              acclient_error **error);
 
 /**
- * The tunnels from an agent's machine: a row each, with the fields "local", "gateway", "ip" and
+ * Lists the tunnels from an agent's machine: a row each, with the fields "local", "gateway", "ip" and
  * "remote".
  *
- * client: not NULL.
- * gid, nid: the agent; both above 0.
- * timeout_ms: milliseconds for the answer; below 0 for ever, 0 is refused.
- * cancel: ends the call early; may be NULL.
- * answer: gets the answer, which the caller frees with acclient_answer_free(); not NULL.
- * error: gets the error; may be NULL.
- * From any thread. Blocks.
- * Errors: those of acclient_request_run().
+ * answer: [out] receives the answer; free with acclient_answer_free().
+ * Errors: as acclient_request_run().
  */
 acclient_status acclient_client_tunnel_list(const acclient_client *client,
                                             int64_t gid,
@@ -2744,8 +2223,8 @@ acclient_status acclient_client_tunnel_list(const acclient_client *client,
 
 /**
  * Opens a tunnel from a port of the controller's machine. Parameters and errors as
- * acclient_client_tunnel_open(), and ACCLIENT_UNSUPPORTED from a controller that does not offer it,
- * like the original one.
+ * acclient_client_tunnel_open(), and ACCLIENT_UNSUPPORTED where the controller does not support it, like
+ * the original one.
  */
 acclient_status acclient_client_reverse_tunnel_open(const acclient_client *client,
                                                     const acclient_tunnel *tunnel,
@@ -2765,8 +2244,8 @@ acclient_status acclient_client_reverse_tunnel_close(const acclient_client *clie
                                                      acclient_error **error);
 
 /**
- * The tunnels from the controller's machine. Parameters and errors as acclient_client_tunnel_list(),
- * and ACCLIENT_UNSUPPORTED.
+ * Lists the tunnels from the controller's machine. Parameters and errors as
+ * acclient_client_tunnel_list(), and ACCLIENT_UNSUPPORTED.
  */
 acclient_status acclient_client_reverse_tunnel_list(const acclient_client *client,
                                                     int64_t timeout_ms,

@@ -233,6 +233,12 @@ impl Client {
     }
 }
 
+impl From<Session> for Client {
+    fn from(session: Session) -> Self {
+        Client { session }
+    }
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Client");

@@ -1,175 +1,134 @@
 //! `acclient_error`.
 
 use std::ffi::c_char;
-
 use std::sync::OnceLock;
 
+use super::contract::{contract, text};
 use super::guard::{self, Handle, opaque};
 use super::job::{JobHandle, acclient_job};
-use super::status::{ACCLIENT_OK, acclient_status};
-use super::text::{self, Text};
+use super::status::acclient_status;
 use crate::error::Error;
 
-/// Why a call failed. The caller of the call owns it and frees it with acclient_error_free().
-/// It may be read from any thread.
-pub struct acclient_error {
-    handle: Handle<Failure>,
-}
+/// Why a call failed.
+pub struct acclient_error(Handle<Failure>);
 
 opaque!(acclient_error: Failure);
 
 pub struct Failure {
     error: Error,
-    message: Text,
-    command: Text,
-    server_code: Text,
     job: OnceLock<Option<Box<acclient_job>>>,
 }
 
-impl acclient_error {
-    pub(super) fn boxed(error: Error) -> *mut acclient_error {
-        let failure = Failure {
-            error,
-            message: Text::default(),
-            command: Text::default(),
-            server_code: Text::default(),
-            job: OnceLock::new(),
-        };
-        Box::into_raw(Box::new(failure.into()))
-    }
-
-    #[cfg(test)]
-    pub(super) fn failure(&self) -> &Error {
-        &self.handle.value.error
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure { error, job: OnceLock::new() }
     }
 }
 
-/// The kind of failure; ACCLIENT_OK for NULL. Does not block.
+impl From<Error> for acclient_error {
+    fn from(error: Error) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+/// The kind of failure; ACCLIENT_OK for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_error_status(error: *const acclient_error) -> acclient_status {
-    // SAFETY: NULL or a live error, by contract with C.
-    unsafe { guard::read(error, ACCLIENT_OK, |failure| Some(failure.error.code())) }
+pub extern "C" fn acclient_error_status(error: Option<&acclient_error>) -> acclient_status {
+    guard::get(error, |it| Some(it.error.code()))
 }
 
-/// What failed, in words for a person: what was asked of whom, how long it waited, how far it got.
-/// NUL-terminated UTF-8; its length goes to *length, which may be NULL. It holds no password.
-/// Borrowed until the error is freed. NULL for NULL. Does not block.
+/// Message for a person: what was asked of which server or agent, how long the call waited, how far
+/// it got. It contains no password.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_error_message(
-    error: *const acclient_error,
+    error: Option<&acclient_error>,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: by contract with C, error is NULL or live and length NULL or writable.
-    unsafe {
-        text::read(
-            error,
-            length,
-            |failure| &failure.message,
-            |failure| Some(failure.error.to_string()),
-        )
-    }
+    text!(error, length, "message", |it| Some(it.error.to_string()))
 }
 
-/// The printed form of the command that the call was about, for acclient_client_command_from().
-/// NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the error
-/// is freed. NULL where there is none, and for NULL. Does not block.
+/// Printed form of the command that the call was about, for acclient_client_command_from(). NULL
+/// where there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_error_command(
-    error: *const acclient_error,
+    error: Option<&acclient_error>,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: by contract with C, error is NULL or live and length NULL or writable.
-    unsafe {
-        text::read(
-            error,
-            length,
-            |failure| &failure.command,
-            |failure| failure.error.command().map(str::to_owned),
-        )
-    }
+    text!(error, length, "command", |it| it.error.command())
 }
 
-/// The code of Redis's own error, like "NOPERM" or "OOM", where Redis answered with one.
-/// NUL-terminated UTF-8; its length goes to *length, which may be NULL. Borrowed until the error
-/// is freed. NULL where there is none, and for NULL. Does not block.
+/// Error code of Redis, like "NOPERM" or "OOM". NULL where the error is not a reply of Redis.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_error_server_code(
-    error: *const acclient_error,
+    error: Option<&acclient_error>,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: by contract with C, error is NULL or live and length NULL or writable.
-    unsafe {
-        text::read(
-            error,
-            length,
-            |failure| &failure.server_code,
-            |failure| failure.error.server_code().map(str::to_owned),
-        )
-    }
+    text!(error, length, "server_code", |it| it.error.server_code())
 }
 
-/// Whether the same call, made again later, may succeed without anything being changed and without
-/// a command running twice. Never for a wrong password. False for NULL. Does not block.
+/// Whether retrying the same call later is safe and may succeed: nothing has to be changed, and no
+/// command runs twice. Never for a wrong password.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_error_is_retriable(error: *const acclient_error) -> bool {
-    // SAFETY: NULL or a live error, by contract with C.
-    unsafe { guard::read(error, false, |failure| Some(failure.error.is_retriable())) }
+pub extern "C" fn acclient_error_is_retriable(error: Option<&acclient_error>) -> bool {
+    guard::get(error, |it| Some(it.error.is_retriable()))
 }
 
-/// Whether the call ended because its time was over. False for NULL. Does not block.
+/// Whether the deadline of the call was exceeded.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_error_is_timeout(error: *const acclient_error) -> bool {
-    // SAFETY: NULL or a live error, by contract with C.
-    unsafe { guard::read(error, false, |failure| Some(failure.error.is_timeout())) }
+pub extern "C" fn acclient_error_is_timeout(error: Option<&acclient_error>) -> bool {
+    guard::get(error, |it| Some(it.error.is_timeout()))
 }
 
-/// Whether a command went out whole without a confirmation: for ACCLIENT_MAYBE_SENT, and for some
-/// calls that were cancelled or closed meanwhile. False for NULL. Does not block.
+/// Whether the call or the iterator that returned it is over. False for an item of
+/// acclient_results_next(), acclient_rollout_next() or acclient_follow_next() that is about one agent,
+/// one command or a gap in a log: more may follow. True for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_error_is_maybe_sent(error: *const acclient_error) -> bool {
-    // SAFETY: NULL or a live error, by contract with C.
-    unsafe { guard::read(error, false, |failure| Some(failure.error.is_maybe_sent())) }
+pub extern "C" fn acclient_error_is_final(error: Option<&acclient_error>) -> bool {
+    error.is_none() || guard::get(error, |it| Some(it.error.is_final()))
 }
 
-/// Whether the error is about one agent of several, whose numbers then go to *gid and *nid; either may
-/// be NULL. They are 0 where it is not. False for NULL. Does not block.
+/// Whether a whole command was sent and not confirmed: for ACCLIENT_MAYBE_SENT, and for some calls
+/// that were cancelled or closed meanwhile.
+#[unsafe(no_mangle)]
+pub extern "C" fn acclient_error_is_maybe_sent(error: Option<&acclient_error>) -> bool {
+    guard::get(error, |it| Some(it.error.is_maybe_sent()))
+}
+
+/// Whether the error is about one agent of several.
+///
+/// gid, nid: [out] receive the agent, or 0; may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_error_agent(
-    error: *const acclient_error,
+    error: Option<&acclient_error>,
     gid: *mut i64,
     nid: *mut i64,
 ) -> bool {
-    // SAFETY: by contract with C, error is NULL or live, and the others NULL or writable.
-    unsafe {
-        let agent = guard::read(error, None, |failure| Some(failure.error.agent()));
-        for (place, number) in [(gid, agent.map(|it| it.gid)), (nid, agent.map(|it| it.nid))] {
-            if !place.is_null() {
-                place.write(number.unwrap_or(0).into());
-            }
-        }
-        agent.is_some()
-    }
+    let agent = guard::get(error, |it| Some(it.error.agent()));
+    contract!().write(gid, agent.map_or(0, |it| it.gid.into()));
+    contract!().write(nid, agent.map_or(0, |it| it.nid.into()));
+    agent.is_some()
 }
 
-/// The job that failed, with its state, data and streams; borrowed until the error is freed. NULL where
-/// the error is not about a job, and for NULL. Does not block.
+/// What the failed job reported, with its state, data and streams; borrowed. NULL where the error is
+/// not about a job. An error keeps no connection: calls that ask for more about its job, like
+/// acclient_job_refresh(), return ACCLIENT_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_error_job(error: *const acclient_error) -> *const acclient_job {
-    // SAFETY: NULL or a live error, by contract with C.
-    unsafe {
-        guard::read(error, std::ptr::null(), |failure| {
-            let job = failure.job.get_or_init(|| {
-                let job = failure.error.job()?.clone();
-                Some(Box::new(JobHandle::new(job).into()))
-            });
-            job.as_deref().map(std::ptr::from_ref)
-        })
-    }
+pub extern "C" fn acclient_error_job(error: Option<&acclient_error>) -> *const acclient_job {
+    guard::part(error, |it| {
+        let job = || Some(Box::new(JobHandle::of_error(it.error.job()?).into()));
+        it.job.get_or_init(job).as_deref()
+    })
 }
 
-/// Frees an error and all that was borrowed from it. NULL is a no-op. Does not block.
+/// Frees an error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_error_free(error: *mut acclient_error) {
-    // SAFETY: NULL or an error that nobody uses any more, by contract with C.
-    unsafe { guard::free(error) };
+pub extern "C" fn acclient_error_free(error: Option<Box<acclient_error>>) {
+    guard::free(error);
+}
+
+#[cfg(test)]
+impl acclient_error {
+    pub(super) fn failure(&self) -> &Error {
+        &self.0.value.error
+    }
 }

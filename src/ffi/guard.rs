@@ -1,29 +1,45 @@
-//! Handles, and what stands between every exported function and C: NULL, panics, poison.
+//! Handles, and what stands between every exported function and C: out parameters, panics, poison.
 
-use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::contract::Contract;
 use super::error::acclient_error;
+use super::scope::Scope;
 use super::status::{ACCLIENT_OK, acclient_status};
+use super::text::Texts;
 use crate::error::{Error, ErrorKind, Result};
 
-/// What an opaque C pointer points to: a value, and whether a panic has left it in doubt.
+/// What an opaque C pointer points to: a value, the texts that C has borrowed from it, and whether
+/// a panic has left it in an unknown state.
 #[derive(Debug)]
 pub(super) struct Handle<T> {
     poisoned: AtomicBool,
+    pub(super) texts: Texts,
     pub(super) value: T,
 }
 
 impl<T> Handle<T> {
     pub(super) fn new(value: T) -> Self {
-        Handle { poisoned: AtomicBool::new(false), value }
+        Handle { poisoned: AtomicBool::new(false), texts: Texts::default(), value }
+    }
+
+    /// The flag that a panic sets; an error where one has.
+    pub(super) fn poison(&self, what: &str) -> Result<&AtomicBool> {
+        if self.poisoned.load(Ordering::SeqCst) {
+            return Err(Error::new(
+                ErrorKind::Panic,
+                format!("{what} was in use when the library panicked; free it"),
+            ));
+        }
+        Ok(&self.poisoned)
     }
 }
 
 /// A type that C knows by name and pointer only. Each stands in its own file, so that the header
 /// gets it with its description.
-pub(super) trait Opaque {
+pub(super) trait Opaque: From<Self::Value> {
     type Value;
     fn handle(&self) -> &Handle<Self::Value>;
 }
@@ -32,108 +48,114 @@ macro_rules! opaque {
     ($name:ident: $value:ty) => {
         impl $crate::ffi::guard::Opaque for $name {
             type Value = $value;
+
             fn handle(&self) -> &Handle<$value> {
-                &self.handle
+                &self.0
             }
         }
 
         impl From<$value> for $name {
             fn from(value: $value) -> Self {
-                $name { handle: Handle::new(value) }
-            }
-        }
-
-        #[cfg(test)]
-        #[allow(dead_code, reason = "for handles that only their own functions make")]
-        impl $name {
-            pub(super) fn into_value(self) -> $value {
-                self.handle.value
+                $name(Handle::new(value))
             }
         }
     };
 }
 pub(super) use opaque;
 
-/// The handles that a call uses, to be poisoned should it panic.
-#[derive(Default)]
-pub(super) struct Scope<'a> {
-    used: RefCell<Vec<&'a AtomicBool>>,
+/// An out parameter that receives the result of a call.
+pub(super) trait Place: Copy {
+    type Value;
+    /// Whether it is NULL and must not be.
+    fn is_missing(self) -> bool;
+    fn clear(self, contract: Contract);
+    fn give(self, contract: Contract, value: Self::Value);
 }
 
-impl<'a> Scope<'a> {
-    /// Borrows a handle for the call; refuses NULL and a handle that a panic has left in doubt.
-    ///
-    /// # Safety
-    /// `handle` is NULL or was made by this library and is not freed before the call ends.
-    pub(super) unsafe fn borrow<T>(&self, what: &str, handle: *const T) -> Result<&'a T::Value>
-    where
-        T: Opaque + 'a,
-    {
-        // SAFETY: as the caller promises.
-        let handle: Option<&'a T> = unsafe { handle.as_ref() };
-        let handle = handle.ok_or_else(|| Error::invalid(format!("{what} is NULL")))?.handle();
-        if handle.poisoned.load(Ordering::SeqCst) {
-            return Err(Error::new(
-                ErrorKind::Panic,
-                format!("{what} was in use when the library panicked; free it"),
-            ));
-        }
-        self.used.borrow_mut().push(&handle.poisoned);
-        Ok(&handle.value)
+/// No out parameter.
+impl Place for () {
+    type Value = ();
+
+    fn is_missing(self) -> bool {
+        false
     }
 
-    /// The same for a handle that may be NULL.
-    ///
-    /// # Safety
-    /// As [`Scope::borrow`].
-    pub(super) unsafe fn borrow_optional<T>(
-        &self,
-        what: &str,
-        handle: *const T,
-    ) -> Result<Option<&'a T::Value>>
-    where
-        T: Opaque + 'a,
-    {
-        if handle.is_null() {
-            return Ok(None);
-        }
-        // SAFETY: as the caller promises.
-        unsafe { self.borrow(what, handle) }.map(Some)
+    fn clear(self, _: Contract) {}
+
+    fn give(self, _: Contract, (): ()) {}
+}
+
+/// A new handle, which C frees.
+impl<H: Opaque> Place for *mut *mut H {
+    type Value = H::Value;
+
+    fn is_missing(self) -> bool {
+        self.is_null()
+    }
+
+    fn clear(self, contract: Contract) {
+        contract.write(self, null_mut());
+    }
+
+    fn give(self, contract: Contract, value: H::Value) {
+        contract.write(self, boxed::<H>(value));
     }
 }
 
-/// Runs the body of an exported function: turns its error into an object for the caller, who may
-/// pass NULL for it, and a panic into a status.
-///
-/// # Safety
-/// `error` is NULL or points to a pointer that may be written.
-pub(super) unsafe fn call<'a>(
+/// A flag that C may not want.
+impl Place for *mut bool {
+    type Value = bool;
+
+    fn is_missing(self) -> bool {
+        false
+    }
+
+    fn clear(self, contract: Contract) {
+        contract.write(self, false);
+    }
+
+    fn give(self, contract: Contract, value: bool) {
+        contract.write(self, value);
+    }
+}
+
+/// A handle that C frees.
+pub(super) fn boxed<H: Opaque>(value: H::Value) -> *mut H {
+    Box::into_raw(Box::new(H::from(value)))
+}
+
+/// Runs the body of an exported function, and gives its result to the place for it, if it has one:
+/// the body of a list that may have ended returns an `Option`. Turns its error into an object for C,
+/// and a panic into a status.
+pub(super) fn call<'a, P: Place, R: Into<Option<P::Value>>>(
+    contract: Contract,
     error: *mut *mut acclient_error,
-    body: impl FnOnce(&Scope<'a>) -> Result<()>,
+    (what, place): (&str, P),
+    body: impl FnOnce(&Scope<'a>) -> Result<R>,
 ) -> acclient_status {
-    // SAFETY: as the caller promises.
-    unsafe { out(error) };
-    let scope = Scope::default();
-    let result = catch_unwind(AssertUnwindSafe(|| body(&scope))).unwrap_or_else(|panic| {
-        for poisoned in scope.used.borrow().iter() {
-            poisoned.store(true, Ordering::SeqCst);
+    contract.write(error, null_mut());
+    place.clear(contract);
+    let scope = Scope::new(contract);
+    let body = || {
+        if place.is_missing() {
+            return Err(Error::invalid(format!("{what}, the place for the result, is NULL")));
         }
-        Err(Error::new(
-            ErrorKind::Panic,
-            format!("the library panicked: {}", panic_message(&*panic)),
-        ))
+        if let Some(value) = body(&scope)?.into() {
+            place.give(contract, value);
+        }
+        Ok(())
+    };
+    let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        scope.poison();
+        let message = format!("the library panicked: {}", panic_message(&*panic));
+        Err(Error::new(ErrorKind::Panic, message))
     });
-    match result {
-        Ok(()) => ACCLIENT_OK,
-        Err(failure) => {
-            let status = failure.code();
-            if !error.is_null() {
-                // SAFETY: as the caller promises.
-                unsafe { error.write(acclient_error::boxed(failure)) };
-            }
-            status
-        }
+    let Err(failure) = result else { return ACCLIENT_OK };
+    let status = failure.code();
+    if !error.is_null() {
+        contract.write(error, boxed(failure.into()));
     }
+    status
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -141,93 +163,65 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
-/// Runs the body of an accessor, which answers `nothing` for NULL and after a panic.
-///
-/// # Safety
-/// `handle` is NULL or was made by this library and is not freed before `'a` ends.
-pub(super) unsafe fn read<'a, H: Opaque + 'a, T>(
-    handle: *const H,
-    nothing: T,
-    body: impl FnOnce(&'a H::Value) -> Option<T>,
+/// Reads a number or a flag of a handle: 0 or false for NULL, after a panic, and where there is none.
+pub(super) fn get<'h, H: Opaque, T: Default>(
+    handle: Option<&'h H>,
+    body: impl FnOnce(&'h H::Value) -> Option<T>,
 ) -> T {
-    // SAFETY: as the caller promises.
-    let handle: Option<&'a H> = unsafe { handle.as_ref() };
     let body = || handle.and_then(|handle| body(&handle.handle().value));
-    let answer = catch_unwind(AssertUnwindSafe(body));
-    answer.ok().flatten().unwrap_or(nothing)
+    catch_unwind(AssertUnwindSafe(body)).ok().flatten().unwrap_or_default()
 }
 
-/// Sets an out parameter to NULL on entry.
-///
-/// # Safety
-/// `place` is NULL or points to a pointer that may be written.
-pub(super) unsafe fn out<T>(place: *mut *mut T) {
-    if !place.is_null() {
-        // SAFETY: as the caller promises.
-        unsafe { place.write(std::ptr::null_mut()) };
-    }
+/// Borrows a part of a handle: NULL for NULL, after a panic, and where there is none.
+pub(super) fn part<'h, H: Opaque, T: 'h>(
+    handle: Option<&'h H>,
+    body: impl FnOnce(&'h H::Value) -> Option<&'h T>,
+) -> *const T {
+    get(handle, |value| Some(body(value))).map_or(null(), std::ptr::from_ref)
 }
 
-/// Gives a new handle to the caller, where the place for it has been checked.
-///
-/// # Safety
-/// `place` is not NULL and points to a pointer that may be written.
-pub(super) unsafe fn give<T: Opaque + From<T::Value>>(place: *mut *mut T, value: T::Value) {
-    // SAFETY: as the caller promises.
-    unsafe { place.write(Box::into_raw(Box::new(T::from(value)))) };
-}
-
-/// Refuses a NULL place for what a call is to return.
-pub(super) fn check_place<T>(what: &str, place: *mut *mut T) -> Result<()> {
-    if place.is_null() {
-        Err(Error::invalid(format!("{what}, the place for the result, is NULL")))
-    } else {
-        Ok(())
-    }
-}
-
-/// Frees a handle; NULL is a no-op.
-///
-/// # Safety
-/// `handle` is NULL or was made by [`give`] and is not used any more.
-pub(super) unsafe fn free<T>(handle: *mut T) {
-    if !handle.is_null() {
-        // SAFETY: as the caller promises; a panic of its Drop must not reach C.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(unsafe { Box::from_raw(handle) })));
-    }
+/// Frees a handle. A panic of its Drop must not reach C.
+pub(super) fn free<H>(handle: Option<Box<H>>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(handle)));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ffi::contract::call;
     use crate::ffi::error::acclient_error_free;
     use crate::ffi::status::{ACCLIENT_INVALID_ARGUMENT, ACCLIENT_PANIC};
 
+    struct Number(Handle<i32>);
+    opaque!(Number: i32);
+
+    unsafe fn checked(
+        number: Option<&Number>,
+        panics: bool,
+        error: *mut *mut acclient_error,
+    ) -> acclient_status {
+        call!(error, |scope| {
+            assert_eq!(*scope.borrow("number", number)?, 5);
+            assert!(!panics, "on purpose");
+            Ok(())
+        })
+    }
+
     #[test]
     fn a_panic_becomes_a_status_and_its_handle_refuses_further_use() {
-        struct Number {
-            handle: Handle<i32>,
-        }
-        opaque!(Number: i32);
-        let handle = Number::from(5);
-        let mut error = std::ptr::null_mut();
-        // SAFETY: the handle and the place of the error live on this frame.
+        let number = Number::from(5);
+        let mut error = null_mut();
+        // SAFETY: the place of the error lives on this frame, or is NULL, which is allowed.
         unsafe {
-            let status = call(&mut error, |scope| {
-                assert_eq!(*scope.borrow("number", &handle)?, 5);
-                panic!("on purpose");
-            });
-            assert_eq!(status, ACCLIENT_PANIC);
-            let text = (*error).failure().to_string();
+            assert_eq!(checked(Some(&number), false, &mut error), ACCLIENT_OK);
+            assert!(error.is_null());
+            assert_eq!(checked(Some(&number), true, &mut error), ACCLIENT_PANIC);
+            let error = Box::from_raw(error);
+            let text = error.failure().to_string();
             assert!(text.contains("on purpose"), "{text}");
-            acclient_error_free(error);
-            let again =
-                call(std::ptr::null_mut(), |scope| scope.borrow("number", &handle).map(|_| ()));
-            assert_eq!(again, ACCLIENT_PANIC);
-            let null = std::ptr::null::<Number>();
-            let status =
-                call(std::ptr::null_mut(), |scope| scope.borrow("number", null).map(|_| ()));
-            assert_eq!(status, ACCLIENT_INVALID_ARGUMENT);
+            acclient_error_free(Some(error));
+            assert_eq!(checked(Some(&number), false, null_mut()), ACCLIENT_PANIC);
+            assert_eq!(checked(None, false, null_mut()), ACCLIENT_INVALID_ARGUMENT);
         }
     }
 }

@@ -1,20 +1,22 @@
-//! The C ABI: one file per C object, and three that they share.
+//! The C ABI: one file per C object, and what they share.
 //!
-//! Every exported function keeps the conventions that `acclient.h` opens with:
+//! Every exported function keeps the conventions that `acclient.h` opens with, by means of
 //!
-//! - what can fail returns an [`acclient_status`](status::acclient_status) and takes an
-//!   `acclient_error **` last; out parameters are set to NULL or 0 on entry ([`guard::out`]);
-//! - a panic is caught in the body ([`guard::call`]), the handles in use refuse further calls, and
-//!   the process lives;
-//! - a pointer becomes a reference only in [`guard`] and [`text`], where NULL is refused.
+//! - its signature: a handle is an `Option<&T>`, which is NULL or valid, and an `Option<Box<T>>` where
+//!   it is freed;
+//! - [`contract`]: all use of other pointers, in one place;
+//! - [`guard`]: out parameters are cleared on entry, a panic becomes a status, and the handles in use
+//!   refuse further calls;
+//! - [`scope`]: what C passes is validated; [`text`]: what C borrows keeps its address; [`lock`].
 //!
-//! The names are those of C.
+//! The names are those of C. cbindgen writes the header from the signatures and descriptions, and
+//! expands no macros: functions are written out, their bodies are not.
 #![allow(non_camel_case_types)]
 // C has no named arguments and no builders that own what they are given.
 #![allow(clippy::too_many_arguments)]
 
 // The header has them in this order: errors first, then clients, then commands from before they are
-// sent to what came of them, then what agents can be asked.
+// sent to their results, then requests to agents.
 mod error;
 mod status;
 mod version;
@@ -43,7 +45,10 @@ mod queries;
 mod schedule;
 mod tunnel;
 
+mod contract;
 mod guard;
+mod lock;
 #[cfg(test)]
 mod panics;
+mod scope;
 mod text;

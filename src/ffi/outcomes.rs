@@ -1,302 +1,218 @@
-//! `acclient_outcomes`.
+//! `acclient_outcomes`: answers of many agents to one request.
+
+use std::ffi::c_char;
+
+use serde::Serialize;
 
 use super::answer::{AnswerHandle, acclient_answer};
 use super::cancel::acclient_cancel;
-use super::client::{acclient_client, bounded};
+use super::client::acclient_client;
 use super::command::acclient_command;
+use super::contract::call;
 use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
 use super::job::{JobHandle, acclient_job};
 use super::queries::{msg_query, process_query};
 use super::status::acclient_status;
-use crate::command::CommandRef;
+use crate::AgentId;
 use crate::error::Result;
 use crate::job::{Outcome, Outcomes};
-use std::ffi::c_char;
 
 /// The agent has answered.
 pub const ACCLIENT_OUTCOME_DONE: i32 = 1;
-/// The job was over already; nothing was asked.
+/// The job was over already; the agent was not asked.
 pub const ACCLIENT_OUTCOME_OVER: i32 = 2;
 /// The agent gave no answer in time, or refused.
 pub const ACCLIENT_OUTCOME_FAILED: i32 = 3;
 
-/// What came of a question to every agent that a command went to, in the order of agents. Any number
-/// of threads may read it.
-pub struct acclient_outcomes {
-    handle: Handle<OutcomesHandle>,
-}
+/// Outcome of a kill, stats or messages request on each agent of a command, in the order of agents.
+pub struct acclient_outcomes(Handle<OutcomesHandle>);
 
 opaque!(acclient_outcomes: OutcomesHandle);
 
-pub struct OutcomesHandle(Vec<One>);
-
-struct One {
-    gid: u32,
-    nid: u32,
-    what: What,
-}
+pub struct OutcomesHandle(Vec<(AgentId, What)>);
 
 enum What {
-    Done(acclient_answer),
+    Done(Box<acclient_answer>),
     Over(Box<acclient_job>),
-    Failed(*mut acclient_error),
-}
-
-impl Drop for One {
-    fn drop(&mut self) {
-        if let What::Failed(error) = self.what {
-            // SAFETY: made by acclient_error::boxed() and owned by this value alone.
-            unsafe { guard::free(error) };
-        }
-    }
+    Failed(Box<acclient_error>),
 }
 
 impl OutcomesHandle {
-    fn new<T>(outcomes: Outcomes<T>, json: impl Fn(T) -> String) -> Result<Self> {
-        let one = |(agent, outcome): (crate::AgentId, Outcome<T>)| {
+    fn new<T: Serialize>(outcomes: Outcomes<T>) -> Result<Self> {
+        let one = |(agent, outcome): (AgentId, Outcome<T>)| {
             let what = match outcome {
-                Outcome::Done(value) => What::Done(AnswerHandle::new(json(value))?.into()),
+                Outcome::Done(value) => What::Done(Box::new(AnswerHandle::of(&value)?.into())),
                 Outcome::Over(job) => What::Over(Box::new(JobHandle::new(job).into())),
-                Outcome::Failed(error) => What::Failed(acclient_error::boxed(error)),
+                Outcome::Failed(error) => What::Failed(Box::new(error.into())),
             };
-            Ok(One { gid: agent.gid, nid: agent.nid, what })
+            Ok((agent, what))
         };
         Ok(OutcomesHandle(outcomes.into_iter().map(one).collect::<Result<_>>()?))
     }
-}
 
-/// Asks the agents of a command.
-///
-/// # Safety
-/// Each pointer is NULL or what the descriptions of the functions say that call this.
-unsafe fn ask<T>(
-    command: *const acclient_command,
-    timeout_ms: i64,
-    cancel: *const acclient_cancel,
-    outcomes: *mut *mut acclient_outcomes,
-    error: *mut *mut acclient_error,
-    question: impl FnOnce(&CommandRef) -> Result<Outcomes<T>>,
-    json: impl Fn(T) -> String,
-) -> acclient_status {
-    // SAFETY: as the caller promises.
-    unsafe {
-        guard::out(outcomes);
-        guard::call(error, |scope| {
-            guard::check_place("outcomes", outcomes)?;
-            let command = scope.borrow("command", command)?;
-            let cancel = scope.borrow_optional("cancel", cancel)?;
-            let client = bounded(command.client(), timeout_ms, cancel)?;
-            let reference = command.lock()?.with_client(client);
-            guard::give(outcomes, OutcomesHandle::new(question(&reference)?, json)?);
-            Ok(())
-        })
+    fn what(&self, index: usize) -> Option<&What> {
+        self.0.get(index).map(|(_, what)| what)
     }
 }
 
-/// As acclient_command_kill(), with what came of it for each agent.
+/// Kills a command as acclient_command_kill() does, with an outcome for each agent.
 ///
-/// command: not NULL.
-/// timeout_ms: milliseconds for the agents to answer; below 0 for ever, 0 is refused.
-/// cancel: ends the call early; may be NULL.
-/// outcomes: gets them, with no answers of interest; the caller frees them with
-///   acclient_outcomes_free(); not NULL.
-/// error: gets the error; may be NULL.
-/// One thread at a time for the command. Blocks.
-/// Errors: ACCLIENT_TIMEOUT where no controller has routed the command; those of
-/// acclient_request_submit(). What is about one agent is in its outcome.
+/// timeout_ms: for the agents to answer.
+/// outcomes: [out] receives the outcomes, whose answers are only "true"; free with
+///   acclient_outcomes_free().
+/// Errors: ACCLIENT_TIMEOUT where no controller has routed the command; as acclient_request_submit().
+/// An error of one agent is in its outcome.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_kill_everywhere(
-    command: *const acclient_command,
+    command: Option<&acclient_command>,
     timeout_ms: i64,
-    cancel: *const acclient_cancel,
+    cancel: Option<&acclient_cancel>,
     outcomes: *mut *mut acclient_outcomes,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    let json = |()| "true".to_owned();
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe { ask(command, timeout_ms, cancel, outcomes, error, CommandRef::kill, json) }
+    call!(error, outcomes, |scope| {
+        let command = scope.borrow("command", command)?.bounded(scope, (timeout_ms, cancel))?;
+        let outcomes = command.kill()?;
+        OutcomesHandle::new(outcomes)
+    })
 }
 
-/// What a command uses at this moment, on each agent: answers with the fields "cpu" (per cent), "rss",
+/// Reads what a running command uses, on each agent: answers with the fields "cpu" (per cent), "rss",
 /// "vms", "swap" (bytes), "cmd" and "debug". Parameters and errors as
 /// acclient_command_kill_everywhere().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_get_stats(
-    command: *const acclient_command,
+    command: Option<&acclient_command>,
     timeout_ms: i64,
-    cancel: *const acclient_cancel,
+    cancel: Option<&acclient_cancel>,
     outcomes: *mut *mut acclient_outcomes,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    let json = |stats| serde_json::to_string(&stats).unwrap_or_default();
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe { ask(command, timeout_ms, cancel, outcomes, error, CommandRef::get_stats, json) }
+    call!(error, outcomes, |scope| {
+        let command = scope.borrow("command", command)?.bounded(scope, (timeout_ms, cancel))?;
+        OutcomesHandle::new(command.get_stats()?)
+    })
 }
 
-/// What a command has logged, on each agent: answers with a row for each message, newest first, with
-/// the fields "data", "level", "epoch" (milliseconds since 1970) and "id". Parameters and errors as
-/// acclient_command_kill_everywhere(), and:
-///
-/// levels: "*" or numbers and ranges like "1,2,6-9"; NULL is "*".
-/// limit: at most so many messages of each agent, 1 to 1000.
-/// from_ms, to_ms: logged between these times, in milliseconds since 1970; below 0 is no limit.
+/// Reads what a command has logged, on each agent: answers with a row for each message, newest first,
+/// with the fields "data", "level", "epoch" (milliseconds since 1970) and "id". levels, limit, from_ms
+/// and to_ms as in acclient_client_get_msgs(), for each agent; other parameters and errors as
+/// acclient_command_kill_everywhere().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_get_msgs(
-    command: *const acclient_command,
+    command: Option<&acclient_command>,
     levels: *const c_char,
     limit: u32,
     from_ms: i64,
     to_ms: i64,
     timeout_ms: i64,
-    cancel: *const acclient_cancel,
+    cancel: Option<&acclient_cancel>,
     outcomes: *mut *mut acclient_outcomes,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    let json = |messages| serde_json::to_string(&messages).unwrap_or_default();
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        let query = msg_query(levels, limit, from_ms, to_ms);
-        let question = |command: &CommandRef| command.get_msgs(&query?);
-        ask(command, timeout_ms, cancel, outcomes, error, question, json)
-    }
+    call!(error, outcomes, |scope| {
+        let command = scope.borrow("command", command)?.bounded(scope, (timeout_ms, cancel))?;
+        let query = msg_query(scope, levels, limit, (from_ms, to_ms))?;
+        OutcomesHandle::new(command.get_msgs(&query)?)
+    })
 }
 
-/// The jobs that every agent of every grid runs at this moment: answers as
-/// acclient_client_get_processes() gives them.
+/// Reads the jobs that every agent of every grid is running: answers as those of
+/// acclient_client_get_processes().
 ///
-/// client: not NULL.
-/// domain, name: only processes started with these; NULL for all.
-/// timeout_ms: milliseconds for the agents to answer; below 0 for ever, 0 is refused.
-/// cancel: ends the call early; may be NULL.
-/// outcomes: gets them; the caller frees them with acclient_outcomes_free(); not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Blocks.
-/// Errors: those of acclient_request_submit(). What is about one agent is in its outcome.
+/// domain, name: only jobs started with these; may be NULL for all.
+/// timeout_ms: for the agents to answer.
+/// outcomes: [out] receives the outcomes; free with acclient_outcomes_free().
+/// Errors: as acclient_request_submit(). An error of one agent is in its outcome.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_get_all_processes(
-    client: *const acclient_client,
+    client: Option<&acclient_client>,
     domain: *const c_char,
     name: *const c_char,
     timeout_ms: i64,
-    cancel: *const acclient_cancel,
+    cancel: Option<&acclient_cancel>,
     outcomes: *mut *mut acclient_outcomes,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        guard::out(outcomes);
-        guard::call(error, |scope| {
-            guard::check_place("outcomes", outcomes)?;
-            let client = scope.borrow("client", client)?;
-            let cancel = scope.borrow_optional("cancel", cancel)?;
-            let query = process_query(domain, name)?;
-            let found = bounded(client, timeout_ms, cancel)?.get_all_processes(&query)?;
-            let json = |list| serde_json::to_string(&list).unwrap_or_default();
-            guard::give(outcomes, OutcomesHandle::new(found, json)?);
-            Ok(())
-        })
-    }
+    call!(error, outcomes, |scope| {
+        let client = scope.client(client, (timeout_ms, cancel))?;
+        OutcomesHandle::new(client.get_all_processes(&process_query(scope, domain, name)?)?)
+    })
 }
 
-/// How many agents there are outcomes of. 0 for NULL. Does not block.
+/// Number of agents.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_outcomes_count(outcomes: *const acclient_outcomes) -> usize {
-    // SAFETY: NULL or live outcomes, by contract with C.
-    unsafe { guard::read(outcomes, 0, |it| Some(it.0.len())) }
+pub extern "C" fn acclient_outcomes_count(outcomes: Option<&acclient_outcomes>) -> usize {
+    guard::get(outcomes, |it| Some(it.0.len()))
 }
 
-/// Grid id of the agent at an index; 0 beyond the last, and for NULL. Does not block.
+/// Grid id of the agent at an index.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_outcomes_gid(
-    outcomes: *const acclient_outcomes,
-    index: usize,
-) -> i64 {
-    // SAFETY: NULL or live outcomes, by contract with C.
-    unsafe { guard::read(outcomes, 0, |it| Some(it.0.get(index)?.gid.into())) }
+pub extern "C" fn acclient_outcomes_gid(outcomes: Option<&acclient_outcomes>, index: usize) -> i64 {
+    guard::get(outcomes, |it| Some(it.0.get(index)?.0.gid.into()))
 }
 
-/// Node id of the agent at an index; 0 beyond the last, and for NULL. Does not block.
+/// Node id of the agent at an index.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_outcomes_nid(
-    outcomes: *const acclient_outcomes,
-    index: usize,
-) -> i64 {
-    // SAFETY: NULL or live outcomes, by contract with C.
-    unsafe { guard::read(outcomes, 0, |it| Some(it.0.get(index)?.nid.into())) }
+pub extern "C" fn acclient_outcomes_nid(outcomes: Option<&acclient_outcomes>, index: usize) -> i64 {
+    guard::get(outcomes, |it| Some(it.0.get(index)?.0.nid.into()))
 }
 
-/// What came of it for the agent at an index: one of the numbers ACCLIENT_OUTCOME_...; 0 beyond the
-/// last, and for NULL. Does not block.
+/// The kind of outcome at an index: one of ACCLIENT_OUTCOME_...
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_outcomes_kind(
-    outcomes: *const acclient_outcomes,
+pub extern "C" fn acclient_outcomes_kind(
+    outcomes: Option<&acclient_outcomes>,
     index: usize,
 ) -> i32 {
-    // SAFETY: NULL or live outcomes, by contract with C.
-    unsafe {
-        guard::read(outcomes, 0, |it| {
-            Some(match it.0.get(index)?.what {
-                What::Done(_) => ACCLIENT_OUTCOME_DONE,
-                What::Over(_) => ACCLIENT_OUTCOME_OVER,
-                What::Failed(_) => ACCLIENT_OUTCOME_FAILED,
-            })
+    guard::get(outcomes, |it| {
+        Some(match it.what(index)? {
+            What::Done(_) => ACCLIENT_OUTCOME_DONE,
+            What::Over(_) => ACCLIENT_OUTCOME_OVER,
+            What::Failed(_) => ACCLIENT_OUTCOME_FAILED,
         })
-    }
+    })
 }
 
-/// The answer of the agent at an index, borrowed until the outcomes are freed; NULL unless it is
-/// ACCLIENT_OUTCOME_DONE. Does not block.
+/// The answer of the agent at an index; borrowed. NULL unless the kind is ACCLIENT_OUTCOME_DONE.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_outcomes_answer(
-    outcomes: *const acclient_outcomes,
+pub extern "C" fn acclient_outcomes_answer(
+    outcomes: Option<&acclient_outcomes>,
     index: usize,
 ) -> *const acclient_answer {
-    // SAFETY: NULL or live outcomes, by contract with C.
-    unsafe {
-        guard::read(outcomes, std::ptr::null(), |it| match &it.0.get(index)?.what {
-            What::Done(answer) => Some(std::ptr::from_ref(answer)),
-            _ => None,
-        })
-    }
+    guard::part(outcomes, |it| match it.what(index)? {
+        What::Done(answer) => Some(&**answer),
+        _ => None,
+    })
 }
 
-/// The job of the agent at an index, borrowed until the outcomes are freed; NULL unless it is
-/// ACCLIENT_OUTCOME_OVER. Does not block.
+/// The job of the agent at an index; borrowed. NULL unless the kind is ACCLIENT_OUTCOME_OVER.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_outcomes_job(
-    outcomes: *const acclient_outcomes,
+pub extern "C" fn acclient_outcomes_job(
+    outcomes: Option<&acclient_outcomes>,
     index: usize,
 ) -> *const acclient_job {
-    // SAFETY: NULL or live outcomes, by contract with C.
-    unsafe {
-        guard::read(outcomes, std::ptr::null(), |it| match &it.0.get(index)?.what {
-            What::Over(job) => Some(std::ptr::from_ref(&**job)),
-            _ => None,
-        })
-    }
+    guard::part(outcomes, |it| match it.what(index)? {
+        What::Over(job) => Some(&**job),
+        _ => None,
+    })
 }
 
-/// Why the agent at an index gave no answer, borrowed until the outcomes are freed; NULL unless it
-/// is ACCLIENT_OUTCOME_FAILED. Does not block.
+/// Why the agent at an index gave no answer; borrowed. NULL unless the kind is
+/// ACCLIENT_OUTCOME_FAILED.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_outcomes_error(
-    outcomes: *const acclient_outcomes,
+pub extern "C" fn acclient_outcomes_error(
+    outcomes: Option<&acclient_outcomes>,
     index: usize,
 ) -> *const acclient_error {
-    // SAFETY: NULL or live outcomes, by contract with C.
-    unsafe {
-        guard::read(outcomes, std::ptr::null(), |it| match it.0.get(index)?.what {
-            What::Failed(error) => Some(error.cast_const()),
-            _ => None,
-        })
-    }
+    guard::part(outcomes, |it| match it.what(index)? {
+        What::Failed(error) => Some(&**error),
+        _ => None,
+    })
 }
 
-/// Frees outcomes and all that was borrowed from them. NULL is a no-op. Blocks only where they hold
-/// the last of a client that was freed: see acclient_client_free().
+/// Frees the outcomes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_outcomes_free(outcomes: *mut acclient_outcomes) {
-    // SAFETY: NULL or outcomes that nobody uses any more, by contract with C.
-    unsafe { guard::free(outcomes) };
+pub extern "C" fn acclient_outcomes_free(outcomes: Option<Box<acclient_outcomes>>) {
+    guard::free(outcomes);
 }

@@ -1,38 +1,40 @@
 //! A panic in the middle of a call, with each kind of handle that a call can change: the call gives
 //! ACCLIENT_PANIC, the handle refuses further use, and the process lives.
 //!
-//! The panic is forced by the body that a test hands to [`guard::call`]; no such thing is in the
-//! library that programs link.
+//! The panic is forced by the body of a function of this test; no such thing is in the library that
+//! programs link.
 
 use std::ptr::{null, null_mut};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use super::cancel::acclient_cancel;
 use super::client::{acclient_client, acclient_client_ping};
 use super::command::{CommandHandle, acclient_command, acclient_command_next_result};
+use super::contract::call;
+use super::error::acclient_error;
 use super::follow::{acclient_follow, acclient_follow_next};
-use super::guard::{self, Opaque};
+use super::guard::Opaque;
 use super::job::{JobHandle, acclient_job};
+use super::lock::{Shared, Single};
 use super::options::{
     acclient_client_build, acclient_client_open, acclient_options, acclient_options_set_sentinels,
     acclient_options_set_tls,
 };
 use super::progress::{acclient_command_progress, acclient_command_retract};
 use super::queries::{acclient_client_doctor, acclient_job_kill};
-use super::request::{
-    acclient_request, acclient_request_new, acclient_request_run, acclient_request_submit_once,
-};
+use super::request::{acclient_request_new, acclient_request_run, acclient_request_submit_once};
 use super::results::{acclient_results, acclient_results_next};
 use super::rollout::{
     RolloutHandle, acclient_request_rollout, acclient_rollout, acclient_rollout_in_flight_command,
     acclient_rollout_next,
 };
 use super::run_args::{acclient_run_args, acclient_run_args_set_max_time};
-use super::status::{ACCLIENT_PANIC, acclient_status};
-use super::target::{acclient_target, acclient_target_agent};
-use super::tunnel::{acclient_client_tunnel_close, acclient_tunnel};
-use crate::protocol::{AgentId, ResultDocument};
+use super::status::{ACCLIENT_OK, ACCLIENT_PANIC, acclient_status};
+use super::target::acclient_target;
+use super::tunnel::acclient_client_tunnel_close;
+use crate::error::Result;
+use crate::node::{Gateway, Tunnel};
+use crate::protocol::{AgentId, ResultDocument, Target};
 use crate::{Cancel, Client, Job, MsgQuery, Rollout, RunArgs};
 
 /// A client that connects to nobody: every call here ends before that.
@@ -40,17 +42,22 @@ fn client() -> Client {
     Client::builder().build().unwrap()
 }
 
-fn poisoned<H: Opaque + From<H::Value>>(value: H::Value) -> H {
+fn poisoned<H: Opaque>(value: H::Value) -> H {
     let handle = H::from(value);
-    // SAFETY: the handle lives on this frame, and NULL is allowed for the error.
-    let status = unsafe {
-        guard::call(null_mut(), |scope| {
-            scope.borrow("handle", &handle)?;
-            panic!("on purpose");
-        })
-    };
-    assert_eq!(status, ACCLIENT_PANIC);
+    poison(&handle);
     handle
+}
+
+fn poison<H: Opaque>(handle: &H) {
+    // SAFETY: NULL is allowed for the error.
+    assert_eq!(unsafe { panicking(handle, null_mut()) }, ACCLIENT_PANIC);
+}
+
+unsafe fn panicking<H: Opaque>(handle: &H, error: *mut *mut acclient_error) -> acclient_status {
+    call!(error, |scope| -> Result<()> {
+        scope.borrow("handle", Some(handle))?;
+        panic!("on purpose");
+    })
 }
 
 #[track_caller]
@@ -65,7 +72,8 @@ fn a_job() -> Job {
 #[test]
 fn every_kind_of_handle_refuses_further_use_after_a_panic() {
     let sound = acclient_client::from(client());
-    let mut target = null_mut();
+    let target = acclient_target::from(Target::agent(1, 1));
+    let cmd = c"ping".as_ptr();
     let mut made = null_mut();
     let mut job = null_mut();
     let mut message = null_mut();
@@ -76,73 +84,62 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
     let mut rollout = null_mut();
     // SAFETY: every handle lives on this frame or was just made; NULL is allowed where it stands.
     unsafe {
-        assert_eq!(acclient_target_agent(1, 1, &mut target, null_mut()), 0);
         let broken: acclient_client = poisoned(client());
-        refuses(acclient_client_ping(&broken, 1000, null(), null_mut()));
-        refuses(acclient_request_new(&broken, target, c"ping".as_ptr(), &mut made, null_mut()));
-        refuses(acclient_client_doctor(&broken, 1000, null(), &mut answer, null_mut()));
+        refuses(acclient_client_ping(Some(&broken), 1000, None, null_mut()));
+        refuses(acclient_request_new(Some(&broken), Some(&target), cmd, &mut made, null_mut()));
+        refuses(acclient_client_doctor(Some(&broken), 1000, None, &mut answer, null_mut()));
 
         let broken: acclient_cancel = poisoned(Cancel::new().unwrap());
-        refuses(acclient_client_ping(&sound, 1000, &broken, null_mut()));
+        refuses(acclient_client_ping(Some(&sound), 1000, Some(&broken), null_mut()));
 
-        let broken: acclient_options = poisoned(Mutex::new(Client::builder()));
-        refuses(acclient_client_open(&broken, 1000, null(), &mut other, null_mut()));
-        refuses(acclient_client_build(&broken, &mut other, null_mut()));
-        refuses(acclient_options_set_tls(&broken, null_mut()));
+        let broken: acclient_options = poisoned(Shared::new(Client::builder()));
+        refuses(acclient_client_open(Some(&broken), 1000, None, &mut other, null_mut()));
+        refuses(acclient_client_build(Some(&broken), &mut other, null_mut()));
+        refuses(acclient_options_set_tls(Some(&broken), null_mut()));
         let name = c"main".as_ptr();
-        refuses(acclient_options_set_sentinels(&broken, name, null(), 0, null_mut()));
+        refuses(acclient_options_set_sentinels(Some(&broken), name, null(), 0, null_mut()));
 
-        let broken: acclient_run_args = poisoned(Mutex::new(RunArgs::new()));
-        refuses(acclient_run_args_set_max_time(&broken, 1, null_mut()));
+        let broken: acclient_run_args = poisoned(Shared::new(RunArgs::new()));
+        refuses(acclient_run_args_set_max_time(Some(&broken), 1, null_mut()));
 
-        // The ones that are made by their own functions only.
-        let value = Box::from_raw(target).into_value();
-        let broken: acclient_target = poisoned(value);
-        refuses(acclient_request_new(&sound, &broken, c"ping".as_ptr(), &mut made, null_mut()));
+        let broken: acclient_target = poisoned(Target::agent(1, 1));
+        refuses(acclient_request_new(Some(&sound), Some(&broken), cmd, &mut made, null_mut()));
 
-        assert_eq!(acclient_target_agent(1, 1, &mut target, null_mut()), 0);
-        assert_eq!(
-            acclient_request_new(&sound, target, c"ping".as_ptr(), &mut made, null_mut()),
-            0
-        );
-        let broken: acclient_request = poisoned(Box::from_raw(made).into_value());
-        refuses(acclient_request_run(&broken, 1000, null(), &mut job, null_mut()));
-        refuses(acclient_request_submit_once(&broken, 1000, null(), &mut sent, null_mut()));
-        let status =
-            acclient_request_rollout(&broken, 1, 0, 0, 0, 1000, null(), &mut rollout, null_mut());
-        refuses(status);
-        guard::free(target);
+        let status = acclient_request_new(Some(&sound), Some(&target), cmd, &mut made, null_mut());
+        assert_eq!(status, ACCLIENT_OK);
+        let broken = Box::from_raw(made);
+        poison(&*broken);
+        let request = Some(&*broken);
+        refuses(acclient_request_run(request, 1000, None, &mut job, null_mut()));
+        refuses(acclient_request_submit_once(request, 1000, None, &mut sent, null_mut()));
+        let (place, error) = (&mut rollout, null_mut());
+        refuses(acclient_request_rollout(request, 1, 0, 0, 0, 1000, None, place, error));
 
         let reference = client().command("id");
         let broken: acclient_command = poisoned(CommandHandle::new(&client(), reference));
-        refuses(acclient_command_next_result(&broken, 1000, null(), &mut job, null_mut()));
-        refuses(acclient_command_progress(&broken, 1000, null(), &mut progress, null_mut()));
-        refuses(acclient_command_retract(&broken, 1000, null(), null_mut(), null_mut()));
+        refuses(acclient_command_next_result(Some(&broken), 1000, None, &mut job, null_mut()));
+        refuses(acclient_command_progress(Some(&broken), 1000, None, &mut progress, null_mut()));
+        refuses(acclient_command_retract(Some(&broken), 1000, None, null_mut(), null_mut()));
 
-        let results = client().wait_any([] as [crate::CommandRef; 0], Duration::from_secs(1));
-        let broken: acclient_results = poisoned(Mutex::new(results.unwrap()));
-        refuses(acclient_results_next(&broken, &mut job, null_mut()));
+        let results = client().wait_any([] as [crate::Command; 0], Duration::from_secs(1));
+        let broken: acclient_results = poisoned(Single::new("results", results.unwrap()));
+        refuses(acclient_results_next(Some(&broken), &mut job, null_mut()));
 
         let ping = client().cmd(AgentId { gid: 1, nid: 1 }, "ping");
         let found = ping.rollout(Rollout::agents(1), Duration::from_secs(1)).unwrap();
         let broken: acclient_rollout = poisoned(RolloutHandle::new(found));
-        refuses(acclient_rollout_next(&broken, &mut job, null_mut()));
-        refuses(acclient_rollout_in_flight_command(&broken, 0, &mut sent, null_mut()));
+        refuses(acclient_rollout_next(Some(&broken), &mut job, null_mut()));
+        refuses(acclient_rollout_in_flight_command(Some(&broken), 0, &mut sent, null_mut()));
 
         let broken: acclient_job = poisoned(JobHandle::new(a_job()));
-        refuses(acclient_job_kill(&broken, 1000, null(), null_mut()));
+        refuses(acclient_job_kill(Some(&broken), 1000, None, null_mut()));
 
         let follow = a_job().follow(&MsgQuery::new(), Duration::from_secs(1)).unwrap();
-        let broken: acclient_follow = poisoned(Mutex::new(follow));
-        refuses(acclient_follow_next(&broken, &mut message, null_mut()));
+        let broken: acclient_follow = poisoned(Single::new("follow", follow));
+        refuses(acclient_follow_next(Some(&broken), &mut message, null_mut()));
 
-        let mut tunnel = null_mut();
-        let (gateway, ip) = (c"2.1".as_ptr(), c"127.0.0.1".as_ptr());
-        assert_eq!(
-            super::tunnel::acclient_tunnel_new(1, gateway, ip, 1, &mut tunnel, null_mut()),
-            0
-        );
-        let broken: acclient_tunnel = poisoned(Box::from_raw(tunnel).into_value());
-        refuses(acclient_client_tunnel_close(&sound, 1, 1, &broken, 1000, null(), null_mut()));
+        let tunnel = Tunnel::new(1, Gateway::Controller, [127, 0, 0, 1].into(), 1);
+        let broken = Some(&poisoned(tunnel));
+        refuses(acclient_client_tunnel_close(Some(&sound), 1, 1, broken, 1000, None, null_mut()));
     }
 }

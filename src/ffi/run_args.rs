@@ -1,357 +1,234 @@
 //! `acclient_run_args`.
 
 use std::ffi::c_char;
-use std::sync::{Mutex, PoisonError};
 
 use super::answer::{AnswerHandle, acclient_answer};
+use super::contract::call;
 use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
+use super::lock::Shared;
+use super::scope::Scope;
 use super::status::acclient_status;
-use super::text;
 use crate::error::{Error, Result};
 use crate::protocol::RunArgs;
 
-/// Run arguments: how an agent runs a job. Everything is optional. Any number of threads may use
-/// them.
-pub struct acclient_run_args {
-    handle: Handle<Mutex<RunArgs>>,
-}
+/// Run arguments: how an agent runs a job. All are optional. A setter that fails changes nothing.
+pub struct acclient_run_args(Handle<Shared<RunArgs>>);
 
-opaque!(acclient_run_args: Mutex<RunArgs>);
+opaque!(acclient_run_args: Shared<RunArgs>);
 
-pub(super) fn get(args: &Mutex<RunArgs>) -> RunArgs {
-    args.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-/// Changes run arguments, or leaves them as they are where the change is refused.
-///
-/// # Safety
-/// `args` is NULL or live, `error` NULL or writable.
-unsafe fn change(
-    args: *const acclient_run_args,
-    error: *mut *mut acclient_error,
+fn set<'a>(
+    scope: &Scope<'a>,
+    args: Option<&'a acclient_run_args>,
     change: impl FnOnce(RunArgs) -> Result<RunArgs>,
-) -> acclient_status {
-    // SAFETY: as the caller promises.
-    unsafe {
-        guard::call(error, |scope| {
-            let args = scope.borrow("args", args)?;
-            // Locked throughout: what another thread adds meanwhile must not be lost.
-            let mut args = args.lock().unwrap_or_else(PoisonError::into_inner);
-            let changed = change(args.clone())?;
-            changed.check()?;
-            *args = changed;
-            Ok(())
-        })
-    }
+) -> Result<()> {
+    scope.borrow("args", args)?.change(|args| {
+        let changed = change(args)?;
+        changed.check()?;
+        Ok(changed)
+    })
+}
+
+fn number(what: &str, number: i64) -> Result<u32> {
+    u32::try_from(number).map_err(|_| {
+        Error::invalid(format!("invalid {what} {number}: expected a number from 0 to {}", u32::MAX))
+    })
 }
 
 /// Makes run arguments with nothing set.
 ///
-/// args: gets them; the caller frees them with acclient_run_args_free(); not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT.
+/// args: [out] receives the run arguments; free with acclient_run_args_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_new(
     args: *mut *mut acclient_run_args,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, both are NULL or writable.
-    unsafe {
-        guard::out(args);
-        guard::call(error, |_| {
-            guard::check_place("args", args)?;
-            guard::give(args, Mutex::new(RunArgs::new()));
-            Ok(())
-        })
-    }
+    call!(error, args, |_| Ok(Shared::new(RunArgs::new())))
 }
 
-/// Domain, a label by which processes and scripts are grouped.
-///
-/// args, domain: not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+/// Sets the domain, a label by which processes and scripts are grouped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_domain(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     domain: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe { change(args, error, |args| Ok(args.domain(text::name("domain", domain)?))) }
+    call!(error, |scope| set(scope, args, |it| Ok(it.domain(scope.name("domain", domain)?))))
 }
 
-/// Name: the program for "execute", the script for "jumpscript", a label elsewhere.
-///
-/// args, name: not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+/// Sets the name: the program for "execute", the script for "jumpscript", a label elsewhere.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_name(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     name: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe { change(args, error, |args| Ok(args.name(text::name("name", name)?))) }
+    call!(error, |scope| set(scope, args, |it| Ok(it.name(scope.name("name", name)?))))
 }
 
-/// Which levels of output the agent logs: "*" (the default), or numbers and ranges like "1,2,6-9".
-/// "" leaves the choice to the agent.
-///
-/// args, loglevels: not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+/// Sets the levels of output that the agent logs: "*" (the default), or numbers and ranges like
+/// "1,2,6-9". "" leaves the choice to the agent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_loglevels(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     loglevels: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe { change(args, error, |args| Ok(args.loglevels(text::name("loglevels", loglevels)?))) }
+    call!(error, |scope| {
+        set(scope, args, |it| Ok(it.loglevels(scope.name("loglevels", loglevels)?)))
+    })
 }
 
-/// Which of them it keeps where messages are asked for. Same form as acclient_run_args_set_loglevels().
-///
-/// args, loglevels_db: not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+/// Sets which of them it stores for requests of messages, in the form of
+/// acclient_run_args_set_loglevels().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_loglevels_db(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     loglevels_db: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        change(args, error, |args| Ok(args.loglevels_db(text::name("loglevels_db", loglevels_db)?)))
-    }
+    call!(error, |scope| {
+        set(scope, args, |it| Ok(it.loglevels_db(scope.name("loglevels_db", loglevels_db)?)))
+    })
 }
 
-/// Which of them it sends to the controller. Same form as acclient_run_args_set_loglevels().
-///
-/// args, loglevels_ac: not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+/// Sets which of them it sends to the controller, in the form of acclient_run_args_set_loglevels().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_loglevels_ac(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     loglevels_ac: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        change(args, error, |args| Ok(args.loglevels_ac(text::name("loglevels_ac", loglevels_ac)?)))
-    }
+    call!(error, |scope| {
+        set(scope, args, |it| Ok(it.loglevels_ac(scope.name("loglevels_ac", loglevels_ac)?)))
+    })
 }
 
-/// Jobs of one queue name run one after another on an agent. Default: no queue.
-///
-/// args, queue: not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+/// Sets the name of a queue: jobs with the same one run one after another on an agent. Default: no
+/// queue.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_queue(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     queue: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe { change(args, error, |args| Ok(args.queue(text::name("queue", queue)?))) }
+    call!(error, |scope| set(scope, args, |it| Ok(it.queue(scope.name("queue", queue)?))))
 }
 
-/// The directory to run in. Default: the agent's own.
-///
-/// args, working_dir: not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+/// Sets the working directory. Default: that of the agent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_working_dir(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     working_dir: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        change(args, error, |args| Ok(args.working_dir(text::name("working_dir", working_dir)?)))
-    }
+    call!(error, |scope| {
+        set(scope, args, |it| Ok(it.working_dir(scope.name("working_dir", working_dir)?)))
+    })
 }
 
-/// How long the job may run, in seconds, before the agent kills it and reports TIMEOUT. 0 (the
+/// Sets how long the job may run, in seconds, before the agent kills it and reports TIMEOUT. 0 (the
 /// default): no limit. -1: no limit, and run again when the agent restarts.
-///
-/// args: not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_max_time(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     seconds: i64,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe { change(args, error, |args| Ok(args.max_time(seconds))) }
+    call!(error, |scope| set(scope, args, |it| Ok(it.max_time(seconds))))
 }
 
-/// How many times the agent starts the job again when it fails. Default 0.
-///
-/// args: not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+/// Sets how many times the agent restarts the job when it fails. Default 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_max_restart(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     times: i64,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe { change(args, error, |args| Ok(args.max_restart(number("times", times)?))) }
+    call!(error, |scope| set(scope, args, |it| Ok(it.max_restart(number("times", times)?))))
 }
 
-/// Runs the job again every so many seconds until it is killed; it has no result until then.
+/// Runs the job again with this period, in seconds, until it is killed; it has no result until then.
 /// Default 0: runs once.
-///
-/// args: not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_recurring_period(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     seconds: i64,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe { change(args, error, |args| Ok(args.recurring_period(number("seconds", seconds)?))) }
+    call!(error, |scope| {
+        set(scope, args, |it| Ok(it.recurring_period(number("seconds", seconds)?)))
+    })
 }
 
-/// How often the agent measures the job, in milliseconds. Default 0: the agent's own.
-///
-/// args: not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+/// Sets the interval, in milliseconds, at which the agent measures the job. Default 0: that of the
+/// agent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_stats_interval(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     milliseconds: i64,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        change(args, error, |args| Ok(args.stats_interval(number("milliseconds", milliseconds)?)))
-    }
-}
-
-fn number(what: &str, number: i64) -> Result<u32> {
-    u32::try_from(number)
-        .map_err(|_| Error::invalid(format!("{what} is {number}; it is 0 to {}", u32::MAX)))
+    call!(error, |scope| {
+        set(scope, args, |it| Ok(it.stats_interval(number("milliseconds", milliseconds)?)))
+    })
 }
 
 /// Adds an argument of the program.
-///
-/// args, arg: not NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_add_arg(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     arg: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe { change(args, error, |args| Ok(args.arg(text::name("arg", arg)?))) }
+    call!(error, |scope| set(scope, args, |it| Ok(it.arg(scope.name("arg", arg)?))))
 }
 
-/// Adds a variable to the environment of the job, which holds little else: no PATH.
+/// Adds a variable to the environment of the job, which has few others: no PATH.
 ///
-/// args, name, value: not NULL; name not empty.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT, and nothing is changed.
+/// name: not empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_add_env(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     name: *const c_char,
     value: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        change(args, error, |args| {
-            Ok(args.env(text::name("name", name)?, text::name("value", value)?))
-        })
-    }
+    call!(error, |scope| {
+        set(scope, args, |it| Ok(it.env(scope.name("name", name)?, scope.name("value", value)?)))
+    })
 }
 
-/// Takes over all that other sets. Lists are replaced as a whole.
-///
-/// args, other: not NULL; they may be the same.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT.
+/// Takes over everything that other sets; lists are replaced as a whole. args and other may be the
+/// same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_merge(
-    args: *const acclient_run_args,
-    other: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
+    other: Option<&acclient_run_args>,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        guard::call(error, |scope| {
-            let args = scope.borrow("args", args)?;
-            // Taken before the lock, since the two may be the same.
-            let other = get(scope.borrow("other", other)?);
-            let mut args = args.lock().unwrap_or_else(PoisonError::into_inner);
-            let merged = args.clone().merge(other);
-            *args = merged;
-            Ok(())
-        })
-    }
+    call!(error, |scope| {
+        let args = scope.borrow("args", args)?;
+        // Read before the lock, since the two may be the same.
+        let other = scope.borrow("other", other)?.get();
+        args.change(|args| Ok(args.merge(other)))
+    })
 }
 
-/// The arguments as they go over the wire.
+/// Returns the arguments as they are sent.
 ///
-/// args: not NULL.
-/// json: gets them as an answer of one row, which the caller frees with acclient_answer_free(); not
-///   NULL.
-/// error: gets the error; may be NULL.
-/// From any thread. Does not block.
-/// Errors: ACCLIENT_INVALID_ARGUMENT.
+/// json: [out] receives an answer of one row; free with acclient_answer_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_to_json(
-    args: *const acclient_run_args,
+    args: Option<&acclient_run_args>,
     json: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    // SAFETY: by contract with C, each pointer is NULL or what its description says.
-    unsafe {
-        guard::out(json);
-        guard::call(error, |scope| {
-            guard::check_place("json", json)?;
-            let args = get(scope.borrow("args", args)?);
-            guard::give(json, AnswerHandle::new(args.to_json())?);
-            Ok(())
-        })
-    }
+    call!(error, json, |scope| AnswerHandle::new(scope.borrow("args", args)?.get().to_json()))
 }
 
-/// Frees run arguments; commands made with them stay as they are. NULL is a no-op. Does not block.
+/// Frees run arguments; requests made with them are unaffected.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_run_args_free(args: *mut acclient_run_args) {
-    // SAFETY: NULL or run arguments that nobody uses any more, by contract with C.
-    unsafe { guard::free(args) };
+pub extern "C" fn acclient_run_args_free(args: Option<Box<acclient_run_args>>) {
+    guard::free(args);
 }

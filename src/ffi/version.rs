@@ -4,27 +4,27 @@ use std::ffi::c_char;
 
 use super::status::{ACCLIENT_OK, ACCLIENT_UNSUPPORTED, acclient_status};
 
-/// Version of this header: first number.
+/// Major version of this header.
 pub const ACCLIENT_VERSION_MAJOR: u32 = 0;
-/// Version of this header: second number.
+/// Minor version of this header.
 pub const ACCLIENT_VERSION_MINOR: u32 = 1;
-/// Version of this header: third number.
+/// Patch version of this header.
 pub const ACCLIENT_VERSION_PATCH: u32 = 0;
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
 
-/// The version of the library that runs, like "0.1.0". Never NULL, valid for ever, from any
-/// thread. Does not block.
+/// Version of the library that is loaded, like "0.1.0". Never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// Whether the library that runs fits the header that a program was compiled with: call it as
+/// Checks that the library that is loaded is compatible with the header that a program was compiled
+/// with: call it as
 /// acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR, ACCLIENT_VERSION_PATCH).
 ///
-/// ACCLIENT_OK if it does. ACCLIENT_UNSUPPORTED if the library is older than the header, or of
-/// another major version, or, before 1.0, of another minor one. From any thread; does not block.
+/// Returns ACCLIENT_OK, or ACCLIENT_UNSUPPORTED if the library is older than the header, or of another
+/// major version, or, before 1.0, of another minor one.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_check_version(major: u32, minor: u32, patch: u32) -> acclient_status {
     let same_line =

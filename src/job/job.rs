@@ -234,6 +234,11 @@ impl Job {
     }
 
     #[cfg(feature = "capi")]
+    pub(crate) fn into_parts(self) -> (Session, JobResult) {
+        (self.session, self.result)
+    }
+
+    #[cfg(feature = "capi")]
     pub(crate) fn session(&self) -> &Session {
         &self.session
     }

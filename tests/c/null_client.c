@@ -311,10 +311,15 @@ static void sending(const acclient_client *client, const acclient_request *reque
         MANY(client, NULL, counts[i], 1000, commands);
         MANY(NULL, requests, counts[i], 1000, NULL);
     }
-    MANY(client, requests, 2, 1000, NULL);
-    MANY(client, NULL, 2, 1000, commands);
-    /* Nothing was written where it was not known to be in place. */
+    /* There is no array of such a length to write to. */
     CHECK(commands[0] == GARBAGE && errors[0] == GARBAGE);
+    MANY(client, requests, 2, 1000, NULL);
+    CHECK(errors[0] == NULL && errors[1] == NULL);
+    errors[0] = errors[1] = GARBAGE;
+    MANY(client, NULL, 2, 1000, commands);
+    CHECK(commands[0] == NULL && commands[1] == NULL && errors[0] == NULL && errors[1] == NULL);
+    commands[0] = commands[1] = GARBAGE;
+    errors[0] = errors[1] = GARBAGE;
     MANY(client, holed, 2, 1000, commands);
     CHECK(commands[0] == NULL && commands[1] == NULL && errors[0] == NULL && errors[1] == NULL);
     commands[1] = GARBAGE;

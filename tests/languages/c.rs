@@ -4,15 +4,15 @@
 //! valgrind or a compiler is missing that part is left out, loudly; in CI (`CI` is set) it fails.
 #![cfg(target_os = "linux")]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::tools::{Library, Programs, WARNINGS, names, source};
 use devgrid::{Grid, RedisServer};
 use support::programs::{
-    ADDRESS, built, declared, include, is_there, library, put_broken_result, sanitizes, succeed,
+    ADDRESS, built, declared, include, is_there, library, mentioned, put_broken_result, sanitizes,
+    succeed, tested,
 };
 use support::secured::Secured;
 
@@ -43,6 +43,7 @@ fn header() {
     let declared = declared();
     let program = dir.compile("header.c", &Library::Shared);
     let listed = names(&succeed(built(program)));
+    // What was there once cannot go without somebody taking it off this table.
     assert_eq!(listed, declared, "the table of header.c is not what the header declares");
     succeed(built(dir.compile("header.c", &Library::Static)));
 
@@ -60,34 +61,18 @@ fn header() {
         let wanted = declared.iter().map(|name| ("T".to_owned(), name.clone())).collect();
         assert_eq!(exported, wanted, "libacclient.so exports something else than the header has");
     }
-    // What was there once cannot go without somebody taking it off this list.
-    let committed = fs::read_to_string(source("symbols.txt")).expect("the list of exports");
-    let sorted: String = declared.iter().map(|name| format!("{name}\n")).collect();
-    assert_eq!(committed, sorted, "tests/c/symbols.txt is not what the library exports, sorted");
 }
 
-/// Every export is in `coverage.txt`, with programs that it occurs in.
+/// Every export occurs in the code of a program that is run, other than those in which nothing
+/// succeeds, and the one that lists them.
 #[test]
 fn coverage() {
-    let table = fs::read_to_string(source("coverage.txt")).expect("the table of coverage");
-    let mut covered = BTreeMap::new();
-    for line in table.lines().filter(|line| !line.starts_with('#')) {
-        let mut words = line.split_whitespace();
-        let export = words.next().expect("no empty lines").to_owned();
-        let programs: Vec<&str> = words.collect();
-        assert!(!programs.is_empty(), "{export} has no program");
-        for program in &programs {
-            assert!(!program.starts_with("null"), "{export}: in {program} nothing succeeds");
-            let text = fs::read_to_string(source(program));
-            let text = text.unwrap_or_else(|error| panic!("{export}: {program}: {error}"));
-            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            let found = text.split(|c| !is_word(c)).any(|word| word == export);
-            assert!(found, "{program} does not mention {export}");
-        }
-        assert!(covered.insert(export.clone(), programs.len()).is_none(), "{export} twice");
-    }
-    let covered: BTreeSet<String> = covered.into_keys().collect();
-    assert_eq!(covered, declared(), "coverage.txt has other functions than the header");
+    let mut programs = tested("tests/c", "c", module_path!());
+    programs.retain(|name| !name.starts_with("null") && name != "header");
+    assert!(programs.len() > 10, "{programs:?}");
+    let mentioned = programs.iter().flat_map(|name| mentioned(&source(&format!("{name}.c"))));
+    let missing = &declared() - &mentioned.collect();
+    assert!(missing.is_empty(), "no program of tests/c calls {missing:?}");
 }
 
 #[test]

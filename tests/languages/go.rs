@@ -4,7 +4,7 @@
 //! Where Go is missing nothing is tested, loudly; in CI (`CI` is set) it fails.
 #![cfg(target_os = "linux")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use devgrid::{Grid, RedisServer};
-use support::programs::{SYSTEM_LIBRARIES, is_there, library, put_broken_result, root};
+use support::programs::{SYSTEM_LIBRARIES, declared, is_there, library, put_broken_result, root};
 use support::secured::Secured;
 
 /// The first build compiles the race detector's standard library too.
@@ -40,13 +40,13 @@ fn the_package_and_its_tests() {
     test.envs(secured.environment()).env("ACCLIENT_QUEUE_URL", queue.url());
     test.env("ACCLIENT_STOPPED_URL", stopped.url());
     test.env("ACCLIENT_STOPPED_PID", stopped.pid().to_string());
-    test.args(["test", "-race", "-count=1", "-v", "-timeout=240s", "./..."]);
-    let printed = prefix.run(test.env("ACCLIENT_URL", grid.url()));
-    let passed = passed(&printed);
+    let profile = prefix.0.join("coverage");
+    test.args(["test", "-race", "-count=1", "-v", "-timeout=240s", "-coverprofile"]).arg(&profile);
+    let printed = prefix.run(test.arg(".").env("ACCLIENT_URL", grid.url()));
     assert!(!printed.contains("--- SKIP"), "a test was skipped:\n{printed}");
-    for (export, test) in covered() {
-        assert!(passed.contains(&test), "{export} is to be tested by {test}, which did not pass");
-    }
+    let profile = fs::read_to_string(profile).expect("the profile of coverage");
+    let missing = &declared() - &executed(&profile);
+    assert!(missing.is_empty(), "no test of the Go package has called {missing:?}");
 }
 
 #[test]
@@ -81,53 +81,52 @@ fn the_quickstart_linked_in_both_ways() {
     }
 }
 
-/// Every function of the header has a test that its wrapper has to pass.
-#[test]
-fn every_export_is_covered() {
-    let covered: BTreeSet<String> = covered().into_keys().collect();
-    assert_eq!(covered, declared(), "go/coverage.txt is not what the header declares");
-    let mut sources = String::new();
-    for entry in fs::read_dir(package()).expect("the package") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.ends_with(".go") && !name.ends_with("_test.go") {
-            sources += &fs::read_to_string(&path).expect("a source");
+/// Exports whose calls in the sources of the package were executed, by a profile of coverage.
+fn executed(profile: &str) -> BTreeSet<String> {
+    let blocks: Vec<Block> = profile.lines().filter_map(Block::parse).collect();
+    assert!(blocks.len() > 100, "{profile}");
+    let mut executed = BTreeSet::new();
+    for file in blocks.iter().map(|block| block.file).collect::<BTreeSet<_>>() {
+        let source = fs::read_to_string(package().join(file)).expect("a source of the package");
+        for (line, text) in (1..).zip(source.lines()) {
+            for (column, _) in text.match_indices("C.acclient_") {
+                let at = (line, column + 1);
+                // Of nested blocks the last to begin is the one that the call stands in.
+                let around =
+                    |block: &&Block| block.file == file && block.start <= at && at < block.end;
+                let block = blocks.iter().filter(around).max_by_key(|block| block.start);
+                if block.is_some_and(|block| block.count > 0) {
+                    let name = &text[column + "C.".len()..];
+                    let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                    executed.insert(name[..end.unwrap_or(name.len())].to_owned());
+                }
+            }
         }
     }
-    for export in &covered {
-        assert!(sources.contains(&format!("C.{export}(")), "{export} is not called");
+    executed
+}
+
+/// Statements between two places, lines and columns from 1, and how many times they were executed.
+struct Block<'a> {
+    file: &'a str,
+    start: (usize, usize),
+    end: (usize, usize),
+    count: u64,
+}
+
+impl<'a> Block<'a> {
+    /// Reads a line like `acclient/client.go:45.2,47.16 2 1`.
+    fn parse(line: &'a str) -> Option<Self> {
+        let place = |text: &str| {
+            let (line, column) = text.split_once('.')?;
+            Some((line.parse().ok()?, column.parse().ok()?))
+        };
+        let (file, rest) = line.rsplit_once('/')?.1.split_once(':')?;
+        let mut words = rest.split(' ');
+        let (start, end) = words.next()?.split_once(',')?;
+        let count = words.nth(1)?.parse().ok()?;
+        Some(Block { file, start: place(start)?, end: place(end)?, count })
     }
-}
-
-/// The table: for each export the test in which its wrapper succeeds and its effect is looked at.
-fn covered() -> BTreeMap<String, String> {
-    let table = fs::read_to_string(root().join("go/coverage.txt")).expect("the table");
-    let entries = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    entries
-        .map(|line| {
-            let (export, test) = line.split_once(char::is_whitespace).expect("two columns");
-            (export.to_owned(), test.trim().to_owned())
-        })
-        .collect()
-}
-
-/// Names of the functions that the header declares.
-fn declared() -> BTreeSet<String> {
-    let header = fs::read_to_string(root().join("include/acclient.h")).expect("the header");
-    let code = header.split("*/").filter_map(|part| part.split("/*").next());
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let names = code.flat_map(|code| {
-        code.match_indices('(').map(move |(index, _)| {
-            let before = &code[..index];
-            before[before.rfind(|c| !is_name(c)).map_or(0, |index| index + 1)..].to_owned()
-        })
-    });
-    names.filter(|name| name.starts_with("acclient_")).collect()
-}
-
-fn passed(printed: &str) -> BTreeSet<String> {
-    let lines = printed.lines().filter_map(|line| line.strip_prefix("--- PASS: "));
-    lines.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
 /// What an installation would put somewhere. It is left behind if the test fails.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -96,21 +96,54 @@ pub fn put_broken_result(redis: &RedisServer) {
 
 /// Names of the functions that the header declares.
 pub fn declared() -> BTreeSet<String> {
-    let header = fs::read_to_string(include().join("acclient.h")).expect("the header");
-    let mut code = String::new();
-    let mut rest = header.as_str();
-    while let Some((before, comment)) = rest.split_once("/*") {
-        code.push_str(before);
-        rest = comment.split_once("*/").expect("comments end").1;
+    let header = code(&fs::read_to_string(include().join("acclient.h")).expect("the header"));
+    let declarations = header.split_inclusive('(').filter_map(|part| part.strip_suffix('('));
+    let names = declarations.filter_map(|part| part.rsplit(|c| !is_name(c)).next());
+    names.filter(|name| name.starts_with("acclient_")).map(str::to_owned).collect()
+}
+
+/// Functions of the header that occur in the code of a C program.
+pub fn mentioned(program: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(program);
+    let code = code(&text.unwrap_or_else(|error| panic!("{}: {error}", program.display())));
+    let words = code.split(|c| !is_name(c));
+    words.filter(|word| word.starts_with("acclient_")).map(str::to_owned).collect()
+}
+
+/// C without comments and without what is in quotes.
+fn code(text: &str) -> String {
+    const SKIPPED: [[&str; 2]; 4] = [["/*", "*/"], ["//", "\n"], ["\"", "\""], ["/", ""]];
+    let text = text.replace("\\\\", "").replace("\\\"", "");
+    let (mut code, mut rest) = (String::new(), text.as_str());
+    while let Some(start) = rest.find(['"', '/']) {
+        code += &rest[..start];
+        rest = &rest[start..];
+        let [open, close] =
+            SKIPPED.into_iter().find(|[open, _]| rest.starts_with(open)).expect("one");
+        rest = rest[open.len()..].split_once(close).expect("comments and texts end").1;
+        code.push(' ');
     }
-    code.push_str(rest);
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let calls = code.match_indices('(').map(|(index, _)| {
-        let before = &code[..index];
-        let start = before.rfind(|c| !is_name(c)).map_or(0, |index| index + 1);
-        &before[start..]
-    });
-    calls.filter(|name| name.starts_with("acclient_")).map(str::to_owned).collect()
+    code + rest
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// Programs of a folder, without the extension. Each is run by the test of its name in `module`
+/// (`module_path!()` of the caller), or it is missing from this list.
+pub fn tested(folder: &str, extension: &str, module: &str) -> BTreeSet<String> {
+    let mut list = Command::new(std::env::current_exe().expect("the path of this program"));
+    list.arg("--list");
+    let list = succeed(list);
+    let module = module.split_once("::").map_or(String::new(), |(_, inner)| format!("{inner}::"));
+    let tests = list.lines().filter_map(|line| line.strip_suffix(": test"));
+    let tests: BTreeSet<&str> = tests.filter_map(|test| test.strip_prefix(&module)).collect();
+    let files = fs::read_dir(root().join(folder)).expect("the programs");
+    let paths = files.map(|file| file.expect("a program").path());
+    let programs = paths.filter(|path| path.extension().is_some_and(|it| it == extension));
+    let names = programs.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
+    names.filter(|name| tests.contains(name.as_str())).collect()
 }
 
 /// Where the test programs of this build directory write: `target/tmp`, as cargo has it.

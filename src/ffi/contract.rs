@@ -1,0 +1,86 @@
+//! The contract with C, and all that relies on it: every raw pointer is read or written here.
+
+use std::ffi::{CStr, c_char};
+
+/// Witness that the raw pointers of a call keep to the header: each is NULL, or valid until the
+/// call returns for what its description says.
+///
+/// Handles need no witness, since `Option<&T>` and `Option<Box<T>>` in a signature say the same.
+#[derive(Clone, Copy)]
+pub(super) struct Contract(());
+
+impl Contract {
+    /// # Safety
+    /// Only an exported function may call this, and use the witness only for the raw pointers that
+    /// C passed to it.
+    pub(super) unsafe fn with_c() -> Self {
+        Contract(())
+    }
+
+    /// Writes an out parameter, which may be NULL.
+    pub(super) fn write<T>(self, place: *mut T, value: T) {
+        if !place.is_null() {
+            // SAFETY: by contract an out parameter that is not NULL is writable.
+            unsafe { place.write(value) };
+        }
+    }
+
+    /// A NUL-terminated text. Callers bound `'a` by that of their call.
+    pub(super) fn text<'a>(self, text: *const c_char) -> Option<&'a CStr> {
+        // SAFETY: by contract a text that is not NULL ends with a NUL and outlives the call.
+        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })
+    }
+
+    /// An array; `None` for NULL. Callers bound `'a` by that of their call.
+    ///
+    /// The length is at most that of the largest possible object.
+    pub(super) fn array<'a, T>(self, start: *const T, count: usize) -> Option<&'a [T]> {
+        debug_assert!(count <= isize::MAX as usize / size_of::<T>());
+        // SAFETY: by contract an array that is not NULL has `count` items and outlives the call.
+        (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start, count) })
+    }
+
+    /// Writes one item of an array of out parameters, which may be NULL.
+    pub(super) fn write_at<T>(self, start: *mut T, index: usize, value: T) {
+        if !start.is_null() {
+            // SAFETY: by contract an array that is not NULL has an item for each index below its
+            // count, which callers keep to.
+            unsafe { start.add(index).write(value) };
+        }
+    }
+}
+
+/// The [`Contract`] of the exported function that this stands in. It compiles in an `unsafe fn`
+/// only, whose callers have promised to keep the contract.
+macro_rules! contract {
+    () => {{
+        #[allow(unsafe_op_in_unsafe_fn, reason = "an unsafe block would also compile in a safe fn")]
+        let contract = $crate::ffi::contract::Contract::with_c();
+        contract
+    }};
+}
+
+/// Body of an exported function that returns a status: `call!(error, |scope| …)`, or
+/// `call!(error, place, |scope| …)` where the result goes to the out parameter `place`.
+macro_rules! call {
+    ($error:ident, $body:expr) => {
+        $crate::ffi::guard::call($crate::ffi::contract::contract!(), $error, ("", ()), $body)
+    };
+    ($error:ident, $place:ident, $body:expr) => {
+        $crate::ffi::guard::call(
+            $crate::ffi::contract::contract!(),
+            $error,
+            (stringify!($place), $place),
+            $body,
+        )
+    };
+}
+
+/// Body of a text accessor: `text!(handle, length, name of the text, |value| …)`.
+macro_rules! text {
+    ($handle:expr, $length:ident, $name:expr, $make:expr) => {
+        $crate::ffi::text::read($crate::ffi::contract::contract!(), $handle, $length, $name, $make)
+    };
+}
+
+pub(super) use {call, contract, text};

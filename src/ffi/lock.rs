@@ -1,0 +1,55 @@
+//! Locks of handles: for one thread at a time, or for any number of them.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use crate::error::{Error, Result};
+
+/// A value for one thread at a time. A second one is refused: no deadline could end its wait here.
+pub struct Single<T> {
+    what: &'static str,
+    value: Mutex<T>,
+}
+
+impl<T> Single<T> {
+    /// `what` names the handle in errors.
+    pub(super) fn new(what: &'static str, value: T) -> Self {
+        Single { what, value: Mutex::new(value) }
+    }
+
+    pub(super) fn lock(&self) -> Result<MutexGuard<'_, T>> {
+        match self.value.try_lock() {
+            Ok(value) => Ok(value),
+            // The handle itself refuses further use after a panic.
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(Error::invalid(format!(
+                "the {} handle is in use by another thread; use one handle per thread",
+                self.what
+            ))),
+        }
+    }
+}
+
+/// A value that any number of threads may read and change; nothing blocks while it is locked.
+pub struct Shared<T>(Mutex<T>);
+
+impl<T: Clone> Shared<T> {
+    pub(super) fn new(value: T) -> Self {
+        Shared(Mutex::new(value))
+    }
+
+    pub(super) fn get(&self) -> T {
+        self.lock().clone()
+    }
+
+    /// Changes the value, or leaves it as it is where the change fails. Locked throughout, so that
+    /// what another thread changes meanwhile is not lost.
+    pub(super) fn change(&self, change: impl FnOnce(T) -> Result<T>) -> Result<()> {
+        let mut value = self.lock();
+        *value = change(value.clone())?;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
