@@ -179,6 +179,7 @@ func TestResults(t *testing.T) {
 		errors.As(err, &known)
 		agent, is := known.Agent()
 		equal(t, "about an agent", is, true)
+		equal(t, "final", known.IsFinal(), false)
 		missing = append(missing, agent.String())
 	}
 	slices.Sort(missing)

@@ -69,6 +69,7 @@ type Error struct {
 	job        *Job
 	retriable  bool
 	maybeSent  bool
+	goesOn     bool
 	cause      error
 }
 
@@ -95,6 +96,11 @@ func (e *Error) IsRetriable() bool { return e.retriable }
 
 // IsMaybeSent tells whether a command went out whole without a confirmation.
 func (e *Error) IsMaybeSent() bool { return e.maybeSent }
+
+// IsFinal tells whether the call or the iterator that gave the error is over. It is false for an error
+// of [Results], [Rollout] or [Follow] that is about one agent, one command or a gap in a log: more may
+// follow.
+func (e *Error) IsFinal() bool { return !e.goesOn }
 
 // Command is the printed form of the command that the call was about, for [Client.CommandFrom]; ""
 // where there is none.
@@ -179,6 +185,7 @@ func copyError(ctx context.Context, c *Client, raw *C.acclient_error) *Error {
 	}
 	e.retriable = bool(C.acclient_error_is_retriable(raw))
 	e.maybeSent = bool(C.acclient_error_is_maybe_sent(raw))
+	e.goesOn = !bool(C.acclient_error_is_final(raw))
 	if C.acclient_error_is_timeout(raw) || e.Code == ErrCancelled {
 		e.cause = cause(ctx, e.Code)
 	}

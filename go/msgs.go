@@ -106,8 +106,9 @@ func readMessages(answer *C.acclient_answer) []Message {
 }
 
 // Follow follows the log of the job, each message once, oldest first, until it is over and its log has
-// settled. After an [ErrProtocol] it goes on: messages were missed, since the agent gives its newest
-// thousand, and the job logged more between two looks. Any other error is the last. levels "" is "*".
+// settled. An error that is not final ([Error.IsFinal]) tells of a gap: the agent gives its newest
+// thousand messages, and the job logged more between two looks. Any other error is the last. levels ""
+// is "*".
 func (j *Job) Follow(ctx context.Context, levels Levels) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		follow, err := j.openFollow(ctx, levels)
@@ -118,10 +119,7 @@ func (j *Job) Follow(ctx context.Context, levels Levels) iter.Seq2[Message, erro
 		defer follow.handle.close()
 		for {
 			message, err := follow.nextMessage()
-			if errors.Is(err, io.EOF) || !yield(message, err) {
-				return
-			}
-			if err != nil && !errors.Is(err, ErrProtocol) {
+			if errors.Is(err, io.EOF) || !yield(message, err) || isFinal(err) {
 				return
 			}
 		}

@@ -105,6 +105,12 @@ func (c *Client) OpenAny(ctx context.Context, commands ...*Command) (*Results, e
 		})
 }
 
+// isFinal tells whether nothing follows an error of an iterator.
+func isFinal(err error) bool {
+	var known *Error
+	return err != nil && (!errors.As(err, &known) || known.IsFinal())
+}
+
 // each opens what gives jobs, and closes it.
 func each[R interface {
 	Next() (*Job, error)
@@ -119,7 +125,7 @@ func each[R interface {
 		defer results.Close()
 		for {
 			job, err := results.Next()
-			if errors.Is(err, io.EOF) || !yield(job, err) {
+			if errors.Is(err, io.EOF) || !yield(job, err) || isFinal(err) {
 				return
 			}
 		}

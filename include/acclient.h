@@ -397,6 +397,13 @@ bool acclient_error_is_retriable(const acclient_error *error);
 bool acclient_error_is_timeout(const acclient_error *error);
 
 /**
+ * Whether the call or the iterator that returned it is over. False for an item of
+ * acclient_results_next(), acclient_rollout_next() or acclient_follow_next() that is about one agent,
+ * one command or a gap in a log: more may follow.
+ */
+bool acclient_error_is_final(const acclient_error *error);
+
+/**
  * Whether a whole command was sent and not confirmed: for ACCLIENT_MAYBE_SENT, and for some calls
  * that were cancelled or closed meanwhile.
  */
@@ -412,8 +419,9 @@ bool acclient_error_agent(const acclient_error *error,
                           int64_t *nid);
 
 /**
- * The job that failed, with its state, data and streams; borrowed. NULL where the error is not
- * about a job.
+ * What the failed job reported, with its state, data and streams; borrowed. NULL where the error is
+ * not about a job. An error keeps no connection: calls that ask for more about its job, like
+ * acclient_job_refresh(), return ACCLIENT_INVALID_ARGUMENT.
  */
 const acclient_job *acclient_error_job(const acclient_error *error);
 

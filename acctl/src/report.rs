@@ -102,12 +102,11 @@ impl Tally {
         }
         match Status::of(error) {
             _ if error.is_maybe_sent() => self.maybe_sent += 1,
-            // What has ended a whole rollout names no command.
-            Status::TimedOut if error.command().is_some() => self.silent += 1,
             Status::Nobody => self.nobody += 1,
-            _ if error.agent().is_some() => self.unreadable += 1,
             // It has ended the wait, for how many is not known.
-            _ => {}
+            _ if error.is_final() => {}
+            Status::TimedOut => self.silent += 1,
+            _ => self.unreadable += 1,
         }
         if error.is_timeout() || error.is_maybe_sent() {
             self.pending.extend(error.command().map(str::to_owned));

@@ -22,11 +22,8 @@ namespace acclient {
 /// each that did not answer; errc::protocol; errc::no_such_agent. After the limit there is also one
 /// errc::timeout for each command that no controller has routed. Any other error is the last
 /// element.
-class results {
+class results : public detail::stream<results, job> {
   public:
-    /// What begin() and end() give.
-    using iterator = detail::input_iterator<results, job>;
-
     /// How it waits.
     enum class method_kind : std::int32_t {
         /// It does not: nothing was asked for yet, or all is there.
@@ -47,27 +44,12 @@ class results {
     explicit results(acclient_results *handle) noexcept : handle_(handle) {
     }
 
-#if ACCLIENT_EXCEPTIONS
     /// Waits for the next result; none when there is none left. Blocks until the limit that they
-    /// were made with. Throws the errors that elements are, and may be called again after those
-    /// that are not the last.
-    std::optional<job> next() {
-        return try_next().value();
-    }
-#endif
-    /// As next(), without exceptions.
+    /// were made with. Errors are those that elements are.
     result<std::optional<job>> try_next() {
         return detail::maybe_made<job, acclient_job>([&](auto **made, auto **error) {
             return acclient_results_next(handle_.get(), made, error);
         });
-    }
-    /// Waits for the next result. Blocks, and so does going on.
-    iterator begin() {
-        return iterator(*this);
-    }
-    /// The end.
-    iterator end() noexcept {
-        return {};
     }
     /// How many agents have not answered, as far as it is known yet whom the commands went to.
     std::size_t remaining() const noexcept {
@@ -79,26 +61,7 @@ class results {
     }
 
   private:
-    friend iterator;
-
-    void advance() {
-        current_.reset();
-        if (over_) {
-            return;
-        }
-        auto next = try_next();
-        if (!next) {
-            const acclient::error &error = next.error();
-            over_ = !error.agent() && !error.is_timeout() && error.code() != errc::no_such_agent;
-            current_.emplace(error);
-        } else if (*next) {
-            current_.emplace(std::move(**next));
-        }
-    }
-
     detail::handle<acclient_results, acclient_results_free> handle_;
-    std::optional<result<job>> current_;
-    bool over_ = false;
 };
 
 /// Jobs of a command, in the order of agents.

@@ -180,6 +180,11 @@ class error_ref {
     bool is_maybe_sent() const noexcept {
         return acclient_error_is_maybe_sent(handle_);
     }
+    /// Whether the call or the range that gave it is over. False for an element of results, rollout
+    /// or follow that is about one agent, one command or a gap in a log: more may follow.
+    bool is_final() const noexcept {
+        return handle_ == nullptr || acclient_error_is_final(handle_);
+    }
 
   private:
     errc code_ = errc::ok;

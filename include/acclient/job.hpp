@@ -256,6 +256,53 @@ template <class Source, class T> class input_iterator {
     Source *source_ = nullptr;
 };
 
+/// What a Source waits for, element by element, until a final error or the end. The Source has
+/// try_next().
+template <class Source, class T> class stream {
+  public:
+    /// What begin() and end() give.
+    using iterator = input_iterator<Source, T>;
+
+#if ACCLIENT_EXCEPTIONS
+    /// As try_next(), but throws the errors; it may be called again after those that are not
+    /// final.
+    std::optional<T> next() {
+        return static_cast<Source &>(*this).try_next().value();
+    }
+#endif
+    /// Waits for the next element. Blocks, and so does going on.
+    iterator begin() {
+        return iterator(static_cast<Source &>(*this));
+    }
+    /// The end.
+    iterator end() noexcept {
+        return {};
+    }
+
+  private:
+    friend iterator;
+    friend Source;
+
+    stream() noexcept = default;
+
+    void advance() {
+        current_.reset();
+        if (over_) {
+            return;
+        }
+        auto next = static_cast<Source &>(*this).try_next();
+        if (!next) {
+            over_ = next.error().is_final();
+            current_.emplace(next.error());
+        } else if (*next) {
+            current_.emplace(std::move(**next));
+        }
+    }
+
+    std::optional<result<T>> current_;
+    bool over_ = false;
+};
+
 } // namespace detail
 
 /// The messages of a job as it logs them, each once, oldest first. For one thread at a time.
@@ -265,60 +312,25 @@ template <class Source, class T> class input_iterator {
 /// Each element is a result<message>, valid until the next. The error errc::protocol tells that
 /// messages were missed (the agent gives its newest thousand), and there may be more; another is
 /// the last element: errc::timeout, errc::cancelled, ...
-class follower {
+class follower : public detail::stream<follower, message> {
   public:
-    /// What begin() and end() give.
-    using iterator = detail::input_iterator<follower, message>;
-
     /// An empty one.
     follower() noexcept = default;
     /// Takes over a C handle.
     explicit follower(acclient_follow *handle) noexcept : handle_(handle) {
     }
 
-#if ACCLIENT_EXCEPTIONS
     /// Waits for the next message; none when the job is over and its log has settled. Blocks until
-    /// the limit that it was made with. Throws errc::protocol where messages were missed,
-    /// errc::timeout, errc::cancelled, and what request::run() throws.
-    std::optional<message> next() {
-        return try_next().value();
-    }
-#endif
-    /// As next(), without exceptions.
+    /// the limit that it was made with. Errors: errc::protocol where messages were missed,
+    /// errc::timeout, errc::cancelled, and those of request::run().
     result<std::optional<message>> try_next() {
         return detail::maybe_made<message, acclient_answer>([&](auto **made, auto **error) {
             return acclient_follow_next(handle_.get(), made, error);
         });
     }
-    /// Waits for the next message. Blocks, and so does going on.
-    iterator begin() {
-        return iterator(*this);
-    }
-    /// The end.
-    iterator end() noexcept {
-        return {};
-    }
 
   private:
-    friend iterator;
-
-    void advance() {
-        current_.reset();
-        if (over_) {
-            return;
-        }
-        auto next = try_next();
-        if (!next) {
-            over_ = next.code() != errc::protocol;
-            current_.emplace(next.error());
-        } else if (*next) {
-            current_.emplace(std::move(**next));
-        }
-    }
-
     detail::handle<acclient_follow, acclient_follow_free> handle_;
-    std::optional<result<message>> current_;
-    bool over_ = false;
 };
 
 inline job_ref error_ref::job() const noexcept {

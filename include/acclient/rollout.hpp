@@ -78,38 +78,21 @@ class rollout_plan {
 /// other. While Redis is away it is tried again until the limit. An error with an agent() is about
 /// that agent, as those of results; where its command may run or not (is_maybe_sent()), no other
 /// batch begins. Any other error is the last: the agents that are left got nothing.
-class rollout {
+class rollout : public detail::stream<rollout, job> {
   public:
-    /// What begin() and end() give.
-    using iterator = detail::input_iterator<rollout, job>;
-
     /// An empty one.
     rollout() noexcept = default;
     /// Takes over a C handle.
     explicit rollout(acclient_rollout *handle) noexcept : handle_(handle) {
     }
 
-#if ACCLIENT_EXCEPTIONS
     /// Waits for the next result, and sends the next batch where all of the last have answered;
     /// none when there is none left, or it is stopped. Blocks until the limit that it was made
-    /// with. Throws the errors that elements are, and may be called again after them.
-    std::optional<job> next() {
-        return try_next().value();
-    }
-#endif
-    /// As next(), without exceptions.
+    /// with. Errors are those that elements are.
     result<std::optional<job>> try_next() {
         return detail::maybe_made<job, acclient_job>([&](auto **made, auto **error) {
             return acclient_rollout_next(handle_.get(), made, error);
         });
-    }
-    /// Waits for the next result. Blocks, and so does going on.
-    iterator begin() {
-        return iterator(*this);
-    }
-    /// The end.
-    iterator end() noexcept {
-        return {};
     }
     /// All agents that it is for, in the order of their numbers.
     std::vector<agent_id> agents() const {
@@ -167,25 +150,6 @@ class rollout {
     }
 
   private:
-    friend iterator;
-
-    void advance() {
-        current_.reset();
-        if (over_) {
-            return;
-        }
-        auto next = try_next();
-        if (!next) {
-            const acclient::error &error = next.error();
-            // These come from the handle, which would say the same for ever.
-            over_ = !error.agent() &&
-                    (error.code() == errc::invalid_argument || error.code() == errc::panic);
-            current_.emplace(error);
-        } else if (*next) {
-            current_.emplace(std::move(**next));
-        }
-    }
-
     std::vector<agent_id> list(decltype(acclient_rollout_agent_count) *count,
                                decltype(acclient_rollout_agent_gid) *gid,
                                decltype(acclient_rollout_agent_nid) *nid) const {
@@ -197,8 +161,6 @@ class rollout {
     }
 
     detail::handle<acclient_rollout, acclient_rollout_free> handle_;
-    std::optional<result<job>> current_;
-    bool over_ = false;
 };
 
 } // namespace acclient

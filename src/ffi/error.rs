@@ -81,10 +81,10 @@ pub extern "C" fn acclient_error_is_timeout(error: Option<&acclient_error>) -> b
 
 /// Whether the call or the iterator that returned it is over. False for an item of
 /// acclient_results_next(), acclient_rollout_next() or acclient_follow_next() that is about one agent,
-/// one command or a gap in a log: more may follow. True for NULL.
+/// one command or a gap in a log: more may follow.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_error_is_final(error: Option<&acclient_error>) -> bool {
-    error.is_none() || guard::get(error, |it| Some(it.error.is_final()))
+    guard::get(error, |it| Some(it.error.is_final()))
 }
 
 /// Whether a whole command was sent and not confirmed: for ACCLIENT_MAYBE_SENT, and for some calls

@@ -34,7 +34,7 @@ use super::target::acclient_target;
 use super::tunnel::acclient_client_tunnel_close;
 use crate::error::Result;
 use crate::node::{Gateway, Tunnel};
-use crate::protocol::{AgentId, ResultDocument, Target};
+use crate::protocol::{AgentId, JobResult, ResultDocument, Target};
 use crate::{Cancel, Client, Job, MsgQuery, Rollout, RunArgs};
 
 /// A client that connects to nobody: every call here ends before that.
@@ -66,7 +66,8 @@ fn refuses(status: acclient_status) {
 }
 
 fn a_job() -> Job {
-    Job::new(client(), "id", AgentId::new(1, 1), ResultDocument::default())
+    let result = JobResult::new("id", AgentId::new(1, 1), ResultDocument::default());
+    Job::new(client().session().clone(), result)
 }
 
 #[test]

@@ -65,6 +65,7 @@ static void in_order_of_completion(const acclient_client *client) {
 static void check_verdict(const acclient_error *error, int64_t gid, int64_t nid) {
     int64_t numbers[2] = {-1, -1};
     CHECK(acclient_error_is_timeout(error));
+    CHECK(!acclient_error_is_final(error));
     CHECK(acclient_error_agent(error, &numbers[0], &numbers[1]));
     CHECK(numbers[0] == gid && numbers[1] == nid);
     CHECK(acclient_error_agent(error, NULL, NULL));
@@ -100,6 +101,7 @@ static void verdicts(const acclient_client *client) {
     SAY("an error that is about no agent");
     int64_t numbers[2] = {-1, -1};
     FAILS(ACCLIENT_INVALID_ARGUMENT, acclient_client_ping(client, 0, NULL, &error));
+    CHECK(acclient_error_is_final(error));
     CHECK(!acclient_error_agent(error, &numbers[0], &numbers[1]));
     CHECK(numbers[0] == 0 && numbers[1] == 0);
     acclient_error_free(error);

@@ -12,6 +12,7 @@
     X(acclient_error_server_code)                                                                  \
     X(acclient_error_is_retriable)                                                                 \
     X(acclient_error_is_timeout)                                                                   \
+    X(acclient_error_is_final)                                                                     \
     X(acclient_error_is_maybe_sent)                                                                \
     X(acclient_error_agent)                                                                        \
     X(acclient_error_job)                                                                          \

@@ -195,6 +195,7 @@ static void accessors(void) {
     CHECK(!acclient_error_is_retriable(NULL));
     CHECK(!acclient_error_is_timeout(NULL));
     CHECK(!acclient_error_is_maybe_sent(NULL));
+    CHECK(!acclient_error_is_final(NULL));
     int64_t gid = 12345;
     int64_t nid = 12345;
     CHECK(!acclient_error_agent(NULL, &gid, &nid) && gid == 0 && nid == 0);

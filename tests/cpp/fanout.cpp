@@ -60,6 +60,7 @@ void errors_of_agents(const acclient::client &client) {
     with_growing_time(200ms, [&](auto limit) {
         for (auto &result : command.results(limit)) {
             BAD(errc::timeout, result);
+            CHECK(!result.error().is_final());
             // Without one if the time is over before it is known whom the command went to.
             if (const auto agent = result.error().agent()) {
                 late.insert(*agent);
