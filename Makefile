@@ -84,7 +84,7 @@ check: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --features capi -- -D warnings
-	$(CARGO) clippy --lib --profile test -- -D warnings
+	$(CARGO) clippy --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib --features capi
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
 	clang-format --dry-run --Werror $(C_SOURCES)

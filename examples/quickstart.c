@@ -1,6 +1,6 @@
 /* A tour of a grid: what is there, a command on each agent, what happens when things go wrong.
  *
- * `make demo` runs it on a development grid. On a grid of yours, after `cargo build`:
+ * `make demo` runs it on a development grid. On a grid of yours:
  *   make lib
  *   cc -Iinclude examples/quickstart.c -Ltarget/capi/release -lacclient -o quickstart
  *   ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/capi/release ./quickstart

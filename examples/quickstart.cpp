@@ -1,10 +1,10 @@
 // A tour of a grid: what is there, a command on each agent, what happens when things go wrong. The
 // same as examples/quickstart.rs.
 //
-// On a grid of yours, after `cargo build`:
-//   ln -s libacclient.so target/debug/libacclient.so.0
-//   c++ -std=c++17 -pthread -Iinclude examples/quickstart.cpp -Ltarget/debug -lacclient -o
-//   quickstart ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/debug ./quickstart
+// On a grid of yours:
+//   make lib
+//   c++ -std=c++17 -pthread -Iinclude examples/quickstart.cpp -Ltarget/capi/release -lacclient -o tour
+//   ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/capi/release ./tour
 
 #include <acclient.hpp>
 

@@ -2,7 +2,7 @@
 //!
 //! Not a test: figures depend on the machine and on what else it does. What is compared is compared
 //! batch by batch, in turn, in this one process; a value is the middle of its batches, with the smallest
-//! and the largest. Words after `--` choose parts: `cargo bench -- submit fanout`. ACCLIENT_WRITE_FIGURES
+//! and the largest. Words after `--` choose parts: `make bench FIGURES="submit fanout"`. ACCLIENT_WRITE_FIGURES
 //! puts what was measured into docs/performance.md.
 
 mod c_client;

@@ -2,10 +2,11 @@
 //! shared and static.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use devgrid::Grid;
+use serde_json::Value;
 use support::ROOT;
 use support::library::{cargo, library_dir};
 use support::prefix::{Prefix, have, succeed};
@@ -172,31 +173,26 @@ fn a_rust_program_gets_no_c_library_and_no_c_symbols() {
     std::fs::write(prefix.0.join("src/main.rs"), program).unwrap();
     std::fs::write(prefix.0.join("src/lib.rs"), plugin).unwrap();
     std::fs::copy(format!("{ROOT}/Cargo.lock"), prefix.0.join("Cargo.lock")).unwrap();
-    // Dependencies stay compiled from one run of this test to the next.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dependent");
+    // In the target directory of this test, where the dependencies are compiled already.
     let mut build = cargo();
-    build.args(["build", "--quiet", "--offline"]).current_dir(&prefix.0);
-    succeed(build.env("CARGO_TARGET_DIR", &target));
-
-    let files = files_in(&target);
-    let mut rlibs = 0;
-    for file in &files {
-        let path = target.join(file);
-        let name = path.file_name().unwrap().to_string_lossy();
-        let extension = path.extension().unwrap_or_default();
-        assert!(!name.ends_with(".h") && !name.ends_with(".hpp"), "a header: {file}");
-        if name.starts_with("libacclient") {
-            assert!(["rlib", "rmeta"].iter().any(|known| extension == *known), "{file}");
-        }
-        if name.starts_with("libacclient") && extension == "rlib" {
-            rlibs += 1;
-            assert_eq!(c_symbols(&[], &path), [""; 0], "{file}");
-        }
+    build.args(["build", "--quiet", "--offline", "--message-format=json"]).current_dir(&prefix.0);
+    let messages = String::from_utf8(succeed(&mut build).stdout).unwrap();
+    let made = |target: &str| -> Vec<PathBuf> {
+        let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let of_target = messages.filter(|message| message["target"]["name"] == target);
+        let files = of_target.flat_map(|message| message["filenames"].as_array().cloned());
+        files.flatten().map(|file| file.as_str().unwrap().into()).collect()
+    };
+    let library = made("acclient");
+    let is_rust = |file: &Path| file.extension().is_some_and(|end| end == "rlib" || end == "rmeta");
+    assert!(!library.is_empty() && library.iter().all(|file| is_rust(file)), "{library:?}");
+    for rlib in library.iter().filter(|file| file.extension().is_some_and(|end| end == "rlib")) {
+        assert_eq!(c_symbols(&[], rlib), [""; 0]);
     }
-    assert!(rlibs > 0, "no library of the crate in {files:?}");
-    assert_eq!(c_symbols(&[], &target.join("debug/dependent")), [""; 0]);
-    assert_eq!(c_symbols(&["-D"], &target.join("debug/dependent")), [""; 0]);
-    assert_eq!(c_symbols(&["-D"], &target.join("debug/libplugin.so")), [""; 0]);
+    let [program] = &made("dependent")[..] else { panic!("one program in {messages}") };
+    assert_eq!(c_symbols(&[], program), [""; 0]);
+    let [plugin] = &made("plugin")[..] else { panic!("one shared library in {messages}") };
+    assert_eq!(c_symbols(&["-D"], plugin), [""; 0]);
 }
 
 /// cargo-c takes minutes to build, so it is tested where somebody has it: no failure without it, even
