@@ -232,7 +232,7 @@ impl Sending {
             }
             return Ok(Status::Success);
         }
-        report.commands(vec![sent.into()])
+        report.commands(vec![sent])
     }
 
     /// How long is waited for results, where that has an end.

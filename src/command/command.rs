@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
+#[cfg(doc)]
+use super::Stage;
 use super::everywhere::{self, Ask};
 use super::{Progress, Results, progress};
 use crate::engine::watch::Watch;

@@ -5,6 +5,8 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use super::Command;
+#[cfg(doc)]
+use crate::client::Client;
 use crate::engine::arrivals::Arrivals;
 use crate::engine::{Session, Wait, WaitMethod};
 #[cfg(doc)]

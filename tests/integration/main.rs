@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_results;
 mod doctor;
 mod endurance;
+mod errors;
 mod failover;
 mod fanout;
 mod faults;

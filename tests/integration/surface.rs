@@ -4,8 +4,8 @@
 use std::time::{Duration, SystemTime};
 
 use acclient::{
-    AgentId, Cancel, Client, ErrorKind, JobState, MsgQuery, Outcome, ProcessQuery, RunArgs, Target,
-    Wait,
+    AgentId, Cancel, Client, Command, ErrorKind, JobState, MsgQuery, Outcome, ProcessQuery,
+    RunArgs, Target, Wait,
 };
 use devgrid::{Grid, RedisServer};
 use serde_json::json;
@@ -276,7 +276,8 @@ fn history_where_there_is_one_and_where_there_is_none() {
     assert_eq!(tags, ["b", "a"]);
     assert_eq!((past[0].id(), past[0].cmd()), (jobs[1].id(), Some("execute")));
     assert_eq!(past[0].target(), &Target::agent(1, 1));
-    assert_eq!(past[0].args(), jobs[1].args());
+    let args = |command: &Command| command.args().unwrap().to_json();
+    assert_eq!(args(&past[0]), args(&jobs[1]));
     wait_until("it is over", || past[0].jobs().unwrap().values().any(|job| job.stdout() == "b\n"));
     assert!(client.get_cmds(9, 5).unwrap().is_empty());
     assert_eq!(client.get_cmds(0, 0).unwrap_err().kind(), ErrorKind::InvalidArgument);
