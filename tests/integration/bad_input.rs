@@ -224,7 +224,7 @@ fn what_cannot_be_sent_is_refused_before_anything_is_sent() {
         ("bytes that are no text", command(&client, |c| c.data(b"abc\xff")), "byte 3"),
         ("half a character", command(&client, |c| c.data(b"\xe2\x82")), "byte 0"),
         ("a surrogate", command(&client, |c| c.data(b"ab\xed\xa0\x80")), "byte 2"),
-        ("more than 64 MiB", command(&client, |c| c.data(vec![b'x'; 64 * MIB])), "limit"),
+        ("more than 64 MiB", command(&client, |c| c.data(vec![b'x'; 64 * MIB + 1])), "limit"),
         ("more than 64 MiB once escaped", command(&client, |c| c.data(vec![0; 11 * MIB])), "limit"),
     ];
     for (name, command, words) in all {

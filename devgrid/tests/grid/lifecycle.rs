@@ -225,11 +225,14 @@ fn redis_may_die_and_return() {
         .start()
         .unwrap();
     let mut client = Client::new(&grid);
-    client.send("before", "execute", json!({"args": {"name": "sleep", "args": ["0.2"]}}));
+    let gate = Gate::new();
+    client.send("before", "bash", json!({"data": gate.wait()}));
     wait_until("the job to run", || grid.running_jobs() == 1);
+    wait_until("the routing", || client.len("cmd.before.queued") == 1);
     let pid = grid.redis().pid();
     grid.redis().kill();
     assert!(!crate::common::alive(pid));
+    gate.open();
     wait_until("the job to end", || grid.running_jobs() == 0);
     grid.redis().restart();
     let mut client = Client::new(&grid);
