@@ -21,10 +21,12 @@
 static acclient_client *client;
 static acclient_cancel *interrupted;
 
-/* Ends the program with what the library says. */
-static void check(acclient_status status, acclient_error *error) {
+/* Ends the program with the message of the library. It takes the address of the error: C does not
+ * say which argument of a call is evaluated first, so the error itself may be read before it is
+ * set. */
+static void check(acclient_status status, acclient_error **error) {
     if (status != ACCLIENT_OK) {
-        fprintf(stderr, "%s\n", acclient_error_message(error, NULL));
+        fprintf(stderr, "%s\n", acclient_error_message(*error, NULL));
         exit(EXIT_FAILURE);
     }
 }
@@ -37,37 +39,37 @@ static long now_ms(void) {
 
 /* Runs a shell script on one agent. */
 static acclient_job *run(acclient_target *target, const char *script) {
-    acclient_error *error;
-    acclient_request *request;
-    acclient_job *job;
-    check(acclient_request_bash(client, target, script, strlen(script), &request, &error), error);
-    check(acclient_request_run(request, TEN_SECONDS, NULL, &job, &error), error);
+    acclient_error *error = NULL;
+    acclient_request *request = NULL;
+    acclient_job *job = NULL;
+    check(acclient_request_bash(client, target, script, strlen(script), &request, &error), &error);
+    check(acclient_request_run(request, TEN_SECONDS, NULL, &job, &error), &error);
     acclient_request_free(request);
     return job;
 }
 
 /* Starts a program with one argument on an agent. */
 static acclient_command *start(int64_t gid, int64_t nid, const char *program, const char *arg) {
-    acclient_error *error;
-    acclient_command *command;
+    acclient_error *error = NULL;
+    acclient_command *command = NULL;
     check(acclient_client_execute(client, gid, nid, program, &arg, 1, NULL, 0, TEN_SECONDS, NULL,
                                   &command, &error),
-          error);
+          &error);
     return command;
 }
 
 /* Waits for the result of a command. */
 static acclient_job *wait_for(acclient_command *command) {
-    acclient_error *error;
-    acclient_job *job;
-    check(acclient_command_next_result(command, TEN_SECONDS, NULL, &job, &error), error);
+    acclient_error *error = NULL;
+    acclient_job *job = NULL;
+    check(acclient_command_next_result(command, TEN_SECONDS, NULL, &job, &error), &error);
     return job;
 }
 
 static void agents(void) {
-    acclient_error *error;
-    acclient_answer *agents;
-    check(acclient_client_list_agents(client, TEN_SECONDS, NULL, &agents, &error), error);
+    acclient_error *error = NULL;
+    acclient_answer *agents = NULL;
+    check(acclient_client_list_agents(client, TEN_SECONDS, NULL, &agents, &error), &error);
     printf("== The agents of the grid\n");
     for (size_t row = 0; row < acclient_answer_count(agents); row++) {
         printf("agent %" PRId64 ":%" PRId64 " with the roles ",
@@ -87,10 +89,10 @@ static void agents(void) {
     printf("\n== A command on each of them: echo, with the number of the agent from its "
            "environment\n");
     for (size_t row = 0; row < acclient_answer_count(agents); row++) {
-        acclient_target *target;
+        acclient_target *target = NULL;
         check(acclient_target_agent(acclient_answer_int(agents, row, "gid"),
                                     acclient_answer_int(agents, row, "nid"), &target, &error),
-              error);
+              &error);
         acclient_job *job = run(target, "echo hello from agent $AGENT_GID:$AGENT_NID");
         printf("%s %s in %" PRId64 " ms: %s", acclient_target_printed(target, NULL),
                acclient_job_state(job, NULL), acclient_job_time_ms(job),
@@ -103,10 +105,10 @@ static void agents(void) {
 
 static void any_and_all(void) {
     const char *roles[] = {"storage"};
-    acclient_error *error;
-    acclient_target *target;
+    acclient_error *error = NULL;
+    acclient_target *target = NULL;
     printf("\n== On any agent with the role storage: the controller chooses\n");
-    check(acclient_target_any(roles, 1, 0, &target, &error), error);
+    check(acclient_target_any(roles, 1, 0, &target, &error), &error);
     acclient_job *job = run(target, "echo chosen");
     printf("%" PRId64 ":%" PRId64 " %s: %s", acclient_job_gid(job), acclient_job_nid(job),
            acclient_job_state(job, NULL), acclient_job_stdout(job, NULL));
@@ -115,16 +117,16 @@ static void any_and_all(void) {
 
     printf("\n== On all agents, results as they complete; 1:1 is slow and holds nobody up\n");
     const char script[] = "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 1; uname -s";
-    acclient_request *request;
-    acclient_command *command;
-    acclient_results *results;
+    acclient_request *request = NULL;
+    acclient_command *command = NULL;
+    acclient_results *results = NULL;
     long begun = now_ms();
-    check(acclient_target_all(NULL, 0, 0, &target, &error), error);
-    check(acclient_request_bash(client, target, script, strlen(script), &request, &error), error);
-    check(acclient_request_submit(request, TEN_SECONDS, NULL, &command, &error), error);
-    check(acclient_command_results(command, TEN_SECONDS, NULL, &results, &error), error);
+    check(acclient_target_all(NULL, 0, 0, &target, &error), &error);
+    check(acclient_request_bash(client, target, script, strlen(script), &request, &error), &error);
+    check(acclient_request_submit(request, TEN_SECONDS, NULL, &command, &error), &error);
+    check(acclient_command_results(command, TEN_SECONDS, NULL, &results, &error), &error);
     for (;;) {
-        check(acclient_results_next(results, &job, &error), error);
+        check(acclient_results_next(results, &job, &error), &error);
         if (job == NULL) {
             break;
         }
@@ -139,7 +141,7 @@ static void any_and_all(void) {
 }
 
 static void failing_and_killed(void) {
-    acclient_error *error;
+    acclient_error *error = NULL;
     printf("\n== One that fails: ls of a directory that does not exist\n");
     acclient_command *command = start(1, 1, "ls", "/no/such/place");
     acclient_job *job = wait_for(command);
@@ -154,7 +156,7 @@ static void failing_and_killed(void) {
         printf("no result after 0.2 s, as expected\n");
         acclient_error_free(error);
     }
-    check(acclient_command_kill(command, TEN_SECONDS, NULL, &error), error);
+    check(acclient_command_kill(command, TEN_SECONDS, NULL, &error), &error);
     job = wait_for(command);
     printf("2:1 %s after %" PRId64 " ms\n", acclient_job_state(job, NULL),
            acclient_job_time_ms(job));
@@ -169,12 +171,12 @@ static void on_alarm(int number) {
 }
 
 static void cancelled(void) {
-    acclient_error *error;
-    acclient_job *job;
+    acclient_error *error = NULL;
+    acclient_job *job = NULL;
     printf(
         "\n== A wait that is cancelled from elsewhere; the command goes on, and is found again\n");
     acclient_command *command = start(1, 2, "sleep", "1");
-    check(acclient_cancel_new(&interrupted, &error), error);
+    check(acclient_cancel_new(&interrupted, &error), &error);
     struct sigaction action = {.sa_handler = on_alarm};
     sigaction(SIGALRM, &action, NULL);
     struct itimerval in_a_moment = {.it_value = {.tv_usec = 300000}};
@@ -186,9 +188,9 @@ static void cancelled(void) {
         acclient_error_free(error);
     }
     const char *printed = acclient_command_printed(command, NULL);
-    acclient_command *found;
+    acclient_command *found = NULL;
     printf("its printed form finds it again, from any process: %s\n", printed);
-    check(acclient_client_command_from(client, printed, &found, &error), error);
+    check(acclient_client_command_from(client, printed, &found, &error), &error);
     job = wait_for(found);
     printf("1:2 %s after %" PRId64 " ms\n", acclient_job_state(job, NULL),
            acclient_job_time_ms(job));
@@ -199,13 +201,13 @@ static void cancelled(void) {
 }
 
 static void nobody(void) {
-    acclient_error *error;
-    acclient_target *target;
-    acclient_request *request;
-    acclient_job *job;
+    acclient_error *error = NULL;
+    acclient_target *target = NULL;
+    acclient_request *request = NULL;
+    acclient_job *job = NULL;
     printf("\n== A command for an agent that does not exist\n");
-    check(acclient_target_agent(7, 7, &target, &error), error);
-    check(acclient_request_execute(client, target, "true", &request, &error), error);
+    check(acclient_target_agent(7, 7, &target, &error), &error);
+    check(acclient_request_execute(client, target, "true", &request, &error), &error);
     if (acclient_request_run(request, TEN_SECONDS, NULL, &job, &error) == ACCLIENT_NO_SUCH_AGENT) {
         printf("%s\n", acclient_error_message(error, NULL));
         acclient_error_free(error);
@@ -216,7 +218,7 @@ static void nobody(void) {
 
 int main(void) {
     const char *url = getenv("ACCLIENT_URL");
-    acclient_error *error;
+    acclient_error *error = NULL;
     if (acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR,
                                ACCLIENT_VERSION_PATCH) != ACCLIENT_OK) {
         fprintf(stderr, "this program was compiled with another version's acclient.h\n");
@@ -224,7 +226,7 @@ int main(void) {
     }
     check(acclient_client_connect(url ? url : "redis://127.0.0.1:6379", TEN_SECONDS, NULL, &client,
                                   &error),
-          error);
+          &error);
     agents();
     any_and_all();
     failing_and_killed();

@@ -2,6 +2,7 @@ package acclient
 
 import (
 	"context"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,6 +20,25 @@ func TestVersion(t *testing.T) {
 	wants(t, checkVersion(99, 0, 0), ErrUnsupported)
 	equal(t, "the name of a status", ErrTimeout.Error(), "ACCLIENT_TIMEOUT")
 	equal(t, "the name of none", Code(4711).Error(), "unknown status")
+}
+
+// A deadline in the year 9999 is as far as a Duration goes, and rounding it up must not overflow.
+func TestMilliseconds(t *testing.T) {
+	for span, want := range map[time.Duration]int64{
+		math.MinInt64:                       1,
+		0:                                   1,
+		1:                                   1,
+		time.Millisecond:                    1,
+		time.Millisecond + 1:                2,
+		math.MaxInt64:                       math.MaxInt64/int64(time.Millisecond) + 1,
+		1000 * time.Second:                  1000_000,
+		1000*time.Second + time.Duration(1): 1000_001,
+	} {
+		equal(t, span.String(), int64(milliseconds(span)), want)
+	}
+	far, cancel := context.WithDeadline(ctx(t), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC))
+	defer cancel()
+	must(t, client(t).Ping(far))
 }
 
 func TestConnect(t *testing.T) {

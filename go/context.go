@@ -34,8 +34,16 @@ func (c *call) ms() C.int64_t {
 	if !has {
 		return -1
 	}
-	left := time.Until(deadline)
-	return max(1, C.int64_t((left+time.Millisecond-1)/time.Millisecond))
+	return milliseconds(time.Until(deadline))
+}
+
+// milliseconds rounds up, to at least one. It adds nothing to a span that may be the longest there is.
+func milliseconds(span time.Duration) C.int64_t {
+	whole := span / time.Millisecond
+	if span%time.Millisecond > 0 {
+		whole++
+	}
+	return max(1, C.int64_t(whole))
 }
 
 // timedOut tells whether a context is done by its deadline, which C keeps by itself.

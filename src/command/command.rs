@@ -230,13 +230,14 @@ impl Command {
         Ok(self.jobs_of(latest))
     }
 
-    /// Takes the command back if no controller has taken it yet: whether it was still in the queue, and
-    /// thus never ran and never will. `false`: it is not in the queue, and may run or have run. Blocks
-    /// for the client's timeout at most; looks through the queue for the id.
+    /// Takes the command back if no controller has taken it yet, and returns whether it was still in
+    /// the queue: then it never ran and never will. `false`: it may run or have run. Removes exactly
+    /// what was pushed; where that is not known, searches the queue for the id. Blocks for the client's
+    /// timeout at most.
     ///
     /// # Errors
-    /// [`ErrorKind::MaybeSent`] where the connection broke as it was taken back, and it is not known
-    /// whether it was; those of the connection.
+    /// [`ErrorKind::MaybeSent`] where the connection broke meanwhile, so that the command may have been
+    /// taken back or not; those of the connection.
     pub fn retract(&self) -> Result<bool> {
         self.envelope.check_id()?;
         let (session, asked) = (&self.session, || format!("taking back {}", self.in_words()));

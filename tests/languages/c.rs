@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::tools::{Library, Programs, WARNINGS, names, source};
-use devgrid::{Grid, RedisServer};
+use devgrid::{Grid, RedisServer, free_port};
 use support::programs::{
     ADDRESS, built, declared, include, is_there, library, mentioned, put_broken_result, sanitizes,
     succeed, tested,
@@ -270,6 +270,23 @@ fn sigpipe() {
     };
     with_server(Programs::run);
     with_server(Programs::run_under_valgrind);
+}
+
+/// Users copy the example, so its error path has to be sound with every compiler: on a port where nobody
+/// listens it says so, and ends.
+#[test]
+fn quickstart_without_a_server() {
+    let dir = Programs::new("c-quickstart");
+    let port = free_port().expect("a free port");
+    let url = format!("redis://127.0.0.1:{port}");
+    for compiler in ["gcc", "clang"] {
+        if !is_there(compiler) || !sanitizes(&dir.0, ADDRESS) {
+            continue;
+        }
+        let (status, output) = dir.example_sanitized(compiler, &[("ACCLIENT_URL", &url)]);
+        assert_eq!(status.code(), Some(1), "{compiler}: {output}");
+        assert!(output.contains("cannot connect to 127.0.0.1"), "{compiler}: {output}");
+    }
 }
 
 /// Not under valgrind: what a child leaves behind of its parent is no leak, but looks like one.

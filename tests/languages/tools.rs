@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use support::programs::{
-    Dir, SANITIZER_OPTIONS, SYSTEM_LIBRARIES, VALGRIND_ERRORS, built, include, is_there, library,
-    root, succeed,
+    ADDRESS, Dir, SANITIZER_OPTIONS, SYSTEM_LIBRARIES, VALGRIND_ERRORS, built, include, is_there,
+    library, root, succeed,
 };
 
 pub const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
@@ -84,6 +84,25 @@ impl Programs {
         command.envs([SLOW]).envs(SANITIZER_OPTIONS).env("TSAN_OPTIONS", tsan_options());
         let (status, output) = self.0.bounded(command, environment, TIME_WHERE_SLOW);
         assert!(status.success(), "{name} with {sanitizers}: {status}\n{output}");
+    }
+
+    /// Runs the example with sanitizers, built by a compiler as its users build it.
+    pub fn example_sanitized(
+        &self,
+        compiler: &str,
+        environment: &[(&str, &str)],
+    ) -> (ExitStatus, String) {
+        let program = self.path().join(format!("quickstart-{compiler}"));
+        let mut cc = Command::new(compiler);
+        cc.args(["-g", "-O1"]).args(WARNINGS).arg(format!("-fsanitize={ADDRESS}"));
+        cc.arg("-I").arg(include()).arg("-o").arg(&program);
+        cc.arg(root().join("examples/quickstart.c"));
+        cc.arg(library("libacclient.a")).args(SYSTEM_LIBRARIES);
+        succeed(cc);
+        let mut command = built(program);
+        // A program that ends by exit() frees nothing before it.
+        command.envs(SANITIZER_OPTIONS).env("ASAN_OPTIONS", "detect_leaks=0");
+        self.0.bounded(command, environment, TIME)
     }
 
     /// What the sanitizers say of a program that does something wrong on purpose.
