@@ -61,7 +61,8 @@ int main(void) {
     const int64_t begun = now_ms();
     EXPECT(ACCLIENT_TIMEOUT, acclient_client_connect(url, 100, NULL, &client, &error));
     CHECK(now_ms() - begun >= 100 && now_ms() - begun < 100 + LATE_MS);
-    CHECK(client == NULL && asked == 1);
+    CHECK(client == NULL);
+    WAIT_UNTIL(asked == 1);
 
     SAY("a token ends another");
     EXPECT(ACCLIENT_OK, acclient_cancel_new(&cancel, &error));
@@ -71,9 +72,11 @@ int main(void) {
     acclient_cancel_free(cancel);
 
     SAY("they do not pile up without a limit");
-    for (int i = 2; i < LOOKUPS; i++) {
-        EXPECT(ACCLIENT_TIMEOUT, acclient_client_connect(url, 1, NULL, &client, &error));
-    }
+    /* A call whose time is over before it begins starts none, so there may be more calls. */
+    acclient_status status = ACCLIENT_TIMEOUT;
+    WAIT_UNTIL((status = acclient_client_connect(url, 1, NULL, &client, NULL)) != ACCLIENT_TIMEOUT);
+    CHECK(status == ACCLIENT_CONNECT);
+    WAIT_UNTIL(asked == LOOKUPS);
     FAILS(ACCLIENT_CONNECT, acclient_client_connect(url, 1000, NULL, &client, &error));
     CHECK(strstr(acclient_error_message(error, NULL), "look-ups are under way") != NULL);
     acclient_error_free(error);
