@@ -26,12 +26,12 @@
  *
  * NULL
  *   Pointers must not be NULL unless a description says that they may be; otherwise the call fails
- *   with ACCLIENT_INVALID_ARGUMENT. error and cancel may always be NULL, and an array may be if its
- *   length is 0. Accessors return NULL, 0 or false for NULL. ..._free(NULL) is a no-op.
+ *   with ACCLIENT_INVALID_ARGUMENT. error and cancel may always be NULL, and an array or a payload
+ *   may be if its length is 0; items of an array must not be NULL. Accessors return NULL, 0 or false
+ *   for NULL. ..._free(NULL) is a no-op.
  *
  * Text
- *   Names are passed as NUL-terminated UTF-8, payloads as pointer and length. Items of an array of
- *   names must not be NULL.
+ *   Names are passed as NUL-terminated UTF-8, payloads as pointer and length.
  *   Functions with a length parameter return text: UTF-8 (any bytes for acclient_job_raw()), followed
  *   by a NUL, borrowed. *length receives its length, since text may contain NULs; length may be NULL.
  *   Where there is no text they return NULL, and the length is 0.
@@ -318,7 +318,8 @@ typedef struct acclient_outcomes acclient_outcomes;
 typedef struct acclient_progress acclient_progress;
 
 /**
- * A command before it is sent. It can be sent many times, each time as a new command.
+ * A command before it is sent: making or changing one sends nothing. It can be sent many times, each
+ * time as a new command.
  */
 typedef struct acclient_request acclient_request;
 

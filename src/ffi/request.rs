@@ -19,7 +19,8 @@ use crate::command::{Command, CommandBuilder};
 use crate::error::Result;
 use crate::protocol::Target;
 
-/// A command before it is sent. It can be sent many times, each time as a new command.
+/// A command before it is sent: making or changing one sends nothing. It can be sent many times, each
+/// time as a new command.
 pub struct acclient_request(Handle<RequestHandle>);
 
 opaque!(acclient_request: RequestHandle);

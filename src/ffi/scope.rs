@@ -79,13 +79,15 @@ impl<'a> Scope<'a> {
 
     /// A handle of the client with the timeout and the cancel token of this call.
     pub(super) fn bounded(&self, client: &Client, until: Until<'a>) -> Result<Client> {
-        let client = client.with_timeout(self.wait_above_zero(until)?.timeout);
-        Ok(match until.1 {
+        let (timeout_ms, cancel) = until;
+        let client = client.with_timeout(self.wait_above_zero((timeout_ms, None))?.timeout);
+        Ok(match cancel {
             None => client,
-            Some(_) => client.with_cancel(self.borrow("cancel", until.1)?),
+            Some(_) => client.with_cancel(self.borrow("cancel", cancel)?),
         })
     }
 
+    /// The same for a client that C passes.
     pub(super) fn client(
         &self,
         client: Option<&'a acclient_client>,
@@ -167,7 +169,9 @@ impl<'a> Scope<'a> {
     ) -> Result<Places<H>> {
         check_count::<*mut H>(what, count)?;
         let places = Places { contract: self.contract, start, count };
-        (0..count).for_each(|index| places.write(index, std::ptr::null_mut()));
+        if !start.is_null() {
+            (0..count).for_each(|index| places.write(index, std::ptr::null_mut()));
+        }
         Ok(places)
     }
 }

@@ -38,8 +38,8 @@ pub unsafe extern "C" fn acclient_tunnel_new(
     call!(error, tunnel, |scope| {
         let gateway: Gateway = scope.name("gateway", gateway)?.parse()?;
         let ip = scope.name("ip", ip)?;
-        let ip: IpAddr =
-            ip.parse().map_err(|_| Error::invalid(format!("ip is no address: {ip:?}")))?;
+        let wrong = || Error::invalid(format!("invalid ip {ip:?}: expected an IP address"));
+        let ip = ip.parse::<IpAddr>().map_err(|_| wrong())?;
         Ok(Tunnel::new(local, gateway, ip, remote))
     })
 }
