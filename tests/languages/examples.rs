@@ -41,8 +41,8 @@ fn the_same_tour_prints_the_same_in_every_language() {
     let mut build = cargo();
     build.args(["build", "--quiet", "--example", "quickstart"]);
     if cfg!(feature = "capi") {
-        // As this test was built, which leaves nothing to compile.
-        build.args(["--features", "capi"]);
+        // As `make test` has built it, which leaves nothing to compile.
+        build.args(["--workspace", "--features", "capi"]);
     }
     succeed(&mut build);
     let rust = profile.join("examples/quickstart");
