@@ -27,17 +27,21 @@ fish_completion=$prefix/share/fish/vendor_completions.d/acctl.fish
 to=${DESTDIR:-}
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
-major=${version%%.*}
+# Before 1.0 each minor version is an ABI of its own: see docs/abi.md.
+case $version in
+    0.*) so_version=${version%.*} ;;
+    *) so_version=${version%%.*} ;;
+esac
 case $(uname -s) in
-    Darwin) shared=libacclient.$version.dylib soname=libacclient.$major.dylib link=libacclient.dylib ;;
-    *) shared=libacclient.so.$version soname=libacclient.so.$major link=libacclient.so ;;
+    Darwin) shared=libacclient.$version.dylib soname=libacclient.$so_version.dylib link=libacclient.dylib ;;
+    *) shared=libacclient.so.$version soname=libacclient.so.$so_version link=libacclient.so ;;
 esac
 # What a program needs that links libacclient.a; tests/languages/packaging.rs asks rustc whether it still is.
 private=${NATIVE_LIBS:--lgcc_s -lutil -lrt -lpthread -lm -ldl -lc}
 
 fill() {
     sed -e "s|@PREFIX@|$prefix|g" -e "s|@LIBDIR@|$libdir|g" -e "s|@INCLUDEDIR@|$includedir|g" \
-        -e "s|@VERSION@|$version|g" -e "s|@MAJOR@|$major|g" -e "s|@SHARED@|$shared|g" \
+        -e "s|@VERSION@|$version|g" -e "s|@SO_VERSION@|$so_version|g" -e "s|@SHARED@|$shared|g" \
         -e "s|@SONAME@|$soname|g" -e "s|@PRIVATE@|$private|g" "$root/packaging/$1" >"$2"
 }
 

@@ -24,13 +24,23 @@ pub extern "C" fn acclient_version() -> *const c_char {
 /// acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR, ACCLIENT_VERSION_PATCH).
 ///
 /// Returns ACCLIENT_OK, or ACCLIENT_UNSUPPORTED if the library is older than the header, or of another
-/// major version, or, before 1.0, of another minor one.
+/// major version, or, before 1.0, of another minor one. The SONAME follows the same rule.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_check_version(major: u32, minor: u32, patch: u32) -> acclient_status {
-    let same_line =
-        major == ACCLIENT_VERSION_MAJOR && (major > 0 || minor == ACCLIENT_VERSION_MINOR);
-    let old_enough = (minor, patch) <= (ACCLIENT_VERSION_MINOR, ACCLIENT_VERSION_PATCH);
-    if same_line && old_enough { ACCLIENT_OK } else { ACCLIENT_UNSUPPORTED }
+    let library = (ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR, ACCLIENT_VERSION_PATCH);
+    if serves(library, (major, minor, patch)) { ACCLIENT_OK } else { ACCLIENT_UNSUPPORTED }
+}
+
+/// Major, minor and patch version.
+type Version = (u32, u32, u32);
+
+/// Whether a library serves programs that were compiled with a header.
+fn serves(library: Version, header: Version) -> bool {
+    let line = |version: Version| match version {
+        (0, minor, _) => (0, minor),
+        (major, _, _) => (major, 0),
+    };
+    line(library) == line(header) && header <= library
 }
 
 #[cfg(test)]
@@ -45,12 +55,19 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_header_does_not_fit() {
-        let (major, minor, patch) =
-            (ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR, ACCLIENT_VERSION_PATCH);
-        assert_eq!(acclient_check_version(major, minor, patch), ACCLIENT_OK);
-        assert_eq!(acclient_check_version(major, minor, patch + 1), ACCLIENT_UNSUPPORTED);
-        assert_eq!(acclient_check_version(major, minor + 1, patch), ACCLIENT_UNSUPPORTED);
-        assert_eq!(acclient_check_version(major + 1, minor, patch), ACCLIENT_UNSUPPORTED);
+    fn a_library_serves_older_headers_of_its_own_abi() {
+        for (library, header, served) in [
+            ((0, 1, 0), (0, 1, 0), true),
+            ((0, 1, 5), (0, 1, 0), true),
+            ((0, 1, 0), (0, 1, 5), false),
+            ((0, 2, 0), (0, 1, 0), false),
+            ((0, 1, 0), (0, 2, 0), false),
+            ((1, 0, 0), (0, 1, 0), false),
+            ((1, 2, 0), (1, 0, 7), true),
+            ((1, 0, 7), (1, 2, 0), false),
+            ((2, 0, 0), (1, 9, 9), false),
+        ] {
+            assert_eq!(serves(library, header), served, "{library:?} for {header:?}");
+        }
     }
 }

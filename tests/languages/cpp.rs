@@ -347,7 +347,7 @@ impl Programs {
         linker.arg("-pthread").args(flags).arg(object);
         let program = match form {
             Library::Shared => {
-                linker.arg(self.path().join("libacclient.so.0"));
+                linker.arg(self.path().join("libacclient.so.0.1"));
                 linker.arg(format!("-Wl,-rpath,{}", self.path().display()));
                 self.path().join("shared")
             }

@@ -143,9 +143,9 @@ impl Prefix {
             fs::copy(&from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
         };
         copy(root().join("include/acclient.h"), include.join("acclient.h"));
-        copy(library("libacclient.so"), prefix.lib().join("libacclient.so.0"));
+        copy(library("libacclient.so"), prefix.lib().join("libacclient.so.0.1"));
         copy(library("libacclient.a"), prefix.lib().join("libacclient.a"));
-        symlink("libacclient.so.0", prefix.lib().join("libacclient.so")).expect("a link");
+        symlink("libacclient.so.0.1", prefix.lib().join("libacclient.so")).expect("a link");
         let text = format!(
             "prefix={}\nName: acclient\nDescription: client of AgentController8\nVersion: {}\n\
              Cflags: -I${{prefix}}/include\nLibs: -L${{prefix}}/lib -lacclient\n\

@@ -14,7 +14,7 @@ use support::prefix::{Prefix, have, succeed};
 /// Runs the quickstart that was built, on a grid.
 fn runs(program: &Path, prefix: &Prefix, shared: bool) {
     let needed = succeed(Command::new("readelf").arg("-d").arg(program)).stdout;
-    let needed = String::from_utf8_lossy(&needed).contains("libacclient.so.0");
+    let needed = String::from_utf8_lossy(&needed).contains("libacclient.so.0.1");
     assert_eq!(needed, shared, "{}", program.display());
     let grid = Grid::demo().unwrap();
     let mut command = Command::new(program);
@@ -72,14 +72,51 @@ fn a_program_is_built_through_cmake() {
     succeed(Command::new("cmake").arg("--build").arg(&build));
     runs(&build.join("shared"), &prefix, true);
     runs(&build.join("static"), &prefix, false);
-    // A later version than there is is not found.
-    let wanted = std::fs::read_to_string(project.join("CMakeLists.txt")).unwrap();
-    std::fs::write(project.join("CMakeLists.txt"), wanted.replace("acclient 0.1", "acclient 9.0"))
-        .unwrap();
-    let mut configure = Command::new("cmake");
-    configure.arg("-S").arg(&project).arg("-B").arg(prefix.0.join("cmake-later"));
-    configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.0.join("usr").display()));
-    assert!(!configure.output().unwrap().status.success());
+}
+
+/// By the rule of docs/abi.md: what is installed, and what libraries of later versions would serve.
+#[test]
+fn cmake_finds_the_versions_that_the_abi_serves() {
+    if !have(&["cmake"]) {
+        return;
+    }
+    let prefix = Prefix::install("cmake-versions");
+    let installed = prefix.lib().join("cmake/acclient/acclient-config-version.cmake");
+    let template = std::fs::read_to_string(installed).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    for (library, so_version, wanted, found) in [
+        (version, "0.1", version, true),
+        (version, "0.1", "0.1", true),
+        (version, "0.1", "0", true),
+        (version, "0.1", "0.0.9", false),
+        (version, "0.1", "0.2", false),
+        (version, "0.1", "9.0", false),
+        ("0.1.7", "0.1", "0.1.0", true),
+        ("0.1.7", "0.1", "0.1.8", false),
+        ("0.2.0", "0.2", "0.1.0", false),
+        ("0.10.0", "0.10", "0.1", false),
+        ("1.4.0", "1", "1.2", true),
+        ("1.4.0", "1", "0.1", false),
+        ("2.0.0", "2", "1.9", false),
+    ] {
+        let directory = prefix.0.join(format!("{library}-for-{wanted}"));
+        std::fs::create_dir(&directory).unwrap();
+        let text = template
+            .replace(&format!("\"{version}\""), &format!("\"{library}\""))
+            .replace("\"0.1.\"", &format!("\"{so_version}.\""));
+        std::fs::write(directory.join("acclient-config-version.cmake"), text).unwrap();
+        std::fs::write(directory.join("acclient-config.cmake"), "").unwrap();
+        let lists = format!(
+            "cmake_minimum_required(VERSION 3.16)\nproject(sample NONE)\n\
+             find_package(acclient {wanted} REQUIRED CONFIG PATHS {} NO_DEFAULT_PATH)\n",
+            directory.display()
+        );
+        std::fs::write(directory.join("CMakeLists.txt"), lists).unwrap();
+        let mut configure = Command::new("cmake");
+        configure.arg("-S").arg(&directory).arg("-B").arg(directory.join("build"));
+        let is_found = configure.output().unwrap().status.success();
+        assert_eq!(is_found, found, "{wanted} with {library} installed");
+    }
 }
 
 #[test]
@@ -121,7 +158,7 @@ fn files_in(directory: &Path) -> BTreeSet<String> {
 fn assert_soname(library: &Path) {
     let dynamic = succeed(Command::new("readelf").arg("-d").arg(library)).stdout;
     assert!(
-        String::from_utf8_lossy(&dynamic).contains("[libacclient.so.0]"),
+        String::from_utf8_lossy(&dynamic).contains("[libacclient.so.0.1]"),
         "{}",
         library.display()
     );
@@ -134,7 +171,7 @@ fn the_built_library_lies_beside_its_headers_and_soname() {
     }
     let built = library_dir();
     assert_soname(&built.join("libacclient.so"));
-    assert_soname(&built.join("libacclient.so.0"));
+    assert_soname(&built.join("libacclient.so.0.1"));
     assert!(built.join("libacclient.a").is_file());
     let headers = Path::new(ROOT).join("include");
     for header in files_in(&headers) {
@@ -231,7 +268,8 @@ fn cargo_c_installs_the_same() {
 fn what_is_installed_can_be_taken_away() {
     let prefix = Prefix::install("uninstall");
     let files = || files_in(&prefix.0.join("usr"));
-    for name in ["libacclient.so", "libacclient.so.0", "libacclient.a", "acclient.h", "acclient.pc"]
+    for name in
+        ["libacclient.so", "libacclient.so.0.1", "libacclient.a", "acclient.h", "acclient.pc"]
     {
         let end = format!("/{name}");
         assert!(files().iter().any(|file| file.ends_with(&end)), "no {name}");

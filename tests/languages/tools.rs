@@ -61,7 +61,7 @@ impl Programs {
         }
         match form {
             Library::Shared | Library::Sanitized("thread") => {
-                cc.arg(self.path().join("libacclient.so.0"));
+                cc.arg(self.path().join("libacclient.so.0.1"));
                 cc.arg(format!("-Wl,-rpath,{}", self.path().display()));
             }
             Library::Static | Library::Sanitized(_) => {

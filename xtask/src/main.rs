@@ -14,8 +14,13 @@ use std::process::{Command, ExitCode};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Versions before 1.0 share one SONAME, since the ABI only grows.
-const MAJOR: &str = env!("CARGO_PKG_VERSION_MAJOR");
+/// What the SONAME ends with. Before 1.0 each minor version is an ABI of its own: see docs/abi.md.
+fn so_version() -> String {
+    match (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR")) {
+        ("0", minor) => format!("0.{minor}"),
+        (major, _) => major.to_owned(),
+    }
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -59,12 +64,13 @@ fn build(profile: &str) -> Result<PathBuf> {
 
 /// Returns the file name of the shared library, its SONAME, and the linker argument that sets it.
 fn names() -> (&'static str, String, String) {
+    let so_version = so_version();
     if cfg!(target_vendor = "apple") {
-        let name = format!("libacclient.{MAJOR}.dylib");
+        let name = format!("libacclient.{so_version}.dylib");
         let argument = format!("-Wl,-install_name,@rpath/{name}");
         ("libacclient.dylib", name, argument)
     } else {
-        let name = format!("libacclient.so.{MAJOR}");
+        let name = format!("libacclient.so.{so_version}");
         let argument = format!("-Wl,-soname,{name}");
         ("libacclient.so", name, argument)
     }

@@ -28,7 +28,7 @@ impl Dir {
         let dir = scratch().join(name);
         fs::create_dir_all(&dir).expect("a directory for the programs");
         // Programs look for the SONAME.
-        symlink(library("libacclient.so"), dir.join("libacclient.so.0")).expect("a link");
+        symlink(library("libacclient.so"), dir.join("libacclient.so.0.1")).expect("a link");
         Dir(dir)
     }
 
