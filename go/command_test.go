@@ -155,11 +155,14 @@ func TestTryNextResult(t *testing.T) {
 
 func TestResults(t *testing.T) {
 	c := client(t)
-	command := submit(t, c.Bash(All(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 2; echo done"))
+	last := newGate(t)
+	command := submit(t, c.Bash(All(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && "+last.wait+"; echo done"))
 	var order []string
 	for job, err := range command.Results(ctx(t)) {
 		must(t, err)
-		order = append(order, job.Agent.String())
+		if order = append(order, job.Agent.String()); len(order) == 2 {
+			last.open()
+		}
 	}
 	equal(t, "how many", len(order), 3)
 	equal(t, "the slow one is last", order[2], "1:1")
@@ -168,7 +171,8 @@ func TestResults(t *testing.T) {
 	}
 
 	// Who does not answer is told agent by agent, after the deadline.
-	slow := submit(t, c.Bash(All("cpu"), "sleep 4"))
+	late := newGate(t)
+	slow := submit(t, c.Bash(All("cpu"), late.wait))
 	running(t, slow)
 	var missing []string
 	short, cancel := context.WithTimeout(ctx(t), time.Second)
@@ -182,6 +186,7 @@ func TestResults(t *testing.T) {
 		equal(t, "final", known.IsFinal(), false)
 		missing = append(missing, agent.String())
 	}
+	late.open()
 	slices.Sort(missing)
 	equal(t, "missing", strings.Join(missing, " "), "1:1 2:1")
 
@@ -205,7 +210,8 @@ func TestResults(t *testing.T) {
 		wants(t, err, ErrCancelled, context.Canceled)
 	}
 	// Cancelled in the middle: one error, and the end.
-	again := submit(t, c.Bash(All(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 2; true"))
+	never := newGate(t)
+	again := submit(t, c.Bash(All(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && "+never.wait+"; true"))
 	middle, stop := context.WithCancel(context.Background())
 	defer stop()
 	jobs, errs := 0, 0
@@ -291,7 +297,8 @@ func TestRunAll(t *testing.T) {
 		found = found || job.Agent == AgentID{1, 1}
 	}
 	equal(t, "what was missing", found, true)
-	script := "[ $AGENT_GID = 1 ] && sleep 1; exit 1"
+	other := newGate(t)
+	script := "[ $AGENT_GID = 1 ] && " + other.wait + "; exit 1"
 	first := got[*Collected](t)(c.Bash(All("cpu"), script).RunAll(ctx(t), true))
 	defer first.Command.Close()
 	equal(t, "stopped", first.Stopped, true)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,6 +53,21 @@ func client(t testing.TB) *Client {
 	must(t, err)
 	t.Cleanup(func() { client.Close() })
 	return client
+}
+
+// shellGate is a condition that scripts wait for, in place of a sleep that is long enough.
+type shellGate struct {
+	// wait is a command of the shell that ends when the gate is open.
+	wait string
+	open func()
+}
+
+// newGate makes a gate, which ends with the test at the latest.
+func newGate(t testing.TB) shellGate {
+	directory := t.TempDir()
+	path := filepath.Join(directory, "open")
+	wait := fmt.Sprintf("while [ -d '%s' ] && [ ! -e '%s' ]; do sleep 0.02; done", directory, path)
+	return shellGate{wait, func() { must(t, os.WriteFile(path, nil, 0o600)) }}
 }
 
 func must(t testing.TB, err error) {

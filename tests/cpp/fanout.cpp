@@ -2,7 +2,10 @@
 #include "check.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <fstream>
 #include <set>
+#include <unistd.h>
 
 namespace {
 
@@ -20,8 +23,12 @@ void in_order_of_completion(const acclient::client &client) {
     say("results in order of completion");
     const auto chosen = client.bash(target::any({"cpu", "storage"}), "true").run(120s);
     CHECK((chosen.agent() == agent_id{2, 1}));
+    // The last agent waits until the results of the others are here.
+    const std::string gate = "/tmp/acclient-fanout-" + std::to_string(getpid());
+    const std::string wait = "while [ ! -e " + gate + " ]; do sleep 0.02; done";
     const auto command =
-        client.bash(target::all(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 1; echo it").submit();
+        client.bash(target::all(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && " + wait + "; echo it")
+            .submit();
     auto results = command.results(120s);
     CHECK(results.method() == acclient::results::method_kind::none);
     std::vector<agent_id> agents;
@@ -32,8 +39,10 @@ void in_order_of_completion(const acclient::client &client) {
         if (agents.size() == 2) {
             CHECK(results.remaining() == 1);
             CHECK(results.method() != acclient::results::method_kind::none);
+            CHECK(std::ofstream(gate).good());
         }
     }
+    CHECK(std::remove(gate.c_str()) == 0);
     CHECK(agents.size() == 3 && results.remaining() == 0);
     CHECK((agents.back() == agent_id{1, 1}));
     CHECK(results.begin() == results.end());
