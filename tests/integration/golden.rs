@@ -57,7 +57,7 @@ fn the_client_pushes_what_the_original_client_pushed() {
 #[test]
 fn calls_with_a_name_of_their_own_push_what_the_original_client_pushed() {
     let redis = RedisServer::start().unwrap();
-    let client = Client::connect(&redis.url()).unwrap().with_timeout(Duration::from_millis(500));
+    let client = Client::connect(&redis.url()).unwrap().with_timeout(Duration::from_secs(1));
     let files = golden();
     let recorded = |file: &str| {
         let mut push = pushes(&files[file]).remove(0);

@@ -151,11 +151,13 @@ fn targets_and_limits() {
 
 #[test]
 fn a_deadline_leaves_in_flight_what_did_not_answer() {
-    let (grid, client) = grid();
-    let command = client.bash(Target::all().grid(1), "[ $AGENT_NID = 2 ] || exec sleep 600");
-    let mut rollout =
-        command.rollout(Rollout::agents(3), Duration::from_secs(1)).expect("a rollout");
-    let items: Vec<_> = rollout.by_ref().take(3).collect();
+    let (grid, mut rollout, items) = with_growing_time(Duration::from_secs(1), |wait| {
+        let (grid, client) = grid();
+        let command = client.bash(Target::all().grid(1), "[ $AGENT_NID = 2 ] || exec sleep 600");
+        let mut rollout = command.rollout(Rollout::agents(3), wait).ok()?;
+        let items: Vec<_> = rollout.by_ref().take(3).collect();
+        items.iter().any(Result::is_ok).then_some((grid, rollout, items))
+    });
     assert_eq!(items.iter().filter(|item| item.is_err()).count(), 2, "{items:?}");
     // Before anybody has asked for a batch that is not to come.
     assert!(rollout.is_stopped() && rollout.not_started().len() == 2);
@@ -164,7 +166,7 @@ fn a_deadline_leaves_in_flight_what_did_not_answer() {
     let told: Vec<&str> = items.iter().filter_map(|item| item.as_ref().err()?.command()).collect();
     let known: Vec<String> = rollout.in_flight().map(Command::to_string).collect();
     assert_eq!(told, known);
-    assert_eq!(grid.running_jobs(), 2);
+    wait_until("both run", || grid.running_jobs() == 2);
     kill_all(&rollout);
     wait_until("none runs", || grid.running_jobs() == 0);
 }

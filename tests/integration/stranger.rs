@@ -7,7 +7,7 @@ use acclient::{Cancel, Client, ErrorKind, JobState, Outcome, Rollout, Target, Wa
 use devgrid::{Fault, Grid, RedisServer};
 use support::{LATE, WAIT, error, wait_until, wait_until_running, with_growing_time};
 
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_secs(1);
 
 fn grid() -> (Grid, Client) {
     let grid = Grid::demo().unwrap();

@@ -11,7 +11,7 @@ use support::certificates::{Certificates, TlsRedis};
 use support::process::{exit_status, fork};
 use support::{LATE, WAIT, error, wait_until_running};
 
-const SHORT: Duration = Duration::from_millis(500);
+const SHORT: Duration = Duration::from_secs(1);
 
 fn builder(redis: &TlsRedis) -> ClientBuilder {
     Client::builder().url(&redis.url()).expect("a URL")

@@ -8,6 +8,7 @@ use std::thread;
 use devgrid::{Grid, RedisServer};
 
 use crate::program::{ACCTL, Ran, acctl, command};
+use support::gate::Gate;
 use support::{ask, wait_until};
 
 /// The URL of a proxy that ends the client's connection once so many commands with this word have left on
@@ -92,17 +93,15 @@ fn a_fan_out_that_was_not_confirmed_says_how_to_come_back() {
 fn a_rollout_that_is_refused_names_those_that_got_nothing() {
     let redis = RedisServer::builder().user_acl("few on nopass ~* &* +@all");
     let grid = Grid::demo_builder().redis(redis).start().expect("a grid");
-    let gate = std::env::temp_dir().join(format!("acctl-cut-{}", std::process::id()));
-    let script = format!("while [ ! -e {} ]; do sleep 0.02; done", gate.display());
+    let gate = Gate::new();
     let mut command = command(ACCTL, Some(&grid.url()));
-    command.args(["bash", "all", "--user", "few", "--batch", "1", &script]);
+    command.args(["bash", "all", "--user", "few", "--batch", "1", &gate.wait()]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("acctl");
     wait_until("the first is at work", || grid.running_jobs() == 1);
     let mut admin = grid.redis().connection();
     ask::<()>(&mut admin, &[b"ACL", b"SETUSER", b"few", b"-rpush"]);
-    std::fs::write(&gate, "").expect("written");
+    gate.open();
     let ran: Ran = child.wait_with_output().expect("it ends").into();
-    std::fs::remove_file(gate).expect("removed");
     assert_eq!(ran.status, 7, "{ran:?}");
     assert!(ran.stderr.contains("1 succeeded"), "{ran:?}");
     assert!(ran.stderr.contains("stopped: nothing was sent to 1:2, 2:1"), "{ran:?}");

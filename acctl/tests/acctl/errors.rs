@@ -1,14 +1,14 @@
 //! What goes wrong, as people meet it.
 
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use devgrid::{Grid, RedisServer};
 
 use crate::program::{ACCTL, Ran, acctl, command};
 use support::certificates::TlsRedis;
 use support::scripted::Server;
-use support::{ClosedPort, LATE};
+use support::{ClosedPort, LATE, with_growing_time};
 
 fn file(name: &str, text: &str) -> std::path::PathBuf {
     let path = std::env::temp_dir().join(format!("acctl-{name}-{}", std::process::id()));
@@ -149,18 +149,25 @@ fn agents_that_are_not_there_or_do_not_answer() {
         assert_eq!(acctl(&grid.url(), args).status, 3, "{args:?}");
     }
     grid.pause_agent(2, 1);
-    let silent = acctl(&grid.url(), &["run", "all", "--wait", "2", "--", "true"]);
+    let enough = |args: &[&str], option: &str, is: fn(&Ran) -> bool| {
+        with_growing_time(Duration::from_secs(2), |time| {
+            let seconds = time.as_secs().to_string();
+            let ran = acctl(&grid.url(), &[&[args[0], option, &seconds], &args[1..]].concat());
+            is(&ran).then_some(ran)
+        })
+    };
+    let silent = enough(&["run", "all", "--", "true"], "--wait", |ran| {
+        ran.stdout.matches("SUCCESS").count() == 2
+    });
     assert_eq!(silent.status, 4, "{silent:?}");
-    assert_eq!(silent.stdout.matches("SUCCESS").count(), 2, "{silent:?}");
     assert!(silent.stderr.contains("2 succeeded, 1 did not answer"), "{silent:?}");
     assert!(silent.stderr.contains("come back with: acctl wait 'acclient:1:"), "{silent:?}");
     // One that fails counts for more than one that is silent.
-    let failed = acctl(&grid.url(), &["run", "all", "--wait", "2", "--", "false"]);
-    assert_eq!(failed.status, 1, "{failed:?}");
-    let slow = acctl(&grid.url(), &["ps", "--timeout", "2"]);
-    assert!(slow.status == 4 && slow.stdout.contains("AGENT"), "{slow:?}");
-    let sick = acctl(&grid.url(), &["doctor", "--timeout", "3"]);
-    assert!(sick.status == 1 && sick.stdout.contains("bad   agent 2:1"), "{sick:?}");
+    enough(&["run", "all", "--", "false"], "--wait", |ran| ran.status == 1);
+    let slow = enough(&["ps"], "--timeout", |ran| ran.stdout.contains("AGENT"));
+    assert_eq!(slow.status, 4, "{slow:?}");
+    let sick = enough(&["doctor"], "--timeout", |ran| ran.stdout.contains("bad   agent 2:1"));
+    assert_eq!(sick.status, 1, "{sick:?}");
     grid.stop_controller();
     let queued = acctl(&grid.url(), &["run", "1:1", "--detach", "--", "true"]);
     let form = queued.stdout.trim_end();
@@ -182,7 +189,7 @@ fn a_command_that_was_not_confirmed() {
             peer.answer(&seen);
         }
     });
-    let ran = acctl(&server.url(), &["run", "1:1", "--timeout", "2", "--", "true"]);
+    let ran = acctl(&server.url(), &["run", "1:1", "--timeout", "60", "--", "true"]);
     assert_eq!(ran.status, 6, "{ran:?}");
     assert!(ran.stderr.contains("may run or not"), "{ran:?}");
     assert!(ran.stderr.contains("come back with: acctl wait 'acclient:1:"), "{ran:?}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use devgrid::{Grid, signals};
 
 use crate::program::{ACCTL, Ran, acctl, command};
+use support::gate::Gate;
 use support::prefix::{Prefix, succeed};
 use support::wait_until;
 
@@ -15,8 +16,8 @@ const SIGINT: i32 = 2;
 #[test]
 fn results_are_printed_as_they_complete() {
     let grid = Grid::demo().expect("a grid");
-    let gate = std::env::temp_dir().join(format!("acctl-gate-{}", std::process::id()));
-    let wait = format!("while [ ! -e {} ]; do sleep 0.02; done", gate.display());
+    let gate = Gate::new();
+    let wait = gate.wait();
     let script = format!("[ $AGENT_GID:$AGENT_NID = 1:2 ] || {{ {wait}; }}; echo from $AGENT_GID");
     let mut command = command(ACCTL, Some(&grid.url()));
     let mut child =
@@ -26,11 +27,10 @@ fn results_are_printed_as_they_complete() {
     assert!(line().starts_with("== 1:2 SUCCESS ("));
     assert_eq!(line(), "from 1");
     assert!(child.try_wait().expect("a child").is_none(), "the others are at work");
-    std::fs::write(&gate, "").expect("written");
+    gate.open();
     let rest: Vec<String> = (0..4).map(|_| line()).collect();
     assert!(rest.iter().any(|line| line == "from 2"), "{rest:?}");
     assert!(child.wait().expect("a child").success());
-    std::fs::remove_file(gate).expect("removed");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use devgrid::Grid;
 
 use crate::program::{acctl, command};
+use support::gate::Gate;
 use support::prefix::have;
 use support::{WAIT, not_tested, wait_until};
 
@@ -120,22 +121,21 @@ fn colours_on_a_terminal_only() {
 #[test]
 fn a_bar_while_agents_are_at_work() {
     let grid = Grid::demo().expect("a grid");
-    let gate = std::env::temp_dir().join(format!("acctl-bar-{}", std::process::id()));
-    let script = format!("while [ ! -e {} ]; do sleep 0.02; done", gate.display());
+    let gate = Gate::new();
+    let script = gate.wait();
     let line = format!("acctl bash all '{script}; exit $((AGENT_NID - 1))'");
     let Some(terminal) = Terminal::start(&grid.url(), &line, &[]) else { return };
     terminal.wait_for("0 done, 0 failed, 3 running, 0 waiting");
-    std::fs::write(&gate, "").expect("written");
+    gate.open();
     let (shown, status) = terminal.end();
     assert!(status == 1 && shown.contains("2 succeeded, 1 failed"), "{shown:?}");
-    std::fs::remove_file(&gate).expect("removed");
+    gate.close();
     let line = format!("acctl bash all --batch 1 '{script}'");
     let terminal = Terminal::start(&grid.url(), &line, &[]).expect("one");
     terminal.wait_for("0 done, 0 failed, 1 running, 2 waiting");
-    std::fs::write(&gate, "").expect("written");
+    gate.open();
     let (shown, status) = terminal.end();
     assert!(status == 0 && shown.contains("3 succeeded"), "{shown:?}");
-    std::fs::remove_file(&gate).expect("removed");
     let missing = Terminal::start(&grid.url(), "acctl bash 1:1", &[]).expect("one");
     let (shown, status) = missing.end();
     assert!(status == 2 && shown.contains("no script"), "{shown:?}");

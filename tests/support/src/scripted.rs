@@ -14,7 +14,7 @@ use acclient::{Client, Error, ErrorKind, Job, Target};
 pub const LONG: Duration = crate::WAIT;
 
 /// A deadline that a test waits for.
-pub const SHORT: Duration = Duration::from_millis(400);
+pub const SHORT: Duration = Duration::from_secs(1);
 
 /// The password that a test logs in with; no error may hold it.
 pub const PASSWORD: &str = "sesame";
