@@ -5,16 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use acclient::{Cancel, Client, ErrorKind, Target, Wait};
-use devgrid::{Grid, RedisServer, free_port};
+use devgrid::{Grid, free_port};
 use support::certificates::TlsRedis;
-use support::{WAIT, error, wait_until};
-
-/// How many clients Redis has, this question left out.
-fn clients(redis: &RedisServer) -> usize {
-    let mut admin = redis.connection();
-    let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut admin).expect("a list");
-    list.lines().count() - 1
-}
+use support::{WAIT, clients, error, wait_until};
 
 #[test]
 fn an_error_outlives_its_client_without_a_connection() {

@@ -81,6 +81,13 @@ pub fn keys_without_ttl(redis: &RedisServer) -> Vec<String> {
     stay.collect()
 }
 
+/// How many clients Redis has, this question left out.
+pub fn clients(redis: &RedisServer) -> usize {
+    let mut admin = redis.connection();
+    let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut admin).expect("a list");
+    list.lines().count() - 1
+}
+
 /// Open descriptors of this process.
 pub fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
