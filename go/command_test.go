@@ -155,7 +155,7 @@ func TestTryNextResult(t *testing.T) {
 
 func TestResults(t *testing.T) {
 	c := client(t)
-	last := newGate(t)
+	last := newShellGate(t)
 	command := submit(t, c.Bash(All(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && "+last.wait+"; echo done"))
 	var order []string
 	for job, err := range command.Results(ctx(t)) {
@@ -171,7 +171,7 @@ func TestResults(t *testing.T) {
 	}
 
 	// Who does not answer is told agent by agent, after the deadline.
-	late := newGate(t)
+	late := newShellGate(t)
 	slow := submit(t, c.Bash(All("cpu"), late.wait))
 	running(t, slow)
 	var missing []string
@@ -210,7 +210,7 @@ func TestResults(t *testing.T) {
 		wants(t, err, ErrCancelled, context.Canceled)
 	}
 	// Cancelled in the middle: one error, and the end.
-	never := newGate(t)
+	never := newShellGate(t)
 	again := submit(t, c.Bash(All(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && "+never.wait+"; true"))
 	middle, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -297,7 +297,7 @@ func TestRunAll(t *testing.T) {
 		found = found || job.Agent == AgentID{1, 1}
 	}
 	equal(t, "what was missing", found, true)
-	other := newGate(t)
+	other := newShellGate(t)
 	script := "[ $AGENT_GID = 1 ] && " + other.wait + "; exit 1"
 	first := got[*Collected](t)(c.Bash(All("cpu"), script).RunAll(ctx(t), true))
 	defer first.Command.Close()

@@ -62,8 +62,8 @@ type shellGate struct {
 	open func()
 }
 
-// newGate makes a gate, which ends with the test at the latest.
-func newGate(t testing.TB) shellGate {
+// newShellGate makes a gate, which ends with the test at the latest.
+func newShellGate(t testing.TB) shellGate {
 	directory := t.TempDir()
 	path := filepath.Join(directory, "open")
 	wait := fmt.Sprintf("while [ -d '%s' ] && [ ! -e '%s' ]; do sleep 0.02; done", directory, path)

@@ -448,7 +448,7 @@ const char *acclient_version(void);
  * acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR, ACCLIENT_VERSION_PATCH).
  *
  * Returns ACCLIENT_OK, or ACCLIENT_UNSUPPORTED if the library is older than the header, or of another
- * major version, or, before 1.0, of another minor one.
+ * major version, or, before 1.0, of another minor one. The SONAME follows the same rule.
  */
 acclient_status acclient_check_version(uint32_t major,
                                        uint32_t minor,
