@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use acclient::{Cancel, Client, ClientBuilder, ErrorKind, JobState, Target, Wait};
 use devgrid::{Grid, RedisServer};
+use support::alone::{is_alone, passes_alone};
 use support::certificates::{Certificates, TlsRedis};
 use support::process::{exit_status, fork};
 use support::{LATE, WAIT, error, wait_until_running};
@@ -72,12 +73,19 @@ fn waits_end_by_deadlines_and_tokens() {
 
 #[test]
 fn a_child_works_and_its_parent_is_unharmed() {
-    if support::own_process!() {
+    const URL: &str = "ACCLIENT_TEST_URL";
+    const CA: &str = "ACCLIENT_TEST_CA";
+    let test = support::this_test!();
+    if !is_alone(test) {
+        let redis = TlsRedis::new("localhost");
+        let _grid = Grid::demo_builder().redis(redis.builder()).start().expect("a grid");
+        let ca = redis.certificates.ca().display().to_string();
+        passes_alone(test, &[(URL, &redis.url()), (CA, &ca)]);
         return;
     }
-    let redis = TlsRedis::new("localhost");
-    let _grid = Grid::demo_builder().redis(redis.builder()).start().expect("a grid");
-    let client = trusting(&redis);
+    let variable = |name| std::env::var(name).expect("what the test program has started");
+    let builder = Client::builder().url(&variable(URL)).expect("a URL");
+    let client = builder.tls_ca_file(variable(CA)).connect().expect("a client");
     let mut command =
         client.bash(Target::agent(1, 1), "sleep 2; echo parent").submit().expect("sent");
     wait_until_running(&command);

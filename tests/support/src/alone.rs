@@ -1,5 +1,8 @@
 //! Tests that need a process of their own, because they fork, send signals, or count what the process
 //! holds.
+//!
+//! A test that forks leaves its grid in the test program. A process that a grid starts tells by the end of
+//! a pipe that it runs, and a forked child has that pipe too: what it waits for would wait for its end.
 
 use std::process::Command;
 
@@ -17,7 +20,7 @@ const VARIABLE: &str = "ACCLIENT_TEST_ALONE";
 #[macro_export]
 macro_rules! own_process {
     () => {
-        $crate::alone::passes_alone($crate::this_test!())
+        $crate::alone::passes_alone($crate::this_test!(), &[])
     };
 }
 
@@ -44,12 +47,19 @@ pub fn program_for(test: &str) -> Command {
     command
 }
 
-/// See [`own_process`]. Fails if the test fails in its own process.
-pub fn passes_alone(test: &str) -> bool {
-    if std::env::var_os(VARIABLE).is_some_and(|alone| alone == test) {
+/// Whether this is the process that runs this test alone.
+pub fn is_alone(test: &str) -> bool {
+    std::env::var_os(VARIABLE).is_some_and(|alone| alone == test)
+}
+
+/// See [`own_process`]; with these variables. Fails if the test fails in its own process.
+pub fn passes_alone(test: &str, environment: &[(&str, &str)]) -> bool {
+    if is_alone(test) {
         return false;
     }
-    let output = program_for(test).output().expect("this program can be run");
+    let mut program = program_for(test);
+    let output =
+        program.envs(environment.iter().copied()).output().expect("this program can be run");
     let printed = String::from_utf8_lossy(&output.stdout);
     print!("{printed}");
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
