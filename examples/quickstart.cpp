@@ -3,7 +3,7 @@
 //
 // On a grid of yours:
 //   make lib
-//   c++ -std=c++17 -pthread -Iinclude examples/quickstart.cpp -Ltarget/capi/release -lacclient -o tour
+//   c++ -std=c++17 -Iinclude examples/quickstart.cpp -Ltarget/capi/release -lacclient -o tour
 //   ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/capi/release ./tour
 
 #include <acclient.hpp>
