@@ -74,11 +74,14 @@ examples:
 		$(TARGET)/debug/devgrid -- $$program || exit 1; \
 	done
 
+# Tests mostly wait for servers and processes, so that twice as many as there are processors keep them busy.
+TEST_THREADS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
+
 # With the C layer everywhere, so that its unit tests run too and the crate is compiled for one set of
-# features. Rust programs without it are tested by tests/packaging.rs.
+# features. Rust programs without it are tested by tests/languages/packaging.rs.
 test: tools check
 	$(CARGO) lib dev
-	ACCLIENT_LIBRARY_DIR=$(LIBRARY)/debug $(CARGO) test --workspace --features capi
+	ACCLIENT_LIBRARY_DIR=$(LIBRARY)/debug RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --features capi
 
 check: tools
 	$(CARGO) fmt --all --check

@@ -16,13 +16,14 @@ pub(crate) fn ask(session: &Session, target: Target, contents: Contents) -> Resu
     order(session, target, contents).map_err(Error::of_a_question)
 }
 
-/// Runs a builtin command on each of some agents, all at once, and returns their successful results.
-/// `Err`: what ended the wait for all of them.
-pub(crate) fn order_each(
+/// Runs a builtin command on each of some agents, all at once, and reads their successful results, each
+/// as it arrives. `Err`: what ended the wait for all of them.
+pub(crate) fn order_each<T>(
     session: &Session,
     orders: Vec<(AgentId, Contents)>,
     wait: &Wait,
-) -> Result<Vec<(AgentId, Result<JobResult>)>> {
+    read: impl Fn(&JobResult) -> Result<T>,
+) -> Result<Vec<(AgentId, Result<T>)>> {
     let mut outcomes = Vec::with_capacity(orders.len());
     let (agents, orders): (Vec<AgentId>, Vec<Contents>) = orders.into_iter().unzip();
     let commands = agents
@@ -38,7 +39,10 @@ pub(crate) fn order_each(
     }
     for (_, arrived) in Arrivals::new(session, sent, wait)? {
         match arrived {
-            Ok(result) => outcomes.push((result.agent(), result.into_success())),
+            Ok(result) => {
+                let agent = result.agent();
+                outcomes.push((agent, result.into_success().and_then(|result| read(&result))));
+            }
             Err(error) => match error.agent() {
                 Some(agent) => outcomes.push((agent, Err(error))),
                 None => return Err(error),

@@ -76,14 +76,13 @@ impl<T> IntoIterator for Outcomes<T> {
     }
 }
 
-/// Asks some agents, all at once, and waits for their answers.
+/// Asks some agents, all at once, and waits for their answers; `read` gets each as it arrives.
 pub(crate) fn outcomes_of<T>(
     session: &Session,
     questions: Vec<(AgentId, Contents)>,
     wait: &Wait,
     read: impl Fn(&JobResult) -> Result<T>,
 ) -> Result<Outcomes<T>> {
-    let answers = ask::order_each(session, questions, wait)?.into_iter();
-    let outcome = |answer: Result<JobResult>| answer.and_then(|answer| read(&answer)).into();
-    Ok(answers.map(|(agent, answer)| (agent, outcome(answer))).collect())
+    let answers = ask::order_each(session, questions, wait, read)?.into_iter();
+    Ok(answers.map(|(agent, answer)| (agent, answer.into())).collect())
 }
