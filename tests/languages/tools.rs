@@ -8,8 +8,8 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use support::programs::{
-    ADDRESS, Dir, SANITIZER_OPTIONS, SYSTEM_LIBRARIES, VALGRIND_ERRORS, built, include, is_there,
-    library, root, succeed,
+    Dir, SANITIZER_OPTIONS, SYSTEM_LIBRARIES, VALGRIND_ERRORS, built, include, is_there, library,
+    root, succeed,
 };
 
 pub const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
@@ -86,23 +86,31 @@ impl Programs {
         assert!(status.success(), "{name} with {sanitizers}: {status}\n{output}");
     }
 
-    /// Runs the example with sanitizers, built by a compiler as its users build it.
-    pub fn example_sanitized(
+    /// Runs the example, built by a compiler as its users build it, with sanitizers or under valgrind.
+    pub fn example(
         &self,
         compiler: &str,
+        sanitizers: Option<&str>,
         environment: &[(&str, &str)],
     ) -> (ExitStatus, String) {
         let program = self.path().join(format!("quickstart-{compiler}"));
         let mut cc = Command::new(compiler);
-        cc.args(["-g", "-O1"]).args(WARNINGS).arg(format!("-fsanitize={ADDRESS}"));
+        cc.args(["-g", "-O1"]).args(WARNINGS);
+        cc.args(sanitizers.map(|sanitizers| format!("-fsanitize={sanitizers}")));
         cc.arg("-I").arg(include()).arg("-o").arg(&program);
         cc.arg(root().join("examples/quickstart.c"));
         cc.arg(library("libacclient.a")).args(SYSTEM_LIBRARIES);
         succeed(cc);
-        let mut command = built(program);
+        let mut command = if sanitizers.is_some() {
+            built(program)
+        } else {
+            let mut valgrind = Command::new("valgrind");
+            valgrind.arg(format!("--error-exitcode={VALGRIND_ERRORS}")).arg(program);
+            valgrind
+        };
         // A program that ends by exit() frees nothing before it.
         command.envs(SANITIZER_OPTIONS).env("ASAN_OPTIONS", "detect_leaks=0");
-        self.0.bounded(command, environment, TIME)
+        self.0.bounded(command, environment, TIME_WHERE_SLOW)
     }
 
     /// What the sanitizers say of a program that does something wrong on purpose.
