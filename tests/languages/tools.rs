@@ -95,7 +95,7 @@ impl Programs {
     ) -> (ExitStatus, String) {
         let program = self.path().join(format!("quickstart-{compiler}"));
         let mut cc = Command::new(compiler);
-        cc.args(["-g", "-O1"]).args(WARNINGS);
+        cc.arg("-O1").args(WARNINGS);
         cc.args(sanitizers.map(|sanitizers| format!("-fsanitize={sanitizers}")));
         cc.arg("-I").arg(include()).arg("-o").arg(&program);
         cc.arg(root().join("examples/quickstart.c"));
