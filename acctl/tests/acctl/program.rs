@@ -11,7 +11,9 @@ pub fn command(program: &str, url: Option<&str>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let is_ours = name.to_str().is_some_and(|name| name.starts_with("ACCLIENT_"));
-        if is_ours || name == "NO_COLOR" {
+        // With CI set, a terminal without colours gets them, as from clap.
+        let of_colours = ["CI", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"];
+        if is_ours || of_colours.iter().any(|variable| name == *variable) {
             command.env_remove(name);
         }
     }
