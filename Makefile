@@ -74,8 +74,8 @@ examples:
 		$(TARGET)/debug/devgrid -- $$program || exit 1; \
 	done
 
-# Tests mostly wait for servers and processes, so that twice as many as there are processors keep them busy.
-TEST_THREADS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
+# How many tests run at a time, for those who wait for them: most of them wait for servers and processes.
+TEST_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 
 # With the C layer everywhere, so that its unit tests run too and the crate is compiled for one set of
 # features. Rust programs without it are tested by tests/languages/packaging.rs.

@@ -51,19 +51,30 @@ pub(crate) struct Retrier {
     purpose: Purpose,
     backoff: Backoff,
     repeated: bool,
+    /// Why the last try failed, where another one followed.
+    last: Option<Error>,
 }
 
 impl Retrier {
     pub(crate) fn new(purpose: Purpose) -> Self {
-        Retrier { purpose, backoff: Backoff::new(), repeated: false }
+        Retrier { purpose, backoff: Backoff::new(), repeated: false, last: None }
     }
 
     /// Returns when it is time for another try. `Err`: there is none, or the call ended meanwhile.
     pub(crate) fn again(&mut self, error: Error, until: &Until) -> Result<()> {
+        // The deadline may pass in the middle of a try. A wait may have been well since its last
+        // failure; the other steps are short, so that failure is the cause.
+        if matches!(error, Error::Timeout) && self.purpose != Purpose::Wait {
+            let cause = self.last.take().map(|last| Error::TimeoutAfter(Box::new(last)));
+            return Err(cause.unwrap_or(error));
+        }
         match policy(error.condition(), self.purpose) {
             Retry::AfterPause => match self.backoff.pause(until) {
                 Err(Error::Timeout) => Err(Error::TimeoutAfter(Box::new(error))),
-                other => other,
+                other => {
+                    self.last = Some(error);
+                    other
+                }
             },
             Retry::Once if !self.repeated => {
                 self.repeated = true;
@@ -145,6 +156,18 @@ mod tests {
         let mut retrier = Retrier::new(Purpose::Push);
         assert!(retrier.again(refused("OOM"), &until).is_err());
         assert!(retrier.again(refused("LOADING"), &until).is_ok());
+    }
+
+    #[test]
+    fn a_deadline_in_the_middle_of_a_try_keeps_the_cause_of_the_last() {
+        let until = Until::new(Deadline::after(None));
+        let mut retrier = Retrier::new(Purpose::Question);
+        assert!(retrier.again(refused("LOADING"), &until).is_ok());
+        let ended = retrier.again(Error::Timeout, &until);
+        assert!(matches!(ended, Err(Error::TimeoutAfter(_))), "{ended:?}");
+        let mut retrier = Retrier::new(Purpose::Wait);
+        assert!(retrier.again(lost(), &until).is_ok());
+        assert!(matches!(retrier.again(Error::Timeout, &until), Err(Error::Timeout)));
     }
 
     #[test]
