@@ -63,7 +63,7 @@ impl Output {
         if self.is_json { self.line(document.to_string()) } else { Ok(()) }
     }
 
-    /// What is no result. Nobody is told if it cannot be written.
+    /// Prints a notice on stderr. A write error is ignored: there is nowhere else to report it.
     pub fn note(&self, line: impl AsRef<str>) {
         self.bar.suspend(|| {
             let _ = writeln!(io::stderr(), "{}", line.as_ref());

@@ -91,7 +91,7 @@ impl Arrivals {
         if !self.until.deadline.has_passed() {
             return self.watch.next(&self.until);
         }
-        // The caller was at work meanwhile. What is there by now is no agent's fault, so it is taken,
+        // The deadline passed while the caller processed a result. Results that exist by now are taken,
         // within a moment.
         let mut late = self.until.clone();
         late.deadline = Deadline::after(Some(LATE));

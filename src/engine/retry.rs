@@ -18,7 +18,7 @@ pub(crate) enum Purpose {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Retry {
     Never,
-    /// Once, at once: an idle connection that the server has just ended is no failure of a call.
+    /// Once, at once: the server may close an idle connection just as a call takes it.
     Once,
     /// Until the deadline, with growing pauses.
     AfterPause,
@@ -62,8 +62,8 @@ impl Retrier {
 
     /// Returns when it is time for another try. `Err`: there is none, or the call ended meanwhile.
     pub(crate) fn again(&mut self, error: Error, until: &Until) -> Result<()> {
-        // The deadline may pass in the middle of a try. A wait may have been well since its last
-        // failure; the other steps are short, so that failure is the cause.
+        // The deadline may pass during a try. Other steps are short, so the last failure is the cause;
+        // a wait may have recovered since its last failure.
         if matches!(error, Error::Timeout) && self.purpose != Purpose::Wait {
             let cause = self.last.take().map(|last| Error::TimeoutAfter(Box::new(last)));
             return Err(cause.unwrap_or(error));

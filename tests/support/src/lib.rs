@@ -23,8 +23,7 @@ use devgrid::RedisServer;
 /// The root of the repository.
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// Far more than anything takes that works, on a machine that is overloaded: a test that waits for all of
-/// it has failed.
+/// Timeout of tests: far longer than any working step takes, even on an overloaded machine.
 pub const WAIT: Duration = Duration::from_secs(120);
 
 /// How much later than its deadline a call may end. It tells a call that ends from one that hangs or goes
