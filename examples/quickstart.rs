@@ -6,7 +6,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{Cancel, Client, ErrorKind, Result, Target, Wait};
+use acclient::{CancelToken, Client, ErrorKind, Result, Target, Timeout};
 
 fn main() -> Result<()> {
     let url = std::env::var("ACCLIENT_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".into());
@@ -49,11 +49,11 @@ fn main() -> Result<()> {
     }
 
     println!("\n== One that fails: ls of a directory that does not exist");
-    let job = client.execute(Target::agent(1, 1), "ls").arg("/no/such/place").run(ten_seconds)?;
+    let job = client.execute(Target::agent((1, 1)), "ls").arg("/no/such/place").run(ten_seconds)?;
     print!("1:1 {}, and its stderr says: {}", job.state(), job.stderr());
 
     println!("\n== One that takes too long: sleep 60, killed while it runs");
-    let mut command = client.execute(Target::agent(2, 1), "sleep").arg("60").submit()?;
+    let mut command = client.execute(Target::agent((2, 1)), "sleep").arg("60").submit()?;
     match command.next_result(Duration::from_millis(200)) {
         Err(error) if error.is_timeout() => println!("no result after 0.2 s, as expected"),
         other => println!("unexpected: {other:?}"),
@@ -66,15 +66,15 @@ fn main() -> Result<()> {
     println!(
         "\n== A wait that is cancelled from elsewhere; the command goes on, and is found again"
     );
-    let mut command = client.execute(Target::agent(1, 2), "sleep").arg("1").submit()?;
-    let cancel = Cancel::new()?;
+    let mut command = client.execute(Target::agent((1, 2)), "sleep").arg("1").submit()?;
+    let cancel = CancelToken::new()?;
     let canceller = cancel.clone();
     let begun = Instant::now();
     let other = thread::spawn(move || {
         thread::sleep(Duration::from_millis(300));
         canceller.cancel()
     });
-    match command.next_result(Wait::forever().or_cancelled(&cancel)) {
+    match command.next_result(Timeout::none().or_cancelled(&cancel)) {
         Err(error) if error.kind() == ErrorKind::Cancelled => {
             println!("cancelled after {} ms", begun.elapsed().as_millis());
         }
@@ -83,12 +83,12 @@ fn main() -> Result<()> {
     let _ = other.join();
     let printed = command.to_string();
     println!("its printed form finds it again, from any process: {printed}");
-    if let Some(job) = client.command_from(&printed)?.next_result(ten_seconds)? {
+    if let Some(job) = client.get_by_handle(&printed)?.next_result(ten_seconds)? {
         println!("1:2 {} after {} ms", job.state(), job.time().as_millis());
     }
 
     println!("\n== A command for an agent that does not exist");
-    match client.execute(Target::agent(7, 7), "true").run(ten_seconds) {
+    match client.execute(Target::agent((7, 7)), "true").run(ten_seconds) {
         Err(error) if error.kind() == ErrorKind::NoSuchAgent => println!("{error}"),
         other => println!("unexpected: {other:?}"),
     }

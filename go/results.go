@@ -24,7 +24,7 @@ const (
 	// Broadcast: the server tells of changes of all lists of the command.
 	Broadcast Method = C.ACCLIENT_WAIT_BROADCAST
 	// Looking: all lists are looked at every 40 ms.
-	Looking Method = C.ACCLIENT_WAIT_LOOKING
+	Looking Method = C.ACCLIENT_WAIT_POLLING
 )
 
 // Results are the results of one command or several, in order of completion, until the end of one

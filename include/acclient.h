@@ -73,6 +73,31 @@
 #include <stdint.h>
 
 /**
+ * A failure that the call returns as an error too.
+ */
+#define ACCLIENT_LOG_ERROR 1
+
+/**
+ * Something that may need attention, like the first failure after which a call retries.
+ */
+#define ACCLIENT_LOG_WARN 2
+
+/**
+ * Something unusual that needs no attention.
+ */
+#define ACCLIENT_LOG_INFO 3
+
+/**
+ * Normal work: connections, submitted commands, how results are waited for.
+ */
+#define ACCLIENT_LOG_DEBUG 4
+
+/**
+ * Normal work in detail.
+ */
+#define ACCLIENT_LOG_TRACE 5
+
+/**
  * The call succeeded.
  */
 #define ACCLIENT_OK 0
@@ -228,7 +253,7 @@
 /**
  * Polling all lists, with an interval of 40 ms.
  */
-#define ACCLIENT_WAIT_LOOKING 4
+#define ACCLIENT_WAIT_POLLING 4
 
 /**
  * The agent has answered.
@@ -258,7 +283,7 @@ typedef struct acclient_answer acclient_answer;
  * Cancel token: ends calls early, from any thread or from a signal handler. It may be passed to
  * many calls at a time. Once cancelled it stays cancelled.
  */
-typedef struct acclient_cancel acclient_cancel;
+typedef struct acclient_cancel_token acclient_cancel_token;
 
 /**
  * Client of one grid, with a pool of connections.
@@ -302,6 +327,11 @@ typedef struct acclient_job acclient_job;
 typedef struct acclient_jobs acclient_jobs;
 
 /**
+ * Query of messages that jobs have logged. A setter that fails changes nothing.
+ */
+typedef struct acclient_msg_query acclient_msg_query;
+
+/**
  * Options for a new client. A value out of range, or a file that cannot be used, is reported when
  * the client is made.
  */
@@ -311,6 +341,11 @@ typedef struct acclient_options acclient_options;
  * Outcome of a kill, stats or messages request on each agent of a command, in the order of agents.
  */
 typedef struct acclient_outcomes acclient_outcomes;
+
+/**
+ * Query of the jobs that an agent is running. A setter that fails changes nothing.
+ */
+typedef struct acclient_process_query acclient_process_query;
 
 /**
  * How far a command got, as a whole and on each agent, in the order of agents.
@@ -336,12 +371,18 @@ typedef struct acclient_results acclient_results;
 typedef struct acclient_rollout acclient_rollout;
 
 /**
+ * How a command is sent to many agents in batches. A setter that fails changes nothing.
+ */
+typedef struct acclient_rollout_plan acclient_rollout_plan;
+
+/**
  * Run arguments: how an agent runs a job. All are optional. A setter that fails changes nothing.
  */
 typedef struct acclient_run_args acclient_run_args;
 
 /**
- * Target of a command: one agent, any one agent with some roles, or all agents with them.
+ * Target of a command: one agent, a list of agents, any one agent with some roles, or all agents with
+ * them. A setter that fails changes nothing.
  */
 typedef struct acclient_target acclient_target;
 
@@ -356,6 +397,21 @@ typedef struct acclient_tunnel acclient_tunnel;
  * later versions may add some, so treat an unknown one as a failure.
  */
 typedef int32_t acclient_status;
+
+/**
+ * Function that receives log messages, on the thread whose call logs. It may call functions of the
+ * library, which then log nothing. It must return normally: no longjmp(3), no C++ exception.
+ *
+ * level: one of ACCLIENT_LOG_...
+ * target: what the message is about: "acclient::connection", "acclient::command", "acclient::wait" or
+ *   "acclient::retry"; later versions may add some.
+ * message: one line of text without a password, and without the data of a command.
+ * user_data: as passed to acclient_set_log_hook().
+ */
+typedef void (*acclient_log_hook)(int32_t level,
+                                  const char *target,
+                                  const char *message,
+                                  void *user_data);
 
 #ifdef __cplusplus
 extern "C" {
@@ -374,11 +430,11 @@ const char *acclient_error_message(const acclient_error *error,
                                    size_t *length);
 
 /**
- * Printed form of the command that the call was about, for acclient_client_command_from(). NULL
+ * Handle string of the command that the error is about, for acclient_client_get_by_handle(). NULL
  * where there is none.
  */
-const char *acclient_error_command(const acclient_error *error,
-                                   size_t *length);
+const char *acclient_error_command_handle(const acclient_error *error,
+                                          size_t *length);
 
 /**
  * Error code of Redis, like "NOPERM" or "OOM". NULL where the error is not a reply of Redis.
@@ -432,6 +488,22 @@ const acclient_job *acclient_error_job(const acclient_error *error);
 void acclient_error_free(acclient_error *error);
 
 /**
+ * Sets the function that receives what the library logs, for the whole process. To be called before
+ * other threads use the library: a call that is in progress on another thread may still use the hook
+ * that was set before.
+ *
+ * hook: NULL logs nothing more, which is the default.
+ * user_data: passed to the hook as it is; may be NULL.
+ * level: the least important level that is logged, one of ACCLIENT_LOG_... In normal work nothing above
+ *   ACCLIENT_LOG_DEBUG is logged.
+ * Errors: ACCLIENT_UNSUPPORTED in a Rust program that has installed a logger of its own.
+ */
+acclient_status acclient_set_log_hook(acclient_log_hook hook,
+                                      void *user_data,
+                                      int32_t level,
+                                      acclient_error **error);
+
+/**
  * Name of a status, like "ACCLIENT_TIMEOUT"; "unknown status" for any other number. Never NULL,
  * never freed.
  */
@@ -457,11 +529,11 @@ acclient_status acclient_check_version(uint32_t major,
 /**
  * Makes a cancel token.
  *
- * cancel: [out] receives the token; free with acclient_cancel_free().
+ * token: [out] receives the token; free with acclient_cancel_token_free().
  * Errors: ACCLIENT_SYSTEM without two free descriptors.
  */
-acclient_status acclient_cancel_new(acclient_cancel **cancel,
-                                    acclient_error **error);
+acclient_status acclient_cancel_token_new(acclient_cancel_token **token,
+                                          acclient_error **error);
 
 /**
  * Ends the calls that have this token, at once; later ones end before they start.
@@ -470,17 +542,17 @@ acclient_status acclient_cancel_new(acclient_cancel **cancel,
  * Errors: ACCLIENT_FORKED_HANDLE, with nothing done, in a process other than the one that made the
  * token.
  */
-acclient_status acclient_cancel_cancel(const acclient_cancel *cancel);
+acclient_status acclient_cancel_token_cancel(const acclient_cancel_token *token);
 
 /**
  * Whether the token was cancelled. Async-signal-safe.
  */
-bool acclient_cancel_is_cancelled(const acclient_cancel *cancel);
+bool acclient_cancel_token_is_cancelled(const acclient_cancel_token *token);
 
 /**
  * Frees a token; calls that have it must have returned.
  */
-void acclient_cancel_free(acclient_cancel *cancel);
+void acclient_cancel_token_free(acclient_cancel_token *token);
 
 /**
  * Connects to the Redis of a grid and logs in.
@@ -498,7 +570,7 @@ void acclient_cancel_free(acclient_cancel *cancel);
  */
 acclient_status acclient_client_connect(const char *url,
                                         int64_t timeout_ms,
-                                        const acclient_cancel *cancel,
+                                        const acclient_cancel_token *cancel,
                                         acclient_client **client,
                                         acclient_error **error);
 
@@ -507,55 +579,45 @@ acclient_status acclient_client_connect(const char *url,
  */
 acclient_status acclient_client_ping(const acclient_client *client,
                                      int64_t timeout_ms,
-                                     const acclient_cancel *cancel,
+                                     const acclient_cancel_token *cancel,
                                      acclient_error **error);
 
 /**
- * Sends a program for an agent to run, and returns once Redis has the command.
+ * Makes a client that shares everything with another one, but for a cancel token that ends each of its
+ * calls, and each call of what is made with it, beside the token of the call.
  *
- * program: its name or path on the agent.
- * args, args_count: its arguments.
- * data, data_length: its standard input, UTF-8.
- * command: [out] receives the command; free with acclient_command_free().
- * Errors: as acclient_request_submit().
+ * cancel: may not be NULL; may be freed after this call.
+ * made: [out] receives the new client; free with acclient_client_free().
  */
-acclient_status acclient_client_execute(const acclient_client *client,
-                                        int64_t gid,
-                                        int64_t nid,
-                                        const char *program,
-                                        const char *const *args,
-                                        size_t args_count,
-                                        const char *data,
-                                        size_t data_length,
-                                        int64_t timeout_ms,
-                                        const acclient_cancel *cancel,
-                                        acclient_command **command,
-                                        acclient_error **error);
+acclient_status acclient_client_with_cancel(const acclient_client *client,
+                                            const acclient_cancel_token *cancel,
+                                            acclient_client **made,
+                                            acclient_error **error);
 
 /**
- * Finds a command by its printed form, as returned by acclient_command_printed() and
- * acclient_error_command() in this process or another, in any language. Sends nothing; Redis keeps
+ * Finds a command by its printed form, as returned by acclient_command_handle() and
+ * acclient_error_command_handle() in this process or another, in any language. Sends nothing; Redis keeps
  * results for 24 hours.
  *
  * printed: like "acclient:1:<id>:<target>".
  * command: [out] receives the command; free with acclient_command_free().
  */
-acclient_status acclient_client_command_from(const acclient_client *client,
-                                             const char *printed,
-                                             acclient_command **command,
-                                             acclient_error **error);
+acclient_status acclient_client_get_by_handle(const acclient_client *client,
+                                              const char *handle,
+                                              acclient_command **command,
+                                              acclient_error **error);
 
 /**
- * Finds a command by its id alone. Its target is looked up by the first wait; the printed form has
- * it already. Sends nothing.
+ * Finds a command by its id alone. Its agents are found out by the first wait; a handle string names
+ * them already. Sends nothing.
  *
  * id: not empty.
  * command: [out] receives the command; free with acclient_command_free().
  */
-acclient_status acclient_client_command(const acclient_client *client,
-                                        const char *id,
-                                        acclient_command **command,
-                                        acclient_error **error);
+acclient_status acclient_client_get_by_id(const acclient_client *client,
+                                          const char *id,
+                                          acclient_command **command,
+                                          acclient_error **error);
 
 /**
  * Connects to a named instance: a table of the TOML file named by the environment variable
@@ -571,7 +633,7 @@ acclient_status acclient_client_command(const acclient_client *client,
  */
 acclient_status acclient_client_instance(const char *name,
                                          int64_t timeout_ms,
-                                         const acclient_cancel *cancel,
+                                         const acclient_cancel_token *cancel,
                                          acclient_client **client,
                                          acclient_error **error);
 
@@ -591,10 +653,22 @@ acclient_status acclient_client_submit_many(const acclient_client *client,
                                             const acclient_request *const *requests,
                                             size_t count,
                                             int64_t timeout_ms,
-                                            const acclient_cancel *cancel,
+                                            const acclient_cancel_token *cancel,
                                             acclient_command **commands,
                                             acclient_error **errors,
                                             acclient_error **error);
+
+/**
+ * Returns connections and counts of the client and of everything made from it. Does not block.
+ *
+ * statistics: [out] receives one row with the fields "open_connections", "idle_connections",
+ *   "waiting_calls" (for a connection); and since the client was made: "connected", "pool_waits" (for a
+ *   connection), "pushed" (commands), "blocking_waits", "tracking_waits", "broadcast_waits" and
+ *   "polling_waits" (for results, by ACCLIENT_WAIT_...); free with acclient_answer_free().
+ */
+acclient_status acclient_client_statistics(const acclient_client *client,
+                                           acclient_answer **statistics,
+                                           acclient_error **error);
 
 /**
  * Closes the client: calls in progress, in any thread, end with ACCLIENT_CLOSED, and so does every
@@ -623,21 +697,21 @@ acclient_status acclient_options_new(acclient_options **options,
 /**
  * Sets address, user, password and database by a URL, as acclient_client_connect() takes it.
  */
-acclient_status acclient_options_set_url(const acclient_options *options,
+acclient_status acclient_options_set_url(acclient_options *options,
                                          const char *url,
                                          acclient_error **error);
 
 /**
  * Sets the host: a name or an IP address.
  */
-acclient_status acclient_options_set_host(const acclient_options *options,
+acclient_status acclient_options_set_host(acclient_options *options,
                                           const char *host,
                                           acclient_error **error);
 
 /**
  * Sets the path of a Unix socket, which replaces host and port.
  */
-acclient_status acclient_options_set_unix_socket(const acclient_options *options,
+acclient_status acclient_options_set_unix_socket(acclient_options *options,
                                                  const char *unix_socket,
                                                  acclient_error **error);
 
@@ -650,7 +724,7 @@ acclient_status acclient_options_set_unix_socket(const acclient_options *options
  * sentinels, count: "host", "host:port" or "[address]:port" each; the default port is 26379. With a
  *   count of 0 acclient_client_open() fails.
  */
-acclient_status acclient_options_set_sentinels(const acclient_options *options,
+acclient_status acclient_options_set_sentinels(acclient_options *options,
                                                const char *name,
                                                const char *const *sentinels,
                                                size_t count,
@@ -660,13 +734,13 @@ acclient_status acclient_options_set_sentinels(const acclient_options *options,
  * Enables TLS 1.2 and 1.3, as rediss:// does. The certificate of the server has to match the host,
  * and its authority has to be trusted by this machine. Default: no TLS. A Unix socket has none.
  */
-acclient_status acclient_options_set_tls(const acclient_options *options,
+acclient_status acclient_options_set_tls(acclient_options *options,
                                          acclient_error **error);
 
 /**
  * Enables TLS, and trusts the authorities in this PEM file instead of those of the machine.
  */
-acclient_status acclient_options_set_tls_ca_file(const acclient_options *options,
+acclient_status acclient_options_set_tls_ca_file(acclient_options *options,
                                                  const char *path,
                                                  acclient_error **error);
 
@@ -676,7 +750,7 @@ acclient_status acclient_options_set_tls_ca_file(const acclient_options *options
  * certificates: PEM file of the certificate chain.
  * key: PEM file of its private key.
  */
-acclient_status acclient_options_set_tls_client_cert(const acclient_options *options,
+acclient_status acclient_options_set_tls_client_cert(acclient_options *options,
                                                      const char *certificates,
                                                      const char *key,
                                                      acclient_error **error);
@@ -685,48 +759,48 @@ acclient_status acclient_options_set_tls_client_cert(const acclient_options *opt
  * Enables TLS and disables certificate verification: anybody on the network path can read and change
  * everything. For trials only.
  */
-acclient_status acclient_options_set_tls_insecure(const acclient_options *options,
+acclient_status acclient_options_set_tls_insecure(acclient_options *options,
                                                   acclient_error **error);
 
 /**
  * Sets the user name, for servers with ACLs. Default: the default user of the server.
  */
-acclient_status acclient_options_set_user(const acclient_options *options,
+acclient_status acclient_options_set_user(acclient_options *options,
                                           const char *user,
                                           acclient_error **error);
 
 /**
  * Sets the password. Default: none. It appears in no error.
  */
-acclient_status acclient_options_set_password(const acclient_options *options,
+acclient_status acclient_options_set_password(acclient_options *options,
                                               const char *password,
                                               acclient_error **error);
 
 /**
  * Sets the port. Default 6379.
  */
-acclient_status acclient_options_set_port(const acclient_options *options,
+acclient_status acclient_options_set_port(acclient_options *options,
                                           uint16_t port,
                                           acclient_error **error);
 
 /**
  * Sets the number of the database. Default 0.
  */
-acclient_status acclient_options_set_db(const acclient_options *options,
+acclient_status acclient_options_set_db(acclient_options *options,
                                         uint32_t db,
                                         acclient_error **error);
 
 /**
  * Sets the maximum number of connections; each waiting call uses one. 1 to 10000, default 64.
  */
-acclient_status acclient_options_set_max_connections(const acclient_options *options,
+acclient_status acclient_options_set_max_connections(acclient_options *options,
                                                      size_t max_connections,
                                                      acclient_error **error);
 
 /**
  * Sets the size, in bytes, of the largest reply that the client accepts. Default 64 MiB.
  */
-acclient_status acclient_options_set_max_reply(const acclient_options *options,
+acclient_status acclient_options_set_max_reply(acclient_options *options,
                                                size_t max_reply,
                                                acclient_error **error);
 
@@ -736,7 +810,7 @@ acclient_status acclient_options_set_max_reply(const acclient_options *options,
  */
 acclient_status acclient_client_open(const acclient_options *options,
                                      int64_t timeout_ms,
-                                     const acclient_cancel *cancel,
+                                     const acclient_cancel_token *cancel,
                                      acclient_client **client,
                                      acclient_error **error);
 
@@ -825,14 +899,14 @@ acclient_status acclient_request_jumpscript_content(const acclient_client *clien
 /**
  * Adds an argument of the program.
  */
-acclient_status acclient_request_add_arg(const acclient_request *request,
+acclient_status acclient_request_add_arg(acclient_request *request,
                                          const char *arg,
                                          acclient_error **error);
 
 /**
  * Merges run arguments into those set before.
  */
-acclient_status acclient_request_set_run_args(const acclient_request *request,
+acclient_status acclient_request_set_run_args(acclient_request *request,
                                               const acclient_run_args *args,
                                               acclient_error **error);
 
@@ -842,7 +916,7 @@ acclient_status acclient_request_set_run_args(const acclient_request *request,
  *
  * data, data_length: UTF-8, which may contain NULs.
  */
-acclient_status acclient_request_set_data(const acclient_request *request,
+acclient_status acclient_request_set_data(acclient_request *request,
                                           const char *data,
                                           size_t data_length,
                                           acclient_error **error);
@@ -855,14 +929,14 @@ acclient_status acclient_request_set_data(const acclient_request *request,
  *
  * id: not empty.
  */
-acclient_status acclient_request_set_id(const acclient_request *request,
+acclient_status acclient_request_set_id(acclient_request *request,
                                         const char *id,
                                         acclient_error **error);
 
 /**
  * Sets the tags: a text that is returned with the result.
  */
-acclient_status acclient_request_set_tags(const acclient_request *request,
+acclient_status acclient_request_set_tags(acclient_request *request,
                                           const char *tags,
                                           acclient_error **error);
 
@@ -872,12 +946,12 @@ acclient_status acclient_request_set_tags(const acclient_request *request,
  * timeout_ms: for Redis to accept the command.
  * command: [out] receives the command; free with acclient_command_free().
  * Errors: ACCLIENT_INVALID_ARGUMENT (nothing was sent), ACCLIENT_SERVER (it was rejected),
- * ACCLIENT_MAYBE_SENT (it may run or not; acclient_error_command() gives the printed form by which to
- * find out).
+ * ACCLIENT_MAYBE_SENT (it may run or not; acclient_error_command_handle() gives the handle string by which
+ * to find out).
  */
 acclient_status acclient_request_submit(const acclient_request *request,
                                         int64_t timeout_ms,
-                                        const acclient_cancel *cancel,
+                                        const acclient_cancel_token *cancel,
                                         acclient_command **command,
                                         acclient_error **error);
 
@@ -899,7 +973,7 @@ acclient_status acclient_request_submit(const acclient_request *request,
  */
 acclient_status acclient_request_submit_once(const acclient_request *request,
                                              int64_t timeout_ms,
-                                             const acclient_cancel *cancel,
+                                             const acclient_cancel_token *cancel,
                                              acclient_command **command,
                                              acclient_error **error);
 
@@ -912,7 +986,7 @@ acclient_status acclient_request_submit_once(const acclient_request *request,
  */
 acclient_status acclient_request_run(const acclient_request *request,
                                      int64_t timeout_ms,
-                                     const acclient_cancel *cancel,
+                                     const acclient_cancel_token *cancel,
                                      acclient_job **job,
                                      acclient_error **error);
 
@@ -932,14 +1006,14 @@ acclient_status acclient_run_args_new(acclient_run_args **args,
 /**
  * Sets the domain, a label by which processes and scripts are grouped.
  */
-acclient_status acclient_run_args_set_domain(const acclient_run_args *args,
+acclient_status acclient_run_args_set_domain(acclient_run_args *args,
                                              const char *domain,
                                              acclient_error **error);
 
 /**
  * Sets the name: the program for "execute", the script for "jumpscript", a label elsewhere.
  */
-acclient_status acclient_run_args_set_name(const acclient_run_args *args,
+acclient_status acclient_run_args_set_name(acclient_run_args *args,
                                            const char *name,
                                            acclient_error **error);
 
@@ -947,7 +1021,7 @@ acclient_status acclient_run_args_set_name(const acclient_run_args *args,
  * Sets the levels of output that the agent logs: "*" (the default), or numbers and ranges like
  * "1,2,6-9". "" leaves the choice to the agent.
  */
-acclient_status acclient_run_args_set_loglevels(const acclient_run_args *args,
+acclient_status acclient_run_args_set_loglevels(acclient_run_args *args,
                                                 const char *loglevels,
                                                 acclient_error **error);
 
@@ -955,14 +1029,14 @@ acclient_status acclient_run_args_set_loglevels(const acclient_run_args *args,
  * Sets which of them it stores for requests of messages, in the form of
  * acclient_run_args_set_loglevels().
  */
-acclient_status acclient_run_args_set_loglevels_db(const acclient_run_args *args,
+acclient_status acclient_run_args_set_loglevels_db(acclient_run_args *args,
                                                    const char *loglevels_db,
                                                    acclient_error **error);
 
 /**
  * Sets which of them it sends to the controller, in the form of acclient_run_args_set_loglevels().
  */
-acclient_status acclient_run_args_set_loglevels_ac(const acclient_run_args *args,
+acclient_status acclient_run_args_set_loglevels_ac(acclient_run_args *args,
                                                    const char *loglevels_ac,
                                                    acclient_error **error);
 
@@ -970,14 +1044,14 @@ acclient_status acclient_run_args_set_loglevels_ac(const acclient_run_args *args
  * Sets the name of a queue: jobs with the same one run one after another on an agent. Default: no
  * queue.
  */
-acclient_status acclient_run_args_set_queue(const acclient_run_args *args,
+acclient_status acclient_run_args_set_queue(acclient_run_args *args,
                                             const char *queue,
                                             acclient_error **error);
 
 /**
  * Sets the working directory. Default: that of the agent.
  */
-acclient_status acclient_run_args_set_working_dir(const acclient_run_args *args,
+acclient_status acclient_run_args_set_working_dir(acclient_run_args *args,
                                                   const char *working_dir,
                                                   acclient_error **error);
 
@@ -985,14 +1059,14 @@ acclient_status acclient_run_args_set_working_dir(const acclient_run_args *args,
  * Sets how long the job may run, in seconds, before the agent kills it and reports TIMEOUT. 0 (the
  * default): no limit. -1: no limit, and run again when the agent restarts.
  */
-acclient_status acclient_run_args_set_max_time(const acclient_run_args *args,
+acclient_status acclient_run_args_set_max_time(acclient_run_args *args,
                                                int64_t seconds,
                                                acclient_error **error);
 
 /**
  * Sets how many times the agent restarts the job when it fails. Default 0.
  */
-acclient_status acclient_run_args_set_max_restart(const acclient_run_args *args,
+acclient_status acclient_run_args_set_max_restart(acclient_run_args *args,
                                                   int64_t times,
                                                   acclient_error **error);
 
@@ -1000,7 +1074,7 @@ acclient_status acclient_run_args_set_max_restart(const acclient_run_args *args,
  * Runs the job again with this period, in seconds, until it is killed; it has no result until then.
  * Default 0: runs once.
  */
-acclient_status acclient_run_args_set_recurring_period(const acclient_run_args *args,
+acclient_status acclient_run_args_set_recurring_period(acclient_run_args *args,
                                                        int64_t seconds,
                                                        acclient_error **error);
 
@@ -1008,14 +1082,14 @@ acclient_status acclient_run_args_set_recurring_period(const acclient_run_args *
  * Sets the interval, in milliseconds, at which the agent measures the job. Default 0: that of the
  * agent.
  */
-acclient_status acclient_run_args_set_stats_interval(const acclient_run_args *args,
+acclient_status acclient_run_args_set_stats_interval(acclient_run_args *args,
                                                      int64_t milliseconds,
                                                      acclient_error **error);
 
 /**
  * Adds an argument of the program.
  */
-acclient_status acclient_run_args_add_arg(const acclient_run_args *args,
+acclient_status acclient_run_args_add_arg(acclient_run_args *args,
                                           const char *arg,
                                           acclient_error **error);
 
@@ -1024,7 +1098,7 @@ acclient_status acclient_run_args_add_arg(const acclient_run_args *args,
  *
  * name: not empty.
  */
-acclient_status acclient_run_args_add_env(const acclient_run_args *args,
+acclient_status acclient_run_args_add_env(acclient_run_args *args,
                                           const char *name,
                                           const char *value,
                                           acclient_error **error);
@@ -1033,7 +1107,7 @@ acclient_status acclient_run_args_add_env(const acclient_run_args *args,
  * Takes over everything that other sets; lists are replaced as a whole. args and other may be the
  * same.
  */
-acclient_status acclient_run_args_merge(const acclient_run_args *args,
+acclient_status acclient_run_args_merge(acclient_run_args *args,
                                         const acclient_run_args *other,
                                         acclient_error **error);
 
@@ -1062,34 +1136,77 @@ acclient_status acclient_target_agent(int64_t gid,
                                       acclient_error **error);
 
 /**
- * Makes a target of one agent, chosen by the controller at random among those that have all of some
- * roles.
+ * Makes a target of a list of agents, which is empty until acclient_target_add_agent() adds some. The
+ * command has one id, and Redis has it for every agent of the list or for none.
  *
- * roles, roles_count: the roles; none of them, or the role "*", means any agent.
- * gid: of this grid only; 0 for all grids.
  * target: [out] receives the target; free with acclient_target_free().
  */
-acclient_status acclient_target_any(const char *const *roles,
-                                    size_t roles_count,
-                                    int64_t gid,
-                                    acclient_target **target,
+acclient_status acclient_target_agents(acclient_target **target,
+                                       acclient_error **error);
+
+/**
+ * Makes a target of one agent, chosen by the controller at random: of all agents, unless
+ * acclient_target_add_role() and acclient_target_set_grid() say which.
+ *
+ * target: [out] receives the target; free with acclient_target_free().
+ */
+acclient_status acclient_target_any(acclient_target **target,
                                     acclient_error **error);
 
 /**
- * Makes a target of every agent that has all of some roles: a fan-out. Parameters as
- * acclient_target_any().
+ * Makes a target of every agent, a fan-out: of all agents, unless acclient_target_add_role() and
+ * acclient_target_set_grid() say which.
+ *
+ * target: [out] receives the target; free with acclient_target_free().
  */
-acclient_status acclient_target_all(const char *const *roles,
-                                    size_t roles_count,
-                                    int64_t gid,
-                                    acclient_target **target,
+acclient_status acclient_target_all(acclient_target **target,
                                     acclient_error **error);
 
 /**
- * The target as in the printed form of a command, like "1:2" or "all,role=cpu".
+ * Parses a target.
+ *
+ * text: "1:2" for one agent, "1:2,2:1" for a list; "all" or "any"; "role=cpu,storage" for all agents
+ *   with both roles, "any,role=cpu" for one; "@1" at the end for the agents of grid 1 only. In a role,
+ *   characters may be written as %xx; a comma, "@", "%" and white space have to be.
+ * target: [out] receives the target; free with acclient_target_free().
  */
-const char *acclient_target_printed(const acclient_target *target,
-                                    size_t *length);
+acclient_status acclient_target_parse(const char *text,
+                                      acclient_target **target,
+                                      acclient_error **error);
+
+/**
+ * Adds an agent to a list of agents. One that is there already is not added again.
+ */
+acclient_status acclient_target_add_agent(acclient_target *target,
+                                          int64_t gid,
+                                          int64_t nid,
+                                          acclient_error **error);
+
+/**
+ * Requires a role of the agents, beside those required before. The role "*" is that of every agent.
+ *
+ * target: made by acclient_target_any() or acclient_target_all().
+ * role: not empty.
+ */
+acclient_status acclient_target_add_role(acclient_target *target,
+                                         const char *role,
+                                         acclient_error **error);
+
+/**
+ * Requires the agents to be of one grid.
+ *
+ * target: made by acclient_target_any() or acclient_target_all().
+ */
+acclient_status acclient_target_set_grid(acclient_target *target,
+                                         int64_t gid,
+                                         acclient_error **error);
+
+/**
+ * The target in the form that acclient_target_parse() reads, like "1:2" or "all,role=cpu@1", as it is at
+ * the first call; later changes of the target do not change the text.
+ */
+const char *acclient_target_text(const acclient_target *target,
+                                 size_t *length);
 
 /**
  * Frees the target; requests made with it are unaffected.
@@ -1110,7 +1227,7 @@ void acclient_target_free(acclient_target *target);
 acclient_status acclient_request_run_all(const acclient_request *request,
                                          bool stop_at_failure,
                                          int64_t timeout_ms,
-                                         const acclient_cancel *cancel,
+                                         const acclient_cancel_token *cancel,
                                          acclient_collected **collected,
                                          acclient_error **error);
 
@@ -1159,11 +1276,11 @@ const char *acclient_command_id(const acclient_command *command,
                                 size_t *length);
 
 /**
- * The printed form, "acclient:1:<id>:<target>", by which acclient_client_command_from() finds the
+ * The handle string, "acclient:1:<id>:<target>", by which acclient_client_get_by_handle() finds the
  * command again, in this process or another.
  */
-const char *acclient_command_printed(const acclient_command *command,
-                                     size_t *length);
+const char *acclient_command_handle(const acclient_command *command,
+                                    size_t *length);
 
 /**
  * The target, like "1:2", "all,role=cpu" or "unknown".
@@ -1213,25 +1330,11 @@ const char *acclient_command_dump(const acclient_command *command,
  * ACCLIENT_PROTOCOL for a result that cannot be decoded, ACCLIENT_INVALID_ARGUMENT also for a wait
  * without a timeout for a recurring command.
  */
-acclient_status acclient_command_next_result(const acclient_command *command,
+acclient_status acclient_command_next_result(acclient_command *command,
                                              int64_t timeout_ms,
-                                             const acclient_cancel *cancel,
+                                             const acclient_cancel_token *cancel,
                                              acclient_job **job,
                                              acclient_error **error);
-
-/**
- * Kills the job on every agent that runs it, with all its processes, and returns once the agents
- * have accepted the order; the results, usually KILLED, follow. Does nothing where the job is over.
- *
- * timeout_ms: for the agents to answer.
- * Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same job,
- * and where no controller has routed the command; ACCLIENT_NO_SUCH_AGENT; as
- * acclient_request_submit(). Of the errors of several agents the first is returned.
- */
-acclient_status acclient_command_kill(const acclient_command *command,
-                                      int64_t timeout_ms,
-                                      const acclient_cancel *cancel,
-                                      acclient_error **error);
 
 /**
  * Frees the command; its jobs go on.
@@ -1255,7 +1358,7 @@ const char *acclient_stage_name(int32_t stage);
  */
 acclient_status acclient_command_progress(const acclient_command *command,
                                           int64_t timeout_ms,
-                                          const acclient_cancel *cancel,
+                                          const acclient_cancel_token *cancel,
                                           acclient_progress **progress,
                                           acclient_error **error);
 
@@ -1271,7 +1374,7 @@ acclient_status acclient_command_progress(const acclient_command *command,
  */
 acclient_status acclient_command_retract(const acclient_command *command,
                                          int64_t timeout_ms,
-                                         const acclient_cancel *cancel,
+                                         const acclient_cancel_token *cancel,
                                          bool *retracted,
                                          acclient_error **error);
 
@@ -1287,16 +1390,15 @@ int32_t acclient_progress_stage(const acclient_progress *progress);
 size_t acclient_progress_count(const acclient_progress *progress);
 
 /**
- * Grid id of the agent at an index. Also 0 where no agent matched the target, which is the agent 0:0.
+ * Reads the agent at an index, and returns whether there is one. The agent 0:0, where no agent matched
+ * the target.
+ *
+ * gid, nid: [out] receive the agent, or 0; may be NULL.
  */
-int64_t acclient_progress_gid(const acclient_progress *progress,
-                              size_t index);
-
-/**
- * Node id of the agent at an index; 0 as for acclient_progress_gid().
- */
-int64_t acclient_progress_nid(const acclient_progress *progress,
-                              size_t index);
+bool acclient_progress_agent(const acclient_progress *progress,
+                             size_t index,
+                             int64_t *gid,
+                             int64_t *nid);
 
 /**
  * How far the command got on the agent at an index: one of ACCLIENT_STAGE_...
@@ -1320,7 +1422,7 @@ void acclient_progress_free(acclient_progress *progress);
  */
 acclient_status acclient_command_results(const acclient_command *command,
                                          int64_t timeout_ms,
-                                         const acclient_cancel *cancel,
+                                         const acclient_cancel_token *cancel,
                                          acclient_results **results,
                                          acclient_error **error);
 
@@ -1334,7 +1436,7 @@ acclient_status acclient_client_wait_any(const acclient_client *client,
                                          const acclient_command *const *commands,
                                          size_t commands_count,
                                          int64_t timeout_ms,
-                                         const acclient_cancel *cancel,
+                                         const acclient_cancel_token *cancel,
                                          acclient_results **results,
                                          acclient_error **error);
 
@@ -1350,9 +1452,38 @@ acclient_status acclient_client_wait_any(const acclient_client *client,
  * job: [out] receives the job, or NULL with ACCLIENT_OK when there is none left; free with
  *   acclient_job_free().
  */
-acclient_status acclient_results_next(const acclient_results *results,
+acclient_status acclient_results_next(acclient_results *results,
                                       acclient_job **job,
                                       acclient_error **error);
+
+/**
+ * Returns the next result if there is one now, for a program with an event loop of its own. Errors as
+ * acclient_results_next(). Blocks for a round trip to Redis, and to connect, up to one second each.
+ *
+ * job: [out] receives the job, or NULL with ACCLIENT_OK when there is none now, or none left; free with
+ *   acclient_job_free().
+ * pending: [out] receives whether there may be further results: call it again when
+ *   acclient_results_poll_fd() is readable, and after acclient_results_poll_ms() at the latest. May be
+ *   NULL.
+ */
+acclient_status acclient_results_poll_next(acclient_results *results,
+                                           acclient_job **job,
+                                           bool *pending,
+                                           acclient_error **error);
+
+/**
+ * Descriptor that becomes readable when there may be a result; to be polled for reading only. It may be
+ * another one after each call of acclient_results_poll_next(). -1 without a connection, and while
+ * another thread waits.
+ */
+int32_t acclient_results_poll_fd(const acclient_results *results);
+
+/**
+ * How long, in milliseconds, to wait for acclient_results_poll_fd() before acclient_results_poll_next()
+ * is called all the same: to poll or to reconnect, and at the deadline. 0 for NULL, when all results
+ * have been returned, and while another thread waits.
+ */
+int64_t acclient_results_poll_ms(const acclient_results *results);
 
 /**
  * Number of agents that have not answered, as far as the agents of the commands are known. 0 also
@@ -1372,18 +1503,57 @@ int32_t acclient_results_method(const acclient_results *results);
 void acclient_results_free(acclient_results *results);
 
 /**
+ * Makes a plan of batches of so many agents.
+ *
+ * agents: number of agents in a batch, above 0.
+ * plan: [out] receives the plan; free with acclient_rollout_plan_free().
+ */
+acclient_status acclient_rollout_plan_agents(int64_t agents,
+                                             acclient_rollout_plan **plan,
+                                             acclient_error **error);
+
+/**
+ * Makes a plan of batches of a percentage of the agents, at least one agent.
+ *
+ * percent: 1 to 100.
+ * plan: [out] receives the plan; free with acclient_rollout_plan_free().
+ */
+acclient_status acclient_rollout_plan_percent(int64_t percent,
+                                              acclient_rollout_plan **plan,
+                                              acclient_error **error);
+
+/**
+ * Sends no further batch after this many failures: jobs that end in a state other than SUCCESS, and
+ * errors of acclient_rollout_next(). Default: never stops.
+ *
+ * failures: above 0.
+ */
+acclient_status acclient_rollout_plan_set_stop_after(acclient_rollout_plan *plan,
+                                                     int64_t failures,
+                                                     acclient_error **error);
+
+/**
+ * Sends the command only to some of the agents, chosen at random. Default: to all of them, in the order
+ * of their numbers.
+ *
+ * agents: above 0.
+ */
+acclient_status acclient_rollout_plan_set_sample(acclient_rollout_plan *plan,
+                                                 int64_t agents,
+                                                 acclient_error **error);
+
+/**
+ * Frees the plan; rollouts made with it are unaffected.
+ */
+void acclient_rollout_plan_free(acclient_rollout_plan *plan);
+
+/**
  * Sends a command to all agents of its target in batches: the next batch is sent when all agents of the
  * last have answered, and none after too many failures. Each agent gets a command of its own, whose
  * id acclient_job_id() gives. A target with roles is resolved to the agents that have them now. No
  * command is sent before the first acclient_rollout_next().
  *
  * request: for one agent or for all that match, without an id set.
- * batch: number of agents in a batch; 0 if percent is set. Exactly one of the two is set.
- * percent: percentage of the agents in a batch, 1 to 100, at least one agent; 0 if batch is set.
- * stop_after: send no further batch after this many failures: jobs that end in a state other than
- *   SUCCESS, and errors of acclient_rollout_next(). 0: never stop.
- * sample: only this many of the agents, chosen at random. 0: all of them, in the order of their
- *   numbers.
  * timeout_ms: from now, for the whole rollout. This call waits for the controller to list its agents,
  *   at most for the default timeout of the client; for one agent it does not block.
  * cancel: ends this call, and all later ones for the rollout. May be freed after this call.
@@ -1393,12 +1563,9 @@ void acclient_results_free(acclient_results *results);
  * list its agents, ACCLIENT_TIMEOUT where no controller answers; as acclient_request_submit().
  */
 acclient_status acclient_request_rollout(const acclient_request *request,
-                                         int64_t batch,
-                                         int64_t percent,
-                                         int64_t stop_after,
-                                         int64_t sample,
+                                         const acclient_rollout_plan *plan,
                                          int64_t timeout_ms,
-                                         const acclient_cancel *cancel,
+                                         const acclient_cancel_token *cancel,
                                          acclient_rollout **rollout,
                                          acclient_error **error);
 
@@ -1415,7 +1582,7 @@ acclient_status acclient_request_rollout(const acclient_request *request,
  * job: [out] receives the job, or NULL with ACCLIENT_OK when there is none left, or the rollout is
  *   stopped: see acclient_rollout_is_stopped(); free with acclient_job_free().
  */
-acclient_status acclient_rollout_next(const acclient_rollout *rollout,
+acclient_status acclient_rollout_next(acclient_rollout *rollout,
                                       acclient_job **job,
                                       acclient_error **error);
 
@@ -1425,16 +1592,15 @@ acclient_status acclient_rollout_next(const acclient_rollout *rollout,
 size_t acclient_rollout_agent_count(const acclient_rollout *rollout);
 
 /**
- * Grid id of the agent at an index, of those of the rollout. From any thread.
+ * Reads the agent at an index, of those of the rollout, and returns whether there is one. From any
+ * thread.
+ *
+ * gid, nid: [out] receive the agent, or 0; may be NULL.
  */
-int64_t acclient_rollout_agent_gid(const acclient_rollout *rollout,
-                                   size_t index);
-
-/**
- * Node id of the agent at an index, of those of the rollout. From any thread.
- */
-int64_t acclient_rollout_agent_nid(const acclient_rollout *rollout,
-                                   size_t index);
+bool acclient_rollout_agent(const acclient_rollout *rollout,
+                            size_t index,
+                            int64_t *gid,
+                            int64_t *nid);
 
 /**
  * Number of agents in a batch; the last batch may have fewer. From any thread.
@@ -1448,17 +1614,15 @@ size_t acclient_rollout_batch_size(const acclient_rollout *rollout);
 size_t acclient_rollout_not_started_count(const acclient_rollout *rollout);
 
 /**
- * Grid id of the agent at an index, of those to which nothing was sent yet. 0 also while another thread
- * waits.
+ * Reads the agent at an index, of those to which nothing was sent yet, and returns whether there is one.
+ * False also while another thread waits.
+ *
+ * gid, nid: [out] receive the agent, or 0; may be NULL.
  */
-int64_t acclient_rollout_not_started_gid(const acclient_rollout *rollout,
-                                         size_t index);
-
-/**
- * Node id of the agent at an index; 0 as for acclient_rollout_not_started_gid().
- */
-int64_t acclient_rollout_not_started_nid(const acclient_rollout *rollout,
-                                         size_t index);
+bool acclient_rollout_not_started(const acclient_rollout *rollout,
+                                  size_t index,
+                                  int64_t *gid,
+                                  int64_t *nid);
 
 /**
  * Number of commands that were sent and whose result was not returned yet. 0 before the first
@@ -1474,7 +1638,7 @@ size_t acclient_rollout_in_flight_count(const acclient_rollout *rollout);
 /**
  * The command at an index, of those that acclient_rollout_in_flight_count() counts, in the order of
  * their agents: for acclient_command_kill(), acclient_command_retract(), or to find it again by its
- * printed form. acclient_command_target() gives the agent.
+ * handle string. acclient_command_target() gives the agent.
  *
  * index: below acclient_rollout_in_flight_count(). Waiting for another result may change which command
  *   is at which index.
@@ -1483,10 +1647,10 @@ size_t acclient_rollout_in_flight_count(const acclient_rollout *rollout);
  *   and the other accessors of what was sent return NULL.
  * Errors: ACCLIENT_INVALID_ARGUMENT also for an index beyond the last, and while another thread waits.
  */
-acclient_status acclient_rollout_in_flight_command(const acclient_rollout *rollout,
-                                                   size_t index,
-                                                   acclient_command **command,
-                                                   acclient_error **error);
+acclient_status acclient_rollout_in_flight(const acclient_rollout *rollout,
+                                           size_t index,
+                                           acclient_command **command,
+                                           acclient_error **error);
 
 /**
  * Number of failures so far, among the results and errors that were returned. 0 also while another
@@ -1577,14 +1741,14 @@ const char *acclient_job_raw(const acclient_job *job,
                              size_t *length);
 
 /**
- * Grid id of the agent; 0 where the controller itself answered.
+ * Reads the agent, and returns whether it is one: false where the controller itself answered, as 0:0,
+ * or as <gid>:0 for a target of one grid.
+ *
+ * gid, nid: [out] receive the numbers; may be NULL.
  */
-int64_t acclient_job_gid(const acclient_job *job);
-
-/**
- * Node id of the agent; 0 where the controller itself answered.
- */
-int64_t acclient_job_nid(const acclient_job *job);
+bool acclient_job_agent(const acclient_job *job,
+                        int64_t *gid,
+                        int64_t *nid);
 
 /**
  * Whether the job ended in the state SUCCESS.
@@ -1614,7 +1778,7 @@ int64_t acclient_job_time_ms(const acclient_job *job);
  */
 acclient_status acclient_job_refresh(const acclient_job *job,
                                      int64_t timeout_ms,
-                                     const acclient_cancel *cancel,
+                                     const acclient_cancel_token *cancel,
                                      acclient_job **refreshed,
                                      acclient_error **error);
 
@@ -1628,7 +1792,7 @@ acclient_status acclient_job_refresh(const acclient_job *job,
  */
 acclient_status acclient_job_wait(const acclient_job *job,
                                   int64_t timeout_ms,
-                                  const acclient_cancel *cancel,
+                                  const acclient_cancel_token *cancel,
                                   acclient_job **ended,
                                   acclient_error **error);
 
@@ -1650,7 +1814,7 @@ acclient_status acclient_client_get_cmds(const acclient_client *client,
                                          uint32_t start,
                                          uint32_t count,
                                          int64_t timeout_ms,
-                                         const acclient_cancel *cancel,
+                                         const acclient_cancel_token *cancel,
                                          acclient_commands **commands,
                                          acclient_error **error);
 
@@ -1679,7 +1843,7 @@ void acclient_commands_free(acclient_commands *commands);
  */
 acclient_status acclient_command_jobs(const acclient_command *command,
                                       int64_t timeout_ms,
-                                      const acclient_cancel *cancel,
+                                      const acclient_cancel_token *cancel,
                                       acclient_jobs **jobs,
                                       acclient_error **error);
 
@@ -1700,44 +1864,44 @@ const acclient_job *acclient_jobs_at(const acclient_jobs *jobs,
 void acclient_jobs_free(acclient_jobs *jobs);
 
 /**
- * Kills a command as acclient_command_kill() does, with an outcome for each agent.
+ * Kills the job on every agent that runs it, with all its processes, and returns once the agents have
+ * accepted the order; the results, usually KILLED, follow. Where the job is over, nothing is asked.
  *
  * timeout_ms: for the agents to answer.
- * outcomes: [out] receives the outcomes, whose answers are only "true"; free with
+ * outcomes: [out] receives an outcome for each agent, whose answers are only "true"; free with
  *   acclient_outcomes_free().
  * Errors: ACCLIENT_TIMEOUT where no controller has routed the command; as acclient_request_submit().
- * An error of one agent is in its outcome.
+ * An error of one agent is in its outcome: ACCLIENT_TIMEOUT for an agent that is away, or busy with an
+ * earlier kill of the same job; acclient_outcomes_failure() returns the first.
  */
-acclient_status acclient_command_kill_everywhere(const acclient_command *command,
-                                                 int64_t timeout_ms,
-                                                 const acclient_cancel *cancel,
-                                                 acclient_outcomes **outcomes,
-                                                 acclient_error **error);
+acclient_status acclient_command_kill(const acclient_command *command,
+                                      int64_t timeout_ms,
+                                      const acclient_cancel_token *cancel,
+                                      acclient_outcomes **outcomes,
+                                      acclient_error **error);
 
 /**
  * Reads what a running command uses, on each agent: answers with the fields "cpu" (per cent), "rss",
  * "vms", "swap" (bytes), "cmd" and "debug". Parameters and errors as
- * acclient_command_kill_everywhere().
+ * acclient_command_kill().
  */
 acclient_status acclient_command_get_stats(const acclient_command *command,
                                            int64_t timeout_ms,
-                                           const acclient_cancel *cancel,
+                                           const acclient_cancel_token *cancel,
                                            acclient_outcomes **outcomes,
                                            acclient_error **error);
 
 /**
  * Reads what a command has logged, on each agent: answers with a row for each message, newest first,
- * with the fields "data", "level", "epoch" (milliseconds since 1970) and "id". levels, limit, from_ms
- * and to_ms as in acclient_client_get_msgs(), for each agent; other parameters and errors as
- * acclient_command_kill_everywhere().
+ * with the fields "data", "level", "epoch" (milliseconds since 1970) and "id". Other parameters and
+ * errors as acclient_command_kill().
+ *
+ * query: which messages of each agent; may be NULL for the defaults of acclient_msg_query_new().
  */
 acclient_status acclient_command_get_msgs(const acclient_command *command,
-                                          const char *levels,
-                                          uint32_t limit,
-                                          int64_t from_ms,
-                                          int64_t to_ms,
+                                          const acclient_msg_query *query,
                                           int64_t timeout_ms,
-                                          const acclient_cancel *cancel,
+                                          const acclient_cancel_token *cancel,
                                           acclient_outcomes **outcomes,
                                           acclient_error **error);
 
@@ -1745,16 +1909,15 @@ acclient_status acclient_command_get_msgs(const acclient_command *command,
  * Reads the jobs that every agent of every grid is running: answers as those of
  * acclient_client_get_processes().
  *
- * domain, name: only jobs started with these; may be NULL for all.
+ * query: which jobs; may be NULL for all.
  * timeout_ms: for the agents to answer.
  * outcomes: [out] receives the outcomes; free with acclient_outcomes_free().
  * Errors: as acclient_request_submit(). An error of one agent is in its outcome.
  */
 acclient_status acclient_client_get_all_processes(const acclient_client *client,
-                                                  const char *domain,
-                                                  const char *name,
+                                                  const acclient_process_query *query,
                                                   int64_t timeout_ms,
-                                                  const acclient_cancel *cancel,
+                                                  const acclient_cancel_token *cancel,
                                                   acclient_outcomes **outcomes,
                                                   acclient_error **error);
 
@@ -1764,16 +1927,25 @@ acclient_status acclient_client_get_all_processes(const acclient_client *client,
 size_t acclient_outcomes_count(const acclient_outcomes *outcomes);
 
 /**
- * Grid id of the agent at an index.
+ * Reads the agent at an index, and returns whether there is one.
+ *
+ * gid, nid: [out] receive the agent, or 0; may be NULL.
  */
-int64_t acclient_outcomes_gid(const acclient_outcomes *outcomes,
-                              size_t index);
+bool acclient_outcomes_agent(const acclient_outcomes *outcomes,
+                             size_t index,
+                             int64_t *gid,
+                             int64_t *nid);
 
 /**
- * Node id of the agent at an index.
+ * Name of a kind of outcome: "done", "over" or "failed"; "unknown outcome" for any other number. Never
+ * NULL, never freed.
  */
-int64_t acclient_outcomes_nid(const acclient_outcomes *outcomes,
-                              size_t index);
+const char *acclient_outcome_name(int32_t kind);
+
+/**
+ * Why the first agent that failed gave no answer; borrowed. NULL where none has failed.
+ */
+const acclient_error *acclient_outcomes_failure(const acclient_outcomes *outcomes);
 
 /**
  * The kind of outcome at an index: one of ACCLIENT_OUTCOME_...
@@ -1849,15 +2021,15 @@ void acclient_answer_free(acclient_answer *answer);
  * Follows the log of a job until the job is over and its log has settled. Sends nothing and does
  * not block.
  *
- * levels: "*", or numbers and ranges like "1,2,6-9"; may be NULL for "*".
+ * query: which messages, whose limit is ignored; may be NULL for all.
  * timeout_ms: from now, for all messages.
  * cancel: also ends all later waits for a message. May be freed after this call.
  * follow: [out] receives the handle; free with acclient_follow_free().
  */
 acclient_status acclient_job_follow(const acclient_job *job,
-                                    const char *levels,
+                                    const acclient_msg_query *query,
                                     int64_t timeout_ms,
-                                    const acclient_cancel *cancel,
+                                    const acclient_cancel_token *cancel,
                                     acclient_follow **follow,
                                     acclient_error **error);
 
@@ -1871,7 +2043,7 @@ acclient_status acclient_job_follow(const acclient_job *job,
  * returns its newest thousand, and a job that logs more between two polls outruns them. Any other
  * error ends the handle: as acclient_request_run().
  */
-acclient_status acclient_follow_next(const acclient_follow *follow,
+acclient_status acclient_follow_next(acclient_follow *follow,
                                      acclient_answer **message,
                                      acclient_error **error);
 
@@ -1893,7 +2065,7 @@ acclient_status acclient_client_get_cpu_info(const acclient_client *client,
                                              int64_t gid,
                                              int64_t nid,
                                              int64_t timeout_ms,
-                                             const acclient_cancel *cancel,
+                                             const acclient_cancel_token *cancel,
                                              acclient_answer **answer,
                                              acclient_error **error);
 
@@ -1905,7 +2077,7 @@ acclient_status acclient_client_get_disk_info(const acclient_client *client,
                                               int64_t gid,
                                               int64_t nid,
                                               int64_t timeout_ms,
-                                              const acclient_cancel *cancel,
+                                              const acclient_cancel_token *cancel,
                                               acclient_answer **answer,
                                               acclient_error **error);
 
@@ -1918,7 +2090,7 @@ acclient_status acclient_client_get_mem_info(const acclient_client *client,
                                              int64_t gid,
                                              int64_t nid,
                                              int64_t timeout_ms,
-                                             const acclient_cancel *cancel,
+                                             const acclient_cancel_token *cancel,
                                              acclient_answer **answer,
                                              acclient_error **error);
 
@@ -1931,7 +2103,7 @@ acclient_status acclient_client_get_nic_info(const acclient_client *client,
                                              int64_t gid,
                                              int64_t nid,
                                              int64_t timeout_ms,
-                                             const acclient_cancel *cancel,
+                                             const acclient_cancel_token *cancel,
                                              acclient_answer **answer,
                                              acclient_error **error);
 
@@ -1945,7 +2117,7 @@ acclient_status acclient_client_get_os_info(const acclient_client *client,
                                             int64_t gid,
                                             int64_t nid,
                                             int64_t timeout_ms,
-                                            const acclient_cancel *cancel,
+                                            const acclient_cancel_token *cancel,
                                             acclient_answer **answer,
                                             acclient_error **error);
 
@@ -1957,7 +2129,7 @@ acclient_status acclient_client_get_aggregated_stats(const acclient_client *clie
                                                      int64_t gid,
                                                      int64_t nid,
                                                      int64_t timeout_ms,
-                                                     const acclient_cancel *cancel,
+                                                     const acclient_cancel_token *cancel,
                                                      acclient_answer **answer,
                                                      acclient_error **error);
 
@@ -1966,38 +2138,34 @@ acclient_status acclient_client_get_aggregated_stats(const acclient_client *clie
  * ("cmd.id", "cmd.cmd", ...), "cpu" (per cent), "rss", "vms", "swap" (bytes) and "debug". Other
  * parameters and errors as acclient_client_get_cpu_info().
  *
- * domain, name: only jobs started with these; may be NULL for all.
+ * query: which jobs; may be NULL for all.
  */
 acclient_status acclient_client_get_processes(const acclient_client *client,
                                               int64_t gid,
                                               int64_t nid,
-                                              const char *domain,
-                                              const char *name,
+                                              const acclient_process_query *query,
                                               int64_t timeout_ms,
-                                              const acclient_cancel *cancel,
+                                              const acclient_cancel_token *cancel,
                                               acclient_answer **answer,
                                               acclient_error **error);
 
 /**
  * Reads what a job has logged on an agent, by the id of its command: a row for each message, newest
  * first, with the fields "data", "level", "epoch" (milliseconds since 1970) and "id"; no rows for a
- * job that the agent does not know. The agent logs with a short delay. Other parameters and errors as
- * acclient_client_get_cpu_info().
+ * job that the agent does not know. The agent logs with a short delay.
  *
- * levels: "*", or numbers and ranges like "1,2,6-9"; may be NULL for "*".
- * limit: at most this many messages, 1 to 1000.
- * from_ms, to_ms: logged between these times, in milliseconds since 1970; negative: unbounded.
+ * target: one agent.
+ * id: the id of the command.
+ * query: which messages; may be NULL for the defaults of acclient_msg_query_new().
+ * answer: [out] receives the answer; free with acclient_answer_free().
+ * Errors: as acclient_client_get_cpu_info().
  */
 acclient_status acclient_client_get_msgs(const acclient_client *client,
-                                         int64_t gid,
-                                         int64_t nid,
+                                         const acclient_target *target,
                                          const char *id,
-                                         const char *levels,
-                                         uint32_t limit,
-                                         int64_t from_ms,
-                                         int64_t to_ms,
+                                         const acclient_msg_query *query,
                                          int64_t timeout_ms,
-                                         const acclient_cancel *cancel,
+                                         const acclient_cancel_token *cancel,
                                          acclient_answer **answer,
                                          acclient_error **error);
 
@@ -2011,7 +2179,7 @@ acclient_status acclient_client_get_msgs(const acclient_client *client,
  */
 acclient_status acclient_client_list_agents(const acclient_client *client,
                                             int64_t timeout_ms,
-                                            const acclient_cancel *cancel,
+                                            const acclient_cancel_token *cancel,
                                             acclient_answer **answer,
                                             acclient_error **error);
 
@@ -2030,7 +2198,7 @@ acclient_status acclient_client_list_agents(const acclient_client *client,
  */
 acclient_status acclient_client_doctor(const acclient_client *client,
                                        int64_t timeout_ms,
-                                       const acclient_cancel *cancel,
+                                       const acclient_cancel_token *cancel,
                                        acclient_answer **answer,
                                        acclient_error **error);
 
@@ -2043,7 +2211,7 @@ acclient_status acclient_client_ping_agent(const acclient_client *client,
                                            int64_t gid,
                                            int64_t nid,
                                            int64_t timeout_ms,
-                                           const acclient_cancel *cancel,
+                                           const acclient_cancel_token *cancel,
                                            acclient_error **error);
 
 /**
@@ -2055,20 +2223,19 @@ acclient_status acclient_client_ping_agent(const acclient_client *client,
  */
 acclient_status acclient_job_get_stats(const acclient_job *job,
                                        int64_t timeout_ms,
-                                       const acclient_cancel *cancel,
+                                       const acclient_cancel_token *cancel,
                                        acclient_answer **answer,
                                        acclient_error **error);
 
 /**
- * Reads what a job has logged. Rows, parameters and errors as acclient_client_get_msgs().
+ * Reads what a job has logged. Rows, other parameters and errors as acclient_client_get_msgs().
+ *
+ * query: which messages; may be NULL for the defaults of acclient_msg_query_new().
  */
 acclient_status acclient_job_get_msgs(const acclient_job *job,
-                                      const char *levels,
-                                      uint32_t limit,
-                                      int64_t from_ms,
-                                      int64_t to_ms,
+                                      const acclient_msg_query *query,
                                       int64_t timeout_ms,
-                                      const acclient_cancel *cancel,
+                                      const acclient_cancel_token *cancel,
                                       acclient_answer **answer,
                                       acclient_error **error);
 
@@ -2081,8 +2248,80 @@ acclient_status acclient_job_get_msgs(const acclient_job *job,
  */
 acclient_status acclient_job_kill(const acclient_job *job,
                                   int64_t timeout_ms,
-                                  const acclient_cancel *cancel,
+                                  const acclient_cancel_token *cancel,
                                   acclient_error **error);
+
+/**
+ * Makes a query of the newest 1000 messages of every level.
+ *
+ * query: [out] receives the query; free with acclient_msg_query_free().
+ */
+acclient_status acclient_msg_query_new(acclient_msg_query **query,
+                                       acclient_error **error);
+
+/**
+ * Sets the levels: "*" (the default), or numbers and ranges like "1,2,6-9".
+ */
+acclient_status acclient_msg_query_set_levels(acclient_msg_query *query,
+                                              const char *levels,
+                                              acclient_error **error);
+
+/**
+ * Sets the maximum number of messages, 1 to 1000 (the default). The newest are returned.
+ */
+acclient_status acclient_msg_query_set_limit(acclient_msg_query *query,
+                                             uint32_t limit,
+                                             acclient_error **error);
+
+/**
+ * Leaves out messages logged before a time.
+ *
+ * from_ms: milliseconds since 1970, zero or above.
+ */
+acclient_status acclient_msg_query_set_from(acclient_msg_query *query,
+                                            int64_t from_ms,
+                                            acclient_error **error);
+
+/**
+ * Leaves out messages logged after a time.
+ *
+ * to_ms: milliseconds since 1970, zero or above.
+ */
+acclient_status acclient_msg_query_set_to(acclient_msg_query *query,
+                                          int64_t to_ms,
+                                          acclient_error **error);
+
+/**
+ * Frees the query.
+ */
+void acclient_msg_query_free(acclient_msg_query *query);
+
+/**
+ * Makes a query of all jobs of an agent.
+ *
+ * query: [out] receives the query; free with acclient_process_query_free().
+ */
+acclient_status acclient_process_query_new(acclient_process_query **query,
+                                           acclient_error **error);
+
+/**
+ * Leaves out jobs of another domain: see acclient_run_args_set_domain().
+ */
+acclient_status acclient_process_query_set_domain(acclient_process_query *query,
+                                                  const char *domain,
+                                                  acclient_error **error);
+
+/**
+ * Leaves out jobs of another name: see acclient_run_args_set_name().
+ */
+acclient_status acclient_process_query_set_name(acclient_process_query *query,
+                                                const char *name,
+                                                acclient_error **error);
+
+/**
+ * Frees the query.
+ */
+void acclient_process_query_free(acclient_process_query *query);
 
 /**
  * Schedules a command: the controller sends it at certain times, each time with a new id. An entry
@@ -2099,7 +2338,7 @@ acclient_status acclient_client_schedule_add(const acclient_client *client,
                                              const char *cron,
                                              const acclient_request *request,
                                              int64_t timeout_ms,
-                                             const acclient_cancel *cancel,
+                                             const acclient_cancel_token *cancel,
                                              acclient_error **error);
 
 /**
@@ -2111,7 +2350,7 @@ acclient_status acclient_client_schedule_add(const acclient_client *client,
  */
 acclient_status acclient_client_schedule_list(const acclient_client *client,
                                               int64_t timeout_ms,
-                                              const acclient_cancel *cancel,
+                                              const acclient_cancel_token *cancel,
                                               acclient_answer **answer,
                                               acclient_error **error);
 
@@ -2125,7 +2364,7 @@ acclient_status acclient_client_schedule_remove(const acclient_client *client,
                                                 const char *id,
                                                 bool *removed,
                                                 int64_t timeout_ms,
-                                                const acclient_cancel *cancel,
+                                                const acclient_cancel_token *cancel,
                                                 acclient_error **error);
 
 /**
@@ -2137,7 +2376,7 @@ acclient_status acclient_client_schedule_remove(const acclient_client *client,
 acclient_status acclient_client_schedule_remove_prefix(const acclient_client *client,
                                                        const char *prefix,
                                                        int64_t timeout_ms,
-                                                       const acclient_cancel *cancel,
+                                                       const acclient_cancel_token *cancel,
                                                        acclient_error **error);
 
 /**
@@ -2196,7 +2435,7 @@ acclient_status acclient_client_tunnel_open(const acclient_client *client,
                                             int64_t nid,
                                             const acclient_tunnel *tunnel,
                                             int64_t timeout_ms,
-                                            const acclient_cancel *cancel,
+                                            const acclient_cancel_token *cancel,
                                             acclient_tunnel **opened,
                                             acclient_error **error);
 
@@ -2212,7 +2451,7 @@ acclient_status acclient_client_tunnel_close(const acclient_client *client,
                                              int64_t nid,
                                              const acclient_tunnel *tunnel,
                                              int64_t timeout_ms,
-                                             const acclient_cancel *cancel,
+                                             const acclient_cancel_token *cancel,
                                              acclient_error **error);
 
 /**
@@ -2226,7 +2465,7 @@ acclient_status acclient_client_tunnel_list(const acclient_client *client,
                                             int64_t gid,
                                             int64_t nid,
                                             int64_t timeout_ms,
-                                            const acclient_cancel *cancel,
+                                            const acclient_cancel_token *cancel,
                                             acclient_answer **answer,
                                             acclient_error **error);
 
@@ -2238,7 +2477,7 @@ acclient_status acclient_client_tunnel_list(const acclient_client *client,
 acclient_status acclient_client_reverse_tunnel_open(const acclient_client *client,
                                                     const acclient_tunnel *tunnel,
                                                     int64_t timeout_ms,
-                                                    const acclient_cancel *cancel,
+                                                    const acclient_cancel_token *cancel,
                                                     acclient_tunnel **opened,
                                                     acclient_error **error);
 
@@ -2249,7 +2488,7 @@ acclient_status acclient_client_reverse_tunnel_open(const acclient_client *clien
 acclient_status acclient_client_reverse_tunnel_close(const acclient_client *client,
                                                      const acclient_tunnel *tunnel,
                                                      int64_t timeout_ms,
-                                                     const acclient_cancel *cancel,
+                                                     const acclient_cancel_token *cancel,
                                                      acclient_error **error);
 
 /**
@@ -2258,7 +2497,7 @@ acclient_status acclient_client_reverse_tunnel_close(const acclient_client *clie
  */
 acclient_status acclient_client_reverse_tunnel_list(const acclient_client *client,
                                                     int64_t timeout_ms,
-                                                    const acclient_cancel *cancel,
+                                                    const acclient_cancel_token *cancel,
                                                     acclient_answer **answer,
                                                     acclient_error **error);
 

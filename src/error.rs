@@ -5,10 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::protocol::{AgentId, DocumentError, Invalid, JobResult};
+use crate::protocol::{
+    AgentId, DocumentError, Invalid, JobResult, ParseAgentIdError, ParseTargetError,
+};
 
-/// Result of most calls.
-pub type Result<T> = std::result::Result<T, Error>;
+/// Result of most calls. The error type is a parameter, so that a glob import of this crate does no harm
+/// to a `Result<T, E>` of another one.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What kind of failure an [`Error`] is.
 ///
@@ -26,7 +29,7 @@ pub enum ErrorKind {
     Authentication = 3,
     /// The call's time is over. Says how far the command got, as far as the client knows.
     Timeout = 4,
-    /// A [`Cancel`](crate::Cancel) token ended the call.
+    /// A [`CancelToken`](crate::CancelToken) token ended the call.
     Cancelled = 5,
     /// Redis answered with an error.
     Server = 6,
@@ -60,7 +63,7 @@ pub enum ErrorKind {
 /// ```no_run
 /// # use acclient::*;
 /// # let client = Client::connect("redis://localhost")?;
-/// match client.execute(Target::agent(1, 1), "true").run(std::time::Duration::from_secs(5)) {
+/// match client.execute(Target::agent((1, 1)), "true").run(std::time::Duration::from_secs(5)) {
 ///     Ok(job) => println!("{}", job.state()),
 ///     Err(error) if error.is_timeout() => println!("later, perhaps: {error}"),
 ///     Err(error) => return Err(error),
@@ -175,8 +178,11 @@ impl Error {
         self
     }
 
+    /// The agent that it is about. What the controller answers itself is about none.
     pub(crate) fn about_agent(mut self, agent: AgentId) -> Self {
-        self.0.agent.get_or_insert(agent);
+        if agent.is_real() {
+            self.0.agent.get_or_insert(agent);
+        }
         self
     }
 
@@ -276,7 +282,7 @@ impl Error {
     }
 
     /// Whether the call or the iterator that returned it is over. `false` for an item of an iterator
-    /// ([`Results`](crate::Results), [`RolloutResults`](crate::RolloutResults),
+    /// ([`Results`](crate::Results), [`Rollout`](crate::Rollout),
     /// [`Follow`](crate::Follow)) that is about one agent, one command or a gap in a log: the
     /// iterator goes on after it.
     ///
@@ -302,9 +308,9 @@ impl Error {
         self.0.waited
     }
 
-    /// The printed form of the command that the call was about, for
-    /// [`Client::command_from`](crate::Client::command_from).
-    pub fn command(&self) -> Option<&str> {
+    /// The handle string of the command that the error is about, for
+    /// [`Client::get_by_handle`](crate::Client::get_by_handle).
+    pub fn command_handle(&self) -> Option<&str> {
         self.0.command.as_deref()
     }
 
@@ -356,6 +362,18 @@ impl StdError for Error {
 
 impl From<Invalid> for Error {
     fn from(error: Invalid) -> Self {
+        Error::invalid(error.to_string())
+    }
+}
+
+impl From<ParseAgentIdError> for Error {
+    fn from(error: ParseAgentIdError) -> Self {
+        Error::invalid(error.to_string())
+    }
+}
+
+impl From<ParseTargetError> for Error {
+    fn from(error: ParseTargetError) -> Self {
         Error::invalid(error.to_string())
     }
 }

@@ -13,21 +13,26 @@
 //!     println!("{agent} has the roles {roles:?}");
 //! }
 //! let job = client
-//!     .execute(Target::agent(1, 1), "ls")
+//!     .execute(Target::agent((1, 1)), "ls")
 //!     .args(["-l", "/"])
 //!     .run(Duration::from_secs(10))?;
 //! println!("{}\n{}", job.state(), job.stdout());
 //! # Ok::<(), acclient::Error>(())
 //! ```
 //!
-//! - **Calls block**, with one deadline each that holds whatever the server does; see [`Wait`].
-//! - **Calls can be ended** from another thread or a signal handler, with [`Cancel`].
+//! - **Calls block**, with one deadline each that holds whatever the server does; see [`Timeout`].
+//! - **Calls can be ended** from another thread or a signal handler, with [`CancelToken`].
 //! - **Commands are found again**: a [`Command`] prints as one word, from which another process
 //!   can wait for the same result.
 //! - **A command is never sent twice**: where it is not known whether Redis has it, the error says
 //!   [`ErrorKind::MaybeSent`].
 //! - **Threads, forks, signals**: a [`Client`] may be used by many threads; it works in a forked
 //!   child, on connections of its own; signals do not disturb it, and it raises no SIGPIPE.
+//! # Logging
+//! The library logs through the [`log`] facade, under four targets: `acclient::connection`,
+//! `acclient::command`, `acclient::wait` and `acclient::retry`. In normal work it logs nothing above
+//! [`log::Level::Debug`]; the first failure after which a call retries is a warning. No message contains
+//! a password, or the data of a command.
 #![warn(missing_docs)]
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 // Unsafe code stands in two places; everything else is checked by this.
@@ -50,17 +55,17 @@ mod protocol;
 mod transport;
 
 pub use client::{Check, Client, ClientBuilder, Diagnosis, Scheduled, Verdict};
-pub use command::{
-    Collected, Command, CommandBuilder, Progress, Results, Rollout, RolloutResults, Stage,
-};
-pub use engine::{Cancel, Wait, WaitMethod};
+pub use command::{Collected, Command, Progress, Request, Results, Rollout, RolloutPlan, Stage};
+pub use engine::{CancelToken, Statistics, Timeout, WaitMethod};
 pub use error::{Error, ErrorKind, Result};
 pub use job::{Follow, Job, Message, MsgQuery, Outcome, Outcomes};
 pub use node::{
     Answer, CpuInfo, DiskInfo, Gateway, MemInfo, NicAddr, NicInfo, OsInfo, ProcessQuery,
     ProcessStats, Tunnel,
 };
-pub use protocol::{AgentId, JobResult, JobState, RoleTarget, RunArgs, Target};
+pub use protocol::{
+    AgentId, JobResult, JobState, ParseAgentIdError, ParseTargetError, RoleTarget, RunArgs, Target,
+};
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use acclient::{Cancel, Client, ErrorKind};
+use acclient::{CancelToken, Client, ErrorKind};
 
 use crate::exit::Failure;
 use crate::output::Output;
@@ -69,7 +69,7 @@ impl Connection {
     /// longer than `wait`.
     pub fn open(
         &self,
-        cancel: &Cancel,
+        cancel: &CancelToken,
         output: &Output,
         lazily: bool,
         wait: Option<Duration>,

@@ -2,7 +2,7 @@
 
 use std::{io, process, thread};
 
-use acclient::Cancel;
+use acclient::CancelToken;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -10,7 +10,7 @@ use crate::exit::Status;
 
 /// Cancels the token at the first SIGINT or SIGTERM; the second ends the process, for those who do not
 /// want to wait for what the first leads to.
-pub fn watch(cancel: &Cancel) -> io::Result<()> {
+pub fn watch(cancel: &CancelToken) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let cancel = cancel.clone();
     let watching = move || {

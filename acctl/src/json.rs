@@ -37,7 +37,7 @@ pub fn error(error: &Error) -> Value {
             "kind": format!("{:?}", error.kind()),
             "code": error.code(),
             "message": error.to_string(),
-            "command": error.command(),
+            "command": error.command_handle(),
         },
     })
 }

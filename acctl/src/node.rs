@@ -75,7 +75,7 @@ impl Ps {
         let mut rows = Vec::new();
         let mut worst = Worst::default();
         if let Some(agent) = self.agent {
-            let processes = session.client.get_processes(agent.gid, agent.nid, &query)?;
+            let processes = session.client.get_processes(agent, &query)?;
             self.add(session, agent, &processes, &mut rows)?;
         } else {
             for (agent, outcome) in session.client.get_all_processes(&query)? {

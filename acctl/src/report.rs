@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::mpsc;
 use std::thread;
 
-use acclient::{Command, Error, ErrorKind, Job, Outcome as Answered, Results, RolloutResults};
+use acclient::{Command, Error, ErrorKind, Job, Outcome as Answered, Results, Rollout};
 use serde_json::json;
 
 use crate::exit::{Failure, Outcome, Status};
@@ -39,7 +39,7 @@ impl Source for Results {
     }
 }
 
-impl Source for RolloutResults {
+impl Source for Rollout {
     fn next(&mut self) -> Option<acclient::Result<Job>> {
         Iterator::next(self)
     }
@@ -109,7 +109,7 @@ impl Tally {
             _ => self.unreadable += 1,
         }
         if error.is_timeout() || error.is_maybe_sent() {
-            self.pending.extend(error.command().map(str::to_owned));
+            self.pending.extend(error.command_handle().map(str::to_owned));
         }
     }
 
@@ -183,7 +183,7 @@ impl<'a> Report<'a> {
     }
 
     /// Takes the results of a rollout.
-    pub fn rollout(mut self, mut results: RolloutResults) -> Outcome {
+    pub fn rollout(mut self, mut results: Rollout) -> Outcome {
         self.is_many |= results.agents().len() > 1;
         let mut tally = Tally::default();
         let progress = Progress::new(&self.output.bar);
@@ -298,10 +298,10 @@ impl<'a> Report<'a> {
     pub fn doubtful(&self, error: Error) -> Outcome {
         if error.kind() == ErrorKind::Cancelled {
             let command =
-                error.command().map(|printed| self.session.unending.command_from(printed));
+                error.command_handle().map(|printed| self.session.unending.get_by_handle(printed));
             return self.interrupted(command.transpose()?.as_slice());
         }
-        self.come_back(error.command());
+        self.come_back(error.command_handle());
         Err(error.into())
     }
 
@@ -327,7 +327,7 @@ impl<'a> Report<'a> {
             return Ok(Status::Interrupted);
         }
         for printed in &printed {
-            self.kill(&self.session.unending.command_from(printed)?);
+            self.kill(&self.session.unending.get_by_handle(printed)?);
         }
         Ok(Status::Interrupted)
     }

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use acclient::{CommandBuilder, RunArgs, Target};
+use acclient::{Request, RunArgs, Target};
 use serde_json::{Map, Value};
 
 use crate::exit::{Failure, Outcome};
@@ -116,7 +116,7 @@ impl Bash {
     }
 }
 
-fn named(command: CommandBuilder, name: &Option<String>) -> CommandBuilder {
+fn named(command: Request, name: &Option<String>) -> Request {
     match name {
         Some(name) => command.run_args(RunArgs::new().name(name)),
         None => command,

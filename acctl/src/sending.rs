@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use acclient::{CommandBuilder, Rollout, RunArgs, Target};
+use acclient::{Request, RolloutPlan, RunArgs, Target};
 use serde_json::json;
 
 use crate::connect::seconds;
@@ -160,7 +160,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 impl How {
     /// Sends a command as these options say, and reports its results.
-    pub fn send(&self, session: &Session, target: &Target, command: CommandBuilder) -> Outcome {
+    pub fn send(&self, session: &Session, target: &Target, command: Request) -> Outcome {
         let How { running, sending } = self;
         let command = running.apply(command);
         if running.recurring.is_some_and(|period| period > 0) && sending.waits_forever() {
@@ -178,7 +178,7 @@ impl How {
 
 impl Running {
     /// A command with these run arguments.
-    pub fn apply(&self, command: CommandBuilder) -> CommandBuilder {
+    pub fn apply(&self, command: Request) -> Request {
         type Set = fn(RunArgs, String) -> RunArgs;
         let texts: [(&Option<String>, Set); 6] = [
             (&self.queue, RunArgs::queue),
@@ -211,7 +211,7 @@ impl Running {
 
 impl Sending {
     /// Sends the command, and reports its results.
-    fn perform(&self, session: &Session, target: &Target, command: CommandBuilder) -> Outcome {
+    fn perform(&self, session: &Session, target: &Target, command: Request) -> Outcome {
         let report = Report::new(session, &self.waiting, target.is_fanout());
         let command = match &self.id {
             Some(id) => command.id(id),
@@ -244,11 +244,11 @@ impl Sending {
         !self.detach && self.waiting.time().is_none()
     }
 
-    fn rollout(&self) -> Option<Rollout> {
+    fn rollout(&self) -> Option<RolloutPlan> {
         let mut rollout = match self.batch {
-            Some(Batch::Agents(count)) => Rollout::agents(count),
-            Some(Batch::Percent(percent)) => Rollout::percent(percent),
-            None => Rollout::percent(self.sample.map(|_| 100)?),
+            Some(Batch::Agents(count)) => RolloutPlan::agents(count),
+            Some(Batch::Percent(percent)) => RolloutPlan::percent(percent),
+            None => RolloutPlan::percent(self.sample.map(|_| 100)?),
         };
         if let Some(count) = self.sample {
             rollout = rollout.sample(count);

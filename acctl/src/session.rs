@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{AgentId, Cancel, Client, Command, Job};
+use acclient::{AgentId, CancelToken, Client, Command, Job};
 
 use crate::connect::Connection;
 use crate::exit::Failure;
@@ -29,24 +29,24 @@ impl<'a> Session<'a> {
         lazily: bool,
         wait: Option<Duration>,
     ) -> Result<Self, Failure> {
-        let cancel = Cancel::new()?;
+        let cancel = CancelToken::new()?;
         interrupt::watch(&cancel)?;
         let client = connection.open(&cancel, output, lazily, wait)?;
-        let unending = client.with_cancel(&Cancel::new()?);
+        let unending = client.with_cancel(&CancelToken::new()?);
         Ok(Session { client, unending, output })
     }
 
     /// A command from its printed form, or from its id alone.
     pub fn command(&self, text: &str) -> Result<Command, Failure> {
         if text.starts_with("acclient:") {
-            return Ok(self.client.command_from(text)?);
+            return Ok(self.client.get_by_handle(text)?);
         }
         if text.is_empty() || text.contains(char::is_whitespace) {
             return Err(Failure::Usage(format!(
                 "{text:?} is no command: give its printed form, like acclient:1:<id>:1:1, or its id"
             )));
         }
-        Ok(self.client.command(text))
+        Ok(self.client.get_by_id(text))
     }
 
     /// The jobs of a command as soon as a controller has routed it. None: it has not, by the end of the

@@ -128,7 +128,7 @@ impl Tunnels {
         match self {
             Tunnels::Open { tunnel: Named { at, tunnel: asked } } => {
                 let opened = Words(match at {
-                    Listener::Agent(agent) => client.tunnel_open(agent.gid, agent.nid, &asked.0)?,
+                    Listener::Agent(agent) => client.tunnel_open(*agent, &asked.0)?,
                     Listener::Controller => client.reverse_tunnel_open(&asked.0)?,
                 });
                 match output.is_json() {
@@ -142,16 +142,14 @@ impl Tunnels {
             }
             Tunnels::Close { tunnel: Named { at, tunnel } } => {
                 match at {
-                    Listener::Agent(agent) => {
-                        client.tunnel_close(agent.gid, agent.nid, &tunnel.0)?
-                    }
+                    Listener::Agent(agent) => client.tunnel_close(*agent, &tunnel.0)?,
                     Listener::Controller => client.reverse_tunnel_close(&tunnel.0)?,
                 }
                 output.document(tunnel.json(*at))?;
             }
             Tunnels::List { at } => {
                 let tunnels = match at {
-                    Listener::Agent(agent) => client.tunnel_list(agent.gid, agent.nid)?,
+                    Listener::Agent(agent) => client.tunnel_list((agent.gid, agent.nid))?,
                     Listener::Controller => client.reverse_tunnel_list()?,
                 };
                 for tunnel in tunnels.into_iter().map(Words) {

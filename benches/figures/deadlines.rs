@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{Cancel, Client, Wait};
+use acclient::{CancelToken, Client, Timeout};
 use devgrid::RedisServer;
 
 use crate::c_client::{CANCELLED, CCancel, CClient, TIMEOUT};
@@ -87,7 +87,7 @@ fn latest(mut call: impl FnMut()) -> f64 {
 fn deadlines(report: &mut Report, fault: &Fault, go: Vec<f64>) {
     let url = format!("redis://127.0.0.1:{}", fault.port);
     let client = Client::builder().url(&url).unwrap().build().unwrap();
-    let mut command = client.command_from("acclient:1:nobody:1:1").unwrap();
+    let mut command = client.get_by_handle("acclient:1:nobody:1:1").unwrap();
     let c = CClient::new(&url, "nobody");
     let [mut by_rust, mut by_c, mut by_crate, mut by_hiredis] = [const { Vec::new() }; 4];
     for _ in 0..BATCHES {
@@ -157,7 +157,7 @@ fn late_from_go(go: &Go, faults: &[Fault]) -> Vec<Vec<f64>> {
 
 fn cancelling(report: &mut Report, redis: &RedisServer, by_go: Vec<f64>) {
     let client = Client::connect(&redis.url()).unwrap();
-    let mut command = client.command_from("acclient:1:nobody:1:1").unwrap();
+    let mut command = client.get_by_handle("acclient:1:nobody:1:1").unwrap();
     let c = CClient::new(&redis.url(), "nobody");
     let [mut by_rust, mut by_c, mut by_hiredis] = [const { Vec::new() }; 3];
     let p99 = |one: &mut dyn FnMut() -> Duration| {
@@ -166,10 +166,10 @@ fn cancelling(report: &mut Report, redis: &RedisServer, by_go: Vec<f64>) {
     };
     for _ in 0..BATCHES {
         by_rust.push(p99(&mut || {
-            let cancel = Cancel::new().unwrap();
+            let cancel = CancelToken::new().unwrap();
             let other = cancel.clone();
             let wait =
-                || drop(command.next_result(Wait::forever().or_cancelled(&cancel)).unwrap_err());
+                || drop(command.next_result(Timeout::none().or_cancelled(&cancel)).unwrap_err());
             cancelled_after(wait, move || assert!(other.cancel()))
         }));
         by_c.push(p99(&mut || {

@@ -86,7 +86,7 @@ fn run(client: &Client, count: usize) {
             scope.spawn(|| {
                 for _ in 0..count / THREADS {
                     let options = RunArgs::new().max_time(60);
-                    let command = client.execute(Target::agent(1, 1), "true").run_args(options);
+                    let command = client.execute(Target::agent((1, 1)), "true").run_args(options);
                     command.run(Duration::from_secs(60)).unwrap();
                 }
             });

@@ -39,7 +39,7 @@ pub fn figures(report: &mut Report) {
         let ping = middle(&microseconds(BATCH, || assert!(hiredis.command(&[b"PING"]))));
         let ways = [
             microseconds(BATCH, || {
-                client.execute(Target::agent(1, 1), "true").run(Duration::from_secs(10)).unwrap();
+                client.execute(Target::agent((1, 1)), "true").run(Duration::from_secs(10)).unwrap();
             }),
             microseconds(BATCH, || submit_and_wait_bare(&mut bare, &id())),
             microseconds(BATCH, || original::submit_and_wait(&mut hiredis, &id())),
@@ -52,7 +52,7 @@ pub fn figures(report: &mut Report) {
         }
     }
     stop.store(true, Ordering::SeqCst);
-    client.cmd(Target::agent(1, 1), "stop").submit().unwrap();
+    client.cmd(Target::agent((1, 1)), "stop").submit().unwrap();
     controller.join().unwrap();
     let [ours, bare, hiredis, crates] = ratios;
     let figure = Figure::new(what, "", ours).goal(Goal::AtMost(2.4));

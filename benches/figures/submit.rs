@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use acclient::{Client, CommandBuilder, Target};
+use acclient::{Client, Request, Target};
 use devgrid::RedisServer;
 
 use crate::hiredis::Hiredis;
@@ -69,8 +69,8 @@ pub fn figures(report: &mut Report) {
     }
 }
 
-fn command(client: &Client) -> CommandBuilder {
-    client.execute(Target::agent(1, 1), "true").data(DATA)
+fn command(client: &Client) -> Request {
+    client.execute(Target::agent((1, 1)), "true").data(DATA)
 }
 
 /// What one of these commands is on the wire.
@@ -80,7 +80,7 @@ fn payload(client: &Client) -> String {
     json
 }
 
-fn submit(client: &Client, commands: impl Iterator<Item = CommandBuilder>) {
+fn submit(client: &Client, commands: impl Iterator<Item = Request>) {
     for sent in client.submit_many(commands) {
         sent.unwrap();
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{Cancel, Client, Command, Wait};
+use acclient::{CancelToken, Client, Command, Timeout};
 use devgrid::{RedisServer, Simulator};
 
 use crate::fanout::{WAIT, fanout};
@@ -49,10 +49,10 @@ fn rate(writer: &mut redis::Connection) -> f64 {
 }
 
 fn beside_waits(redis: &RedisServer, command: &Command, writer: &mut redis::Connection) -> f64 {
-    let cancel = Cancel::new().unwrap();
+    let cancel = CancelToken::new().unwrap();
     let looked = looks(redis) + u64::from(AGENTS);
     thread::scope(|scope| {
-        let wait = Wait::forever().or_cancelled(&cancel);
+        let wait = Timeout::none().or_cancelled(&cancel);
         let waiter = scope.spawn(|| command.results(wait).unwrap().filter(Result::is_ok).count());
         // Once each agent was looked at, all waits are open.
         let begun = Instant::now();

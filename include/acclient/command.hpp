@@ -35,7 +35,7 @@ class results : public detail::stream<results, job> {
         /// The server tells of changes of all lists of the command.
         broadcast = ACCLIENT_WAIT_BROADCAST,
         /// All lists are looked at every 40 ms.
-        looking = ACCLIENT_WAIT_LOOKING,
+        looking = ACCLIENT_WAIT_POLLING,
     };
 
     /// Empty ones.

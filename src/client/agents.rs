@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Client;
 #[cfg(doc)]
-use crate::command::CommandBuilder;
+use crate::command::Request;
 use crate::command::{Collected, Command};
 use crate::engine::ids;
 #[cfg(doc)]
@@ -25,9 +25,9 @@ impl Client {
     ///
     /// # Errors
     /// [`ErrorKind::NoSuchAgent`], [`ErrorKind::Timeout`] for an agent that is away, and those of
-    /// [`CommandBuilder::run`].
-    pub fn ping_agent(&self, gid: u32, nid: u32) -> Result<()> {
-        agents::ping(self.session(), AgentId { gid, nid })
+    /// [`Request::run`].
+    pub fn ping_agent(&self, agent: impl Into<AgentId>) -> Result<()> {
+        agents::ping(self.session(), agent.into())
     }
 
     /// The agents that the controller knows at this moment, and their roles. A dead one stays in
@@ -36,14 +36,14 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::Timeout`] where no controller drains the queue,
     /// [`ErrorKind::UnknownCommand`] from one that does not offer it, and those of
-    /// [`CommandBuilder::run`].
+    /// [`Request::run`].
     pub fn list_agents(&self) -> Result<BTreeMap<AgentId, Vec<String>>> {
         agents::list(self.session())
     }
 }
 
 /// Node information. Each call asks one agent and blocks for the client's timeout at most. Errors
-/// are those of [`CommandBuilder::run`](crate::CommandBuilder::run), and
+/// are those of [`Request::run`](crate::Request::run), and
 /// [`ErrorKind::JobFailed`](crate::ErrorKind::JobFailed) where the agent could not tell.
 impl Client {
     /// The processors of an agent's machine.
@@ -51,48 +51,48 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::NoSuchAgent`](crate::ErrorKind::NoSuchAgent),
     /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout), …
-    pub fn get_cpu_info(&self, gid: u32, nid: u32) -> Result<Answer<Vec<CpuInfo>>> {
-        info::cpu(self.session(), AgentId { gid, nid })
+    pub fn get_cpu_info(&self, agent: impl Into<AgentId>) -> Result<Answer<Vec<CpuInfo>>> {
+        info::cpu(self.session(), agent.into())
     }
 
     /// The mounted file systems of an agent's machine.
     ///
     /// # Errors
     /// As [`Client::get_cpu_info`].
-    pub fn get_disk_info(&self, gid: u32, nid: u32) -> Result<Answer<Vec<DiskInfo>>> {
-        info::disk(self.session(), AgentId { gid, nid })
+    pub fn get_disk_info(&self, agent: impl Into<AgentId>) -> Result<Answer<Vec<DiskInfo>>> {
+        info::disk(self.session(), agent.into())
     }
 
     /// The memory of an agent's machine.
     ///
     /// # Errors
     /// As [`Client::get_cpu_info`].
-    pub fn get_mem_info(&self, gid: u32, nid: u32) -> Result<Answer<MemInfo>> {
-        info::mem(self.session(), AgentId { gid, nid })
+    pub fn get_mem_info(&self, agent: impl Into<AgentId>) -> Result<Answer<MemInfo>> {
+        info::mem(self.session(), agent.into())
     }
 
     /// The network interfaces of an agent's machine.
     ///
     /// # Errors
     /// As [`Client::get_cpu_info`].
-    pub fn get_nic_info(&self, gid: u32, nid: u32) -> Result<Answer<Vec<NicInfo>>> {
-        info::nic(self.session(), AgentId { gid, nid })
+    pub fn get_nic_info(&self, agent: impl Into<AgentId>) -> Result<Answer<Vec<NicInfo>>> {
+        info::nic(self.session(), agent.into())
     }
 
     /// The operating system of an agent's machine.
     ///
     /// # Errors
     /// As [`Client::get_cpu_info`].
-    pub fn get_os_info(&self, gid: u32, nid: u32) -> Result<Answer<OsInfo>> {
-        info::os(self.session(), AgentId { gid, nid })
+    pub fn get_os_info(&self, agent: impl Into<AgentId>) -> Result<Answer<OsInfo>> {
+        info::os(self.session(), agent.into())
     }
 
     /// What an agent and all its jobs use together.
     ///
     /// # Errors
     /// As [`Client::get_cpu_info`].
-    pub fn get_aggregated_stats(&self, gid: u32, nid: u32) -> Result<Answer<ProcessStats>> {
-        processes::aggregated_stats(self.session(), AgentId { gid, nid })
+    pub fn get_aggregated_stats(&self, agent: impl Into<AgentId>) -> Result<Answer<ProcessStats>> {
+        processes::aggregated_stats(self.session(), agent.into())
     }
 }
 
@@ -104,26 +104,25 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::NoSuchAgent`](crate::ErrorKind::NoSuchAgent),
     /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout), and those of
-    /// [`CommandBuilder::run`](crate::CommandBuilder::run).
+    /// [`Request::run`](crate::Request::run).
     pub fn get_processes(
         &self,
-        gid: u32,
-        nid: u32,
+        agent: impl Into<AgentId>,
         query: &ProcessQuery,
     ) -> Result<Answer<Vec<ProcessStats>>> {
-        processes::processes(self.session(), AgentId { gid, nid }, query)
+        processes::processes(self.session(), agent.into(), query)
     }
 
     /// The same of every agent of every grid. Blocks for the client's timeout at most; agents that
     /// have not answered by then are [`Outcome::Failed`].
     ///
     /// # Errors
-    /// Those of [`CommandBuilder::run_all`](crate::CommandBuilder::run_all).
+    /// Those of [`Request::run_all`](crate::Request::run_all).
     pub fn get_all_processes(&self, query: &ProcessQuery) -> Result<Outcomes<Vec<ProcessStats>>> {
         let every = Target::from(Target::all());
         let question = Envelope::new(ids::new_id()?, every, processes::question(query))?;
-        let wait = self.session().quick();
-        let all = Collected::of(Command::new(self.session().clone(), question), wait, false)?;
+        let timeout = self.session().quick();
+        let all = Collected::of(Command::new(self.session().clone(), question), timeout, false)?;
         let answered = all.jobs.into_iter().map(|job| {
             let agent = job.agent();
             (agent, job.into_success().and_then(|job| job.json()).into())
@@ -144,7 +143,12 @@ impl Client {
     ///
     /// # Errors
     /// As [`Job::get_msgs`](crate::Job::get_msgs). A job that the agent does not know has no messages.
-    pub fn get_msgs(&self, gid: u32, nid: u32, id: &str, query: &MsgQuery) -> Result<Vec<Message>> {
-        read_msgs(self.session(), AgentId { gid, nid }, id, query)
+    pub fn get_msgs(
+        &self,
+        agent: impl Into<AgentId>,
+        id: &str,
+        query: &MsgQuery,
+    ) -> Result<Vec<Message>> {
+        read_msgs(self.session(), agent.into(), id, query)
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{ClientBuilder, instance};
-use crate::command::{Command, CommandBuilder, Results};
-use crate::engine::{Cancel, Session, Wait, push_many};
+use crate::command::{Command, Request, Results};
+use crate::engine::{CancelToken, Session, Statistics, Timeout, push_many};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Envelope, Target};
 use crate::transport::{Config, bulk};
@@ -25,7 +25,7 @@ use crate::transport::{Config, bulk};
 /// use std::time::Duration;
 ///
 /// let client = Client::connect("redis://localhost")?;
-/// let job = client.execute(Target::agent(1, 1), "uname").arg("-a").run(Duration::from_secs(5))?;
+/// let job = client.execute(Target::agent((1, 1)), "uname").arg("-a").run(Duration::from_secs(5))?;
 /// print!("{}", job.stdout());
 /// # Ok::<(), acclient::Error>(())
 /// ```
@@ -100,7 +100,7 @@ impl Client {
 
     /// A handle of this client all of whose calls end when the token is cancelled, and those of
     /// commands and jobs that come from it.
-    pub fn with_cancel(&self, cancel: &Cancel) -> Client {
+    pub fn with_cancel(&self, cancel: &CancelToken) -> Client {
         Client { session: self.session.with_cancel(cancel) }
     }
 
@@ -141,25 +141,25 @@ impl Client {
 
     /// A command for a target, to be completed and sent: `client.cmd(target, "ping").submit()`.
     /// Nothing is sent before.
-    pub fn cmd(&self, target: impl Into<Target>, name: impl Into<String>) -> CommandBuilder {
-        CommandBuilder::new(self.session.clone(), target.into(), Cow::Owned(name.into()))
+    pub fn cmd(&self, target: impl Into<Target>, name: impl Into<String>) -> Request {
+        Request::new(self.session.clone(), target.into(), Cow::Owned(name.into()))
     }
 
     /// A program for a target to run (the command `execute`), to be completed and sent. The
-    /// program is found on the agent's `PATH`; [`CommandBuilder::data`] becomes its stdin.
-    pub fn execute(&self, target: impl Into<Target>, program: impl Into<String>) -> CommandBuilder {
+    /// program is found on the agent's `PATH`; [`Request::data`] becomes its stdin.
+    pub fn execute(&self, target: impl Into<Target>, program: impl Into<String>) -> Request {
         self.known(target, "execute").program(program.into())
     }
 
     /// A shell script for a target to run (the command `bash`, an extension that agents usually
     /// have), to be completed and sent.
-    pub fn bash(&self, target: impl Into<Target>, script: impl AsRef<[u8]>) -> CommandBuilder {
+    pub fn bash(&self, target: impl Into<Target>, script: impl AsRef<[u8]>) -> Request {
         self.known(target, "bash").data(script)
     }
 
     /// A command whose name needs no copy.
-    fn known(&self, target: impl Into<Target>, name: &'static str) -> CommandBuilder {
-        CommandBuilder::new(self.session.clone(), target.into(), Cow::Borrowed(name))
+    fn known(&self, target: impl Into<Target>, name: &'static str) -> Request {
+        Request::new(self.session.clone(), target.into(), Cow::Borrowed(name))
     }
 
     /// Sends many commands in one pipeline, which is many times faster than one by one, and returns
@@ -182,37 +182,40 @@ impl Client {
     /// }
     /// # Ok::<(), acclient::Error>(())
     /// ```
-    pub fn submit_many(
-        &self,
-        commands: impl IntoIterator<Item = CommandBuilder>,
-    ) -> Vec<Result<Command>> {
+    pub fn submit_many(&self, commands: impl IntoIterator<Item = Request>) -> Vec<Result<Command>> {
         let commands = commands.into_iter().map(|command| command.by(self.session.clone()).start());
         push_many::push_many(&self.session, commands)
     }
 
-    /// A command that was sent before, by this program or another, known by its id. Nothing is
-    /// asked of the server; results are kept there for 24 hours.
+    /// Finds a command by its id, whoever sent it. Sends nothing; Redis keeps results for 24 hours.
     ///
-    /// Whom it was for is found out when it is waited for; the printed form tells that too and
-    /// saves the way, see [`Client::command_from`].
-    pub fn command(&self, id: impl Into<String>) -> Command {
-        Command::new(self.session.clone(), Envelope::known(id.into(), Target::unknown()))
-    }
-
-    /// A command that was sent before, from its printed form: what [`Command`] displays, in
-    /// this process or another, in whatever language, before or after a crash.
+    /// Its agents are found out when its results are waited for. A handle string names them too, and
+    /// saves that round trip: see [`Client::get_by_handle`].
     ///
     /// ```no_run
     /// # let client = acclient::Client::connect("redis://localhost")?;
-    /// let mut command = client.command_from("acclient:1:6b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:2")?;
+    /// let jobs = client.get_by_id("6b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e").jobs()?;
+    /// # Ok::<(), acclient::Error>(())
+    /// ```
+    pub fn get_by_id(&self, id: impl Into<String>) -> Command {
+        Command::new(self.session.clone(), Envelope::known(id.into(), Target::unknown()))
+    }
+
+    /// Finds a command by its handle string, as returned by [`Command::handle`] and
+    /// [`Error::command_handle`](crate::Error::command_handle) in this process or another, in any
+    /// language. Sends nothing; Redis keeps results for 24 hours.
+    ///
+    /// ```no_run
+    /// # let client = acclient::Client::connect("redis://localhost")?;
+    /// let mut command = client.get_by_handle("acclient:1:6b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:2")?;
     /// let job = command.next_result(std::time::Duration::from_secs(60))?;
     /// # Ok::<(), acclient::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for anything else.
-    pub fn command_from(&self, printed: &str) -> Result<Command> {
-        Ok(Command::new(self.session.clone(), printed.parse()?))
+    /// [`ErrorKind::InvalidArgument`] for any other text.
+    pub fn get_by_handle(&self, handle: &str) -> Result<Command> {
+        Ok(Command::new(self.session.clone(), handle.parse()?))
     }
 
     /// The results of several commands, in order of completion, each once: an iterator within one
@@ -223,9 +226,21 @@ impl Client {
     pub fn wait_any<C: Into<Command>>(
         &self,
         commands: impl IntoIterator<Item = C>,
-        wait: impl Into<Wait>,
+        timeout: impl Into<Timeout>,
     ) -> Result<Results> {
-        Results::of(&self.session, commands, &wait.into())
+        Results::of(&self.session, commands, &timeout.into())
+    }
+
+    /// Connections and counts of this client and of everything made from it. Does not block.
+    ///
+    /// ```no_run
+    /// # let client = acclient::Client::connect("redis://localhost")?;
+    /// let statistics = client.statistics();
+    /// println!("{} of {} connections idle", statistics.idle_connections, statistics.open_connections);
+    /// # Ok::<(), acclient::Error>(())
+    /// ```
+    pub fn statistics(&self) -> Statistics {
+        self.session.statistics()
     }
 
     pub(crate) fn session(&self) -> &Session {

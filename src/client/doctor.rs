@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::Client;
-use crate::engine::{Session, Wait};
+use crate::engine::{Session, Timeout};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of};
 use crate::node::agents;
@@ -110,13 +110,13 @@ impl Client {
     /// [`ErrorKind::InvalidArgument`] for a wait of zero, [`ErrorKind::Cancelled`],
     /// [`ErrorKind::Closed`]. Everything else is a check. To look at a Redis that cannot be reached,
     /// take a client from [`ClientBuilder::build`](crate::ClientBuilder::build).
-    pub fn doctor(&self, wait: impl Into<Wait>) -> Result<Diagnosis> {
-        let wait = wait.into();
+    pub fn doctor(&self, timeout: impl Into<Timeout>) -> Result<Diagnosis> {
+        let timeout = timeout.into();
         let begun = clock::now();
         let mut diagnosis = Diagnosis { checks: Vec::new() };
         let asked = || format!("looking at {}", self.address());
         let session = self.session();
-        let looked = session.bounded(&part(&wait, begun, 1, 3), asked, |until| {
+        let looked = session.bounded(&part(&timeout, begun, 1, 3), asked, |until| {
             look_at_redis(session, &mut diagnosis, until)
         });
         if let Err(error) = looked {
@@ -126,7 +126,7 @@ impl Client {
             return Ok(diagnosis);
         }
         let asked_at = clock::now();
-        match agents::list(&session.for_a_step(&part(&wait, begun, 1, 2))) {
+        match agents::list(&session.for_a_step(&part(&timeout, begun, 1, 2))) {
             Ok(agents) => {
                 let found = format!(
                     "answered in {:.1} ms and knows {} agents",
@@ -140,7 +140,7 @@ impl Client {
                 };
                 diagnosis.add("controller", verdict, found, advice);
                 let agents: Vec<AgentId> = agents.into_keys().collect();
-                let looked = look_at_agents(session, &mut diagnosis, &agents, &wait, begun);
+                let looked = look_at_agents(session, &mut diagnosis, &agents, &timeout, begun);
                 if let Err(error) = looked {
                     end_if_ended(&error)?;
                     let advice = "Redis was there a moment ago: look again";
@@ -159,12 +159,12 @@ impl Client {
 }
 
 /// A part of what is left of a wait: no step may take the time of those behind it.
-fn part(wait: &Wait, begun: Instant, count: u32, of: u32) -> Wait {
-    if wait.timeout == Some(Duration::ZERO) {
-        return wait.clone();
+fn part(timeout: &Timeout, begun: Instant, count: u32, of: u32) -> Timeout {
+    if timeout.duration == Some(Duration::ZERO) {
+        return timeout.clone();
     }
-    let left = wait.clone().since(begun);
-    Wait { timeout: left.timeout.map(|left| left * count / of), ..left }
+    let left = timeout.clone().since(begun);
+    Timeout { duration: left.duration.map(|left| left * count / of), ..left }
 }
 
 /// What ends the call is no finding.
@@ -314,13 +314,13 @@ fn look_at_agents(
     session: &Session,
     diagnosis: &mut Diagnosis,
     agents: &[AgentId],
-    wait: &Wait,
+    timeout: &Timeout,
     begun: Instant,
 ) -> Result<()> {
-    let behind = behind(session, agents, &part(wait, begun, 1, 4))?;
+    let behind = behind(session, agents, &part(timeout, begun, 1, 4))?;
     let asked_at = clock::now();
     let orders = agents.iter().map(|agent| (*agent, Contents::of("ping", ""))).collect();
-    let left = wait.clone().since(begun);
+    let left = timeout.clone().since(begun);
     let took = |_: &_| Ok(clock::since(asked_at));
     for (agent, answer) in outcomes_of(&session.for_a_step(&left), orders, &left, took)? {
         let waiting = match behind.iter().find(|(other, _)| *other == agent) {
@@ -356,10 +356,10 @@ fn look_at_agents(
 fn behind(
     session: &Session,
     agents: &[AgentId],
-    wait: &Wait,
+    timeout: &Timeout,
 ) -> Result<Vec<(AgentId, Option<i64>)>> {
     let asked = || "what waits for the agents".to_owned();
-    session.bounded(wait, asked, |until| {
+    session.bounded(timeout, asked, |until| {
         let lengths = session.query(until, |connection| {
             for agent in agents {
                 connection.command(&[b"LLEN", keys::for_agent(*agent).as_bytes()]);

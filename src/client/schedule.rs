@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Client;
-use crate::command::CommandBuilder;
+use crate::command::Request;
 use crate::engine::ask;
 use crate::error::{Error, Result};
 use crate::node::Answer;
@@ -42,14 +42,18 @@ impl Client {
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for what the controller
     /// would not understand, or would exit over when it fires: nothing was sent;
     /// [`ErrorKind::JobFailed`](crate::ErrorKind::JobFailed) where it refuses; those of
-    /// [`CommandBuilder::run`].
-    pub fn schedule_add(&self, id: &str, cron: &str, command: CommandBuilder) -> Result<()> {
+    /// [`Request::run`].
+    pub fn schedule_add(&self, id: &str, cron: &str, command: Request) -> Result<()> {
         if id.is_empty() {
             return Err(Error::invalid("the id of a schedule is empty"));
         }
         check_name("the id of a schedule", id)?;
         check_cron(cron)?;
-        let command: Value = serde_json::from_slice(&command.start()?.as_ref().to_json()?)
+        let command = command.start()?;
+        // A schedule holds one command.
+        command.target().address()?;
+        let documents = command.as_ref().documents()?;
+        let command: Value = serde_json::from_slice(documents.iter().next().unwrap_or_default())
             .map_err(|error| Error::invalid(format!("the command: {error}")))?;
         let entry = json!({ "id": id, "cron": cron, "cmd": command });
         self.scheduler("scheduler_add", &entry.to_string())?;
@@ -59,7 +63,7 @@ impl Client {
     /// What is scheduled, in the order of ids.
     ///
     /// # Errors
-    /// Those of [`CommandBuilder::run`].
+    /// Those of [`Request::run`].
     pub fn schedule_list(&self) -> Result<Answer<Vec<Scheduled>>> {
         let mut listed: Answer<Vec<Scheduled>> =
             Answer::of(&self.scheduler("scheduler_list", "")?)?;
@@ -70,7 +74,7 @@ impl Client {
     /// Takes a command off the schedule; whether there was one of that id.
     ///
     /// # Errors
-    /// Those of [`CommandBuilder::run`].
+    /// Those of [`Request::run`].
     pub fn schedule_remove(&self, id: &str) -> Result<bool> {
         let removed: i64 = self.scheduler("scheduler_remove", &json!(id).to_string())?.json()?;
         Ok(removed > 0)
@@ -79,7 +83,7 @@ impl Client {
     /// Takes all commands whose ids begin with a prefix off the schedule. An empty prefix is all.
     ///
     /// # Errors
-    /// Those of [`CommandBuilder::run`].
+    /// Those of [`Request::run`].
     pub fn schedule_remove_prefix(&self, prefix: &str) -> Result<()> {
         self.scheduler("scheduler_remove_prefix", &json!(prefix).to_string())?;
         Ok(())

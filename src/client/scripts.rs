@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Client;
-use crate::command::CommandBuilder;
+use crate::command::Request;
 use crate::protocol::{RunArgs, Target};
 
 /// Scripts, and orders to agents as a whole. Each gives a command to be completed and sent.
@@ -26,7 +26,7 @@ impl Client {
         domain: impl Into<String>,
         name: impl Into<String>,
         kwargs: &Value,
-    ) -> CommandBuilder {
+    ) -> Request {
         let args = RunArgs::new().domain(domain).name(name);
         self.cmd(target, "jumpscript").run_args(args).object("the keyword arguments", kwargs)
     }
@@ -38,7 +38,7 @@ impl Client {
         target: impl Into<Target>,
         content: impl Into<String>,
         kwargs: &Value,
-    ) -> CommandBuilder {
+    ) -> Request {
         let data = json!({ "content": content.into(), "args": kwargs });
         let command =
             self.cmd(target, "jumpscript_content").object("the keyword arguments", kwargs);
@@ -46,18 +46,18 @@ impl Client {
     }
 
     /// Kills all jobs of the agents, this one included: it ends as `KILLED`, like them.
-    pub fn killall(&self, target: impl Into<Target>) -> CommandBuilder {
+    pub fn killall(&self, target: impl Into<Target>) -> Request {
         self.cmd(target, "killall")
     }
 
     /// Restarts the agents.
-    pub fn restart(&self, target: impl Into<Target>) -> CommandBuilder {
+    pub fn restart(&self, target: impl Into<Target>) -> Request {
         self.cmd(target, "restart")
     }
 
     /// Reboots the machines of the agents, where they have that extension; others answer
     /// `UNKNOWN_CMD`.
-    pub fn reboot(&self, target: impl Into<Target>) -> CommandBuilder {
+    pub fn reboot(&self, target: impl Into<Target>) -> Request {
         self.cmd(target, "reboot")
     }
 }

@@ -16,9 +16,9 @@ impl Client {
     /// # use acclient::*;
     /// # let client = Client::connect("redis://localhost")?;
     /// let loopback = std::net::Ipv4Addr::LOCALHOST.into();
-    /// let tunnel = client.tunnel_open(1, 1, &Tunnel::new(0, AgentId::new(2, 1), loopback, 22))?;
+    /// let tunnel = client.tunnel_open((1, 1), &Tunnel::new(0, AgentId::new(2, 1), loopback, 22))?;
     /// println!("ssh -p {} localhost, on the machine of 1:1", tunnel.local);
-    /// client.tunnel_close(1, 1, &tunnel)?;
+    /// client.tunnel_close((1, 1), &tunnel)?;
     /// # Ok::<(), acclient::Error>(())
     /// ```
     ///
@@ -27,9 +27,9 @@ impl Client {
     /// itself; [`ErrorKind::JobFailed`] where the agent cannot open it (the port is taken, the
     /// gateway unknown), which does not say why, and where it is to choose the port of a tunnel that
     /// it has in its list already, which it opens no second time; those of
-    /// [`CommandBuilder::run`](crate::CommandBuilder::run).
-    pub fn tunnel_open(&self, gid: u32, nid: u32, tunnel: &Tunnel) -> Result<Tunnel> {
-        tunnel::open(self.session(), AgentId { gid, nid }, tunnel)
+    /// [`Request::run`](crate::Request::run).
+    pub fn tunnel_open(&self, agent: impl Into<AgentId>, tunnel: &Tunnel) -> Result<Tunnel> {
+        tunnel::open(self.session(), agent.into(), tunnel)
     }
 
     /// Closes a tunnel: the one that [`Client::tunnel_open`] returned, or one of
@@ -40,17 +40,17 @@ impl Client {
     /// after it is closed.
     ///
     /// # Errors
-    /// Those of [`CommandBuilder::run`](crate::CommandBuilder::run).
-    pub fn tunnel_close(&self, gid: u32, nid: u32, tunnel: &Tunnel) -> Result<()> {
-        tunnel::close(self.session(), AgentId { gid, nid }, tunnel)
+    /// Those of [`Request::run`](crate::Request::run).
+    pub fn tunnel_close(&self, agent: impl Into<AgentId>, tunnel: &Tunnel) -> Result<()> {
+        tunnel::close(self.session(), agent.into(), tunnel)
     }
 
     /// The tunnels from an agent's machine.
     ///
     /// # Errors
-    /// Those of [`CommandBuilder::run`](crate::CommandBuilder::run).
-    pub fn tunnel_list(&self, gid: u32, nid: u32) -> Result<Vec<Tunnel>> {
-        tunnel::list(self.session(), AgentId { gid, nid })
+    /// Those of [`Request::run`](crate::Request::run).
+    pub fn tunnel_list(&self, agent: impl Into<AgentId>) -> Result<Vec<Tunnel>> {
+        tunnel::list(self.session(), agent.into())
     }
 
     /// Opens a tunnel from a port of the controller's machine: with controllers later than the

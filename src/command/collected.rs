@@ -1,14 +1,14 @@
 //! [`Collected`]: all that a command led to, in one value.
 
 use super::Command;
-use crate::engine::{Wait, push};
+use crate::engine::{Timeout, push};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::transport::clock;
 
 /// All that came of a command; from
-/// [`CommandBuilder::run_all`](crate::CommandBuilder::run_all) and
-/// [`CommandBuilder::run_until_failure`](crate::CommandBuilder::run_until_failure).
+/// [`Request::run_all`](crate::Request::run_all) and
+/// [`Request::run_until_failure`](crate::Request::run_until_failure).
 #[derive(Debug)]
 pub struct Collected {
     /// The command, by which what is missing here can be waited for: it does not return again what
@@ -25,12 +25,12 @@ pub struct Collected {
 
 impl Collected {
     /// Sends a command and takes all results.
-    pub(crate) fn of(command: Command, wait: Wait, stop_at_failure: bool) -> Result<Self> {
+    pub(crate) fn of(command: Command, timeout: Timeout, stop_at_failure: bool) -> Result<Self> {
         let begun = clock::now();
-        command.refuse_endless(&wait)?;
-        push::submit(command.session(), command.envelope(), &wait)?;
+        command.refuse_endless(&timeout)?;
+        push::submit(command.session(), command.envelope(), &timeout)?;
         // One deadline for both steps.
-        let results = command.results_within(&wait.since(begun))?;
+        let results = command.results_within(&timeout.since(begun))?;
         let mut collected =
             Collected { command, jobs: Vec::new(), errors: Vec::new(), stopped: false };
         for result in results {

@@ -9,7 +9,7 @@ use super::Stage;
 use super::everywhere::{self, Ask};
 use super::{Progress, Results, progress};
 use crate::engine::watch::Watch;
-use crate::engine::{Session, Wait, result, retract, run, verdict};
+use crate::engine::{Session, Timeout, result, retract, run, verdict};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
@@ -24,9 +24,9 @@ use crate::transport::{Until, clock};
 
 /// The handle of a command that was sent, by this program or another: the way to its results.
 ///
-/// From [`CommandBuilder::submit`](crate::CommandBuilder::submit), from
-/// [`Client::command`](crate::Client::command) by id, and from
-/// [`Client::command_from`](crate::Client::command_from) by its handle string. The handle string
+/// From [`Request::submit`](crate::Request::submit), from
+/// [`Client::get_by_id`](crate::Client::get_by_id) by id, and from
+/// [`Client::get_by_handle`](crate::Client::get_by_handle) by its handle string. The handle string
 /// (`Display`), `acclient:1:<id>:<target>`, finds the command again from any process, in any language,
 /// for as long as Redis keeps its results: 24 hours.
 ///
@@ -39,8 +39,6 @@ use crate::transport::{Until, clock};
 pub struct Command {
     session: Session,
     envelope: Envelope,
-    /// The agent that it is for, where the target tells it.
-    only: Option<AgentId>,
     /// Whom it went to, once the controller has said it.
     routed: Option<Vec<AgentId>>,
     /// Those whose results were handed out.
@@ -49,8 +47,7 @@ pub struct Command {
 
 impl Command {
     pub(crate) fn new(session: Session, envelope: Envelope) -> Self {
-        let only = envelope.only_agent();
-        Command { session, envelope, only, routed: None, returned: Vec::new() }
+        Command { session, envelope, routed: None, returned: Vec::new() }
     }
 
     /// The id of the command.
@@ -83,10 +80,19 @@ impl Command {
         self.contents()?.tags.as_deref()
     }
 
-    /// The JSON that was pushed to the queue; of a command of a history, as it stands there. `None`
-    /// where it is not known what was sent.
+    /// The JSON that was pushed to the queue, or that was found in a history; a line for each agent of a
+    /// target that lists several. `None` where it is not known what was sent.
     pub fn dump(&self) -> Option<String> {
-        Some(mended(&self.envelope.pushed()?).into_owned())
+        let pushed = self.envelope.pushed()?;
+        let documents: Vec<_> = pushed.iter().map(mended).collect();
+        Some(documents.join("\n"))
+    }
+
+    /// The handle string, `acclient:1:<id>:<target>`, by which
+    /// [`Client::get_by_handle`](crate::Client::get_by_handle) finds the command again from any process,
+    /// in any language. The `Display` form is the same.
+    pub fn handle(&self) -> String {
+        self.envelope.to_string()
     }
 
     fn contents(&self) -> Option<&Contents> {
@@ -110,22 +116,22 @@ impl Command {
     /// [`ErrorKind::Protocol`] for a result that cannot be read;
     /// [`ErrorKind::InvalidArgument`] for a wait for ever on a recurring command, which has no
     /// result until it is killed; and those of the connection.
-    pub fn next_result(&mut self, wait: impl Into<Wait>) -> Result<Option<Job>> {
-        let wait = wait.into();
+    pub fn next_result(&mut self, timeout: impl Into<Timeout>) -> Result<Option<Job>> {
+        let timeout = timeout.into();
         self.envelope.check_id()?;
-        self.refuse_endless(&wait)?;
+        self.refuse_endless(&timeout)?;
         if self.is_exhausted() {
             return Ok(None);
         }
-        if wait.is_zero() {
-            return match self.look_once(self.session.look(&wait))? {
+        if timeout.is_zero() {
+            return match self.look_once(self.session.look(&timeout))? {
                 Some(job) => Ok(Some(job)),
                 None if self.is_exhausted() => Ok(None),
                 None => Err(run::no_result_yet(&self.envelope)),
             };
         }
         let begun = clock::now();
-        let found = self.session.until(&wait).and_then(|until| {
+        let found = self.session.until(&timeout).and_then(|until| {
             if self.agents().is_none() {
                 self.routed = Some(result::targets(&self.session, self.id(), &until, None)?);
             }
@@ -155,31 +161,31 @@ impl Command {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a wait for ever on a recurring command and for a wait of
     /// zero; [`ErrorKind::Closed`], [`ErrorKind::Cancelled`]. Everything else is an item of it.
-    pub fn results(&self, wait: impl Into<Wait>) -> Result<Results> {
-        let wait = wait.into();
-        self.check_results(&wait)?;
-        self.results_within(&wait)
+    pub fn results(&self, timeout: impl Into<Timeout>) -> Result<Results> {
+        let timeout = timeout.into();
+        self.check_results(&timeout)?;
+        self.results_within(&timeout)
     }
 
     /// The same where part of the wait is over: none of it may be left.
-    pub(crate) fn results_within(&self, wait: &Wait) -> Result<Results> {
-        Results::new(self.session.clone(), std::slice::from_ref(self), wait)
+    pub(crate) fn results_within(&self, timeout: &Timeout) -> Result<Results> {
+        Results::new(self.session.clone(), std::slice::from_ref(self), timeout)
     }
 
     /// Fails for a wait in which there could be no result, before anything is asked.
-    pub(crate) fn check_results(&self, wait: &Wait) -> Result<()> {
-        if wait.is_zero() {
+    pub(crate) fn check_results(&self, timeout: &Timeout) -> Result<()> {
+        if timeout.is_zero() {
             return Err(Error::invalid(
                 "a wait of 0 leaves no time for results; see try_next_result",
             ));
         }
         self.envelope.check_id()?;
-        self.refuse_endless(wait)
+        self.refuse_endless(timeout)
     }
 
-    fn look_once(&mut self, wait: Wait) -> Result<Option<Job>> {
+    fn look_once(&mut self, timeout: Timeout) -> Result<Option<Job>> {
         let begun = clock::now();
-        let found = self.session.until(&wait).and_then(|until| {
+        let found = self.session.until(&timeout).and_then(|until| {
             if self.agents().is_none() {
                 self.routed = result::targets_now(&self.session, self.id(), &until)?;
             }
@@ -252,9 +258,9 @@ impl Command {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a wait of zero, and those of the connection.
-    pub fn progress(&self, wait: impl Into<Wait>) -> Result<Progress> {
+    pub fn progress(&self, timeout: impl Into<Timeout>) -> Result<Progress> {
         self.envelope.check_id()?;
-        progress::of(self, wait.into())
+        progress::of(self, timeout.into())
     }
 
     /// Kills the job wherever it runs, with all its processes, and returns what came of it for
@@ -339,7 +345,7 @@ impl Command {
 
     /// Whom it went to, where that is known.
     fn agents(&self) -> Option<&[AgentId]> {
-        self.routed.as_deref().or(self.only.as_ref().map(std::slice::from_ref))
+        self.routed.as_deref().or(self.target().answering())
     }
 
     /// Agents whose results are still to be returned, where it is known who they are.
@@ -367,8 +373,8 @@ impl Command {
 
     /// A recurring job has no result until it is killed, so that a wait without a timeout would not
     /// end.
-    pub(crate) fn refuse_endless(&self, wait: &Wait) -> Result<()> {
-        if self.envelope.is_recurring() && wait.timeout.is_none() {
+    pub(crate) fn refuse_endless(&self, timeout: &Timeout) -> Result<()> {
+        if self.envelope.is_recurring() && timeout.duration.is_none() {
             return Err(Error::invalid(
                 "a recurring command has no result until it is killed: give the wait a time",
             ));
@@ -381,7 +387,7 @@ impl Command {
     }
 }
 
-/// The handle string, by which [`Client::command_from`](crate::Client::command_from) finds the command
+/// The handle string, by which [`Client::get_by_handle`](crate::Client::get_by_handle) finds the command
 /// again.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -34,7 +34,7 @@ pub(super) fn ask<T>(
         }
     }
     let left = quick.since(begun);
-    let session = command.session().with_timeout(left.timeout);
+    let session = command.session().with_timeout(left.duration);
     let mut outcomes = outcomes_of(&session, questions, &left, read)?;
     over.into_iter().for_each(|(agent, outcome)| outcomes.insert(agent, outcome));
     Ok(outcomes)

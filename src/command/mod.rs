@@ -1,17 +1,17 @@
 //! Commands: building one, sending it, and reading the results of all its agents.
 #![allow(clippy::module_inception, reason = "the room is named after its main type")]
 
-mod builder;
 mod collected;
 mod command;
 mod everywhere;
 mod progress;
+mod request;
 mod results;
 mod rollout;
 
-pub use builder::CommandBuilder;
 pub use collected::Collected;
 pub use command::Command;
 pub use progress::{Progress, Stage};
+pub use request::Request;
 pub use results::Results;
-pub use rollout::{Rollout, RolloutResults};
+pub use rollout::{Rollout, RolloutPlan};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::Command;
-use crate::engine::{Session, Wait, push, result, retract};
+use crate::engine::{Session, Timeout, push, result, retract};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of, questions};
 use crate::protocol::{AgentId, JobState, ResultDocument};
@@ -53,8 +53,8 @@ impl fmt::Display for Stage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// As long as no agent is known: [`Stage::InQueue`], [`Stage::Lost`] or [`Stage::Unknown`]. Then
-    /// that of the agent that is least far.
+    /// The stage of the agent that is least far. While no agent is known: [`Stage::InQueue`],
+    /// [`Stage::Lost`] or [`Stage::Unknown`].
     pub stage: Stage,
     /// Each agent that the command went to. The agent 0:0, where no agent matched a target.
     pub agents: BTreeMap<AgentId, Stage>,
@@ -66,17 +66,24 @@ impl Progress {
     }
 
     fn of_agents(agents: BTreeMap<AgentId, Stage>) -> Self {
-        let order = [Stage::Routed, Stage::Running, Stage::Unknown, Stage::Lost, Stage::Done];
+        let order = [
+            Stage::InQueue,
+            Stage::Routed,
+            Stage::Running,
+            Stage::Unknown,
+            Stage::Lost,
+            Stage::Done,
+        ];
         let least = order.into_iter().find(|stage| agents.values().any(|other| other == stage));
         Progress { stage: least.unwrap_or(Stage::Unknown), agents }
     }
 }
 
-pub(crate) fn of(command: &Command, wait: Wait) -> Result<Progress> {
+pub(crate) fn of(command: &Command, timeout: Timeout) -> Result<Progress> {
     let begun = clock::now();
     let session = command.session();
     let asked = || format!("the progress of {}", command.in_words());
-    let found = session.bounded(&wait, asked, |until| look(command, until));
+    let found = session.bounded(&timeout, asked, |until| look(command, until));
     let found = found.map_err(|error| error.about_command(command))?;
     let mut agents = match found {
         Found::Stage(stage) => return Ok(Progress::without_agents(stage)),
@@ -85,7 +92,7 @@ pub(crate) fn of(command: &Command, wait: Wait) -> Result<Progress> {
     let running = agents.iter().filter(|(_, stage)| **stage == Stage::Running);
     let question = questions::stats(command.id());
     let orders = running.map(|(agent, _)| (*agent, question.clone())).collect();
-    let patience = patience(session, &wait, begun);
+    let patience = patience(session, &timeout, begun);
     let answers = outcomes_of(&session.for_a_step(&patience), orders, &patience, |_| Ok(()))?;
     let mut ended = Vec::new();
     for (agent, answer) in answers {
@@ -103,7 +110,7 @@ pub(crate) fn of(command: &Command, wait: Wait) -> Result<Progress> {
         };
         agents.insert(agent, stage);
     }
-    let last = wait.since(begun);
+    let last = timeout.since(begun);
     for agent in session.bounded(&last, asked, |until| results_of(command, ended, until))? {
         agents.insert(agent, Stage::Done);
     }
@@ -112,10 +119,10 @@ pub(crate) fn of(command: &Command, wait: Wait) -> Result<Progress> {
 
 /// How long agents may take to answer: not all of the time that is left, since the results of those
 /// who say that it has ended are to be read then. Nobody waits for ever for an agent that is away.
-fn patience(session: &Session, wait: &Wait, begun: Instant) -> Wait {
+fn patience(session: &Session, timeout: &Timeout, begun: Instant) -> Timeout {
     let quick = session.timeout().unwrap_or(Duration::from_secs(10));
-    let left = wait.clone().since(begun).timeout.map(|left| left - MOMENT.min(left / 4));
-    Wait { timeout: Some(left.unwrap_or(quick)), cancel: wait.cancel.clone() }
+    let left = timeout.clone().since(begun).duration.map(|left| left - MOMENT.min(left / 4));
+    Timeout { duration: Some(left.unwrap_or(quick)), cancel: timeout.cancel.clone() }
 }
 
 /// Whether a question has found nobody to answer it, or may not even have been asked.
@@ -132,26 +139,40 @@ enum Found {
 /// What Redis knows. Looks again for a moment before it says that nobody has the command: a
 /// controller may have it in its hands.
 fn look(command: &Command, until: &Until) -> Result<Found> {
-    let (session, id) = (command.session(), command.id());
+    let (session, envelope) = (command.session(), command.envelope());
+    let listed = command.target().agent_ids();
+    let is_list = listed.len() > 1;
     let moment = until.deadline.remaining().map_or(MOMENT, |left| MOMENT.min(left / 2));
     let last = clock::now() + moment;
-    loop {
-        if retract::is_queued(session, id, until)? {
+    let mut agents = loop {
+        let queued = retract::queued(session, envelope, until)?;
+        if !queued.is_empty() && !is_list {
             return Ok(Found::Stage(Stage::InQueue));
         }
+        let mut agents: BTreeMap<AgentId, Stage> =
+            queued.iter().filter_map(|it| Some((it.agent()?, Stage::InQueue))).collect();
         // After the queue: a command goes from there to here.
-        let latest = result::latest(session, id, until)?;
-        if !latest.is_empty() {
-            let stages = latest.iter().map(|(agent, document)| (*agent, stage_of(document)));
-            return Ok(Found::Agents(stages.collect()));
+        let latest = result::latest(session, command.id(), until)?;
+        agents.extend(latest.iter().map(|(agent, document)| (*agent, stage_of(document))));
+        let is_complete = !is_list || listed.iter().all(|agent| agents.contains_key(agent));
+        if !agents.is_empty() && is_complete {
+            return Ok(Found::Agents(agents));
         }
         if clock::now() >= last {
-            break;
+            break agents;
         }
         sleep(LOOK, until)?;
+    };
+    let was_submitted =
+        push::is_marked(session, command.id(), until)? || command.was_sent() || !agents.is_empty();
+    let stage = if was_submitted { Stage::Lost } else { Stage::Unknown };
+    if agents.is_empty() {
+        return Ok(Found::Stage(stage));
     }
-    let was_submitted = push::is_marked(session, id, until)? || command.was_sent();
-    Ok(Found::Stage(if was_submitted { Stage::Lost } else { Stage::Unknown }))
+    for agent in listed {
+        agents.entry(*agent).or_insert(stage);
+    }
+    Ok(Found::Agents(agents))
 }
 
 fn stage_of(document: &ResultDocument) -> Stage {

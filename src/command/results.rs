@@ -3,18 +3,22 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::iter::FusedIterator;
+use std::os::fd::BorrowedFd;
+use std::task::Poll;
+use std::time::Duration;
 
 use super::Command;
 #[cfg(doc)]
 use crate::client::Client;
 use crate::engine::arrivals::Arrivals;
-use crate::engine::{Session, Wait, WaitMethod};
+use crate::engine::{Session, Timeout, WaitMethod};
 #[cfg(doc)]
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::job::Job;
+use crate::protocol::JobResult;
 
 /// The results of one command or several, in order of completion; from
 /// [`Command::results`] and [`Client::wait_any`].
@@ -60,20 +64,20 @@ impl Results {
     pub(crate) fn of(
         session: &Session,
         commands: impl IntoIterator<Item = impl Into<Command>>,
-        wait: &Wait,
+        timeout: &Timeout,
     ) -> Result<Self> {
         let mut known = HashSet::new();
         let commands = commands.into_iter().map(Into::into);
         let commands: Vec<Command> =
             commands.filter(|command| known.insert(command.id().to_owned())).collect();
-        commands.iter().try_for_each(|command| command.check_results(wait))?;
-        Results::new(session.clone(), &commands, wait)
+        commands.iter().try_for_each(|command| command.check_results(timeout))?;
+        Results::new(session.clone(), &commands, timeout)
     }
 
-    pub(crate) fn new(session: Session, commands: &[Command], wait: &Wait) -> Result<Self> {
+    pub(crate) fn new(session: Session, commands: &[Command], timeout: &Timeout) -> Result<Self> {
         let awaited =
             commands.iter().map(|command| (command.envelope().clone(), command.pending()));
-        let arrivals = Arrivals::new(&session, awaited.collect(), wait)?;
+        let arrivals = Arrivals::new(&session, awaited.collect(), timeout)?;
         Ok(Results { session, arrivals })
     }
 
@@ -81,6 +85,48 @@ impl Results {
     /// for, and after the last.
     pub fn method(&self) -> Option<WaitMethod> {
         self.arrivals.method()
+    }
+
+    /// The next result if there is one now, for a program with an event loop of its own. `Pending`: there
+    /// is none now; call it again when [`Results::poll_fd`] is readable, and after
+    /// [`Results::poll_timeout`] at the latest. `Ready(None)`: all results have been returned.
+    ///
+    /// Blocks for a round trip to Redis, and to connect, up to one second each.
+    ///
+    /// ```no_run
+    /// # use acclient::*;
+    /// use std::task::Poll;
+    /// # fn wait_for_readable(fd: Option<std::os::fd::BorrowedFd<'_>>, timeout: std::time::Duration) {}
+    /// # let client = Client::connect("redis://localhost")?;
+    /// # let mut results = client.get_by_id("x").results(None)?;
+    /// loop {
+    ///     match results.poll_next() {
+    ///         Poll::Ready(Some(result)) => println!("{}", result?.agent()),
+    ///         Poll::Ready(None) => break,
+    ///         Poll::Pending => wait_for_readable(results.poll_fd(), results.poll_timeout()),
+    ///     }
+    /// }
+    /// # Ok::<(), acclient::Error>(())
+    /// ```
+    pub fn poll_next(&mut self) -> Poll<Option<Result<Job>>> {
+        let next = self.arrivals.poll_next();
+        next.map(|next| next.map(|(_, result)| self.job(result)))
+    }
+
+    /// The descriptor that becomes readable when there may be a result; `None` without a connection. It
+    /// may be another one after each call of [`Results::poll_next`]. Only to be polled for reading.
+    pub fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.arrivals.poll_fd()
+    }
+
+    /// How long to wait for [`Results::poll_fd`] before [`Results::poll_next`] is called all the same: to
+    /// poll or to reconnect, and at the deadline.
+    pub fn poll_timeout(&self) -> Duration {
+        self.arrivals.poll_within()
+    }
+
+    fn job(&self, result: Result<JobResult>) -> Result<Job> {
+        result.map(|result| Job::new(self.session.clone(), result))
     }
 
     /// How many agents have not answered, as far as it is known yet whom the commands went to.
@@ -94,7 +140,7 @@ impl Iterator for Results {
 
     fn next(&mut self) -> Option<Result<Job>> {
         let (_, result) = self.arrivals.next()?;
-        Some(result.map(|result| Job::new(self.session.clone(), result)))
+        Some(self.job(result))
     }
 }
 

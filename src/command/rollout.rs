@@ -1,31 +1,31 @@
-//! [`Rollout`]: a command sent to many agents in batches, within one deadline.
+//! [`RolloutPlan`]: a command sent to many agents in batches, within one deadline.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::iter::FusedIterator;
 use std::time::Instant;
 
-use super::{Command, CommandBuilder, Results};
+use super::{Command, Request, Results};
 #[cfg(doc)]
 use crate::client::Client;
 use crate::engine::retry::Backoff;
-use crate::engine::{Session, Wait, ids, push_many};
+use crate::engine::{Session, Timeout, ids, push_many};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::node::agents;
 use crate::protocol::{AgentId, Envelope, Target};
 use crate::transport::{Until, clock};
 
-/// How a command is rolled out over many agents: see [`CommandBuilder::rollout`].
+/// How a command is rolled out over many agents: see [`Request::rollout`].
 ///
 /// ```
-/// use acclient::Rollout;
-/// let careful = Rollout::percent(10).stop_after(3);
-/// let canary = Rollout::agents(1).sample(5);
+/// use acclient::RolloutPlan;
+/// let careful = RolloutPlan::percent(10).stop_after(3);
+/// let canary = RolloutPlan::agents(1).sample(5);
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct Rollout {
+pub struct RolloutPlan {
     batch: Batch,
     stop_after: Option<usize>,
     sample: Option<usize>,
@@ -37,15 +37,15 @@ enum Batch {
     Percent(u8),
 }
 
-impl Rollout {
+impl RolloutPlan {
     /// So many agents at a time: the next batch begins when all of the last have answered.
     pub fn agents(count: usize) -> Self {
-        Rollout { batch: Batch::Agents(count), stop_after: None, sample: None }
+        RolloutPlan { batch: Batch::Agents(count), stop_after: None, sample: None }
     }
 
     /// So many per cent of the agents at a time (of the sample, where there is one), 1 to 100; at least one.
     pub fn percent(percent: u8) -> Self {
-        Rollout { batch: Batch::Percent(percent), stop_after: None, sample: None }
+        RolloutPlan { batch: Batch::Percent(percent), stop_after: None, sample: None }
     }
 
     /// Begins no other batch after so many failures: jobs that end in another state than `SUCCESS`, and
@@ -62,7 +62,7 @@ impl Rollout {
         self
     }
 
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let wrong = |what: &str| Err(Error::invalid(what));
         match self.batch {
             Batch::Agents(0) => return wrong("a batch of 0 agents"),
@@ -88,7 +88,7 @@ impl Rollout {
     }
 }
 
-impl CommandBuilder {
+impl Request {
     /// Sends the command to all agents of its target, some at a time, and gives the results in order of
     /// completion: an iterator within one deadline. Stops where too many have failed. Blocks until the
     /// controller has said which agents there are; each item blocks too.
@@ -101,7 +101,7 @@ impl CommandBuilder {
     /// # use std::time::Duration;
     /// # let client = Client::connect("redis://localhost")?;
     /// let upgrade = client.bash(Target::all().role("cpu"), "apt-get -y upgrade");
-    /// let mut rollout = upgrade.rollout(Rollout::percent(10).stop_after(3), Duration::from_secs(3600))?;
+    /// let mut rollout = upgrade.rollout(RolloutPlan::percent(10).stop_after(3), Duration::from_secs(3600))?;
     /// for result in &mut rollout {
     ///     match result {
     ///         Ok(job) => println!("{} {}", job.agent(), job.state()),
@@ -123,26 +123,26 @@ impl CommandBuilder {
     /// an id (there will be many), for a wait of zero, and for one for ever on a recurring command;
     /// [`ErrorKind::NoSuchAgent`](crate::ErrorKind::NoSuchAgent) where no agent matches; those of
     /// [`Client::list_agents`]. Everything else is an item: see [`Results`].
-    pub fn rollout(self, rollout: Rollout, wait: impl Into<Wait>) -> Result<RolloutResults> {
-        let wait = wait.into();
+    pub fn rollout(self, rollout: RolloutPlan, timeout: impl Into<Timeout>) -> Result<Rollout> {
+        let timeout = timeout.into();
         let begun = clock::now();
         rollout.check()?;
-        if wait.is_zero() {
+        if timeout.is_zero() {
             return Err(Error::invalid("a wait of 0 leaves no time for answers"));
         }
         if self.has_id() {
             return Err(Error::invalid("a rollout is many commands, which cannot have one id"));
         }
-        let until = self.until(&wait)?;
+        let until = self.until(&timeout)?;
         let for_one = self.clone().for_agent(AgentId { gid: 1, nid: 1 });
-        for_one.start()?.refuse_endless(&wait)?; // before anybody gets it
-        let left = wait.clone().since(begun);
+        for_one.start()?.refuse_endless(&timeout)?; // before anybody gets it
+        let left = timeout.clone().since(begun);
         let mut agents = agents_of(&self.session().for_a_step(&left), self.target())?;
         if let Some(count) = rollout.sample {
             agents = sample(agents, count)?;
         }
         let batch = rollout.size_of_batch(agents.len()).min(agents.len());
-        Ok(RolloutResults {
+        Ok(Rollout {
             command: self,
             chosen: agents.clone(),
             left: agents.into(),
@@ -155,7 +155,7 @@ impl CommandBuilder {
             is_over: false,
             ended: None,
             until,
-            wait,
+            timeout,
             begun,
         })
     }
@@ -163,8 +163,8 @@ impl CommandBuilder {
 
 /// The agents that a target means at this moment, in the order of their numbers.
 fn agents_of(session: &Session, target: &Target) -> Result<Vec<AgentId>> {
-    if let Some(agent) = target.agent_id() {
-        return Ok(vec![agent]);
+    if !target.agent_ids().is_empty() {
+        return Ok(target.agent_ids().to_vec());
     }
     if !target.is_fanout() {
         return Err(Error::invalid(
@@ -195,14 +195,14 @@ fn sample(agents: Vec<AgentId>, count: usize) -> Result<Vec<AgentId>> {
     Ok(chosen)
 }
 
-/// The results of a rollout, in order of completion; from [`CommandBuilder::rollout`]. Items are those
+/// The results of a rollout, in order of completion; from [`Request::rollout`]. Items are those
 /// of [`Results`]. Taking one may send the next batch; while Redis is away it is tried again until the
 /// deadline. What ends the rollout before that, Redis's refusal of the commands included, is an error
 /// without an agent, and the last item. So does a command that Redis does not confirm, which may run or
 /// not: an error about its agent ([`Error::is_maybe_sent`]), and no other batch begins beside it. One thread uses it at a time; in a forked child it sends nothing and answers
 /// [`ErrorKind::ForkedHandle`](crate::ErrorKind::ForkedHandle).
-pub struct RolloutResults {
-    command: CommandBuilder,
+pub struct Rollout {
+    command: Request,
     chosen: Vec<AgentId>,
     left: VecDeque<AgentId>,
     batch: usize,
@@ -216,11 +216,11 @@ pub struct RolloutResults {
     /// What has ended it, until it is told, as the last item.
     ended: Option<Error>,
     until: Until,
-    wait: Wait,
+    timeout: Timeout,
     begun: Instant,
 }
 
-impl RolloutResults {
+impl Rollout {
     /// All agents that it is for.
     pub fn agents(&self) -> &[AgentId] {
         &self.chosen
@@ -247,7 +247,7 @@ impl RolloutResults {
     ///
     /// ```no_run
     /// # use acclient::*;
-    /// # fn stop(rollout: &RolloutResults) -> Result<()> {
+    /// # fn stop(rollout: &Rollout) -> Result<()> {
     /// for command in rollout.in_flight() {
     ///     if !command.retract()? {
     ///         println!("{command}: {:?}", command.kill()?);
@@ -295,7 +295,7 @@ impl RolloutResults {
             }
         };
         batch.into_iter().rev().for_each(|agent| self.left.push_front(agent));
-        let left = self.wait.clone().since(self.begun);
+        let left = self.timeout.clone().since(self.begun);
         self.results = Some(Results::of(self.command.session(), sent, &left)?);
         ended
     }
@@ -305,7 +305,7 @@ impl RolloutResults {
         let session = self.command.session();
         let agents = std::mem::take(batch);
         let commands = agents.iter().map(|agent| self.command.clone().for_agent(*agent).start());
-        let left = self.wait.clone().since(self.begun);
+        let left = self.timeout.clone().since(self.begun);
         let outcomes = push_many::push_many(&session.for_a_step(&left), commands);
         let mut failed = None;
         for (agent, outcome) in agents.iter().zip(outcomes) {
@@ -315,7 +315,8 @@ impl RolloutResults {
                     sent.push(command);
                 }
                 Err(error) if error.is_maybe_sent() => {
-                    let envelope = error.command().and_then(|it| it.parse::<Envelope>().ok());
+                    let envelope =
+                        error.command_handle().and_then(|it| it.parse::<Envelope>().ok());
                     let command = envelope.map(|it| Command::new(session.clone(), it));
                     self.in_flight.extend(command.map(|command| (*agent, command)));
                     self.unconfirmed.push_back(error.about_agent(*agent).not_final());
@@ -337,7 +338,7 @@ impl RolloutResults {
     }
 }
 
-impl Iterator for RolloutResults {
+impl Iterator for Rollout {
     type Item = Result<Job>;
 
     fn next(&mut self) -> Option<Result<Job>> {
@@ -382,11 +383,11 @@ impl Iterator for RolloutResults {
     }
 }
 
-impl FusedIterator for RolloutResults {}
+impl FusedIterator for Rollout {}
 
-impl fmt::Debug for RolloutResults {
+impl fmt::Debug for Rollout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("RolloutResults");
+        let mut shown = f.debug_struct("Rollout");
         shown.field("agents", &self.chosen.len()).field("not_started", &self.left.len());
         shown.field("in_flight", &self.in_flight.len());
         shown.field("failures", &self.failures).finish_non_exhaustive()

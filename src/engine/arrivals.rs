@@ -1,11 +1,13 @@
 //! Results of many commands as they arrive, within one deadline, and what is said of those that do not.
 
 use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::verdict::delivered;
 use super::watch::{Found, WaitMethod, Watch};
-use super::{Session, Wait};
+use super::{Session, Timeout};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Envelope, JobResult};
 use crate::transport::{Deadline, Until, clock};
@@ -33,13 +35,13 @@ impl Arrivals {
     pub(crate) fn new(
         session: &Session,
         commands: Vec<(Envelope, Option<Vec<AgentId>>)>,
-        wait: &Wait,
+        timeout: &Timeout,
     ) -> Result<Self> {
         let begun = clock::now();
         let watched = commands.iter().map(|(command, agents)| (command.id.clone(), agents.clone()));
         let watch = Watch::new(session.clone(), watched.collect());
         let commands: Vec<Envelope> = commands.into_iter().map(|(command, _)| command).collect();
-        let until = session.until(wait).map_err(|error| explained(error, &commands, begun))?;
+        let until = session.until(timeout).map_err(|error| explained(error, &commands, begun))?;
         Ok(Arrivals {
             commands,
             watch,
@@ -68,7 +70,38 @@ impl Arrivals {
         if self.is_over {
             return None;
         }
-        match self.next_found() {
+        let found = self.next_found();
+        self.told(found)
+    }
+
+    /// The next result that is there, or is to be said; does not wait for one.
+    pub(crate) fn poll_next(&mut self) -> Poll<Option<(usize, Result<JobResult>)>> {
+        if !self.verdicts.is_empty() || self.is_over || self.until.deadline.has_passed() {
+            return Poll::Ready(self.item());
+        }
+        match self.watch.poll_next(&self.until) {
+            Poll::Ready(found) => Poll::Ready(self.told(found)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// The descriptor that gets readable when there may be a result.
+    pub(crate) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.watch.poll_fd()
+    }
+
+    /// How long until [`Arrivals::poll_next`] is to be called at the latest.
+    pub(crate) fn poll_within(&self) -> Duration {
+        if self.is_over {
+            return Duration::ZERO;
+        }
+        let due = self.watch.poll_at().saturating_duration_since(clock::now());
+        self.until.deadline.remaining().map_or(due, |left| left.min(due))
+    }
+
+    /// What the caller gets for what was found.
+    fn told(&mut self, found: Result<Option<Found>>) -> Option<(usize, Result<JobResult>)> {
+        match found {
             Ok(Some(found)) => {
                 let command = &self.commands[found.command];
                 let result = found.document.and_then(|document| {

@@ -1,7 +1,7 @@
 //! Asking agents and the controller: builtin commands whose answers are all that matters.
 
 use super::arrivals::Arrivals;
-use super::{Session, Wait, ids, push_many, run};
+use super::{Session, Timeout, ids, push_many, run};
 use crate::error::{Error, Result};
 use crate::protocol::{AgentId, Contents, Envelope, JobResult, Target};
 
@@ -21,7 +21,7 @@ pub(crate) fn ask(session: &Session, target: Target, contents: Contents) -> Resu
 pub(crate) fn order_each<T>(
     session: &Session,
     orders: Vec<(AgentId, Contents)>,
-    wait: &Wait,
+    timeout: &Timeout,
     read: impl Fn(&JobResult) -> Result<T>,
 ) -> Result<Vec<(AgentId, Result<T>)>> {
     let mut outcomes = Vec::with_capacity(orders.len());
@@ -37,7 +37,7 @@ pub(crate) fn order_each<T>(
             Err(error) => outcomes.push((*agent, Err(error))),
         }
     }
-    for (_, arrived) in Arrivals::new(session, sent, wait)? {
+    for (_, arrived) in Arrivals::new(session, sent, timeout)? {
         match arrived {
             Ok(result) => {
                 let agent = result.agent();

@@ -1,4 +1,4 @@
-//! [`Cancel`]: a token that ends calls.
+//! [`CancelToken`]: a token that ends calls.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::transport::Wake;
 
 /// A token that ends calls before their time, from any thread and from a signal handler.
 ///
-/// Give it to a wait with [`Wait::or_cancelled`](crate::Wait::or_cancelled), or to a client handle
+/// Give it to a wait with [`Timeout::or_cancelled`](crate::Timeout::or_cancelled), or to a client handle
 /// with [`Client::with_cancel`](crate::Client::with_cancel); it may serve many calls at a time.
 /// Once cancelled it stays so: the calls under way end at once with
 /// [`ErrorKind::Cancelled`], and later ones before they
@@ -15,27 +15,27 @@ use crate::transport::Wake;
 /// form.
 ///
 /// Clones are the same token. In a forked child a token of the parent is of no use: calls answer
-/// [`ErrorKind::ForkedHandle`], and [`Cancel::cancel`] does nothing.
+/// [`ErrorKind::ForkedHandle`], and [`CancelToken::cancel`] does nothing.
 ///
 /// ```
-/// use acclient::Cancel;
-/// let cancel = Cancel::new()?;
+/// use acclient::CancelToken;
+/// let cancel = CancelToken::new()?;
 /// let other = cancel.clone();
 /// std::thread::spawn(move || other.cancel()).join().unwrap();
 /// assert!(cancel.is_cancelled());
 /// # Ok::<(), acclient::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Cancel(Arc<Wake>);
+pub struct CancelToken(Arc<Wake>);
 
-impl Cancel {
+impl CancelToken {
     /// A token that is not cancelled. It takes two descriptors; without any left, the error is
     /// [`ErrorKind::System`].
     pub fn new() -> Result<Self> {
         let wake = Wake::new().map_err(|error| {
             Error::new(ErrorKind::System, format!("no pipe for a cancel token: {error}"))
         })?;
-        Ok(Cancel(Arc::new(wake)))
+        Ok(CancelToken(Arc::new(wake)))
     }
 
     /// Ends the calls that have this token. Safe from any thread and in a signal handler: one

@@ -11,6 +11,7 @@ pub(crate) mod arrivals;
 pub(crate) mod ask;
 mod atomic;
 mod cancel;
+mod event_loop;
 mod failure;
 pub(crate) mod ids;
 pub(crate) mod push;
@@ -20,12 +21,14 @@ pub(crate) mod retract;
 pub(crate) mod retry;
 pub(crate) mod run;
 mod session;
+mod statistics;
+mod timeout;
 pub(crate) mod verdict;
-mod wait;
 pub(crate) mod watch;
 
 pub(crate) use session::Session;
 
-pub use cancel::Cancel;
-pub use wait::Wait;
+pub use cancel::CancelToken;
+pub use statistics::Statistics;
+pub use timeout::Timeout;
 pub use watch::WaitMethod;

@@ -4,26 +4,32 @@
 //! A command that is pushed idempotently leaves the key `cmd.<id>.submitted` behind, written in one
 //! step with the push, so that a second try finds it. The controller knows nothing of that key.
 
+use std::iter;
+
 use redis::Value;
 
 use super::atomic::{Step, transaction};
 use super::retry::{Purpose, Retrier};
-use super::{Session, Wait};
+use super::{Session, Timeout};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Envelope, keys};
+use crate::protocol::{Documents, Envelope, keys};
 use crate::transport::{self, Connection, Pooled, Until, integer};
 
-const PUSH_ONCE: &str = "if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end \
-     redis.call('RPUSH', KEYS[1], ARGV[1]) \
-     redis.call('SET', KEYS[2], '1', 'EX', ARGV[2]) return 1";
+/// The log target of everything about commands.
+pub(super) const LOG: &str = "acclient::command";
 
-fn rpush(json: &[u8]) -> [&[u8]; 3] {
-    [b"RPUSH", keys::QUEUE.as_bytes(), json]
+const PUSH_ONCE: &str = "if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end \
+     for i = 2, #ARGV do redis.call('RPUSH', KEYS[1], ARGV[i]) end \
+     redis.call('SET', KEYS[2], '1', 'EX', ARGV[1]) return 1";
+
+/// One RPUSH of all documents: Redis takes all of them or none.
+fn rpush(documents: &Documents) -> Vec<&[u8]> {
+    [b"RPUSH", keys::QUEUE.as_bytes()].into_iter().chain(documents.iter()).collect()
 }
 
 /// Queues the push on a connection; returns the mark by which the connection tells whether it left.
-pub(super) fn queue(connection: &mut Connection, json: &[u8]) -> u64 {
-    connection.command(&rpush(json))
+pub(super) fn queue(connection: &mut Connection, documents: &Documents) -> u64 {
+    connection.command(&rpush(documents))
 }
 
 /// Pushes a command, along with the requests that `then` queues behind it, and returns the connection
@@ -31,7 +37,7 @@ pub(super) fn queue(connection: &mut Connection, json: &[u8]) -> u64 {
 pub(super) fn push(
     session: &Session,
     command: &Envelope,
-    json: &[u8],
+    documents: &Documents,
     until: &Until,
     then: impl Fn(&mut Connection),
 ) -> Result<Pooled> {
@@ -39,11 +45,12 @@ pub(super) fn push(
     loop {
         let error = match session.pool().get(until) {
             Ok(mut connection) => {
-                let mark = queue(&mut connection, json);
+                let mark = queue(&mut connection, documents);
                 then(&mut connection);
                 match connection.reply(until) {
                     Ok(reply) => {
                         integer(&reply).map_err(|error| maybe_sent(command, error.into()))?;
+                        session.counters().pushed.add(1);
                         return Ok(connection);
                     }
                     // A command that Redis refused did not run.
@@ -65,18 +72,22 @@ pub(super) fn push(
 }
 
 /// Pushes a command, as a whole call.
-pub(crate) fn submit(session: &Session, command: &Envelope, wait: &Wait) -> Result<()> {
-    let json = command.to_json()?;
-    let push = |until: &Until| push(session, command, &json, until, |_| ()).map(|_| ());
-    session.bounded(wait, || command.in_words(), push)
+pub(crate) fn submit(session: &Session, command: &Envelope, timeout: &Timeout) -> Result<()> {
+    let documents = command.documents()?;
+    let push = |until: &Until| push(session, command, &documents, until, |_| ()).map(|_| ());
+    session.bounded(timeout, || command.in_words(), push)?;
+    log::debug!(target: LOG, "submitted {command}");
+    Ok(())
 }
 
 /// The same in a way that can be repeated with the same id, until the call ends.
-pub(crate) fn submit_once(session: &Session, command: &Envelope, wait: &Wait) -> Result<()> {
-    let json = command.to_json()?;
-    let push = |until: &Until| push_once(session, &command.id, &json, until);
-    let pushed = session.bounded(wait, || command.in_words(), push);
-    pushed.map_err(|error| error.about_command(command))
+pub(crate) fn submit_once(session: &Session, command: &Envelope, timeout: &Timeout) -> Result<()> {
+    let documents = command.documents()?;
+    let push = |until: &Until| push_once(session, &command.id, &documents, until);
+    let pushed = session.bounded(timeout, || command.in_words(), push);
+    pushed.map_err(|error| error.about_command(command))?;
+    log::debug!(target: LOG, "submitted {command}, or found that it was before");
+    Ok(())
 }
 
 /// The error of a command that left whole and was not confirmed.
@@ -97,13 +108,16 @@ pub(super) fn connection(session: &Session, until: &Until) -> Result<Pooled> {
 
 /// Pushes a command unless its mark is there, and tries again until Redis has confirmed one or the
 /// other, or the call ends.
-fn push_once(session: &Session, id: &str, json: &[u8], until: &Until) -> Result<()> {
-    let mut push = Once { id, json, doubt: None };
+fn push_once(session: &Session, id: &str, documents: &Documents, until: &Until) -> Result<()> {
+    let mut push = Once { id, documents, doubt: None };
     let mut retrier = Retrier::new(Purpose::Wait);
     loop {
         let tried = session.pool().once(until, |connection| push.attempt(connection, until));
         let ended = match tried {
-            Ok(true) => return Ok(()),
+            Ok(true) => {
+                session.counters().pushed.add(1);
+                return Ok(());
+            }
             Ok(false) => Error::new(ErrorKind::Connect, REPLACED),
             Err(error) => match retrier.again(error, until) {
                 Ok(()) => continue,
@@ -128,7 +142,7 @@ const REPLACED: &str = "the connection broke before Redis confirmed it, and Redi
 
 struct Once<'a> {
     id: &'a str,
-    json: &'a [u8],
+    documents: &'a Documents,
     /// The run of the server that an earlier try may have reached; inside, whether that is known.
     doubt: Option<Option<String>>,
 }
@@ -143,7 +157,7 @@ impl Once<'_> {
             return Ok(matches!(connection.reply(until)?, Value::Int(1)));
         }
         let ttl = keys::TTL.to_string();
-        let args = [self.json, ttl.as_bytes()];
+        let args: Vec<&[u8]> = iter::once(ttl.as_bytes()).chain(self.documents.iter()).collect();
         let step = Step { script: PUSH_ONCE, keys: [keys::QUEUE, &mark], args: &args };
         let mut sent = false;
         let pushed = step.run(connection, until, &mut sent, |connection, until, sent| {
@@ -181,7 +195,7 @@ impl Once<'_> {
                 connection,
                 until,
                 sent,
-                &[&rpush(self.json), &[b"SET", mark.as_bytes(), b"1", b"EX", ttl.as_bytes()]],
+                &[&rpush(self.documents), &[b"SET", mark.as_bytes(), b"1", b"EX", ttl.as_bytes()]],
             )?;
             if done.is_some() {
                 return Ok(1);

@@ -3,10 +3,10 @@
 use redis::Value;
 
 use super::Session;
-use super::push::{connection, maybe_sent, queue};
+use super::push::{LOG, connection, maybe_sent, queue};
 use super::retry::{Purpose, Retrier, waits_out};
 use crate::error::{Error, Result};
-use crate::protocol::Envelope;
+use crate::protocol::{Documents, Envelope};
 use crate::transport::{self, Connection, Until, clock, integer};
 
 /// How many commands of a pipeline are sent before the first replies are read, and how many bytes: what
@@ -22,7 +22,7 @@ pub(crate) fn push_many<C: AsRef<Envelope>>(
 ) -> Vec<Result<C>> {
     let begun = clock::now();
     let outcomes = Vec::with_capacity(commands.size_hint().0);
-    let mut many = Many { session, outcomes, json: Vec::new() };
+    let mut many = Many { session, outcomes, documents: Documents::default() };
     let mut commands = commands.fuse();
     let sent =
         session.until(&session.quick()).and_then(|until| many.send_all(&mut commands, &until));
@@ -35,7 +35,10 @@ pub(crate) fn push_many<C: AsRef<Envelope>>(
         Err(error) => Err(error.waited_if_it_did(clock::since(begun))),
         sent => sent,
     };
-    many.outcomes.into_iter().map(waited).collect()
+    let outcomes: Vec<_> = many.outcomes.into_iter().map(waited).collect();
+    let count = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    log::debug!(target: LOG, "submitted {count} of {} commands", outcomes.len());
+    outcomes
 }
 
 /// What came of many commands, by their places. A command that is on its way counts as sent until
@@ -43,8 +46,8 @@ pub(crate) fn push_many<C: AsRef<Envelope>>(
 struct Many<'a, C> {
     session: &'a Session,
     outcomes: Vec<Result<C>>,
-    /// The bytes of the command that is sent now.
-    json: Vec<u8>,
+    /// Those of the command that is sent now.
+    documents: Documents,
 }
 
 /// Commands that a server has refused since it is not ready, by their places, and why.
@@ -154,10 +157,10 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
     /// Queues the command of a place, if there is one.
     fn queue(&mut self, connection: &mut Connection, place: usize, part: &mut Part) {
         let Ok(command) = &self.outcomes[place] else { return };
-        match command.as_ref().write_json(&mut self.json) {
+        match command.as_ref().write(&mut self.documents) {
             Ok(()) => {
-                part.commands.push((place, queue(connection, &self.json)));
-                part.bytes += self.json.len();
+                part.commands.push((place, queue(connection, &self.documents)));
+                part.bytes += self.documents.size();
             }
             Err(error) => self.outcomes[place] = Err(error.into()),
         }
@@ -174,7 +177,7 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
     ) -> Result<()> {
         for (number, (place, _)) in part.iter().enumerate() {
             match connection.reply(until) {
-                Ok(Value::Int(_)) => {}
+                Ok(Value::Int(_)) => self.session.counters().pushed.add(1),
                 Ok(reply) => {
                     if let Err(error) = integer(&reply) {
                         self.doubt(*place, error.into());

@@ -86,6 +86,7 @@ pub(crate) fn final_result(
     first: Option<transport::Result<Look>>,
 ) -> Result<ResultDocument> {
     let key = keys::result(id, agent);
+    session.counters().blocking_waits.add(1);
     let mut first = first;
     let waited = loop {
         let look = match first.take() {

@@ -1,43 +1,49 @@
 //! Taking a command back out of the controller's queue, and looking for one in it.
 
+use std::collections::{BTreeSet, HashSet};
+use std::iter;
+
 use redis::Value;
 
 use super::Session;
 use super::atomic::{Step, transaction};
 use super::retry::{Purpose, Retrier};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{CommandDocument, Envelope, keys};
+use crate::protocol::{AgentId, CommandDocument, Envelope, keys};
 use crate::transport::{self, Connection, Until, bulk, items};
 
-const TAKE_BACK: &str = "local count = redis.call('LREM', KEYS[1], 0, ARGV[1]) \
-     if count > 0 then redis.call('DEL', KEYS[2]) end return count";
+/// ARGV: how many documents were pushed, and those of them to remove. The mark goes with the last of
+/// them: a command that some agents got must not be pushed again.
+const TAKE_BACK: &str = "local count = 0 \
+     for i = 2, #ARGV do count = count + redis.call('LREM', KEYS[1], 0, ARGV[i]) end \
+     if count >= tonumber(ARGV[1]) then redis.call('DEL', KEYS[2]) end return count";
 
 /// How many entries of the queue are read at a time.
 const CHUNK: usize = 100;
 
-/// Takes a command out of the queue, with its mark, and returns whether it was there: if so, it never
-/// ran. Looks for exactly what was pushed, or for the id where that is not known.
+/// Takes a command out of the queue, with its mark, and returns whether all of it was there: if so, it
+/// never ran. Looks for exactly what was pushed, or for the id where that is not known.
 pub(crate) fn take_back(session: &Session, command: &Envelope, until: &Until) -> Result<bool> {
-    let json = command.pushed();
+    let pushed: Option<Vec<Vec<u8>>> =
+        command.pushed().map(|documents| documents.iter().map(<[u8]>::to_vec).collect());
+    let agents = command.target.answering().map_or(1, <[AgentId]>::len);
     let mut retrier = Retrier::new(Purpose::Wait);
     // Whether a try that was not confirmed may have taken it.
     let mut doubt = false;
     loop {
         let tried = session.pool().once(until, |connection| {
-            let found = match &json {
-                Some(json) => Some(json.to_vec()),
-                None => find(connection, &command.id, until)?,
+            let documents = match &pushed {
+                Some(documents) => documents.clone(),
+                None => find(connection, &command.id, agents, until)?,
             };
-            match found {
-                Some(json) => take_out(connection, &command.id, &json, until, &mut doubt),
-                None => Ok(0),
-            }
+            let part = Part { id: &command.id, documents, of: agents };
+            part.take_out(connection, until, &mut doubt)
         });
         let ended = match tried {
             Ok(0) if doubt => {
                 Error::new(ErrorKind::Connect, "the connection broke as it was taken back")
             }
-            Ok(count) => return Ok(count > 0),
+            Ok(count) => return Ok(count >= agents as i64),
             Err(error) => match retrier.again(error, until) {
                 Ok(()) => continue,
                 Err(error) => error.into(),
@@ -47,68 +53,109 @@ pub(crate) fn take_back(session: &Session, command: &Envelope, until: &Until) ->
     }
 }
 
-/// Whether a command is still in the queue.
-pub(crate) fn is_queued(session: &Session, id: &str, until: &Until) -> Result<bool> {
-    Ok(session.repeat(until, |connection, until| find(connection, id, until))?.is_some())
+/// The documents of a command that are still in the queue.
+pub(crate) fn queued(
+    session: &Session,
+    command: &Envelope,
+    until: &Until,
+) -> Result<Vec<CommandDocument>> {
+    let most = command.target.answering().map_or(1, <[AgentId]>::len);
+    let found =
+        session.repeat(until, |connection, until| find(connection, &command.id, most, until))?;
+    Ok(found.iter().filter_map(|entry| CommandDocument::parse(entry).ok()).collect())
 }
 
-fn take_out(
-    connection: &mut Connection,
-    id: &str,
-    json: &[u8],
-    until: &Until,
-    doubt: &mut bool,
-) -> transport::Result<i64> {
-    let mark = keys::submitted(id);
-    let step = Step { script: TAKE_BACK, keys: [keys::QUEUE, &mark], args: &[json] };
-    let mut sent = false;
-    let taken = step.run(connection, until, &mut sent, |connection, until, sent| {
+/// Documents of a command that are to be removed from the queue.
+struct Part<'a> {
+    id: &'a str,
+    documents: Vec<Vec<u8>>,
+    /// How many there were when it was pushed.
+    of: usize,
+}
+
+impl Part<'_> {
+    /// Removes those that are in the queue, and returns how many these were.
+    fn take_out(
+        &self,
+        connection: &mut Connection,
+        until: &Until,
+        doubt: &mut bool,
+    ) -> transport::Result<i64> {
+        if self.documents.is_empty() {
+            return Ok(0);
+        }
+        let mark = keys::submitted(self.id);
+        let of = self.of.to_string();
+        let documents = self.documents.iter().map(Vec::as_slice);
+        let args: Vec<&[u8]> = iter::once(of.as_bytes()).chain(documents).collect();
+        let step = Step { script: TAKE_BACK, keys: [keys::QUEUE, &mark], args: &args };
+        let mut sent = false;
+        let taken = step.run(connection, until, &mut sent, |connection, until, sent| {
+            self.in_a_transaction(connection, &mark, until, sent)
+        });
+        *doubt |=
+            sent && matches!(&taken, Err(error) if !matches!(error, transport::Error::Server(_)));
+        taken
+    }
+
+    fn in_a_transaction(
+        &self,
+        connection: &mut Connection,
+        mark: &str,
+        until: &Until,
+        sent: &mut bool,
+    ) -> transport::Result<i64> {
+        let wanted: HashSet<&[u8]> = self.documents.iter().map(Vec::as_slice).collect();
         loop {
             connection.command(&[b"WATCH", keys::QUEUE.as_bytes()]);
             connection.reply(until)?;
-            if search(connection, until, |entry| entry == json)?.is_none() {
+            let there = search(connection, wanted.len(), until, |entry| wanted.contains(entry))?;
+            if there.is_empty() {
                 connection.command(&[b"UNWATCH"]);
                 connection.reply(until)?;
                 return Ok(0);
             }
-            let done = transaction(
-                connection,
-                until,
-                sent,
-                &[&[b"LREM", keys::QUEUE.as_bytes(), b"0", json], &[b"DEL", mark.as_bytes()]],
-            )?;
-            if let Some(replies) = done {
-                return Ok(match replies.first() {
-                    Some(Value::Int(count)) => *count,
+            let removals: Vec<[&[u8]; 4]> =
+                there.iter().map(|json| [b"LREM", keys::QUEUE.as_bytes(), b"0", json]).collect();
+            let mut commands: Vec<&[&[u8]]> = removals.iter().map(|words| &words[..]).collect();
+            let unmark: [&[u8]; 2] = [b"DEL", mark.as_bytes()];
+            if there.len() >= self.of {
+                commands.push(&unmark);
+            }
+            if let Some(replies) = transaction(connection, until, sent, &commands)? {
+                let removed = replies.iter().take(removals.len()).map(|reply| match reply {
+                    Value::Int(count) => *count,
                     _ => 0,
                 });
+                return Ok(removed.sum());
             }
             until.check()?; // the queue has changed in this moment
         }
-    });
-    *doubt |= sent && matches!(&taken, Err(error) if !matches!(error, transport::Error::Server(_)));
-    taken
+    }
 }
 
-/// The entry of the queue that is the command of this id, the last where there are several.
+/// The last entries of the queue with the id of a command, up to `most`.
 fn find(
     connection: &mut Connection,
     id: &str,
+    most: usize,
     until: &Until,
-) -> transport::Result<Option<Vec<u8>>> {
-    search(connection, until, |entry| {
+) -> transport::Result<Vec<Vec<u8>>> {
+    search(connection, most, until, |entry| {
         CommandDocument::parse(entry)
             .is_ok_and(|document| document.id.value().is_some_and(|it| it == id))
     })
 }
 
-/// Looks through the queue from its end: the controller takes from the front, and what others push
-/// meanwhile only makes some entries be seen twice.
+/// Searches the queue from its end: the controller takes from the front, and what others push
+/// meanwhile only makes some entries be seen twice. Returns up to `most` different entries.
 fn search(
     connection: &mut Connection,
+    most: usize,
     until: &Until,
     is_it: impl Fn(&[u8]) -> bool,
-) -> transport::Result<Option<Vec<u8>>> {
+) -> transport::Result<Vec<Vec<u8>>> {
+    let mut found = BTreeSet::new();
     let mut seen = 0;
     loop {
         let (first, last) = (format!("-{}", seen + CHUNK), format!("-{}", seen + 1));
@@ -116,11 +163,13 @@ fn search(
         let entries = items(connection.reply(until)?).unwrap_or_default();
         let count = entries.len();
         let entries = entries.into_iter().rev().filter_map(|entry| bulk(entry).ok().flatten());
-        if let Some(found) = { entries }.find(|entry| is_it(entry)) {
-            return Ok(Some(found));
+        for entry in entries.filter(|entry| is_it(entry)) {
+            if found.len() < most {
+                found.insert(entry);
+            }
         }
-        if count < CHUNK {
-            return Ok(None);
+        if count < CHUNK || found.len() >= most {
+            return Ok(found.into_iter().collect());
         }
         seen += CHUNK;
     }

@@ -69,7 +69,7 @@ impl Retrier {
             return Err(cause.unwrap_or(error));
         }
         match policy(error.condition(), self.purpose) {
-            Retry::AfterPause => match self.backoff.pause(until) {
+            Retry::AfterPause => match self.pause(&error, until) {
                 Err(Error::Timeout) => Err(Error::TimeoutAfter(Box::new(error))),
                 other => {
                     self.last = Some(error);
@@ -78,12 +78,24 @@ impl Retrier {
             },
             Retry::Once if !self.repeated => {
                 self.repeated = true;
+                log::debug!(target: LOG, "retrying at once: {error}");
                 Ok(())
             }
             Retry::Once | Retry::Never => Err(error),
         }
     }
+
+    /// Logs the first failure of a call as a warning, since the call may now wait for long, and the others
+    /// for those who want to know more.
+    fn pause(&mut self, error: &Error, until: &Until) -> Result<()> {
+        let level = if self.last.is_none() { log::Level::Warn } else { log::Level::Debug };
+        log::log!(target: LOG, level, "retrying until the deadline: {error}");
+        self.backoff.pause(until)
+    }
 }
+
+/// The log target of everything about retries.
+const LOG: &str = "acclient::retry";
 
 /// The pauses between tries: none at first, then doubling from 10 ms to 1 s, each shortened by a
 /// random part so that a fleet of clients does not come back in step.
@@ -102,12 +114,17 @@ impl Backoff {
 
     /// Sleeps before the next try, or fails when the call ends.
     pub(crate) fn pause(&mut self, until: &Until) -> Result<()> {
+        sleep(self.next_pause(), until)
+    }
+
+    /// How long to wait before the next try.
+    pub(crate) fn next_pause(&mut self) -> Duration {
         let pause = self.next;
         self.next = (pause * 2).clamp(Self::FIRST, Self::LONGEST);
         let mut random = [0u8; 4];
         let _ = getrandom::fill(&mut random); // without it the pauses are merely regular
         let part = f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX);
-        sleep(pause.mul_f64(1.0 - part / 2.0), until)
+        pause.mul_f64(1.0 - part / 2.0)
     }
 }
 

@@ -2,19 +2,21 @@
 
 use super::result::{self, Look};
 use super::verdict::{delivered, tell_how_far};
-use super::{Session, Wait, push};
+use super::{Session, Timeout, push};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{AgentId, Envelope, JobResult, ResultDocument};
+use crate::protocol::{AgentId, Documents, Envelope, JobResult, ResultDocument};
 use crate::transport::Until;
 
 /// Pushes the command and waits for its result.
-pub(crate) fn run(session: &Session, command: &Envelope, wait: &Wait) -> Result<JobResult> {
+pub(crate) fn run(session: &Session, command: &Envelope, timeout: &Timeout) -> Result<JobResult> {
     let asked = || command.in_words();
-    let json = command.to_json()?;
-    let (agent, document) = session.bounded(wait, asked, |until| match command.only_agent() {
-        Some(agent) => Ok((agent, run_on(session, command, agent, &json, until)?)),
-        None => run_on_any(session, command, &json, until),
-    })?;
+    let documents = command.documents()?;
+    let (agent, document) =
+        session.bounded(timeout, asked, |until| match command.target.answering() {
+            Some(&[agent]) => Ok((agent, run_on(session, command, agent, &documents, until)?)),
+            _ => run_on_any(session, command, &documents, until),
+        })?;
+    log::debug!(target: push::LOG, "ran {command}");
     delivered(command, JobResult::new(&command.id, agent, document))
 }
 
@@ -23,13 +25,13 @@ pub(crate) fn wait_for(
     session: &Session,
     command: &Envelope,
     agent: AgentId,
-    wait: &Wait,
+    timeout: &Timeout,
 ) -> Result<JobResult> {
     command.check_id()?;
     let id = &command.id;
-    let document = if wait.is_zero() {
+    let document = if timeout.is_zero() {
         let there = |until: &Until| result::look_at_all(session, id, &[agent], until);
-        let there = session.bounded(&session.look(wait), || command.in_words(), there)?;
+        let there = session.bounded(&session.look(timeout), || command.in_words(), there)?;
         let found = there.into_iter().find_map(|(_, document)| document);
         found.ok_or_else(|| no_result_yet(command))?
     } else {
@@ -37,7 +39,7 @@ pub(crate) fn wait_for(
             let document = result::final_result(session, id, agent, until, None);
             document.map_err(|error| tell_how_far(command, error))
         };
-        session.bounded(wait, || command.in_words(), waited)?
+        session.bounded(timeout, || command.in_words(), waited)?
     };
     delivered(command, JobResult::new(id, agent, document))
 }
@@ -52,12 +54,12 @@ fn run_on(
     session: &Session,
     command: &Envelope,
     agent: AgentId,
-    json: &[u8],
+    documents: &Documents,
     until: &Until,
 ) -> Result<ResultDocument> {
     let id = &command.id;
     let wait = |connection: &mut _| result::ask(connection, id, agent);
-    let mut connection = push::push(session, command, json, until, wait)?;
+    let mut connection = push::push(session, command, documents, until, wait)?;
     // From here on the command is with Redis: whatever breaks now, only the wait goes on.
     let first = Look::read(&mut connection, id, &until.impatient());
     drop(connection);
@@ -69,12 +71,12 @@ fn run_on(
 fn run_on_any(
     session: &Session,
     command: &Envelope,
-    json: &[u8],
+    documents: &Documents,
     until: &Until,
 ) -> Result<(AgentId, ResultDocument)> {
     let id = &command.id;
     let wait = |connection: &mut _| result::ask_targets(connection, id);
-    let mut connection = push::push(session, command, json, until, wait)?;
+    let mut connection = push::push(session, command, documents, until, wait)?;
     let first = result::read_targets(&mut connection, id, &until.impatient());
     drop(connection);
     let wait = || {

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::retry::{Purpose, Retrier};
-use super::{Cancel, Wait};
+use super::{CancelToken, Timeout};
 use crate::error::{Error, Result};
-use crate::transport::{self, Config, Connection, Deadline, Pool, Until, clock};
+use crate::transport::{self, Config, Connection, Counters, Deadline, Pool, Until, clock};
 
 /// Connections, default timeout and cancel tokens. Clones share the connections.
 #[derive(Clone)]
 pub(crate) struct Session {
     pool: Arc<Pool>,
     timeout: Option<Duration>,
-    cancel: Option<Cancel>,
+    cancel: Option<CancelToken>,
     /// The token of the call that this session serves a step of: see [`Session::for_a_step`].
-    call: Option<Cancel>,
+    call: Option<CancelToken>,
 }
 
 impl Session {
@@ -30,7 +30,7 @@ impl Session {
     }
 
     /// The same connections with a token that ends every call.
-    pub(crate) fn with_cancel(&self, cancel: &Cancel) -> Self {
+    pub(crate) fn with_cancel(&self, cancel: &CancelToken) -> Self {
         Session { cancel: Some(cancel.clone()), ..self.clone() }
     }
 
@@ -42,36 +42,40 @@ impl Session {
         &self.pool
     }
 
+    pub(crate) fn counters(&self) -> &Counters {
+        self.pool.counters()
+    }
+
     pub(crate) fn address(&self) -> String {
         self.pool.config().endpoint.to_string()
     }
 
     /// The wait of a call that takes none of its own.
-    pub(crate) fn quick(&self) -> Wait {
+    pub(crate) fn quick(&self) -> Timeout {
         self.timeout.into()
     }
 
     /// The wait of a call that was given a wait of zero: it reads once, within the default timeout, and
     /// its token ends it all the same.
-    pub(crate) fn look(&self, wait: &Wait) -> Wait {
-        Wait { cancel: wait.cancel.clone(), ..self.quick() }
+    pub(crate) fn look(&self, timeout: &Timeout) -> Timeout {
+        Timeout { cancel: timeout.cancel.clone(), ..self.quick() }
     }
 
     /// What bounds a call that begins now.
-    pub(crate) fn until(&self, wait: &Wait) -> Result<Until> {
-        if wait.is_zero() {
+    pub(crate) fn until(&self, timeout: &Timeout) -> Result<Until> {
+        if timeout.is_zero() {
             return Err(Error::invalid("a time of 0 is no time to talk to Redis"));
         }
-        let cancels = [&self.cancel, &self.call, &wait.cancel];
-        let cancels = cancels.map(|cancel| cancel.as_ref().map(Cancel::wake));
-        Ok(self.pool.until(Deadline::after(wait.timeout), cancels)?)
+        let cancels = [&self.cancel, &self.call, &timeout.cancel];
+        let cancels = cancels.map(|cancel| cancel.as_ref().map(CancelToken::wake));
+        Ok(self.pool.until(Deadline::after(timeout.duration), cancels)?)
     }
 
     /// The session for a step of a call: with the default timeout, but no more than the call has
     /// left, and with the token of the call beside its own. It is for this step only: what the caller
     /// keeps must not end with that token.
-    pub(crate) fn for_a_step(&self, left: &Wait) -> Self {
-        let times = [self.timeout, left.timeout];
+    pub(crate) fn for_a_step(&self, left: &Timeout) -> Self {
+        let times = [self.timeout, left.duration];
         let timeout = times.into_iter().flatten().min();
         Session { timeout, call: left.cancel.clone(), ..self.clone() }
     }
@@ -80,12 +84,12 @@ impl Session {
     /// long it took.
     pub(crate) fn bounded<T>(
         &self,
-        wait: &Wait,
+        timeout: &Timeout,
         asked: impl FnOnce() -> String,
         call: impl FnOnce(&Until) -> Result<T>,
     ) -> Result<T> {
         let begun = clock::now();
-        let result = self.until(wait).and_then(|until| call(&until));
+        let result = self.until(timeout).and_then(|until| call(&until));
         result.map_err(|error| error.asked(asked).waited_if_it_did(clock::since(begun)))
     }
 

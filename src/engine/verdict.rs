@@ -55,7 +55,8 @@ pub(crate) fn delivered(command: &Envelope, result: JobResult) -> Result<JobResu
         let message = "the controller knows no such agent at this moment: it may be down, not yet \
                        registered, or its number wrong";
         let error = Error::new(ErrorKind::NoSuchAgent, message).asked(|| command.in_words());
-        return Err(error.with_job(result).about_command(command));
+        let error = error.about_agent(result.agent()).about_command(command);
+        return Err(error.with_job(result));
     }
     Ok(result)
 }

@@ -11,25 +11,28 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::Session;
+use super::event_loop::Polled;
 use super::result::{self, LOOK, SOON};
 use super::retry::{Purpose, Retrier};
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, ResultDocument, keys};
 use crate::transport::{
-    self, Broadcast, Changes, Owed, Pooled, Tracking, Until, bulk, clock, integer, items,
+    self, Broadcast, Changes, Counters, Owed, Pooled, Tracking, Until, bulk, clock, integer, items,
 };
 
 /// Up to so many lists are watched by reading them, which arms each; more by their prefix.
 const PLAIN_TRACKING: usize = 256;
 /// All lists are looked at so often even where the server tells of changes: a safety net.
-const ANYWAY: Duration = Duration::from_secs(1);
+pub(super) const ANYWAY: Duration = Duration::from_secs(1);
 /// How long the end of a watch may take to make its connection useful to others.
 const FINISH: Duration = Duration::from_millis(50);
 /// Between two looks there is so many times the time that a look takes, where that is longer than usual.
 const IDLE: u32 = 4;
 /// How many lists are asked for before the first of them is taken.
 const AHEAD: usize = 64;
+
+/// The log target of everything about waits for results.
+const LOG: &str = "acclient::wait";
 
 /// How results are waited for; see [`Results::method`](crate::Results::method).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,9 +44,9 @@ pub enum WaitMethod {
     Tracking,
     /// The server tells of changes of all lists of the command (tracking by prefix).
     Broadcast,
-    /// All lists are looked at every 40 ms: a server older than 6, a user who may not say
-    /// `HELLO 3` or `CLIENT TRACKING`, or more than 16 broadcasts in one client.
-    Looking,
+    /// Polling of all lists, with an interval of 40 ms: a server older than 6, a user without the
+    /// right to `HELLO 3` or `CLIENT TRACKING`, or more than 16 broadcasts in one client.
+    Polling,
 }
 
 /// A result list: of which command, of which agent.
@@ -74,23 +77,37 @@ pub(crate) struct Watch {
     asked: VecDeque<List>,
     /// Whether a list held only refusals of an id in use: blocking on it would not block.
     disputed: bool,
-    link: Option<Link>,
+    pub(super) link: Option<Link>,
     /// How long the last look at all lists took.
     last_look: Duration,
+    /// For a caller with an event loop of its own.
+    pub(super) polled: Option<Polled>,
 }
 
 #[derive(Debug)]
-struct Link {
-    connection: Pooled,
-    method: WaitMethod,
+pub(super) struct Link {
+    pub(super) connection: Pooled,
+    pub(super) method: WaitMethod,
     /// One of the broadcasts that a client may have.
     _broadcast: Option<Broadcast>,
 }
 
 /// What ended a step: a failure of the link, which may pass, or of something else.
-enum Failure {
+pub(super) enum Failure {
     Link(transport::Error),
     Other(Error),
+}
+
+impl Counters {
+    fn count_wait(&self, method: WaitMethod) {
+        let counter = match method {
+            WaitMethod::Blocking => &self.blocking_waits,
+            WaitMethod::Tracking => &self.tracking_waits,
+            WaitMethod::Broadcast => &self.broadcast_waits,
+            WaitMethod::Polling => &self.polling_waits,
+        };
+        counter.add(1);
+    }
 }
 
 impl From<transport::Error> for Failure {
@@ -124,6 +141,7 @@ impl Watch {
             disputed: false,
             link: None,
             last_look: Duration::ZERO,
+            polled: None,
         };
         for (index, (id, agents)) in (0u32..).zip(commands) {
             match agents {
@@ -149,6 +167,16 @@ impl Watch {
         self.pending.iter().map(|(command, agent)| (*command as usize, *agent))
     }
 
+    /// Whether there is nothing left to wait for.
+    pub(super) fn is_done(&self) -> bool {
+        self.pending.is_empty() && self.unrouted.is_empty()
+    }
+
+    /// Whether there is something to read already.
+    pub(super) fn has_work(&self) -> bool {
+        !(self.asked.is_empty() && self.filled.is_empty() && self.routed.is_empty())
+    }
+
     /// Commands that no controller has routed, as far as is known.
     pub(crate) fn unrouted(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         self.unrouted.iter().map(|command| *command as usize)
@@ -159,7 +187,7 @@ impl Watch {
         let until = &until.impatient();
         let mut retrier = Retrier::new(Purpose::Wait);
         loop {
-            if self.pending.is_empty() && self.unrouted.is_empty() {
+            if self.is_done() {
                 self.finish(until);
                 return Ok(None);
             }
@@ -179,11 +207,10 @@ impl Watch {
     pub(crate) fn next_there(&mut self, until: &Until) -> Result<Option<Found>> {
         let mut looked = self.link.is_none(); // linking up looks at everything
         loop {
-            if self.pending.is_empty() && self.unrouted.is_empty() {
+            if self.is_done() {
                 return Ok(None);
             }
-            let nothing_left =
-                self.asked.is_empty() && self.filled.is_empty() && self.routed.is_empty();
+            let nothing_left = !self.has_work();
             let step = match &self.link {
                 Some(_) if nothing_left && looked => return Ok(None),
                 Some(_) if nothing_left => {
@@ -202,7 +229,7 @@ impl Watch {
     }
 
     /// One step towards the next result.
-    fn step(&mut self, until: &Until) -> std::result::Result<Option<Found>, Failure> {
+    pub(super) fn step(&mut self, until: &Until) -> std::result::Result<Option<Found>, Failure> {
         until.check_cancelled()?;
         if self.link.is_none() {
             self.link_up(until)?;
@@ -228,7 +255,7 @@ impl Watch {
         let pool = self.session.pool().clone();
         let mut connection = pool.get(until)?;
         let mut broadcast = None;
-        let alone = self.pending.len() == 1 && self.unrouted.is_empty();
+        let alone = self.pending.len() == 1 && self.unrouted.is_empty() && self.polled.is_none();
         let large = self.ids.len() == 1 && self.pending.len() > PLAIN_TRACKING;
         let method = if alone {
             WaitMethod::Blocking
@@ -239,16 +266,22 @@ impl Watch {
                 Some(_) if connection.track(Tracking::Prefix(&prefix), until)? => {
                     WaitMethod::Broadcast
                 }
-                _ => WaitMethod::Looking,
+                _ => WaitMethod::Polling,
             }
         } else if connection.track(Tracking::Read, until)? {
             WaitMethod::Tracking
         } else {
-            WaitMethod::Looking
+            WaitMethod::Polling
         };
         if method != WaitMethod::Broadcast {
             broadcast = None;
         }
+        self.session.counters().count_wait(method);
+        let (lists, unrouted) = (self.pending.len(), self.unrouted.len());
+        log::debug!(
+            target: LOG,
+            "waiting for {lists} results and {unrouted} commands without known agents: {method:?}"
+        );
         self.link = Some(Link { connection, method, _broadcast: broadcast });
         if method != WaitMethod::Blocking {
             self.look_at_all(until)?;
@@ -257,7 +290,7 @@ impl Watch {
     }
 
     /// Asks of every list how long it is, which arms plain tracking.
-    fn look_at_all(&mut self, until: &Until) -> std::result::Result<(), Failure> {
+    pub(super) fn look_at_all(&mut self, until: &Until) -> std::result::Result<(), Failure> {
         let Some(link) = &mut self.link else { return Ok(()) };
         let connection = &mut link.connection;
         for (command, agent) in &self.pending {
@@ -416,7 +449,11 @@ impl Watch {
     }
 
     /// Takes note of changes that the server told of.
-    fn note(&mut self, changes: Changes, until: &Until) -> std::result::Result<(), Failure> {
+    pub(super) fn note(
+        &mut self,
+        changes: Changes,
+        until: &Until,
+    ) -> std::result::Result<(), Failure> {
         if changes.all || changes.keys.is_empty() {
             return self.look_at_all(until);
         }
@@ -442,7 +479,7 @@ impl Watch {
     }
 
     /// The end: the connection is of use to others again.
-    fn finish(&mut self, until: &Until) {
+    pub(super) fn finish(&mut self, until: &Until) {
         if let Some(mut link) = self.link.take() {
             // If it fails, the connection is closed instead: the caller has all results, and must not
             // wait for this.
@@ -451,7 +488,7 @@ impl Watch {
     }
 
     /// A wait that ends without results: keys that are still to be expired are the client's.
-    fn leave(&mut self, error: Error) -> Error {
+    pub(super) fn leave(&mut self, error: Error) -> Error {
         if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Cancelled) {
             self.leave_keys();
         }
@@ -468,7 +505,7 @@ impl Watch {
     }
 
     /// Lets go of the connection, and forgets what it was asked.
-    fn unlink(&mut self) {
+    pub(super) fn unlink(&mut self) {
         self.link = None;
         self.asked.clear();
         self.filled.clear();

@@ -2,17 +2,17 @@
 
 use std::ffi::c_char;
 
-use super::cancel::acclient_cancel;
+use super::answer::{AnswerHandle, acclient_answer};
+use super::cancel_token::acclient_cancel_token;
 use super::command::{CommandHandle, acclient_command};
 use super::contract::call;
 use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
 use super::request::acclient_request;
-use super::scope::{Scope, Until, agent};
+use super::scope::{Scope, Until};
 use super::status::acclient_status;
 use crate::client::{Client, ClientBuilder, instance};
 use crate::error::Result;
-use crate::protocol::Target;
 
 /// Client of one grid, with a pool of connections.
 pub struct acclient_client(Handle<Client>);
@@ -46,14 +46,14 @@ pub(super) fn connected<'a>(
 pub unsafe extern "C" fn acclient_client_connect(
     url: *const c_char,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     client: *mut *mut acclient_client,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, client, |scope| {
         let until = (timeout_ms, cancel);
         let builder = Client::builder().url(scope.name("url", url)?)?;
-        connected(scope, builder.timeout(scope.wait_above_zero(until)?.timeout), until)
+        connected(scope, builder.timeout(scope.wait_above_zero(until)?.duration), until)
     })
 }
 
@@ -62,73 +62,57 @@ pub unsafe extern "C" fn acclient_client_connect(
 pub unsafe extern "C" fn acclient_client_ping(
     client: Option<&acclient_client>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| scope.client(client, (timeout_ms, cancel))?.ping())
 }
 
-/// Sends a program for an agent to run, and returns once Redis has the command.
+/// Makes a client that shares everything with another one, but for a cancel token that ends each of its
+/// calls, and each call of what is made with it, beside the token of the call.
 ///
-/// program: its name or path on the agent.
-/// args, args_count: its arguments.
-/// data, data_length: its standard input, UTF-8.
-/// command: [out] receives the command; free with acclient_command_free().
-/// Errors: as acclient_request_submit().
+/// cancel: may not be NULL; may be freed after this call.
+/// made: [out] receives the new client; free with acclient_client_free().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_client_execute(
+pub unsafe extern "C" fn acclient_client_with_cancel(
     client: Option<&acclient_client>,
-    gid: i64,
-    nid: i64,
-    program: *const c_char,
-    args: *const *const c_char,
-    args_count: usize,
-    data: *const c_char,
-    data_length: usize,
-    timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
-    command: *mut *mut acclient_command,
+    cancel: Option<&acclient_cancel_token>,
+    made: *mut *mut acclient_client,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    call!(error, command, |scope| {
+    call!(error, made, |scope| {
         let client = scope.borrow("client", client)?;
-        let (gid, nid) = agent((gid, nid))?;
-        let program = scope.name("program", program)?;
-        let args = scope.names("args", args, args_count)?;
-        let data = scope.payload("data", data, data_length)?;
-        let bounded = scope.bounded(client, (timeout_ms, cancel))?;
-        let request = bounded.execute(Target::agent(gid, nid), program).args(args).data(data);
-        Ok(CommandHandle::new(client, request.submit()?))
+        Ok(client.with_cancel(scope.borrow("cancel", cancel)?))
     })
 }
 
-/// Finds a command by its printed form, as returned by acclient_command_printed() and
-/// acclient_error_command() in this process or another, in any language. Sends nothing; Redis keeps
+/// Finds a command by its printed form, as returned by acclient_command_handle() and
+/// acclient_error_command_handle() in this process or another, in any language. Sends nothing; Redis keeps
 /// results for 24 hours.
 ///
 /// printed: like "acclient:1:<id>:<target>".
 /// command: [out] receives the command; free with acclient_command_free().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_client_command_from(
+pub unsafe extern "C" fn acclient_client_get_by_handle(
     client: Option<&acclient_client>,
-    printed: *const c_char,
+    handle: *const c_char,
     command: *mut *mut acclient_command,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, command, |scope| {
         let client = scope.borrow("client", client)?;
-        let found = client.command_from(scope.name("printed", printed)?)?;
+        let found = client.get_by_handle(scope.name("handle", handle)?)?;
         Ok(CommandHandle::new(client, found))
     })
 }
 
-/// Finds a command by its id alone. Its target is looked up by the first wait; the printed form has
-/// it already. Sends nothing.
+/// Finds a command by its id alone. Its agents are found out by the first wait; a handle string names
+/// them already. Sends nothing.
 ///
 /// id: not empty.
 /// command: [out] receives the command; free with acclient_command_free().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_client_command(
+pub unsafe extern "C" fn acclient_client_get_by_id(
     client: Option<&acclient_client>,
     id: *const c_char,
     command: *mut *mut acclient_command,
@@ -136,7 +120,7 @@ pub unsafe extern "C" fn acclient_client_command(
 ) -> acclient_status {
     call!(error, command, |scope| {
         let client = scope.borrow("client", client)?;
-        let found = client.command(scope.name("id", id)?);
+        let found = client.get_by_id(scope.name("id", id)?);
         found.as_ref().check_id()?;
         Ok(CommandHandle::new(client, found))
     })
@@ -156,7 +140,7 @@ pub unsafe extern "C" fn acclient_client_command(
 pub unsafe extern "C" fn acclient_client_instance(
     name: *const c_char,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     client: *mut *mut acclient_client,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -182,7 +166,7 @@ pub unsafe extern "C" fn acclient_client_submit_many(
     requests: *const Option<&acclient_request>,
     count: usize,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     commands: *mut *mut acclient_command,
     errors: *mut *mut acclient_error,
     error: *mut *mut acclient_error,
@@ -203,6 +187,23 @@ pub unsafe extern "C" fn acclient_client_submit_many(
             }
         }
         Ok(())
+    })
+}
+
+/// Returns connections and counts of the client and of everything made from it. Does not block.
+///
+/// statistics: [out] receives one row with the fields "open_connections", "idle_connections",
+///   "waiting_calls" (for a connection); and since the client was made: "connected", "pool_waits" (for a
+///   connection), "pushed" (commands), "blocking_waits", "tracking_waits", "broadcast_waits" and
+///   "polling_waits" (for results, by ACCLIENT_WAIT_...); free with acclient_answer_free().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_client_statistics(
+    client: Option<&acclient_client>,
+    statistics: *mut *mut acclient_answer,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    call!(error, statistics, |scope| {
+        AnswerHandle::of(&scope.borrow("client", client)?.statistics())
     })
 }
 

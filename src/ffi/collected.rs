@@ -1,6 +1,6 @@
 //! `acclient_collected`: all results of one command.
 
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::command::{CommandHandle, acclient_command};
 use super::contract::call;
 use super::error::acclient_error;
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn acclient_request_run_all(
     request: Option<&acclient_request>,
     stop_at_failure: bool,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     collected: *mut *mut acclient_collected,
     error: *mut *mut acclient_error,
 ) -> acclient_status {

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::contract::{call, text};
 use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
@@ -68,14 +68,14 @@ pub unsafe extern "C" fn acclient_command_id(
     text!(command, length, "id", |it| Some(it.known.id()))
 }
 
-/// The printed form, "acclient:1:<id>:<target>", by which acclient_client_command_from() finds the
+/// The handle string, "acclient:1:<id>:<target>", by which acclient_client_get_by_handle() finds the
 /// command again, in this process or another.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_command_printed(
+pub unsafe extern "C" fn acclient_command_handle(
     command: Option<&acclient_command>,
     length: *mut usize,
 ) -> *const c_char {
-    text!(command, length, "printed", |it| Some(it.known.to_string()))
+    text!(command, length, "handle", |it| Some(it.known.handle()))
 }
 
 /// The target, like "1:2", "all,role=cpu" or "unknown".
@@ -144,35 +144,15 @@ pub unsafe extern "C" fn acclient_command_dump(
 /// without a timeout for a recurring command.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_next_result(
-    command: Option<&acclient_command>,
+    command: *mut acclient_command,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     job: *mut *mut acclient_job,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, job, |scope| {
-        let mut command = scope.borrow("command", command)?.command.lock()?;
+        let mut command = scope.borrow_mut("command", command)?.command.lock()?;
         Ok(command.next_result(scope.wait((timeout_ms, cancel))?)?.map(JobHandle::new))
-    })
-}
-
-/// Kills the job on every agent that runs it, with all its processes, and returns once the agents
-/// have accepted the order; the results, usually KILLED, follow. Does nothing where the job is over.
-///
-/// timeout_ms: for the agents to answer.
-/// Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same job,
-/// and where no controller has routed the command; ACCLIENT_NO_SUCH_AGENT; as
-/// acclient_request_submit(). Of the errors of several agents the first is returned.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_command_kill(
-    command: Option<&acclient_command>,
-    timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
-    error: *mut *mut acclient_error,
-) -> acclient_status {
-    call!(error, |scope| {
-        let command = scope.borrow("command", command)?.bounded(scope, (timeout_ms, cancel))?;
-        command.kill()?.into_result().map(|_| ())
     })
 }
 

@@ -25,6 +25,14 @@ impl Contract {
         }
     }
 
+    /// A handle that a call changes. Shared all the same: what it holds is locked, so that two threads
+    /// that break the rule of the header do no harm. Callers bound `'a` by that of their call.
+    pub(super) fn handle<'a, H>(self, handle: *mut H) -> Option<&'a H> {
+        // SAFETY: by contract a handle that is not NULL was made by this library and is not freed
+        // before the call returns.
+        unsafe { handle.as_ref() }
+    }
+
     /// A NUL-terminated text. Callers bound `'a` by that of their call.
     pub(super) fn text<'a>(self, text: *const c_char) -> Option<&'a CStr> {
         // SAFETY: by contract a text that is not NULL ends with a NUL and outlives the call.
@@ -83,4 +91,11 @@ macro_rules! text {
     };
 }
 
-pub(super) use {call, contract, text};
+/// Body of an accessor of an agent: `agent!(handle, gid, nid, |value| …)`.
+macro_rules! agent {
+    ($handle:expr, $gid:ident, $nid:ident, $body:expr) => {
+        $crate::ffi::guard::agent($crate::ffi::contract::contract!(), $handle, ($gid, $nid), $body)
+    };
+}
+
+pub(super) use {agent, call, contract, text};

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::sync::OnceLock;
 
-use super::contract::{contract, text};
+use super::contract::{agent, text};
 use super::guard::{self, Handle, opaque};
 use super::job::{JobHandle, acclient_job};
 use super::status::acclient_status;
@@ -47,14 +47,14 @@ pub unsafe extern "C" fn acclient_error_message(
     text!(error, length, "message", |it| Some(it.error.to_string()))
 }
 
-/// Printed form of the command that the call was about, for acclient_client_command_from(). NULL
+/// Handle string of the command that the error is about, for acclient_client_get_by_handle(). NULL
 /// where there is none.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_error_command(
+pub unsafe extern "C" fn acclient_error_command_handle(
     error: Option<&acclient_error>,
     length: *mut usize,
 ) -> *const c_char {
-    text!(error, length, "command", |it| it.error.command())
+    text!(error, length, "command", |it| it.error.command_handle())
 }
 
 /// Error code of Redis, like "NOPERM" or "OOM". NULL where the error is not a reply of Redis.
@@ -103,10 +103,7 @@ pub unsafe extern "C" fn acclient_error_agent(
     gid: *mut i64,
     nid: *mut i64,
 ) -> bool {
-    let agent = guard::get(error, |it| Some(it.error.agent()));
-    contract!().write(gid, agent.map_or(0, |it| it.gid.into()));
-    contract!().write(nid, agent.map_or(0, |it| it.nid.into()));
-    agent.is_some()
+    agent!(error, gid, nid, |it| it.error.agent())
 }
 
 /// What the failed job reported, with its state, data and streams; borrowed. NULL where the error is

@@ -1,15 +1,13 @@
 //! `acclient_follow`.
 
-use std::ffi::c_char;
-
 use super::answer::{AnswerHandle, acclient_answer};
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::contract::call;
 use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
 use super::job::acclient_job;
 use super::lock::Single;
-use super::queries::msg_query;
+use super::query::{acclient_msg_query, msg_query};
 use super::status::acclient_status;
 use crate::job::Follow;
 
@@ -21,22 +19,22 @@ opaque!(acclient_follow: Single<Follow>);
 /// Follows the log of a job until the job is over and its log has settled. Sends nothing and does
 /// not block.
 ///
-/// levels: "*", or numbers and ranges like "1,2,6-9"; may be NULL for "*".
+/// query: which messages, whose limit is ignored; may be NULL for all.
 /// timeout_ms: from now, for all messages.
 /// cancel: also ends all later waits for a message. May be freed after this call.
 /// follow: [out] receives the handle; free with acclient_follow_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_follow(
     job: Option<&acclient_job>,
-    levels: *const c_char,
+    query: Option<&acclient_msg_query>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     follow: *mut *mut acclient_follow,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, follow, |scope| {
         let job = scope.borrow("job", job)?.job()?;
-        let query = msg_query(scope, levels, 1, (-1, -1))?;
+        let query = msg_query(scope, query)?;
         let wait = scope.wait_above_zero((timeout_ms, cancel))?;
         Ok(Single::new("follow", job.follow(&query, wait)?))
     })
@@ -52,12 +50,12 @@ pub unsafe extern "C" fn acclient_job_follow(
 /// error ends the handle: as acclient_request_run().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_follow_next(
-    follow: Option<&acclient_follow>,
+    follow: *mut acclient_follow,
     message: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, message, |scope| {
-        let next = scope.borrow("follow", follow)?.lock()?.next();
+        let next = scope.borrow_mut("follow", follow)?.lock()?.next();
         next.map(|message| AnswerHandle::of(&message?)).transpose()
     })
 }

@@ -10,6 +10,7 @@ use super::scope::Scope;
 use super::status::{ACCLIENT_OK, acclient_status};
 use super::text::Texts;
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::AgentId;
 
 /// What an opaque C pointer points to: a value, the texts that C has borrowed from it, and whether
 /// a panic has left it in an unknown state.
@@ -170,6 +171,20 @@ pub(super) fn get<'h, H: Opaque, T: Default>(
 ) -> T {
     let body = || handle.and_then(|handle| body(&handle.handle().value));
     catch_unwind(AssertUnwindSafe(body)).ok().flatten().unwrap_or_default()
+}
+
+/// Writes an agent to out parameters, which may be NULL, and returns whether there is one: 0 and false
+/// where there is none, for NULL and after a panic.
+pub(super) fn agent<'h, H: Opaque>(
+    contract: Contract,
+    handle: Option<&'h H>,
+    (gid, nid): (*mut i64, *mut i64),
+    body: impl FnOnce(&'h H::Value) -> Option<AgentId>,
+) -> bool {
+    let agent = get(handle, |value| Some(body(value)));
+    contract.write(gid, agent.map_or(0, |agent| agent.gid.into()));
+    contract.write(nid, agent.map_or(0, |agent| agent.nid.into()));
+    agent.is_some()
 }
 
 /// Borrows a part of a handle: NULL for NULL, after a panic, and where there is none.

@@ -3,8 +3,8 @@
 use std::ffi::c_char;
 use std::time::SystemTime;
 
-use super::cancel::acclient_cancel;
-use super::contract::{call, text};
+use super::cancel_token::acclient_cancel_token;
+use super::contract::{agent, call, text};
 use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
 use super::scope::{Scope, Until};
@@ -151,16 +151,18 @@ pub unsafe extern "C" fn acclient_job_raw(
     text!(job, length, "raw", |it| it.0.raw())
 }
 
-/// Grid id of the agent; 0 where the controller itself answered.
+/// Reads the agent, and returns whether it is one: false where the controller itself answered, as 0:0,
+/// or as <gid>:0 for a target of one grid.
+///
+/// gid, nid: [out] receive the numbers; may be NULL.
 #[unsafe(no_mangle)]
-pub extern "C" fn acclient_job_gid(job: Option<&acclient_job>) -> i64 {
-    guard::get(job, |it| Some(it.0.agent().gid.into()))
-}
-
-/// Node id of the agent; 0 where the controller itself answered.
-#[unsafe(no_mangle)]
-pub extern "C" fn acclient_job_nid(job: Option<&acclient_job>) -> i64 {
-    guard::get(job, |it| Some(it.0.agent().nid.into()))
+pub unsafe extern "C" fn acclient_job_agent(
+    job: Option<&acclient_job>,
+    gid: *mut i64,
+    nid: *mut i64,
+) -> bool {
+    let is_there = agent!(job, gid, nid, |it| Some(it.0.agent()));
+    is_there && guard::get(job, |it| Some(it.0.agent().is_real()))
 }
 
 /// Whether the job ended in the state SUCCESS.
@@ -198,7 +200,7 @@ pub extern "C" fn acclient_job_time_ms(job: Option<&acclient_job>) -> i64 {
 pub unsafe extern "C" fn acclient_job_refresh(
     job: Option<&acclient_job>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     refreshed: *mut *mut acclient_job,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -220,7 +222,7 @@ pub unsafe extern "C" fn acclient_job_refresh(
 pub unsafe extern "C" fn acclient_job_wait(
     job: Option<&acclient_job>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     ended: *mut *mut acclient_job,
     error: *mut *mut acclient_error,
 ) -> acclient_status {

@@ -1,6 +1,6 @@
 //! `acclient_commands` and `acclient_jobs`: lists of handles.
 
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::client::acclient_client;
 use super::command::{CommandHandle, acclient_command};
 use super::contract::call;
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn acclient_client_get_cmds(
     start: u32,
     count: u32,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     commands: *mut *mut acclient_commands,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -74,7 +74,7 @@ pub extern "C" fn acclient_commands_free(commands: Option<Box<acclient_commands>
 pub unsafe extern "C" fn acclient_command_jobs(
     command: Option<&acclient_command>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     jobs: *mut *mut acclient_jobs,
     error: *mut *mut acclient_error,
 ) -> acclient_status {

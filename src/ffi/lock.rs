@@ -49,6 +49,11 @@ impl<T: Clone> Shared<T> {
         Ok(())
     }
 
+    /// Changes the value in place; the change has to leave it as it is where it fails.
+    pub(super) fn update(&self, change: impl FnOnce(&mut T) -> Result<()>) -> Result<()> {
+        change(&mut self.lock())
+    }
+
     fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

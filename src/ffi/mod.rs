@@ -18,10 +18,11 @@
 // The header has them in this order: errors first, then clients, then commands from before they are
 // sent to their results, then requests to agents.
 mod error;
+mod log;
 mod status;
 mod version;
 
-mod cancel;
+mod cancel_token;
 mod client;
 mod options;
 
@@ -42,6 +43,7 @@ mod outcomes;
 mod answer;
 mod follow;
 mod queries;
+mod query;
 mod schedule;
 mod tunnel;
 

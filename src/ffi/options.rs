@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::client::{acclient_client, connected};
 use super::contract::call;
 use super::error::acclient_error;
@@ -22,10 +22,10 @@ opaque!(acclient_options: Shared<ClientBuilder>);
 
 fn set<'a>(
     scope: &Scope<'a>,
-    options: Option<&'a acclient_options>,
+    options: *mut acclient_options,
     change: impl FnOnce(ClientBuilder) -> Result<ClientBuilder>,
 ) -> Result<()> {
-    scope.borrow("options", options)?.change(change)
+    scope.borrow_mut("options", options)?.change(change)
 }
 
 /// Makes options for a Redis at 127.0.0.1:6379 without a password.
@@ -42,7 +42,7 @@ pub unsafe extern "C" fn acclient_options_new(
 /// Sets address, user, password and database by a URL, as acclient_client_connect() takes it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_url(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     url: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn acclient_options_set_url(
 /// Sets the host: a name or an IP address.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_host(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     host: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn acclient_options_set_host(
 /// Sets the path of a Unix socket, which replaces host and port.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_unix_socket(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     unix_socket: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn acclient_options_set_unix_socket(
 ///   count of 0 acclient_client_open() fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_sentinels(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     name: *const c_char,
     sentinels: *const *const c_char,
     count: usize,
@@ -115,7 +115,7 @@ fn sentinel(text: &str) -> Option<(&str, u16)> {
 /// and its authority has to be trusted by this machine. Default: no TLS. A Unix socket has none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_tls(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| set(scope, options, |it| Ok(it.tls())))
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn acclient_options_set_tls(
 /// Enables TLS, and trusts the authorities in this PEM file instead of those of the machine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_tls_ca_file(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     path: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -137,7 +137,7 @@ pub unsafe extern "C" fn acclient_options_set_tls_ca_file(
 /// key: PEM file of its private key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_tls_client_cert(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     certificates: *const c_char,
     key: *const c_char,
     error: *mut *mut acclient_error,
@@ -152,7 +152,7 @@ pub unsafe extern "C" fn acclient_options_set_tls_client_cert(
 /// everything. For trials only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_tls_insecure(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| set(scope, options, |it| Ok(it.tls_insecure())))
@@ -161,7 +161,7 @@ pub unsafe extern "C" fn acclient_options_set_tls_insecure(
 /// Sets the user name, for servers with ACLs. Default: the default user of the server.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_user(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     user: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -171,7 +171,7 @@ pub unsafe extern "C" fn acclient_options_set_user(
 /// Sets the password. Default: none. It appears in no error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_password(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     password: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn acclient_options_set_password(
 /// Sets the port. Default 6379.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_port(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     port: u16,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -193,7 +193,7 @@ pub unsafe extern "C" fn acclient_options_set_port(
 /// Sets the number of the database. Default 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_db(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     db: u32,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -203,7 +203,7 @@ pub unsafe extern "C" fn acclient_options_set_db(
 /// Sets the maximum number of connections; each waiting call uses one. 1 to 10000, default 64.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_max_connections(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     max_connections: usize,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -213,7 +213,7 @@ pub unsafe extern "C" fn acclient_options_set_max_connections(
 /// Sets the size, in bytes, of the largest reply that the client accepts. Default 64 MiB.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_max_reply(
-    options: Option<&acclient_options>,
+    options: *mut acclient_options,
     max_reply: usize,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -226,14 +226,14 @@ pub unsafe extern "C" fn acclient_options_set_max_reply(
 pub unsafe extern "C" fn acclient_client_open(
     options: Option<&acclient_options>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     client: *mut *mut acclient_client,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, client, |scope| {
         let until = (timeout_ms, cancel);
         let builder = scope.borrow("options", options)?.get();
-        connected(scope, builder.timeout(scope.wait_above_zero(until)?.timeout), until)
+        connected(scope, builder.timeout(scope.wait_above_zero(until)?.duration), until)
     })
 }
 

@@ -1,18 +1,18 @@
 //! `acclient_outcomes`: answers of many agents to one request.
 
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 
 use serde::Serialize;
 
 use super::answer::{AnswerHandle, acclient_answer};
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::client::acclient_client;
 use super::command::acclient_command;
-use super::contract::call;
+use super::contract::{agent, call};
 use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
 use super::job::{JobHandle, acclient_job};
-use super::queries::{msg_query, process_query};
+use super::query::{acclient_msg_query, acclient_process_query, msg_query, process_query};
 use super::status::acclient_status;
 use crate::AgentId;
 use crate::error::Result;
@@ -56,18 +56,20 @@ impl OutcomesHandle {
     }
 }
 
-/// Kills a command as acclient_command_kill() does, with an outcome for each agent.
+/// Kills the job on every agent that runs it, with all its processes, and returns once the agents have
+/// accepted the order; the results, usually KILLED, follow. Where the job is over, nothing is asked.
 ///
 /// timeout_ms: for the agents to answer.
-/// outcomes: [out] receives the outcomes, whose answers are only "true"; free with
+/// outcomes: [out] receives an outcome for each agent, whose answers are only "true"; free with
 ///   acclient_outcomes_free().
 /// Errors: ACCLIENT_TIMEOUT where no controller has routed the command; as acclient_request_submit().
-/// An error of one agent is in its outcome.
+/// An error of one agent is in its outcome: ACCLIENT_TIMEOUT for an agent that is away, or busy with an
+/// earlier kill of the same job; acclient_outcomes_failure() returns the first.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_command_kill_everywhere(
+pub unsafe extern "C" fn acclient_command_kill(
     command: Option<&acclient_command>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     outcomes: *mut *mut acclient_outcomes,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -80,12 +82,12 @@ pub unsafe extern "C" fn acclient_command_kill_everywhere(
 
 /// Reads what a running command uses, on each agent: answers with the fields "cpu" (per cent), "rss",
 /// "vms", "swap" (bytes), "cmd" and "debug". Parameters and errors as
-/// acclient_command_kill_everywhere().
+/// acclient_command_kill().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_get_stats(
     command: Option<&acclient_command>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     outcomes: *mut *mut acclient_outcomes,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -96,48 +98,44 @@ pub unsafe extern "C" fn acclient_command_get_stats(
 }
 
 /// Reads what a command has logged, on each agent: answers with a row for each message, newest first,
-/// with the fields "data", "level", "epoch" (milliseconds since 1970) and "id". levels, limit, from_ms
-/// and to_ms as in acclient_client_get_msgs(), for each agent; other parameters and errors as
-/// acclient_command_kill_everywhere().
+/// with the fields "data", "level", "epoch" (milliseconds since 1970) and "id". Other parameters and
+/// errors as acclient_command_kill().
+///
+/// query: which messages of each agent; may be NULL for the defaults of acclient_msg_query_new().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_get_msgs(
     command: Option<&acclient_command>,
-    levels: *const c_char,
-    limit: u32,
-    from_ms: i64,
-    to_ms: i64,
+    query: Option<&acclient_msg_query>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     outcomes: *mut *mut acclient_outcomes,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, outcomes, |scope| {
         let command = scope.borrow("command", command)?.bounded(scope, (timeout_ms, cancel))?;
-        let query = msg_query(scope, levels, limit, (from_ms, to_ms))?;
-        OutcomesHandle::new(command.get_msgs(&query)?)
+        OutcomesHandle::new(command.get_msgs(&msg_query(scope, query)?)?)
     })
 }
 
 /// Reads the jobs that every agent of every grid is running: answers as those of
 /// acclient_client_get_processes().
 ///
-/// domain, name: only jobs started with these; may be NULL for all.
+/// query: which jobs; may be NULL for all.
 /// timeout_ms: for the agents to answer.
 /// outcomes: [out] receives the outcomes; free with acclient_outcomes_free().
 /// Errors: as acclient_request_submit(). An error of one agent is in its outcome.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_get_all_processes(
     client: Option<&acclient_client>,
-    domain: *const c_char,
-    name: *const c_char,
+    query: Option<&acclient_process_query>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     outcomes: *mut *mut acclient_outcomes,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, outcomes, |scope| {
         let client = scope.client(client, (timeout_ms, cancel))?;
-        OutcomesHandle::new(client.get_all_processes(&process_query(scope, domain, name)?)?)
+        OutcomesHandle::new(client.get_all_processes(&process_query(scope, query)?)?)
     })
 }
 
@@ -147,16 +145,43 @@ pub extern "C" fn acclient_outcomes_count(outcomes: Option<&acclient_outcomes>) 
     guard::get(outcomes, |it| Some(it.0.len()))
 }
 
-/// Grid id of the agent at an index.
+/// Reads the agent at an index, and returns whether there is one.
+///
+/// gid, nid: [out] receive the agent, or 0; may be NULL.
 #[unsafe(no_mangle)]
-pub extern "C" fn acclient_outcomes_gid(outcomes: Option<&acclient_outcomes>, index: usize) -> i64 {
-    guard::get(outcomes, |it| Some(it.0.get(index)?.0.gid.into()))
+pub unsafe extern "C" fn acclient_outcomes_agent(
+    outcomes: Option<&acclient_outcomes>,
+    index: usize,
+    gid: *mut i64,
+    nid: *mut i64,
+) -> bool {
+    agent!(outcomes, gid, nid, |it| Some(it.0.get(index)?.0))
 }
 
-/// Node id of the agent at an index.
+/// Name of a kind of outcome: "done", "over" or "failed"; "unknown outcome" for any other number. Never
+/// NULL, never freed.
 #[unsafe(no_mangle)]
-pub extern "C" fn acclient_outcomes_nid(outcomes: Option<&acclient_outcomes>, index: usize) -> i64 {
-    guard::get(outcomes, |it| Some(it.0.get(index)?.0.nid.into()))
+pub extern "C" fn acclient_outcome_name(kind: i32) -> *const c_char {
+    let name: &CStr = match kind {
+        ACCLIENT_OUTCOME_DONE => c"done",
+        ACCLIENT_OUTCOME_OVER => c"over",
+        ACCLIENT_OUTCOME_FAILED => c"failed",
+        _ => c"unknown outcome",
+    };
+    name.as_ptr()
+}
+
+/// Why the first agent that failed gave no answer; borrowed. NULL where none has failed.
+#[unsafe(no_mangle)]
+pub extern "C" fn acclient_outcomes_failure(
+    outcomes: Option<&acclient_outcomes>,
+) -> *const acclient_error {
+    guard::part(outcomes, |it| {
+        it.0.iter().find_map(|(_, what)| match what {
+            What::Failed(error) => Some(&**error),
+            _ => None,
+        })
+    })
 }
 
 /// The kind of outcome at an index: one of ACCLIENT_OUTCOME_...

@@ -2,9 +2,9 @@
 
 use std::ffi::{CStr, c_char};
 
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::command::acclient_command;
-use super::contract::call;
+use super::contract::{agent, call};
 use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
 use super::status::acclient_status;
@@ -81,7 +81,7 @@ impl From<Progress> for ProgressHandle {
 pub unsafe extern "C" fn acclient_command_progress(
     command: Option<&acclient_command>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     progress: *mut *mut acclient_progress,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -104,7 +104,7 @@ pub unsafe extern "C" fn acclient_command_progress(
 pub unsafe extern "C" fn acclient_command_retract(
     command: Option<&acclient_command>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     retracted: *mut bool,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -128,16 +128,18 @@ pub extern "C" fn acclient_progress_count(progress: Option<&acclient_progress>) 
     guard::get(progress, |it| Some(it.agents.len()))
 }
 
-/// Grid id of the agent at an index. Also 0 where no agent matched the target, which is the agent 0:0.
+/// Reads the agent at an index, and returns whether there is one. The agent 0:0, where no agent matched
+/// the target.
+///
+/// gid, nid: [out] receive the agent, or 0; may be NULL.
 #[unsafe(no_mangle)]
-pub extern "C" fn acclient_progress_gid(progress: Option<&acclient_progress>, index: usize) -> i64 {
-    guard::get(progress, |it| Some(it.agents.get(index)?.0.gid.into()))
-}
-
-/// Node id of the agent at an index; 0 as for acclient_progress_gid().
-#[unsafe(no_mangle)]
-pub extern "C" fn acclient_progress_nid(progress: Option<&acclient_progress>, index: usize) -> i64 {
-    guard::get(progress, |it| Some(it.agents.get(index)?.0.nid.into()))
+pub unsafe extern "C" fn acclient_progress_agent(
+    progress: Option<&acclient_progress>,
+    index: usize,
+    gid: *mut i64,
+    nid: *mut i64,
+) -> bool {
+    agent!(progress, gid, nid, |it| Some(it.agents.get(index)?.0))
 }
 
 /// How far the command got on the agent at an index: one of ACCLIENT_STAGE_...

@@ -1,20 +1,21 @@
 //! Questions to agents, to the controller and about jobs, which give an [`acclient_answer`].
 
 use std::ffi::c_char;
-use std::time::{Duration, SystemTime};
 
 use super::answer::{AnswerHandle, acclient_answer};
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::client::acclient_client;
 use super::contract::call;
 use super::error::acclient_error;
 use super::job::acclient_job;
+use super::query::{acclient_msg_query, acclient_process_query, msg_query, process_query};
 use super::scope::{Scope, Until, agent};
 use super::status::acclient_status;
+use super::target::acclient_target;
 use crate::client::Client;
-use crate::error::Result;
-use crate::job::MsgQuery;
-use crate::node::{Answer, ProcessQuery};
+use crate::error::{Error, Result};
+use crate::node::Answer;
+use crate::protocol::AgentId;
 
 /// Asks an agent, and gives its answer as it was.
 fn ask<'a, T>(
@@ -22,35 +23,10 @@ fn ask<'a, T>(
     client: Option<&'a acclient_client>,
     numbers: (i64, i64),
     until: Until<'a>,
-    question: impl FnOnce(&Client, u32, u32) -> Result<Answer<T>>,
+    question: impl FnOnce(&Client, AgentId) -> Result<Answer<T>>,
 ) -> Result<AnswerHandle> {
     let client = scope.client(client, until)?;
-    let (gid, nid) = agent(numbers)?;
-    AnswerHandle::new(question(&client, gid, nid)?.json().to_owned())
-}
-
-pub(super) fn process_query(
-    scope: &Scope<'_>,
-    domain: *const c_char,
-    name: *const c_char,
-) -> Result<ProcessQuery> {
-    let query = ProcessQuery::new();
-    let query =
-        scope.optional_name("domain", domain)?.into_iter().fold(query, ProcessQuery::domain);
-    Ok(scope.optional_name("name", name)?.into_iter().fold(query, ProcessQuery::name))
-}
-
-pub(super) fn msg_query(
-    scope: &Scope<'_>,
-    levels: *const c_char,
-    limit: u32,
-    (from_ms, to_ms): (i64, i64),
-) -> Result<MsgQuery> {
-    let query = MsgQuery::new().limit(limit);
-    let query = scope.optional_name("levels", levels)?.into_iter().fold(query, MsgQuery::levels);
-    let time = |ms| Some(SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).ok()?));
-    let query = time(from_ms).into_iter().fold(query, MsgQuery::from);
-    Ok(time(to_ms).into_iter().fold(query, MsgQuery::to))
+    AnswerHandle::new(question(&client, agent(numbers)?)?.json().to_owned())
 }
 
 /// Reads the processors of an agent's machine: a row each, with the fields "cpu", "vendor_id",
@@ -66,7 +42,7 @@ pub unsafe extern "C" fn acclient_client_get_cpu_info(
     gid: i64,
     nid: i64,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -83,7 +59,7 @@ pub unsafe extern "C" fn acclient_client_get_disk_info(
     gid: i64,
     nid: i64,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -101,7 +77,7 @@ pub unsafe extern "C" fn acclient_client_get_mem_info(
     gid: i64,
     nid: i64,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -119,7 +95,7 @@ pub unsafe extern "C" fn acclient_client_get_nic_info(
     gid: i64,
     nid: i64,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -138,7 +114,7 @@ pub unsafe extern "C" fn acclient_client_get_os_info(
     gid: i64,
     nid: i64,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -155,7 +131,7 @@ pub unsafe extern "C" fn acclient_client_get_aggregated_stats(
     gid: i64,
     nid: i64,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -168,55 +144,54 @@ pub unsafe extern "C" fn acclient_client_get_aggregated_stats(
 /// ("cmd.id", "cmd.cmd", ...), "cpu" (per cent), "rss", "vms", "swap" (bytes) and "debug". Other
 /// parameters and errors as acclient_client_get_cpu_info().
 ///
-/// domain, name: only jobs started with these; may be NULL for all.
+/// query: which jobs; may be NULL for all.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_get_processes(
     client: Option<&acclient_client>,
     gid: i64,
     nid: i64,
-    domain: *const c_char,
-    name: *const c_char,
+    query: Option<&acclient_process_query>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, answer, |scope| {
-        let query = process_query(scope, domain, name)?;
-        ask(scope, client, (gid, nid), (timeout_ms, cancel), |client, gid, nid| {
-            client.get_processes(gid, nid, &query)
+        let query = process_query(scope, query)?;
+        ask(scope, client, (gid, nid), (timeout_ms, cancel), |client, agent| {
+            client.get_processes(agent, &query)
         })
     })
 }
 
 /// Reads what a job has logged on an agent, by the id of its command: a row for each message, newest
 /// first, with the fields "data", "level", "epoch" (milliseconds since 1970) and "id"; no rows for a
-/// job that the agent does not know. The agent logs with a short delay. Other parameters and errors as
-/// acclient_client_get_cpu_info().
+/// job that the agent does not know. The agent logs with a short delay.
 ///
-/// levels: "*", or numbers and ranges like "1,2,6-9"; may be NULL for "*".
-/// limit: at most this many messages, 1 to 1000.
-/// from_ms, to_ms: logged between these times, in milliseconds since 1970; negative: unbounded.
+/// target: one agent.
+/// id: the id of the command.
+/// query: which messages; may be NULL for the defaults of acclient_msg_query_new().
+/// answer: [out] receives the answer; free with acclient_answer_free().
+/// Errors: as acclient_client_get_cpu_info().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_get_msgs(
     client: Option<&acclient_client>,
-    gid: i64,
-    nid: i64,
+    target: Option<&acclient_target>,
     id: *const c_char,
-    levels: *const c_char,
-    limit: u32,
-    from_ms: i64,
-    to_ms: i64,
+    query: Option<&acclient_msg_query>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, answer, |scope| {
         let client = scope.client(client, (timeout_ms, cancel))?;
-        let (gid, nid) = agent((gid, nid))?;
-        let query = msg_query(scope, levels, limit, (from_ms, to_ms))?;
-        AnswerHandle::of(&client.get_msgs(gid, nid, scope.name("id", id)?, &query)?)
+        let target = scope.borrow("target", target)?.target();
+        let agent = target.agent_id().ok_or_else(|| {
+            Error::invalid(format!("invalid target \"{target}\": expected one agent"))
+        })?;
+        let query = msg_query(scope, query)?;
+        AnswerHandle::of(&client.get_msgs(agent, scope.name("id", id)?, &query)?)
     })
 }
 
@@ -230,13 +205,13 @@ pub unsafe extern "C" fn acclient_client_get_msgs(
 pub unsafe extern "C" fn acclient_client_list_agents(
     client: Option<&acclient_client>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, answer, |scope| {
         let client = scope.client(client, (timeout_ms, cancel))?;
-        let row = |(agent, roles): (crate::AgentId, Vec<String>)| serde_json::json!({ "gid": agent.gid, "nid": agent.nid, "roles": roles });
+        let row = |(agent, roles): (AgentId, Vec<String>)| serde_json::json!({ "gid": agent.gid, "nid": agent.nid, "roles": roles });
         AnswerHandle::of(&client.list_agents()?.into_iter().map(row).collect::<Vec<_>>())
     })
 }
@@ -256,7 +231,7 @@ pub unsafe extern "C" fn acclient_client_list_agents(
 pub unsafe extern "C" fn acclient_client_doctor(
     client: Option<&acclient_client>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -275,13 +250,12 @@ pub unsafe extern "C" fn acclient_client_ping_agent(
     gid: i64,
     nid: i64,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| {
         let client = scope.client(client, (timeout_ms, cancel))?;
-        let (gid, nid) = agent((gid, nid))?;
-        client.ping_agent(gid, nid)
+        client.ping_agent(agent((gid, nid))?)
     })
 }
 
@@ -294,7 +268,7 @@ pub unsafe extern "C" fn acclient_client_ping_agent(
 pub unsafe extern "C" fn acclient_job_get_stats(
     job: Option<&acclient_job>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -304,22 +278,21 @@ pub unsafe extern "C" fn acclient_job_get_stats(
     })
 }
 
-/// Reads what a job has logged. Rows, parameters and errors as acclient_client_get_msgs().
+/// Reads what a job has logged. Rows, other parameters and errors as acclient_client_get_msgs().
+///
+/// query: which messages; may be NULL for the defaults of acclient_msg_query_new().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_get_msgs(
     job: Option<&acclient_job>,
-    levels: *const c_char,
-    limit: u32,
-    from_ms: i64,
-    to_ms: i64,
+    query: Option<&acclient_msg_query>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, answer, |scope| {
         let job = scope.borrow("job", job)?.bounded(scope, (timeout_ms, cancel))?;
-        AnswerHandle::of(&job.get_msgs(&msg_query(scope, levels, limit, (from_ms, to_ms))?)?)
+        AnswerHandle::of(&job.get_msgs(&msg_query(scope, query)?)?)
     })
 }
 
@@ -332,7 +305,7 @@ pub unsafe extern "C" fn acclient_job_get_msgs(
 pub unsafe extern "C" fn acclient_job_kill(
     job: Option<&acclient_job>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| scope.borrow("job", job)?.bounded(scope, (timeout_ms, cancel))?.kill())

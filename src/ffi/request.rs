@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::client::acclient_client;
 use super::command::{CommandHandle, acclient_command};
 use super::contract::call;
@@ -15,7 +15,7 @@ use super::scope::{Scope, Until};
 use super::status::acclient_status;
 use super::target::acclient_target;
 use crate::client::Client;
-use crate::command::{Command, CommandBuilder};
+use crate::command::{Command, Request};
 use crate::error::Result;
 use crate::protocol::Target;
 
@@ -27,7 +27,7 @@ opaque!(acclient_request: RequestHandle);
 
 pub struct RequestHandle {
     client: Client,
-    builder: Shared<CommandBuilder>,
+    builder: Shared<Request>,
 }
 
 impl RequestHandle {
@@ -35,10 +35,10 @@ impl RequestHandle {
         scope: &Scope<'a>,
         client: Option<&'a acclient_client>,
         target: Option<&'a acclient_target>,
-        build: impl FnOnce(&Client, Target) -> Result<CommandBuilder>,
+        build: impl FnOnce(&Client, Target) -> Result<Request>,
     ) -> Result<Self> {
         let client = scope.borrow("client", client)?.clone();
-        let builder = build(&client, scope.borrow("target", target)?.clone())?;
+        let builder = build(&client, scope.borrow("target", target)?.target())?;
         Ok(RequestHandle { client, builder: Shared::new(builder) })
     }
 
@@ -47,7 +47,7 @@ impl RequestHandle {
     }
 
     /// What is to be sent, by a handle of the client for one call.
-    pub(super) fn by(&self, client: Client) -> CommandBuilder {
+    pub(super) fn by(&self, client: Client) -> Request {
         self.builder.get().by(client.session().clone())
     }
 
@@ -55,7 +55,7 @@ impl RequestHandle {
         &self,
         scope: &Scope<'a>,
         until: Until<'a>,
-        submit: impl FnOnce(CommandBuilder) -> Result<Command>,
+        submit: impl FnOnce(Request) -> Result<Command>,
     ) -> Result<CommandHandle> {
         let sent = submit(self.by(scope.bounded(&self.client, until)?))?;
         Ok(CommandHandle::new(&self.client, sent))
@@ -64,10 +64,10 @@ impl RequestHandle {
 
 fn set<'a>(
     scope: &Scope<'a>,
-    request: Option<&'a acclient_request>,
-    change: impl FnOnce(CommandBuilder) -> Result<CommandBuilder>,
+    request: *mut acclient_request,
+    change: impl FnOnce(Request) -> Result<Request>,
 ) -> Result<()> {
-    scope.borrow("request", request)?.builder.change(change)
+    scope.borrow_mut("request", request)?.builder.change(change)
 }
 
 /// Makes a request for any command that agents know: "ping", "killall", "restart", ...
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn acclient_request_jumpscript_content(
 /// Adds an argument of the program.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_add_arg(
-    request: Option<&acclient_request>,
+    request: *mut acclient_request,
     arg: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -186,7 +186,7 @@ pub unsafe extern "C" fn acclient_request_add_arg(
 /// Merges run arguments into those set before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_set_run_args(
-    request: Option<&acclient_request>,
+    request: *mut acclient_request,
     args: Option<&acclient_run_args>,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -202,7 +202,7 @@ pub unsafe extern "C" fn acclient_request_set_run_args(
 /// data, data_length: UTF-8, which may contain NULs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_set_data(
-    request: Option<&acclient_request>,
+    request: *mut acclient_request,
     data: *const c_char,
     data_length: usize,
     error: *mut *mut acclient_error,
@@ -220,7 +220,7 @@ pub unsafe extern "C" fn acclient_request_set_data(
 /// id: not empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_set_id(
-    request: Option<&acclient_request>,
+    request: *mut acclient_request,
     id: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -230,7 +230,7 @@ pub unsafe extern "C" fn acclient_request_set_id(
 /// Sets the tags: a text that is returned with the result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_set_tags(
-    request: Option<&acclient_request>,
+    request: *mut acclient_request,
     tags: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -242,19 +242,19 @@ pub unsafe extern "C" fn acclient_request_set_tags(
 /// timeout_ms: for Redis to accept the command.
 /// command: [out] receives the command; free with acclient_command_free().
 /// Errors: ACCLIENT_INVALID_ARGUMENT (nothing was sent), ACCLIENT_SERVER (it was rejected),
-/// ACCLIENT_MAYBE_SENT (it may run or not; acclient_error_command() gives the printed form by which to
-/// find out).
+/// ACCLIENT_MAYBE_SENT (it may run or not; acclient_error_command_handle() gives the handle string by which
+/// to find out).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_submit(
     request: Option<&acclient_request>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     command: *mut *mut acclient_command,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, command, |scope| {
         let request = scope.borrow("request", request)?;
-        request.send(scope, (timeout_ms, cancel), CommandBuilder::submit)
+        request.send(scope, (timeout_ms, cancel), Request::submit)
     })
 }
 
@@ -276,13 +276,13 @@ pub unsafe extern "C" fn acclient_request_submit(
 pub unsafe extern "C" fn acclient_request_submit_once(
     request: Option<&acclient_request>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     command: *mut *mut acclient_command,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, command, |scope| {
         let request = scope.borrow("request", request)?;
-        request.send(scope, (timeout_ms, cancel), CommandBuilder::submit_once)
+        request.send(scope, (timeout_ms, cancel), Request::submit_once)
     })
 }
 
@@ -295,7 +295,7 @@ pub unsafe extern "C" fn acclient_request_submit_once(
 pub unsafe extern "C" fn acclient_request_run(
     request: Option<&acclient_request>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     job: *mut *mut acclient_job,
     error: *mut *mut acclient_error,
 ) -> acclient_status {

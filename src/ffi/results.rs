@@ -1,9 +1,12 @@
 //! `acclient_results`.
 
-use super::cancel::acclient_cancel;
+use std::os::fd::AsRawFd;
+use std::task::Poll;
+
+use super::cancel_token::acclient_cancel_token;
 use super::client::acclient_client;
 use super::command::acclient_command;
-use super::contract::call;
+use super::contract::{call, contract};
 use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
 use super::job::{JobHandle, acclient_job};
@@ -20,7 +23,7 @@ pub const ACCLIENT_WAIT_TRACKING: i32 = 2;
 /// Push notifications for all lists of the command (client-side tracking in broadcast mode).
 pub const ACCLIENT_WAIT_BROADCAST: i32 = 3;
 /// Polling all lists, with an interval of 40 ms.
-pub const ACCLIENT_WAIT_LOOKING: i32 = 4;
+pub const ACCLIENT_WAIT_POLLING: i32 = 4;
 
 /// Results of one or more commands, in order of completion, with one deadline. Holds a connection of
 /// the client until it is done or freed. For one thread at a time.
@@ -39,7 +42,7 @@ opaque!(acclient_results: Single<Results>);
 pub unsafe extern "C" fn acclient_command_results(
     command: Option<&acclient_command>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     results: *mut *mut acclient_results,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -61,7 +64,7 @@ pub unsafe extern "C" fn acclient_client_wait_any(
     commands: *const Option<&acclient_command>,
     commands_count: usize,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     results: *mut *mut acclient_results,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -87,13 +90,62 @@ pub unsafe extern "C" fn acclient_client_wait_any(
 ///   acclient_job_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_results_next(
-    results: Option<&acclient_results>,
+    results: *mut acclient_results,
     job: *mut *mut acclient_job,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, job, |scope| {
-        let next = scope.borrow("results", results)?.lock()?.next();
+        let next = scope.borrow_mut("results", results)?.lock()?.next();
         Ok(next.transpose()?.map(JobHandle::new))
+    })
+}
+
+/// Returns the next result if there is one now, for a program with an event loop of its own. Errors as
+/// acclient_results_next(). Blocks for a round trip to Redis, and to connect, up to one second each.
+///
+/// job: [out] receives the job, or NULL with ACCLIENT_OK when there is none now, or none left; free with
+///   acclient_job_free().
+/// pending: [out] receives whether there may be further results: call it again when
+///   acclient_results_poll_fd() is readable, and after acclient_results_poll_ms() at the latest. May be
+///   NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_results_poll_next(
+    results: *mut acclient_results,
+    job: *mut *mut acclient_job,
+    pending: *mut bool,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    contract!().write(pending, false);
+    call!(error, job, |scope| {
+        let next = scope.borrow_mut("results", results)?.lock()?.poll_next();
+        Ok(match next {
+            Poll::Ready(next) => next.transpose()?.map(JobHandle::new),
+            Poll::Pending => {
+                contract!().write(pending, true);
+                None
+            }
+        })
+    })
+}
+
+/// Descriptor that becomes readable when there may be a result; to be polled for reading only. It may be
+/// another one after each call of acclient_results_poll_next(). -1 without a connection, and while
+/// another thread waits.
+#[unsafe(no_mangle)]
+pub extern "C" fn acclient_results_poll_fd(results: Option<&acclient_results>) -> i32 {
+    let fd = guard::get(results, |it| Some(it.lock().ok()?.poll_fd().map(|fd| fd.as_raw_fd())));
+    fd.unwrap_or(-1)
+}
+
+/// How long, in milliseconds, to wait for acclient_results_poll_fd() before acclient_results_poll_next()
+/// is called all the same: to poll or to reconnect, and at the deadline. 0 for NULL, when all results
+/// have been returned, and while another thread waits.
+#[unsafe(no_mangle)]
+pub extern "C" fn acclient_results_poll_ms(results: Option<&acclient_results>) -> i64 {
+    guard::get(results, |it| {
+        let timeout = it.lock().ok()?.poll_timeout();
+        // Rounded up, so that it is not called in vain.
+        i64::try_from(timeout.as_nanos().div_ceil(1_000_000)).ok()
     })
 }
 
@@ -113,7 +165,7 @@ pub extern "C" fn acclient_results_method(results: Option<&acclient_results>) ->
             WaitMethod::Blocking => ACCLIENT_WAIT_BLOCKING,
             WaitMethod::Tracking => ACCLIENT_WAIT_TRACKING,
             WaitMethod::Broadcast => ACCLIENT_WAIT_BROADCAST,
-            WaitMethod::Looking => ACCLIENT_WAIT_LOOKING,
+            WaitMethod::Polling => ACCLIENT_WAIT_POLLING,
         })
     })
 }

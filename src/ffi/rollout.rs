@@ -1,17 +1,22 @@
 //! `acclient_rollout`: a command sent to some agents at a time.
 
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::command::{CommandHandle, acclient_command};
-use super::contract::call;
+use super::contract::{agent, call};
 use super::error::acclient_error;
 use super::guard::{self, Handle, opaque};
 use super::job::{JobHandle, acclient_job};
-use super::lock::Single;
+use super::lock::{Shared, Single};
 use super::request::acclient_request;
 use super::status::acclient_status;
 use crate::AgentId;
-use crate::command::{Rollout, RolloutResults};
+use crate::command::{Rollout, RolloutPlan};
 use crate::error::{Error, Result};
+
+/// How a command is sent to many agents in batches. A setter that fails changes nothing.
+pub struct acclient_rollout_plan(Handle<Shared<RolloutPlan>>);
+
+opaque!(acclient_rollout_plan: Shared<RolloutPlan>);
 
 /// A command sent to many agents in batches, and the results in order of completion, with one deadline.
 /// Holds a connection of the client while a batch is in progress. For one thread at a time.
@@ -23,11 +28,11 @@ pub struct RolloutHandle {
     /// Beside the lock, since they do not change.
     agents: Vec<AgentId>,
     batch_size: usize,
-    results: Single<RolloutResults>,
+    results: Single<Rollout>,
 }
 
 impl RolloutHandle {
-    pub(super) fn new(results: RolloutResults) -> Self {
+    pub(super) fn new(results: Rollout) -> Self {
         RolloutHandle {
             agents: results.agents().to_vec(),
             batch_size: results.batch_size(),
@@ -36,30 +41,85 @@ impl RolloutHandle {
     }
 
     /// What is not known while another thread waits.
-    fn now<T>(&self, read: impl FnOnce(&RolloutResults) -> T) -> Option<T> {
+    fn now<T>(&self, read: impl FnOnce(&Rollout) -> T) -> Option<T> {
         Some(read(&*self.results.lock().ok()?))
     }
 }
 
-/// The settings of C, where 0 is not set.
-fn settings(batch: i64, percent: i64, stop_after: i64, sample: i64) -> Result<Rollout> {
-    let number = |what: &str, number: i64| {
-        usize::try_from(number).map_err(|_| Error::invalid(format!("{what} is {number}")))
-    };
-    let mut rollout = match (number("batch", batch)?, number("percent", percent)?) {
-        (0, 0) => return Err(Error::invalid("neither batch nor percent is set")),
-        (batch, 0) => Rollout::agents(batch),
+fn count(what: &str, number: i64) -> Result<usize> {
+    let count = usize::try_from(number).ok().filter(|&count| count > 0);
+    count.ok_or_else(|| {
+        Error::invalid(format!("invalid {what} {number}: expected a number above zero"))
+    })
+}
+
+/// Makes a plan of batches of so many agents.
+///
+/// agents: number of agents in a batch, above 0.
+/// plan: [out] receives the plan; free with acclient_rollout_plan_free().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_rollout_plan_agents(
+    agents: i64,
+    plan: *mut *mut acclient_rollout_plan,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    call!(error, plan, |_| Ok(Shared::new(RolloutPlan::agents(count("agents", agents)?))))
+}
+
+/// Makes a plan of batches of a percentage of the agents, at least one agent.
+///
+/// percent: 1 to 100.
+/// plan: [out] receives the plan; free with acclient_rollout_plan_free().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_rollout_plan_percent(
+    percent: i64,
+    plan: *mut *mut acclient_rollout_plan,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    call!(error, plan, |_| {
         // One that is too large for a byte is refused like any above 100.
-        (0, percent) => Rollout::percent(u8::try_from(percent).unwrap_or(u8::MAX)),
-        (_, _) => return Err(Error::invalid("both batch and percent are set")),
-    };
-    if stop_after != 0 {
-        rollout = rollout.stop_after(number("stop_after", stop_after)?);
-    }
-    if sample != 0 {
-        rollout = rollout.sample(number("sample", sample)?);
-    }
-    Ok(rollout)
+        let plan = RolloutPlan::percent(u8::try_from(percent).unwrap_or(u8::MAX));
+        plan.check()?;
+        Ok(Shared::new(plan))
+    })
+}
+
+/// Sends no further batch after this many failures: jobs that end in a state other than SUCCESS, and
+/// errors of acclient_rollout_next(). Default: never stops.
+///
+/// failures: above 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_rollout_plan_set_stop_after(
+    plan: *mut acclient_rollout_plan,
+    failures: i64,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    call!(error, |scope| {
+        let failures = count("failures", failures)?;
+        scope.borrow_mut("plan", plan)?.change(|plan| Ok(plan.stop_after(failures)))
+    })
+}
+
+/// Sends the command only to some of the agents, chosen at random. Default: to all of them, in the order
+/// of their numbers.
+///
+/// agents: above 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_rollout_plan_set_sample(
+    plan: *mut acclient_rollout_plan,
+    agents: i64,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    call!(error, |scope| {
+        let agents = count("agents", agents)?;
+        scope.borrow_mut("plan", plan)?.change(|plan| Ok(plan.sample(agents)))
+    })
+}
+
+/// Frees the plan; rollouts made with it are unaffected.
+#[unsafe(no_mangle)]
+pub extern "C" fn acclient_rollout_plan_free(plan: Option<Box<acclient_rollout_plan>>) {
+    guard::free(plan);
 }
 
 /// Sends a command to all agents of its target in batches: the next batch is sent when all agents of the
@@ -68,12 +128,6 @@ fn settings(batch: i64, percent: i64, stop_after: i64, sample: i64) -> Result<Ro
 /// command is sent before the first acclient_rollout_next().
 ///
 /// request: for one agent or for all that match, without an id set.
-/// batch: number of agents in a batch; 0 if percent is set. Exactly one of the two is set.
-/// percent: percentage of the agents in a batch, 1 to 100, at least one agent; 0 if batch is set.
-/// stop_after: send no further batch after this many failures: jobs that end in a state other than
-///   SUCCESS, and errors of acclient_rollout_next(). 0: never stop.
-/// sample: only this many of the agents, chosen at random. 0: all of them, in the order of their
-///   numbers.
 /// timeout_ms: from now, for the whole rollout. This call waits for the controller to list its agents,
 ///   at most for the default timeout of the client; for one agent it does not block.
 /// cancel: ends this call, and all later ones for the rollout. May be freed after this call.
@@ -84,20 +138,17 @@ fn settings(batch: i64, percent: i64, stop_after: i64, sample: i64) -> Result<Ro
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_rollout(
     request: Option<&acclient_request>,
-    batch: i64,
-    percent: i64,
-    stop_after: i64,
-    sample: i64,
+    plan: Option<&acclient_rollout_plan>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     rollout: *mut *mut acclient_rollout,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, rollout, |scope| {
         let request = scope.borrow("request", request)?;
         let wait = scope.wait_above_zero((timeout_ms, cancel))?;
-        let settings = settings(batch, percent, stop_after, sample)?;
-        let results = request.by(request.client().clone()).rollout(settings, wait)?;
+        let plan = scope.borrow("plan", plan)?.get();
+        let results = request.by(request.client().clone()).rollout(plan, wait)?;
         Ok(RolloutHandle::new(results))
     })
 }
@@ -115,12 +166,12 @@ pub unsafe extern "C" fn acclient_request_rollout(
 ///   stopped: see acclient_rollout_is_stopped(); free with acclient_job_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_rollout_next(
-    rollout: Option<&acclient_rollout>,
+    rollout: *mut acclient_rollout,
     job: *mut *mut acclient_job,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, job, |scope| {
-        let next = scope.borrow("rollout", rollout)?.results.lock()?.next();
+        let next = scope.borrow_mut("rollout", rollout)?.results.lock()?.next();
         Ok(next.transpose()?.map(JobHandle::new))
     })
 }
@@ -131,22 +182,18 @@ pub extern "C" fn acclient_rollout_agent_count(rollout: Option<&acclient_rollout
     guard::get(rollout, |it| Some(it.agents.len()))
 }
 
-/// Grid id of the agent at an index, of those of the rollout. From any thread.
+/// Reads the agent at an index, of those of the rollout, and returns whether there is one. From any
+/// thread.
+///
+/// gid, nid: [out] receive the agent, or 0; may be NULL.
 #[unsafe(no_mangle)]
-pub extern "C" fn acclient_rollout_agent_gid(
+pub unsafe extern "C" fn acclient_rollout_agent(
     rollout: Option<&acclient_rollout>,
     index: usize,
-) -> i64 {
-    guard::get(rollout, |it| Some(it.agents.get(index)?.gid.into()))
-}
-
-/// Node id of the agent at an index, of those of the rollout. From any thread.
-#[unsafe(no_mangle)]
-pub extern "C" fn acclient_rollout_agent_nid(
-    rollout: Option<&acclient_rollout>,
-    index: usize,
-) -> i64 {
-    guard::get(rollout, |it| Some(it.agents.get(index)?.nid.into()))
+    gid: *mut i64,
+    nid: *mut i64,
+) -> bool {
+    agent!(rollout, gid, nid, |it| it.agents.get(index).copied())
 }
 
 /// Number of agents in a batch; the last batch may have fewer. From any thread.
@@ -162,23 +209,18 @@ pub extern "C" fn acclient_rollout_not_started_count(rollout: Option<&acclient_r
     guard::get(rollout, |it| it.now(|results| results.not_started().len()))
 }
 
-/// Grid id of the agent at an index, of those to which nothing was sent yet. 0 also while another thread
-/// waits.
+/// Reads the agent at an index, of those to which nothing was sent yet, and returns whether there is one.
+/// False also while another thread waits.
+///
+/// gid, nid: [out] receive the agent, or 0; may be NULL.
 #[unsafe(no_mangle)]
-pub extern "C" fn acclient_rollout_not_started_gid(
+pub unsafe extern "C" fn acclient_rollout_not_started(
     rollout: Option<&acclient_rollout>,
     index: usize,
-) -> i64 {
-    guard::get(rollout, |it| Some(it.now(|it| it.not_started().nth(index))??.gid.into()))
-}
-
-/// Node id of the agent at an index; 0 as for acclient_rollout_not_started_gid().
-#[unsafe(no_mangle)]
-pub extern "C" fn acclient_rollout_not_started_nid(
-    rollout: Option<&acclient_rollout>,
-    index: usize,
-) -> i64 {
-    guard::get(rollout, |it| Some(it.now(|it| it.not_started().nth(index))??.nid.into()))
+    gid: *mut i64,
+    nid: *mut i64,
+) -> bool {
+    agent!(rollout, gid, nid, |it| it.now(|results| results.not_started().nth(index))?)
 }
 
 /// Number of commands that were sent and whose result was not returned yet. 0 before the first
@@ -195,7 +237,7 @@ pub extern "C" fn acclient_rollout_in_flight_count(rollout: Option<&acclient_rol
 
 /// The command at an index, of those that acclient_rollout_in_flight_count() counts, in the order of
 /// their agents: for acclient_command_kill(), acclient_command_retract(), or to find it again by its
-/// printed form. acclient_command_target() gives the agent.
+/// handle string. acclient_command_target() gives the agent.
 ///
 /// index: below acclient_rollout_in_flight_count(). Waiting for another result may change which command
 ///   is at which index.
@@ -204,7 +246,7 @@ pub extern "C" fn acclient_rollout_in_flight_count(rollout: Option<&acclient_rol
 ///   and the other accessors of what was sent return NULL.
 /// Errors: ACCLIENT_INVALID_ARGUMENT also for an index beyond the last, and while another thread waits.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_rollout_in_flight_command(
+pub unsafe extern "C" fn acclient_rollout_in_flight(
     rollout: Option<&acclient_rollout>,
     index: usize,
     command: *mut *mut acclient_command,
@@ -225,14 +267,14 @@ pub unsafe extern "C" fn acclient_rollout_in_flight_command(
 /// thread waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_rollout_failures(rollout: Option<&acclient_rollout>) -> usize {
-    guard::get(rollout, |it| it.now(RolloutResults::failures))
+    guard::get(rollout, |it| it.now(Rollout::failures))
 }
 
 /// Whether no further batch is sent though there are agents left: after too many failures, after the
 /// deadline, or because the rollout was ended. False also while another thread waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_rollout_is_stopped(rollout: Option<&acclient_rollout>) -> bool {
-    guard::get(rollout, |it| it.now(RolloutResults::is_stopped))
+    guard::get(rollout, |it| it.now(Rollout::is_stopped))
 }
 
 /// Frees the rollout and its connection; jobs in progress go on, and no further batch is sent.

@@ -19,10 +19,10 @@ opaque!(acclient_run_args: Shared<RunArgs>);
 
 fn set<'a>(
     scope: &Scope<'a>,
-    args: Option<&'a acclient_run_args>,
+    args: *mut acclient_run_args,
     change: impl FnOnce(RunArgs) -> Result<RunArgs>,
 ) -> Result<()> {
-    scope.borrow("args", args)?.change(|args| {
+    scope.borrow_mut("args", args)?.change(|args| {
         let changed = change(args)?;
         changed.check()?;
         Ok(changed)
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn acclient_run_args_new(
 /// Sets the domain, a label by which processes and scripts are grouped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_domain(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     domain: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn acclient_run_args_set_domain(
 /// Sets the name: the program for "execute", the script for "jumpscript", a label elsewhere.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_name(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     name: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn acclient_run_args_set_name(
 /// "1,2,6-9". "" leaves the choice to the agent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_loglevels(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     loglevels: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn acclient_run_args_set_loglevels(
 /// acclient_run_args_set_loglevels().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_loglevels_db(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     loglevels_db: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn acclient_run_args_set_loglevels_db(
 /// Sets which of them it sends to the controller, in the form of acclient_run_args_set_loglevels().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_loglevels_ac(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     loglevels_ac: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn acclient_run_args_set_loglevels_ac(
 /// queue.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_queue(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     queue: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn acclient_run_args_set_queue(
 /// Sets the working directory. Default: that of the agent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_working_dir(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     working_dir: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -131,7 +131,7 @@ pub unsafe extern "C" fn acclient_run_args_set_working_dir(
 /// default): no limit. -1: no limit, and run again when the agent restarts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_max_time(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     seconds: i64,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -141,7 +141,7 @@ pub unsafe extern "C" fn acclient_run_args_set_max_time(
 /// Sets how many times the agent restarts the job when it fails. Default 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_max_restart(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     times: i64,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -152,7 +152,7 @@ pub unsafe extern "C" fn acclient_run_args_set_max_restart(
 /// Default 0: runs once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_recurring_period(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     seconds: i64,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -165,7 +165,7 @@ pub unsafe extern "C" fn acclient_run_args_set_recurring_period(
 /// agent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_stats_interval(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     milliseconds: i64,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -177,7 +177,7 @@ pub unsafe extern "C" fn acclient_run_args_set_stats_interval(
 /// Adds an argument of the program.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_add_arg(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     arg: *const c_char,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -189,7 +189,7 @@ pub unsafe extern "C" fn acclient_run_args_add_arg(
 /// name: not empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_add_env(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     name: *const c_char,
     value: *const c_char,
     error: *mut *mut acclient_error,
@@ -203,12 +203,12 @@ pub unsafe extern "C" fn acclient_run_args_add_env(
 /// same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_merge(
-    args: Option<&acclient_run_args>,
+    args: *mut acclient_run_args,
     other: Option<&acclient_run_args>,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| {
-        let args = scope.borrow("args", args)?;
+        let args = scope.borrow_mut("args", args)?;
         // Read before the lock, since the two may be the same.
         let other = scope.borrow("other", other)?.get();
         args.change(|args| Ok(args.merge(other)))

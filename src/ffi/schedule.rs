@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::answer::{AnswerHandle, acclient_answer};
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::client::acclient_client;
 use super::contract::call;
 use super::error::acclient_error;
@@ -25,7 +25,7 @@ pub unsafe extern "C" fn acclient_client_schedule_add(
     cron: *const c_char,
     request: Option<&acclient_request>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| {
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn acclient_client_schedule_add(
 pub unsafe extern "C" fn acclient_client_schedule_list(
     client: Option<&acclient_client>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn acclient_client_schedule_remove(
     id: *const c_char,
     removed: *mut bool,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, removed, |scope| {
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn acclient_client_schedule_remove_prefix(
     client: Option<&acclient_client>,
     prefix: *const c_char,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| {

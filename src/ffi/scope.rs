@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::client::acclient_client;
 use super::contract::Contract;
 use super::guard::Opaque;
 use crate::client::Client;
-use crate::engine::Wait;
+use crate::engine::Timeout;
 use crate::error::{Error, Result};
-use crate::protocol::check_payload;
+use crate::protocol::{AgentId, check_payload};
 
 /// One call from C: reads its arguments, and knows the handles it uses, to be poisoned should it
 /// panic. `'a` is the lifetime of the handles; text and arrays are borrowed from the scope itself.
@@ -24,7 +24,7 @@ pub(super) struct Scope<'a> {
 }
 
 /// `timeout_ms` and `cancel`, which end a call.
-pub(super) type Until<'a> = (i64, Option<&'a acclient_cancel>);
+pub(super) type Until<'a> = (i64, Option<&'a acclient_cancel_token>);
 
 impl<'a> Scope<'a> {
     pub(super) fn new(contract: Contract) -> Self {
@@ -47,6 +47,15 @@ impl<'a> Scope<'a> {
         Ok(&handle.value)
     }
 
+    /// Borrows a handle that the call changes.
+    pub(super) fn borrow_mut<H: Opaque + 'a>(
+        &self,
+        what: &str,
+        handle: *mut H,
+    ) -> Result<&'a H::Value> {
+        self.borrow(what, self.contract.handle(handle))
+    }
+
     /// Borrows an array of handles, none of them NULL.
     pub(super) fn borrow_all<H: Opaque>(
         &self,
@@ -59,8 +68,8 @@ impl<'a> Scope<'a> {
     }
 
     /// Deadline and cancel token of a call that polls once where the timeout is 0.
-    pub(super) fn wait(&self, (timeout_ms, cancel): Until<'a>) -> Result<Wait> {
-        let wait = Wait::from(u64::try_from(timeout_ms).ok().map(Duration::from_millis));
+    pub(super) fn wait(&self, (timeout_ms, cancel): Until<'a>) -> Result<Timeout> {
+        let wait = Timeout::from(u64::try_from(timeout_ms).ok().map(Duration::from_millis));
         Ok(match cancel {
             None => wait,
             Some(_) => wait.or_cancelled(self.borrow("cancel", cancel)?),
@@ -68,7 +77,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The same for a call that cannot end before it has begun.
-    pub(super) fn wait_above_zero(&self, until: Until<'a>) -> Result<Wait> {
+    pub(super) fn wait_above_zero(&self, until: Until<'a>) -> Result<Timeout> {
         if until.0 == 0 {
             let message = "invalid timeout_ms 0: expected milliseconds above zero, or a negative \
                            number for no timeout";
@@ -80,7 +89,7 @@ impl<'a> Scope<'a> {
     /// A handle of the client with the timeout and the cancel token of this call.
     pub(super) fn bounded(&self, client: &Client, until: Until<'a>) -> Result<Client> {
         let (timeout_ms, cancel) = until;
-        let client = client.with_timeout(self.wait_above_zero((timeout_ms, None))?.timeout);
+        let client = client.with_timeout(self.wait_above_zero((timeout_ms, None))?.duration);
         Ok(match cancel {
             None => client,
             Some(_) => client.with_cancel(self.borrow("cancel", cancel)?),
@@ -212,9 +221,9 @@ fn check_count<T>(what: &str, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// The numbers of an agent: grid and node.
-pub(super) fn agent((gid, nid): (i64, i64)) -> Result<(u32, u32)> {
-    Ok((agent_number("gid", gid)?, agent_number("nid", nid)?))
+/// The agent with these numbers: grid and node.
+pub(super) fn agent((gid, nid): (i64, i64)) -> Result<AgentId> {
+    Ok(AgentId { gid: agent_number("gid", gid)?, nid: agent_number("nid", nid)? })
 }
 
 /// The number of a grid or a node.

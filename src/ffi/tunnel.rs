@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::net::IpAddr;
 
 use super::answer::{AnswerHandle, acclient_answer};
-use super::cancel::acclient_cancel;
+use super::cancel_token::acclient_cancel_token;
 use super::client::acclient_client;
 use super::contract::{call, text};
 use super::error::acclient_error;
@@ -99,14 +99,14 @@ pub unsafe extern "C" fn acclient_client_tunnel_open(
     nid: i64,
     tunnel: Option<&acclient_tunnel>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     opened: *mut *mut acclient_tunnel,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, opened, |scope| {
         let client = scope.client(client, (timeout_ms, cancel))?;
-        let (gid, nid) = agent((gid, nid))?;
-        client.tunnel_open(gid, nid, scope.borrow("tunnel", tunnel)?)
+        let agent = agent((gid, nid))?;
+        client.tunnel_open(agent, scope.borrow("tunnel", tunnel)?)
     })
 }
 
@@ -122,13 +122,13 @@ pub unsafe extern "C" fn acclient_client_tunnel_close(
     nid: i64,
     tunnel: Option<&acclient_tunnel>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| {
         let client = scope.client(client, (timeout_ms, cancel))?;
-        let (gid, nid) = agent((gid, nid))?;
-        client.tunnel_close(gid, nid, scope.borrow("tunnel", tunnel)?)
+        let agent = agent((gid, nid))?;
+        client.tunnel_close(agent, scope.borrow("tunnel", tunnel)?)
     })
 }
 
@@ -143,14 +143,14 @@ pub unsafe extern "C" fn acclient_client_tunnel_list(
     gid: i64,
     nid: i64,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, answer, |scope| {
         let client = scope.client(client, (timeout_ms, cancel))?;
-        let (gid, nid) = agent((gid, nid))?;
-        listed(&client.tunnel_list(gid, nid)?)
+        let agent = agent((gid, nid))?;
+        listed(&client.tunnel_list(agent)?)
     })
 }
 
@@ -162,7 +162,7 @@ pub unsafe extern "C" fn acclient_client_reverse_tunnel_open(
     client: Option<&acclient_client>,
     tunnel: Option<&acclient_tunnel>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     opened: *mut *mut acclient_tunnel,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn acclient_client_reverse_tunnel_close(
     client: Option<&acclient_client>,
     tunnel: Option<&acclient_tunnel>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| {
@@ -194,7 +194,7 @@ pub unsafe extern "C" fn acclient_client_reverse_tunnel_close(
 pub unsafe extern "C" fn acclient_client_reverse_tunnel_list(
     client: Option<&acclient_client>,
     timeout_ms: i64,
-    cancel: Option<&acclient_cancel>,
+    cancel: Option<&acclient_cancel_token>,
     answer: *mut *mut acclient_answer,
     error: *mut *mut acclient_error,
 ) -> acclient_status {

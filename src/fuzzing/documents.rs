@@ -50,7 +50,7 @@ pub fn commands(bytes: &[u8]) {
     drop(args.check().map_err(|error| error.to_string()));
     if command.as_ref().check_id().is_ok() {
         let found =
-            client().command_from(&command.to_string()).expect("printed commands are found");
+            client().get_by_handle(&command.to_string()).expect("printed commands are found");
         assert_eq!((found.id(), found.target()), (command.id(), command.target()));
     }
 }

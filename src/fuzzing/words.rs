@@ -8,7 +8,7 @@ use crate::protocol::{AgentId, Envelope, Target, check_cron, check_levels, keys}
 /// Whatever has a printed form: what is read prints as something that is read as the same.
 pub fn printed(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Ok(command) = client().command_from(text) {
+    if let Ok(command) = client().get_by_handle(text) {
         check_command(&command);
     }
     // Anything that can be an id or a role.
@@ -18,8 +18,8 @@ pub fn printed(bytes: &[u8]) {
             check_command(&Command::new(client().session().clone(), envelope));
         }
     }
-    if let Ok(target) = Target::parse(text) {
-        assert_eq!(Target::parse(&target.to_string()).expect("a target"), target);
+    if let Ok(target) = text.parse::<Target>() {
+        assert_eq!(target.to_string().parse::<Target>().expect("a target"), target);
         let _ = target.address().map_err(|error| error.to_string());
     }
     if let Ok(agent) = text.parse::<AgentId>() {
@@ -37,7 +37,7 @@ fn check_command(command: &Command) {
     let printed = command.to_string();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:,=%".contains(&byte);
     assert!(printed.bytes().all(is_plain), "it is one word in a shell: {printed}");
-    let again = client().command_from(&printed).expect("a printed command");
+    let again = client().get_by_handle(&printed).expect("a printed command");
     assert_eq!((again.id(), again.target()), (command.id(), command.target()));
     assert_eq!(again.to_string(), printed);
     std::hint::black_box(again.in_words());

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::msgs::read_msgs;
 use super::{Follow, Message, MsgQuery, questions};
-use crate::engine::{Session, Wait, ask, result, run};
+use crate::engine::{Session, Timeout, ask, result, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::ProcessStats;
 use crate::protocol::{AgentId, Envelope, JobResult, JobState};
@@ -15,7 +15,7 @@ use crate::transport::Until;
 
 /// What one agent has said of a command: usually its result.
 ///
-/// From [`CommandBuilder::run`](crate::CommandBuilder::run),
+/// From [`Request::run`](crate::Request::run),
 /// [`Command::next_result`](crate::Command::next_result) and
 /// [`Command::jobs`](crate::Command::jobs). Its values are those of the moment it was read;
 /// [`Job::refresh`] and [`Job::wait`] read again.
@@ -165,12 +165,12 @@ impl Job {
     ///
     /// # Errors
     /// As [`Command::next_result`](crate::Command::next_result).
-    pub fn wait(&mut self, wait: impl Into<Wait>) -> Result<()> {
+    pub fn wait(&mut self, timeout: impl Into<Timeout>) -> Result<()> {
         if self.is_over() {
             return Ok(());
         }
         let command = Envelope::known(self.id().to_owned(), self.agent().into());
-        self.result = run::wait_for(&self.session, &command, self.agent(), &wait.into())?;
+        self.result = run::wait_for(&self.session, &command, self.agent(), &timeout.into())?;
         Ok(())
     }
 
@@ -179,7 +179,7 @@ impl Job {
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`] for an agent that is away, or busy with an earlier kill of the same
-    /// job; those of [`CommandBuilder::run`](crate::CommandBuilder::run).
+    /// job; those of [`Request::run`](crate::Request::run).
     pub fn kill(&self) -> Result<()> {
         ask::order(&self.session, self.agent().into(), questions::kill(self.id()))?;
         Ok(())
@@ -189,7 +189,7 @@ impl Job {
     ///
     /// # Errors
     /// [`ErrorKind::JobFailed`] where it does not run any more, or not yet; those of
-    /// [`CommandBuilder::run`](crate::CommandBuilder::run).
+    /// [`Request::run`](crate::Request::run).
     pub fn get_stats(&self) -> Result<ProcessStats> {
         let question = questions::stats(self.id());
         let answer = ask::ask(&self.session, self.agent().into(), question);
@@ -206,7 +206,7 @@ impl Job {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a query out of range; those of
-    /// [`CommandBuilder::run`](crate::CommandBuilder::run).
+    /// [`Request::run`](crate::Request::run).
     pub fn get_msgs(&self, query: &MsgQuery) -> Result<Vec<Message>> {
         read_msgs(&self.session, self.agent(), self.id(), query)
     }
@@ -217,11 +217,11 @@ impl Job {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a query out of range and for a wait of zero;
     /// [`ErrorKind::Closed`], [`ErrorKind::Cancelled`]. Everything else is an item of it.
-    pub fn follow(&self, query: &MsgQuery, wait: impl Into<Wait>) -> Result<Follow> {
+    pub fn follow(&self, query: &MsgQuery, timeout: impl Into<Timeout>) -> Result<Follow> {
         query.check()?;
-        let wait = wait.into();
-        let until = self.session.until(&wait)?;
-        let job = self.by(self.session.for_a_step(&wait));
+        let timeout = timeout.into();
+        let until = self.session.until(&timeout)?;
+        let job = self.by(self.session.for_a_step(&timeout));
         Ok(Follow::new(job, query.clone(), until))
     }
 

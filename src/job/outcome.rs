@@ -4,27 +4,51 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use super::Job;
-use crate::engine::{Session, Wait, ask};
+use crate::engine::{Session, Timeout, ask};
 use crate::error::{Error, Result};
 use crate::protocol::{AgentId, Contents, JobResult};
 
-/// What came of a question to one of the agents that a command went to.
+/// Outcome of a kill, stats or messages request on one agent.
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// for (agent, outcome) in client.get_by_id("x").kill()? {
+///     match &outcome {
+///         Outcome::Failed(error) => eprintln!("{agent}: {}: {error}", outcome.name()),
+///         _ => println!("{agent}: {}", outcome.name()),
+///     }
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub enum Outcome<T> {
     /// The agent has answered.
     Done(T),
-    /// The job was over already; nothing was asked.
+    /// The job was over already; the agent was not asked.
     Over(Job),
     /// The agent gave no answer in time
     /// ([`ErrorKind::Timeout`](crate::ErrorKind::Timeout)), or refused.
     Failed(Error),
 }
 
-/// What came of a question to every agent that a command went to, agent by agent; from
+impl<T> Outcome<T> {
+    /// Name of the variant: `done`, `over` or `failed`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Done(_) => "done",
+            Outcome::Over(_) => "over",
+            Outcome::Failed(_) => "failed",
+        }
+    }
+}
+
+/// Outcomes of a kill, stats or messages request on each agent of a command; from
 /// [`Command::kill`](crate::Command::kill), [`Command::get_stats`](crate::Command::get_stats) and
 /// [`Command::get_msgs`](crate::Command::get_msgs).
 ///
-/// It is a map; [`Outcomes::into_result`] is for those who want all or an error.
+/// Dereferences to a map from agents to outcomes; [`Outcomes::into_result`] turns the first failure into
+/// an error.
 #[derive(Debug, Clone)]
 #[must_use = "an agent may have failed"]
 pub struct Outcomes<T>(BTreeMap<AgentId, Outcome<T>>);
@@ -80,9 +104,9 @@ impl<T> IntoIterator for Outcomes<T> {
 pub(crate) fn outcomes_of<T>(
     session: &Session,
     questions: Vec<(AgentId, Contents)>,
-    wait: &Wait,
+    timeout: &Timeout,
     read: impl Fn(&JobResult) -> Result<T>,
 ) -> Result<Outcomes<T>> {
-    let answers = ask::order_each(session, questions, wait, read)?.into_iter();
+    let answers = ask::order_each(session, questions, timeout, read)?.into_iter();
     Ok(answers.map(|(agent, answer)| (agent, answer.into())).collect())
 }

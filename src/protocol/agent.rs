@@ -1,12 +1,20 @@
-//! Agent ids.
+//! [`AgentId`]: the address of an agent.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The address of an agent: its grid and its node in that grid. Printed as `gid:nid`.
+/// Address of an agent: its grid id and its node id in that grid. Written `gid:nid`, like `1:2`.
 ///
-/// Real agents have both numbers above 0. `0:0` and `<gid>:0` stand for the controller itself in
-/// what it answers on its own.
+/// ```
+/// use acclient::AgentId;
+/// let agent: AgentId = "1:2".parse()?;
+/// assert_eq!(agent, AgentId::new(1, 2));
+/// assert_eq!(agent, (1, 2).into());
+/// # Ok::<(), acclient::ParseAgentIdError>(())
+/// ```
+///
+/// Both numbers of an agent are above zero. `0:0` and `<gid>:0` stand for the controller itself in the
+/// results that it writes on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AgentId {
     /// Grid id.
@@ -20,6 +28,18 @@ impl AgentId {
     pub const fn new(gid: u32, nid: u32) -> Self {
         AgentId { gid, nid }
     }
+
+    /// Whether both numbers are above zero, as those of every agent are.
+    pub(crate) const fn is_real(self) -> bool {
+        self.gid > 0 && self.nid > 0
+    }
+}
+
+/// Grid id and node id.
+impl From<(u32, u32)> for AgentId {
+    fn from((gid, nid): (u32, u32)) -> Self {
+        AgentId { gid, nid }
+    }
 }
 
 impl fmt::Display for AgentId {
@@ -28,9 +48,9 @@ impl fmt::Display for AgentId {
     }
 }
 
-/// Why a text is no [`AgentId`].
+/// Error of parsing an [`AgentId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no agent: an agent is written gid:nid, like 1:2")]
+#[error("invalid agent id {0:?}: expected gid:nid, like 1:2")]
 pub struct ParseAgentIdError(String);
 
 impl FromStr for AgentId {

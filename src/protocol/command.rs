@@ -7,11 +7,24 @@ use serde_json::value::RawValue;
 
 use super::document::document;
 use super::text::{Invalid, check_name};
-use super::{Field, RunArgs, Target};
+use super::{AgentId, Field, RunArgs, Target};
 
 /// Longer commands are refused: Redis itself takes up to 512 MiB, but the controller and the
 /// agent hold a command several times over.
 const MAX_COMMAND: usize = 64 * 1024 * 1024;
+
+/// Redis closes a connection whose unread input exceeds `client-query-buffer-limit`, 1 GiB by default.
+const MAX_PUSH: usize = 256 * 1024 * 1024;
+
+/// Refuses a push that is too large for Redis, although each of its documents is not.
+pub(super) fn check_push(size: usize) -> Result<(), Invalid> {
+    match size {
+        0..=MAX_PUSH => Ok(()),
+        _ => Err(Invalid::Other(format!(
+            "the command for all agents is larger than {MAX_PUSH} bytes: send it to fewer agents at a time"
+        ))),
+    }
+}
 
 /// Refuses at once what cannot fit, before it is looked at byte by byte.
 pub(crate) fn check_size(what: &'static str, size: usize) -> Result<(), Invalid> {
@@ -34,6 +47,15 @@ document! {
         cmd: String,
         args: Box<RawValue>,
         data: String,
+    }
+}
+
+impl CommandDocument {
+    /// The agent, of a command for one.
+    pub(crate) fn agent(&self) -> Option<AgentId> {
+        let number = |field: &Field<i64>| u32::try_from(*field.value()?).ok();
+        let agent = AgentId { gid: number(&self.gid)?, nid: number(&self.nid)? };
+        agent.is_real().then_some(agent)
     }
 }
 
@@ -104,7 +126,7 @@ impl Contents {
         Contents { args: RunArgs::new().name(name), ..Contents::of("controller", data) }
     }
 
-    /// Writes the bytes that are pushed to the queue into a buffer, in place of its contents.
+    /// Appends the document that is pushed to the queue.
     pub(crate) fn write_json(
         &self,
         id: &str,
@@ -121,7 +143,7 @@ impl Contents {
         address: &Address<'_>,
         into: &mut Vec<u8>,
     ) -> Result<(), Invalid> {
-        into.clear();
+        let start = into.len();
         into.reserve(256 + self.data.len());
         let pushed = Pushed {
             id,
@@ -136,7 +158,7 @@ impl Contents {
         };
         serde_json::to_writer(&mut *into, &pushed)
             .map_err(|error| Invalid::Other(error.to_string()))?;
-        check_limit("the command", into.len(), limit)
+        check_limit("the command", into.len() - start, limit)
     }
 }
 

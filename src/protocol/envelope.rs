@@ -1,6 +1,5 @@
 //! What is known of one command: its id, its target, and what was sent where that is known.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
 use super::command::{CommandDocument, Contents, check_size};
 use super::text::{Invalid, WORD, check_name};
-use super::{AgentId, Target};
+use super::{Documents, Target};
 
 /// The start of every handle string: the name and the version of the format.
 const PREFIX: &str = "acclient:1:";
@@ -44,7 +43,7 @@ impl Envelope {
     pub(crate) fn new(id: String, target: Target, contents: Contents) -> Result<Self, Invalid> {
         let mut envelope = Envelope::known(id, target);
         envelope.check_id()?;
-        envelope.target.address()?;
+        envelope.target.each_address(|_| Ok(()))?;
         check_size("the data", contents.data.len())?;
         contents.check()?;
         envelope.sent = Some(Arc::new(Sent { contents, found: None }));
@@ -59,34 +58,26 @@ impl Envelope {
         Ok(Envelope { id, target, sent: Some(Arc::new(sent)) })
     }
 
-    /// The agent under whose address the only result will be filed, where the target alone tells it.
-    pub(crate) fn only_agent(&self) -> Option<AgentId> {
-        self.target.answers_as()
-    }
-
-    /// Writes the bytes that are pushed to the queue into a buffer, in place of its contents. Writes
-    /// nothing for a command of which nothing but the id is known.
-    pub(crate) fn write_json(&self, into: &mut Vec<u8>) -> Result<(), Invalid> {
+    /// Writes the documents that are pushed to the queue, in place of others: one, or one for each agent
+    /// of a list. Writes none for a command of which nothing but the id is known.
+    pub(crate) fn write(&self, into: &mut Documents) -> Result<(), Invalid> {
         into.clear();
-        match &self.sent {
-            Some(sent) => sent.contents.write_json(&self.id, &self.target.address()?, into),
-            None => Ok(()),
-        }
+        let Some(sent) = &self.sent else { return Ok(()) };
+        self.target.each_address(|address| into.write(&sent.contents, &self.id, address))
     }
 
-    pub(crate) fn to_json(&self) -> Result<Vec<u8>, Invalid> {
-        let mut json = Vec::new();
-        self.write_json(&mut json)?;
-        Ok(json)
+    pub(crate) fn documents(&self) -> Result<Documents, Invalid> {
+        let mut documents = Documents::default();
+        self.write(&mut documents)?;
+        Ok(documents)
     }
 
-    /// The bytes that were pushed to the queue, where they are known.
-    pub(crate) fn pushed(&self) -> Option<Cow<'_, [u8]>> {
-        let sent = self.sent.as_ref()?;
-        match &sent.found {
-            Some(found) => Some(Cow::Borrowed(found)),
-            // It was written once already, in order to be sent.
-            None => self.to_json().ok().map(Cow::Owned),
+    /// The documents that were pushed to the queue, where they are known.
+    pub(crate) fn pushed(&self) -> Option<Documents> {
+        match &self.sent.as_ref()?.found {
+            Some(found) => Some(Documents::one(found.clone())),
+            // They were written once already, in order to be sent.
+            None => self.documents().ok(),
         }
     }
 
@@ -142,7 +133,7 @@ impl FromStr for Envelope {
             return Err(wrong("a % of the id begins no escape"));
         }
         let id = percent_decode_str(id).decode_utf8().map_err(|_| wrong("the id is not UTF-8"))?;
-        let target = Target::parse(target).map_err(|error| wrong(&error.to_string()))?;
+        let target = Target::of_handle(target).map_err(|error| wrong(&error.to_string()))?;
         let envelope = Envelope::known(id.into_owned(), target);
         envelope.check_id().map_err(|_| wrong("the id is empty or holds a NUL"))?;
         Ok(envelope)

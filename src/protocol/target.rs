@@ -1,8 +1,9 @@
-//! Targets: which agents a command is for.
+//! [`Target`]: the agents that a command is for.
 
 use std::fmt;
+use std::sync::Arc;
 
-use percent_encoding::{percent_decode_str, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
 use super::text::{Invalid, WORD, check_name};
 use super::{Address, AgentId, CommandDocument, Field};
@@ -13,54 +14,82 @@ fn invalid(message: impl Into<String>) -> Invalid {
     Invalid::Other(message.into())
 }
 
-/// Whom a command is for: one agent, any one agent with some roles, or all agents with them.
+/// The agents that a command is for: one agent, a list of agents, any one agent with some roles, or all
+/// agents with them.
 ///
 /// ```
 /// use acclient::Target;
-/// let one = Target::agent(1, 2);
+/// let one = Target::agent((1, 2));
+/// let list = Target::agents([(1, 2), (2, 1)]);
 /// let any: Target = Target::any().role("storage").into();
 /// let all: Target = Target::all().role("cpu").role("storage").grid(1).into();
 /// assert_eq!(one.to_string(), "1:2");
+/// assert_eq!(list.to_string(), "1:2,2:1");
 /// assert_eq!(any.to_string(), "any,role=storage");
-/// assert_eq!(all.to_string(), "all,role=cpu,role=storage,grid=1");
+/// assert_eq!(all.to_string(), "all,role=cpu,storage@1");
+/// assert_eq!("role=cpu,storage@1".parse(), Ok(all));
+/// # Ok::<(), acclient::ParseTargetError>(())
 /// ```
 ///
-/// Calls that take a target take a [`RoleTarget`] and an [`AgentId`] too.
+/// `FromStr` reads what `Display` writes, and what the command line `acctl` takes:
+///
+/// | text | agents |
+/// |---|---|
+/// | `1:2` | agent 2 of grid 1 |
+/// | `1:2,2:1` | these agents |
+/// | `all`, `all@1` | all agents; all agents of grid 1 |
+/// | `role=cpu,storage@1` | all agents of grid 1 that have both roles; the same as `all,role=cpu,storage@1` and `all role=cpu,storage@1` |
+/// | `any`, `any,role=cpu@2` | one agent, chosen by the controller |
+///
+/// In a role's name, characters other than ASCII letters, digits, `-`, `_` and `.` may be written as
+/// `%xx`; `,`, `@`, `%` and white space have to be.
+///
+/// Calls that take a target also take a [`RoleTarget`] and an [`AgentId`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target(Kind);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Kind {
     Agent(AgentId),
+    /// In ascending order, each once; not exactly one. Shared, since there may be thousands.
+    Agents(Arc<[AgentId]>),
     Roles(RoleTarget),
     Controller,
-    /// A command known by its id only.
+    /// The target of a command that is known by its id only.
     Unknown,
 }
 
-/// Agents by what they are and not by their numbers; from [`Target::any`] and [`Target::all`].
+/// Agents chosen by their roles; from [`Target::any`] and [`Target::all`].
+///
+/// ```
+/// use acclient::{RoleTarget, Target};
+/// let storage_of_grid_1: RoleTarget = Target::all().role("storage").grid(1);
+/// # let _: Target = storage_of_grid_1.into();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RoleTarget {
-    fanout: bool,
-    roles: Vec<String>,
-    grid: Option<u32>,
+    pub(super) fanout: bool,
+    pub(super) roles: Vec<String>,
+    pub(super) grid: Option<u32>,
 }
 
-/// How many roles are named in a sentence.
-const MOST_ROLES: usize = 8;
+/// Where the controller files what it answers itself.
+const CONTROLLER: AgentId = AgentId { gid: 0, nid: 0 };
+/// How many roles or agents are listed in an error message.
+const MOST_LISTED: usize = 8;
 
 impl RoleTarget {
-    fn new(fanout: bool) -> Self {
+    pub(super) fn new(fanout: bool) -> Self {
         RoleTarget { fanout, roles: Vec::new(), grid: None }
     }
 
-    /// Agents that have this role too. Without a role, and with the role `*`, it is all agents.
+    /// Requires this role too. Without a role, and with the role `*`, every agent matches.
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.roles.push(role.into());
         self
     }
 
-    /// Agents of one grid only. Its id is above 0; a command for grid 0 is refused when it is
+    /// Only agents of one grid. The grid id must be above zero, which is checked when a command is
     /// sent.
     pub fn grid(mut self, gid: u32) -> Self {
         self.grid = Some(gid);
@@ -69,10 +98,25 @@ impl RoleTarget {
 }
 
 impl Target {
-    /// The agent `nid` of the grid `gid`. Both are above 0; a command for anything else is
-    /// refused when it is sent.
-    pub fn agent(gid: u32, nid: u32) -> Self {
-        Target(Kind::Agent(AgentId { gid, nid }))
+    /// One agent. Grid id and node id must be above zero, which is checked when a command is sent.
+    pub fn agent(agent: impl Into<AgentId>) -> Self {
+        Target(Kind::Agent(agent.into()))
+    }
+
+    /// A list of agents, each of which gets the command once, however often it is listed. The list must
+    /// not be empty, which is checked when a command is sent.
+    ///
+    /// The command has one id and one [`Command`](crate::Command) handle, as a fan-out has. All of it is
+    /// pushed in one step: Redis has it for every agent or for none. Unlike with a fan-out, the agents
+    /// are known before the controller has routed the command.
+    pub fn agents<I: IntoIterator<Item: Into<AgentId>>>(agents: I) -> Self {
+        let mut agents: Vec<AgentId> = agents.into_iter().map(Into::into).collect();
+        agents.sort_unstable();
+        agents.dedup();
+        match agents[..] {
+            [agent] => Target(Kind::Agent(agent)),
+            _ => Target(Kind::Agents(agents.into())),
+        }
     }
 
     /// One agent, chosen by the controller at random, among those that have all roles named by
@@ -95,22 +139,27 @@ impl Target {
         Target(Kind::Unknown)
     }
 
-    /// The one address that the answer will come under, where it is known beforehand.
-    pub(crate) fn answers_as(&self) -> Option<AgentId> {
+    /// The addresses that the results will come under, where the target alone tells them.
+    pub(crate) fn answering(&self) -> Option<&[AgentId]> {
         match &self.0 {
-            Kind::Agent(agent) => Some(*agent),
+            Kind::Agent(agent) => Some(std::slice::from_ref(agent)),
+            Kind::Agents(agents) => Some(agents),
             // What the controller answers is filed under the gid and nid of the command.
-            Kind::Controller => Some(AgentId { gid: 0, nid: 0 }),
+            Kind::Controller => Some(&[CONTROLLER]),
             Kind::Roles(_) | Kind::Unknown => None,
         }
     }
 
-    /// Whether it is all agents with some roles, and not one of them.
+    /// Whether more than one agent may get the command: all agents with some roles, or a list of agents.
     pub fn is_fanout(&self) -> bool {
-        matches!(&self.0, Kind::Roles(roles) if roles.fanout)
+        match &self.0 {
+            Kind::Roles(roles) => roles.fanout,
+            Kind::Agents(_) => true,
+            _ => false,
+        }
     }
 
-    /// The roles that it names; none for a single agent.
+    /// The required roles; empty for a target of one agent or a list of agents.
     pub fn roles(&self) -> &[String] {
         match &self.0 {
             Kind::Roles(target) => &target.roles,
@@ -118,7 +167,7 @@ impl Target {
         }
     }
 
-    /// The grid that it names, if any.
+    /// The grid that all agents of the target belong to, where the target names one.
     pub fn grid(&self) -> Option<u32> {
         match &self.0 {
             Kind::Agent(agent) => Some(agent.gid),
@@ -127,7 +176,7 @@ impl Target {
         }
     }
 
-    /// The agent, where it is a single one named by its numbers.
+    /// The agent, for a target of one agent.
     pub fn agent_id(&self) -> Option<AgentId> {
         match self.0 {
             Kind::Agent(agent) => Some(agent),
@@ -135,31 +184,54 @@ impl Target {
         }
     }
 
-    /// The words of the wire, or why there are none.
+    /// The agents that the target lists, in ascending order; empty for a target with roles.
+    pub fn agent_ids(&self) -> &[AgentId] {
+        match &self.0 {
+            Kind::Controller => &[],
+            _ => self.answering().unwrap_or_default(),
+        }
+    }
+
+    /// The address on the wire; fails where there is none, or more than one.
     pub(crate) fn address(&self) -> Result<Address<'_>> {
         match &self.0 {
-            Kind::Agent(agent) if agent.gid == 0 || agent.nid == 0 => {
-                Err(invalid(format!("{agent} is no agent: grid id and node id are above 0")))
+            Kind::Agent(agent) => agent_address(*agent),
+            Kind::Agents(agents) if agents.is_empty() => {
+                Err(invalid("invalid target: the list of agents is empty"))
             }
-            Kind::Agent(AgentId { gid, nid }) => {
-                Ok(Address { gid: *gid, nid: *nid, ..Address::default() })
-            }
+            Kind::Agents(_) => Err(invalid(format!(
+                "invalid target: expected one agent or roles, got {}",
+                self.in_words()
+            ))),
             Kind::Roles(target) => target.address(),
             Kind::Controller => Ok(Address { roles: Some(vec!["*"]), ..Address::default() }),
             Kind::Unknown => Err(invalid("a command needs a target")),
         }
     }
 
-    /// Whom a command of the wire is for.
+    /// Calls `each` with every address on the wire, one for each document that is pushed.
+    pub(crate) fn each_address(
+        &self,
+        mut each: impl FnMut(&Address<'_>) -> Result<()>,
+    ) -> Result<()> {
+        match &self.0 {
+            Kind::Agents(agents) if !agents.is_empty() => {
+                agents.iter().try_for_each(|agent| each(&agent_address(*agent)?))
+            }
+            _ => each(&self.address()?),
+        }
+    }
+
+    /// The target of a command on the wire.
     pub(crate) fn of_document(document: &CommandDocument) -> Result<Self> {
         let number = |field: &Field<i64>| u32::try_from(field.value().copied().unwrap_or_default());
         let (Ok(gid), Ok(nid)) = (number(&document.gid), number(&document.nid)) else {
             return Err(invalid("a command for numbers that no agent has"));
         };
         let Some(roles) = document.roles.value().filter(|roles| !roles.is_empty()) else {
-            // Without numbers and roles nobody gets it.
+            // Without numbers and roles no agent gets it.
             let nobody = (gid, nid) == (0, 0);
-            return Ok(if nobody { Target::unknown() } else { Target::agent(gid, nid) });
+            return Ok(if nobody { Target::unknown() } else { Target::agent((gid, nid)) });
         };
         if document.cmd.value().is_some_and(|cmd| cmd == "controller") {
             return Ok(Target::controller());
@@ -172,35 +244,48 @@ impl Target {
         Ok(target.into())
     }
 
-    /// Reads the part of a printed command behind its id.
-    pub(crate) fn parse(text: &str) -> Result<Self> {
-        let kind = match text.split(',').next() {
-            Some("controller") if text == "controller" => Kind::Controller,
-            Some("unknown") if text == "unknown" => Kind::Unknown,
-            Some("any" | "all") => Kind::Roles(RoleTarget::parse(text)?),
-            _ => Kind::Agent(text.parse().map_err(|error| invalid(format!("{error}")))?),
-        };
-        Ok(Target(kind))
-    }
-
     /// The target in a sentence.
     pub(crate) fn in_words(&self) -> String {
         match &self.0 {
             Kind::Agent(agent) => format!("agent {agent}"),
+            Kind::Agents(agents) => {
+                let names: Vec<String> =
+                    agents.iter().take(MOST_LISTED + 1).map(AgentId::to_string).collect();
+                format!("agents {}", listed(&names, agents.len()))
+            }
             Kind::Roles(target) => target.in_words(),
             Kind::Controller => "the controller".to_owned(),
-            Kind::Unknown => "whoever has it".to_owned(),
+            Kind::Unknown => "an unknown target".to_owned(),
         }
+    }
+}
+
+fn agent_address(agent: AgentId) -> Result<Address<'static>> {
+    if !agent.is_real() {
+        return Err(invalid(format!(
+            "invalid agent id \"{agent}\": expected gid:nid, both above zero"
+        )));
+    }
+    Ok(Address { gid: agent.gid, nid: agent.nid, ..Address::default() })
+}
+
+/// The first of `count` names in a sentence, and how many are left out.
+fn listed(names: &[String], count: usize) -> String {
+    match names.split_at_checked(MOST_LISTED) {
+        Some((some, more)) if !more.is_empty() => {
+            format!("{} and {} more", some.join(", "), count - some.len())
+        }
+        _ => names.join(", "),
     }
 }
 
 impl RoleTarget {
     fn address(&self) -> Result<Address<'_>> {
         if self.grid == Some(0) {
-            return Err(invalid("grid 0: a grid id is above 0"));
+            return Err(invalid("invalid grid id 0: expected a number above zero"));
         }
         if self.roles.iter().any(String::is_empty) {
-            return Err(invalid("a role is empty"));
+            return Err(invalid("invalid target: a role is empty"));
         }
         for role in &self.roles {
             check_name("a role", role)?;
@@ -213,34 +298,12 @@ impl RoleTarget {
         Ok(Address { gid, nid: 0, roles: Some(roles), fanout: self.fanout })
     }
 
-    fn parse(text: &str) -> Result<Self> {
-        let wrong = || invalid(format!("{text:?} is no target"));
-        let mut parts = text.split(',');
-        let mut target = RoleTarget::new(parts.next() == Some("all"));
-        for part in parts {
-            match part.split_once('=').ok_or_else(wrong)? {
-                ("role", role) => {
-                    let role = percent_decode_str(role).decode_utf8().map_err(|_| wrong())?;
-                    target = target.role(role);
-                }
-                ("grid", grid) => target = target.grid(grid.parse().map_err(|_| wrong())?),
-                _ => return Err(wrong()),
-            }
-        }
-        Ok(target)
-    }
-
     fn in_words(&self) -> String {
         let which = if self.fanout { "all agents" } else { "any agent" };
         let roles = match self.roles.as_slice() {
             [] => String::new(),
             [role] => format!(" with the role {role}"),
-            roles => match roles.split_at_checked(MOST_ROLES) {
-                Some((some, more)) if !more.is_empty() => {
-                    format!(" with the roles {} and {} more", some.join(", "), more.len())
-                }
-                _ => format!(" with the roles {}", roles.join(", ")),
-            },
+            roles => format!(" with the roles {}", listed(roles, roles.len())),
         };
         let grid = self.grid.map(|gid| format!(" on grid {gid}")).unwrap_or_default();
         format!("{which}{roles}{grid}")
@@ -251,22 +314,31 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Agent(agent) => agent.fmt(f),
-            Kind::Roles(target) => {
-                f.write_str(if target.fanout { "all" } else { "any" })?;
-                for role in &target.roles {
-                    write!(f, ",role={}", utf8_percent_encode(role, WORD))?;
-                }
-                target.grid.map_or(Ok(()), |gid| write!(f, ",grid={gid}"))
-            }
+            Kind::Agents(agents) => agents.iter().enumerate().try_for_each(|(index, agent)| {
+                write!(f, "{}{agent}", if index == 0 { "" } else { "," })
+            }),
+            Kind::Roles(target) => target.fmt(f),
             Kind::Controller => f.write_str("controller"),
             Kind::Unknown => f.write_str("unknown"),
         }
     }
 }
 
+/// As [`Target`] is written.
+impl fmt::Display for RoleTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.fanout { "all" } else { "any" })?;
+        for (index, role) in self.roles.iter().enumerate() {
+            let before = if index == 0 { ",role=" } else { "," };
+            write!(f, "{before}{}", utf8_percent_encode(role, WORD))?;
+        }
+        self.grid.map_or(Ok(()), |gid| write!(f, "@{gid}"))
+    }
+}
+
 impl From<AgentId> for Target {
     fn from(agent: AgentId) -> Self {
-        Target(Kind::Agent(agent))
+        Target::agent(agent)
     }
 }
 
@@ -281,43 +353,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn printed_targets_are_read_back() {
-        let targets: [Target; 7] = [
-            Target::agent(1, 2),
-            Target::any().into(),
-            Target::all().into(),
-            Target::any().role("a,b=c;d %").grid(7).into(),
-            Target::all().role("*").role("ünï").into(),
-            Target::controller(),
-            Target::unknown(),
-        ];
-        for target in targets {
-            assert_eq!(Target::parse(&target.to_string()).unwrap(), target, "{target}");
-        }
-        for wrong in
-            ["", "any,", "any,x=1", "all,grid=x", "controller,grid=1", "1:2,grid=1", "anyone"]
-        {
-            assert!(Target::parse(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn targets_that_nobody_answers_to_are_refused() {
+    fn targets_without_an_address_are_refused() {
         for wrong in [
-            Target::agent(0, 1),
-            Target::agent(1, 0),
+            Target::agent((0, 1)),
+            Target::agent((1, 0)),
+            Target::agents([(1, 1), (1, 0)]),
+            Target::agents::<[AgentId; 0]>([]),
             Target::any().grid(0).into(),
             Target::all().role("").into(),
             Target::all().role("a\0").into(),
         ] {
-            assert!(wrong.address().is_err(), "{wrong}");
+            assert!(wrong.each_address(|_| Ok(())).is_err(), "{wrong}");
         }
         let some = Target::from(Target::all().role("a").grid(2));
         assert!(some.is_fanout() && some.roles() == ["a"] && some.grid() == Some(2));
-        assert!(some.agent_id().is_none());
-        assert_eq!(Target::agent(1, 2).agent_id(), Some(AgentId::new(1, 2)));
+        assert!(some.agent_id().is_none() && some.agent_ids().is_empty());
+        assert_eq!(Target::agent((1, 2)).agent_id(), Some(AgentId::new(1, 2)));
         let all = Target::from(Target::all());
         let all = all.address().unwrap();
         assert_eq!((all.roles, all.fanout), (Some(vec!["*"]), true));
+    }
+
+    #[test]
+    fn a_list_of_agents_has_each_once_and_one_address_for_each() {
+        let list = Target::agents([(2, 1), (1, 2), (2, 1)]);
+        assert_eq!(list.agent_ids(), [AgentId::new(1, 2), AgentId::new(2, 1)]);
+        let mut addresses = Vec::new();
+        list.each_address(|one| {
+            addresses.push((one.gid, one.nid));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(addresses, [(1, 2), (2, 1)]);
+        assert!(list.is_fanout() && list.address().is_err());
+        let one = Target::agents([(1, 2), (1, 2)]);
+        assert_eq!(one, Target::agent((1, 2)));
+        assert!(!one.is_fanout());
+        let many = Target::agents((1..=20).map(|nid| (1, nid)));
+        let words = many.in_words();
+        assert!(
+            words.starts_with("agents 1:1, 1:2,") && words.ends_with(" and 12 more"),
+            "{words}"
+        );
     }
 }

@@ -77,6 +77,9 @@ struct Input {
     max: usize,
 }
 
+/// The log target of everything about connections.
+const LOG: &str = "acclient::connection";
+
 impl Connection {
     /// Connects and logs in, to the master where Sentinels know it.
     pub(crate) fn open(config: &Config, tls: Option<&Connector>, until: &Until) -> Result<Self> {
@@ -97,6 +100,20 @@ impl Connection {
 
     /// Connects and logs in, whatever kind of server it is.
     pub(super) fn open_at(
+        endpoint: &Endpoint,
+        config: &Config,
+        tls: Option<&Connector>,
+        until: &Until,
+    ) -> Result<Self> {
+        let connected = Connection::log_in_at(endpoint, config, tls, until);
+        match &connected {
+            Ok(connection) => log::debug!(target: LOG, "connected to {}", connection.address),
+            Err(error) => log::debug!(target: LOG, "cannot connect: {error}"),
+        }
+        connected
+    }
+
+    fn log_in_at(
         endpoint: &Endpoint,
         config: &Config,
         tls: Option<&Connector>,
@@ -300,7 +317,7 @@ impl Connection {
         &mut self.owed
     }
 
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.stream.fd()
     }
 

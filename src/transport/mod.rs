@@ -12,6 +12,7 @@
 mod address;
 pub(crate) mod clock;
 mod connection;
+mod counters;
 mod deadline;
 mod error;
 mod fork;
@@ -35,6 +36,7 @@ mod wake;
 pub(crate) use address::SENTINEL_PORT;
 pub(crate) use address::{Config, DEFAULT_PORT, Endpoint, Secret};
 pub(crate) use connection::Connection;
+pub(crate) use counters::Counters;
 pub(crate) use deadline::{Deadline, Until};
 #[cfg(test)]
 pub(crate) use error::ServerError;

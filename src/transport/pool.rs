@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::address::Config;
 use super::connection::Connection;
+use super::counters::{Connections, Counters};
 use super::deadline::{Deadline, Until};
 use super::error::{Error, Result};
 use super::fork::{FdTable, process_id};
@@ -29,6 +30,7 @@ const CLOSING: Duration = Duration::from_millis(500);
 pub(crate) struct Pool {
     config: Config,
     tls: Option<Connector>,
+    counters: Counters,
     closed: AtomicBool,
     /// The state of the process that last used the pool. A forked child finds its parent's here,
     /// puts one of its own in its place and lets the parent's be: its locks may be held by threads
@@ -61,11 +63,24 @@ impl Pool {
     pub(crate) fn new(config: Config) -> Result<Arc<Self>> {
         let tls = config.tls.as_ref().map(Connector::new).transpose()?;
         let state = AtomicPtr::new(Box::into_raw(State::new(&config)?));
-        Ok(Arc::new(Pool { config, tls, closed: AtomicBool::new(false), state }))
+        let (closed, counters) = (AtomicBool::new(false), Counters::default());
+        Ok(Arc::new(Pool { config, tls, counters, closed, state }))
     }
 
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The connections of this process at this moment.
+    pub(crate) fn connections(&self) -> Connections {
+        let Some(state) = self.existing_state() else { return Connections::default() };
+        let inner = state.lock();
+        let (idle, waiting) = (inner.idle.len(), inner.waiting.len());
+        Connections { open: inner.open, idle, waiting }
     }
 
     /// What bounds a call on this pool.
@@ -105,6 +120,7 @@ impl Pool {
                 let mut inner = state.lock();
                 match made {
                     Ok(connection) => {
+                        self.counters.connected.add(1);
                         state.descriptors.enter(connection.fd());
                         return Ok(self.pooled(state, inner, connection));
                     }
@@ -115,6 +131,7 @@ impl Pool {
                     }
                 }
             }
+            self.counters.pool_waits.add(1);
             state.wait_for_turn(inner, until, self.config.max_connections)?;
         }
     }

@@ -39,7 +39,7 @@ static void in_order_of_completion(const acclient_client *client) {
     acclient_job_free(job);
     CHECK(acclient_results_remaining(results) == 1);
     const int32_t method = acclient_results_method(results);
-    CHECK(method >= ACCLIENT_WAIT_BLOCKING && method <= ACCLIENT_WAIT_LOOKING);
+    CHECK(method >= ACCLIENT_WAIT_BLOCKING && method <= ACCLIENT_WAIT_POLLING);
     EXPECT(ACCLIENT_OK, acclient_command_kill(command, 10000, NULL, &error));
     job = next_of(results);
     CHECK(acclient_job_gid(job) == 1);

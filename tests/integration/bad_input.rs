@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use acclient::{Client, CommandBuilder, ErrorKind, JobState, RunArgs, Target};
+use acclient::{Client, ErrorKind, JobState, Request, RunArgs, Target};
 use devgrid::{Grid, RedisServer};
 use support::{ask, error, fill, redis, result};
 
@@ -145,7 +145,7 @@ fn a_user_who_may_not_push_gets_a_server_error() {
     let server = server.start().expect("a Redis");
     let url = format!("redis://reader:sesame@127.0.0.1:{}", server.port());
     let client = Client::connect(&url).expect("reader may log in");
-    let error = error(client.cmd(Target::agent(1, 1), "ping").run(LONG), "a forbidden push");
+    let error = error(client.cmd(Target::agent((1, 1)), "ping").run(LONG), "a forbidden push");
     assert_eq!(error.kind(), ErrorKind::Server, "{error}");
     assert!(error.to_string().contains("NOPERM") && !error.is_maybe_sent(), "{error}");
     check_untouched(&mut server.connection(), "a forbidden push");
@@ -158,7 +158,7 @@ fn a_server_without_hello_is_served_by_the_older_protocol() {
     let mut admin = server.connection();
     let url = format!("redis://old:sesame@127.0.0.1:{}", server.port());
     let client = Client::connect(&url).expect("the login by AUTH");
-    client.cmd(Target::agent(1, 1), "ping").submit().expect("a push");
+    client.cmd(Target::agent((1, 1)), "ping").submit().expect("a push");
     let clients: String = ask(&mut admin, &[b"CLIENT", b"LIST"]);
     let ours = clients.lines().find(|line| line.contains("user=old")).expect("our connection");
     assert!(ours.contains("resp=2"), "{ours}");
@@ -179,7 +179,7 @@ fn a_command_that_the_server_finds_too_large_is_a_server_error() {
     let server = RedisServer::builder().arg("proto-max-bulk-len", "1mb").start();
     let server = server.expect("a Redis");
     let client = Client::connect(&server.url()).expect("a client");
-    let command = client.execute(Target::agent(1, 1), "cat").data(vec![b'x'; 32 * MIB]);
+    let command = client.execute(Target::agent((1, 1)), "cat").data(vec![b'x'; 32 * MIB]);
     let error = error(command.run(LONG), "a large command");
     check_untouched(&mut server.connection(), "a large command");
     // Redis says "Protocol error: invalid bulk length" and ends the connection.
@@ -188,11 +188,8 @@ fn a_command_that_the_server_finds_too_large_is_a_server_error() {
 }
 
 /// A command, all of it right but for what `change` does.
-fn command(
-    client: &Client,
-    change: impl FnOnce(CommandBuilder) -> CommandBuilder,
-) -> CommandBuilder {
-    change(client.execute(Target::agent(1, 1), "true"))
+fn command(client: &Client, change: impl FnOnce(Request) -> Request) -> Request {
+    change(client.execute(Target::agent((1, 1)), "true"))
 }
 
 #[test]
@@ -200,7 +197,7 @@ fn what_cannot_be_sent_is_refused_before_anything_is_sent() {
     let server = redis();
     let mut admin = server.connection();
     let client = Client::connect(&server.url()).expect("a client");
-    let agent = Target::agent(1, 1);
+    let agent = Target::agent((1, 1));
     let args = |args: RunArgs| command(&client, |command| command.run_args(args));
     let new = RunArgs::new;
     let all = [
@@ -219,8 +216,8 @@ fn what_cannot_be_sent_is_refused_before_anything_is_sent() {
         ("a directory with a NUL", args(new().working_dir("/\0")), "byte 1"),
         ("log levels that are none", args(new().loglevels("a-b")), "log levels"),
         ("a max_time below -1", args(new().max_time(-2)), "max_time"),
-        ("gid 0", client.cmd(Target::agent(0, 1), "ping"), "0:1"),
-        ("nid 0", client.cmd(Target::agent(1, 0), "ping"), "1:0"),
+        ("gid 0", client.cmd(Target::agent((0, 1)), "ping"), "0:1"),
+        ("nid 0", client.cmd(Target::agent((1, 0)), "ping"), "1:0"),
         ("bytes that are no text", command(&client, |c| c.data(b"abc\xff")), "byte 3"),
         ("half a character", command(&client, |c| c.data(b"\xe2\x82")), "byte 0"),
         ("a surrogate", command(&client, |c| c.data(b"ab\xed\xa0\x80")), "byte 2"),
@@ -253,7 +250,7 @@ fn quick_calls_with_no_time_are_refused_and_nothing_is_sent() {
     let server = redis();
     let client = Client::connect(&server.url()).expect("a client");
     let hasty = client.with_timeout(Duration::ZERO);
-    let submit = hasty.cmd(Target::agent(1, 1), "ping").submit().map(drop);
+    let submit = hasty.cmd(Target::agent((1, 1)), "ping").submit().map(drop);
     check_untouched(&mut server.connection(), "submitting in no time");
     for (name, result) in [("submit", submit), ("ping", hasty.ping())] {
         let error = error(result, name);
@@ -269,7 +266,7 @@ fn the_longest_times_there_are_do_not_overflow() {
     for time in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 40)] {
         let client = client.with_timeout(time);
         client.ping().expect("PONG");
-        let job = client.command("x").next_result(time).expect("a result").expect("a result");
+        let job = client.get_by_id("x").next_result(time).expect("a result").expect("a result");
         assert!(job.is_success());
     }
 }
@@ -279,7 +276,7 @@ fn an_id_that_cannot_be_is_refused_when_it_is_waited_for() {
     let server = redis();
     let client = Client::connect(&server.url()).expect("a client");
     for id in ["", "a\0b"] {
-        let error = error(client.command(id).next_result(SHORT), id);
+        let error = error(client.get_by_id(id).next_result(SHORT), id);
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{id:?}: {error}");
     }
 }
@@ -325,9 +322,9 @@ fn odd_ids_work_and_are_found_again_by_their_printed_form() {
         let command = command(&client, |command| command.id(id)).submit().expect(id);
         let printed = command.to_string();
         assert!(printed.bytes().all(|byte| byte.is_ascii_graphic()), "{printed:?} is not one word");
-        let mut again = other.command_from(&printed).expect(&printed);
+        let mut again = other.get_by_handle(&printed).expect(&printed);
         assert_eq!((again.id(), again.to_string()), (id, printed));
-        for reference in [&mut again, &mut other.command(id)] {
+        for reference in [&mut again, &mut other.get_by_id(id)] {
             let job = reference.next_result(LONG).expect(id).expect("a result");
             assert_eq!((job.id(), job.state()), (id, &JobState::Success));
         }
@@ -365,7 +362,7 @@ fn printed_forms_that_are_wrong_are_refused() {
         "acclient:1:%ff:1:1",
         "acclient:1:a\0b:1:1",
     ] {
-        let error = error(client.command_from(wrong), wrong);
+        let error = error(client.get_by_handle(wrong), wrong);
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{wrong:?}: {error}");
         assert!(error.to_string().contains("acclient:1:<id>:<target>"), "{wrong:?}: {error}");
     }
@@ -378,7 +375,7 @@ fn a_broken_escape_in_a_printed_form_is_refused() {
     let server = redis();
     let client = Client::connect(&server.url()).expect("a client");
     for wrong in ["acclient:1:a%zz:1:1", "acclient:1:a%4:1:1", "acclient:1:a%:1:1"] {
-        let error = error(client.command_from(wrong), wrong);
+        let error = error(client.get_by_handle(wrong), wrong);
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{wrong:?}: {error}");
     }
 }
@@ -387,10 +384,10 @@ fn a_broken_escape_in_a_printed_form_is_refused() {
 fn data_goes_through_as_it_is() {
     let grid = Grid::builder().agent(1, 1, &[]).start().expect("a grid");
     let client = Client::connect(&grid.url()).expect("a client");
-    let cat = |data: &[u8]| client.execute(Target::agent(1, 1), "cat").data(data).run(LONG);
+    let cat = |data: &[u8]| client.execute(Target::agent((1, 1)), "cat").data(data).run(LONG);
     for data in ["a\0b\n", "\0\n", "é 💩 \u{2028} \u{feff}\n", "\"\\\t\u{7f}</script>\n"] {
         assert_eq!(cat(data.as_bytes()).expect(data).stdout(), data);
     }
-    let large = client.execute(Target::agent(1, 1), "wc").arg("-c").data(vec![b'x'; 16 * MIB]);
+    let large = client.execute(Target::agent((1, 1)), "wc").arg("-c").data(vec![b'x'; 16 * MIB]);
     assert_eq!(large.run(LONG).expect("16 MiB").stdout().trim(), (16 * MIB).to_string());
 }

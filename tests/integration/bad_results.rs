@@ -26,11 +26,11 @@ fn on_a_small_stack(test: impl FnOnce() + Send) {
 /// Every way to read the result that [`fill`] puts there.
 type Read = fn(&Client) -> Result<Option<Job>, Error>;
 const READS: [(&str, Read); 5] = [
-    ("next_result", |client| client.command_from("acclient:1:x:1:1")?.next_result(LONG)),
-    ("next_result by id", |client| client.command("x").next_result(LONG)),
-    ("try_next_result", |client| client.command_from("acclient:1:x:1:1")?.try_next_result()),
-    ("try_next_result by id", |client| client.command("x").try_next_result()),
-    ("jobs", |client| Ok(client.command("x").jobs()?.into_values().next())),
+    ("next_result", |client| client.get_by_handle("acclient:1:x:1:1")?.next_result(LONG)),
+    ("next_result by id", |client| client.get_by_id("x").next_result(LONG)),
+    ("try_next_result", |client| client.get_by_handle("acclient:1:x:1:1")?.try_next_result()),
+    ("try_next_result by id", |client| client.get_by_id("x").try_next_result()),
+    ("jobs", |client| Ok(client.get_by_id("x").jobs()?.into_values().next())),
 ];
 
 fn nested(open: &str, close: &str) -> Vec<u8> {
@@ -112,7 +112,7 @@ fn a_result_without_a_state_is_not_taken_for_a_result() {
     let client = Client::connect(&server.url()).expect("a client");
     for entry in ["{}", r#"{"state":null}"#, r#"{"id":"x","gid":1,"nid":1,"data":"1"}"#] {
         fill(&mut server.connection(), &[entry.into()]);
-        let read = client.command_from("acclient:1:x:1:1").expect("a command").next_result(LONG);
+        let read = client.get_by_handle("acclient:1:x:1:1").expect("a command").next_result(LONG);
         let error = error(read.map(|job| panic!("{entry} became {job:?}")), entry);
         assert_eq!(error.kind(), ErrorKind::Protocol, "{entry}: {error}");
     }
@@ -177,7 +177,7 @@ fn an_id_in_use_is_waited_for_and_named_when_the_time_is_over() {
     let mut admin = server.connection();
     let client = Client::connect(&server.url()).expect("a client");
     fill(&mut admin, &[result("DUPILICATE_ID", 0)]);
-    let mut command = client.command_from("acclient:1:x:1:1").expect("a command");
+    let mut command = client.get_by_handle("acclient:1:x:1:1").expect("a command");
     let error = error(command.next_result(SHORT), "a refusal");
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert!(error.to_string().contains("refused the id"), "{error}");
@@ -195,7 +195,7 @@ fn a_key_of_the_wrong_type_is_a_server_error() {
     let server = redis();
     let mut admin = server.connection();
     let client = Client::connect(&server.url()).expect("a client");
-    let push: Read = |client| client.cmd(Target::agent(1, 1), "ping").id("x").run(LONG).map(Some);
+    let push: Read = |client| client.cmd(Target::agent((1, 1)), "ping").id("x").run(LONG).map(Some);
     let [by_target, by_id, try_by_target, try_by_id, jobs] = READS.map(|(_, read)| read);
     for (key, reads) in [
         ("cmds.queue", &[push][..]),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use acclient::{Cancel, Check, Client, Diagnosis, ErrorKind, Target, Verdict, Wait};
+use acclient::{CancelToken, Check, Client, Diagnosis, ErrorKind, Target, Timeout, Verdict};
 use devgrid::{Grid, RedisServer};
 use support::{LATE, WAIT, error, redis, with_growing_time};
 
@@ -51,7 +51,7 @@ fn an_agent_that_is_away() {
         Grid::demo_builder().routable_for(Duration::from_secs(3600)).start().expect("a grid");
     let client = Client::connect(&grid.url()).expect("a client");
     grid.pause_agent(1, 2);
-    let waiting = client.cmd(Target::agent(1, 2), "ping").submit().expect("sent");
+    let waiting = client.cmd(Target::agent((1, 2)), "ping").submit().expect("sent");
     support::wait_until("it is routed", || !waiting.jobs().expect("jobs").is_empty());
     let patient = client.with_timeout(WAIT);
     let diagnosis = with_growing_time(Duration::from_secs(1), |wait| {
@@ -73,7 +73,7 @@ fn no_controller_and_no_agents() {
     let grid = Grid::demo().expect("a grid");
     let client = Client::connect(&grid.url()).expect("a client");
     grid.stop_controller();
-    client.cmd(Target::agent(1, 1), "ping").submit().expect("sent");
+    client.cmd(Target::agent((1, 1)), "ping").submit().expect("sent");
     let diagnosis = client.doctor(Duration::from_secs(1)).expect("a diagnosis");
     assert_eq!(verdict(&diagnosis, "queue"), Verdict::Weak, "{diagnosis}");
     assert!(check(&diagnosis, "queue").found.starts_with("1 command waits in"), "{diagnosis}");
@@ -139,13 +139,13 @@ fn what_ends_the_call_is_no_finding() {
     let server = redis();
     let client = Client::connect(&server.url()).expect("a client");
     assert_eq!(error(client.doctor(Duration::ZERO), "no time").kind(), ErrorKind::InvalidArgument);
-    let cancel = Cancel::new().expect("a token");
+    let cancel = CancelToken::new().expect("a token");
     std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(50));
             cancel.cancel();
         });
-        let wait = Wait::up_to(WAIT).or_cancelled(&cancel);
+        let wait = Timeout::after(WAIT).or_cancelled(&cancel);
         assert_eq!(error(client.doctor(wait), "cancelled").kind(), ErrorKind::Cancelled);
     });
     client.close();

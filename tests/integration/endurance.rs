@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{Client, CommandBuilder, Target};
+use acclient::{Client, Request, Target};
 use devgrid::RedisServer;
 use support::controller::Controller;
 use support::proxy::{Fault, Plan, Proxy};
@@ -34,8 +34,8 @@ fn breaking(_connection: usize) -> Plan {
     if random(2) == 0 { Plan::up(after, Fault::Cut) } else { Plan::down(after, Fault::Cut) }
 }
 
-fn ping(client: &Client) -> CommandBuilder {
-    client.cmd(Target::agent(1, 1), "ping")
+fn ping(client: &Client) -> Request {
+    client.cmd(Target::agent((1, 1)), "ping")
 }
 
 fn threads_of_this_process() -> usize {
@@ -125,14 +125,15 @@ fn waits_lose_no_result() {
                         let mut found = HashSet::new();
                         if random(2) == 0 {
                             let forms = left.iter().map(|sent| {
-                                client.command_from(&sent.to_string()).expect("a form")
+                                client.get_by_handle(&sent.to_string()).expect("a form")
                             });
                             for job in client.wait_any(forms, time).expect("results").flatten() {
                                 assert!(found.insert(job.id().to_owned()), "{job:?} came twice");
                             }
                         } else {
                             let form = left[0].to_string();
-                            let job = client.command_from(&form).expect("a form").next_result(time);
+                            let job =
+                                client.get_by_handle(&form).expect("a form").next_result(time);
                             found.extend(job.ok().flatten().map(|job| job.id().to_owned()));
                         }
                         let late = asked.elapsed().saturating_sub(time);
@@ -177,7 +178,7 @@ fn a_server_that_is_killed_again_and_again_leaves_nothing_behind() {
         let mut command = ping(&client).submit().expect("sent");
         // Waits for nobody, one of each kind, and is still at it when the server is back.
         let mut never =
-            client.command_from(&format!("acclient:1:never{round}:1:1")).expect("a form");
+            client.get_by_handle(&format!("acclient:1:never{round}:1:1")).expect("a form");
         let waiting = thread::spawn(move || never.next_result(Duration::from_millis(400)));
         assert!(command.next_result(WAIT).expect("a result").is_some());
         redis.kill();

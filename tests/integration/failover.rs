@@ -15,7 +15,7 @@ fn client(sentinels: &Sentinels) -> Client {
 }
 
 fn submit(client: &Client) -> Command {
-    client.with_timeout(WAIT).cmd(Target::agent(1, 1), "ping").submit().expect("it is taken")
+    client.with_timeout(WAIT).cmd(Target::agent((1, 1)), "ping").submit().expect("it is taken")
 }
 
 /// Puts the result of a command into a server, as a controller would.
@@ -101,7 +101,7 @@ fn commands_are_taken_all_through_a_failover() {
     let mut taken = 0;
     while length_of_queue(&sentinels.servers[1]) < 5 || taken < 20 {
         assert!(Instant::now() < deadline);
-        match client.cmd(Target::agent(1, 1), "ping").submit() {
+        match client.cmd(Target::agent((1, 1)), "ping").submit() {
             Ok(_) => taken += 1,
             // A connection that the master ends as it steps down.
             Err(error) => assert!(error.is_maybe_sent(), "{error}"),
@@ -147,11 +147,12 @@ fn a_master_that_is_killed_or_frozen_is_replaced_in_mid_wait() {
 fn a_command_submitted_once_is_known_to_the_next_master() {
     let sentinels = Sentinels::start();
     let client = client(&sentinels);
-    let first = client.cmd(Target::agent(1, 1), "ping").id("kept").submit_once().expect("sent");
+    let first = client.cmd(Target::agent((1, 1)), "ping").id("kept").submit_once().expect("sent");
     sentinels.fail_over();
     sentinels.wait_for_master(&sentinels.servers[1]);
     // What was replicated is known to the new master.
-    let again = client.with_timeout(WAIT).cmd(Target::agent(1, 1), "ping").id("kept").submit_once();
+    let again =
+        client.with_timeout(WAIT).cmd(Target::agent((1, 1)), "ping").id("kept").submit_once();
     again.expect("it is known");
     assert_eq!(length_of_queue(&sentinels.servers[1]), 1, "{first}");
 }

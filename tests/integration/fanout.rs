@@ -100,7 +100,7 @@ fn one_slow_among_fifty_holds_nobody_up() {
         assert!(seen.insert(job.agent()), "{} twice", job.agent());
     }
     assert_eq!((results.remaining(), results.method()), (1, Some(WaitMethod::Tracking)));
-    client.command_from(&command.to_string()).unwrap().kill().unwrap().into_result().unwrap();
+    client.get_by_handle(&command.to_string()).unwrap().kill().unwrap().into_result().unwrap();
     let last = results.next().unwrap().unwrap();
     assert_eq!((last.agent().nid, last.state()), (7, &JobState::Killed));
     assert!(results.next().is_none());
@@ -202,7 +202,7 @@ const READER: &str = "ACCLIENT_TEST_READ";
 fn another_process_reads_the_same_results() {
     if let Ok(printed) = std::env::var(READER) {
         let client = Client::connect(&std::env::var("ACCLIENT_URL").unwrap()).unwrap();
-        let command = client.command_from(&printed).unwrap();
+        let command = client.get_by_handle(&printed).unwrap();
         for job in all_of(&command) {
             println!("read {} {}", job.agent(), job.state());
         }
@@ -238,10 +238,10 @@ fn another_process_reads_the_same_results() {
 fn wait_any_gives_each_result_once_in_order_of_completion() {
     let (grid, client) = grid();
     let gates = [Gate::new(), Gate::new(), Gate::new()];
-    let waiting = |gate: &Gate| client.bash(Target::agent(1, 1), gate.wait()).submit().unwrap();
+    let waiting = |gate: &Gate| client.bash(Target::agent((1, 1)), gate.wait()).submit().unwrap();
     let mut commands: Vec<Command> = gates.iter().map(waiting).collect();
     commands.push(client.cmd(Target::all(), "ping").submit().unwrap());
-    commands.push(client.cmd(Target::agent(9, 9), "ping").submit().unwrap());
+    commands.push(client.cmd(Target::agent((9, 9)), "ping").submit().unwrap());
     let ids: Vec<String> = commands.iter().map(|command| command.id().to_owned()).collect();
     let mut results = client.wait_any(&commands, WAIT).unwrap();
     let (mut order, mut nobody) = (Vec::new(), 0);
@@ -260,7 +260,7 @@ fn wait_any_gives_each_result_once_in_order_of_completion() {
             }
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::NoSuchAgent);
-                assert!(error.command().unwrap().contains(&ids[4]), "{error}");
+                assert!(error.command_handle().unwrap().contains(&ids[4]), "{error}");
                 nobody += 1;
             }
         }
@@ -279,7 +279,7 @@ fn submit_many_gives_each_its_outcome() {
     let (_grid, client) = grid();
     let echo = |number: u32| client.execute(Target::any(), "echo").arg(number.to_string());
     let mut orders: Vec<_> = (0..300).map(echo).collect();
-    orders.insert(100, client.execute(Target::agent(0, 1), "true"));
+    orders.insert(100, client.execute(Target::agent((0, 1)), "true"));
     orders.insert(200, client.execute(Target::any(), "true").data(b"\xff"));
     let outcomes = client.submit_many(orders);
     assert_eq!(outcomes.len(), 302);
@@ -308,7 +308,7 @@ fn submit_many_goes_on_behind_many_that_are_refused() {
     let server = redis();
     let client = Client::connect(&server.url()).expect("a client");
     let name = |number: usize| if number < 2200 { "" } else { "ping" };
-    let commands = (0..2500).map(|number| client.cmd(Target::agent(1, 1), name(number)));
+    let commands = (0..2500).map(|number| client.cmd(Target::agent((1, 1)), name(number)));
     let outcomes = client.submit_many(commands);
     assert_eq!(outcomes.len(), 2500);
     let refused = outcomes.iter().take_while(|outcome| outcome.is_err()).count();
@@ -321,7 +321,7 @@ fn submit_many_ends_with_its_time_however_much_there_is() {
     let server = redis();
     let client = Client::connect(&server.url()).expect("a client");
     let data = "x".repeat(1_000_000);
-    let commands = (0..200).map(|_| client.bash(Target::agent(1, 1), &data));
+    let commands = (0..200).map(|_| client.bash(Target::agent((1, 1)), &data));
     let outcomes = client.with_timeout(Duration::from_millis(20)).submit_many(commands);
     let sent = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     let doubts =
@@ -377,7 +377,7 @@ fn kill_stats_and_messages_find_the_agents() {
     assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
     grid.pause_agent(2, 1);
     let hasty = client.with_timeout(Duration::from_secs(3));
-    let outcomes = hasty.command_from(&command.to_string()).unwrap().kill().unwrap();
+    let outcomes = hasty.get_by_handle(&command.to_string()).unwrap().kill().unwrap();
     let of = |gid, nid| &outcomes[&AgentId::new(gid, nid)];
     assert!(matches!(of(1, 1), Outcome::Done(())), "{outcomes:?}");
     assert!(matches!(of(1, 2), Outcome::Over(job) if job.is_success()), "{outcomes:?}");
@@ -410,7 +410,7 @@ fn a_shell_line_on_a_target_gives_everything_back() {
     );
     let mut stopped = thread::scope(|scope| {
         scope.spawn(|| {
-            let same = client.command("stopped");
+            let same = client.get_by_id("stopped");
             wait_until("1:1 is over", || same.jobs().unwrap().values().any(Job::is_success));
             gate.open();
         });
@@ -449,7 +449,7 @@ fn a_server_that_does_not_tell_is_looked_at() {
         for _ in 0..2 {
             assert_ne!(results.next().unwrap().unwrap().agent().nid, 2);
         }
-        assert_eq!(results.method(), Some(WaitMethod::Looking));
+        assert_eq!(results.method(), Some(WaitMethod::Polling));
         gate.open();
         let rest: Vec<_> = results.map(|job| job.unwrap().agent().nid).collect();
         assert_eq!(rest, [2]);
@@ -488,10 +488,10 @@ fn an_iterator_holds_one_connection_until_it_is_done() {
 #[test]
 fn cancelling_and_closing_end_an_iterator() {
     let (_grid, client) = grid();
-    let cancel = acclient::Cancel::new().unwrap();
+    let cancel = acclient::CancelToken::new().unwrap();
     let command = client.execute(Target::all(), "sleep").arg("600").submit().unwrap();
     wait_until_running(&command);
-    let mut results = command.results(acclient::Wait::forever().or_cancelled(&cancel)).unwrap();
+    let mut results = command.results(acclient::Timeout::none().or_cancelled(&cancel)).unwrap();
     let waiter = thread::spawn(move || {
         let first = results.next().unwrap().unwrap_err();
         (first, results.next().is_none())

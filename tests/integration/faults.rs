@@ -70,8 +70,8 @@ impl Setting {
     }
 }
 
-fn ping(client: &Client, id: &str) -> acclient::CommandBuilder {
-    client.cmd(Target::agent(1, 1), "ping").id(id)
+fn ping(client: &Client, id: &str) -> acclient::Request {
+    client.cmd(Target::agent((1, 1)), "ping").id(id)
 }
 
 #[test]
@@ -132,12 +132,12 @@ fn waits_of_every_kind_outlive_a_cut_at_any_byte() {
     let forms: Vec<String> = sent.iter().map(ToString::to_string).collect();
     let wait = |client: &Client| {
         for form in &forms {
-            let job = client.command_from(form).expect("a form").next_result(WAIT);
+            let job = client.get_by_handle(form).expect("a form").next_result(WAIT);
             assert!(job.expect("a result").expect("the first").is_success());
         }
-        let by_id = client.command("w0").next_result(WAIT).expect("a result");
+        let by_id = client.get_by_id("w0").next_result(WAIT).expect("a result");
         assert!(by_id.expect("the first").is_success());
-        let commands = forms.iter().map(|form| client.command_from(form).expect("a form"));
+        let commands = forms.iter().map(|form| client.get_by_handle(form).expect("a form"));
         let jobs = client.wait_any(commands, WAIT).expect("results");
         assert_eq!(
             jobs.map(|job| job.expect("a result")).filter(|job| job.is_success()).count(),
@@ -159,8 +159,8 @@ fn a_connection_that_stalls_at_any_byte_makes_no_call_late() {
         ("submit", |client, id| ping(client, id).submit().map(drop)),
         ("submit_once", |client, id| ping(client, id).submit_once().map(drop)),
         ("run", |client, id| ping(client, id).run(SHORT).map(drop)),
-        ("jobs", |client, id| client.command(id).jobs().map(drop)),
-        ("retract", |client, id| client.command(id).retract().map(drop)),
+        ("jobs", |client, id| client.get_by_id(id).jobs().map(drop)),
+        ("retract", |client, id| client.get_by_id(id).retract().map(drop)),
     ];
     for (name, call) in calls {
         setting.proxy.plan(|_| Plan::default());

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use acclient::{Cancel, Client, ErrorKind, Rollout, RolloutResults, Target, Wait};
+use acclient::{CancelToken, Client, ErrorKind, Rollout, RolloutPlan, Target, Timeout};
 use devgrid::Grid;
 use support::alone::{is_alone, passes_alone};
 use support::process::{exit_status, fork};
@@ -31,24 +31,24 @@ fn a_child_works_and_its_parent_is_unharmed() {
     }
     let url = std::env::var(URL).expect("the grid in the test program");
     let client = Client::connect(&url).unwrap();
-    let cancel = Cancel::new().unwrap();
+    let cancel = CancelToken::new().unwrap();
     // Eight threads inside of calls: four wait for ever, four come and go.
     let waiters: Vec<_> = (0..4)
         .map(|_| {
             let mut command =
-                client.execute(Target::agent(1, 1), "sleep").arg("600").submit().unwrap();
-            let wait = Wait::forever().or_cancelled(&cancel);
+                client.execute(Target::agent((1, 1)), "sleep").arg("600").submit().unwrap();
+            let wait = Timeout::none().or_cancelled(&cancel);
             thread::spawn(move || command.next_result(wait))
         })
         .collect();
-    let stop = Cancel::new().unwrap();
+    let stop = CancelToken::new().unwrap();
     let busy: Vec<_> = (0..4)
         .map(|_| {
             let (client, stop) = (client.clone(), stop.clone());
             thread::spawn(move || {
                 let mut calls = 0;
                 while !stop.is_cancelled() {
-                    client.execute(Target::agent(2, 1), "true").run(WAIT).unwrap();
+                    client.execute(Target::agent((2, 1)), "true").run(WAIT).unwrap();
                     calls += 1;
                 }
                 calls
@@ -56,13 +56,13 @@ fn a_child_works_and_its_parent_is_unharmed() {
         })
         .collect();
     let mut held = client
-        .execute(Target::agent(1, 2), "sh")
+        .execute(Target::agent((1, 2)), "sh")
         .args(["-c", "read x; echo done"])
         .submit()
         .unwrap();
     let mut rollout = client
-        .execute(Target::agent(1, 2), "true")
-        .rollout(Rollout::agents(1), Duration::from_secs(600))
+        .execute(Target::agent((1, 2)), "true")
+        .rollout(RolloutPlan::agents(1), Duration::from_secs(600))
         .unwrap();
     let redis = redis::Client::open(url).unwrap();
     wait_until("four wait for ever", || {
@@ -98,15 +98,15 @@ fn a_child_works_and_its_parent_is_unharmed() {
 
 fn in_child(
     client: &Client,
-    cancel: &Cancel,
+    cancel: &CancelToken,
     command: &mut acclient::Command,
-    rollout: &mut RolloutResults,
+    rollout: &mut Rollout,
 ) -> i32 {
     let own = descriptors();
     demand!(client.ping().is_ok());
     // What it inherited is closed, and what it has is its own.
     demand!(descriptors() < own);
-    let job = client.with_timeout(WAIT).execute(Target::agent(1, 2), "echo").arg("x").run(WAIT);
+    let job = client.with_timeout(WAIT).execute(Target::agent((1, 2)), "echo").arg("x").run(WAIT);
     demand!(job.is_ok_and(|job| job.stdout() == "x\n"));
     demand!(command.try_next_result().is_ok());
     // The parent goes on with it: what a child sent would run twice.
@@ -116,7 +116,7 @@ fn in_child(
     demand!(!cancel.cancel());
     let foreign = client.with_cancel(cancel).ping();
     demand!(foreign.is_err_and(|error| error.kind() == ErrorKind::ForkedHandle));
-    let own_cancel = Cancel::new();
+    let own_cancel = CancelToken::new();
     demand!(own_cancel.is_ok_and(|own_cancel| {
         own_cancel.cancel();
         let ended = client.with_cancel(&own_cancel).ping();

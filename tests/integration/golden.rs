@@ -32,7 +32,7 @@ fn the_client_pushes_what_the_original_client_pushed() {
         }
         if file == "minimal_command" || file == "null_fields" {
             let push = pushes(&lines).remove(0);
-            let target = Target::agent(1, 1);
+            let target = Target::agent((1, 1));
             client.cmd(target, text(&push["cmd"])).id(text(&push["id"])).submit().unwrap();
             // Written by hand; the client says the same, and fills in the rest.
             let ours = queued(&redis).remove(0);
@@ -75,9 +75,9 @@ fn calls_with_a_name_of_their_own_push_what_the_original_client_pushed() {
     // Nobody answers here: what counts is what was pushed.
     assert!(client.list_agents().unwrap_err().is_timeout());
     assert_eq!(pushed(), recorded("list_agents"));
-    assert!(client.ping_agent(1, 1).unwrap_err().is_timeout());
+    assert!(client.ping_agent((1, 1)).unwrap_err().is_timeout());
     assert_eq!(pushed(), recorded("ping"));
-    let agent = Target::agent(1, 1);
+    let agent = Target::agent((1, 1));
     client.execute(agent.clone(), "ls").args(["-1", "/usr"]).submit().unwrap();
     assert_eq!(pushed(), recorded("execute_ls"));
     let script = recorded("bash_fail")["data"].clone();
@@ -121,7 +121,7 @@ fn every_recorded_result_comes_back_without_loss() {
         let key = format!("jobresult:{id}");
         let _: i64 =
             redis::cmd("HSET").arg(&key).arg("1:1").arg(document).query(&mut connection).unwrap();
-        let jobs = client.command(id).jobs().unwrap();
+        let jobs = client.get_by_id(id).jobs().unwrap();
         let job = jobs.values().next().expect("a job");
         let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert_eq!(value(&job.dump()), value(document));

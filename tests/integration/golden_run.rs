@@ -58,7 +58,7 @@ impl Recording<'_> {
                 let unknown = &self.lines[1]["args"][1];
                 let id = text(unknown).trim_start_matches("cmd.").trim_end_matches(".queued");
                 let waited =
-                    self.client.command(id).next_result(std::time::Duration::from_millis(50));
+                    self.client.get_by_id(id).next_result(std::time::Duration::from_millis(50));
                 assert!(waited.unwrap_err().is_timeout());
             }
             "payload_tolerance" => tolerance(self.lines),
@@ -187,7 +187,7 @@ impl Recording<'_> {
         let (first, second) = (self.send(0), self.send(1));
         wait_until_running(&first);
         wait_until_running(&second);
-        let job = self.client.killall(Target::agent(1, 1)).run(WAIT).unwrap();
+        let job = self.client.killall(Target::agent((1, 1))).run(WAIT).unwrap();
         self.compare(&job, &self.stored(2));
         self.compare(&first.run_to_the_end(), &self.stored(0));
         self.compare(&second.run_to_the_end(), &self.stored(1));
@@ -215,7 +215,7 @@ impl Recording<'_> {
             if let Some(name) = query["name"].as_str() {
                 ours = ours.name(name);
             }
-            let found = self.client.get_processes(1, 1, &ours).unwrap();
+            let found = self.client.get_processes((1, 1), &ours).unwrap();
             let recorded = self.data_of(index);
             let commands = |list: &Value| -> BTreeSet<String> {
                 let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -316,7 +316,7 @@ impl Recording<'_> {
         let mut push = redis::cmd("RPUSH");
         push.arg("cmds.queue").arg(text(&line["args"][2]));
         let _: i64 = push.query(&mut connection).unwrap();
-        let mut command = self.client.command(text(&self.pushes[0]["id"]));
+        let mut command = self.client.get_by_id(text(&self.pushes[0]["id"]));
         let job = command.next_result(WAIT).unwrap().expect("a result");
         self.compare(&job, &self.stored(0));
     }
@@ -396,21 +396,21 @@ impl Recording<'_> {
         let ip = text(&sent["ip"]).parse().unwrap();
         let tunnel = Tunnel::new(number("local"), gateway, ip, number("remote"));
         match self.file {
-            "tunnel_close_unknown" => client.tunnel_close(1, 1, &tunnel).unwrap(),
+            "tunnel_close_unknown" => client.tunnel_close((1, 1), &tunnel).unwrap(),
             "tunnel_to_self" => {
-                let error = client.tunnel_open(1, 1, &tunnel).unwrap_err();
+                let error = client.tunnel_open((1, 1), &tunnel).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::InvalidArgument, "refused before it is sent");
             }
             _ => {
-                let opened = client.tunnel_open(1, 1, &tunnel).unwrap();
+                let opened = client.tunnel_open((1, 1), &tunnel).unwrap();
                 assert_eq!(
                     (opened.gateway, opened.ip, opened.remote),
                     (tunnel.gateway, tunnel.ip, tunnel.remote)
                 );
                 assert!(opened.local == tunnel.local || tunnel.local == 0 && opened.local > 0);
-                let listed = client.tunnel_list(1, 1).unwrap();
+                let listed = client.tunnel_list((1, 1)).unwrap();
                 assert!(listed.iter().any(|listed| listed.local == opened.local), "{listed:?}");
-                client.tunnel_close(1, 1, &opened).unwrap();
+                client.tunnel_close((1, 1), &opened).unwrap();
             }
         }
     }
@@ -463,10 +463,10 @@ fn read_back_the_race(lines: &[Value]) {
             redis::cmd("HVALS").arg(format!("jobresult:{id}")).query(&mut connection).unwrap();
         assert!(hash.iter().any(|result| result.contains("RUNNING")), "no race recorded");
         let results: Vec<Job> =
-            client.command(id.as_str()).results(WAIT).unwrap().map(Result::unwrap).collect();
+            client.get_by_id(id.as_str()).results(WAIT).unwrap().map(Result::unwrap).collect();
         assert_eq!(results.len(), 3);
         assert!(results.iter().all(Job::is_success));
-        assert!(client.command(id).jobs().unwrap().values().all(Job::is_success));
+        assert!(client.get_by_id(id).jobs().unwrap().values().all(Job::is_success));
     }
 }
 

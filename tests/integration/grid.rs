@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{Cancel, Client, ErrorKind, JobState, RunArgs, Target, Wait};
+use acclient::{CancelToken, Client, ErrorKind, JobState, RunArgs, Target, Timeout};
 use devgrid::{Fault, Grid, RedisServer};
 use support::gate::Gate;
 use support::{WAIT, keys_without_ttl, wait_until, wait_until_running, with_growing_time};
@@ -16,7 +16,7 @@ fn grid() -> (Grid, Client) {
 }
 
 fn agent() -> Target {
-    Target::agent(1, 1)
+    Target::agent((1, 1))
 }
 
 #[test]
@@ -91,7 +91,11 @@ fn two_hundred_commands_at_once() {
                 let numbers = (0..25).map(|number| format!("{thread}-{number}"));
                 let commands = numbers.map(|number| {
                     (
-                        client.execute(Target::agent(1, 1), "echo").arg(&number).submit().unwrap(),
+                        client
+                            .execute(Target::agent((1, 1)), "echo")
+                            .arg(&number)
+                            .submit()
+                            .unwrap(),
                         number,
                     )
                 });
@@ -123,7 +127,7 @@ fn running_written_after_the_result_changes_nothing() {
     assert!(hash.contains("RUNNING"), "the fault did not take: {hash}");
     let job = command.jobs().unwrap().into_values().next().unwrap();
     assert_eq!(job.state(), &JobState::Success);
-    let mut late = client.command(command.id());
+    let mut late = client.get_by_id(command.id());
     assert_eq!(late.try_next_result().unwrap().unwrap().stdout(), "x\n");
 }
 
@@ -178,12 +182,12 @@ fn a_recurring_command_is_not_waited_for_for_ever() {
 #[test]
 fn a_command_for_nobody_is_an_error_about_routing() {
     let (grid, client) = grid();
-    let error = client.execute(Target::agent(9, 9), "true").run(WAIT).unwrap_err();
+    let error = client.execute(Target::agent((9, 9)), "true").run(WAIT).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoSuchAgent);
     assert!(error.to_string().starts_with("execute true on agent 9:9: "), "{error}");
     assert!(!error.is_retriable());
-    assert_eq!(client.ping_agent(9, 9).unwrap_err().kind(), ErrorKind::NoSuchAgent);
-    let mut command = client.cmd(Target::agent(9, 9), "ping").submit().unwrap();
+    assert_eq!(client.ping_agent((9, 9)).unwrap_err().kind(), ErrorKind::NoSuchAgent);
+    let mut command = client.cmd(Target::agent((9, 9)), "ping").submit().unwrap();
     assert_eq!(command.next_result(WAIT).unwrap_err().kind(), ErrorKind::NoSuchAgent);
     assert!(command.next_result(WAIT).unwrap().is_none(), "told once, like a result");
     // The controller writes `queued` after its answer, so here it has to be expired later.
@@ -197,16 +201,16 @@ fn results_are_found_by_id_and_by_printed_form() {
     let id = "odd: id % 😀";
     let command = client.execute(agent(), "echo").arg("x").id(id).submit().unwrap();
     let other = Client::connect(&grid.url()).unwrap();
-    assert_eq!(other.command(id).next_result(WAIT).unwrap().unwrap().stdout(), "x\n");
+    assert_eq!(other.get_by_id(id).next_result(WAIT).unwrap().unwrap().stdout(), "x\n");
     let printed = command.to_string();
     assert!(printed.is_ascii() && !printed.contains(' '), "{printed}");
-    let mut found = other.command_from(&printed).unwrap();
+    let mut found = other.get_by_handle(&printed).unwrap();
     assert_eq!((found.id(), found.to_string()), (id, printed));
     assert_eq!(found.next_result(Duration::ZERO).unwrap().unwrap().stdout(), "x\n");
     assert!(found.try_next_result().unwrap().is_none());
-    let unknown = other.command("never-sent").next_result(Duration::from_millis(30)).unwrap_err();
+    let unknown = other.get_by_id("never-sent").next_result(Duration::from_millis(30)).unwrap_err();
     assert!(unknown.is_timeout(), "{unknown}");
-    assert!(other.command("never-sent").jobs().unwrap().is_empty());
+    assert!(other.get_by_id("never-sent").jobs().unwrap().is_empty());
 }
 
 #[test]
@@ -228,10 +232,10 @@ fn a_job_is_refreshed_and_waited_for() {
 fn commands_for_a_dead_agent_run_when_it_returns() {
     let (grid, client) = grid();
     grid.kill_agent(1, 2);
-    let mut command = client.execute(Target::agent(1, 2), "echo").arg("late").submit().unwrap();
+    let mut command = client.execute(Target::agent((1, 2)), "echo").arg("late").submit().unwrap();
     let error = command.next_result(Duration::from_millis(50)).unwrap_err();
     assert!(error.is_timeout() && error.is_retriable());
-    assert_eq!(error.command(), Some(command.to_string().as_str()));
+    assert_eq!(error.command_handle(), Some(command.to_string().as_str()));
     grid.start_agent(1, 2, &["storage"]);
     assert_eq!(command.next_result(WAIT).unwrap().unwrap().stdout(), "late\n");
 }
@@ -302,11 +306,11 @@ fn closing_the_client_ends_waits_in_other_threads() {
 #[test]
 fn a_token_ends_waits_and_later_calls() {
     let (_grid, client) = grid();
-    let cancel = Cancel::new().unwrap();
+    let cancel = CancelToken::new().unwrap();
     let waiters: Vec<_> = (0..4)
         .map(|_| {
             let mut command = client.execute(agent(), "sleep").arg("600").submit().unwrap();
-            let wait = Wait::forever().or_cancelled(&cancel);
+            let wait = Timeout::none().or_cancelled(&cancel);
             thread::spawn(move || command.next_result(wait))
         })
         .collect();
@@ -340,9 +344,9 @@ fn calls_past_the_pool_wait_their_turn() {
         thread::spawn(move || client.ping())
     };
     let other = Client::connect(&grid.url()).unwrap();
-    other.command_from(&kill[0]).unwrap().kill().unwrap().into_result().unwrap();
+    other.get_by_handle(&kill[0]).unwrap().kill().unwrap().into_result().unwrap();
     patient.join().unwrap().unwrap();
-    other.command_from(&kill[1]).unwrap().kill().unwrap().into_result().unwrap();
+    other.get_by_handle(&kill[1]).unwrap().kill().unwrap().into_result().unwrap();
     for waiter in waiters {
         assert_eq!(waiter.join().unwrap().unwrap().unwrap().state(), &JobState::Killed);
     }
@@ -352,12 +356,12 @@ fn calls_past_the_pool_wait_their_turn() {
 fn password_user_database_and_unix_socket() {
     let redis = RedisServer::builder().password("s e:cret").user_acl("ops on >other ~* +@all");
     let grid = Grid::builder().agent(1, 1, &[]).redis(redis).start().unwrap();
-    Client::connect(&grid.url()).unwrap().ping_agent(1, 1).unwrap();
+    Client::connect(&grid.url()).unwrap().ping_agent((1, 1)).unwrap();
     let port = grid.redis().port();
     let builder = || Client::builder().port(port);
-    builder().password("s e:cret").connect().unwrap().ping_agent(1, 1).unwrap();
+    builder().password("s e:cret").connect().unwrap().ping_agent((1, 1)).unwrap();
     let ops = builder().user("ops").password("other").connect().unwrap();
-    ops.ping_agent(1, 1).unwrap();
+    ops.ping_agent((1, 1)).unwrap();
     builder().password("s e:cret").db(3).connect().unwrap().ping().unwrap();
     for wrong in [builder(), builder().password("x"), builder().user("ops").password("s e:cret")] {
         let error = wrong.connect().unwrap_err();
@@ -367,7 +371,7 @@ fn password_user_database_and_unix_socket() {
     let socket = RedisServer::builder().unix_socket();
     let grid = Grid::builder().agent(1, 1, &[]).redis(socket).start().unwrap();
     assert!(grid.url().starts_with("redis+unix://"), "{}", grid.url());
-    Client::connect(&grid.url()).unwrap().ping_agent(1, 1).unwrap();
+    Client::connect(&grid.url()).unwrap().ping_agent((1, 1)).unwrap();
 }
 
 #[test]
@@ -377,7 +381,7 @@ fn an_old_server_is_served_by_resp2_and_brpoplpush() {
     let client = Client::connect(&grid.url()).unwrap();
     let mut command = client.execute(agent(), "echo").arg("x").submit().unwrap();
     assert_eq!(command.next_result(WAIT).unwrap().unwrap().stdout(), "x\n");
-    assert_eq!(client.command(command.id()).jobs().unwrap().len(), 1);
+    assert_eq!(client.get_by_id(command.id()).jobs().unwrap().len(), 1);
     let stats: String =
         redis::cmd("INFO").arg("commandstats").query(&mut grid.redis().connection()).unwrap();
     assert!(stats.contains("cmdstat_brpoplpush") && !stats.contains("cmdstat_blmove"), "{stats}");

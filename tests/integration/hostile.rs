@@ -27,11 +27,11 @@ fn violations_are_refused(at: At, stack: usize) {
             assert_eq!(error.kind(), ErrorKind::Protocol, "{name} at {at:?}: {error}");
             assert!(!error.is_retriable(), "{name} at {at:?}");
             check_words(&error, &server);
-            assert_eq!(error.command().is_some(), at == At::Wait, "{name}: {error}");
+            assert_eq!(error.command_handle().is_some(), at == At::Timeout, "{name}: {error}");
             server.wait_ended(1);
             client.ping().unwrap_or_else(|error| panic!("after {name} at {at:?}: {error}"));
             assert_eq!(server.connections(), 2, "{name} at {at:?}");
-            assert_eq!(server.seen("RPUSH").len(), usize::from(at == At::Wait), "{name}");
+            assert_eq!(server.seen("RPUSH").len(), usize::from(at == At::Timeout), "{name}");
         }
     });
 }
@@ -48,7 +48,7 @@ fn a_violation_in_place_of_a_quick_answer_is_a_protocol_error() {
 
 #[test]
 fn a_violation_in_place_of_a_result_is_a_protocol_error() {
-    violations_are_refused(At::Wait, USUAL_STACK);
+    violations_are_refused(At::Timeout, USUAL_STACK);
 }
 
 #[test]
@@ -154,10 +154,10 @@ fn times_out(name: &str, client: &Client, at: At) -> Error {
     assert_eq!(error.kind(), ErrorKind::Timeout, "{name} at {at:?}: {error}");
     // Once the command is pushed, the same call would push it again.
     assert!(error.is_timeout(), "{name} at {at:?}: {error}");
-    assert_eq!(error.is_retriable(), at != At::Wait, "{name} at {at:?}: {error}");
+    assert_eq!(error.is_retriable(), at != At::Timeout, "{name} at {at:?}: {error}");
     assert!(took >= SHORT && took < SHORT + LATE, "{name} at {at:?} took {took:?}");
     assert!(!format!("{error:?}").contains(PASSWORD), "{error:?}");
-    assert_eq!(error.command().is_some(), at == At::Wait, "{error}");
+    assert_eq!(error.command_handle().is_some(), at == At::Timeout, "{error}");
     error
 }
 
@@ -196,7 +196,7 @@ fn nulls_without_end_do_not_extend_the_deadline() {
             };
         }
     });
-    times_out("nulls", &client(&server), At::Wait);
+    times_out("nulls", &client(&server), At::Timeout);
     assert_eq!(server.seen("RPUSH").len(), 1);
 }
 
@@ -207,9 +207,9 @@ fn silence_ends_on_the_deadline() {
         (At::Hello, "half a login", b"%7\r\n$6\r\nser"),
         (At::Ping, "the login", b""),
         (At::Ping, "half a PONG", b"+PO"),
-        (At::Wait, "RPUSH", b""),
-        (At::Wait, "half a header", b"$1"),
-        (At::Wait, "half a result", b"$100\r\n{\"id\""),
+        (At::Timeout, "RPUSH", b""),
+        (At::Timeout, "half a header", b"$1"),
+        (At::Timeout, "half a result", b"$100\r\n{\"id\""),
     ];
     for (at, name, reply) in all {
         let server = server_that(at, move |peer| {
@@ -375,7 +375,7 @@ fn a_refused_login_is_an_authentication_error_and_never_retriable() {
         &[OLD, "-NOAUTH Authentication required."],
     ];
     for replies in refusals {
-        for at in [At::Ping, At::Wait] {
+        for at in [At::Ping, At::Timeout] {
             let server = refusing(replies);
             let error = call(&client(&server), at, LONG).expect_err("no login");
             assert_eq!(error.kind(), ErrorKind::Authentication, "{error}");

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use acclient::{Cancel, Client, Error, ErrorKind, Job, Target};
+use acclient::{CancelToken, Client, Error, ErrorKind, Job, Target};
 use support::scripted::{
     At, Gate, LONG, Peer, RESULT, SHORT, Server, bulk, check_maybe_sent, check_words, client,
     hello, run, sane_reply, server_that,
@@ -105,7 +105,7 @@ fn a_push_that_is_never_answered_is_maybe_sent_when_the_time_is_over() {
         let client = client(&server);
         let result = if submit_only {
             let client = client.with_timeout(SHORT);
-            client.cmd(Target::agent(1, 1), "ping").id("x").submit().map(drop)
+            client.cmd(Target::agent((1, 1)), "ping").id("x").submit().map(drop)
         } else {
             run(&client, SHORT).map(drop)
         };
@@ -124,7 +124,7 @@ fn a_call_ended_by_its_caller_still_says_that_the_command_may_be_sent() {
             peer.log_in();
             peer.silence();
         }));
-        let cancel = Cancel::new().expect("a token");
+        let cancel = CancelToken::new().expect("a token");
         let client = client(&server).with_cancel(&cancel);
         let (ender, watched) = (client.clone(), server.clone());
         let ending = std::thread::spawn(move || {
@@ -135,13 +135,13 @@ fn a_call_ended_by_its_caller_still_says_that_the_command_may_be_sent() {
         let kind = if close { ErrorKind::Closed } else { ErrorKind::Cancelled };
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.is_maybe_sent() && !error.is_retriable(), "{error}");
-        assert_eq!(error.command(), Some("acclient:1:x:1:1"));
+        assert_eq!(error.command_handle(), Some("acclient:1:x:1:1"));
         ending.join().expect("it ended the call");
     }
 }
 
 fn huge(client: &Client) -> Result<Job, Error> {
-    let command = client.execute(Target::agent(1, 1), "cat").id("x");
+    let command = client.execute(Target::agent((1, 1)), "cat").id("x");
     command.data(vec![b'x'; HUGE]).run(LONG)
 }
 
@@ -185,7 +185,7 @@ fn a_server_that_stops_reading_in_mid_command_is_a_plain_timeout() {
         for_server.wait();
     });
     let client = client(&server);
-    let command = client.execute(Target::agent(1, 1), "cat").data(vec![b'x'; HUGE]);
+    let command = client.execute(Target::agent((1, 1)), "cat").data(vec![b'x'; HUGE]);
     let error = command.run(SHORT).expect_err("nobody reads");
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert!(!error.is_maybe_sent() && error.is_retriable(), "{error}");
@@ -255,7 +255,7 @@ fn a_server_that_stays_away_is_named_when_the_time_of_a_wait_is_over() {
     });
     let error = run(&client(&server), SHORT).expect_err("it never comes back");
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
-    assert_eq!(error.command(), Some("acclient:1:x:1:1"));
+    assert_eq!(error.command_handle(), Some("acclient:1:x:1:1"));
     check_words(&error, &server);
     assert_eq!(server.seen("RPUSH").len(), 1);
 }
@@ -275,7 +275,7 @@ fn a_password_that_is_wrong_at_the_reconnect_ends_a_wait() {
     let error = run(&client(&server), LONG).expect_err("no login");
     assert_eq!(error.kind(), ErrorKind::Authentication, "{error}");
     assert!(!error.is_retriable(), "{error}");
-    assert_eq!(error.command(), Some("acclient:1:x:1:1"));
+    assert_eq!(error.command_handle(), Some("acclient:1:x:1:1"));
     check_words(&error, &server);
     assert_eq!(server.connections(), 2);
 }

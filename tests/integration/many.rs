@@ -54,8 +54,8 @@ fn ten_thousand_agents_by_each_way_of_waiting() {
 fn ten_thousand_agents_by_looking() {
     let redis = RedisServer::builder().arg("--rename-command", "HELLO \"\"").start().unwrap();
     let (_redis, _simulator, client) = simulated(redis);
-    complete(&fanout(&client, 10_000, 2000), 10_000, WaitMethod::Looking);
-    complete(&fanout(&client, 200, 200), 200, WaitMethod::Looking);
+    complete(&fanout(&client, 10_000, 2000), 10_000, WaitMethod::Polling);
+    complete(&fanout(&client, 200, 200), 200, WaitMethod::Polling);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn no_more_than_sixteen_broadcasts_at_a_time() {
         })
         .collect();
     let of = |method| methods.iter().filter(|other| **other == method).count();
-    assert_eq!((of(WaitMethod::Broadcast), of(WaitMethod::Looking)), (16, 4));
+    assert_eq!((of(WaitMethod::Broadcast), of(WaitMethod::Polling)), (16, 4));
     for results in open {
         assert_eq!(
             results.filter(|result| result.as_ref().is_ok_and(Job::is_success)).count(),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use acclient::{Client, ClientBuilder, CommandBuilder, ErrorKind, Stage, Target};
+use acclient::{Client, ClientBuilder, ErrorKind, Request, Stage, Target};
 use devgrid::RedisServer;
 use support::controller::Controller;
 use support::proxy::{Fault, Plan, Proxy};
@@ -15,8 +15,8 @@ fn builder(proxy: &Proxy) -> ClientBuilder {
     Client::builder().url(&proxy.url()).expect("a URL").timeout(WAIT)
 }
 
-fn ping(client: &Client, id: &str) -> CommandBuilder {
-    client.cmd(Target::agent(1, 1), "ping").id(id)
+fn ping(client: &Client, id: &str) -> Request {
+    client.cmd(Target::agent((1, 1)), "ping").id(id)
 }
 
 fn length_of_queue(server: &RedisServer) -> i64 {
@@ -60,7 +60,7 @@ fn a_restart_that_lost_everything_is_a_doubt_and_sends_nothing() {
     let doubt = submit_over_a_restart(&server).expect_err("nothing tells whether it ran");
     assert_eq!((doubt.kind(), doubt.is_retriable()), (ErrorKind::MaybeSent, false));
     assert!(doubt.to_string().contains("restarted or replaced"), "{doubt}");
-    assert_eq!(doubt.command(), Some("acclient:1:second:1:1"));
+    assert_eq!(doubt.command_handle(), Some("acclient:1:second:1:1"));
     assert_eq!(length_of_queue(&server), 0, "it was sent again");
 }
 

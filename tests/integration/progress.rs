@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use acclient::{
-    AgentId, Cancel, Client, Command, ErrorKind, MsgQuery, Progress, Stage, Target, Wait,
+    AgentId, CancelToken, Client, Command, ErrorKind, MsgQuery, Progress, Stage, Target, Timeout,
 };
 use devgrid::{Fault, Grid, RedisServer, Step};
 use support::scripted::{Server, bulk};
@@ -17,7 +17,7 @@ fn grid() -> (Grid, Client) {
 }
 
 fn one() -> Target {
-    Target::agent(1, 1)
+    Target::agent((1, 1))
 }
 
 fn progress(command: &Command) -> Progress {
@@ -43,12 +43,12 @@ fn every_stage_is_told() {
     assert_eq!((running.stage, running.agents), (Stage::Running, on_one(Stage::Running)));
     // The same from the printed form, by another client.
     let other = Client::connect(&grid.url()).expect("a client");
-    let again = other.command_from(&command.to_string()).expect("a command");
+    let again = other.get_by_handle(&command.to_string()).expect("a command");
     assert_eq!(again.progress(WAIT).expect("progress").stage, Stage::Running);
 
     // The agent is gone, and with it, perhaps, what it ran.
     grid.pause_agent(1, 1);
-    let patient = client.with_timeout(WAIT).command_from(&command.to_string()).expect("a command");
+    let patient = client.with_timeout(WAIT).get_by_handle(&command.to_string()).expect("a command");
     with_growing_time(Duration::from_millis(500), |wait| {
         let begun = Instant::now();
         let found = patient.progress(wait).ok();
@@ -66,7 +66,10 @@ fn every_stage_is_told() {
     let command = client.execute(one(), "true").submit().expect("sent");
     assert_eq!(progress(&command).stage, Stage::InQueue);
     assert!(progress(&command).agents.is_empty());
-    assert_eq!(client.command(command.id()).progress(WAIT).expect("progress"), progress(&command));
+    assert_eq!(
+        client.get_by_id(command.id()).progress(WAIT).expect("progress"),
+        progress(&command)
+    );
 }
 
 #[test]
@@ -88,7 +91,7 @@ fn a_fan_out_is_as_far_as_the_last_agent() {
 #[test]
 fn nobody_for_a_target_is_an_answer() {
     let (_grid, client) = grid();
-    let command = client.cmd(Target::agent(7, 7), "ping").submit().expect("sent");
+    let command = client.cmd(Target::agent((7, 7)), "ping").submit().expect("sent");
     wait_until("it is answered", || progress(&command).stage == Stage::Done);
 }
 
@@ -119,7 +122,7 @@ fn a_command_that_a_controller_took_and_lost_is_lost() {
     wait_until("the controller is gone", || !grid.controller_running());
     assert_eq!(progress(&command).stage, Stage::Lost);
     // Of one that nobody says was submitted it cannot be told.
-    let by_id = client.command(command.id());
+    let by_id = client.get_by_id(command.id());
     assert_eq!(by_id.progress(WAIT).expect("progress").stage, Stage::Unknown);
     assert!(!command.retract().expect("an answer"));
     grid.start_controller();
@@ -128,7 +131,7 @@ fn a_command_that_a_controller_took_and_lost_is_lost() {
     grid.crash_controller_after(Step::Pop);
     let once = client.execute(one(), "true").id("once").submit_once().expect("sent");
     wait_until("the controller is gone", || !grid.controller_running());
-    let by_id = client.command(once.id());
+    let by_id = client.get_by_id(once.id());
     assert_eq!(by_id.progress(WAIT).expect("progress").stage, Stage::Lost);
 }
 
@@ -173,10 +176,10 @@ fn what_is_in_the_queue_is_taken_back() {
         assert_eq!(queue(), 503);
         assert!(first.retract().expect("an answer"));
         assert!(!first.retract().expect("an answer"));
-        assert!(client.command("second").retract().expect("an answer"), "by its id");
-        let by_form = client.command_from(&third.to_string()).expect("a command");
+        assert!(client.get_by_id("second").retract().expect("an answer"), "by its id");
+        let by_form = client.get_by_handle(&third.to_string()).expect("a command");
         assert!(by_form.retract().expect("an answer"), "by its printed form");
-        assert!(!client.command("nothing").retract().expect("an answer"));
+        assert!(!client.get_by_id("nothing").retract().expect("an answer"));
         assert_eq!(queue(), 500);
         assert_eq!(third.progress(WAIT).expect("progress").stage, Stage::Lost);
         let marked: i64 = ask(&mut server.connection(), &[b"EXISTS", b"cmd.second.submitted"]);
@@ -209,7 +212,7 @@ fn a_server_that_falls_silent_makes_it_no_later() {
     let client = builder.timeout(WAIT).build().expect("a client");
     with_growing_time(Duration::from_millis(400), |wait| {
         let begun = Instant::now();
-        let found = client.command("x").progress(wait).ok();
+        let found = client.get_by_id("x").progress(wait).ok();
         assert!(begun.elapsed() < wait + LATE, "{:?}", begun.elapsed());
         found.filter(|found| found.agents == on_one(Stage::Unknown))
     });
@@ -219,15 +222,18 @@ fn a_server_that_falls_silent_makes_it_no_later() {
 fn what_cannot_be_asked_is_refused() {
     let server = redis();
     let client = Client::connect(&server.url()).expect("a client");
-    let command = client.command("x");
+    let command = client.get_by_id("x");
     let refused = error(command.progress(Duration::ZERO), "no time");
     assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
     assert_eq!(
-        error(client.command("").progress(WAIT), "no id").kind(),
+        error(client.get_by_id("").progress(WAIT), "no id").kind(),
         ErrorKind::InvalidArgument
     );
-    assert_eq!(error(client.command("a\0").retract(), "a NUL").kind(), ErrorKind::InvalidArgument);
-    let patient = client.with_timeout(WAIT).command("x");
+    assert_eq!(
+        error(client.get_by_id("a\0").retract(), "a NUL").kind(),
+        ErrorKind::InvalidArgument
+    );
+    let patient = client.with_timeout(WAIT).get_by_id("x");
     with_growing_time(Duration::from_millis(200), |wait| {
         let begun = Instant::now();
         let short = patient.progress(wait).ok();
@@ -237,9 +243,9 @@ fn what_cannot_be_asked_is_refused() {
     server.kill();
     let quick = client.with_timeout(Duration::from_millis(200));
     assert!(
-        error(quick.command("x").progress(Duration::from_millis(200)), "no server").is_timeout()
+        error(quick.get_by_id("x").progress(Duration::from_millis(200)), "no server").is_timeout()
     );
-    let gone = error(quick.command("x").retract(), "no server");
+    let gone = error(quick.get_by_id("x").retract(), "no server");
     assert!(gone.is_timeout() && !gone.is_maybe_sent(), "{gone}");
 }
 
@@ -250,10 +256,10 @@ fn the_token_of_the_client_ends_questions_that_have_another() {
     wait_until_running(&command);
     grid.stop_controller(); // so that every question waits in the queue
     for (asked, question) in ["progress", "follow", "doctor"].into_iter().enumerate() {
-        let [of_client, of_wait] = [(); 2].map(|()| Cancel::new().expect("a token"));
+        let [of_client, of_wait] = [(); 2].map(|()| CancelToken::new().expect("a token"));
         let client = client.with_timeout(WAIT).with_cancel(&of_client);
-        let wait = Wait::forever().or_cancelled(&of_wait);
-        let command = client.command_from(&command.to_string()).expect("its form");
+        let wait = Timeout::none().or_cancelled(&of_wait);
+        let command = client.get_by_handle(&command.to_string()).expect("its form");
         let begun = Instant::now();
         std::thread::scope(|scope| {
             scope.spawn(|| {

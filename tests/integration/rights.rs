@@ -27,7 +27,7 @@ fn grid_with(rules: &str) -> (Grid, Client) {
 #[test]
 fn the_rights_that_are_listed_are_enough() {
     let (grid, client) = grid_with(&rules());
-    let job = client.bash(Target::agent(1, 1), "echo done").run(WAIT).expect("a result");
+    let job = client.bash(Target::agent((1, 1)), "echo done").run(WAIT).expect("a result");
     assert_eq!((job.state(), job.stdout()), (&JobState::Success, "done\n"));
     let all = client.bash(Target::all(), "sleep 0.1").submit().expect("sent");
     let mut results = all.results(WAIT).expect("results");
@@ -35,11 +35,11 @@ fn the_rights_that_are_listed_are_enough() {
     assert_eq!(results.method(), Some(WaitMethod::Tracking), "the server tells of them");
     assert_eq!(results.count(), 2);
     assert_eq!(all.jobs().expect("jobs").len(), 3);
-    client.cmd(Target::agent(1, 1), "ping").id("x").submit_once().expect("sent");
-    let job = client.command("x").next_result(WAIT).expect("a result");
+    client.cmd(Target::agent((1, 1)), "ping").id("x").submit_once().expect("sent");
+    let job = client.get_by_id("x").next_result(WAIT).expect("a result");
     assert!(job.expect("the first").is_success());
-    assert_eq!(client.command("x").progress(WAIT).expect("progress").stage, Stage::Done);
-    assert!(!client.command("x").retract().expect("an answer"));
+    assert_eq!(client.get_by_id("x").progress(WAIT).expect("progress").stage, Stage::Done);
+    assert!(!client.get_by_id("x").retract().expect("an answer"));
     assert!(!client.get_cmds(0, 10).expect("a history").is_empty());
     let diagnosis = client.doctor(WAIT).expect("a diagnosis");
     assert!(
@@ -54,7 +54,7 @@ fn the_rights_that_are_listed_are_enough() {
 fn a_right_that_is_missing_is_named() {
     let without = |right: &str| rules().replace(&format!(" +{right} "), " ");
     let (_grid, client) = grid_with(&without("rpush"));
-    let refused = error(client.cmd(Target::agent(1, 1), "ping").submit(), "no RPUSH");
+    let refused = error(client.cmd(Target::agent((1, 1)), "ping").submit(), "no RPUSH");
     assert_eq!((refused.kind(), refused.server_code()), (ErrorKind::Server, Some("NOPERM")));
     assert!(refused.to_string().contains("rpush") && !refused.is_retriable(), "{refused}");
     // Without the right to be told, results are looked at.
@@ -62,5 +62,5 @@ fn a_right_that_is_missing_is_named() {
     let all = client.bash(Target::all(), "sleep 0.1").submit().expect("sent");
     let mut results = all.results(WAIT).expect("results");
     assert!(results.next().expect("one").expect("a result").is_success());
-    assert_eq!(results.method(), Some(WaitMethod::Looking));
+    assert_eq!(results.method(), Some(WaitMethod::Polling));
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use acclient::{
-    AgentId, Cancel, Client, Command, ErrorKind, Job, Outcome, Rollout, RolloutResults, RunArgs,
-    Target, Wait,
+    AgentId, CancelToken, Client, Command, ErrorKind, Job, Outcome, Rollout, RolloutPlan, RunArgs,
+    Target, Timeout,
 };
 use devgrid::{Fault as GridFault, Grid};
 use support::proxy::{Fault, Plan, Proxy};
@@ -21,17 +21,17 @@ fn grid() -> (Grid, Client) {
     (grid, client)
 }
 
-fn jobs(rollout: &mut RolloutResults) -> Vec<Job> {
+fn jobs(rollout: &mut Rollout) -> Vec<Job> {
     rollout.map(|item| item.expect("a result")).collect()
 }
 
 /// Whom the commands in flight are for.
-fn in_flight(rollout: &RolloutResults) -> Vec<String> {
+fn in_flight(rollout: &Rollout) -> Vec<String> {
     rollout.in_flight().map(|command| command.target().to_string()).collect()
 }
 
 /// Kills what is in flight, which has to be at work.
-fn kill_all(rollout: &RolloutResults) {
+fn kill_all(rollout: &Rollout) {
     for command in rollout.in_flight() {
         let outcomes = command.kill().expect("killed");
         assert!(outcomes.values().all(|it| matches!(it, Outcome::Done(()))), "{outcomes:?}");
@@ -42,7 +42,7 @@ fn kill_all(rollout: &RolloutResults) {
 fn a_batch_begins_when_the_last_is_over() {
     let (_grid, client) = grid();
     let command = client.bash(Target::all().role("cpu"), "sleep 0.05");
-    let mut rollout = command.rollout(Rollout::agents(3), WAIT).expect("a rollout");
+    let mut rollout = command.rollout(RolloutPlan::agents(3), WAIT).expect("a rollout");
     assert_eq!((rollout.agents().len(), rollout.not_started().len()), (10, 10));
     assert_eq!((rollout.in_flight().len(), rollout.batch_size()), (0, 3));
     let first = rollout.next().expect("an item").expect("a result");
@@ -71,14 +71,16 @@ fn a_batch_begins_when_the_last_is_over() {
 fn failures_stop_it() {
     let (_grid, client) = grid();
     let failing = || client.bash(Target::all().role("cpu").grid(1), "[ $AGENT_NID != 2 ]");
-    let mut rollout = failing().rollout(Rollout::agents(2).stop_after(1), WAIT).expect("a rollout");
+    let mut rollout =
+        failing().rollout(RolloutPlan::agents(2).stop_after(1), WAIT).expect("a rollout");
     assert_eq!(jobs(&mut rollout).len(), 2, "the first batch, to its end");
     assert!(rollout.is_stopped() && rollout.failures() == 1);
     assert_eq!(rollout.in_flight().len(), 0, "the first batch is over");
     let left: Vec<u32> = rollout.not_started().map(|agent| agent.nid).collect();
     assert_eq!(left, [3, 4, 5]);
     assert!(rollout.next().is_none());
-    let mut patient = failing().rollout(Rollout::agents(2).stop_after(2), WAIT).expect("a rollout");
+    let mut patient =
+        failing().rollout(RolloutPlan::agents(2).stop_after(2), WAIT).expect("a rollout");
     assert_eq!(jobs(&mut patient).len(), 5);
     assert!(!patient.is_stopped() && patient.failures() == 1);
 }
@@ -91,7 +93,7 @@ fn an_agent_that_does_not_answer_is_a_failure_and_the_deadline_is_one_for_all() 
     let (rollout, items) = with_growing_time(Duration::from_millis(400), |wait| {
         let begun = Instant::now();
         let command = patient.bash(Target::all().role("cpu"), "exit 0");
-        let mut rollout = command.rollout(Rollout::percent(20), wait).ok()?;
+        let mut rollout = command.rollout(RolloutPlan::percent(20), wait).ok()?;
         let items: Vec<_> = rollout.by_ref().collect();
         assert!(begun.elapsed() < wait + LATE, "{:?}", begun.elapsed());
         items.iter().any(Result::is_ok).then_some((rollout, items))
@@ -107,7 +109,7 @@ fn some_are_chosen_at_random() {
     let (_grid, client) = grid();
     let rollout = |count| {
         let all = client.cmd(Target::all(), "ping");
-        all.rollout(Rollout::percent(100).sample(count), WAIT).expect("a rollout")
+        all.rollout(RolloutPlan::percent(100).sample(count), WAIT).expect("a rollout")
     };
     let mut chosen = std::collections::HashSet::new();
     for _ in 0..40 {
@@ -123,29 +125,29 @@ fn some_are_chosen_at_random() {
 #[test]
 fn targets_and_limits() {
     let (_grid, client) = grid();
-    let one = client.cmd(Target::agent(2, 3), "ping").rollout(Rollout::agents(1), WAIT);
+    let one = client.cmd(Target::agent((2, 3)), "ping").rollout(RolloutPlan::agents(1), WAIT);
     assert_eq!(jobs(&mut one.expect("a rollout")).len(), 1);
     let disk = client.cmd(Target::all().role("disk").role("cpu"), "ping");
-    let disk = disk.rollout(Rollout::agents(50), WAIT).expect("a rollout");
+    let disk = disk.rollout(RolloutPlan::agents(50), WAIT).expect("a rollout");
     assert_eq!((disk.agents().len(), disk.batch_size()), (5, 5));
     let ping = |target: Target| client.cmd(target, "ping");
     let all = || ping(Target::all().into());
     let endless = || all().run_args(RunArgs::new().recurring_period(9));
     for (what, refused) in [
-        ("no agents at a time", all().rollout(Rollout::agents(0), WAIT)),
-        ("no per cent", all().rollout(Rollout::percent(0), WAIT)),
-        ("more than all", all().rollout(Rollout::percent(101), WAIT)),
-        ("no failures", all().rollout(Rollout::agents(1).stop_after(0), WAIT)),
-        ("a sample of none", all().rollout(Rollout::agents(1).sample(0), WAIT)),
-        ("no time", all().rollout(Rollout::agents(1), Duration::ZERO)),
-        ("any agent", ping(Target::any().role("cpu").into()).rollout(Rollout::agents(1), WAIT)),
-        ("an id", all().id("x").rollout(Rollout::agents(1), WAIT)),
-        ("no UTF-8", all().data([0xff]).rollout(Rollout::agents(1), WAIT)),
-        ("no end", endless().rollout(Rollout::agents(1), Wait::forever())),
+        ("no agents at a time", all().rollout(RolloutPlan::agents(0), WAIT)),
+        ("no per cent", all().rollout(RolloutPlan::percent(0), WAIT)),
+        ("more than all", all().rollout(RolloutPlan::percent(101), WAIT)),
+        ("no failures", all().rollout(RolloutPlan::agents(1).stop_after(0), WAIT)),
+        ("a sample of none", all().rollout(RolloutPlan::agents(1).sample(0), WAIT)),
+        ("no time", all().rollout(RolloutPlan::agents(1), Duration::ZERO)),
+        ("any agent", ping(Target::any().role("cpu").into()).rollout(RolloutPlan::agents(1), WAIT)),
+        ("an id", all().id("x").rollout(RolloutPlan::agents(1), WAIT)),
+        ("no UTF-8", all().data([0xff]).rollout(RolloutPlan::agents(1), WAIT)),
+        ("no end", endless().rollout(RolloutPlan::agents(1), Timeout::none())),
     ] {
         assert_eq!(error(refused, what).kind(), ErrorKind::InvalidArgument, "{what}");
     }
-    let nobody = ping(Target::all().role("gpu").into()).rollout(Rollout::agents(1), WAIT);
+    let nobody = ping(Target::all().role("gpu").into()).rollout(RolloutPlan::agents(1), WAIT);
     assert_eq!(error(nobody, "nobody has that role").kind(), ErrorKind::NoSuchAgent);
 }
 
@@ -154,7 +156,7 @@ fn a_deadline_leaves_in_flight_what_did_not_answer() {
     let (grid, mut rollout, items) = with_growing_time(Duration::from_secs(1), |wait| {
         let (grid, client) = grid();
         let command = client.bash(Target::all().grid(1), "[ $AGENT_NID = 2 ] || exec sleep 600");
-        let mut rollout = command.rollout(Rollout::agents(3), wait).ok()?;
+        let mut rollout = command.rollout(RolloutPlan::agents(3), wait).ok()?;
         let items: Vec<_> = rollout.by_ref().take(3).collect();
         items.iter().any(Result::is_ok).then_some((grid, rollout, items))
     });
@@ -163,7 +165,8 @@ fn a_deadline_leaves_in_flight_what_did_not_answer() {
     assert!(rollout.is_stopped() && rollout.not_started().len() == 2);
     assert!(rollout.next().is_none());
     assert_eq!(in_flight(&rollout), ["1:1", "1:3"]);
-    let told: Vec<&str> = items.iter().filter_map(|item| item.as_ref().err()?.command()).collect();
+    let told: Vec<&str> =
+        items.iter().filter_map(|item| item.as_ref().err()?.command_handle()).collect();
     let known: Vec<String> = rollout.in_flight().map(Command::to_string).collect();
     assert_eq!(told, known);
     wait_until("both run", || grid.running_jobs() == 2);
@@ -174,10 +177,10 @@ fn a_deadline_leaves_in_flight_what_did_not_answer() {
 #[test]
 fn a_token_ends_it() {
     let (grid, client) = grid();
-    let cancel = Cancel::new().expect("a token");
+    let cancel = CancelToken::new().expect("a token");
     let command = client.bash(Target::all().grid(1), "[ $AGENT_NID = 1 ] || exec sleep 600");
-    let wait = Wait::up_to(WAIT).or_cancelled(&cancel);
-    let mut rollout = command.rollout(Rollout::agents(2), wait).expect("a rollout");
+    let wait = Timeout::after(WAIT).or_cancelled(&cancel);
+    let mut rollout = command.rollout(RolloutPlan::agents(2), wait).expect("a rollout");
     let mut first = rollout.next().expect("an item").expect("a result");
     assert_eq!(in_flight(&rollout), ["1:2"]);
     std::thread::scope(|scope| {
@@ -203,9 +206,9 @@ fn a_token_ends_it() {
 fn the_token_of_the_client_ends_it_too() {
     let (grid, client) = grid();
     for with_controller in [true, false] {
-        let [of_client, of_wait] = [(); 2].map(|()| Cancel::new().expect("a token"));
+        let [of_client, of_wait] = [(); 2].map(|()| CancelToken::new().expect("a token"));
         let client = client.with_timeout(WAIT).with_cancel(&of_client);
-        let wait = Wait::forever().or_cancelled(&of_wait);
+        let wait = Timeout::none().or_cancelled(&of_wait);
         if !with_controller {
             grid.stop_controller();
         }
@@ -221,7 +224,7 @@ fn the_token_of_the_client_ends_it_too() {
             });
             let command = client.bash(Target::all().grid(1), "exec sleep 600");
             let ended = command
-                .rollout(Rollout::agents(1), wait)
+                .rollout(RolloutPlan::agents(1), wait)
                 .and_then(|mut rollout| rollout.next().expect("an item"));
             assert_eq!(error(ended, "it").kind(), ErrorKind::Cancelled);
         });
@@ -234,10 +237,10 @@ fn what_was_not_confirmed_is_in_flight_and_the_end_is_told_last() {
     let (grid, _) = grid();
     let proxy = Proxy::new(grid.redis().port());
     let client = Client::connect(&proxy.url()).expect("a client");
-    let cancel = Cancel::new().expect("a token");
-    let wait = Wait::forever().or_cancelled(&cancel);
+    let cancel = CancelToken::new().expect("a token");
+    let wait = Timeout::none().or_cancelled(&cancel);
     let command = client.bash(Target::all().grid(1), "echo $AGENT_NID");
-    let mut rollout = command.rollout(Rollout::agents(2), wait).expect("a rollout");
+    let mut rollout = command.rollout(RolloutPlan::agents(2), wait).expect("a rollout");
     grid.redis().pause();
     proxy.passed();
     let items: Vec<_> = std::thread::scope(|scope| {
@@ -266,7 +269,8 @@ fn what_was_not_confirmed_is_in_flight_and_the_end_is_told_last() {
 fn what_was_refused_or_cannot_be_read_is_not_in_flight() {
     let (grid, client) = grid();
     let command = client.bash(Target::all().grid(1), "exit 0");
-    let mut rollout = command.rollout(Rollout::agents(1).stop_after(2), WAIT).expect("a rollout");
+    let mut rollout =
+        command.rollout(RolloutPlan::agents(1).stop_after(2), WAIT).expect("a rollout");
     grid.inject(GridFault::RawResult(b"no JSON".to_vec()));
     let unreadable = rollout.next().expect("an item").expect_err("it cannot be read");
     assert_eq!(unreadable.kind(), ErrorKind::Protocol, "{unreadable}");
@@ -276,7 +280,7 @@ fn what_was_refused_or_cannot_be_read_is_not_in_flight() {
     let refused = rollout.next().expect("an item").expect_err("it may not");
     ask::<()>(&mut admin, &[b"ACL", b"SETUSER", b"default", b"+rpush"]);
     assert_eq!((refused.agent(), refused.server_code()), (None, Some("NOPERM")), "{refused}");
-    assert!(!refused.is_maybe_sent() && refused.command().is_none(), "{refused}");
+    assert!(!refused.is_maybe_sent() && refused.command_handle().is_none(), "{refused}");
     assert_eq!(rollout.in_flight().len(), 0);
     assert!(rollout.next().is_none() && rollout.is_stopped());
     assert_eq!((rollout.failures(), rollout.not_started().len()), (2, 4));
@@ -287,7 +291,7 @@ fn no_batch_begins_beside_commands_that_may_run() {
     let (grid, client) = grid();
     let mut rollout = with_growing_time(Duration::from_millis(200), |time| {
         let command = client.with_timeout(time).bash(Target::all().grid(1), "echo $AGENT_NID");
-        command.rollout(Rollout::agents(2), WAIT).ok()
+        command.rollout(RolloutPlan::agents(2), WAIT).ok()
     });
     grid.redis().pause();
     for nid in [1, 2] {
@@ -326,7 +330,7 @@ fn while_redis_is_away_it_is_tried_again_until_the_deadline() {
         wait_until("the connection is gone", || proxy.open() == 0);
     };
 
-    let mut rollout = command().rollout(Rollout::agents(1), WAIT).expect("a rollout");
+    let mut rollout = command().rollout(RolloutPlan::agents(1), WAIT).expect("a rollout");
     rollout.next().expect("an item").expect("a result");
     cut_off(3);
     assert_eq!(jobs(&mut rollout).len(), 4);
@@ -336,7 +340,7 @@ fn while_redis_is_away_it_is_tried_again_until_the_deadline() {
     let (mut rollout, late) = with_growing_time(Duration::from_millis(700), |wait| {
         proxy.plan(|_| Plan::default());
         let begun = Instant::now();
-        let mut rollout = command().rollout(Rollout::agents(1), wait).ok()?;
+        let mut rollout = command().rollout(RolloutPlan::agents(1), wait).ok()?;
         rollout.next()?.ok()?;
         cut_off(usize::MAX);
         let late = rollout.next().expect("an item").expect_err("no way to Redis");
@@ -353,10 +357,10 @@ fn a_question_before_it_is_no_command_that_may_run() {
     let (grid, client) = grid();
     let command = client.with_timeout(Duration::from_millis(200)).cmd(Target::all(), "ping");
     grid.redis().pause();
-    let refused = error(command.rollout(Rollout::agents(1), WAIT), "it");
+    let refused = error(command.rollout(RolloutPlan::agents(1), WAIT), "it");
     grid.redis().resume();
     assert!(refused.is_retriable() && !refused.is_maybe_sent(), "{refused}");
-    assert_eq!((refused.kind(), refused.command()), (ErrorKind::Timeout, None), "{refused}");
+    assert_eq!((refused.kind(), refused.command_handle()), (ErrorKind::Timeout, None), "{refused}");
 }
 
 #[test]
@@ -368,7 +372,7 @@ fn its_time_is_that_of_every_step() {
         assert!(begun.elapsed() < wait + LATE, "{:?}", begun.elapsed());
     };
     let (rollout, items) = with_growing_time(Duration::from_millis(300), |wait| {
-        let mut rollout = ping().rollout(Rollout::agents(2), wait).ok()?;
+        let mut rollout = ping().rollout(RolloutPlan::agents(2), wait).ok()?;
         let begun = Instant::now();
         grid.redis().pause();
         let items: Vec<_> = rollout.by_ref().collect();
@@ -381,7 +385,7 @@ fn its_time_is_that_of_every_step() {
 
     grid.stop_controller();
     let (begun, wait) = (Instant::now(), Duration::from_millis(300));
-    let unknown = error(ping().rollout(Rollout::agents(1), wait), "nobody can list the agents");
+    let unknown = error(ping().rollout(RolloutPlan::agents(1), wait), "nobody can list the agents");
     assert!(unknown.is_timeout(), "{unknown}");
     in_time(begun, wait);
 }

@@ -85,7 +85,7 @@ fn many_commands_leave_nothing_behind() {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..count / THREADS {
-                        let job = client.cmd(Target::agent(1, 1), "ping").run(LONG);
+                        let job = client.cmd(Target::agent((1, 1)), "ping").run(LONG);
                         assert!(job.expect("a result").is_success());
                     }
                 });

@@ -16,7 +16,7 @@ fn a_wait_is_not_disturbed_by_signals() {
     }
     let grid = Grid::demo().unwrap();
     let client = Client::connect(&grid.url()).unwrap();
-    let mut command = client.execute(Target::agent(1, 1), "sleep").arg("600").submit().unwrap();
+    let mut command = client.execute(Target::agent((1, 1)), "sleep").arg("600").submit().unwrap();
     wait_until("the job is there", || !command.jobs().unwrap().is_empty());
     let alarms = Alarms::start();
     let begun = Instant::now();
@@ -40,7 +40,7 @@ fn no_command_is_lost_under_signals() {
             let client = client.clone();
             scope.spawn(move || {
                 for _ in 0..500 {
-                    let job = client.execute(Target::agent(2, 1), "true").run(WAIT).unwrap();
+                    let job = client.execute(Target::agent((2, 1)), "true").run(WAIT).unwrap();
                     assert!(job.is_success(), "{job:?}");
                 }
             });

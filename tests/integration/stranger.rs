@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{Cancel, Client, ErrorKind, JobState, Outcome, Rollout, Target, Wait};
+use acclient::{CancelToken, Client, ErrorKind, JobState, Outcome, RolloutPlan, Target, Timeout};
 use devgrid::{Fault, Grid, RedisServer};
 use support::{LATE, WAIT, error, wait_until, wait_until_running, with_growing_time};
 
@@ -18,24 +18,27 @@ fn grid() -> (Grid, Client) {
 #[test]
 fn a_timeout_after_the_push_is_no_invitation_to_push_again() {
     let (grid, client) = grid();
-    let error = client.execute(Target::agent(1, 1), "sleep").arg("600").run(SHORT).unwrap_err();
+    let error = client.execute(Target::agent((1, 1)), "sleep").arg("600").run(SHORT).unwrap_err();
     assert!(error.is_timeout() && !error.is_retriable(), "{error}");
     assert!(
-        error.to_string().contains("Redis has the command") && error.command().is_some(),
+        error.to_string().contains("Redis has the command") && error.command_handle().is_some(),
         "{error}"
     );
     // Waiting again is another matter.
-    let mut again = client.command_from(error.command().unwrap()).unwrap();
+    let mut again = client.get_by_handle(error.command_handle().unwrap()).unwrap();
     assert!(again.next_result(SHORT).unwrap_err().is_retriable());
     again.kill().unwrap().into_result().unwrap();
     // Nothing was pushed: nothing is claimed, and trying again is fine.
     grid.redis().pause();
     let fresh = Client::builder().url(&grid.url()).unwrap().build().unwrap();
-    let error = fresh.execute(Target::agent(1, 1), "true").run(SHORT).unwrap_err();
+    let error = fresh.execute(Target::agent((1, 1)), "true").run(SHORT).unwrap_err();
     grid.redis().resume();
     assert!(error.is_timeout() && error.is_retriable(), "{error}");
-    assert!(!error.to_string().contains("Redis has") && error.command().is_none(), "{error}");
-    let error = client.command("never-sent").next_result(SHORT).unwrap_err();
+    assert!(
+        !error.to_string().contains("Redis has") && error.command_handle().is_none(),
+        "{error}"
+    );
+    let error = client.get_by_id("never-sent").next_result(SHORT).unwrap_err();
     assert!(error.to_string().contains("a wrong id looks the same"), "{error}");
 }
 
@@ -78,8 +81,8 @@ fn results_that_came_while_the_caller_was_at_work_are_given_after_the_deadline()
 fn the_end_of_results_waits_for_nobody() {
     let (grid, client) = grid();
     let command = client.cmd(Target::all(), "ping").submit().unwrap();
-    let cancel = Cancel::new().unwrap();
-    let mut results = command.results(Wait::up_to(WAIT).or_cancelled(&cancel)).unwrap();
+    let cancel = CancelToken::new().unwrap();
+    let mut results = command.results(Timeout::after(WAIT).or_cancelled(&cancel)).unwrap();
     assert_eq!(results.by_ref().take(3).filter(Result::is_ok).count(), 3);
     grid.redis().pause();
     let begun = Instant::now();
@@ -91,13 +94,13 @@ fn the_end_of_results_waits_for_nobody() {
 #[test]
 fn what_was_collected_survives_a_cancel() {
     let (grid, client) = grid();
-    let cancel = Cancel::new().unwrap();
+    let cancel = CancelToken::new().unwrap();
     let script = "[ $AGENT_GID:$AGENT_NID = 1:1 ] || sleep 600";
     let collector = {
-        let (client, wait) = (client.clone(), Wait::forever().or_cancelled(&cancel));
+        let (client, wait) = (client.clone(), Timeout::none().or_cancelled(&cancel));
         thread::spawn(move || client.bash(Target::all(), script).id("kept").run_all(wait))
     };
-    let seen = client.command("kept");
+    let seen = client.get_by_id("kept");
     wait_until("1:1 is over", || {
         seen.jobs().unwrap().values().any(|job| job.state() == &JobState::Success)
     });
@@ -111,9 +114,9 @@ fn what_was_collected_survives_a_cancel() {
     assert_eq!(collected.jobs.len(), 1);
     let last = collected.errors.last().unwrap();
     assert_eq!((last.kind(), last.agent()), (ErrorKind::Cancelled, None));
-    assert!(last.command().is_some() && collected.stopped && !collected.is_success());
+    assert!(last.command_handle().is_some() && collected.stopped && !collected.is_success());
     client
-        .command_from(&collected.command.to_string())
+        .get_by_handle(&collected.command.to_string())
         .unwrap()
         .kill()
         .unwrap()
@@ -126,7 +129,7 @@ fn polling_a_fanout_by_its_printed_form_comes_to_an_end() {
     let (_grid, client) = grid();
     let command = client.cmd(Target::all(), "ping").submit().unwrap();
     for mut found in
-        [client.command(command.id()), client.command_from(&command.to_string()).unwrap()]
+        [client.get_by_id(command.id()), client.get_by_handle(&command.to_string()).unwrap()]
     {
         let mut agents = Vec::new();
         wait_until("all three are polled", || {
@@ -167,7 +170,7 @@ fn killing_everywhere_has_one_deadline() {
     let time = Duration::from_secs(2);
     let hasty = client.with_timeout(time);
     let begun = Instant::now();
-    let outcomes = hasty.command_from(&command.to_string()).unwrap().kill().unwrap();
+    let outcomes = hasty.get_by_handle(&command.to_string()).unwrap().kill().unwrap();
     assert!(begun.elapsed() < time * 10, "{:?}", begun.elapsed());
     for nid in silent {
         let silent = &outcomes[&acclient::AgentId::new(1, nid)];
@@ -179,7 +182,7 @@ fn killing_everywhere_has_one_deadline() {
 fn a_full_server_is_waited_out() {
     let server = RedisServer::start().unwrap();
     let client = Client::connect(&server.url()).unwrap();
-    let mut command = client.cmd(Target::agent(1, 1), "ping").id("waits").submit().unwrap();
+    let mut command = client.cmd(Target::agent((1, 1)), "ping").id("waits").submit().unwrap();
     let mut admin = server.connection();
     let waiter = thread::spawn(move || command.next_result(WAIT));
     wait_until("it waits", || {
@@ -205,7 +208,7 @@ fn a_full_server_is_waited_out() {
 #[test]
 fn a_command_named_twice_is_waited_for_once() {
     let (_grid, client) = grid();
-    let command = client.bash(Target::agent(1, 1), "sleep 0.2").submit().unwrap();
+    let command = client.bash(Target::agent((1, 1)), "sleep 0.2").submit().unwrap();
     let begun = Instant::now();
     assert_eq!(client.wait_any([&command, &command], WAIT).unwrap().count(), 1);
     assert!(begun.elapsed() < LATE, "{:?}", begun.elapsed());
@@ -215,10 +218,10 @@ fn a_command_named_twice_is_waited_for_once() {
 fn commands_of_another_client_go_by_the_one_that_is_asked() {
     let (_grid, client) = grid();
     let (_other_grid, other) = grid();
-    let sent = client.submit_many([other.execute(Target::agent(1, 1), "echo").arg("here")]);
+    let sent = client.submit_many([other.execute(Target::agent((1, 1)), "echo").arg("here")]);
     let mut command = sent.into_iter().next().unwrap().unwrap();
     assert_eq!(command.next_result(WAIT).unwrap().unwrap().stdout(), "here\n");
-    let elsewhere = other.command_from(&command.to_string()).unwrap();
+    let elsewhere = other.get_by_handle(&command.to_string()).unwrap();
     assert_eq!(
         client.wait_any([elsewhere], WAIT).unwrap().next().unwrap().unwrap().stdout(),
         "here\n"
@@ -228,23 +231,25 @@ fn commands_of_another_client_go_by_the_one_that_is_asked() {
 #[test]
 fn what_cannot_fit_is_refused_at_once() {
     let (_grid, client) = grid();
-    let command = client.execute(Target::agent(1, 1), "cat").data(vec![b'x'; 200 << 20]);
+    let command = client.execute(Target::agent((1, 1)), "cat").data(vec![b'x'; 200 << 20]);
     let begun = Instant::now();
     let error = command.submit().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     // An unoptimised build would escape it for a minute.
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    wait_until_running(&client.execute(Target::agent(1, 1), "sleep").arg("600").submit().unwrap());
+    wait_until_running(
+        &client.execute(Target::agent((1, 1)), "sleep").arg("600").submit().unwrap(),
+    );
 }
 
 #[test]
 fn a_call_that_ends_before_it_begins_says_what_it_was_for() {
-    let cancel = Cancel::new().expect("a token");
+    let cancel = CancelToken::new().expect("a token");
     assert!(cancel.cancel());
     let client = Client::builder().port(1).build().expect("a client");
     let ended = client.with_cancel(&cancel);
-    let wait = || Wait::up_to(WAIT).or_cancelled(&cancel);
-    let (one, all) = (Target::agent(1, 1), Target::from(Target::all()));
+    let wait = || Timeout::after(WAIT).or_cancelled(&cancel);
+    let (one, all) = (Target::agent((1, 1)), Target::from(Target::all()));
     let sent = |target: &Target| ended.execute(target.clone(), "true");
     let to_send = |target: &Target| client.execute(target.clone(), "true");
     let by_one = "execute true on agent 1:1: cancelled";
@@ -255,19 +260,19 @@ fn a_call_that_ends_before_it_begins_says_what_it_was_for() {
         (error(ended.submit_many([to_send(&one)]).remove(0), "submit_many"), by_one),
         (error(to_send(&all).run_all(wait()), "run_all"), "execute true on all agents: cancelled"),
         (
-            error(to_send(&all).rollout(Rollout::agents(1), wait()), "rollout"),
+            error(to_send(&all).rollout(RolloutPlan::agents(1), wait()), "rollout"),
             "execute true on all agents: cancelled",
         ),
         (error(client.doctor(wait()), "doctor"), "looking at 127.0.0.1:1: cancelled"),
-        (error(ended.get_cpu_info(1, 1), "get_cpu_info"), "get_cpu_info on agent 1:1: cancelled"),
+        (error(ended.get_cpu_info((1, 1)), "get_cpu_info"), "get_cpu_info on agent 1:1: cancelled"),
     ] {
         assert_eq!(error.kind(), ErrorKind::Cancelled);
         assert!(error.to_string().starts_with(wanted), "{error}");
-        assert_eq!(error.command(), None);
+        assert_eq!(error.command_handle(), None);
     }
     let form = "acclient:1:x:1:1";
-    let mut known = client.command_from(form).expect("a command");
-    let of_ended = ended.command_from(form).expect("a command");
+    let mut known = client.get_by_handle(form).expect("a command");
+    let of_ended = ended.get_by_handle(form).expect("a command");
     for error in [
         error(known.next_result(wait()), "next_result"),
         error(known.results(wait()), "results"),
@@ -279,6 +284,6 @@ fn a_call_that_ends_before_it_begins_says_what_it_was_for() {
     ] {
         assert_eq!(error.kind(), ErrorKind::Cancelled);
         assert!(error.to_string().contains("command x on agent 1:1: cancelled"), "{error}");
-        assert_eq!(error.command(), Some(form));
+        assert_eq!(error.command_handle(), Some(form));
     }
 }

@@ -4,8 +4,8 @@
 use std::time::{Duration, SystemTime};
 
 use acclient::{
-    AgentId, Cancel, Client, Command, ErrorKind, JobState, MsgQuery, Outcome, ProcessQuery,
-    RunArgs, Target, Wait,
+    AgentId, CancelToken, Client, Command, ErrorKind, JobState, MsgQuery, Outcome, ProcessQuery,
+    RunArgs, Target, Timeout,
 };
 use devgrid::{Grid, RedisServer};
 use serde_json::json;
@@ -20,9 +20,9 @@ fn grid() -> (Grid, Client) {
 /// Asks for something of an agent that there is, and of one that there is not.
 macro_rules! asks {
     ($client:ident . $call:ident ( $($arg:expr),* )) => {{
-        let error = $client.$call(9, 9 $(, $arg)*).unwrap_err();
+        let error = $client.$call((9, 9) $(, $arg)*).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoSuchAgent, "{}: {error}", stringify!($call));
-        $client.$call(1, 1 $(, $arg)*).unwrap()
+        $client.$call((1, 1) $(, $arg)*).unwrap()
     }};
 }
 
@@ -52,7 +52,7 @@ fn an_agent_that_is_away_is_a_timeout_within_the_clients_time() {
     let (grid, client) = grid();
     grid.pause_agent(1, 1);
     let hasty = client.with_timeout(Duration::from_millis(50));
-    let error = hasty.get_os_info(1, 1).unwrap_err();
+    let error = hasty.get_os_info((1, 1)).unwrap_err();
     assert!(
         error.is_timeout() && error.to_string().starts_with("get_os_info on agent 1:1"),
         "{error}"
@@ -63,11 +63,15 @@ fn an_agent_that_is_away_is_a_timeout_within_the_clients_time() {
 fn processes_of_one_agent_and_of_all() {
     let (grid, client) = grid();
     let options = RunArgs::new().domain("dom");
-    let job =
-        client.execute(Target::agent(1, 1), "sleep").arg("600").run_args(options).submit().unwrap();
+    let job = client
+        .execute(Target::agent((1, 1)), "sleep")
+        .arg("600")
+        .run_args(options)
+        .submit()
+        .unwrap();
     wait_until_running(&job);
     let names = |query: &ProcessQuery| {
-        let found = client.get_processes(1, 1, query).unwrap();
+        let found = client.get_processes((1, 1), query).unwrap();
         found
             .iter()
             .map(|process| process.cmd["cmd"].as_str().unwrap().to_owned())
@@ -97,7 +101,7 @@ fn processes_of_one_agent_and_of_all() {
 #[test]
 fn stats_of_a_job_that_is_over_are_a_clear_error() {
     let (_grid, client) = grid();
-    let job = client.execute(Target::agent(1, 1), "true").run(WAIT).unwrap();
+    let job = client.execute(Target::agent((1, 1)), "true").run(WAIT).unwrap();
     let error = job.get_stats().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::JobFailed);
     assert!(error.to_string().contains("only while it runs"), "{error}");
@@ -107,7 +111,7 @@ fn stats_of_a_job_that_is_over_are_a_clear_error() {
 fn messages_by_level_limit_and_time() {
     let (_grid, client) = grid();
     let script = "echo one; echo '7::two'; echo three >&2; echo '9::four'";
-    let job = client.bash(Target::agent(1, 1), script).run(WAIT).unwrap();
+    let job = client.bash(Target::agent((1, 1)), script).run(WAIT).unwrap();
     let all = MsgQuery::new();
     wait_until("all is logged", || job.get_msgs(&all).unwrap().len() == 4);
     let texts = |query: &MsgQuery| {
@@ -132,19 +136,19 @@ fn messages_by_level_limit_and_time() {
     {
         assert_eq!(job.get_msgs(&wrong).unwrap_err().kind(), ErrorKind::InvalidArgument);
         assert_eq!(
-            client.get_msgs(1, 1, "x", &wrong).unwrap_err().kind(),
+            client.get_msgs((1, 1), "x", &wrong).unwrap_err().kind(),
             ErrorKind::InvalidArgument
         );
     }
-    assert_eq!(client.get_msgs(1, 1, job.id(), &all).unwrap().len(), 4);
-    assert!(client.get_msgs(1, 1, "unknown", &all).unwrap().is_empty());
+    assert_eq!(client.get_msgs((1, 1), job.id(), &all).unwrap().len(), 4);
+    assert!(client.get_msgs((1, 1), "unknown", &all).unwrap().is_empty());
 }
 
 #[test]
 fn following_gives_each_message_once_and_ends_with_the_job() {
     let (_grid, client) = grid();
     let script = "for i in $(seq 20); do echo line $i; sleep 0.05; done";
-    let command = client.bash(Target::agent(1, 1), script).submit().unwrap();
+    let command = client.bash(Target::agent((1, 1)), script).submit().unwrap();
     wait_until_running(&command);
     let job = command.jobs().unwrap().into_values().next().unwrap();
     let mut follow = job.follow(&MsgQuery::new(), WAIT).unwrap();
@@ -158,7 +162,7 @@ fn following_gives_each_message_once_and_ends_with_the_job() {
 #[test]
 fn following_ends_with_its_wait_and_its_token() {
     let (_grid, client) = grid();
-    let command = client.bash(Target::agent(1, 1), "echo x; sleep 600").submit().unwrap();
+    let command = client.bash(Target::agent((1, 1)), "echo x; sleep 600").submit().unwrap();
     wait_until_running(&command);
     let job = command.jobs().unwrap().into_values().next().unwrap();
     let mut follow = with_growing_time(Duration::from_millis(700), |wait| {
@@ -168,8 +172,8 @@ fn following_ends_with_its_wait_and_its_token() {
     });
     assert!(follow.next().unwrap().unwrap_err().is_timeout());
     assert!(follow.next().is_none());
-    let cancel = Cancel::new().unwrap();
-    let mut follow = job.follow(&MsgQuery::new(), Wait::forever().or_cancelled(&cancel)).unwrap();
+    let cancel = CancelToken::new().unwrap();
+    let mut follow = job.follow(&MsgQuery::new(), Timeout::none().or_cancelled(&cancel)).unwrap();
     follow.next().unwrap().unwrap();
     cancel.cancel();
     assert_eq!(follow.next().unwrap().unwrap_err().kind(), ErrorKind::Cancelled);
@@ -180,7 +184,7 @@ fn following_ends_with_its_wait_and_its_token() {
 #[test]
 fn the_schedule() {
     let (_grid, client) = grid();
-    let ping = || client.cmd(Target::agent(1, 1), "ping");
+    let ping = || client.cmd(Target::agent((1, 1)), "ping");
     client.schedule_add("job.two", "@every 1h", ping()).unwrap();
     client
         .schedule_add("job.one", "0 30 3 * * *", client.bash(Target::all().role("cpu"), "true"))
@@ -210,7 +214,7 @@ fn the_schedule() {
     }
     // Without a command it would make the controller exit when it fires.
     let error =
-        client.schedule_add("a", "@hourly", client.cmd(Target::agent(1, 1), "")).unwrap_err();
+        client.schedule_add("a", "@hourly", client.cmd(Target::agent((1, 1)), "")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 }
 
@@ -219,7 +223,7 @@ fn a_scheduled_command_runs() {
     let (grid, client) = grid();
     let touched = std::env::temp_dir().join(format!("acclient-schedule-{}", std::process::id()));
     let script = format!("echo fired > {}", touched.display());
-    client.schedule_add("tick", "* * * * * *", client.bash(Target::agent(1, 1), script)).unwrap();
+    client.schedule_add("tick", "* * * * * *", client.bash(Target::agent((1, 1)), script)).unwrap();
     wait_until("it fired", || touched.exists());
     assert!(client.schedule_remove("tick").unwrap());
     drop(grid);
@@ -230,17 +234,17 @@ fn a_scheduled_command_runs() {
 fn agents_are_killed_and_restarted_as_a_whole() {
     let (grid, client) = grid();
     let mut long: Vec<_> = (0..2)
-        .map(|_| client.execute(Target::agent(1, 1), "sleep").arg("600").submit().unwrap())
+        .map(|_| client.execute(Target::agent((1, 1)), "sleep").arg("600").submit().unwrap())
         .collect();
     long.iter().for_each(wait_until_running);
-    assert_eq!(client.killall(Target::agent(1, 1)).run(WAIT).unwrap().state(), &JobState::Killed);
+    assert_eq!(client.killall(Target::agent((1, 1))).run(WAIT).unwrap().state(), &JobState::Killed);
     for command in &mut long {
         assert_eq!(command.next_result(WAIT).unwrap().unwrap().state(), &JobState::Killed);
     }
     assert_eq!(grid.running_jobs(), 0);
-    client.restart(Target::agent(1, 1)).submit().unwrap();
-    wait_until("it is back", || client.ping_agent(1, 1).is_ok());
-    let rebooted = client.reboot(Target::agent(1, 1)).run(WAIT).unwrap();
+    client.restart(Target::agent((1, 1))).submit().unwrap();
+    wait_until("it is back", || client.ping_agent((1, 1)).is_ok());
+    let rebooted = client.reboot(Target::agent((1, 1))).run(WAIT).unwrap();
     assert_eq!(rebooted.state(), &JobState::UnknownCmd, "an extension that these agents lack");
 }
 
@@ -248,9 +252,9 @@ fn agents_are_killed_and_restarted_as_a_whole() {
 fn scripts_take_objects_only() {
     let (_grid, client) = grid();
     let wrong = json!(["no", "object"]);
-    let named = client.execute_jumpscript(Target::agent(1, 2), "test", "echo", &wrong).submit();
+    let named = client.execute_jumpscript(Target::agent((1, 2)), "test", "echo", &wrong).submit();
     assert_eq!(named.unwrap_err().kind(), ErrorKind::InvalidArgument);
-    let sent = client.execute_jumpscript_content(Target::agent(1, 2), "x", &wrong).submit();
+    let sent = client.execute_jumpscript_content(Target::agent((1, 2)), "x", &wrong).submit();
     assert_eq!(sent.unwrap_err().kind(), ErrorKind::InvalidArgument);
 }
 
@@ -263,7 +267,7 @@ fn history_where_there_is_one_and_where_there_is_none() {
     // An older controller puts each command there, most recent first.
     let jobs: Vec<_> = ["a", "b", "c"]
         .map(|text| {
-            client.execute(Target::agent(1, 1), "echo").arg(text).tags(text).submit().unwrap()
+            client.execute(Target::agent((1, 1)), "echo").arg(text).tags(text).submit().unwrap()
         })
         .into();
     let mut connection = grid.redis().connection();
@@ -275,7 +279,7 @@ fn history_where_there_is_one_and_where_there_is_none() {
     let tags: Vec<_> = past.iter().map(|command| command.tags().unwrap()).collect();
     assert_eq!(tags, ["b", "a"]);
     assert_eq!((past[0].id(), past[0].cmd()), (jobs[1].id(), Some("execute")));
-    assert_eq!(past[0].target(), &Target::agent(1, 1));
+    assert_eq!(past[0].target(), &Target::agent((1, 1)));
     let args = |command: &Command| command.args().unwrap().to_json();
     assert_eq!(args(&past[0]), args(&jobs[1]));
     wait_until("it is over", || past[0].jobs().unwrap().values().any(|job| job.stdout() == "b\n"));
@@ -304,7 +308,7 @@ fn the_worked_example_of_the_python_client() {
     assert!(first.is_success() && first.stdout().contains("bin"));
     let id = command.id().to_owned();
 
-    let mut same = client.command(id);
+    let mut same = client.get_by_id(id);
     let mut seen = Vec::new();
     while let Some(job) = same.next_result(WAIT).unwrap() {
         seen.push(job.agent().to_string());
@@ -325,7 +329,7 @@ fn a_named_instance() {
     const VARIABLE: &str = "ACCLIENT_TEST_INSTANCE";
     if std::env::var_os(VARIABLE).is_some() {
         let client = Client::instance("main").unwrap();
-        client.ping_agent(1, 1).unwrap();
+        client.ping_agent((1, 1)).unwrap();
         let unknown = Client::instance("other").unwrap_err();
         assert!(unknown.to_string().contains("main"), "{unknown}");
         println!("instance ok");

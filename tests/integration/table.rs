@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{Client, ClientBuilder, CommandBuilder, Error, Target};
+use acclient::{Client, ClientBuilder, Error, Request, Target};
 use devgrid::RedisServer;
 use support::scripted::{Peer, Server};
 use support::{ClosedPort, LATE};
@@ -29,19 +29,19 @@ const CALLS: [(&str, Call); 11] = [
     ("submit_many", |client, _| client.submit_many([command(client)]).remove(0).map(drop)),
     ("run", |client, time| command(client).run(time).map(drop)),
     ("next_result", |client, time| {
-        client.command_from("acclient:1:x:1:1")?.next_result(time).map(drop)
+        client.get_by_handle("acclient:1:x:1:1")?.next_result(time).map(drop)
     }),
     ("results", |client, time| {
-        client.command("x").results(time)?.try_for_each(|job| job.map(drop))
+        client.get_by_id("x").results(time)?.try_for_each(|job| job.map(drop))
     }),
-    ("jobs", |client, _| client.command("x").jobs().map(drop)),
-    ("progress", |client, time| client.command("x").progress(time).map(drop)),
-    ("retract", |client, _| client.command("x").retract().map(drop)),
-    ("get_mem_info", |client, _| client.get_mem_info(1, 1).map(drop)),
+    ("jobs", |client, _| client.get_by_id("x").jobs().map(drop)),
+    ("progress", |client, time| client.get_by_id("x").progress(time).map(drop)),
+    ("retract", |client, _| client.get_by_id("x").retract().map(drop)),
+    ("get_mem_info", |client, _| client.get_mem_info((1, 1)).map(drop)),
 ];
 
-fn command(client: &Client) -> CommandBuilder {
-    client.cmd(Target::agent(1, 1), "ping")
+fn command(client: &Client) -> Request {
+    client.cmd(Target::agent((1, 1)), "ping")
 }
 
 /// A server that is wrong in some way, a client of it, and what has to live as long.

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{Cancel, Client, ClientBuilder, ErrorKind, JobState, Target, Wait};
+use acclient::{CancelToken, Client, ClientBuilder, ErrorKind, JobState, Target, Timeout};
 use devgrid::{Grid, RedisServer};
 use support::alone::{is_alone, passes_alone};
 use support::certificates::{Certificates, TlsRedis};
@@ -30,10 +30,10 @@ fn a_grid_is_used_as_without_it() {
     // More than a record and more than the buffers of a socket, in both directions.
     let large = "x".repeat(3 << 20);
     let script = format!("#{large}\necho 20::\\\"{}\\\"", "y".repeat(100_000));
-    let job = client.bash(Target::agent(1, 1), script).run(WAIT).expect("a result");
+    let job = client.bash(Target::agent((1, 1)), script).run(WAIT).expect("a result");
     assert_eq!((job.state(), job.data().len()), (&JobState::Success, 100_002));
 
-    let many = client.submit_many((0..2000).map(|_| client.cmd(Target::agent(1, 2), "ping")));
+    let many = client.submit_many((0..2000).map(|_| client.cmd(Target::agent((1, 2)), "ping")));
     let many: Vec<_> = many.into_iter().map(|sent| sent.expect("it was taken")).collect();
     let jobs = client.wait_any(&many, WAIT).expect("results");
     assert_eq!(jobs.map(|job| job.expect("a result")).filter(|job| job.is_success()).count(), 2000);
@@ -55,17 +55,17 @@ fn waits_end_by_deadlines_and_tokens() {
     let redis = TlsRedis::new("localhost");
     let _server = redis.builder().start().expect("a server");
     let client = trusting(&redis);
-    let mut command = client.cmd(Target::agent(1, 1), "ping").submit().expect("sent");
+    let mut command = client.cmd(Target::agent((1, 1)), "ping").submit().expect("sent");
     let begun = Instant::now();
     assert!(error(command.next_result(SHORT), "a wait for nobody").is_timeout());
     assert!(begun.elapsed() < SHORT + LATE, "{:?}", begun.elapsed());
-    let cancel = Cancel::new().expect("a token");
+    let cancel = CancelToken::new().expect("a token");
     thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_millis(50));
             cancel.cancel();
         });
-        let wait = Wait::forever().or_cancelled(&cancel);
+        let wait = Timeout::none().or_cancelled(&cancel);
         assert_eq!(error(command.next_result(wait), "a wait").kind(), ErrorKind::Cancelled);
     });
     client.ping().expect("another connection");
@@ -87,12 +87,12 @@ fn a_child_works_and_its_parent_is_unharmed() {
     let builder = Client::builder().url(&variable(URL)).expect("a URL");
     let client = builder.tls_ca_file(variable(CA)).connect().expect("a client");
     let mut command =
-        client.bash(Target::agent(1, 1), "sleep 2; echo parent").submit().expect("sent");
+        client.bash(Target::agent((1, 1)), "sleep 2; echo parent").submit().expect("sent");
     wait_until_running(&command);
     let waiting = thread::spawn(move || command.next_result(WAIT));
     for round in 0..5 {
         let child = fork(|| {
-            let job = client.bash(Target::agent(1, 2), format!("echo {round}")).run(WAIT);
+            let job = client.bash(Target::agent((1, 2)), format!("echo {round}")).run(WAIT);
             i32::from(job.is_err())
         });
         assert_eq!(exit_status(child), 0, "the child of round {round}");
@@ -202,7 +202,7 @@ fn a_server_that_dies_in_a_write_is_an_error() {
             thread::sleep(Duration::from_millis(200));
             server.kill();
         });
-        let large = client.bash(Target::agent(1, 1), "x".repeat(16 << 20)).submit();
+        let large = client.bash(Target::agent((1, 1)), "x".repeat(16 << 20)).submit();
         let lost = error(large, "a command that was cut");
         assert_eq!((lost.kind(), lost.is_maybe_sent()), (ErrorKind::Connect, false), "{lost}");
     });

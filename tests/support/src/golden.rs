@@ -53,7 +53,7 @@ pub fn text(value: &Value) -> &str {
 }
 
 /// A recorded push said again in the words of this library.
-pub fn again(client: &Client, push: &Value) -> acclient::CommandBuilder {
+pub fn again(client: &Client, push: &Value) -> acclient::Request {
     let number =
         |field: &str| push[field].as_u64().and_then(|n| u32::try_from(n).ok()).expect("a number");
     let mut args: RunArgs = serde_json::from_value(push["args"].clone()).expect("run arguments");
@@ -61,7 +61,7 @@ pub fn again(client: &Client, push: &Value) -> acclient::CommandBuilder {
         args = args.loglevels(""); // one recording leaves them out
     }
     let target: Target = match push["roles"].as_array() {
-        None => Target::agent(number("gid"), number("nid")),
+        None => Target::agent((number("gid"), number("nid"))),
         Some(roles) => {
             assert_eq!(number("nid"), 0);
             let fanout = push["fanout"].as_bool().expect("a boolean");

@@ -272,10 +272,10 @@ pub enum At {
     /// In place of the answer to a PING.
     Ping,
     /// In place of the answer to the wait, after RPUSH was confirmed.
-    Wait,
+    Timeout,
 }
 
-pub const EVERYWHERE: [At; 3] = [At::Hello, At::Ping, At::Wait];
+pub const EVERYWHERE: [At; 3] = [At::Hello, At::Ping, At::Timeout];
 
 /// A server whose first connection goes as usual up to a point, and whose later ones are sane.
 pub fn server_that(at: At, does: impl Fn(&mut Peer) + Send + Sync + 'static) -> Server {
@@ -291,7 +291,7 @@ pub fn server_that(at: At, does: impl Fn(&mut Peer) + Send + Sync + 'static) -> 
                 peer.log_in();
                 peer.expect("PING");
             }
-            At::Wait => {
+            At::Timeout => {
                 peer.log_in();
                 peer.expect("RPUSH");
                 peer.send(":1\r\n");
@@ -473,14 +473,14 @@ pub fn client(server: &Server) -> Client {
 
 /// Runs the command that [`RESULT`] is of.
 pub fn run(client: &Client, timeout: Duration) -> Result<Job, Error> {
-    client.cmd(Target::agent(1, 1), "ping").id("x").run(timeout)
+    client.cmd(Target::agent((1, 1)), "ping").id("x").run(timeout)
 }
 
 /// The call that comes to that point.
 pub fn call(client: &Client, at: At, timeout: Duration) -> Result<(), Error> {
     match at {
         At::Hello | At::Ping => client.with_timeout(timeout).ping(),
-        At::Wait => run(client, timeout).map(drop),
+        At::Timeout => run(client, timeout).map(drop),
     }
 }
 
@@ -495,7 +495,7 @@ pub fn check_words(error: &Error, server: &Server) {
 pub fn check_maybe_sent(error: &Error, server: &Server) {
     assert_eq!(error.kind(), ErrorKind::MaybeSent, "{error}");
     assert!(error.is_maybe_sent() && !error.is_retriable(), "{error}");
-    assert_eq!(error.command(), Some("acclient:1:x:1:1"), "{error}");
+    assert_eq!(error.command_handle(), Some("acclient:1:x:1:1"), "{error}");
     server.wait_seen("RPUSH", 1);
     assert_eq!(server.seen("RPUSH").len(), 1, "pushed twice");
 }

@@ -1,11 +1,11 @@
-//! [`CommandBuilder`]: a command before it is sent, and the ways of sending it.
+//! [`Request`]: a command before it is sent, and the ways of sending it.
 
 use std::borrow::Cow;
 
 use super::{Collected, Command};
 #[cfg(doc)]
 use crate::client::Client;
-use crate::engine::{Session, Wait, ids, push, run};
+use crate::engine::{Session, Timeout, ids, push, run};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
@@ -25,7 +25,7 @@ use crate::transport::{Until, clock};
 /// # use std::time::Duration;
 /// # let client = Client::connect("redis://localhost")?;
 /// let command = client
-///     .execute(Target::agent(1, 1), "sort")
+///     .execute(Target::agent((1, 1)), "sort")
 ///     .arg("-u")
 ///     .data("b\na\nb\n")
 ///     .run_args(RunArgs::new().max_time(60))
@@ -36,7 +36,7 @@ use crate::transport::{Until, clock};
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "nothing is sent before submit() or run()"]
-pub struct CommandBuilder(Box<Parts>);
+pub struct Request(Box<Parts>);
 
 /// In a box, since each step hands the whole on.
 #[derive(Debug, Clone)]
@@ -52,9 +52,9 @@ struct Parts {
     wrong: Option<String>,
 }
 
-impl CommandBuilder {
+impl Request {
     pub(crate) fn new(session: Session, target: Target, cmd: Cow<'static, str>) -> Self {
-        CommandBuilder(Box::new(Parts {
+        Request(Box::new(Parts {
             session,
             target,
             cmd,
@@ -74,7 +74,7 @@ impl CommandBuilder {
 
     /// Adds arguments of the program.
     pub fn args<I: IntoIterator<Item: Into<String>>>(self, args: I) -> Self {
-        args.into_iter().fold(self, CommandBuilder::arg)
+        args.into_iter().fold(self, Request::arg)
     }
 
     /// The program of `execute`.
@@ -129,10 +129,10 @@ impl CommandBuilder {
     /// once Redis has it. Blocks for the client's timeout at most, and uses it up: a lost connection is
     /// replaced and the command sent again where that is safe.
     ///
-    /// Give the command an [`id`](CommandBuilder::id) of yours that you can give again, in this process
+    /// Give the command an [`id`](Request::id) of yours that you can give again, in this process
     /// or another: within 24 hours a second `submit_once` with that id finds that the command was
     /// submitted, and succeeds without sending anything. It costs a key `cmd.<id>.submitted`. A command
-    /// that was sent by [`CommandBuilder::submit`] leaves none.
+    /// that was sent by [`Request::submit`] leaves none.
     ///
     /// It holds as long as Redis keeps its data. Where Redis was restarted or another took its place
     /// between two tries, and the key is not there, the outcome is [`ErrorKind::MaybeSent`]: the
@@ -141,7 +141,7 @@ impl CommandBuilder {
     /// ```no_run
     /// # use acclient::*;
     /// # let client = Client::connect("redis://localhost")?;
-    /// let upgrade = || client.bash(Target::agent(1, 1), "apt-get -y upgrade").id("upgrade of 24 November");
+    /// let upgrade = || client.bash(Target::agent((1, 1)), "apt-get -y upgrade").id("upgrade of 24 November");
     /// let command = match upgrade().submit_once() {
     ///     Err(error) if error.is_maybe_sent() => upgrade().submit_once()?,
     ///     outcome => outcome?,
@@ -159,28 +159,28 @@ impl CommandBuilder {
 
     fn send(
         self,
-        submit: impl FnOnce(&Session, &Envelope, &Wait) -> Result<()>,
+        submit: impl FnOnce(&Session, &Envelope, &Timeout) -> Result<()>,
     ) -> Result<Command> {
         let begun = clock::now();
-        let wait = self.session().quick();
-        self.until(&wait)?; // before anything is made for a call that cannot be
+        let timeout = self.session().quick();
+        self.until(&timeout)?; // before anything is made for a call that cannot be
         let command = self.start()?;
-        submit(command.session(), command.envelope(), &wait.since(begun))?;
+        submit(command.session(), command.envelope(), &timeout.since(begun))?;
         Ok(command)
     }
 
     /// Sends the command and waits for its result; for [`Target::agent`] in one round trip to
     /// Redis. Blocks.
     ///
-    /// For a command that one agent answers; for a fan-out see [`CommandBuilder::run_all`]. A job
+    /// For a command that one agent answers; for a fan-out see [`Request::run_all`]. A job
     /// that failed is a result like any other: see [`Job::into_success`].
     ///
     /// # Errors
-    /// Those of [`CommandBuilder::submit`] and [`Command::next_result`], all within one
+    /// Those of [`Request::submit`] and [`Command::next_result`], all within one
     /// deadline. A wait of zero is [`ErrorKind::InvalidArgument`].
-    pub fn run(self, wait: impl Into<Wait>) -> Result<Job> {
-        let wait = wait.into();
-        if wait.is_zero() {
+    pub fn run(self, timeout: impl Into<Timeout>) -> Result<Job> {
+        let timeout = timeout.into();
+        if timeout.is_zero() {
             return Err(Error::invalid("a wait of 0 leaves no time for an answer"));
         }
         let begun = clock::now();
@@ -188,8 +188,8 @@ impl CommandBuilder {
         if command.target().is_fanout() {
             return Err(Error::invalid("run() is for one agent; for a fan-out there is run_all()"));
         }
-        command.refuse_endless(&wait)?;
-        let result = run::run(command.session(), command.envelope(), &wait.since(begun))?;
+        command.refuse_endless(&timeout)?;
+        let result = run::run(command.session(), command.envelope(), &timeout.since(begun))?;
         Ok(Job::new(command.session().clone(), result))
     }
 
@@ -213,33 +213,33 @@ impl CommandBuilder {
     /// ```
     ///
     /// # Errors
-    /// Those of [`CommandBuilder::submit`]. From then on nothing that was returned is lost: what goes
+    /// Those of [`Request::submit`]. From then on nothing that was returned is lost: what goes
     /// wrong is in [`Collected::errors`], and what ends the wait for everybody (cancelled, closed,
     /// Redis refused) is the last of them, without an agent.
-    pub fn run_all(self, wait: impl Into<Wait>) -> Result<Collected> {
-        self.collect(wait.into(), false)
+    pub fn run_all(self, timeout: impl Into<Timeout>) -> Result<Collected> {
+        self.collect(timeout.into(), false)
     }
 
-    /// As [`CommandBuilder::run_all`], but returns at the first agent that fails: whose job ends in
+    /// As [`Request::run_all`], but returns at the first agent that fails: whose job ends in
     /// another state than `SUCCESS`, or that gives an error. What the others returned until then is
     /// kept; they are not killed, and [`Collected::command`] gets at the rest.
     ///
     /// # Errors
-    /// As [`CommandBuilder::run_all`].
-    pub fn run_until_failure(self, wait: impl Into<Wait>) -> Result<Collected> {
-        self.collect(wait.into(), true)
+    /// As [`Request::run_all`].
+    pub fn run_until_failure(self, timeout: impl Into<Timeout>) -> Result<Collected> {
+        self.collect(timeout.into(), true)
     }
 
-    fn collect(self, wait: Wait, stop_at_failure: bool) -> Result<Collected> {
-        if wait.is_zero() {
+    fn collect(self, timeout: Timeout, stop_at_failure: bool) -> Result<Collected> {
+        if timeout.is_zero() {
             return Err(Error::invalid("a wait of 0 leaves no time for answers"));
         }
-        Collected::of(self.start()?, wait, stop_at_failure)
+        Collected::of(self.start()?, timeout, stop_at_failure)
     }
 
     /// What bounds a call that begins now.
-    pub(crate) fn until(&self, wait: &Wait) -> Result<Until> {
-        self.session().until(wait).map_err(|error| error.asked(|| self.in_words()))
+    pub(crate) fn until(&self, timeout: &Timeout) -> Result<Until> {
+        self.session().until(timeout).map_err(|error| error.asked(|| self.in_words()))
     }
 
     /// How error messages describe the command.

@@ -1,0 +1,118 @@
+//! Driving a [`Watch`] from a caller's own event loop: a step that does not wait, a descriptor to poll,
+//! and the time at which to take the next step at the latest.
+
+use std::os::fd::BorrowedFd;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::result::LOOK;
+use super::retry::{Backoff, Purpose, waits_out};
+use super::watch::{ANYWAY, Failure, Found, WaitMethod, Watch};
+use crate::error::Result;
+use crate::transport::{self, Until, clock};
+
+/// How long one step may block at most: for a reply of Redis, or for a new connection.
+const STEP: Duration = Duration::from_secs(1);
+
+/// When the next step is due, whatever the descriptor says.
+#[derive(Debug)]
+pub(super) struct Polled {
+    due: Instant,
+    backoff: Backoff,
+}
+
+impl Watch {
+    /// The next result that is there. `Pending`: none is there now. Blocks for a round trip to Redis at
+    /// most, and to connect.
+    pub(super) fn poll_next(&mut self, until: &Until) -> Poll<Result<Option<Found>>> {
+        let step = until.within(STEP);
+        let polled = Polled { due: clock::now(), backoff: Backoff::new() };
+        self.polled.get_or_insert(polled);
+        loop {
+            if self.is_done() {
+                self.finish(until);
+                return Poll::Ready(Ok(None));
+            }
+            match self.poll_step(&step) {
+                Ok(Step::Found(found)) => return Poll::Ready(Ok(Some(found))),
+                Ok(Step::Progress) => {}
+                Ok(Step::Idle) => return Poll::Pending,
+                Err(Failure::Link(error)) if passes(&error, until) => {
+                    self.unlink();
+                    let polled = self.polled.as_mut().expect("set above");
+                    polled.due = clock::now() + polled.backoff.next_pause();
+                    return Poll::Pending;
+                }
+                Err(Failure::Link(error)) => return Poll::Ready(Err(self.leave(error.into()))),
+                Err(Failure::Other(error)) => return Poll::Ready(Err(self.leave(error))),
+            }
+        }
+    }
+
+    fn poll_step(&mut self, until: &Until) -> std::result::Result<Step, Failure> {
+        until.check_cancelled()?;
+        let is_due = self.polled.as_ref().is_none_or(|polled| polled.due <= clock::now());
+        if self.link.is_none() && !is_due {
+            return Ok(Step::Idle); // until it is time for another try to connect
+        }
+        if self.link.is_none() || self.has_work() {
+            let is_new = self.link.is_none();
+            let found = self.step(until)?;
+            if is_new {
+                self.polled = Some(Polled { due: self.next_look(), backoff: Backoff::new() });
+            }
+            return Ok(found.map_or(Step::Progress, Step::Found));
+        }
+        if let Some(link) = self.link.as_mut().filter(|link| link.is_told()) {
+            let changes = link.connection.changes(Duration::ZERO, until)?;
+            if changes.all || !changes.keys.is_empty() {
+                self.note(changes, until)?;
+                return Ok(if self.has_work() { Step::Progress } else { Step::Idle });
+            }
+        }
+        if !is_due {
+            return Ok(Step::Idle);
+        }
+        self.look_at_all(until)?;
+        let due = self.next_look();
+        self.polled.as_mut().expect("set by the caller").due = due;
+        Ok(if self.has_work() { Step::Progress } else { Step::Idle })
+    }
+
+    fn next_look(&self) -> Instant {
+        let is_told = self.link.as_ref().is_some_and(|link| link.is_told());
+        clock::now() + if is_told { ANYWAY } else { LOOK }
+    }
+
+    /// The descriptor that gets readable when there may be a result; `None` without a connection.
+    pub(super) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.link.as_ref().map(|link| link.connection.fd())
+    }
+
+    /// When to take the next step at the latest.
+    pub(super) fn poll_at(&self) -> Instant {
+        let due = self.polled.as_ref().map(|polled| polled.due);
+        due.filter(|_| !self.has_work()).unwrap_or_else(clock::now)
+    }
+}
+
+/// Whether a failure is waited out: one that time may mend, or a step that took too long.
+fn passes(error: &transport::Error, until: &Until) -> bool {
+    use transport::Error::{PoolExhausted, Timeout};
+    let is_of_step = matches!(error, Timeout | PoolExhausted { .. });
+    waits_out(error, Purpose::Wait) || (is_of_step && !until.deadline.has_passed())
+}
+
+enum Step {
+    Found(Found),
+    /// Something was done, and there may be more to do.
+    Progress,
+    Idle,
+}
+
+impl super::watch::Link {
+    /// Whether the server sends push notifications.
+    fn is_told(&self) -> bool {
+        matches!(self.method, WaitMethod::Tracking | WaitMethod::Broadcast)
+    }
+}

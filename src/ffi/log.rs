@@ -1,0 +1,116 @@
+//! The log hook: what the library logs, given to a function of C.
+
+use std::cell::Cell;
+use std::ffi::{CString, c_char, c_void};
+use std::sync::{Mutex, PoisonError};
+
+use log::{LevelFilter, Log, Metadata, Record};
+
+use super::contract::call;
+use super::error::acclient_error;
+use super::status::acclient_status;
+use crate::error::{Error, ErrorKind};
+
+/// A failure that the call returns as an error too.
+pub const ACCLIENT_LOG_ERROR: i32 = 1;
+/// Something that may need attention, like the first failure after which a call retries.
+pub const ACCLIENT_LOG_WARN: i32 = 2;
+/// Something unusual that needs no attention.
+pub const ACCLIENT_LOG_INFO: i32 = 3;
+/// Normal work: connections, submitted commands, how results are waited for.
+pub const ACCLIENT_LOG_DEBUG: i32 = 4;
+/// Normal work in detail.
+pub const ACCLIENT_LOG_TRACE: i32 = 5;
+
+/// Function that receives log messages, on the thread whose call logs. It may call functions of the
+/// library, which then log nothing. It must return normally: no longjmp(3), no C++ exception.
+///
+/// level: one of ACCLIENT_LOG_...
+/// target: what the message is about: "acclient::connection", "acclient::command", "acclient::wait" or
+///   "acclient::retry"; later versions may add some.
+/// message: one line of text without a password, and without the data of a command.
+/// user_data: as passed to acclient_set_log_hook().
+pub type acclient_log_hook = Option<
+    extern "C" fn(
+        level: i32,
+        target: *const c_char,
+        message: *const c_char,
+        user_data: *mut c_void,
+    ),
+>;
+
+type Function = extern "C" fn(i32, *const c_char, *const c_char, *mut c_void);
+
+/// The hook and its user data, as a number since it is not used here.
+static HOOK: Mutex<Option<(Function, usize)>> = Mutex::new(None);
+
+thread_local! {
+    /// Whether the hook runs on this thread: what it calls must not call it again.
+    static IN_HOOK: Cell<bool> = const { Cell::new(false) };
+}
+
+struct Hook;
+
+impl Log for Hook {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("acclient")
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let hook = *HOOK.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((function, user_data)) = hook else { return };
+        if !self.enabled(record.metadata()) || IN_HOOK.replace(true) {
+            return;
+        }
+        let text = |text: String| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
+        let target = text(record.target().to_owned());
+        let message = text(record.args().to_string().replace(['\n', '\r'], " "));
+        let user_data = std::ptr::with_exposed_provenance_mut(user_data);
+        function(record.level() as i32, target.as_ptr(), message.as_ptr(), user_data);
+        IN_HOOK.set(false);
+    }
+
+    fn flush(&self) {}
+}
+
+/// Sets the function that receives what the library logs, for the whole process. To be called before
+/// other threads use the library: a call that is in progress on another thread may still use the hook
+/// that was set before.
+///
+/// hook: NULL logs nothing more, which is the default.
+/// user_data: passed to the hook as it is; may be NULL.
+/// level: the least important level that is logged, one of ACCLIENT_LOG_... In normal work nothing above
+///   ACCLIENT_LOG_DEBUG is logged.
+/// Errors: ACCLIENT_UNSUPPORTED in a Rust program that has installed a logger of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_set_log_hook(
+    hook: acclient_log_hook,
+    user_data: *mut c_void,
+    level: i32,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    call!(error, |_| {
+        let level = match level {
+            ACCLIENT_LOG_ERROR => LevelFilter::Error,
+            ACCLIENT_LOG_WARN => LevelFilter::Warn,
+            ACCLIENT_LOG_INFO => LevelFilter::Info,
+            ACCLIENT_LOG_DEBUG => LevelFilter::Debug,
+            ACCLIENT_LOG_TRACE => LevelFilter::Trace,
+            level => {
+                let message = format!("invalid level {level}: expected one of ACCLIENT_LOG_...");
+                return Err(Error::invalid(message));
+            }
+        };
+        static LOGGER: Hook = Hook;
+        let mut current = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first call of the process installs the logger.
+        let is_ours = std::ptr::addr_eq(log::logger(), &raw const LOGGER);
+        if !is_ours && log::set_logger(&LOGGER).is_err() {
+            let message = "the program has a logger of its own: see the crate log";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        *current = hook.map(|function| (function, user_data.expose_provenance()));
+        log::set_max_level(if hook.is_some() { level } else { LevelFilter::Off });
+        Ok(())
+    })
+}
