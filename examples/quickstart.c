@@ -19,7 +19,7 @@
 #define TEN_SECONDS 10000
 
 static acclient_client *client;
-static acclient_cancel *interrupted;
+static acclient_cancel_token *interrupted;
 
 /* Ends the program with the message of the library. It takes the address of the error: C does not
  * say which argument of a call is evaluated first, so the error itself may be read before it is
@@ -52,9 +52,14 @@ static acclient_job *run(acclient_target *target, const char *script) {
 static acclient_command *start(int64_t gid, int64_t nid, const char *program, const char *arg) {
     acclient_error *error = NULL;
     acclient_command *command = NULL;
-    check(acclient_client_execute(client, gid, nid, program, &arg, 1, NULL, 0, TEN_SECONDS, NULL,
-                                  &command, &error),
-          &error);
+    acclient_target *target = NULL;
+    acclient_request *request = NULL;
+    check(acclient_target_agent(gid, nid, &target, &error), &error);
+    check(acclient_request_execute(client, target, program, &request, &error), &error);
+    check(acclient_request_add_arg(request, arg, &error), &error);
+    check(acclient_request_submit(request, TEN_SECONDS, NULL, &command, &error), &error);
+    acclient_request_free(request);
+    acclient_target_free(target);
     return command;
 }
 
@@ -94,7 +99,7 @@ static void agents(void) {
                                     acclient_answer_int(agents, row, "nid"), &target, &error),
               &error);
         acclient_job *job = run(target, "echo hello from agent $AGENT_GID:$AGENT_NID");
-        printf("%s %s in %" PRId64 " ms: %s", acclient_target_printed(target, NULL),
+        printf("%s %s in %" PRId64 " ms: %s", acclient_target_text(target, NULL),
                acclient_job_state(job, NULL), acclient_job_time_ms(job),
                acclient_job_stdout(job, NULL));
         acclient_job_free(job);
@@ -104,14 +109,17 @@ static void agents(void) {
 }
 
 static void any_and_all(void) {
-    const char *roles[] = {"storage"};
     acclient_error *error = NULL;
     acclient_target *target = NULL;
     printf("\n== On any agent with the role storage: the controller chooses\n");
-    check(acclient_target_any(roles, 1, 0, &target, &error), &error);
+    check(acclient_target_any(&target, &error), &error);
+    check(acclient_target_add_role(target, "storage", &error), &error);
     acclient_job *job = run(target, "echo chosen");
-    printf("%" PRId64 ":%" PRId64 " %s: %s", acclient_job_gid(job), acclient_job_nid(job),
-           acclient_job_state(job, NULL), acclient_job_stdout(job, NULL));
+    int64_t gid = 0;
+    int64_t nid = 0;
+    acclient_job_agent(job, &gid, &nid);
+    printf("%" PRId64 ":%" PRId64 " %s: %s", gid, nid, acclient_job_state(job, NULL),
+           acclient_job_stdout(job, NULL));
     acclient_job_free(job);
     acclient_target_free(target);
 
@@ -121,7 +129,7 @@ static void any_and_all(void) {
     acclient_command *command = NULL;
     acclient_results *results = NULL;
     long begun = now_ms();
-    check(acclient_target_all(NULL, 0, 0, &target, &error), &error);
+    check(acclient_target_all(&target, &error), &error);
     check(acclient_request_bash(client, target, script, strlen(script), &request, &error), &error);
     check(acclient_request_submit(request, TEN_SECONDS, NULL, &command, &error), &error);
     check(acclient_command_results(command, TEN_SECONDS, NULL, &results, &error), &error);
@@ -130,8 +138,9 @@ static void any_and_all(void) {
         if (job == NULL) {
             break;
         }
-        printf("after %4ld ms %" PRId64 ":%" PRId64 ": %s", now_ms() - begun, acclient_job_gid(job),
-               acclient_job_nid(job), acclient_job_stdout(job, NULL));
+        acclient_job_agent(job, &gid, &nid);
+        printf("after %4ld ms %" PRId64 ":%" PRId64 ": %s", now_ms() - begun, gid, nid,
+               acclient_job_stdout(job, NULL));
         acclient_job_free(job);
     }
     acclient_results_free(results);
@@ -156,7 +165,13 @@ static void failing_and_killed(void) {
         printf("no result after 0.2 s, as expected\n");
         acclient_error_free(error);
     }
-    check(acclient_command_kill(command, TEN_SECONDS, NULL, &error), &error);
+    acclient_outcomes *outcomes = NULL;
+    check(acclient_command_kill(command, TEN_SECONDS, NULL, &outcomes, &error), &error);
+    const acclient_error *failure = acclient_outcomes_failure(outcomes);
+    if (failure != NULL) {
+        printf("not killed: %s\n", acclient_error_message(failure, NULL));
+    }
+    acclient_outcomes_free(outcomes);
     job = wait_for(command);
     printf("2:1 %s after %" PRId64 " ms\n", acclient_job_state(job, NULL),
            acclient_job_time_ms(job));
@@ -167,7 +182,7 @@ static void failing_and_killed(void) {
 /* Cancelling is safe in a signal handler. */
 static void on_alarm(int number) {
     (void)number;
-    acclient_cancel_cancel(interrupted);
+    acclient_cancel_token_cancel(interrupted);
 }
 
 static void cancelled(void) {
@@ -176,7 +191,7 @@ static void cancelled(void) {
     printf(
         "\n== A wait that is cancelled from elsewhere; the command goes on, and is found again\n");
     acclient_command *command = start(1, 2, "sleep", "1");
-    check(acclient_cancel_new(&interrupted, &error), &error);
+    check(acclient_cancel_token_new(&interrupted, &error), &error);
     struct sigaction action = {.sa_handler = on_alarm};
     sigaction(SIGALRM, &action, NULL);
     struct itimerval in_a_moment = {.it_value = {.tv_usec = 300000}};
@@ -187,17 +202,17 @@ static void cancelled(void) {
         printf("cancelled after %ld ms\n", now_ms() - begun);
         acclient_error_free(error);
     }
-    const char *printed = acclient_command_printed(command, NULL);
+    const char *handle = acclient_command_handle(command, NULL);
     acclient_command *found = NULL;
-    printf("its printed form finds it again, from any process: %s\n", printed);
-    check(acclient_client_command_from(client, printed, &found, &error), &error);
+    printf("its handle finds it again, from any process: %s\n", handle);
+    check(acclient_client_get_by_handle(client, handle, &found, &error), &error);
     job = wait_for(found);
     printf("1:2 %s after %" PRId64 " ms\n", acclient_job_state(job, NULL),
            acclient_job_time_ms(job));
     acclient_job_free(job);
     acclient_command_free(found);
     acclient_command_free(command);
-    acclient_cancel_free(interrupted);
+    acclient_cancel_token_free(interrupted);
 }
 
 static void nobody(void) {

@@ -1330,7 +1330,7 @@ const char *acclient_command_dump(const acclient_command *command,
  * ACCLIENT_PROTOCOL for a result that cannot be decoded, ACCLIENT_INVALID_ARGUMENT also for a wait
  * without a timeout for a recurring command.
  */
-acclient_status acclient_command_next_result(acclient_command *command,
+acclient_status acclient_command_next_result(const acclient_command *command,
                                              int64_t timeout_ms,
                                              const acclient_cancel_token *cancel,
                                              acclient_job **job,

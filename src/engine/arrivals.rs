@@ -131,7 +131,10 @@ impl Arrivals {
         match self.watch.next_there(&late)? {
             Some(found) => Ok(Some(found)),
             None if self.remaining() == 0 && self.watch.unrouted().len() == 0 => Ok(None),
-            None => Err(Error::new(ErrorKind::Timeout, "the deadline has passed")),
+            None => {
+                let passed = Error::new(ErrorKind::Timeout, "the deadline has passed");
+                Err(self.watch.leave(passed)) // its connection is of use to others now
+            }
         }
     }
 

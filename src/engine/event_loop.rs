@@ -34,7 +34,7 @@ impl Watch {
                 return Poll::Ready(Ok(None));
             }
             match self.poll_step(&step) {
-                Ok(Step::Found(found)) => return Poll::Ready(Ok(Some(found))),
+                Ok(Step::Found(found)) => return Poll::Ready(Ok(Some(*found))),
                 Ok(Step::Progress) => {}
                 Ok(Step::Idle) => return Poll::Pending,
                 Err(Failure::Link(error)) if passes(&error, until) => {
@@ -61,7 +61,7 @@ impl Watch {
             if is_new {
                 self.polled = Some(Polled { due: self.next_look(), backoff: Backoff::new() });
             }
-            return Ok(found.map_or(Step::Progress, Step::Found));
+            return Ok(found.map_or(Step::Progress, |found| Step::Found(Box::new(found))));
         }
         if let Some(link) = self.link.as_mut().filter(|link| link.is_told()) {
             let changes = link.connection.changes(Duration::ZERO, until)?;
@@ -104,7 +104,7 @@ fn passes(error: &transport::Error, until: &Until) -> bool {
 }
 
 enum Step {
-    Found(Found),
+    Found(Box<Found>),
     /// Something was done, and there may be more to do.
     Progress,
     Idle,

@@ -144,14 +144,14 @@ pub unsafe extern "C" fn acclient_command_dump(
 /// without a timeout for a recurring command.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_next_result(
-    command: *mut acclient_command,
+    command: Option<&acclient_command>,
     timeout_ms: i64,
     cancel: Option<&acclient_cancel_token>,
     job: *mut *mut acclient_job,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, job, |scope| {
-        let mut command = scope.borrow_mut("command", command)?.command.lock()?;
+        let mut command = scope.borrow("command", command)?.command.lock()?;
         Ok(command.next_result(scope.wait((timeout_ms, cancel))?)?.map(JobHandle::new))
     })
 }

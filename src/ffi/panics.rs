@@ -141,7 +141,7 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
 
         let reference = client().get_by_id("id");
         let broken: acclient_command = poisoned(CommandHandle::new(&client(), reference));
-        refuses(acclient_command_next_result(changed(&broken), 1000, None, &mut job, null_mut()));
+        refuses(acclient_command_next_result(Some(&broken), 1000, None, &mut job, null_mut()));
         refuses(acclient_command_progress(Some(&broken), 1000, None, &mut progress, null_mut()));
         refuses(acclient_command_retract(Some(&broken), 1000, None, null_mut(), null_mut()));
 

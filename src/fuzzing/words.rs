@@ -35,7 +35,7 @@ pub fn printed(bytes: &[u8]) {
 
 fn check_command(command: &Command) {
     let printed = command.to_string();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:,=%".contains(&byte);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:,=%@".contains(&byte);
     assert!(printed.bytes().all(is_plain), "it is one word in a shell: {printed}");
     let again = client().get_by_handle(&printed).expect("a printed command");
     assert_eq!((again.id(), again.target()), (command.id(), command.target()));

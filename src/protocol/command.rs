@@ -196,7 +196,7 @@ mod tests {
         let args = RunArgs::new().name("true").loglevels("");
         let sent = Contents { data: "é\n\0".into(), ..contents("execute", &args) };
         let address = Address { gid: 2, roles: Some(vec!["a", "*"]), ..Address::default() };
-        let mut json = b"what was there before".to_vec();
+        let mut json = Vec::new();
         sent.write_json("i", &address, &mut json).unwrap();
         let document = CommandDocument::parse(&json).unwrap();
         assert_eq!(document.id.value().map(String::as_str), Some("i"));

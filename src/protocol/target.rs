@@ -197,12 +197,11 @@ impl Target {
         match &self.0 {
             Kind::Agent(agent) => agent_address(*agent),
             Kind::Agents(agents) if agents.is_empty() => {
-                Err(invalid("invalid target: the list of agents is empty"))
+                Err(invalid("the list of agents is empty"))
             }
-            Kind::Agents(_) => Err(invalid(format!(
-                "invalid target: expected one agent or roles, got {}",
-                self.in_words()
-            ))),
+            Kind::Agents(_) => {
+                Err(invalid(format!("expected one agent or roles, got {}", self.in_words())))
+            }
             Kind::Roles(target) => target.address(),
             Kind::Controller => Ok(Address { roles: Some(vec!["*"]), ..Address::default() }),
             Kind::Unknown => Err(invalid("a command needs a target")),
@@ -285,7 +284,7 @@ impl RoleTarget {
             return Err(invalid("invalid grid id 0: expected a number above zero"));
         }
         if self.roles.iter().any(String::is_empty) {
-            return Err(invalid("invalid target: a role is empty"));
+            return Err(invalid("a role is empty"));
         }
         for role in &self.roles {
             check_name("a role", role)?;

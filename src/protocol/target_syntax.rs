@@ -20,19 +20,29 @@ impl FromStr for Target {
     type Err = ParseTargetError;
 
     fn from_str(text: &str) -> std::result::Result<Self, ParseTargetError> {
-        read(text).map_err(|why| ParseTargetError { text: text.to_owned(), why })
+        read(text).and_then(checked).map_err(|why| ParseTargetError { text: text.to_owned(), why })
     }
 }
 
 impl Target {
-    /// Reads the target of a handle string, which may be one that nobody can ask for.
+    /// Reads the target of a handle string. Others than this library may have sent the command, so its
+    /// target need not be one that this library sends anything to.
     pub(super) fn of_handle(text: &str) -> std::result::Result<Self, ParseTargetError> {
         match text {
             "controller" => Ok(Target::controller()),
             "unknown" => Ok(Target::unknown()),
-            _ => text.parse(),
+            // A handle string is one word.
+            _ if text.contains(char::is_whitespace) => Err("white space".to_owned()),
+            _ => read(text),
         }
+        .map_err(|why: String| ParseTargetError { text: text.to_owned(), why })
     }
+}
+
+/// Refuses a target to which nothing can be sent.
+fn checked(target: Target) -> Result<Target> {
+    target.each_address(|_| Ok(())).map_err(|error| error.to_string())?;
+    Ok(target)
 }
 
 fn read(text: &str) -> Result<Target> {
@@ -70,11 +80,7 @@ fn read(text: &str) -> Result<Target> {
 }
 
 fn agents(word: &str) -> Result<Target> {
-    let agent = |text: &str| match text.parse::<AgentId>() {
-        Ok(agent) if agent.is_real() => Ok(agent),
-        Ok(_) => Err(format!("invalid agent id {text:?}: expected gid:nid, both above zero")),
-        Err(error) => Err(error.to_string()),
-    };
+    let agent = |text: &str| text.parse::<AgentId>().map_err(|error| error.to_string());
     Ok(Target::agents(word.split(',').map(agent).collect::<Result<Vec<_>>>()?))
 }
 
@@ -86,10 +92,7 @@ fn roles(target: RoleTarget, word: &str) -> Result<RoleTarget> {
     word.split(',').try_fold(target, |target, item| {
         let name = item.strip_prefix("role=").unwrap_or(item);
         let name = percent_decode_str(name).decode_utf8();
-        match name.map_err(|_| format!("the role {item:?} is not UTF-8"))?.into_owned() {
-            name if name.is_empty() => Err("a role is empty".to_owned()),
-            name => Ok(target.role(name)),
-        }
+        Ok(target.role(name.map_err(|_| format!("the role {item:?} is not UTF-8"))?))
     })
 }
 
@@ -97,8 +100,8 @@ fn roles(target: RoleTarget, word: &str) -> Result<RoleTarget> {
 fn strip_grid<'a>(word: &'a str, grids: &mut Vec<u32>) -> Result<&'a str> {
     let Some((name, grid)) = word.rsplit_once('@') else { return Ok(word) };
     match grid.parse() {
-        Ok(grid) if grid > 0 => grids.push(grid),
-        _ => return Err(format!("invalid grid id {grid:?}: expected a number above zero")),
+        Ok(grid) => grids.push(grid),
+        Err(_) => return Err(format!("invalid grid id {grid:?}: expected a number above zero")),
     }
     Ok(name)
 }
@@ -109,6 +112,9 @@ mod tests {
 
     #[test]
     fn printed_targets_are_read_back() {
+        // Of commands that others have sent.
+        let odd: [Target; 3] =
+            [Target::agent((1, 0)), Target::all().role("").into(), Target::any().grid(0).into()];
         let targets: [Target; 9] = [
             Target::agent((1, 2)),
             Target::agents([(2, 1), (1, 2)]),
@@ -120,7 +126,7 @@ mod tests {
             Target::controller(),
             Target::unknown(),
         ];
-        for target in targets {
+        for target in targets.into_iter().chain(odd) {
             assert_eq!(Target::of_handle(&target.to_string()), Ok(target.clone()), "{target}");
         }
     }

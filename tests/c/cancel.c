@@ -9,17 +9,17 @@
 #define WAITS 4
 #define STRANGE_ERRNO 4242
 
-static acclient_cancel *new_token(void) {
+static acclient_cancel_token *new_token(void) {
     acclient_error *error;
-    acclient_cancel *cancel = GARBAGE;
-    EXPECT(ACCLIENT_OK, acclient_cancel_new(&cancel, &error));
-    CHECK(cancel != NULL && !acclient_cancel_is_cancelled(cancel));
+    acclient_cancel_token *cancel = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&cancel, &error));
+    CHECK(cancel != NULL && !acclient_cancel_token_is_cancelled(cancel));
     return cancel;
 }
 
 struct wait {
     acclient_command *command;
-    const acclient_cancel *cancel;
+    const acclient_cancel_token *cancel;
     _Atomic long thread;
     int64_t ended;
 };
@@ -35,14 +35,14 @@ static void *wait_for_ever(void *argument) {
     CHECK(job == NULL);
     CHECK(!acclient_error_is_timeout(error));
     CHECK(!acclient_error_is_maybe_sent(error));
-    CHECK_TEXT(acclient_error_command, error, acclient_command_printed(wait->command, NULL));
+    CHECK_TEXT(acclient_error_command_handle, error, acclient_command_handle(wait->command, NULL));
     acclient_error_free(error);
     return NULL;
 }
 
 static void kill_job(acclient_command *command) {
     acclient_error *error;
-    EXPECT(ACCLIENT_OK, acclient_command_kill(command, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, kill_everywhere(command, 10000, NULL, &error));
     acclient_job *job = next_job(command);
     CHECK_TEXT(acclient_job_state, job, "KILLED");
     acclient_job_free(job);
@@ -53,7 +53,7 @@ static void from_a_thread(const acclient_client *client) {
     struct wait waits[WAITS] = {0};
     pthread_t threads[WAITS];
     SAY("one token ends %d waits for ever, from another thread", WAITS);
-    acclient_cancel *cancel = new_token();
+    acclient_cancel_token *cancel = new_token();
     for (int i = 0; i < WAITS; i++) {
         waits[i].command = shell(client, "sleep 600");
         waits[i].cancel = cancel;
@@ -63,21 +63,21 @@ static void from_a_thread(const acclient_client *client) {
         wait_until_asleep(&waits[i].thread);
     }
     const int64_t begun = now_ms();
-    CHECK(acclient_cancel_cancel(cancel) == ACCLIENT_OK);
+    CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_OK);
     for (int i = 0; i < WAITS; i++) {
         CHECK(pthread_join(threads[i], NULL) == 0);
         CHECK(waits[i].ended - begun < LATE_MS);
     }
-    CHECK(acclient_cancel_is_cancelled(cancel));
-    CHECK(acclient_cancel_cancel(cancel) == ACCLIENT_OK);
-    acclient_cancel_free(cancel);
+    CHECK(acclient_cancel_token_is_cancelled(cancel));
+    CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_OK);
+    acclient_cancel_token_free(cancel);
     SAY("the commands go on, and can be killed");
     for (int i = 0; i < WAITS; i++) {
         kill_job(waits[i].command);
     }
 }
 
-static acclient_cancel *interrupted;
+static acclient_cancel_token *interrupted;
 static volatile sig_atomic_t signals;
 static volatile sig_atomic_t errno_kept = 1;
 
@@ -87,8 +87,8 @@ static void cancel_on_signal(int number) {
     /* The first one writes, the second finds it done. */
     for (int i = 0; i < 2; i++) {
         errno = STRANGE_ERRNO;
-        if (acclient_cancel_cancel(interrupted) != ACCLIENT_OK || errno != STRANGE_ERRNO ||
-            !acclient_cancel_is_cancelled(interrupted) || errno != STRANGE_ERRNO) {
+        if (acclient_cancel_token_cancel(interrupted) != ACCLIENT_OK || errno != STRANGE_ERRNO ||
+            !acclient_cancel_token_is_cancelled(interrupted) || errno != STRANGE_ERRNO) {
             errno_kept = 0;
         }
     }
@@ -130,7 +130,7 @@ static void from_a_signal_handler(const acclient_client *client) {
     CHECK(signals == 1);
     CHECK(errno_kept);
     CHECK(took >= 190 && took < 200 + LATE_MS);
-    acclient_cancel_free(interrupted);
+    acclient_cancel_token_free(interrupted);
     kill_job(command);
 }
 
@@ -141,17 +141,17 @@ static void before_the_call(const acclient_client *client) {
     acclient_job *job = GARBAGE;
     SAY("a token that is cancelled already ends calls before they start");
     acclient_command *command = shell(client, "true");
-    acclient_cancel *cancel = new_token();
-    CHECK(acclient_cancel_cancel(cancel) == ACCLIENT_OK);
+    acclient_cancel_token *cancel = new_token();
+    CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_OK);
     EXPECT(ACCLIENT_CANCELLED, acclient_client_connect(grid_url(), 10000, cancel, &other, &error));
     CHECK(other == NULL);
     EXPECT(ACCLIENT_CANCELLED, acclient_client_ping(client, 10000, cancel, &error));
-    FAILS(ACCLIENT_CANCELLED, acclient_client_execute(client, 1, 1, "true", NULL, 0, NULL, 0, 10000,
-                                                      cancel, &none, &error));
+    FAILS(ACCLIENT_CANCELLED,
+          execute(client, 1, 1, "true", NULL, 0, NULL, 0, 10000, cancel, &none, &error));
     CHECK(none == NULL);
     CHECK(!acclient_error_is_maybe_sent(error));
     acclient_error_free(error);
-    EXPECT(ACCLIENT_CANCELLED, acclient_command_kill(command, 10000, cancel, &error));
+    EXPECT(ACCLIENT_CANCELLED, kill_everywhere(command, 10000, cancel, &error));
     const int64_t timeouts[] = {-1, 1, 10000, 0};
     for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++) {
         SAY("  next_result with a timeout of %" PRId64, timeouts[i]);
@@ -159,7 +159,7 @@ static void before_the_call(const acclient_client *client) {
                acclient_command_next_result(command, timeouts[i], cancel, &job, &error));
         CHECK(job == NULL);
     }
-    acclient_cancel_free(cancel);
+    acclient_cancel_token_free(cancel);
     job = next_job(command);
     CHECK(acclient_job_is_success(job));
     acclient_job_free(job);

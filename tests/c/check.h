@@ -202,6 +202,103 @@ static inline void check_text(const char *file, int line, const char *text, size
         CHECK(accessor(object, NULL) == NULL);                                                     \
     } while (0)
 
+/* Sends a program to one agent, by a request that is freed again. */
+static inline acclient_status execute(const acclient_client *client, int64_t gid, int64_t nid,
+                                      const char *program, const char *const *args,
+                                      size_t args_count, const char *data, size_t data_length,
+                                      int64_t timeout_ms, const acclient_cancel_token *cancel,
+                                      acclient_command **command, acclient_error **error) {
+    acclient_target *target = NULL;
+    acclient_request *request = NULL;
+    CHECK(acclient_target_agent(gid, nid, &target, NULL) == ACCLIENT_OK);
+    CHECK(acclient_request_execute(client, target, program, &request, NULL) == ACCLIENT_OK);
+    for (size_t i = 0; i < args_count; i++) {
+        CHECK(acclient_request_add_arg(request, args[i], NULL) == ACCLIENT_OK);
+    }
+    CHECK(acclient_request_set_data(request, data, data_length, NULL) == ACCLIENT_OK);
+    const acclient_status status =
+        acclient_request_submit(request, timeout_ms, cancel, command, error);
+    acclient_request_free(request);
+    acclient_target_free(target);
+    return status;
+}
+
+/* Kills the jobs of a command; no agent may refuse. */
+static inline acclient_status kill_everywhere(const acclient_command *command, int64_t timeout_ms,
+                                              const acclient_cancel_token *cancel,
+                                              acclient_error **error) {
+    acclient_outcomes *outcomes = NULL;
+    const acclient_status status =
+        acclient_command_kill(command, timeout_ms, cancel, &outcomes, error);
+    const acclient_error *failure = acclient_outcomes_failure(outcomes);
+    if (failure != NULL) {
+        give_up(__FILE__, __LINE__, "every agent takes the order to kill", failure);
+    }
+    acclient_outcomes_free(outcomes);
+    return status;
+}
+
+/* Sends a request as a rollout, by a plan that is freed again; 0 is not set. */
+static inline acclient_status rollout_of(const acclient_request *request, int64_t agents,
+                                         int64_t percent, int64_t stop_after, int64_t sample,
+                                         int64_t timeout_ms, const acclient_cancel_token *cancel,
+                                         acclient_rollout **rollout, acclient_error **error) {
+    acclient_rollout_plan *plan = NULL;
+    CHECK((agents > 0 ? acclient_rollout_plan_agents(agents, &plan, NULL)
+                      : acclient_rollout_plan_percent(percent, &plan, NULL)) == ACCLIENT_OK);
+    if (stop_after > 0) {
+        CHECK(acclient_rollout_plan_set_stop_after(plan, stop_after, NULL) == ACCLIENT_OK);
+    }
+    if (sample > 0) {
+        CHECK(acclient_rollout_plan_set_sample(plan, sample, NULL) == ACCLIENT_OK);
+    }
+    const acclient_status status =
+        acclient_request_rollout(request, plan, timeout_ms, cancel, rollout, error);
+    acclient_rollout_plan_free(plan);
+    return status;
+}
+
+/* A query of messages of some levels, up to a limit. */
+static inline acclient_msg_query *msg_query(const char *levels, uint32_t limit) {
+    acclient_msg_query *query = NULL;
+    CHECK(acclient_msg_query_new(&query, NULL) == ACCLIENT_OK);
+    CHECK(acclient_msg_query_set_levels(query, levels, NULL) == ACCLIENT_OK);
+    CHECK(acclient_msg_query_set_limit(query, limit, NULL) == ACCLIENT_OK);
+    return query;
+}
+
+/* The two numbers of an agent by themselves. */
+static inline int64_t job_gid(const acclient_job *job) {
+    int64_t gid = -1;
+    (void)acclient_job_agent(job, &gid, NULL);
+    return gid;
+}
+
+static inline int64_t job_nid(const acclient_job *job) {
+    int64_t nid = -1;
+    (void)acclient_job_agent(job, NULL, &nid);
+    return nid;
+}
+
+#define NUMBERS_OF_AGENTS(name, accessor, handle)                                                  \
+    static inline int64_t name##_gid(const handle *it, size_t index) {                             \
+        int64_t gid = -1;                                                                          \
+        const bool is_there = accessor(it, index, &gid, NULL);                                     \
+        CHECK(is_there || gid == 0);                                                               \
+        return gid;                                                                                \
+    }                                                                                              \
+    static inline int64_t name##_nid(const handle *it, size_t index) {                             \
+        int64_t nid = -1;                                                                          \
+        const bool is_there = accessor(it, index, NULL, &nid);                                     \
+        CHECK(is_there || nid == 0);                                                               \
+        return nid;                                                                                \
+    }
+
+NUMBERS_OF_AGENTS(progress_agent, acclient_progress_agent, acclient_progress)
+NUMBERS_OF_AGENTS(outcomes_agent, acclient_outcomes_agent, acclient_outcomes)
+NUMBERS_OF_AGENTS(rollout_agent, acclient_rollout_agent, acclient_rollout)
+NUMBERS_OF_AGENTS(rollout_not_started, acclient_rollout_not_started, acclient_rollout)
+
 static inline const char *grid_url(void) {
     const char *url = getenv("ACCLIENT_URL");
     CHECK(url != NULL);
@@ -222,8 +319,8 @@ static inline acclient_command *shell(const acclient_client *client, const char 
     acclient_error *error;
     acclient_command *command = GARBAGE;
     const char *args[] = {"-c", script};
-    EXPECT(ACCLIENT_OK, acclient_client_execute(client, 1, 1, "sh", args, 2, NULL, 0, 10000, NULL,
-                                                &command, &error));
+    EXPECT(ACCLIENT_OK,
+           execute(client, 1, 1, "sh", args, 2, NULL, 0, 10000, NULL, &command, &error));
     CHECK(command != NULL);
     return command;
 }
@@ -260,7 +357,10 @@ static inline acclient_target *agent(int64_t gid, int64_t nid) {
 static inline acclient_target *everyone(const char *role) {
     acclient_error *error;
     acclient_target *target = GARBAGE;
-    EXPECT(ACCLIENT_OK, acclient_target_all(&role, role == NULL ? 0 : 1, 0, &target, &error));
+    EXPECT(ACCLIENT_OK, acclient_target_all(&target, &error));
+    if (role != NULL) {
+        EXPECT(ACCLIENT_OK, acclient_target_add_role(target, role, &error));
+    }
     CHECK(target != NULL);
     return target;
 }

@@ -56,22 +56,22 @@ int main(void) {
     SAY("everything later is closed too");
     acclient_client_close(client);
     EXPECT(ACCLIENT_CLOSED, acclient_client_ping(client, 10000, NULL, &error));
-    EXPECT(ACCLIENT_CLOSED, acclient_client_execute(client, 1, 1, "true", NULL, 0, NULL, 0, 10000,
-                                                    NULL, &none, &error));
+    EXPECT(ACCLIENT_CLOSED,
+           execute(client, 1, 1, "true", NULL, 0, NULL, 0, 10000, NULL, &none, &error));
     CHECK(none == NULL);
     EXPECT(ACCLIENT_CLOSED,
            acclient_command_next_result(waits[0].command, 1000, NULL, &job, &error));
     EXPECT(ACCLIENT_CLOSED, acclient_command_next_result(waits[0].command, 0, NULL, &job, &error));
     CHECK(job == NULL);
-    EXPECT(ACCLIENT_CLOSED, acclient_command_kill(waits[0].command, 10000, NULL, &error));
+    EXPECT(ACCLIENT_CLOSED, kill_everywhere(waits[0].command, 10000, NULL, &error));
 
     SAY("the jobs run on: another client kills one");
     acclient_client *other = connect_grid();
     acclient_command *found = GARBAGE;
     EXPECT(ACCLIENT_OK,
-           acclient_client_command_from(other, acclient_command_printed(waits[0].command, NULL),
-                                        &found, &error));
-    EXPECT(ACCLIENT_OK, acclient_command_kill(found, 10000, NULL, &error));
+           acclient_client_get_by_handle(other, acclient_command_handle(waits[0].command, NULL),
+                                         &found, &error));
+    EXPECT(ACCLIENT_OK, kill_everywhere(found, 10000, NULL, &error));
     job = next_job(found);
     CHECK_TEXT(acclient_job_state, job, "KILLED");
     acclient_job_free(job);

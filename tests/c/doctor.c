@@ -76,12 +76,12 @@ static void nowhere(void) {
     EXPECT(ACCLIENT_CONNECT, acclient_client_ping(client, 5000, NULL, &error));
 
     SAY("what ends the call is no finding");
-    acclient_cancel *cancel = GARBAGE;
-    EXPECT(ACCLIENT_OK, acclient_cancel_new(&cancel, &error));
-    CHECK(acclient_cancel_cancel(cancel) == ACCLIENT_OK);
+    acclient_cancel_token *cancel = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&cancel, &error));
+    CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_OK);
     EXPECT(ACCLIENT_CANCELLED, acclient_client_doctor(client, 10000, cancel, &answer, &error));
     CHECK(answer == NULL);
-    acclient_cancel_free(cancel);
+    acclient_cancel_token_free(cancel);
     acclient_client_close(client);
     EXPECT(ACCLIENT_CLOSED, acclient_client_doctor(client, 10000, NULL, &answer, &error));
     acclient_client_free(client);

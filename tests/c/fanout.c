@@ -19,7 +19,7 @@ static acclient_results *results_of(const acclient_command *command, int64_t tim
     return results;
 }
 
-static acclient_job *next_of(const acclient_results *results) {
+static acclient_job *next_of(acclient_results *results) {
     acclient_error *error;
     acclient_job *job = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_results_next(results, &job, &error));
@@ -34,15 +34,15 @@ static void in_order_of_completion(const acclient_client *client) {
     acclient_results *results = results_of(command, LONG_MS);
     CHECK(acclient_results_method(results) == 0);
     acclient_job *job = next_of(results);
-    CHECK(acclient_job_gid(job) == 2 && acclient_job_nid(job) == 1);
+    CHECK(job_gid(job) == 2 && job_nid(job) == 1);
     CHECK_TEXT(acclient_job_stdout, job, "done\n");
     acclient_job_free(job);
     CHECK(acclient_results_remaining(results) == 1);
     const int32_t method = acclient_results_method(results);
     CHECK(method >= ACCLIENT_WAIT_BLOCKING && method <= ACCLIENT_WAIT_POLLING);
-    EXPECT(ACCLIENT_OK, acclient_command_kill(command, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, kill_everywhere(command, 10000, NULL, &error));
     job = next_of(results);
-    CHECK(acclient_job_gid(job) == 1);
+    CHECK(job_gid(job) == 1);
     CHECK_TEXT(acclient_job_state, job, "KILLED");
     acclient_job_free(job);
     for (int i = 0; i < 2; i++) {
@@ -91,7 +91,7 @@ static void verdicts(const acclient_client *client) {
         FAILS(ACCLIENT_TIMEOUT, acclient_results_next(results, &job, &error));
         CHECK(job == NULL);
         check_verdict(error, i == 0 ? 1 : 3, 1);
-        CHECK_TEXT(acclient_error_command, error, acclient_command_printed(command, NULL));
+        CHECK_TEXT(acclient_error_command_handle, error, acclient_command_handle(command, NULL));
         acclient_error_free(error);
     }
     CHECK(now_ms() - begun >= patience() - 1);
@@ -131,13 +131,14 @@ static void several_commands(const acclient_client *client) {
             given++;
         } else {
             CHECK(acclient_error_status(error) == ACCLIENT_NO_SUCH_AGENT);
-            CHECK_TEXT(acclient_error_command, error, acclient_command_printed(commands[2], NULL));
+            CHECK_TEXT(acclient_error_command_handle, error,
+                       acclient_command_handle(commands[2], NULL));
             acclient_error_free(error);
             nobody++;
         }
     }
     CHECK(given == 1 && nobody == 1);
-    EXPECT(ACCLIENT_OK, acclient_command_kill(commands[0], 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, kill_everywhere(commands[0], 10000, NULL, &error));
     acclient_job *job = next_of(results);
     CHECK_TEXT(acclient_job_id, job, acclient_command_id(commands[0], NULL));
     CHECK_TEXT(acclient_job_state, job, "KILLED");
@@ -210,9 +211,9 @@ static void all_at_once(const acclient_client *client) {
     int seen = 0;
     for (size_t i = 0; i < 2; i++) {
         const acclient_job *job = acclient_collected_job(all, i);
-        seen += (int)acclient_job_gid(job);
-        CHECK_TEXT(acclient_job_stdout, job, acclient_job_gid(job) == 1 ? "" : "2\n");
-        CHECK(acclient_job_is_success(job) == (acclient_job_gid(job) == 2));
+        seen += (int)job_gid(job);
+        CHECK_TEXT(acclient_job_stdout, job, job_gid(job) == 1 ? "" : "2\n");
+        CHECK(acclient_job_is_success(job) == (job_gid(job) == 2));
     }
     CHECK(seen == 3);
     CHECK(acclient_collected_job(all, 2) == NULL);
@@ -241,10 +242,10 @@ static void all_at_once(const acclient_client *client) {
                   true, LONG_MS);
     CHECK(acclient_collected_stopped(all));
     CHECK(acclient_collected_job_count(all) == 1);
-    CHECK(acclient_job_gid(acclient_collected_job(all, 0)) == 2);
+    CHECK(job_gid(acclient_collected_job(all, 0)) == 2);
     CHECK_TEXT(acclient_job_state, acclient_collected_job(all, 0), "ERROR");
     const acclient_command *rest = acclient_collected_command(all);
-    EXPECT(ACCLIENT_OK, acclient_command_kill(rest, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, kill_everywhere(rest, 10000, NULL, &error));
     acclient_job *job = next_job(rest);
     CHECK_TEXT(acclient_job_state, job, "KILLED");
     acclient_job_free(job);
@@ -264,8 +265,8 @@ static void check_kinds(acclient_outcomes *outcomes, bool with_answer) {
         const int32_t kind = acclient_outcomes_kind(outcomes, i);
         const acclient_job *job = acclient_outcomes_job(outcomes, i);
         const acclient_error *error = acclient_outcomes_error(outcomes, i);
-        CHECK(acclient_outcomes_gid(outcomes, i) == agents[i][0]);
-        CHECK(acclient_outcomes_nid(outcomes, i) == agents[i][1]);
+        CHECK(outcomes_agent_gid(outcomes, i) == agents[i][0]);
+        CHECK(outcomes_agent_nid(outcomes, i) == agents[i][1]);
         if (kind != kinds[i]) {
             give_up(__FILE__, __LINE__, "the kind of an outcome", error);
         }
@@ -275,15 +276,15 @@ static void check_kinds(acclient_outcomes *outcomes, bool with_answer) {
         CHECK((error != NULL) == (kind == ACCLIENT_OUTCOME_FAILED));
         if (job != NULL) {
             CHECK_TEXT(acclient_job_state, job, "SUCCESS");
-            CHECK(acclient_job_gid(job) == agents[i][0]);
+            CHECK(job_gid(job) == agents[i][0]);
         }
         if (error != NULL) {
             check_verdict(error, 3, 1);
         }
     }
     CHECK(acclient_outcomes_kind(outcomes, 4) == 0);
-    CHECK(acclient_outcomes_gid(outcomes, 4) == 0);
-    CHECK(acclient_outcomes_nid(outcomes, 4) == 0);
+    CHECK(outcomes_agent_gid(outcomes, 4) == 0);
+    CHECK(outcomes_agent_nid(outcomes, 4) == 0);
     CHECK(acclient_outcomes_answer(outcomes, 4) == NULL);
     CHECK(acclient_outcomes_job(outcomes, SIZE_MAX) == NULL);
     CHECK(acclient_outcomes_error(outcomes, 4) == NULL);
@@ -317,15 +318,17 @@ static void outcomes(const acclient_client *client) {
 
     SAY("what it has logged");
     /* Agents log a little behind. */
+    acclient_msg_query *query = msg_query("1", 10);
     size_t rows = 0;
     for (int looks = 0; rows == 0 && looks < 50; looks++) {
-        EXPECT(ACCLIENT_OK, acclient_command_get_msgs(command, "1", 10, -1, -1, patience(), NULL,
-                                                      &outcomes, &error));
+        EXPECT(ACCLIENT_OK,
+               acclient_command_get_msgs(command, query, patience(), NULL, &outcomes, &error));
         rows = acclient_answer_count(acclient_outcomes_answer(outcomes, 0));
         if (rows == 0) {
             acclient_outcomes_free(outcomes);
         }
     }
+    acclient_msg_query_free(query);
     CHECK(rows == 1);
     answer = acclient_outcomes_answer(outcomes, 0);
     CHECK(strcmp(acclient_answer_text(answer, 0, "data", NULL), "out") == 0);
@@ -333,9 +336,12 @@ static void outcomes(const acclient_client *client) {
     acclient_outcomes_free(outcomes);
 
     SAY("killing it everywhere");
-    EXPECT(ACCLIENT_OK,
-           acclient_command_kill_everywhere(command, 3 * patience(), NULL, &outcomes, &error));
+    EXPECT(ACCLIENT_OK, acclient_command_kill(command, 3 * patience(), NULL, &outcomes, &error));
     check_kinds(outcomes, acclient_outcomes_answer(outcomes, 0) != NULL);
+    CHECK(acclient_outcomes_failure(outcomes) == acclient_outcomes_error(outcomes, 3));
+    CHECK(strcmp(acclient_outcome_name(acclient_outcomes_kind(outcomes, 3)), "failed") == 0);
+    CHECK(strcmp(acclient_outcome_name(ACCLIENT_OUTCOME_DONE), "done") == 0);
+    CHECK(strcmp(acclient_outcome_name(ACCLIENT_OUTCOME_OVER), "over") == 0);
     acclient_outcomes_free(outcomes);
     acclient_jobs_free(jobs_in_state(command, 1, "KILLED"));
     acclient_command_free(command);

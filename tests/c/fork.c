@@ -12,7 +12,7 @@
 #define CHILD_SECONDS 20
 
 static acclient_client *client;
-static acclient_cancel *cancel;
+static acclient_cancel_token *cancel;
 static acclient_rollout *rollout;
 static atomic_bool forking_is_over;
 static atomic_int waits_ended;
@@ -53,11 +53,11 @@ static void use_in_child(int number) {
     acclient_job_free(job);
     acclient_command_free(command);
 
-    CHECK(acclient_cancel_cancel(cancel) == ACCLIENT_FORKED_HANDLE);
-    CHECK(!acclient_cancel_is_cancelled(cancel));
+    CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_FORKED_HANDLE);
+    CHECK(!acclient_cancel_token_is_cancelled(cancel));
     EXPECT(ACCLIENT_FORKED_HANDLE, acclient_client_ping(client, 10000, cancel, &error));
-    EXPECT(ACCLIENT_FORKED_HANDLE, acclient_client_execute(client, 1, 1, "true", NULL, 0, NULL, 0,
-                                                           10000, cancel, &none, &error));
+    EXPECT(ACCLIENT_FORKED_HANDLE,
+           execute(client, 1, 1, "true", NULL, 0, NULL, 0, 10000, cancel, &none, &error));
     CHECK(none == NULL);
     command = shell(client, "true");
     job = GARBAGE;
@@ -68,12 +68,12 @@ static void use_in_child(int number) {
     /* The parent goes on with it: what a child sent would run twice. */
     EXPECT(ACCLIENT_FORKED_HANDLE, acclient_rollout_next(rollout, &job, &error));
     CHECK(job == NULL && acclient_rollout_not_started_count(rollout) == 1);
-    acclient_cancel *own = GARBAGE;
-    EXPECT(ACCLIENT_OK, acclient_cancel_new(&own, &error));
+    acclient_cancel_token *own = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&own, &error));
     EXPECT(ACCLIENT_OK, acclient_client_ping(client, 10000, own, &error));
-    CHECK(acclient_cancel_cancel(own) == ACCLIENT_OK);
+    CHECK(acclient_cancel_token_cancel(own) == ACCLIENT_OK);
     EXPECT(ACCLIENT_CANCELLED, acclient_client_ping(client, 10000, own, &error));
-    acclient_cancel_free(own);
+    acclient_cancel_token_free(own);
 }
 
 static void child(int number) {
@@ -86,7 +86,7 @@ static void child(int number) {
         use_in_child(number);
         acclient_rollout_free(rollout);
         acclient_client_free(client);
-        acclient_cancel_free(cancel);
+        acclient_cancel_token_free(cancel);
         break;
     case 2: /* closes the client, then frees it */
         use_in_child(number);
@@ -96,7 +96,7 @@ static void child(int number) {
         break;
     case 3: /* frees what it never used */
         acclient_client_free(client);
-        acclient_cancel_free(cancel);
+        acclient_cancel_token_free(cancel);
         break;
     default: /* closes what it never used */
         acclient_client_close(client);
@@ -130,7 +130,7 @@ int main(void) {
     char text[200];
 
     client = connect_grid();
-    EXPECT(ACCLIENT_OK, acclient_cancel_new(&cancel, &error));
+    EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&cancel, &error));
     const int fd = mkstemp(flag);
     CHECK(fd >= 0 && close(fd) == 0);
     SAY("%d threads wait for jobs, %d ping", WAITS, BUSY);
@@ -143,7 +143,7 @@ int main(void) {
         busy[i] = start_thread(keep_busy, NULL);
     }
     acclient_request *request = script(client, agent(1, 1), "echo rolled out");
-    EXPECT(ACCLIENT_OK, acclient_request_rollout(request, 1, 0, 0, 0, -1, NULL, &rollout, &error));
+    EXPECT(ACCLIENT_OK, rollout_of(request, 1, 0, 0, 0, -1, NULL, &rollout, &error));
     acclient_request_free(request);
     WAIT_UNTIL(descriptors(true) == WAITS + BUSY);
     const int before = descriptors(false);
@@ -152,7 +152,7 @@ int main(void) {
     for (int i = 0; i < FORKS; i++) {
         fork_once(i);
         CHECK(waits_ended == 0);
-        CHECK(!acclient_cancel_is_cancelled(cancel));
+        CHECK(!acclient_cancel_token_is_cancelled(cancel));
     }
     SAY("%d forks in %" PRId64 " ms", FORKS, now_ms() - begun);
     CHECK(descriptors(false) <= before);
@@ -176,11 +176,11 @@ int main(void) {
     acclient_job_free(job);
     acclient_rollout_free(rollout);
     SAY("and its token works");
-    CHECK(acclient_cancel_cancel(cancel) == ACCLIENT_OK);
+    CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_OK);
     EXPECT(ACCLIENT_CANCELLED, acclient_client_ping(client, 10000, cancel, &error));
     EXPECT(ACCLIENT_OK, acclient_client_ping(client, 10000, NULL, &error));
     acclient_client_free(client);
-    acclient_cancel_free(cancel);
+    acclient_cancel_token_free(cancel);
     CHECK(descriptors(true) == 0);
     return EXIT_SUCCESS;
 }

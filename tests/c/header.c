@@ -8,7 +8,7 @@
 #define FUNCTIONS(X)                                                                               \
     X(acclient_error_status)                                                                       \
     X(acclient_error_message)                                                                      \
-    X(acclient_error_command)                                                                      \
+    X(acclient_error_command_handle)                                                               \
     X(acclient_error_server_code)                                                                  \
     X(acclient_error_is_retriable)                                                                 \
     X(acclient_error_is_timeout)                                                                   \
@@ -17,20 +17,22 @@
     X(acclient_error_agent)                                                                        \
     X(acclient_error_job)                                                                          \
     X(acclient_error_free)                                                                         \
+    X(acclient_set_log_hook)                                                                       \
     X(acclient_status_name)                                                                        \
     X(acclient_version)                                                                            \
     X(acclient_check_version)                                                                      \
-    X(acclient_cancel_new)                                                                         \
-    X(acclient_cancel_cancel)                                                                      \
-    X(acclient_cancel_is_cancelled)                                                                \
-    X(acclient_cancel_free)                                                                        \
+    X(acclient_cancel_token_new)                                                                   \
+    X(acclient_cancel_token_cancel)                                                                \
+    X(acclient_cancel_token_is_cancelled)                                                          \
+    X(acclient_cancel_token_free)                                                                  \
     X(acclient_client_connect)                                                                     \
     X(acclient_client_ping)                                                                        \
-    X(acclient_client_execute)                                                                     \
-    X(acclient_client_command_from)                                                                \
-    X(acclient_client_command)                                                                     \
+    X(acclient_client_with_cancel)                                                                 \
+    X(acclient_client_get_by_handle)                                                               \
+    X(acclient_client_get_by_id)                                                                   \
     X(acclient_client_instance)                                                                    \
     X(acclient_client_submit_many)                                                                 \
+    X(acclient_client_statistics)                                                                  \
     X(acclient_client_close)                                                                       \
     X(acclient_client_free)                                                                        \
     X(acclient_options_new)                                                                        \
@@ -83,9 +85,14 @@
     X(acclient_run_args_to_json)                                                                   \
     X(acclient_run_args_free)                                                                      \
     X(acclient_target_agent)                                                                       \
+    X(acclient_target_agents)                                                                      \
     X(acclient_target_any)                                                                         \
     X(acclient_target_all)                                                                         \
-    X(acclient_target_printed)                                                                     \
+    X(acclient_target_parse)                                                                       \
+    X(acclient_target_add_agent)                                                                   \
+    X(acclient_target_add_role)                                                                    \
+    X(acclient_target_set_grid)                                                                    \
+    X(acclient_target_text)                                                                        \
     X(acclient_target_free)                                                                        \
     X(acclient_request_run_all)                                                                    \
     X(acclient_collected_command)                                                                  \
@@ -96,7 +103,7 @@
     X(acclient_collected_stopped)                                                                  \
     X(acclient_collected_free)                                                                     \
     X(acclient_command_id)                                                                         \
-    X(acclient_command_printed)                                                                    \
+    X(acclient_command_handle)                                                                     \
     X(acclient_command_target)                                                                     \
     X(acclient_command_cmd)                                                                        \
     X(acclient_command_args)                                                                       \
@@ -104,34 +111,38 @@
     X(acclient_command_tags)                                                                       \
     X(acclient_command_dump)                                                                       \
     X(acclient_command_next_result)                                                                \
-    X(acclient_command_kill)                                                                       \
     X(acclient_command_free)                                                                       \
     X(acclient_stage_name)                                                                         \
     X(acclient_command_progress)                                                                   \
     X(acclient_command_retract)                                                                    \
     X(acclient_progress_stage)                                                                     \
     X(acclient_progress_count)                                                                     \
-    X(acclient_progress_gid)                                                                       \
-    X(acclient_progress_nid)                                                                       \
+    X(acclient_progress_agent)                                                                     \
     X(acclient_progress_stage_at)                                                                  \
     X(acclient_progress_free)                                                                      \
     X(acclient_command_results)                                                                    \
     X(acclient_client_wait_any)                                                                    \
     X(acclient_results_next)                                                                       \
+    X(acclient_results_poll_next)                                                                  \
+    X(acclient_results_poll_fd)                                                                    \
+    X(acclient_results_poll_ms)                                                                    \
     X(acclient_results_remaining)                                                                  \
     X(acclient_results_method)                                                                     \
     X(acclient_results_free)                                                                       \
+    X(acclient_rollout_plan_agents)                                                                \
+    X(acclient_rollout_plan_percent)                                                               \
+    X(acclient_rollout_plan_set_stop_after)                                                        \
+    X(acclient_rollout_plan_set_sample)                                                            \
+    X(acclient_rollout_plan_free)                                                                  \
     X(acclient_request_rollout)                                                                    \
     X(acclient_rollout_next)                                                                       \
     X(acclient_rollout_agent_count)                                                                \
-    X(acclient_rollout_agent_gid)                                                                  \
-    X(acclient_rollout_agent_nid)                                                                  \
+    X(acclient_rollout_agent)                                                                      \
     X(acclient_rollout_batch_size)                                                                 \
     X(acclient_rollout_not_started_count)                                                          \
-    X(acclient_rollout_not_started_gid)                                                            \
-    X(acclient_rollout_not_started_nid)                                                            \
+    X(acclient_rollout_not_started)                                                                \
     X(acclient_rollout_in_flight_count)                                                            \
-    X(acclient_rollout_in_flight_command)                                                          \
+    X(acclient_rollout_in_flight)                                                                  \
     X(acclient_rollout_failures)                                                                   \
     X(acclient_rollout_is_stopped)                                                                 \
     X(acclient_rollout_free)                                                                       \
@@ -146,8 +157,7 @@
     X(acclient_job_tags)                                                                           \
     X(acclient_job_dump)                                                                           \
     X(acclient_job_raw)                                                                            \
-    X(acclient_job_gid)                                                                            \
-    X(acclient_job_nid)                                                                            \
+    X(acclient_job_agent)                                                                          \
     X(acclient_job_is_success)                                                                     \
     X(acclient_job_level)                                                                          \
     X(acclient_job_starttime_ms)                                                                   \
@@ -163,13 +173,14 @@
     X(acclient_jobs_count)                                                                         \
     X(acclient_jobs_at)                                                                            \
     X(acclient_jobs_free)                                                                          \
-    X(acclient_command_kill_everywhere)                                                            \
+    X(acclient_command_kill)                                                                       \
     X(acclient_command_get_stats)                                                                  \
     X(acclient_command_get_msgs)                                                                   \
     X(acclient_client_get_all_processes)                                                           \
     X(acclient_outcomes_count)                                                                     \
-    X(acclient_outcomes_gid)                                                                       \
-    X(acclient_outcomes_nid)                                                                       \
+    X(acclient_outcomes_agent)                                                                     \
+    X(acclient_outcome_name)                                                                       \
+    X(acclient_outcomes_failure)                                                                   \
     X(acclient_outcomes_kind)                                                                      \
     X(acclient_outcomes_answer)                                                                    \
     X(acclient_outcomes_job)                                                                       \
@@ -198,6 +209,16 @@
     X(acclient_job_get_stats)                                                                      \
     X(acclient_job_get_msgs)                                                                       \
     X(acclient_job_kill)                                                                           \
+    X(acclient_msg_query_new)                                                                      \
+    X(acclient_msg_query_set_levels)                                                               \
+    X(acclient_msg_query_set_limit)                                                                \
+    X(acclient_msg_query_set_from)                                                                 \
+    X(acclient_msg_query_set_to)                                                                   \
+    X(acclient_msg_query_free)                                                                     \
+    X(acclient_process_query_new)                                                                  \
+    X(acclient_process_query_set_domain)                                                           \
+    X(acclient_process_query_set_name)                                                             \
+    X(acclient_process_query_free)                                                                 \
     X(acclient_client_schedule_add)                                                                \
     X(acclient_client_schedule_list)                                                               \
     X(acclient_client_schedule_remove)                                                             \

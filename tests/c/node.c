@@ -146,23 +146,29 @@ static void processes(const acclient_client *client) {
     acclient_request_free(request);
     acclient_jobs_free(jobs_in_state(command, 1, "RUNNING"));
     const char *id = acclient_command_id(command, NULL);
-    EXPECT(ACCLIENT_OK, acclient_client_get_processes(client, 1, 1, "tests", "sleeper", 10000, NULL,
-                                                      &answer, &error));
+    acclient_process_query *query = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_process_query_new(&query, &error));
+    EXPECT(ACCLIENT_OK, acclient_process_query_set_name(query, "sleeper", &error));
+    EXPECT(ACCLIENT_OK,
+           acclient_client_get_all_processes(client, query, 10000, NULL, &outcomes, &error));
+    EXPECT(ACCLIENT_OK, acclient_process_query_set_domain(query, "tests", &error));
+    EXPECT(ACCLIENT_OK,
+           acclient_client_get_processes(client, 1, 1, query, 10000, NULL, &answer, &error));
     CHECK(acclient_answer_count(answer) == 1 && is_field(answer, 0, "cmd.id", id));
     acclient_answer_free(answer);
     EXPECT(ACCLIENT_OK,
-           acclient_client_get_processes(client, 1, 1, NULL, NULL, 10000, NULL, &answer, &error));
+           acclient_client_get_processes(client, 1, 1, NULL, 10000, NULL, &answer, &error));
     CHECK(acclient_answer_count(answer) == 2);
     CHECK(row_with(answer, "cmd.id", id) < 2);
     acclient_answer_free(answer);
-    EXPECT(ACCLIENT_OK, acclient_client_get_processes(client, 1, 1, "others", NULL, 10000, NULL,
-                                                      &answer, &error));
+    EXPECT(ACCLIENT_OK, acclient_process_query_set_domain(query, "others", &error));
+    EXPECT(ACCLIENT_OK,
+           acclient_client_get_processes(client, 1, 1, query, 10000, NULL, &answer, &error));
+    acclient_process_query_free(query);
     CHECK(acclient_answer_count(answer) == 0);
     acclient_answer_free(answer);
 
     SAY("processes of all agents");
-    EXPECT(ACCLIENT_OK, acclient_client_get_all_processes(client, NULL, "sleeper", 10000, NULL,
-                                                          &outcomes, &error));
     CHECK(acclient_outcomes_count(outcomes) == 3);
     for (size_t i = 0; i < 3; i++) {
         CHECK(acclient_outcomes_kind(outcomes, i) == ACCLIENT_OUTCOME_DONE);
@@ -172,20 +178,23 @@ static void processes(const acclient_client *client) {
     acclient_outcomes_free(outcomes);
 
     SAY("messages by id");
-    WAIT_UNTIL(
-        (acclient_client_get_msgs(client, 1, 1, id, NULL, 10, -1, -1, 10000, NULL, &answer, NULL),
-         acclient_answer_count(answer) == 2 || (acclient_answer_free(answer), false)));
+    acclient_target *target = agent(1, 1);
+    acclient_msg_query *last = msg_query("1", 1);
+    WAIT_UNTIL((acclient_client_get_msgs(client, target, id, NULL, 10000, NULL, &answer, NULL),
+                acclient_answer_count(answer) == 2 || (acclient_answer_free(answer), false)));
     CHECK(is_field(answer, 0, "data", "second") && is_field(answer, 1, "data", "first"));
     acclient_answer_free(answer);
-    EXPECT(ACCLIENT_OK, acclient_client_get_msgs(client, 1, 1, id, "1", 1, -1, -1, 10000, NULL,
-                                                 &answer, &error));
+    EXPECT(ACCLIENT_OK,
+           acclient_client_get_msgs(client, target, id, last, 10000, NULL, &answer, &error));
+    acclient_msg_query_free(last);
     CHECK(acclient_answer_count(answer) == 1);
     acclient_answer_free(answer);
-    EXPECT(ACCLIENT_OK, acclient_client_get_msgs(client, 1, 1, "unknown", NULL, 10, -1, -1, 10000,
-                                                 NULL, &answer, &error));
+    EXPECT(ACCLIENT_OK,
+           acclient_client_get_msgs(client, target, "unknown", NULL, 10000, NULL, &answer, &error));
+    acclient_target_free(target);
     CHECK(acclient_answer_count(answer) == 0);
     acclient_answer_free(answer);
-    EXPECT(ACCLIENT_OK, acclient_command_kill(command, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, kill_everywhere(command, 10000, NULL, &error));
     acclient_command_free(command);
 }
 

@@ -1,5 +1,5 @@
 /* NULL in every place, absurd lengths, numbers out of range: refused with a message, and every out
- * parameter set on entry. Here: tokens, connecting, executing, commands, accessors; the rest is in
+ * parameter set on entry. Here: tokens, connecting, commands, accessors; the rest is in
  * null_client.c, null_job.c and null_node.c. */
 #define _GNU_SOURCE
 #include "check.h"
@@ -8,19 +8,19 @@ static const char *const no_utf8 = "a\xff";
 
 static void cancel_tokens(void) {
     acclient_error *error;
-    acclient_cancel *cancel = GARBAGE;
-    SAY("acclient_cancel_*");
-    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_cancel_new(NULL, &error));
-    CHECK(acclient_cancel_new(NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
-    CHECK(acclient_cancel_new(&cancel, NULL) == ACCLIENT_OK && cancel != NULL);
-    acclient_cancel_free(cancel);
+    acclient_cancel_token *cancel = GARBAGE;
+    SAY("acclient_cancel_token_*");
+    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_cancel_token_new(NULL, &error));
+    CHECK(acclient_cancel_token_new(NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    CHECK(acclient_cancel_token_new(&cancel, NULL) == ACCLIENT_OK && cancel != NULL);
+    acclient_cancel_token_free(cancel);
     cancel = GARBAGE;
-    EXPECT(ACCLIENT_OK, acclient_cancel_new(&cancel, &error));
-    CHECK(!acclient_cancel_is_cancelled(cancel));
-    acclient_cancel_free(cancel);
-    CHECK(acclient_cancel_cancel(NULL) == ACCLIENT_INVALID_ARGUMENT);
-    CHECK(!acclient_cancel_is_cancelled(NULL));
-    acclient_cancel_free(NULL);
+    EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&cancel, &error));
+    CHECK(!acclient_cancel_token_is_cancelled(cancel));
+    acclient_cancel_token_free(cancel);
+    CHECK(acclient_cancel_token_cancel(NULL) == ACCLIENT_INVALID_ARGUMENT);
+    CHECK(!acclient_cancel_token_is_cancelled(NULL));
+    acclient_cancel_token_free(NULL);
 }
 
 static void connecting(void) {
@@ -57,80 +57,58 @@ static void pinging(const acclient_client *client) {
     EXPECT(ACCLIENT_OK, acclient_client_ping(client, -1, NULL, &error));
 }
 
-static void executing(const acclient_client *client) {
+static void errors(void) {
     acclient_error *error;
-    acclient_command *command;
-    const char *args[] = {"a", "b"};
-    const char *holed[] = {"a", NULL};
-    const char *broken[] = {"a", no_utf8};
-    const char data[] = "data";
-    const int64_t numbers[] = {0, -1, INT64_MIN, INT64_C(1) << 32, INT64_MAX};
-
-#define EXECUTE(client, gid, nid, program, args, args_count, data, data_length, timeout)           \
-    acclient_client_execute(client, gid, nid, program, args, args_count, data, data_length,        \
-                            timeout, NULL, &command, &error)
-
-    SAY("acclient_client_execute: NULL");
-    REFUSES(command, EXECUTE(NULL, 1, 1, "true", args, 2, data, 4, 1000));
-    REFUSES(command, EXECUTE(client, 1, 1, NULL, args, 2, data, 4, 1000));
-    REFUSES(command, EXECUTE(client, 1, 1, "true", NULL, 2, data, 4, 1000));
-    REFUSES(command, EXECUTE(client, 1, 1, "true", args, 2, NULL, 4, 1000));
-    REFUSES(command, EXECUTE(client, 1, 1, "true", holed, 2, data, 4, 1000));
-    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_client_execute(client, 1, 1, "true", args, 2, data,
-                                                              4, 1000, NULL, NULL, &error));
-    command = GARBAGE;
-    CHECK(acclient_client_execute(client, 1, 1, NULL, args, 2, data, 4, 1000, NULL, &command,
-                                  NULL) == ACCLIENT_INVALID_ARGUMENT);
-    CHECK(command == NULL);
-    CHECK(acclient_client_execute(NULL, 0, 0, NULL, NULL, 0, NULL, 0, 0, NULL, NULL, NULL) ==
-          ACCLIENT_INVALID_ARGUMENT);
-
-    SAY("acclient_client_execute: lengths that cannot be");
-    REFUSES(command, EXECUTE(client, 1, 1, "true", NULL, SIZE_MAX, data, 4, 1000));
-    REFUSES(command, EXECUTE(client, 1, 1, "true", args, SIZE_MAX, data, 4, 1000));
-    REFUSES(command, EXECUTE(client, 1, 1, "true", args, SIZE_MAX / 2, data, 4, 1000));
-    REFUSES(command, EXECUTE(client, 1, 1, "true", args, SIZE_MAX / sizeof *args, data, 4, 1000));
-    REFUSES(command, EXECUTE(client, 1, 1, "true", args, 2, NULL, SIZE_MAX, 1000));
-    REFUSES(command, EXECUTE(client, 1, 1, "true", args, 2, data, SIZE_MAX, 1000));
-    REFUSES(command, EXECUTE(client, 1, 1, "true", args, 2, data, SIZE_MAX / 2 + 1, 1000));
-
-    SAY("acclient_client_execute: numbers, text, time");
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        REFUSES(command, EXECUTE(client, numbers[i], 1, "true", args, 2, data, 4, 1000));
-        REFUSES(command, EXECUTE(client, 1, numbers[i], "true", args, 2, data, 4, 1000));
-    }
-    FAILS(ACCLIENT_INVALID_ARGUMENT, EXECUTE(client, 1, -7, "true", args, 2, data, 4, 1000));
+    acclient_target *target = GARBAGE;
+    SAY("the error of an argument");
+    FAILS(ACCLIENT_INVALID_ARGUMENT, acclient_target_agent(1, -7, &target, &error));
+    CHECK(target == NULL);
     CHECK(strstr(acclient_error_message(error, NULL), "nid") != NULL);
     CHECK(strstr(acclient_error_message(error, NULL), "-7") != NULL);
-    CHECK_NO_TEXT(acclient_error_command, error);
+    CHECK_NO_TEXT(acclient_error_command_handle, error);
     CHECK_NO_TEXT(acclient_error_server_code, error);
     CHECK(!acclient_error_is_retriable(error));
     CHECK(!acclient_error_is_timeout(error));
     CHECK(!acclient_error_is_maybe_sent(error));
     acclient_error_free(error);
-    REFUSES(command, EXECUTE(client, 1, 1, no_utf8, args, 2, data, 4, 1000));
-    REFUSES(command, EXECUTE(client, 1, 1, "true", broken, 2, data, 4, 1000));
-    FAILS(ACCLIENT_INVALID_ARGUMENT, EXECUTE(client, 1, 1, "true", args, 2, "abc\xff", 4, 1000));
-    CHECK(strchr(acclient_error_message(error, NULL), '3') != NULL);
-    acclient_error_free(error);
-    REFUSES(command, EXECUTE(client, 1, 1, "true", args, 2, data, 4, 0));
+}
 
-    SAY("acclient_client_execute: what is allowed");
-    EXPECT(ACCLIENT_OK, EXECUTE(client, 1, 1, "true", NULL, 0, NULL, 0, 10000));
-    acclient_command_free(command);
-    EXPECT(ACCLIENT_OK, EXECUTE(client, 1, 1, "true", args, 0, data, 0, -1));
-    acclient_command_free(command);
-    command = GARBAGE;
-    CHECK(acclient_client_execute(client, 1, 1, "true", NULL, 0, "a\0b", 3, INT64_MAX, NULL,
-                                  &command, NULL) == ACCLIENT_OK);
-    acclient_command_free(command);
-#undef EXECUTE
+static void ignoring(int32_t level, const char *target, const char *message, void *user_data) {
+    (void)level;
+    (void)target;
+    (void)message;
+    (void)user_data;
+}
+
+static void tokens_hooks_statistics(const acclient_client *client) {
+    acclient_error *error;
+    acclient_client *made;
+    acclient_cancel_token *cancel = GARBAGE;
+    acclient_answer *answer;
+    SAY("acclient_client_with_cancel, acclient_client_statistics");
+    EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&cancel, &error));
+    REFUSES(made, acclient_client_with_cancel(NULL, cancel, &made, &error));
+    REFUSES(made, acclient_client_with_cancel(client, NULL, &made, &error));
+    REFUSED(acclient_client_with_cancel(client, cancel, NULL, &error));
+    CHECK(acclient_client_with_cancel(NULL, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    acclient_cancel_token_free(cancel);
+    REFUSES(answer, acclient_client_statistics(NULL, &answer, &error));
+    REFUSED(acclient_client_statistics(client, NULL, &error));
+    CHECK(acclient_client_statistics(NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+
+    SAY("acclient_set_log_hook");
+    const int32_t levels[] = {INT32_MIN, -1, 0, 6, INT32_MAX};
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        REFUSED(acclient_set_log_hook(ignoring, NULL, levels[i], &error));
+        CHECK(acclient_set_log_hook(NULL, NULL, levels[i], NULL) == ACCLIENT_INVALID_ARGUMENT);
+    }
+    EXPECT(ACCLIENT_OK, acclient_set_log_hook(NULL, NULL, ACCLIENT_LOG_ERROR, &error));
 }
 
 static void finding(const acclient_client *client, const acclient_command *known) {
     acclient_error *error;
     acclient_command *command;
-    const char *printed = acclient_command_printed(known, NULL);
+    const char *handle = acclient_command_handle(known, NULL);
     const char *const wrong[] = {"",
                                  "x",
                                  "acclient:1:",
@@ -141,18 +119,18 @@ static void finding(const acclient_client *client, const acclient_command *known
                                  "acclient:1:%00:1:1",
                                  "acclient:1:%ff:1:1",
                                  no_utf8};
-    SAY("acclient_client_command_from");
-    REFUSES(command, acclient_client_command_from(NULL, printed, &command, &error));
-    REFUSES(command, acclient_client_command_from(client, NULL, &command, &error));
+    SAY("acclient_client_get_by_handle");
+    REFUSES(command, acclient_client_get_by_handle(NULL, handle, &command, &error));
+    REFUSES(command, acclient_client_get_by_handle(client, NULL, &command, &error));
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        REFUSES(command, acclient_client_command_from(client, wrong[i], &command, &error));
+        REFUSES(command, acclient_client_get_by_handle(client, wrong[i], &command, &error));
     }
-    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_client_command_from(client, printed, NULL, &error));
+    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_client_get_by_handle(client, handle, NULL, &error));
     command = GARBAGE;
-    CHECK(acclient_client_command_from(client, NULL, &command, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    CHECK(acclient_client_get_by_handle(client, NULL, &command, NULL) == ACCLIENT_INVALID_ARGUMENT);
     CHECK(command == NULL);
-    CHECK(acclient_client_command_from(NULL, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
-    CHECK(acclient_client_command_from(client, printed, &command, NULL) == ACCLIENT_OK);
+    CHECK(acclient_client_get_by_handle(NULL, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    CHECK(acclient_client_get_by_handle(client, handle, &command, NULL) == ACCLIENT_OK);
     acclient_command_free(command);
 }
 
@@ -168,14 +146,10 @@ static void waiting(const acclient_command *command) {
     CHECK(job == NULL);
     CHECK(acclient_command_next_result(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
 
-    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_command_kill(NULL, 1000, NULL, &error));
-    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_command_kill(command, 0, NULL, &error));
-    CHECK(acclient_command_kill(NULL, 1000, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
-
     CHECK_NO_TEXT(acclient_command_id, NULL);
-    CHECK_NO_TEXT(acclient_command_printed, NULL);
+    CHECK_NO_TEXT(acclient_command_handle, NULL);
     CHECK(acclient_command_id(command, NULL) != NULL);
-    CHECK(acclient_command_printed(command, NULL) != NULL);
+    CHECK(acclient_command_handle(command, NULL) != NULL);
 
     job = GARBAGE;
     CHECK(acclient_command_next_result(command, INT64_MAX, NULL, &job, NULL) == ACCLIENT_OK);
@@ -190,7 +164,7 @@ static void accessors(void) {
     SAY("accessors of NULL");
     CHECK(acclient_error_status(NULL) == ACCLIENT_OK);
     CHECK_NO_TEXT(acclient_error_message, NULL);
-    CHECK_NO_TEXT(acclient_error_command, NULL);
+    CHECK_NO_TEXT(acclient_error_command_handle, NULL);
     CHECK_NO_TEXT(acclient_error_server_code, NULL);
     CHECK(!acclient_error_is_retriable(NULL));
     CHECK(!acclient_error_is_timeout(NULL));
@@ -212,8 +186,9 @@ static void accessors(void) {
     CHECK_NO_TEXT(acclient_job_tags, NULL);
     CHECK_NO_TEXT(acclient_job_dump, NULL);
     CHECK_NO_TEXT(acclient_job_raw, NULL);
-    CHECK(acclient_job_gid(NULL) == 0);
-    CHECK(acclient_job_nid(NULL) == 0);
+    gid = nid = 12345;
+    CHECK(!acclient_job_agent(NULL, &gid, &nid) && gid == 0 && nid == 0);
+    CHECK(!acclient_job_agent(NULL, NULL, NULL));
     CHECK(!acclient_job_is_success(NULL));
     CHECK(acclient_job_level(NULL) == 0);
     CHECK(acclient_job_starttime_ms(NULL) == 0);
@@ -225,6 +200,7 @@ static void accessors(void) {
     acclient_job_free(NULL);
     CHECK(strcmp(acclient_status_name(INT32_MIN), "unknown status") == 0);
     CHECK(strcmp(acclient_stage_name(INT32_MIN), "unknown stage") == 0);
+    CHECK(strcmp(acclient_outcome_name(INT32_MIN), "unknown outcome") == 0);
     CHECK(acclient_check_version(UINT32_MAX, UINT32_MAX, UINT32_MAX) == ACCLIENT_UNSUPPORTED);
 }
 
@@ -234,7 +210,8 @@ int main(void) {
     cancel_tokens();
     connecting();
     pinging(client);
-    executing(client);
+    errors();
+    tokens_hooks_statistics(client);
     finding(client, command);
     waiting(command);
     accessors();

@@ -18,7 +18,7 @@ static const int64_t numbers[] = {0, -1, INT64_MIN, INT64_C(1) << 32, INT64_MAX}
         CHECK(set(object, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);                               \
     } while (0)
 
-static void tls_and_sentinels(const acclient_options *options) {
+static void tls_and_sentinels(acclient_options *options) {
     acclient_error *error;
     const char *const sentinels[] = {"a:1", "[::1]:2"};
     const char *const holed[] = {"a:1", NULL};
@@ -95,17 +95,11 @@ static void options(void) {
     CHECK(acclient_client_instance(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
 }
 
-typedef acclient_status with_roles(const char *const *, size_t, int64_t, acclient_target **,
-                                   acclient_error **);
-
 static void targets(void) {
     acclient_error *error;
     acclient_target *target;
-    with_roles *const functions[] = {acclient_target_any, acclient_target_all};
-    const char *const roles[] = {"a", "b"};
-    const char *const holed[] = {"a", NULL};
-    const char *const broken[] = {"a", no_utf8};
-    const char *const empty[] = {"a", ""};
+    acclient_status (*const functions[])(acclient_target **, acclient_error **) = {
+        acclient_target_any, acclient_target_all, acclient_target_agents};
     SAY("acclient_target_*");
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         REFUSES(target, acclient_target_agent(numbers[i], 1, &target, &error));
@@ -114,23 +108,29 @@ static void targets(void) {
     REFUSED(acclient_target_agent(1, 1, NULL, &error));
     CHECK(acclient_target_agent(0, 0, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
     for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
-        REFUSES(target, functions[f](NULL, 1, 0, &target, &error));
-        REFUSES(target, functions[f](NULL, SIZE_MAX, 0, &target, &error));
-        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-            REFUSES(target, functions[f](roles, counts[i], 0, &target, &error));
-        }
-        REFUSES(target, functions[f](holed, 2, 0, &target, &error));
-        REFUSES(target, functions[f](broken, 2, 0, &target, &error));
-        REFUSES(target, functions[f](empty, 2, 0, &target, &error));
-        for (size_t i = 1; i < sizeof numbers / sizeof *numbers; i++) {
-            REFUSES(target, functions[f](roles, 2, numbers[i], &target, &error));
-        }
-        REFUSED(functions[f](roles, 2, 0, NULL, &error));
-        CHECK(functions[f](NULL, 1, 0, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
-        CHECK(functions[f](roles, 0, 0, &target, NULL) == ACCLIENT_OK);
-        acclient_target_free(target);
+        REFUSED(functions[f](NULL, &error));
+        CHECK(functions[f](NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
     }
-    CHECK_NO_TEXT(acclient_target_printed, NULL);
+    EXPECT(ACCLIENT_OK, acclient_target_all(&target, &error));
+    SETS_TEXT(acclient_target_add_role, target);
+    REFUSED(acclient_target_add_role(target, "", &error));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        REFUSED(acclient_target_set_grid(target, numbers[i], &error));
+        REFUSED(acclient_target_add_agent(target, numbers[i], 1, &error));
+        REFUSED(acclient_target_add_agent(target, 1, numbers[i], &error));
+    }
+    REFUSED(acclient_target_set_grid(NULL, 1, &error));
+    REFUSED(acclient_target_add_agent(NULL, 1, 1, &error));
+    REFUSED(acclient_target_add_agent(target, 1, 1, &error));
+    CHECK_TEXT(acclient_target_text, target, "all");
+    acclient_target_free(target);
+    const char *const wrong[] = {NULL, "", "1:0", "cpu", "all,cpu", "all@0", "role=", no_utf8};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        REFUSES(target, acclient_target_parse(wrong[i], &target, &error));
+    }
+    REFUSED(acclient_target_parse("all", NULL, &error));
+    CHECK(acclient_target_parse(NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    CHECK_NO_TEXT(acclient_target_text, NULL);
     acclient_target_free(NULL);
 }
 
@@ -249,7 +249,7 @@ static void making_requests(const acclient_client *client, const acclient_target
           ACCLIENT_INVALID_ARGUMENT);
 }
 
-static void changing_requests(const acclient_request *request) {
+static void changing_requests(acclient_request *request) {
     acclient_error *error;
     acclient_run_args *args = GARBAGE;
     const char data[] = "data";
@@ -339,59 +339,65 @@ static void rolling_out(const acclient_request *request) {
     acclient_rollout *rollout;
     acclient_command *command;
     acclient_job *job;
-    SAY("acclient_request_rollout");
-#define ROLLOUT(request, batch, percent, stop_after, sample, timeout)                              \
-    REFUSES(rollout, acclient_request_rollout(request, batch, percent, stop_after, sample,         \
-                                              timeout, NULL, &rollout, &error))
-    ROLLOUT(NULL, 1, 0, 0, 0, 1000);
-    ROLLOUT(request, 0, 0, 0, 0, 1000);
-    ROLLOUT(request, 1, 1, 0, 0, 1000);
-    ROLLOUT(request, 0, 101, 0, 0, 1000);
-    ROLLOUT(request, 0, 256 + 1, 0, 0, 1000);
-    ROLLOUT(request, 1, 0, 0, 0, 0);
-    for (size_t i = 1; i < sizeof numbers / sizeof *numbers; i++) {
-        ROLLOUT(request, 0, numbers[i], 0, 0, 1000);
-        if (numbers[i] < 0) {
-            ROLLOUT(request, numbers[i], 0, 0, 0, 1000);
-            ROLLOUT(request, numbers[i], 1, 0, 0, 1000);
-            ROLLOUT(request, 1, numbers[i], 0, 0, 1000);
-            ROLLOUT(request, 1, 0, numbers[i], 0, 1000);
-            ROLLOUT(request, 1, 0, 0, numbers[i], 1000);
+    SAY("acclient_rollout_plan_*");
+    acclient_rollout_plan *plan;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        REFUSES(plan, acclient_rollout_plan_percent(numbers[i], &plan, &error));
+        if (numbers[i] <= 0) {
+            REFUSES(plan, acclient_rollout_plan_agents(numbers[i], &plan, &error));
         }
     }
-    REFUSED(acclient_request_rollout(request, 1, 0, 0, 0, 1000, NULL, NULL, &error));
-    CHECK(acclient_request_rollout(NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL) ==
-          ACCLIENT_INVALID_ARGUMENT);
+    REFUSES(plan, acclient_rollout_plan_percent(101, &plan, &error));
+    REFUSES(plan, acclient_rollout_plan_percent(256 + 1, &plan, &error));
+    REFUSED(acclient_rollout_plan_agents(1, NULL, &error));
+    REFUSED(acclient_rollout_plan_percent(1, NULL, &error));
+    CHECK(acclient_rollout_plan_agents(0, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    EXPECT(ACCLIENT_OK, acclient_rollout_plan_percent(100, &plan, &error));
+    acclient_rollout_plan_free(plan);
+    EXPECT(ACCLIENT_OK, acclient_rollout_plan_agents(INT64_MAX, &plan, &error));
+    for (size_t i = 0; numbers[i] <= 0; i++) {
+        REFUSED(acclient_rollout_plan_set_stop_after(plan, numbers[i], &error));
+        REFUSED(acclient_rollout_plan_set_sample(plan, numbers[i], &error));
+    }
+    REFUSED(acclient_rollout_plan_set_stop_after(NULL, 1, &error));
+    REFUSED(acclient_rollout_plan_set_sample(NULL, 1, &error));
+    EXPECT(ACCLIENT_OK, acclient_rollout_plan_set_stop_after(plan, INT64_MAX, &error));
+    EXPECT(ACCLIENT_OK, acclient_rollout_plan_set_sample(plan, INT64_MAX, &error));
+    acclient_rollout_plan_free(NULL);
+
+    SAY("acclient_request_rollout");
+    REFUSES(rollout, acclient_request_rollout(NULL, plan, 1000, NULL, &rollout, &error));
+    REFUSES(rollout, acclient_request_rollout(request, NULL, 1000, NULL, &rollout, &error));
+    REFUSES(rollout, acclient_request_rollout(request, plan, 0, NULL, &rollout, &error));
+    REFUSED(acclient_request_rollout(request, plan, 1000, NULL, NULL, &error));
+    CHECK(acclient_request_rollout(NULL, NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
 
     SAY("acclient_rollout_*");
     REFUSES(job, acclient_rollout_next(NULL, &job, &error));
     CHECK(acclient_rollout_next(NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
-    CHECK(acclient_request_rollout(request, INT64_MAX, 0, INT64_MAX, INT64_MAX, INT64_MAX, NULL,
-                                   &rollout, NULL) == ACCLIENT_OK);
+    CHECK(acclient_request_rollout(request, plan, INT64_MAX, NULL, &rollout, NULL) == ACCLIENT_OK);
+    acclient_rollout_plan_free(plan);
     REFUSED(acclient_rollout_next(rollout, NULL, &error));
     CHECK(acclient_rollout_agent_count(rollout) == 1);
-    CHECK(acclient_rollout_agent_gid(rollout, 1) == 0);
-    CHECK(acclient_rollout_agent_gid(rollout, SIZE_MAX) == 0);
-    CHECK(acclient_rollout_agent_nid(rollout, 1) == 0);
-    CHECK(acclient_rollout_agent_nid(rollout, SIZE_MAX) == 0);
+    int64_t gid = 12345;
+    int64_t nid = 12345;
+    CHECK(!acclient_rollout_agent(rollout, 1, &gid, &nid) && gid == 0 && nid == 0);
+    CHECK(!acclient_rollout_agent(rollout, SIZE_MAX, NULL, NULL));
     CHECK(acclient_rollout_not_started_count(rollout) == 1);
-    CHECK(acclient_rollout_not_started_gid(rollout, 1) == 0);
-    CHECK(acclient_rollout_not_started_gid(rollout, SIZE_MAX) == 0);
-    CHECK(acclient_rollout_not_started_nid(rollout, 1) == 0);
-    CHECK(acclient_rollout_not_started_nid(rollout, SIZE_MAX) == 0);
-    REFUSES(command, acclient_rollout_in_flight_command(rollout, 0, &command, &error));
-    REFUSED(acclient_rollout_in_flight_command(rollout, 0, NULL, &error));
-    REFUSES(command, acclient_rollout_in_flight_command(NULL, 0, &command, &error));
-    CHECK(acclient_rollout_in_flight_command(NULL, 0, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    gid = nid = 12345;
+    CHECK(!acclient_rollout_not_started(rollout, 1, &gid, &nid) && gid == 0 && nid == 0);
+    CHECK(!acclient_rollout_not_started(rollout, SIZE_MAX, NULL, NULL));
+    REFUSES(command, acclient_rollout_in_flight(rollout, 0, &command, &error));
+    REFUSED(acclient_rollout_in_flight(rollout, 0, NULL, &error));
+    REFUSES(command, acclient_rollout_in_flight(NULL, 0, &command, &error));
+    CHECK(acclient_rollout_in_flight(NULL, 0, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
     CHECK(acclient_rollout_next(rollout, &job, NULL) == ACCLIENT_OK && job != NULL);
     acclient_job_free(job);
     acclient_rollout_free(rollout);
     CHECK(acclient_rollout_agent_count(NULL) == 0);
-    CHECK(acclient_rollout_agent_gid(NULL, 0) == 0);
-    CHECK(acclient_rollout_agent_nid(NULL, 0) == 0);
+    CHECK(!acclient_rollout_agent(NULL, 0, NULL, NULL));
     CHECK(acclient_rollout_not_started_count(NULL) == 0);
-    CHECK(acclient_rollout_not_started_gid(NULL, 0) == 0);
-    CHECK(acclient_rollout_not_started_nid(NULL, 0) == 0);
+    CHECK(!acclient_rollout_not_started(NULL, 0, NULL, NULL));
     CHECK(acclient_rollout_batch_size(NULL) == 0);
     CHECK(acclient_rollout_in_flight_count(NULL) == 0);
     CHECK(acclient_rollout_failures(NULL) == 0);

@@ -6,34 +6,64 @@ static const char *const no_utf8 = "a\xff";
 static const int64_t numbers[] = {0, -1, INT64_MIN, INT64_C(1) << 32, INT64_MAX};
 
 typedef acclient_status ask_agent(const acclient_client *, int64_t, int64_t, int64_t,
-                                  const acclient_cancel *, acclient_answer **, acclient_error **);
+                                  const acclient_cancel_token *, acclient_answer **,
+                                  acclient_error **);
 
 static acclient_status processes(const acclient_client *client, int64_t gid, int64_t nid,
-                                 int64_t timeout, const acclient_cancel *cancel,
+                                 int64_t timeout, const acclient_cancel_token *cancel,
                                  acclient_answer **answer, acclient_error **error) {
-    return acclient_client_get_processes(client, gid, nid, NULL, NULL, timeout, cancel, answer,
-                                         error);
+    return acclient_client_get_processes(client, gid, nid, NULL, timeout, cancel, answer, error);
 }
 
-static acclient_status msgs(const acclient_client *client, int64_t gid, int64_t nid,
-                            int64_t timeout, const acclient_cancel *cancel,
-                            acclient_answer **answer, acclient_error **error) {
-    return acclient_client_get_msgs(client, gid, nid, "id", NULL, 1, -1, -1, timeout, cancel,
-                                    answer, error);
+/* Queries, which may be NULL where a call takes them. */
+static void queries(void) {
+    acclient_error *error;
+    acclient_msg_query *query;
+    acclient_process_query *processes;
+    SAY("acclient_msg_query_*");
+    REFUSED(acclient_msg_query_new(NULL, &error));
+    CHECK(acclient_msg_query_new(NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    EXPECT(ACCLIENT_OK, acclient_msg_query_new(&query, &error));
+    REFUSED(acclient_msg_query_set_levels(NULL, "1", &error));
+    REFUSED(acclient_msg_query_set_levels(query, NULL, &error));
+    REFUSED(acclient_msg_query_set_levels(query, "", &error));
+    REFUSED(acclient_msg_query_set_levels(query, "x", &error));
+    REFUSED(acclient_msg_query_set_levels(query, no_utf8, &error));
+    REFUSED(acclient_msg_query_set_limit(NULL, 1, &error));
+    REFUSED(acclient_msg_query_set_limit(query, 0, &error));
+    REFUSED(acclient_msg_query_set_limit(query, 1001, &error));
+    REFUSED(acclient_msg_query_set_limit(query, UINT32_MAX, &error));
+    REFUSED(acclient_msg_query_set_from(NULL, 1, &error));
+    REFUSED(acclient_msg_query_set_from(query, -1, &error));
+    REFUSED(acclient_msg_query_set_from(query, INT64_MIN, &error));
+    REFUSED(acclient_msg_query_set_to(NULL, 1, &error));
+    REFUSED(acclient_msg_query_set_to(query, -1, &error));
+    CHECK(acclient_msg_query_set_to(query, INT64_MAX, NULL) == ACCLIENT_OK);
+    acclient_msg_query_free(query);
+    acclient_msg_query_free(NULL);
+
+    SAY("acclient_process_query_*");
+    REFUSED(acclient_process_query_new(NULL, &error));
+    CHECK(acclient_process_query_new(NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    EXPECT(ACCLIENT_OK, acclient_process_query_new(&processes, &error));
+    REFUSED(acclient_process_query_set_domain(NULL, "x", &error));
+    REFUSED(acclient_process_query_set_domain(processes, NULL, &error));
+    REFUSED(acclient_process_query_set_domain(processes, no_utf8, &error));
+    REFUSED(acclient_process_query_set_name(NULL, "x", &error));
+    REFUSED(acclient_process_query_set_name(processes, NULL, &error));
+    REFUSED(acclient_process_query_set_name(processes, no_utf8, &error));
+    acclient_process_query_free(processes);
+    acclient_process_query_free(NULL);
 }
 
 static void agents(const acclient_client *client) {
     acclient_error *error;
     acclient_answer *answer;
-    ask_agent *const functions[] = {acclient_client_get_cpu_info,
-                                    acclient_client_get_disk_info,
-                                    acclient_client_get_mem_info,
-                                    acclient_client_get_nic_info,
-                                    acclient_client_get_os_info,
-                                    acclient_client_get_aggregated_stats,
-                                    acclient_client_tunnel_list,
-                                    processes,
-                                    msgs};
+    ask_agent *const functions[] = {
+        acclient_client_get_cpu_info, acclient_client_get_disk_info,
+        acclient_client_get_mem_info, acclient_client_get_nic_info,
+        acclient_client_get_os_info,  acclient_client_get_aggregated_stats,
+        acclient_client_tunnel_list,  processes};
     SAY("questions to an agent");
     for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
         REFUSES(answer, functions[f](NULL, 1, 1, 1000, NULL, &answer, &error));
@@ -48,22 +78,22 @@ static void agents(const acclient_client *client) {
         CHECK(functions[f](client, 1, 1, INT64_MAX, NULL, &answer, NULL) == ACCLIENT_OK);
         acclient_answer_free(answer);
     }
-    SAY("acclient_client_get_processes, acclient_client_get_msgs");
-#define PROCESSES(domain, name)                                                                    \
-    REFUSES(answer, acclient_client_get_processes(client, 1, 1, domain, name, 1000, NULL, &answer, \
-                                                  &error))
-    PROCESSES(no_utf8, NULL);
-    PROCESSES(NULL, no_utf8);
-#define MSGS(id, levels, limit)                                                                    \
-    REFUSES(answer, acclient_client_get_msgs(client, 1, 1, id, levels, limit, -1, -1, 1000, NULL,  \
-                                             &answer, &error))
-    MSGS(NULL, NULL, 1);
-    MSGS(no_utf8, NULL, 1);
-    MSGS("id", "x", 1);
-    MSGS("id", no_utf8, 1);
-    MSGS("id", NULL, 0);
-    MSGS("id", NULL, 1001);
-    MSGS("id", NULL, UINT32_MAX);
+    SAY("acclient_client_get_msgs");
+    acclient_target *one = agent(1, 1);
+    acclient_target *all = everyone(NULL);
+    REFUSES(answer, acclient_client_get_msgs(NULL, one, "id", NULL, 1000, NULL, &answer, &error));
+    REFUSES(answer,
+            acclient_client_get_msgs(client, NULL, "id", NULL, 1000, NULL, &answer, &error));
+    REFUSES(answer, acclient_client_get_msgs(client, all, "id", NULL, 1000, NULL, &answer, &error));
+    REFUSES(answer, acclient_client_get_msgs(client, one, NULL, NULL, 1000, NULL, &answer, &error));
+    REFUSES(answer,
+            acclient_client_get_msgs(client, one, no_utf8, NULL, 1000, NULL, &answer, &error));
+    REFUSES(answer, acclient_client_get_msgs(client, one, "id", NULL, 0, NULL, &answer, &error));
+    REFUSED(acclient_client_get_msgs(client, one, "id", NULL, 1000, NULL, NULL, &error));
+    CHECK(acclient_client_get_msgs(NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL) ==
+          ACCLIENT_INVALID_ARGUMENT);
+    acclient_target_free(all);
+    acclient_target_free(one);
 
     SAY("acclient_client_ping_agent");
     REFUSED(acclient_client_ping_agent(NULL, 1, 1, 1000, NULL, &error));
@@ -75,8 +105,9 @@ static void agents(const acclient_client *client) {
     CHECK(acclient_client_ping_agent(NULL, 0, 0, 0, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
 }
 
-typedef acclient_status ask_controller(const acclient_client *, int64_t, const acclient_cancel *,
-                                       acclient_answer **, acclient_error **);
+typedef acclient_status ask_controller(const acclient_client *, int64_t,
+                                       const acclient_cancel_token *, acclient_answer **,
+                                       acclient_error **);
 
 static void controller(const acclient_client *client) {
     acclient_error *error;
@@ -215,6 +246,7 @@ static void answers(const acclient_client *client) {
 
 int main(void) {
     acclient_client *client = connect_grid();
+    queries();
     agents(client);
     controller(client);
     tunnels(client);

@@ -110,12 +110,12 @@ static void limits(void) {
     EXPECT(ACCLIENT_OK, acclient_command_results(command, -1, NULL, &results, &error));
     acclient_job *job = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_results_next(results, &job, &error));
-    CHECK(acclient_job_gid(job) == 2);
+    CHECK(job_gid(job) == 2);
     acclient_job_free(job);
     EXPECT(ACCLIENT_POOL_EXHAUSTED, acclient_client_ping(client, 50, NULL, &error));
     acclient_results_free(results);
     EXPECT(ACCLIENT_OK, acclient_client_ping(client, 10000, NULL, &error));
-    EXPECT(ACCLIENT_OK, acclient_command_kill(command, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, kill_everywhere(command, 10000, NULL, &error));
     acclient_command_free(command);
     acclient_client_free(client);
 

@@ -41,8 +41,8 @@ static bool retract(const acclient_command *command) {
 static acclient_command *again(const acclient_client *client, const acclient_command *command) {
     acclient_error *error;
     acclient_command *found = GARBAGE;
-    const char *printed = acclient_command_printed(command, NULL);
-    EXPECT(ACCLIENT_OK, acclient_client_command_from(client, printed, &found, &error));
+    const char *printed = acclient_command_handle(command, NULL);
+    EXPECT(ACCLIENT_OK, acclient_client_get_by_handle(client, printed, &found, &error));
     return found;
 }
 
@@ -86,8 +86,7 @@ static void in_the_queue(void) {
 /* One agent's stage; 0 where it is none of the agents. */
 static int32_t stage_on(const acclient_progress *progress, int64_t gid, int64_t nid) {
     for (size_t i = 0; i < acclient_progress_count(progress); i++) {
-        if (acclient_progress_gid(progress, i) == gid &&
-            acclient_progress_nid(progress, i) == nid) {
+        if (progress_agent_gid(progress, i) == gid && progress_agent_nid(progress, i) == nid) {
             return acclient_progress_stage_at(progress, i);
         }
     }
@@ -151,7 +150,7 @@ static void on_agents(const acclient_client *client) {
     WAIT_UNTIL(stands(command, running, 0, running, running, 0));
     CHECK(!retract(command));
     found = again(client, command);
-    EXPECT(ACCLIENT_OK, acclient_command_kill(found, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, kill_everywhere(found, 10000, NULL, &error));
     CHECK(pthread_join(thread, NULL) == 0);
     WAIT_UNTIL(stands(command, done, 0, done, done, 0));
     acclient_command_free(found);
@@ -170,7 +169,7 @@ static void on_agents(const acclient_client *client) {
         acclient_progress_free(progress);
     } while (true);
     CHECK(acclient_progress_stage(progress) == done);
-    CHECK(acclient_progress_gid(progress, 0) == 0 && acclient_progress_nid(progress, 0) == 0);
+    CHECK(progress_agent_gid(progress, 0) == 0 && progress_agent_nid(progress, 0) == 0);
     acclient_progress_free(progress);
     acclient_command_free(command);
 }

@@ -46,14 +46,14 @@ void freeaddrinfo(struct addrinfo *info) {
 
 static void *cancel_soon(void *cancel) {
     WAIT_UNTIL(asked >= 2);
-    CHECK(acclient_cancel_cancel(cancel) == ACCLIENT_OK);
+    CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_OK);
     return NULL;
 }
 
 int main(void) {
     acclient_error *error;
     acclient_client *client = GARBAGE;
-    acclient_cancel *cancel = GARBAGE;
+    acclient_cancel_token *cancel = GARBAGE;
     char url[100];
     snprintf(url, sizeof url, "redis://grid.example%s", strrchr(grid_url(), ':'));
 
@@ -65,11 +65,11 @@ int main(void) {
     WAIT_UNTIL(asked == 1);
 
     SAY("a token ends another");
-    EXPECT(ACCLIENT_OK, acclient_cancel_new(&cancel, &error));
+    EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&cancel, &error));
     pthread_t canceller = start_thread(cancel_soon, cancel);
     EXPECT(ACCLIENT_CANCELLED, acclient_client_connect(url, -1, cancel, &client, &error));
     CHECK(pthread_join(canceller, NULL) == 0);
-    acclient_cancel_free(cancel);
+    acclient_cancel_token_free(cancel);
 
     SAY("they do not pile up without a limit");
     /* A call whose time is over before it begins starts none, so there may be more calls. */

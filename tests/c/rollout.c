@@ -39,8 +39,8 @@ static acclient_rollout *roll_out(acclient_request *request, int64_t batch, int6
                                   int64_t stop_after, int64_t sample, int64_t timeout) {
     acclient_error *error;
     acclient_rollout *rollout = GARBAGE;
-    EXPECT(ACCLIENT_OK, acclient_request_rollout(request, batch, percent, stop_after, sample,
-                                                 timeout, NULL, &rollout, &error));
+    EXPECT(ACCLIENT_OK, rollout_of(request, batch, percent, stop_after, sample, timeout, NULL,
+                                   &rollout, &error));
     CHECK(rollout != NULL);
     acclient_request_free(request);
     return rollout;
@@ -54,23 +54,23 @@ static void check_in_flight(const acclient_rollout *rollout, const char *const *
     CHECK(acclient_rollout_in_flight_count(rollout) == count);
     for (size_t i = 0; i < count; i++) {
         command = GARBAGE;
-        EXPECT(ACCLIENT_OK, acclient_rollout_in_flight_command(rollout, i, &command, &error));
+        EXPECT(ACCLIENT_OK, acclient_rollout_in_flight(rollout, i, &command, &error));
         CHECK_TEXT(acclient_command_target, command, agents[i]);
         CHECK_TEXT(acclient_command_cmd, command, "bash");
         if (kill) {
             acclient_job *job = GARBAGE;
-            EXPECT(ACCLIENT_OK, acclient_command_kill(command, 10000, NULL, &error));
+            EXPECT(ACCLIENT_OK, kill_everywhere(command, 10000, NULL, &error));
             EXPECT(ACCLIENT_OK, acclient_command_next_result(command, 10000, NULL, &job, &error));
             CHECK_TEXT(acclient_job_state, job, "KILLED");
             acclient_job_free(job);
         }
         acclient_command_free(command);
     }
-    REFUSES(command, acclient_rollout_in_flight_command(rollout, count, &command, &error));
-    REFUSES(command, acclient_rollout_in_flight_command(rollout, SIZE_MAX, &command, &error));
+    REFUSES(command, acclient_rollout_in_flight(rollout, count, &command, &error));
+    REFUSES(command, acclient_rollout_in_flight(rollout, SIZE_MAX, &command, &error));
 }
 
-static acclient_job *next_of(const acclient_rollout *rollout) {
+static acclient_job *next_of(acclient_rollout *rollout) {
     acclient_error *error;
     acclient_job *job = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_rollout_next(rollout, &job, &error));
@@ -78,10 +78,10 @@ static acclient_job *next_of(const acclient_rollout *rollout) {
 }
 
 /* The next result, and how it stands after that. */
-static void check_next(const acclient_rollout *rollout, int64_t gid, int64_t nid, const char *state,
+static void check_next(acclient_rollout *rollout, int64_t gid, int64_t nid, const char *state,
                        size_t not_started, size_t failures) {
     acclient_job *job = next_of(rollout);
-    CHECK(job != NULL && acclient_job_gid(job) == gid && acclient_job_nid(job) == nid);
+    CHECK(job != NULL && job_gid(job) == gid && job_nid(job) == nid);
     CHECK_TEXT(acclient_job_state, job, state);
     acclient_job_free(job);
     CHECK(acclient_rollout_not_started_count(rollout) == not_started);
@@ -101,9 +101,9 @@ static void check_end(acclient_rollout *rollout, bool stopped) {
 static void kill_of(const acclient_client *client, const acclient_error *about) {
     acclient_error *error;
     acclient_command *command = GARBAGE;
-    const char *printed = acclient_error_command(about, NULL);
-    EXPECT(ACCLIENT_OK, acclient_client_command_from(client, printed, &command, &error));
-    EXPECT(ACCLIENT_OK, acclient_command_kill(command, 10000, NULL, &error));
+    const char *printed = acclient_error_command_handle(about, NULL);
+    EXPECT(ACCLIENT_OK, acclient_client_get_by_handle(client, printed, &command, &error));
+    EXPECT(ACCLIENT_OK, kill_everywhere(command, 10000, NULL, &error));
     acclient_command_free(command);
 }
 
@@ -115,24 +115,24 @@ static void in_batches(const acclient_client *client) {
     CHECK(acclient_rollout_agent_count(rollout) == 2);
     CHECK(acclient_rollout_not_started_count(rollout) == 2);
     for (size_t i = 0; i < 2; i++) {
-        CHECK(acclient_rollout_agent_gid(rollout, i) == agents[i][0]);
-        CHECK(acclient_rollout_agent_nid(rollout, i) == agents[i][1]);
-        CHECK(acclient_rollout_not_started_gid(rollout, i) == agents[i][0]);
-        CHECK(acclient_rollout_not_started_nid(rollout, i) == agents[i][1]);
+        CHECK(rollout_agent_gid(rollout, i) == agents[i][0]);
+        CHECK(rollout_agent_nid(rollout, i) == agents[i][1]);
+        CHECK(rollout_not_started_gid(rollout, i) == agents[i][0]);
+        CHECK(rollout_not_started_nid(rollout, i) == agents[i][1]);
     }
     CHECK(!acclient_rollout_is_stopped(rollout) && acclient_rollout_failures(rollout) == 0);
     CHECK(acclient_rollout_batch_size(rollout) == 1);
     check_in_flight(rollout, NULL, 0, false);
     check_ran("");
     acclient_job *first = next_of(rollout);
-    CHECK(acclient_job_gid(first) == 1 && acclient_job_nid(first) == 2);
+    CHECK(job_gid(first) == 1 && job_nid(first) == 2);
     check_ran("1:2\n");
     CHECK(acclient_rollout_agent_count(rollout) == 2);
     CHECK(acclient_rollout_not_started_count(rollout) == 1);
-    CHECK(acclient_rollout_not_started_gid(rollout, 0) == 2);
-    CHECK(acclient_rollout_not_started_nid(rollout, 0) == 1);
+    CHECK(rollout_not_started_gid(rollout, 0) == 2);
+    CHECK(rollout_not_started_nid(rollout, 0) == 1);
     acclient_job *second = next_of(rollout);
-    CHECK(acclient_job_gid(second) == 2 && acclient_job_nid(second) == 1);
+    CHECK(job_gid(second) == 2 && job_nid(second) == 1);
     check_ran("1:2\n2:1\n");
     CHECK(strcmp(acclient_job_id(first, NULL), acclient_job_id(second, NULL)) != 0);
     acclient_job_free(first);
@@ -155,7 +155,7 @@ static void in_batches(const acclient_client *client) {
     SAY("some of them");
     rollout = roll_out(script(client, everyone("storage"), "true"), 5, 0, 0, 1, LONG_MS);
     CHECK(acclient_rollout_agent_count(rollout) == 1);
-    const int64_t gid = acclient_rollout_agent_gid(rollout, 0);
+    const int64_t gid = rollout_agent_gid(rollout, 0);
     check_next(rollout, gid, gid == 1 ? 2 : 1, "SUCCESS", 0, 0);
     check_end(rollout, false);
 
@@ -174,8 +174,8 @@ static void failures(const acclient_client *client) {
     check_next(rollout, 1, 1, "ERROR", 1, 1);
     CHECK(acclient_rollout_is_stopped(rollout));
     check_in_flight(rollout, NULL, 0, false);
-    CHECK(acclient_rollout_not_started_gid(rollout, 0) == 2);
-    CHECK(acclient_rollout_not_started_nid(rollout, 0) == 1);
+    CHECK(rollout_not_started_gid(rollout, 0) == 2);
+    CHECK(rollout_not_started_nid(rollout, 0) == 1);
     check_end(rollout, true);
     /* What runs after it would run after a second one too. */
     acclient_job_free(run(script(client, agent(2, 1), "true")));
@@ -201,8 +201,8 @@ static void failures(const acclient_client *client) {
 }
 
 /* An agent that does not answer by the deadline. */
-static void check_verdict(const acclient_client *client, const acclient_rollout *rollout,
-                          int64_t gid, int64_t nid, bool kill) {
+static void check_verdict(const acclient_client *client, acclient_rollout *rollout, int64_t gid,
+                          int64_t nid, bool kill) {
     acclient_error *error;
     acclient_job *job = GARBAGE;
     int64_t numbers[2] = {-1, -1};
@@ -248,7 +248,7 @@ static void deadlines(const acclient_client *client) {
     for (int i = 0; i < 3; i++) {
         acclient_job_free(next_of(rollout));
     }
-    CHECK(acclient_rollout_not_started_gid(rollout, 0) == 3);
+    CHECK(rollout_not_started_gid(rollout, 0) == 3);
     check_verdict(client, rollout, 3, 1, false);
     const char *const silent[] = {"3:1"};
     check_in_flight(rollout, silent, 1, false);
@@ -256,7 +256,7 @@ static void deadlines(const acclient_client *client) {
 }
 
 struct wait {
-    const acclient_rollout *rollout;
+    acclient_rollout *rollout;
     _Atomic long thread;
 };
 
@@ -273,48 +273,46 @@ static void *wait_until_cancelled(void *argument) {
 
 static void from_other_threads(acclient_client *client) {
     acclient_error *error;
-    acclient_cancel *cancel = GARBAGE;
+    acclient_cancel_token *cancel = GARBAGE;
     acclient_rollout *rollout = GARBAGE;
     acclient_job *job = GARBAGE;
     SAY("a second thread is refused at once");
-    EXPECT(ACCLIENT_OK, acclient_cancel_new(&cancel, &error));
+    EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&cancel, &error));
     acclient_request *request = script(client, everyone("cpu"), "exec sleep 600");
-    EXPECT(ACCLIENT_OK,
-           acclient_request_rollout(request, 1, 0, 0, 0, -1, cancel, &rollout, &error));
+    EXPECT(ACCLIENT_OK, rollout_of(request, 1, 0, 0, 0, -1, cancel, &rollout, &error));
     struct wait wait = {.rollout = rollout};
     const pthread_t thread = start_thread(wait_until_cancelled, &wait);
     wait_until_asleep(&wait.thread);
     REFUSES(job, acclient_rollout_next(rollout, &job, &error));
     CHECK(acclient_rollout_not_started_count(rollout) == 0);
-    CHECK(acclient_rollout_not_started_gid(rollout, 0) == 0);
-    CHECK(acclient_rollout_not_started_nid(rollout, 0) == 0);
+    CHECK(rollout_not_started_gid(rollout, 0) == 0);
+    CHECK(rollout_not_started_nid(rollout, 0) == 0);
     CHECK(acclient_rollout_failures(rollout) == 0 && !acclient_rollout_is_stopped(rollout));
     CHECK(acclient_rollout_in_flight_count(rollout) == 0);
     acclient_command *command = GARBAGE;
-    REFUSES(command, acclient_rollout_in_flight_command(rollout, 0, &command, &error));
+    REFUSES(command, acclient_rollout_in_flight(rollout, 0, &command, &error));
     CHECK(acclient_rollout_batch_size(rollout) == 1);
     CHECK(acclient_rollout_agent_count(rollout) == 2);
-    CHECK(acclient_rollout_agent_gid(rollout, 1) == 2);
+    CHECK(rollout_agent_gid(rollout, 1) == 2);
 
     SAY("and a token ends it");
-    CHECK(acclient_cancel_cancel(cancel) == ACCLIENT_OK);
+    CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_OK);
     CHECK(pthread_join(thread, NULL) == 0);
     CHECK(acclient_rollout_not_started_count(rollout) == 1);
     CHECK(acclient_rollout_in_flight_count(rollout) == 1);
-    EXPECT(ACCLIENT_OK, acclient_rollout_in_flight_command(rollout, 0, &command, &error));
+    EXPECT(ACCLIENT_OK, acclient_rollout_in_flight(rollout, 0, &command, &error));
     check_end(rollout, true);
     /* It outlives the rollout, and the token was not for it. */
-    EXPECT(ACCLIENT_OK, acclient_command_kill(command, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, kill_everywhere(command, 10000, NULL, &error));
     EXPECT(ACCLIENT_OK, acclient_command_next_result(command, 10000, NULL, &job, &error));
     CHECK_TEXT(acclient_job_state, job, "KILLED");
     acclient_job_free(job);
     acclient_command_free(command);
     rollout = GARBAGE;
-    EXPECT(ACCLIENT_CANCELLED,
-           acclient_request_rollout(request, 1, 0, 0, 0, -1, cancel, &rollout, &error));
+    EXPECT(ACCLIENT_CANCELLED, rollout_of(request, 1, 0, 0, 0, -1, cancel, &rollout, &error));
     CHECK(rollout == NULL);
     acclient_request_free(request);
-    acclient_cancel_free(cancel);
+    acclient_cancel_token_free(cancel);
 }
 
 static void refusals(acclient_client *client) {
@@ -323,25 +321,24 @@ static void refusals(acclient_client *client) {
     acclient_target *any = GARBAGE;
     acclient_run_args *args = GARBAGE;
     SAY("what cannot be rolled out");
-    EXPECT(ACCLIENT_OK, acclient_target_any(NULL, 0, 0, &any, &error));
+    EXPECT(ACCLIENT_OK, acclient_target_any(&any, &error));
     EXPECT(ACCLIENT_OK, acclient_run_args_new(&args, &error));
     EXPECT(ACCLIENT_OK, acclient_run_args_set_recurring_period(args, 9, &error));
     acclient_request *request = script(client, any, "true");
-    REFUSES(rollout, acclient_request_rollout(request, 1, 0, 0, 0, 10000, NULL, &rollout, &error));
+    REFUSES(rollout, rollout_of(request, 1, 0, 0, 0, 10000, NULL, &rollout, &error));
     acclient_request_free(request);
     request = script(client, everyone(NULL), "true");
     EXPECT(ACCLIENT_OK, acclient_request_set_id(request, "one for all", &error));
-    REFUSES(rollout, acclient_request_rollout(request, 1, 0, 0, 0, 10000, NULL, &rollout, &error));
+    REFUSES(rollout, rollout_of(request, 1, 0, 0, 0, 10000, NULL, &rollout, &error));
     acclient_request_free(request);
     request = script(client, everyone(NULL), "true");
     EXPECT(ACCLIENT_OK, acclient_request_set_run_args(request, args, &error));
-    REFUSES(rollout, acclient_request_rollout(request, 1, 0, 0, 0, -1, NULL, &rollout, &error));
+    REFUSES(rollout, rollout_of(request, 1, 0, 0, 0, -1, NULL, &rollout, &error));
     acclient_request_free(request);
     acclient_run_args_free(args);
     request = script(client, everyone("no such role"), "true");
     rollout = GARBAGE;
-    EXPECT(ACCLIENT_NO_SUCH_AGENT,
-           acclient_request_rollout(request, 1, 0, 0, 0, 10000, NULL, &rollout, &error));
+    EXPECT(ACCLIENT_NO_SUCH_AGENT, rollout_of(request, 1, 0, 0, 0, 10000, NULL, &rollout, &error));
     CHECK(rollout == NULL);
     acclient_request_free(request);
 

@@ -62,7 +62,7 @@ static void connecting(void) {
     CHECK(client == NULL);
     CHECK(strstr(acclient_error_message(error, NULL), "127.0.0.1:1") != NULL);
     CHECK(strstr(acclient_error_message(error, NULL), "sesame") == NULL);
-    CHECK_NO_TEXT(acclient_error_command, error);
+    CHECK_NO_TEXT(acclient_error_command_handle, error);
     CHECK_NO_TEXT(acclient_error_server_code, error);
     CHECK(acclient_error_is_retriable(error));
     CHECK(!acclient_error_is_timeout(error));
@@ -101,12 +101,12 @@ static void successful(const acclient_client *client) {
     size_t length;
     SAY("a program with arguments and standard input");
     const int64_t before = milliseconds(CLOCK_REALTIME);
-    EXPECT(ACCLIENT_OK, acclient_client_execute(client, 2, 1, "sh", args, 4, data, strlen(data),
-                                                10000, NULL, &command, &error));
+    EXPECT(ACCLIENT_OK,
+           execute(client, 2, 1, "sh", args, 4, data, strlen(data), 10000, NULL, &command, &error));
     const char *id = acclient_command_id(command, &length);
     CHECK(id != NULL && length == strlen(id) && length > 0);
     snprintf(text, sizeof text, "acclient:1:%s:2:1", id);
-    CHECK_TEXT(acclient_command_printed, command, text);
+    CHECK_TEXT(acclient_command_handle, command, text);
 
     acclient_job *job = next_job(command);
     const int64_t after = milliseconds(CLOCK_REALTIME);
@@ -120,8 +120,8 @@ static void successful(const acclient_client *client) {
     CHECK_TEXT(acclient_job_data, job, "");
     CHECK_NO_TEXT(acclient_job_critical, job);
     CHECK_NO_TEXT(acclient_job_tags, job);
-    CHECK(acclient_job_gid(job) == 2);
-    CHECK(acclient_job_nid(job) == 1);
+    CHECK(job_gid(job) == 2);
+    CHECK(job_nid(job) == 1);
     CHECK(acclient_job_level(job) == 0);
     CHECK(acclient_job_starttime_ms(job) >= before);
     CHECK(acclient_job_starttime_ms(job) <= after);
@@ -170,8 +170,8 @@ static void levels_and_nuls(const acclient_client *client) {
 
     SAY("standard input with a NUL");
     acclient_error *error;
-    EXPECT(ACCLIENT_OK, acclient_client_execute(client, 1, 1, "cat", NULL, 0, "a\0b", 3, 10000,
-                                                NULL, &command, &error));
+    EXPECT(ACCLIENT_OK,
+           execute(client, 1, 1, "cat", NULL, 0, "a\0b", 3, 10000, NULL, &command, &error));
     job = next_job(command);
     out = acclient_job_stdout(job, &length);
     CHECK(length == 4 && memcmp(out, "a\0b\n", 5) == 0);
@@ -192,8 +192,8 @@ static void failing(const acclient_client *client) {
     acclient_command_free(command);
 
     SAY("a program that is not there");
-    EXPECT(ACCLIENT_OK, acclient_client_execute(client, 1, 1, "no-such-program", NULL, 0, NULL, 0,
-                                                10000, NULL, &command, &error));
+    EXPECT(ACCLIENT_OK, execute(client, 1, 1, "no-such-program", NULL, 0, NULL, 0, 10000, NULL,
+                                &command, &error));
     job = next_job(command);
     CHECK_TEXT(acclient_job_state, job, "ERROR");
     CHECK_TEXT(acclient_job_stdout, job, "");
@@ -203,12 +203,12 @@ static void failing(const acclient_client *client) {
     acclient_command_free(command);
 
     SAY("an agent that is not there");
-    EXPECT(ACCLIENT_OK, acclient_client_execute(client, 9, 9, "true", NULL, 0, NULL, 0, 10000, NULL,
-                                                &command, &error));
+    EXPECT(ACCLIENT_OK,
+           execute(client, 9, 9, "true", NULL, 0, NULL, 0, 10000, NULL, &command, &error));
     job = GARBAGE;
     FAILS(ACCLIENT_NO_SUCH_AGENT, acclient_command_next_result(command, 10000, NULL, &job, &error));
     CHECK(job == NULL);
-    CHECK_TEXT(acclient_error_command, error, acclient_command_printed(command, NULL));
+    CHECK_TEXT(acclient_error_command_handle, error, acclient_command_handle(command, NULL));
     CHECK(strstr(acclient_error_message(error, NULL), "9") != NULL);
     CHECK(!acclient_error_is_timeout(error));
     CHECK(!acclient_error_is_maybe_sent(error));
@@ -224,7 +224,7 @@ static void check_timeout(const acclient_command *command, int64_t timeout) {
     const int64_t took = now_ms() - begun;
     CHECK(job == NULL);
     CHECK(took >= timeout && took < timeout + LATE_MS);
-    CHECK_TEXT(acclient_error_command, error, acclient_command_printed(command, NULL));
+    CHECK_TEXT(acclient_error_command_handle, error, acclient_command_handle(command, NULL));
     CHECK(acclient_error_is_timeout(error));
     CHECK(acclient_error_is_retriable(error));
     CHECK(!acclient_error_is_maybe_sent(error));
@@ -236,17 +236,17 @@ static void timing_out_and_killing(const acclient_client *client) {
     acclient_command *command = GARBAGE;
     const char *args[] = {"600"};
     SAY("waits that time out");
-    EXPECT(ACCLIENT_OK, acclient_client_execute(client, 1, 2, "sleep", args, 1, NULL, 0, 10000,
-                                                NULL, &command, &error));
+    EXPECT(ACCLIENT_OK,
+           execute(client, 1, 2, "sleep", args, 1, NULL, 0, 10000, NULL, &command, &error));
     check_timeout(command, 0);
     check_timeout(command, 50);
     check_timeout(command, 1);
     SAY("killing");
-    EXPECT(ACCLIENT_OK, acclient_command_kill(command, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, kill_everywhere(command, 10000, NULL, &error));
     acclient_job *job = next_job(command);
     CHECK_TEXT(acclient_job_state, job, "KILLED");
     CHECK(!acclient_job_is_success(job));
-    CHECK(acclient_job_nid(job) == 2);
+    CHECK(job_nid(job) == 2);
     acclient_job_free(job);
     acclient_command_free(command);
 }
@@ -257,10 +257,10 @@ static void found_again(acclient_client *client) {
     SAY("a command found again by another client, after both it came from are freed");
     acclient_command *command = shell(client, "echo here I am");
     acclient_client *second = connect_grid();
-    EXPECT(ACCLIENT_OK, acclient_client_command_from(
-                            second, acclient_command_printed(command, NULL), &found, &error));
+    EXPECT(ACCLIENT_OK, acclient_client_get_by_handle(
+                            second, acclient_command_handle(command, NULL), &found, &error));
     CHECK_TEXT(acclient_command_id, found, acclient_command_id(command, NULL));
-    CHECK_TEXT(acclient_command_printed, found, acclient_command_printed(command, NULL));
+    CHECK_TEXT(acclient_command_handle, found, acclient_command_handle(command, NULL));
     acclient_client_free(second);
     acclient_job *job = next_job(command);
     acclient_job *again = next_job(found);

@@ -76,8 +76,8 @@ static void fake_server(const char *data) {
     pthread_t server_thread = start_thread(pretend_to_be_redis, &listener);
     EXPECT(ACCLIENT_OK, acclient_client_connect(url, 10000, NULL, &client, &error));
     writer = thread_id();
-    EXPECT(ACCLIENT_CONNECT, acclient_client_execute(client, 1, 1, "cat", NULL, 0, data, SIZE,
-                                                     60000, NULL, &command, &error));
+    EXPECT(ACCLIENT_CONNECT,
+           execute(client, 1, 1, "cat", NULL, 0, data, SIZE, 60000, NULL, &command, &error));
     CHECK(command == NULL);
     CHECK(pthread_join(server_thread, NULL) == 0);
     EXPECT(ACCLIENT_CONNECT, acclient_client_ping(client, 10000, NULL, &error));
@@ -105,8 +105,8 @@ int main(void) {
     const int64_t begun = now_ms();
     error = GARBAGE;
     writer = thread_id();
-    acclient_status status = acclient_client_execute(client, 1, 1, "cat", NULL, 0, data, SIZE,
-                                                     60000, NULL, &command, &error);
+    acclient_status status =
+        execute(client, 1, 1, "cat", NULL, 0, data, SIZE, 60000, NULL, &command, &error);
     SAY("  %s after %" PRId64 " ms: %s", acclient_status_name(status), now_ms() - begun,
         acclient_error_message(error, NULL));
     CHECK(status == ACCLIENT_CONNECT || status == ACCLIENT_MAYBE_SENT);
@@ -118,11 +118,11 @@ int main(void) {
 
     SAY("later calls");
     EXPECT(ACCLIENT_CONNECT, acclient_client_ping(client, 10000, NULL, &error));
-    EXPECT(ACCLIENT_CONNECT, acclient_client_execute(client, 1, 1, "cat", NULL, 0, data, 100, 10000,
-                                                     NULL, &command, &error));
+    EXPECT(ACCLIENT_CONNECT,
+           execute(client, 1, 1, "cat", NULL, 0, data, 100, 10000, NULL, &command, &error));
     SAY("a client whose idle connection has died");
-    EXPECT(ACCLIENT_CONNECT, acclient_client_execute(idle, 1, 1, "cat", NULL, 0, data, SIZE, 10000,
-                                                     NULL, &command, &error));
+    EXPECT(ACCLIENT_CONNECT,
+           execute(idle, 1, 1, "cat", NULL, 0, data, SIZE, 10000, NULL, &command, &error));
     EXPECT(ACCLIENT_CONNECT, acclient_client_ping(idle, 10000, NULL, &error));
     acclient_client_free(client);
     acclient_client_free(idle);

@@ -36,15 +36,14 @@ static void calls(const acclient_client *client, const acclient_command *command
     SAY("calls of %d ms, while the server is stopped", TIME);
     ENDS_IN_TIME(acclient_client_ping(client, TIME, NULL, &error));
     ENDS_IN_TIME(acclient_client_connect(grid_url(), TIME, NULL, &other, &error));
-    ENDS_IN_TIME(
-        acclient_client_execute(client, 1, 1, "true", NULL, 0, NULL, 0, TIME, NULL, &sent, &error));
+    ENDS_IN_TIME(execute(client, 1, 1, "true", NULL, 0, NULL, 0, TIME, NULL, &sent, &error));
     ENDS_IN_TIME(acclient_request_submit(request, TIME, NULL, &sent, &error));
     ENDS_IN_TIME(acclient_request_submit_once(request, TIME, NULL, &sent, &error));
     ENDS_IN_TIME(acclient_request_run(request, TIME, NULL, &job, &error));
     ENDS_IN_TIME(acclient_request_run_all(request, false, TIME, NULL, &all, &error));
     ENDS_IN_TIME(acclient_command_next_result(command, TIME, NULL, &job, &error));
     ENDS_IN_TIME(acclient_command_jobs(command, TIME, NULL, &jobs, &error));
-    ENDS_IN_TIME(acclient_command_kill(command, TIME, NULL, &error));
+    ENDS_IN_TIME(kill_everywhere(command, TIME, NULL, &error));
     ENDS_IN_TIME(acclient_command_get_stats(command, TIME, NULL, &outcomes, &error));
     ENDS_IN_TIME(acclient_command_progress(command, TIME, NULL, &progress, &error));
     ENDS_IN_TIME(acclient_command_retract(command, TIME, NULL, NULL, &error));

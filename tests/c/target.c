@@ -5,20 +5,75 @@
 static void targets(void) {
     acclient_error *error;
     acclient_target *target = GARBAGE;
-    const char *const roles[] = {"cpu", "sto rage,"};
     SAY("targets");
     EXPECT(ACCLIENT_OK, acclient_target_agent(1, 4294967295, &target, &error));
-    CHECK_TEXT(acclient_target_printed, target, "1:4294967295");
+    CHECK_TEXT(acclient_target_text, target, "1:4294967295");
     acclient_target_free(target);
-    EXPECT(ACCLIENT_OK, acclient_target_any(NULL, 0, 0, &target, &error));
-    CHECK_TEXT(acclient_target_printed, target, "any");
+    EXPECT(ACCLIENT_OK, acclient_target_any(&target, &error));
+    CHECK_TEXT(acclient_target_text, target, "any");
     acclient_target_free(target);
-    EXPECT(ACCLIENT_OK, acclient_target_any(roles, 1, 2, &target, &error));
-    CHECK_TEXT(acclient_target_printed, target, "any,role=cpu,grid=2");
+    EXPECT(ACCLIENT_OK, acclient_target_any(&target, &error));
+    EXPECT(ACCLIENT_OK, acclient_target_add_role(target, "cpu", &error));
+    EXPECT(ACCLIENT_OK, acclient_target_set_grid(target, 2, &error));
+    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_target_add_agent(target, 1, 1, &error));
+    CHECK_TEXT(acclient_target_text, target, "any,role=cpu@2");
     acclient_target_free(target);
-    EXPECT(ACCLIENT_OK, acclient_target_all(roles, 2, 0, &target, &error));
-    CHECK_TEXT(acclient_target_printed, target, "all,role=cpu,role=sto%20rage%2C");
+    EXPECT(ACCLIENT_OK, acclient_target_all(&target, &error));
+    EXPECT(ACCLIENT_OK, acclient_target_add_role(target, "cpu", &error));
+    EXPECT(ACCLIENT_OK, acclient_target_add_role(target, "sto rage,", &error));
+    CHECK_TEXT(acclient_target_text, target, "all,role=cpu,sto%20rage%2C");
     acclient_target_free(target);
+    EXPECT(ACCLIENT_OK, acclient_target_agents(&target, &error));
+    EXPECT(ACCLIENT_OK, acclient_target_add_agent(target, 2, 1, &error));
+    EXPECT(ACCLIENT_OK, acclient_target_add_agent(target, 1, 2, &error));
+    EXPECT(ACCLIENT_OK, acclient_target_add_agent(target, 2, 1, &error));
+    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_target_add_role(target, "cpu", &error));
+    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_target_set_grid(target, 1, &error));
+    CHECK_TEXT(acclient_target_text, target, "1:2,2:1");
+    acclient_target_free(target);
+    EXPECT(ACCLIENT_OK, acclient_target_parse("role=cpu,storage@1", &target, &error));
+    CHECK_TEXT(acclient_target_text, target, "all,role=cpu,storage@1");
+    acclient_target_free(target);
+}
+
+/* A list of agents: one id, a result from each, and an error for one that is not there. */
+static void agent_list(const acclient_client *client) {
+    acclient_error *error;
+    acclient_target *target = GARBAGE;
+    acclient_command *command = GARBAGE;
+    acclient_results *results = GARBAGE;
+    SAY("a list of agents");
+    EXPECT(ACCLIENT_OK, acclient_target_parse("1:1,2:1,9:9", &target, &error));
+    acclient_request *request = script(client, target, "echo $AGENT_GID:$AGENT_NID");
+    EXPECT(ACCLIENT_OK, acclient_request_submit(request, 10000, NULL, &command, &error));
+    acclient_request_free(request);
+    CHECK_TEXT(acclient_command_target, command, "1:1,2:1,9:9");
+    EXPECT(ACCLIENT_OK, acclient_command_results(command, LONG_MS, NULL, &results, &error));
+    int seen = 0;
+    for (int i = 0; i < 3; i++) {
+        acclient_job *job = GARBAGE;
+        int64_t gid = 0;
+        int64_t nid = 0;
+        error = GARBAGE;
+        const acclient_status status = acclient_results_next(results, &job, &error);
+        if (status == ACCLIENT_OK) {
+            CHECK(acclient_job_agent(job, &gid, &nid) && nid == 1);
+            CHECK_TEXT(acclient_job_stdout, job, gid == 1 ? "1:1\n" : "2:1\n");
+            acclient_job_free(job);
+        } else {
+            CHECK(status == ACCLIENT_NO_SUCH_AGENT && job == NULL);
+            CHECK(acclient_error_agent(error, &gid, &nid) && gid == 9 && nid == 9);
+            CHECK(!acclient_error_is_final(error));
+            acclient_error_free(error);
+        }
+        seen += (int)gid;
+    }
+    CHECK(seen == 12);
+    acclient_job *none = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_results_next(results, &none, &error));
+    CHECK(none == NULL);
+    acclient_results_free(results);
+    acclient_command_free(command);
 }
 
 static acclient_run_args *new_args(void) {
@@ -133,19 +188,19 @@ static void programs(const acclient_client *client) {
 
     SAY("the same command by its id, of which less is known");
     acclient_command *found = GARBAGE;
-    EXPECT(ACCLIENT_OK, acclient_client_command(client, "my id", &found, &error));
+    EXPECT(ACCLIENT_OK, acclient_client_get_by_id(client, "my id", &found, &error));
     acclient_command_free(command);
     CHECK_TEXT(acclient_command_id, found, "my id");
     CHECK_TEXT(acclient_command_target, found, "unknown");
     snprintf(text, sizeof text, "acclient:1:my%%20id:unknown");
-    CHECK_TEXT(acclient_command_printed, found, text);
+    CHECK_TEXT(acclient_command_handle, found, text);
     CHECK_NO_TEXT(acclient_command_cmd, found);
     CHECK_NO_TEXT(acclient_command_args, found);
     CHECK_NO_TEXT(acclient_command_data, found);
     CHECK_NO_TEXT(acclient_command_tags, found);
     CHECK_NO_TEXT(acclient_command_dump, found);
     job = next_job(found);
-    CHECK(acclient_job_nid(job) == 2);
+    CHECK(job_nid(job) == 2);
     CHECK_TEXT(acclient_job_tags, job, "some tags");
     acclient_job_free(job);
     acclient_command_free(found);
@@ -206,10 +261,9 @@ static void scripts(const acclient_client *client) {
     acclient_target_free(target);
 
     SAY("any agent with two roles");
-    const char *const roles[] = {"cpu", "storage"};
-    EXPECT(ACCLIENT_OK, acclient_target_any(roles, 2, 0, &target, &error));
+    EXPECT(ACCLIENT_OK, acclient_target_parse("any,role=cpu,storage", &target, &error));
     job = run(script(client, target, "true"));
-    CHECK(acclient_job_gid(job) == 2 && acclient_job_nid(job) == 1);
+    CHECK(job_gid(job) == 2 && job_nid(job) == 1);
     acclient_job_free(job);
 
     SAY("not for a fan-out");
@@ -237,6 +291,7 @@ int main(void) {
     acclient_client *client = connect_grid();
     targets();
     run_args();
+    agent_list(client);
     programs(client);
     scripts(client);
     broken_text(client);

@@ -6,8 +6,8 @@ enum { THREADS = 16, ROUNDS = 4 };
 
 struct shared {
     const acclient_client *client;
-    const acclient_run_args *args;
-    const acclient_request *request;
+    acclient_run_args *args;
+    acclient_request *request;
 };
 
 struct worker {
@@ -26,8 +26,8 @@ static void *work(void *argument) {
         acclient_command *command = GARBAGE;
         snprintf(word, sizeof word, "%d.%d", worker->number, round);
         snprintf(expected, sizeof expected, "%s\n", word);
-        EXPECT(ACCLIENT_OK, acclient_client_execute(shared->client, 1, 1, "echo", args, 1, NULL, 0,
-                                                    30000, NULL, &command, &error));
+        EXPECT(ACCLIENT_OK, execute(shared->client, 1, 1, "echo", args, 1, NULL, 0, 30000, NULL,
+                                    &command, &error));
         acclient_job *job = GARBAGE;
         EXPECT(ACCLIENT_OK, acclient_command_next_result(command, 30000, NULL, &job, &error));
         CHECK_TEXT(acclient_job_stdout, job, expected);

@@ -4,6 +4,7 @@
 //! They share one process. A test that counts what the process holds, forks, or sends signals runs in
 //! a process of its own, see `support::alone`.
 
+mod agent_list;
 mod bad_input;
 mod bad_results;
 mod doctor;

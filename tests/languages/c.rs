@@ -63,14 +63,15 @@ fn header() {
     }
 }
 
-/// Every export occurs in the code of a program that is run, other than those in which nothing
-/// succeeds, and the one that lists them.
+/// Every export occurs in the code of a program that is run, or of the helpers of all of them: other than
+/// those programs in which nothing succeeds, and the one that lists the exports.
 #[test]
 fn coverage() {
     let mut programs = tested("tests/c", "c", module_path!());
     programs.retain(|name| !name.starts_with("null") && name != "header");
     assert!(programs.len() > 10, "{programs:?}");
     let mentioned = programs.iter().flat_map(|name| mentioned(&source(&format!("{name}.c"))));
+    let mentioned = mentioned.chain(support::programs::mentioned(&source("check.h")));
     let missing = &declared() - &mentioned.collect();
     assert!(missing.is_empty(), "no program of tests/c calls {missing:?}");
 }
@@ -242,6 +243,17 @@ fn threads() {
         assert!(dir.caught("thread", "thread").contains("data race"));
         dir.run_sanitized("threads.c", "thread", &environment);
     }
+}
+
+#[test]
+fn log() {
+    functional("log.c");
+}
+
+#[test]
+fn event_loop() {
+    let grid = with_a_silent_agent();
+    both(&Programs::new("c-event-loop"), "event_loop.c", &[("ACCLIENT_URL", &grid.url())]);
 }
 
 #[test]
