@@ -195,7 +195,7 @@ fn a_thousand_agents_are_told_of_within_the_deadline() {
     let queued: i64 = ask(&mut redis.connection(), &[b"LLEN", b"cmds.queue"]);
     assert_eq!(queued, 1000);
     let results = command.results(Duration::from_millis(300)).expect("results");
-    let silent: BTreeSet<_> = results.map(|item| item.err().expect("a verdict").agent()).collect();
+    let silent: BTreeSet<_> = results.map(|item| item.expect_err("a verdict").agent()).collect();
     assert_eq!(silent.len(), 1000);
     let words = error(command.get_msgs(&acclient::MsgQuery::new().limit(0)), "no limit");
     assert_eq!(words.kind(), ErrorKind::InvalidArgument);

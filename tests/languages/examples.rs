@@ -1,6 +1,6 @@
 //! The same tour in every language prints the same, and what the README shows of C, C++ and Go runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use devgrid::Grid;
@@ -29,24 +29,55 @@ fn prints(command: &mut Command) -> Vec<String> {
     text.lines().map(line).collect()
 }
 
+/// An example in Rust. cargo builds examples with all tests only, and not when these alone are run.
+fn rust_example(name: &str) -> PathBuf {
+    let profile = std::env::current_exe().unwrap();
+    let profile = profile.parent().and_then(Path::parent).unwrap();
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--example", name]);
+    if cfg!(feature = "capi") {
+        // As `make test` has built it, which leaves nothing to compile.
+        build.args(["--workspace", "--features", "capi"]);
+    }
+    succeed(&mut build);
+    profile.join("examples").join(name)
+}
+
+/// Compiles an example in C or C++ against an installation.
+fn example(prefix: &Prefix, compiler: &str, standard: &str, source: &str) -> Command {
+    let program = prefix.0.join(source).with_extension("out");
+    let mut compile = Command::new(compiler);
+    compile.arg(standard).args(["-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
+    compile.arg(format!("{ROOT}/examples/{source}")).arg("-o").arg(&program);
+    succeed(compile.args(prefix.pkg_config(&["--cflags", "--libs"])));
+    let mut run = Command::new(&program);
+    run.env("LD_LIBRARY_PATH", prefix.lib());
+    run
+}
+
+/// Every agent answers, in whatever order.
+#[test]
+fn event_loops_of_other_programs() {
+    let check = |run: &mut Command, name: &str| {
+        let mut lines = prints(run);
+        lines.retain(|line| line.ends_with("Linux"));
+        assert_eq!(lines, ["#:#: Linux"; 3], "{name}");
+    };
+    check(&mut Command::new(rust_example("async_results")), "Rust");
+    if !have(&["cc", "pkg-config"]) {
+        return;
+    }
+    let prefix = Prefix::install("event-loops");
+    check(&mut example(&prefix, "cc", "-std=c11", "event_loop.c"), "C");
+}
+
 #[test]
 fn the_same_tour_prints_the_same_in_every_language() {
     if !have(&["cc", "c++", "pkg-config"]) {
         return;
     }
     let prefix = Prefix::install("examples");
-    // cargo builds examples with all tests only, and not when this one alone is run.
-    let profile = std::env::current_exe().unwrap();
-    let profile = profile.parent().and_then(Path::parent).unwrap();
-    let mut build = cargo();
-    build.args(["build", "--quiet", "--example", "quickstart"]);
-    if cfg!(feature = "capi") {
-        // As `make test` has built it, which leaves nothing to compile.
-        build.args(["--workspace", "--features", "capi"]);
-    }
-    succeed(&mut build);
-    let rust = profile.join("examples/quickstart");
-    let expected = prints(&mut Command::new(rust));
+    let expected = prints(&mut Command::new(rust_example("quickstart")));
     assert!(
         expected.len() > 30 && expected.iter().any(|line| line.contains("chosen")),
         "{expected:#?}"
@@ -54,13 +85,8 @@ fn the_same_tour_prints_the_same_in_every_language() {
     for (compiler, standard, source) in
         [("cc", "-std=c11", "quickstart.c"), ("c++", "-std=c++17", "quickstart.cpp")]
     {
-        let program = prefix.0.join(source).with_extension("out");
-        let mut compile = Command::new(compiler);
-        compile.arg(standard).args(["-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
-        compile.arg(format!("{ROOT}/examples/{source}")).arg("-o").arg(&program);
-        succeed(compile.args(prefix.pkg_config(&["--cflags", "--libs"])));
-        let mut run = Command::new(&program);
-        assert_eq!(prints(run.env("LD_LIBRARY_PATH", prefix.lib())), expected, "{source}");
+        let mut run = example(&prefix, compiler, standard, source);
+        assert_eq!(prints(&mut run), expected, "{source}");
     }
     if !have(&["go"]) {
         return;
