@@ -2252,7 +2252,7 @@ acclient_status acclient_job_kill(const acclient_job *job,
                                   acclient_error **error);
 
 /**
- * Makes a query of the newest 1000 messages of every level.
+ * Makes a query of the newest 20 messages of every level.
  *
  * query: [out] receives the query; free with acclient_msg_query_free().
  */
@@ -2267,7 +2267,7 @@ acclient_status acclient_msg_query_set_levels(acclient_msg_query *query,
                                               acclient_error **error);
 
 /**
- * Sets the maximum number of messages, 1 to 1000 (the default). The newest are returned.
+ * Sets the maximum number of messages, 1 to 1000; the newest are returned. Default 20.
  */
 acclient_status acclient_msg_query_set_limit(acclient_msg_query *query,
                                              uint32_t limit,

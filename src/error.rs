@@ -13,40 +13,46 @@ use crate::protocol::{
 /// to a `Result<T, E>` of another one.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What kind of failure an [`Error`] is.
+/// Kind of an [`Error`].
 ///
-/// Each kind has a number, the same in every language and never given to another kind; it is the
-/// `acclient_status` of C.
+/// Each kind has a number, the same in every language and never reused: the `acclient_status` of C.
+///
+/// ```
+/// use acclient::{Client, ErrorKind};
+/// let error = Client::connect("http://localhost").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(i32)]
 pub enum ErrorKind {
-    /// Something the caller passed cannot be used. Nothing was sent.
+    /// An argument is invalid. Nothing was sent.
     InvalidArgument = 1,
     /// Redis could not be reached, or the connection was lost.
     Connect = 2,
-    /// Redis refused the user or the password, or wants one. Trying again will not help.
+    /// Redis rejected the user or the password, or requires one. Retrying will not help.
     Authentication = 3,
-    /// The call's time is over. Says how far the command got, as far as the client knows.
+    /// The deadline of the call was exceeded. The message says how far the command got, as far as the
+    /// client knows.
     Timeout = 4,
-    /// A [`CancelToken`](crate::CancelToken) token ended the call.
+    /// A [`CancelToken`](crate::CancelToken) ended the call.
     Cancelled = 5,
-    /// Redis answered with an error.
+    /// Redis replied with an error.
     Server = 6,
-    /// Something was received that cannot be read: a reply, or a document in Redis.
+    /// A reply, or a document in Redis, cannot be decoded.
     Protocol = 7,
     /// The controller knows no agent for the target at this moment.
     NoSuchAgent = 8,
-    /// A job ended in another state than `SUCCESS`; see [`Error::job`].
+    /// A job ended in a state other than `SUCCESS`; see [`Error::job`].
     JobFailed = 9,
     /// The agent or the controller does not know the command.
     UnknownCommand = 10,
-    /// The server, the controller or this version of the library does not offer it.
+    /// Unsupported by the server, the controller or this version of the library.
     Unsupported = 11,
-    /// The command went out whole, but Redis did not confirm it: it may run, or not.
-    /// Questions that change nothing, like [`Client::list_agents`](crate::Client::list_agents), never end in it.
+    /// The whole command was sent, but Redis did not confirm it: it may run or not. Requests that change
+    /// nothing, like [`Client::list_agents`](crate::Client::list_agents), never return this kind.
     MaybeSent = 12,
-    /// All connections of the client stayed in use until the call's time was over.
+    /// All connections of the client stayed in use until the deadline.
     PoolExhausted = 13,
     /// The client was closed.
     Closed = 14,
@@ -58,7 +64,7 @@ pub enum ErrorKind {
     System = 17,
 }
 
-/// Why a call failed: what was asked of whom, how long it waited, how far it got.
+/// Error of a call: what was asked of whom, how long the call waited, how far it got.
 ///
 /// ```no_run
 /// # use acclient::*;

@@ -16,16 +16,20 @@ use crate::transport::{self, Connection, Tracking, Until, bulk, clock, field, in
 /// An agent that takes longer than this to answer a ping is behind.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// How a [`Check`] turned out.
+/// Verdict of a [`Check`].
+///
+/// ```
+/// assert_eq!(acclient::Verdict::Good.to_string(), "good");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Verdict {
-    /// As it should be.
+    /// Works as it should.
     Good,
-    /// It works, but slower or with less than there could be.
+    /// Works, but slower or with fewer features than possible.
     Weak,
-    /// This is what is wrong.
+    /// Broken.
     Bad,
 }
 
@@ -39,26 +43,47 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// One thing that [`Client::doctor`] looked at.
+/// One check of [`Client::doctor`].
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// for check in client.doctor(std::time::Duration::from_secs(10))?.checks {
+///     if check.verdict == Verdict::Bad {
+///         eprintln!("{}: {}; {}", check.name, check.found, check.advice);
+///     }
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Check {
-    /// What was looked at: `redis`, `login`, `resp3`, `tracking`, `scripts`, `queue`, `controller`,
-    /// `agent 1:2`, or `agents` where none could be asked. Later versions may look at more.
+    /// What was checked: `redis`, `login`, `resp3`, `tracking`, `scripts`, `queue`, `controller`,
+    /// `agent 1:2`, or `agents` where none could be asked. Later versions may check more.
     pub name: String,
-    /// How it turned out.
+    /// The verdict.
     pub verdict: Verdict,
     /// What was found.
     pub found: String,
-    /// What to do about it; empty where nothing is to be done.
+    /// What to do about it; empty where nothing has to be done.
     pub advice: String,
 }
 
-/// What [`Client::doctor`] found. It displays as a line for each check.
+/// Findings of [`Client::doctor`]. Displays as one line for each check.
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let diagnosis = client.doctor(std::time::Duration::from_secs(10))?;
+/// print!("{diagnosis}");
+/// std::process::exit(if diagnosis.is_healthy() { 0 } else { 1 });
+/// # #[allow(unreachable_code)]
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Diagnosis {
-    /// The checks, in the order of the way that a command takes.
+    /// The checks, in the order in which a command depends on them.
     pub checks: Vec<Check>,
 }
 
@@ -94,10 +119,9 @@ impl fmt::Display for Diagnosis {
 }
 
 impl Client {
-    /// Looks at everything that a command needs on its way, and says what is wrong: whether Redis can
-    /// be reached, takes the login, and what it can do; whether a controller drains the queue; which
-    /// agents answer, and how far behind they are. Blocks for so long at most. It sends the commands
-    /// `list_agents` and `ping`.
+    /// Checks everything that a command depends on: whether Redis can be reached, accepts the login, and
+    /// what it supports; whether a controller drains the queue; which agents answer, and how far behind
+    /// they are. Sends the commands `list_agents` and `ping`. Blocks at most for `timeout`.
     ///
     /// ```no_run
     /// # let client = acclient::Client::builder().build()?;

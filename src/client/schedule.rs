@@ -10,14 +10,24 @@ use crate::error::{Error, Result};
 use crate::node::Answer;
 use crate::protocol::{Contents, JobResult, Target, check_cron, check_name};
 
-/// A command that the controller sends again and again, from [`Client::schedule_list`].
+/// Entry of the controller's schedule, from [`Client::schedule_list`].
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// for entry in client.schedule_list()?.iter() {
+///     println!("{}: {} at {}", entry.id, entry.cmd["cmd"], entry.cron);
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[non_exhaustive]
 pub struct Scheduled {
-    /// The id that it was added with.
+    /// The id that it was added under.
     pub id: String,
-    /// When it is sent.
+    /// When the command is sent: the cron expression.
     pub cron: String,
-    /// The command, as JSON.
+    /// The command as JSON.
     pub cmd: Value,
 }
 

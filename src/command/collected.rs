@@ -6,20 +6,34 @@ use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::transport::clock;
 
-/// All that came of a command; from
+/// Results and errors of all agents of a command; from
 /// [`Request::run_all`](crate::Request::run_all) and
 /// [`Request::run_until_failure`](crate::Request::run_until_failure).
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let all = client.bash(Target::all(), "uptime").run_all(std::time::Duration::from_secs(10))?;
+/// for job in all.failed() {
+///     eprintln!("{}: {}", job.agent(), job.stderr());
+/// }
+/// for error in &all.errors {
+///     eprintln!("{error}");
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Collected {
-    /// The command, by which what is missing here can be waited for: it does not return again what
-    /// stands in [`Collected::jobs`].
+    /// The command, for waiting for the missing results: it does not return those in
+    /// [`Collected::jobs`] again.
     pub command: Command,
-    /// What the agents returned, in order of completion.
+    /// The results, in order of completion.
     pub jobs: Vec<Job>,
-    /// What is to be said of agents that returned nothing, one for each: see
-    /// [`Results`](crate::Results). What ended the wait for everybody is the last, without an agent.
+    /// One error for each agent without a result: see [`Results`](crate::Results). An error that ended
+    /// the wait for all agents is the last, and names no agent.
     pub errors: Vec<Error>,
-    /// Whether it stopped at a failure, or was ended, before all agents had answered.
+    /// Whether the wait ended before all agents had answered: at a failure, or by an error.
     pub stopped: bool,
 }
 

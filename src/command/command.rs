@@ -34,7 +34,18 @@ use crate::transport::{Until, clock};
 /// [`Command::dump`]) is known where this program sent it, or found it in a history; a handle by id or
 /// handle string does not know it.
 ///
-/// Reading results takes nothing away: any number of readers get them all, each once per `Command`.
+/// Reading results removes nothing: any number of readers get them all, each once per `Command`.
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let mut command = client.bash(Target::agent((1, 1)), "apt-get -y upgrade").submit()?;
+/// println!("to be found again by {}", command.handle());
+/// if let Some(job) = command.next_result(std::time::Duration::from_secs(600))? {
+///     println!("{} on {}", job.state(), job.agent());
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Command {
     session: Session,

@@ -16,23 +16,27 @@ use crate::transport::{self, Until, clock, sleep};
 const MOMENT: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How far a command got; see [`Command::progress`].
+/// Stage of a command; see [`Command::progress`].
+///
+/// ```
+/// assert_eq!(acclient::Stage::InQueue.to_string(), "in queue");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// In the queue: no controller has taken it. It can be taken back, see [`Command::retract`].
+    /// In the queue: no controller has taken it. [`Command::retract`] takes it back.
     InQueue,
-    /// Routed to the agent, which has not fetched it: it is away, or has enough to do.
+    /// Routed to the agent, which has not fetched it: it is away or busy.
     Routed,
-    /// The agent runs it.
+    /// Running on the agent.
     Running,
     /// There is a result.
     Done,
-    /// It was submitted, and nobody has it any more: a controller took it and ended before it was
-    /// routed, or the job ended while the controller was down, which loses its result for good.
+    /// It was submitted and is gone: a controller took it and ended before it was routed, or the job
+    /// ended while the controller was down, which loses its result for good.
     Lost,
-    /// Nothing is known of it, and it is not known whether it was ever submitted; or the agent that
-    /// was running it does not answer.
+    /// Nothing is known of it, not even whether it was ever submitted; or the agent that was running it
+    /// does not answer.
     Unknown,
 }
 
@@ -49,7 +53,17 @@ impl fmt::Display for Stage {
     }
 }
 
-/// How far a command got, as a whole and agent by agent.
+/// Progress of a command, as a whole and on each agent; from [`Command::progress`].
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let progress = client.get_by_id("x").progress(std::time::Duration::from_secs(5))?;
+/// for (agent, stage) in &progress.agents {
+///     println!("{agent}: {stage}");
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {

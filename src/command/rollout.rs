@@ -16,7 +16,7 @@ use crate::node::agents;
 use crate::protocol::{AgentId, Envelope, Target};
 use crate::transport::{Until, clock};
 
-/// How a command is rolled out over many agents: see [`Request::rollout`].
+/// Plan of a rollout over many agents: see [`Request::rollout`].
 ///
 /// ```
 /// use acclient::RolloutPlan;
@@ -38,25 +38,26 @@ enum Batch {
 }
 
 impl RolloutPlan {
-    /// So many agents at a time: the next batch begins when all of the last have answered.
+    /// Batches of `count` agents: the next batch is sent when all agents of the last have answered.
     pub fn agents(count: usize) -> Self {
         RolloutPlan { batch: Batch::Agents(count), stop_after: None, sample: None }
     }
 
-    /// So many per cent of the agents at a time (of the sample, where there is one), 1 to 100; at least one.
+    /// Batches of `percent` per cent of the agents (of the sample, where there is one), 1 to 100; at least
+    /// one agent.
     pub fn percent(percent: u8) -> Self {
         RolloutPlan { batch: Batch::Percent(percent), stop_after: None, sample: None }
     }
 
-    /// Begins no other batch after so many failures: jobs that end in another state than `SUCCESS`, and
-    /// agents that do not answer. Default: never stops.
+    /// Sends no further batch after this many failures: jobs that end in a state other than `SUCCESS`,
+    /// and errors. Default: never stops.
     pub fn stop_after(mut self, failures: usize) -> Self {
         self.stop_after = Some(failures);
         self
     }
 
-    /// Only so many of the agents, chosen at random. Default: all of them, in the order of their
-    /// numbers.
+    /// Sends the command only to `count` of the agents, chosen at random. Default: to all of them, in the
+    /// order of their numbers.
     pub fn sample(mut self, count: usize) -> Self {
         self.sample = Some(count);
         self
@@ -195,12 +196,28 @@ fn sample(agents: Vec<AgentId>, count: usize) -> Result<Vec<AgentId>> {
     Ok(chosen)
 }
 
-/// The results of a rollout, in order of completion; from [`Request::rollout`]. Items are those
-/// of [`Results`]. Taking one may send the next batch; while Redis is away it is tried again until the
-/// deadline. What ends the rollout before that, Redis's refusal of the commands included, is an error
-/// without an agent, and the last item. So does a command that Redis does not confirm, which may run or
-/// not: an error about its agent ([`Error::is_maybe_sent`]), and no other batch begins beside it. One thread uses it at a time; in a forked child it sends nothing and answers
+/// A rollout: an iterator over its results in order of completion; from [`Request::rollout`].
+///
+/// Items are those of [`Results`]. Taking one may send the next batch; while Redis is unreachable, this
+/// is retried until the deadline. An error that ends the rollout earlier, like a command that Redis
+/// rejects, names no agent and is the last item. After an error about a command that Redis did not
+/// confirm, which may run or not ([`Error::is_maybe_sent`]), no further batch is sent.
+///
+/// For one thread at a time; in a forked child it sends nothing and returns
 /// [`ErrorKind::ForkedHandle`](crate::ErrorKind::ForkedHandle).
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let upgrade = client.bash(Target::all(), "apt-get -y upgrade");
+/// let plan = RolloutPlan::percent(10).stop_after(3);
+/// let mut rollout = upgrade.rollout(plan, std::time::Duration::from_secs(3600))?;
+/// for job in &mut rollout {
+///     println!("{}", job?.agent());
+/// }
+/// println!("{} agents are left", rollout.not_started().len());
+/// # Ok::<(), acclient::Error>(())
+/// ```
 pub struct Rollout {
     command: Request,
     chosen: Vec<AgentId>,

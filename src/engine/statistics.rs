@@ -5,6 +5,16 @@ use super::Session;
 /// Connections and counts of a client and of everything made from it; see
 /// [`Client::statistics`](crate::Client::statistics). Counts start when the client is made. A forked child
 /// continues with those of its parent, and has connections of its own.
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let statistics = client.statistics();
+/// if statistics.pool_waits > 0 {
+///     eprintln!("{} calls had to wait for a connection", statistics.pool_waits);
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct Statistics {

@@ -35,14 +35,25 @@ const AHEAD: usize = 64;
 const LOG: &str = "acclient::wait";
 
 /// How results are waited for; see [`Results::method`](crate::Results::method).
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let mut results = client.get_by_id("x").results(std::time::Duration::from_secs(10))?;
+/// results.next();
+/// if results.method() == Some(WaitMethod::Polling) {
+///     eprintln!("this server has no push notifications");
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WaitMethod {
     /// A blocking command on the one list that is left.
     Blocking,
-    /// The server tells of changes of lists that were read (client tracking).
+    /// Push notifications for the lists that were read (client-side tracking).
     Tracking,
-    /// The server tells of changes of all lists of the command (tracking by prefix).
+    /// Push notifications for all lists of the command (client-side tracking in broadcast mode).
     Broadcast,
     /// Polling of all lists, with an interval of 40 ms: a server older than 6, a user without the
     /// right to `HELLO 3` or `CLIENT TRACKING`, or more than 16 broadcasts in one client.

@@ -39,7 +39,7 @@ pub(super) fn process_query<'a>(
     query.map_or_else(|| Ok(ProcessQuery::new()), |_| Ok(scope.borrow("query", query)?.get()))
 }
 
-/// Makes a query of the newest 1000 messages of every level.
+/// Makes a query of the newest 20 messages of every level.
 ///
 /// query: [out] receives the query; free with acclient_msg_query_free().
 #[unsafe(no_mangle)]
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn acclient_msg_query_set_levels(
     call!(error, |scope| change(scope, query, |it| Ok(it.levels(scope.name("levels", levels)?))))
 }
 
-/// Sets the maximum number of messages, 1 to 1000 (the default). The newest are returned.
+/// Sets the maximum number of messages, 1 to 1000; the newest are returned. Default 20.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_msg_query_set_limit(
     query: *mut acclient_msg_query,

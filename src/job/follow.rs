@@ -16,12 +16,23 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// after the end of the job has settled.
 const SETTLED: Duration = Duration::from_millis(500);
 
-/// The messages of a job as it logs them, from [`Job::follow`]: each once, oldest first, until the
-/// job is over and its log has settled, or the wait is.
+/// Messages of a job as it logs them, each once, oldest first, until the job is over and its log has
+/// settled, or until the deadline; from [`Job::follow`].
 ///
-/// Each item blocks until there is one. An `Err` ends it, except for one that says that messages
-/// were missed ([`ErrorKind::Protocol`], not [`Error::is_final`]): an agent gives its newest thousand, and a job that logs
-/// more between two looks outruns them.
+/// Each item blocks until there is one. An error ends the iterator, unless it says that messages were
+/// missed ([`ErrorKind::Protocol`], not [`Error::is_final`]): an agent returns its newest thousand, and a
+/// job that logs more between two polls outruns them.
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// for job in client.get_by_id("x").jobs()?.values() {
+///     for message in job.follow(&MsgQuery::new(), None)? {
+///         println!("{}: {}", job.agent(), message?.data);
+///     }
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 pub struct Follow {
     job: Job,
     query: MsgQuery,

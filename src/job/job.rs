@@ -13,12 +13,20 @@ use crate::node::ProcessStats;
 use crate::protocol::{AgentId, Envelope, JobResult, JobState};
 use crate::transport::Until;
 
-/// What one agent has said of a command: usually its result.
+/// Job of a command on one agent: its result, or its state so far.
 ///
 /// From [`Request::run`](crate::Request::run),
 /// [`Command::next_result`](crate::Command::next_result) and
 /// [`Command::jobs`](crate::Command::jobs). Its values are those of the moment it was read;
 /// [`Job::refresh`] and [`Job::wait`] read again.
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let job = client.execute(Target::agent((1, 1)), "df").run(std::time::Duration::from_secs(10))?;
+/// println!("{} after {} ms: {}", job.state(), job.time().as_millis(), job.stdout());
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Job {
     session: Session,

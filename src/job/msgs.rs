@@ -15,24 +15,34 @@ pub(crate) const MOST: u32 = 1000;
 /// What the original client asked for.
 const DEFAULT_LIMIT: u32 = 20;
 
-/// A message that a job has logged: a line of its output, or what it printed with a level.
+/// Message that a job has logged: a line of its output, or a message that it printed with a level.
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// for message in client.get_msgs((1, 1), "x", &MsgQuery::new())? {
+///     println!("{} {}", message.level, message.data);
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[non_exhaustive]
 pub struct Message {
     /// The text.
     pub data: String,
-    /// Its level: 1 stdout, 2 stderr, 3 public, 4 operator, 5 log, 6 structured log, 7 warning,
+    /// Level: 1 stdout, 2 stderr, 3 public, 4 operator, 5 log, 6 structured log, 7 warning,
     /// 8 operations error, 9 critical, 10 statsd, 11 debug, 20 to 23 and 30 results.
     pub level: i64,
-    /// When it was logged, in milliseconds since 1970 by the clock of the agent.
+    /// When it was logged, in milliseconds since 1970, by the clock of the agent.
     pub epoch: i64,
-    /// Its number in the log of the agent: greater is later.
+    /// Number in the log of the agent; a later message has a greater one.
     pub id: i64,
-    /// Fields that this version does not know.
+    /// Fields unknown to this version.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
-/// Which messages of a job are wanted; see [`Job::get_msgs`](crate::Job::get_msgs).
+/// Query of the messages of a job; see [`Job::get_msgs`](crate::Job::get_msgs).
 ///
 /// ```
 /// use acclient::MsgQuery;

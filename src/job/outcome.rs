@@ -49,12 +49,19 @@ impl<T> Outcome<T> {
 ///
 /// Dereferences to a map from agents to outcomes; [`Outcomes::into_result`] turns the first failure into
 /// an error.
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// client.get_by_id("x").kill()?.into_result()?;
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "an agent may have failed"]
 pub struct Outcomes<T>(BTreeMap<AgentId, Outcome<T>>);
 
 impl<T> Outcomes<T> {
-    /// The same if no agent failed, else the first failure.
+    /// Returns the outcomes if no agent failed, otherwise the first failure.
     ///
     /// # Errors
     /// That of the first [`Outcome::Failed`].

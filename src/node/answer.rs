@@ -8,10 +8,18 @@ use crate::engine::{Session, ask};
 use crate::error::Result;
 use crate::protocol::{AgentId, Contents, JobResult};
 
-/// What an agent or the controller answered, as a type and as the JSON that it was.
+/// Answer of an agent or the controller, decoded and as the JSON that was received.
 ///
-/// It can be used as the type; [`Answer::json`] has what a later version of the agent may have
-/// added.
+/// Dereferences to the decoded value; [`Answer::json`] also has fields that a later version of the agent
+/// may have added.
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let memory = client.get_mem_info((1, 1))?;
+/// println!("{} bytes, of {}", memory.available, memory.json());
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer<T> {
     value: T,
@@ -25,12 +33,12 @@ impl<T: DeserializeOwned> Answer<T> {
 }
 
 impl<T> Answer<T> {
-    /// The JSON, letter for letter.
+    /// The JSON text exactly as it was received.
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// The value alone.
+    /// Returns the decoded value.
     pub fn into_inner(self) -> T {
         self.value
     }

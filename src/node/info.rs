@@ -1,7 +1,7 @@
-//! What an agent knows of the machine that it runs on.
+//! What an agent reports about the machine that it runs on.
 //!
-//! Fields that an older or newer agent leaves out are zero or empty; fields that this version does
-//! not know are in the JSON of the [`Answer`].
+//! Fields that an agent leaves out are zero or empty; fields unknown to this version are in the JSON of
+//! the [`Answer`].
 
 use serde::Deserialize;
 
@@ -13,13 +13,23 @@ use crate::engine::Session;
 use crate::error::Result;
 use crate::protocol::AgentId;
 
-/// A processor, from [`Client::get_cpu_info`].
+/// Processor of an agent's machine, from [`Client::get_cpu_info`].
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// for cpu in client.get_cpu_info((1, 1))?.iter() {
+///     println!("{} at {} MHz", cpu.model_name, cpu.mhz);
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct CpuInfo {
-    /// Its number.
+    /// Number of the processor.
     pub cpu: i64,
-    /// Who made it.
+    /// Manufacturer.
     pub vendor_id: String,
     /// Family.
     pub family: String,
@@ -31,7 +41,7 @@ pub struct CpuInfo {
     pub physical_id: String,
     /// Number of its core.
     pub core_id: String,
-    /// How many cores it has.
+    /// Number of cores.
     pub cores: i64,
     /// Name of the model.
     pub model_name: String,
@@ -39,27 +49,46 @@ pub struct CpuInfo {
     pub mhz: f64,
     /// Size of the cache, in KiB.
     pub cache_size: i64,
-    /// What it can do.
+    /// Feature flags.
     pub flags: Vec<String>,
 }
 
-/// A mounted file system, from [`Client::get_disk_info`].
+/// Mounted file system of an agent's machine, from [`Client::get_disk_info`].
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// for disk in client.get_disk_info((1, 1))?.iter() {
+///     println!("{} on {}", disk.device, disk.mountpoint);
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct DiskInfo {
     /// Device.
     pub device: String,
-    /// Where it is mounted.
+    /// Mount point.
     pub mountpoint: String,
     /// Type of the file system.
     pub fstype: String,
-    /// Options of the mount, separated by commas.
+    /// Mount options, separated by commas.
     pub opts: String,
 }
 
-/// Memory, from [`Client::get_mem_info`]: bytes, except for the percentage.
+/// Memory of an agent's machine, from [`Client::get_mem_info`]: bytes, except for the percentage.
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let memory = client.get_mem_info((1, 1))?;
+/// println!("{} of {} bytes available", memory.available, memory.total);
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 #[allow(missing_docs, reason = "the fields are those of every memory table")]
 pub struct MemInfo {
     pub total: u64,
@@ -76,11 +105,21 @@ pub struct MemInfo {
     pub shared: u64,
 }
 
-/// A network interface, from [`Client::get_nic_info`].
+/// Network interface of an agent's machine, from [`Client::get_nic_info`].
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// for nic in client.get_nic_info((1, 1))?.iter() {
+///     println!("{} has {} addresses", nic.name, nic.addrs.len());
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct NicInfo {
-    /// Largest packet, in bytes.
+    /// Maximum transmission unit in bytes.
     pub mtu: i64,
     /// Name.
     pub name: String,
@@ -88,29 +127,48 @@ pub struct NicInfo {
     pub hardwareaddr: String,
     /// `up`, `loopback`, `broadcast`, `multicast`, …
     pub flags: Vec<String>,
-    /// Its addresses.
+    /// Addresses.
     pub addrs: Vec<NicAddr>,
 }
 
-/// An address of a network interface.
+/// Address of a network interface: see [`NicInfo`].
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// for nic in client.get_nic_info((1, 1))?.iter() {
+///     nic.addrs.iter().for_each(|address| println!("{}", address.addr));
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct NicAddr {
     /// Address and length of the prefix, like `192.0.2.2/24`.
     pub addr: String,
 }
 
-/// The operating system, from [`Client::get_os_info`].
+/// Operating system of an agent's machine, from [`Client::get_os_info`].
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let os = client.get_os_info((1, 1))?;
+/// println!("{} runs {} {}", os.hostname, os.platform, os.platform_version);
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct OsInfo {
     /// Name of the host.
     pub hostname: String,
-    /// How long it is up, in seconds.
+    /// Uptime in seconds.
     pub uptime: u64,
-    /// When it was started, in seconds since 1970.
+    /// Boot time in seconds since 1970.
     pub boot_time: u64,
-    /// Processes; 0 on today's agents.
+    /// Number of processes; today's agents report 0.
     pub procs: u64,
     /// `linux`, …
     pub os: String,
@@ -120,9 +178,9 @@ pub struct OsInfo {
     pub platform_family: String,
     /// Version of the distribution.
     pub platform_version: String,
-    /// What it runs in, if anything.
+    /// Virtualization system, if any.
     pub virtualization_system: String,
-    /// Whether it is host or guest of that.
+    /// Role in it: host or guest.
     pub virtualization_role: String,
 }
 

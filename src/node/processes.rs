@@ -11,29 +11,39 @@ use crate::engine::Session;
 use crate::error::Result;
 use crate::protocol::{AgentId, Contents};
 
-/// What a process of an agent uses, as the agent measures it.
+/// Resource usage of a process of an agent, as the agent measures it.
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// for process in client.get_processes((1, 1), &ProcessQuery::new())?.iter() {
+///     println!("{}: {} % CPU, {} bytes", process.cmd["id"], process.cpu, process.rss);
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[non_exhaustive]
 pub struct ProcessStats {
-    /// The command that it runs, as JSON; `null` for what is no job.
+    /// The command that it runs, as JSON; `null` for a process that is not a job.
     #[serde(default)]
     pub cmd: Value,
-    /// Use of the processor, in per cent of one.
+    /// CPU usage in per cent of one processor.
     pub cpu: f64,
-    /// Resident memory, in bytes.
+    /// Resident memory in bytes.
     pub rss: u64,
-    /// Virtual memory, in bytes.
+    /// Virtual memory in bytes.
     pub vms: u64,
-    /// Swapped memory, in bytes.
+    /// Swapped memory in bytes.
     pub swap: u64,
-    /// What the agent adds for people: its process id, on today's agents.
+    /// Text for people: today's agents write the process id.
     #[serde(default)]
     pub debug: String,
-    /// Fields that this version does not know.
+    /// Fields unknown to this version.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
-/// Which processes of an agent are wanted; see [`Client::get_processes`].
+/// Query of the jobs that an agent is running; see [`Client::get_processes`].
 ///
 /// ```
 /// use acclient::ProcessQuery;
@@ -47,18 +57,18 @@ pub struct ProcessQuery {
 }
 
 impl ProcessQuery {
-    /// All of them.
+    /// All jobs.
     pub fn new() -> Self {
         ProcessQuery::default()
     }
 
-    /// Those that were started with this domain among their run arguments.
+    /// Only jobs started with this domain in their run arguments.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
     }
 
-    /// Those that were started with this name: for `execute`, the program.
+    /// Only jobs started with this name in their run arguments: for `execute`, the program.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self

@@ -11,12 +11,19 @@ use crate::engine::{Session, ask};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Contents, JobResult, Target};
 
-/// Where a tunnel comes out.
+/// Exit of a tunnel.
+///
+/// ```
+/// use acclient::Gateway;
+/// let gateway: Gateway = "2.1".parse()?;
+/// assert_eq!(gateway, Gateway::Agent((2, 1).into()));
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Gateway {
-    /// At an agent.
+    /// An agent.
     Agent(AgentId),
-    /// At the controller.
+    /// The controller.
     Controller,
 }
 
@@ -48,23 +55,29 @@ impl FromStr for Gateway {
         let agent = agent.filter(|agent| agent.gid > 0 && agent.nid > 0);
         agent.map(Gateway::Agent).ok_or_else(|| {
             Error::invalid(format!(
-                "{text:?} is no gateway: it is gid.nid, like 2.1, or controller"
+                "invalid gateway {text:?}: expected gid.nid, like 2.1, or controller"
             ))
         })
     }
 }
 
-/// A tunnel: who connects to port `local` of the agent's machine talks to `ip`:`remote` as the
-/// gateway sees it.
+/// Tunnel from port `local` of an agent's machine to `ip`:`remote` as seen from the gateway.
+///
+/// ```
+/// use acclient::{AgentId, Tunnel};
+/// let loopback = std::net::Ipv4Addr::LOCALHOST.into();
+/// let ssh = Tunnel::new(0, AgentId::new(2, 1), loopback, 22);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Tunnel {
-    /// The port that the agent listens on. 0 lets it choose one; in an answer it is the real one.
+    /// Port that the agent listens on. 0 lets the agent choose one; an open tunnel has the real port.
     pub local: u16,
-    /// Where it comes out.
+    /// Exit of the tunnel.
     pub gateway: Gateway,
-    /// Address to connect to from there.
+    /// Address that the gateway connects to.
     pub ip: IpAddr,
-    /// Port to connect to from there.
+    /// Port that the gateway connects to.
     pub remote: u16,
     /// Whether the agent chose the port. It then knows the tunnel by port 0 when it is asked to
     /// close it.
@@ -72,7 +85,7 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// A tunnel to be opened.
+    /// Makes a tunnel to be opened.
     pub fn new(local: u16, gateway: impl Into<Gateway>, ip: IpAddr, remote: u16) -> Self {
         Tunnel { local, gateway: gateway.into(), ip, remote, chosen: local == 0 }
     }

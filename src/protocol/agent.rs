@@ -49,6 +49,11 @@ impl fmt::Display for AgentId {
 }
 
 /// Error of parsing an [`AgentId`].
+///
+/// ```
+/// let error = "1-2".parse::<acclient::AgentId>().unwrap_err();
+/// assert_eq!(error.to_string(), "invalid agent id \"1-2\": expected gid:nid, like 1:2");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid agent id {0:?}: expected gid:nid, like 1:2")]
 pub struct ParseAgentIdError(String);

@@ -5,11 +5,21 @@ use std::time::{Duration, SystemTime};
 
 use super::{AgentId, JobState, LEVEL_JSON, ResultDocument};
 
-/// What one agent reported about a command: state, data and output, as they stood when they were
-/// read.
+/// Report of one agent about a command: state, data and output at the moment they were read.
 ///
 /// A plain value, from [`Job::result`](crate::Job::result) and [`Error::job`](crate::Error::job):
 /// it holds no connection, and dropping it never blocks.
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let run = client.execute(Target::agent((1, 1)), "false").run(std::time::Duration::from_secs(10))?;
+/// if let Err(error) = run.into_success() {
+///     let result = error.job().expect("the job that failed");
+///     eprintln!("{}: {}", result.state(), result.stderr());
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct JobResult {
     id: String,

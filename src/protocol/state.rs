@@ -2,28 +2,34 @@
 
 use std::fmt;
 
-/// The state of a job, as its agent or the controller wrote it.
+/// State of a job, as its agent or the controller wrote it.
+///
+/// ```
+/// use acclient::JobState;
+/// assert_eq!(JobState::from("SUCCESS"), JobState::Success);
+/// assert_eq!(JobState::UnknownCmd.to_string(), "UNKNOWN_CMD");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum JobState {
-    /// The controller has put it into the queue of the agent.
+    /// In the queue of the agent.
     Queued,
-    /// The agent has taken it.
+    /// Running on the agent.
     Running,
-    /// It ended well.
+    /// Succeeded.
     Success,
-    /// It ended badly, or could not be started; or the controller knew no agent for it.
+    /// Failed, or could not be started; or the controller knew no agent for the target.
     Error,
-    /// It ran longer than its `max_time`.
+    /// Ran longer than its `max_time`.
     Timeout,
-    /// Somebody killed it.
+    /// Was killed.
     Killed,
-    /// The agent or the controller does not know this command.
+    /// The agent or the controller does not know the command.
     UnknownCmd,
     /// The agent refused it because a job with the same id was running (`DUPILICATE_ID` on the
     /// wire).
     DuplicateId,
-    /// A state that this version does not know; agents may write any. It counts as final.
+    /// A state unknown to this version; agents may write any text. Counts as final.
     Other(String),
 }
 

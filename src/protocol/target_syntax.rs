@@ -7,6 +7,11 @@ use percent_encoding::percent_decode_str;
 use super::{AgentId, RoleTarget, Target};
 
 /// Error of parsing a [`Target`].
+///
+/// ```
+/// let error = "1:0".parse::<acclient::Target>().unwrap_err();
+/// assert!(error.to_string().contains("both above zero"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid target {text:?}: {why}")]
 pub struct ParseTargetError {
