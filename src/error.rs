@@ -136,7 +136,7 @@ impl Error {
 
     /// A document in Redis that cannot be read.
     pub(crate) fn document(what: &str, error: &DocumentError) -> Self {
-        Error::new(ErrorKind::Protocol, format!("{what} cannot be read: {error}"))
+        Error::new(ErrorKind::Protocol, format!("cannot decode {what}: {error}"))
     }
 
     /// The error of a socket, of TLS or of JSON that it comes from.
@@ -217,7 +217,7 @@ impl Error {
     /// For a deadline that passed after a failure that more time might have mended.
     pub(crate) fn after_failure(mut self, failure: Error) -> Self {
         let Inner { message, source, .. } = *failure.0;
-        self.0.message = format!("{}; at last: {message}", self.0.message);
+        self.0.message = format!("{}; last error: {message}", self.0.message);
         self.0.last_failure = Some(message);
         self.0.source = source;
         self
@@ -237,7 +237,7 @@ impl Error {
             self.0.kind = ErrorKind::MaybeSent;
         }
         self.0.message = format!(
-            "Redis did not confirm the command ({}): it may run or not; look for its result before sending it again",
+            "Redis did not confirm the command ({}): it may run or not; check for its result before sending it again",
             self.0.message
         );
         self.0.retriable = false;

@@ -189,15 +189,15 @@ impl ClientBuilder {
         let ClientBuilder { config, timeout } = self;
         if !(1..=MOST_CONNECTIONS).contains(&config.max_connections) {
             return Err(Error::invalid(format!(
-                "max_connections is {}; it is 1 to {MOST_CONNECTIONS}",
+                "invalid maximum number of connections {}: expected 1 to {MOST_CONNECTIONS}",
                 config.max_connections
             )));
         }
         if config.max_reply == 0 {
-            return Err(Error::invalid("max_reply is 0"));
+            return Err(Error::invalid("invalid maximum reply size 0: expected bytes above zero"));
         }
         if timeout == Some(Duration::ZERO) {
-            return Err(Error::invalid("a timeout of 0 leaves no time to talk to Redis"));
+            return Err(Error::invalid("timeout must be greater than zero"));
         }
         let hosts: Vec<&String> = match &config.endpoint {
             Endpoint::Tcp { host, .. } => vec![host],
@@ -210,7 +210,7 @@ impl ClientBuilder {
             }
         };
         if hosts.iter().any(|host| host.is_empty() || host.contains(['\0', '/', '@', ' '])) {
-            return Err(Error::invalid("the host is no host name and no number"));
+            return Err(Error::invalid("invalid host: expected a host name or an IP address"));
         }
         Client::new(config, timeout)
     }

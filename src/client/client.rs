@@ -134,7 +134,9 @@ impl Client {
             })?;
             match bulk(reply)?.as_deref() {
                 Some(b"PONG") => Ok(()),
-                _ => Err(Error::new(ErrorKind::Protocol, "the answer is not PONG")),
+                _ => {
+                    Err(Error::new(ErrorKind::Protocol, "unexpected reply to PING: expected PONG"))
+                }
             }
         })
     }

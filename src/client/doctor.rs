@@ -138,7 +138,7 @@ impl Client {
         let timeout = timeout.into();
         let begun = clock::now();
         let mut diagnosis = Diagnosis { checks: Vec::new() };
-        let asked = || format!("looking at {}", self.address());
+        let asked = || format!("checking {}", self.address());
         let session = self.session();
         let looked = session.bounded(&part(&timeout, begun, 1, 3), asked, |until| {
             look_at_redis(session, &mut diagnosis, until)
@@ -158,7 +158,7 @@ impl Client {
                     agents.len()
                 );
                 let (verdict, advice) = if agents.is_empty() {
-                    (Verdict::Bad, "start an agent, and look whether it can reach the controller")
+                    (Verdict::Bad, "start an agent, and check that it can reach the controller")
                 } else {
                     (Verdict::Good, "")
                 };
@@ -167,7 +167,7 @@ impl Client {
                 let looked = look_at_agents(session, &mut diagnosis, &agents, &timeout, begun);
                 if let Err(error) = looked {
                     end_if_ended(&error)?;
-                    let advice = "Redis was there a moment ago: look again";
+                    let advice = "Redis was reachable a moment ago: try again";
                     diagnosis.add("agents", Verdict::Bad, error.to_string(), advice);
                 }
             }
@@ -208,11 +208,9 @@ fn advice_on(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::Authentication => "give the right user and password",
         ErrorKind::Unsupported => "name the one Redis that the controller uses",
-        ErrorKind::Timeout => {
-            "something accepts no connection or says nothing: look at address, firewall and load"
-        }
-        ErrorKind::PoolExhausted => "other calls have all connections of this client",
-        ErrorKind::Protocol => "is this a Redis at all?",
+        ErrorKind::Timeout => "no connection or no reply: check address, firewall and load",
+        ErrorKind::PoolExhausted => "other calls use all connections of this client",
+        ErrorKind::Protocol => "is this a Redis server?",
         _ => "is Redis running there, and is the address right?",
     }
 }
@@ -243,7 +241,7 @@ fn look_at_server(
     let version = field(&info, "valkey_version").map(|version| format!("Valkey {version}"));
     let version =
         version.or(field(&info, "redis_version").map(|version| format!("Redis {version}")));
-    let version = version.unwrap_or_else(|| "a Redis that does not say its version".to_owned());
+    let version = version.unwrap_or_else(|| "Redis of an unknown version".to_owned());
     let milliseconds = took.as_secs_f64() * 1000.0;
     let found = format!("{version} at {}, reached in {milliseconds:.1} ms", session.address());
     let replication = connection.info(b"replication", until)?.unwrap_or_default();
@@ -275,25 +273,27 @@ fn look_at_abilities(
     diagnosis: &mut Diagnosis,
     until: &Until,
 ) -> transport::Result<()> {
-    let slower = "results of many agents are looked at every 40 ms, and not told at once";
+    let slower = "results of many agents are polled every 40 ms instead of pushed";
     if connection.server.resp3 {
         diagnosis.add("resp3", Verdict::Good, "spoken", "");
     } else {
-        let advice = format!("{slower}: it takes Redis 6, and the right to say HELLO");
+        let advice = format!("{slower}: push notifications need Redis 6 and the right to HELLO");
         diagnosis.add("resp3", Verdict::Weak, "not spoken", &advice);
     }
     if connection.track(Tracking::Read, until)? {
         connection.untrack(until)?;
-        diagnosis.add("tracking", Verdict::Good, "the server tells of results", "");
+        diagnosis.add("tracking", Verdict::Good, "push notifications are available", "");
     } else {
-        let advice = format!("{slower}: it takes RESP3, and the right to CLIENT TRACKING");
-        diagnosis.add("tracking", Verdict::Weak, "the server does not tell of results", &advice);
+        let advice =
+            format!("{slower}: push notifications need RESP3 and the right to CLIENT TRACKING");
+        diagnosis.add("tracking", Verdict::Weak, "no push notifications", &advice);
     }
     connection.command(&[b"EVAL", b"return 1", b"0"]);
     match connection.reply(until) {
         Ok(_) => diagnosis.add("scripts", Verdict::Good, "allowed", ""),
         Err(transport::Error::Server(_)) => {
-            let advice = "submit_once and retract use transactions, which take more round trips";
+            let advice =
+                "submitting once and retracting use transactions, which take more round trips";
             diagnosis.add("scripts", Verdict::Weak, "not allowed", advice);
         }
         Err(error) => return Err(error),

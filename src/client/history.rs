@@ -23,7 +23,7 @@ impl Client {
     /// [`ErrorKind::Protocol`] for an entry that cannot be read; those of the connection.
     pub fn get_cmds(&self, start: u32, count: u32) -> Result<Vec<Command>> {
         if !(1..=MOST).contains(&count) {
-            return Err(Error::invalid(format!("count is {count}; it is 1 to {MOST}")));
+            return Err(Error::invalid(format!("invalid count {count}: expected 1 to {MOST}")));
         }
         let (first, last) =
             (start.to_string(), (u64::from(start) + u64::from(count) - 1).to_string());
@@ -41,8 +41,7 @@ impl Client {
                 Ok((connection.reply(until)?, connection.reply(until)?))
             })?;
             if integer(&there)? == 0 {
-                let none =
-                    "there is none: this controller keeps no history, or has run nothing yet";
+                let none = "no history: this controller does not keep one, or has run nothing yet";
                 return Err(Error::new(ErrorKind::Unsupported, none));
             }
             let read = |(number, entry)| {

@@ -82,7 +82,7 @@ pub(crate) fn from_text(text: &str, name: &str) -> Result<ClientBuilder> {
 fn without_value(message: &str) -> String {
     match message.rsplit_once(", expected ") {
         Some((wrong, wanted)) if wrong.starts_with("invalid ") => {
-            format!("not of the right type: expected {wanted}")
+            format!("wrong type: expected {wanted}")
         }
         _ => message.to_owned(),
     }
@@ -93,12 +93,14 @@ impl Instance {
         let mut builder = Client::builder();
         if let Some(url) = &self.url {
             if self.host.is_some() || self.unix_socket.is_some() || self.port.is_some() {
-                return Err(Error::invalid("give either url, or host and port, or unix_socket"));
+                return Err(Error::invalid(
+                    "expected either url, or host and port, or unix_socket",
+                ));
             }
             builder = builder.url(url)?;
         }
         if self.unix_socket.is_some() && (self.host.is_some() || self.port.is_some()) {
-            return Err(Error::invalid("give either url, or host and port, or unix_socket"));
+            return Err(Error::invalid("expected either url, or host and port, or unix_socket"));
         }
         if let Some(host) = self.host {
             builder = builder.host(host);

@@ -186,9 +186,7 @@ impl Command {
     /// Fails for a wait in which there could be no result, before anything is asked.
     pub(crate) fn check_results(&self, timeout: &Timeout) -> Result<()> {
         if timeout.is_zero() {
-            return Err(Error::invalid(
-                "a wait of 0 leaves no time for results; see try_next_result",
-            ));
+            return Err(Error::invalid("timeout must be greater than zero"));
         }
         self.envelope.check_id()?;
         self.refuse_endless(timeout)
@@ -387,7 +385,7 @@ impl Command {
     pub(crate) fn refuse_endless(&self, timeout: &Timeout) -> Result<()> {
         if self.envelope.is_recurring() && timeout.duration.is_none() {
             return Err(Error::invalid(
-                "a recurring command has no result until it is killed: give the wait a time",
+                "a recurring command has no result until it is killed: set a timeout",
             ));
         }
         Ok(())

@@ -181,12 +181,14 @@ impl Request {
     pub fn run(self, timeout: impl Into<Timeout>) -> Result<Job> {
         let timeout = timeout.into();
         if timeout.is_zero() {
-            return Err(Error::invalid("a wait of 0 leaves no time for an answer"));
+            return Err(Error::invalid("timeout must be greater than zero"));
         }
         let begun = clock::now();
         let command = self.start()?;
         if command.target().is_fanout() {
-            return Err(Error::invalid("run() is for one agent; for a fan-out there is run_all()"));
+            return Err(Error::invalid(
+                "several agents may get the command: expected a target of one agent, or a call that collects all results",
+            ));
         }
         command.refuse_endless(&timeout)?;
         let result = run::run(command.session(), command.envelope(), &timeout.since(begun))?;
@@ -232,7 +234,7 @@ impl Request {
 
     fn collect(self, timeout: Timeout, stop_at_failure: bool) -> Result<Collected> {
         if timeout.is_zero() {
-            return Err(Error::invalid("a wait of 0 leaves no time for answers"));
+            return Err(Error::invalid("timeout must be greater than zero"));
         }
         Collected::of(self.start()?, timeout, stop_at_failure)
     }
@@ -275,7 +277,7 @@ impl Request {
     /// Data that is written from a JSON object.
     pub(crate) fn object(mut self, what: &str, value: &serde_json::Value) -> Self {
         if !value.is_object() {
-            self.0.wrong = Some(format!("{what} is no JSON object"));
+            self.0.wrong = Some(format!("{what} must be a JSON object"));
         }
         self.data(value.to_string())
     }

@@ -66,17 +66,19 @@ impl RolloutPlan {
     pub(crate) fn check(&self) -> Result<()> {
         let wrong = |what: &str| Err(Error::invalid(what));
         match self.batch {
-            Batch::Agents(0) => return wrong("a batch of 0 agents"),
+            Batch::Agents(0) => {
+                return wrong("invalid batch of 0 agents: expected a number above zero");
+            }
             Batch::Percent(percent) if !(1..=100).contains(&percent) => {
-                return wrong("a batch is 1 to 100 per cent of the agents");
+                return wrong("invalid batch percentage: expected 1 to 100");
             }
             _ => {}
         }
         if self.stop_after == Some(0) {
-            return wrong("a rollout that stops after 0 failures does not begin");
+            return wrong("invalid number of failures 0: expected a number above zero");
         }
         if self.sample == Some(0) {
-            return wrong("a sample of 0 agents");
+            return wrong("invalid sample of 0 agents: expected a number above zero");
         }
         Ok(())
     }
@@ -129,10 +131,12 @@ impl Request {
         let begun = clock::now();
         rollout.check()?;
         if timeout.is_zero() {
-            return Err(Error::invalid("a wait of 0 leaves no time for answers"));
+            return Err(Error::invalid("timeout must be greater than zero"));
         }
         if self.has_id() {
-            return Err(Error::invalid("a rollout is many commands, which cannot have one id"));
+            return Err(Error::invalid(
+                "a rollout sends many commands, which cannot share one id: do not set an id",
+            ));
         }
         let until = self.until(&timeout)?;
         let for_one = self.clone().for_agent(AgentId { gid: 1, nid: 1 });
@@ -169,7 +173,7 @@ fn agents_of(session: &Session, target: &Target) -> Result<Vec<AgentId>> {
     }
     if !target.is_fanout() {
         return Err(Error::invalid(
-            "a rollout is for one agent or for all that match, not for any",
+            "a rollout needs a target of all matching agents, not of any one",
         ));
     }
     let matches = |(agent, roles): &(AgentId, Vec<String>)| {
@@ -179,7 +183,7 @@ fn agents_of(session: &Session, target: &Target) -> Result<Vec<AgentId>> {
     let agents: Vec<AgentId> =
         agents::list(session)?.into_iter().filter(matches).map(|(agent, _)| agent).collect();
     if agents.is_empty() {
-        let none = format!("the controller knows no agent that matches: {}", target.in_words());
+        let none = format!("no agent matches: {}", target.in_words());
         return Err(Error::new(crate::ErrorKind::NoSuchAgent, none));
     }
     Ok(agents)

@@ -132,7 +132,7 @@ impl Arrivals {
             Some(found) => Ok(Some(found)),
             None if self.remaining() == 0 && self.watch.unrouted().len() == 0 => Ok(None),
             None => {
-                let passed = Error::new(ErrorKind::Timeout, "the deadline has passed");
+                let passed = Error::new(ErrorKind::Timeout, "deadline exceeded");
                 Err(self.watch.leave(passed)) // its connection is of use to others now
             }
         }
@@ -158,13 +158,16 @@ impl Arrivals {
         let error = match agent {
             Some(agent) => Error::new(
                 ErrorKind::Timeout,
-                format!("agent {agent} has not answered by the deadline"),
+                format!("deadline exceeded; no result from agent {agent}"),
             )
             .about_agent(agent),
-            None => Error::new(ErrorKind::Timeout, "by the deadline no controller has routed it"),
+            None => Error::new(
+                ErrorKind::Timeout,
+                "deadline exceeded; no controller has routed the command",
+            ),
         };
         let error = match &self.cause {
-            Some(cause) => error.noting(&format!("at last: {cause}")),
+            Some(cause) => error.noting(&format!("last error: {cause}")),
             None => error,
         };
         let error = error.asked(|| command.in_words()).about_command(command);

@@ -33,7 +33,10 @@ impl CancelToken {
     /// [`ErrorKind::System`].
     pub fn new() -> Result<Self> {
         let wake = Wake::new().map_err(|error| {
-            Error::new(ErrorKind::System, format!("no pipe for a cancel token: {error}"))
+            Error::new(
+                ErrorKind::System,
+                format!("cannot create a pipe for a cancel token: {error}"),
+            )
         })?;
         Ok(CancelToken(Arc::new(wake)))
     }

@@ -24,7 +24,7 @@ pub(crate) fn new_id() -> Result<String> {
         // A forked child has its parent's bytes, and would give out its parent's ids.
         if random.left == 0 || random.process != process {
             getrandom::fill(&mut random.bytes).map_err(|error| {
-                Error::new(ErrorKind::System, format!("no random bytes for an id: {error}"))
+                Error::new(ErrorKind::System, format!("cannot get random bytes for an id: {error}"))
             })?;
             random.process = process;
             random.left = DRAWN;
@@ -40,7 +40,7 @@ pub(crate) fn new_id() -> Result<String> {
 /// A number below a limit, which is above 0.
 pub(crate) fn random_below(limit: usize) -> Result<usize> {
     let number = getrandom::u64().map_err(|error| {
-        Error::new(ErrorKind::System, format!("no random bytes to choose by: {error}"))
+        Error::new(ErrorKind::System, format!("cannot get random bytes for a sample: {error}"))
     })?;
     // It is less than the limit, which is a usize.
     Ok((number % limit as u64) as usize)

@@ -137,8 +137,7 @@ pub(crate) fn is_marked(session: &Session, id: &str, until: &Until) -> Result<bo
     Ok(integer(&marked)? == 1)
 }
 
-const REPLACED: &str = "the connection broke before Redis confirmed it, and Redis was restarted or replaced \
-     since, without the mark of this command: what it had may be lost";
+const REPLACED: &str = "the connection was lost before Redis confirmed the command, and Redis was restarted or replaced since: its data may be lost";
 
 struct Once<'a> {
     id: &'a str,
@@ -209,8 +208,7 @@ impl Once<'_> {
         if self.doubt.is_none() {
             return error;
         }
-        let again =
-            "submit_once with the same id does not run it twice, as long as Redis keeps its data";
+        let again = "submitting it once more with the same id does not run it twice, as long as Redis keeps its data";
         error.with_command_maybe_sent().noting(again)
     }
 }

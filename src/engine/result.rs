@@ -149,15 +149,14 @@ fn disputed(session: &Session, key: &str, until: &Until) -> Result<Option<Result
 pub(crate) fn about_key(error: transport::Error, key: &str) -> Error {
     match error {
         transport::Error::Server(_) | transport::Error::Protocol { .. } => {
-            Error::from(error).noting(&format!("the key is {key}"))
+            Error::from(error).noting(&format!("key {key}"))
         }
         error => Error::from(error),
     }
 }
 
 fn still_in_use(error: Error) -> Error {
-    let message = "the deadline has passed; the agent refused the id since a job with the same id is running, \
-                   and that job has not ended";
+    let message = "deadline exceeded; the agent rejected the id because a job with the same id is still running";
     Error::new(error.kind(), message)
 }
 
@@ -290,8 +289,7 @@ pub(crate) fn latest(
 /// Whom a command went to, unless nothing is known of it any more.
 pub(crate) fn not_gone(id: &str, agents: Vec<AgentId>) -> Result<Vec<AgentId>> {
     if agents.is_empty() {
-        let gone =
-            format!("{} is gone from Redis, which keeps results for 24 hours", keys::results(id));
+        let gone = format!("{} is gone; Redis keeps results for 24 hours", keys::results(id));
         return Err(Error::new(ErrorKind::Protocol, gone));
     }
     Ok(agents)
@@ -301,7 +299,7 @@ pub(crate) fn not_gone(id: &str, agents: Vec<AgentId>) -> Result<Vec<AgentId>> {
 pub(crate) fn agent_of(id: &str, field: Reply) -> Result<AgentId> {
     let field = bulk(field)?.unwrap_or_default();
     let agent = std::str::from_utf8(&field).ok().and_then(|text| text.parse().ok());
-    let wrong = || format!("a field of {} is no gid:nid", keys::results(id));
+    let wrong = || format!("invalid field of {}: expected gid:nid", keys::results(id));
     agent.ok_or_else(|| Error::new(ErrorKind::Protocol, wrong()))
 }
 

@@ -40,9 +40,10 @@ pub(crate) fn take_back(session: &Session, command: &Envelope, until: &Until) ->
             part.take_out(connection, until, &mut doubt)
         });
         let ended = match tried {
-            Ok(0) if doubt => {
-                Error::new(ErrorKind::Connect, "the connection broke as it was taken back")
-            }
+            Ok(0) if doubt => Error::new(
+                ErrorKind::Connect,
+                "the connection was lost while the command was being retracted",
+            ),
             Ok(count) => return Ok(count >= agents as i64),
             Err(error) => match retrier.again(error, until) {
                 Ok(()) => continue,

@@ -46,7 +46,7 @@ pub(crate) fn wait_for(
 
 /// The error of a wait of zero that found nothing.
 pub(crate) fn no_result_yet(command: &Envelope) -> Error {
-    let none = Error::new(ErrorKind::Timeout, "there is no result yet");
+    let none = Error::new(ErrorKind::Timeout, "no result yet");
     tell_how_far(command, none.asked(|| command.in_words()))
 }
 

@@ -64,7 +64,7 @@ impl Session {
     /// What bounds a call that begins now.
     pub(crate) fn until(&self, timeout: &Timeout) -> Result<Until> {
         if timeout.is_zero() {
-            return Err(Error::invalid("a time of 0 is no time to talk to Redis"));
+            return Err(Error::invalid("timeout must be greater than zero"));
         }
         let cancels = [&self.cancel, &self.call, &timeout.cancel];
         let cancels = cancels.map(|cancel| cancel.as_ref().map(CancelToken::wake));

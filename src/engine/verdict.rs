@@ -17,11 +17,10 @@ impl JobResult {
         };
         if !self.is_json() {
             let level = self.level();
-            return Err(unreadable(format!("it is of level {level} and not 20 (JSON)")));
+            return Err(unreadable(format!("not JSON: its level is {level}, not 20")));
         }
-        serde_json::from_str(self.data()).map_err(|error| {
-            unreadable(format!("not of the shape asked for: {error}")).caused_by(error)
-        })
+        serde_json::from_str(self.data())
+            .map_err(|error| unreadable(format!("unexpected JSON: {error}")).caused_by(error))
     }
 
     /// This result if the job ended with `SUCCESS`, else an error that holds it.
@@ -41,7 +40,7 @@ impl JobResult {
             said.iter().find(|text| !text.is_empty() && **text != "{}").map(|text| text.trim_end());
         let message = match said {
             Some(said) => format!("{}: {}", self.state(), shortened(said)),
-            None => format!("{}, without a word about why", self.state()),
+            None => format!("{}, without a reason", self.state()),
         };
         let what = if self.cmd().is_empty() { "command" } else { self.cmd() };
         let asked = format!("{what} ({}) on {}", self.id(), Target::from(self.agent()).in_words());
@@ -52,8 +51,7 @@ impl JobResult {
 /// The result as the caller gets it: an error where the controller answered that nobody matches.
 pub(crate) fn delivered(command: &Envelope, result: JobResult) -> Result<JobResult> {
     if result.is_no_such_agent() {
-        let message = "the controller knows no such agent at this moment: it may be down, not yet \
-                       registered, or its number wrong";
+        let message = "no such agent: it may be down or not registered yet, or the number is wrong";
         let error = Error::new(ErrorKind::NoSuchAgent, message).asked(|| command.in_words());
         let error = error.about_agent(result.agent()).about_command(command);
         return Err(error.with_job(result));
@@ -68,9 +66,9 @@ pub(crate) fn tell_how_far(command: &Envelope, error: Error) -> Error {
         return error;
     }
     error.noting(if command.sent.is_some() {
-        "Redis has the command; it waits for the controller or its agent, or still runs"
+        "Redis has the command: it is waiting for the controller or its agent, or still running"
     } else {
-        "whether Redis knows this command is not known here; a wrong id looks the same"
+        "Redis may not know this command id"
     })
 }
 

@@ -26,7 +26,7 @@ pub struct AnswerHandle {
 impl AnswerHandle {
     pub(super) fn new(json: String) -> Result<Self> {
         let value: Value = serde_json::from_str(&json).map_err(|error| {
-            Error::new(ErrorKind::Protocol, format!("the answer is no JSON: {error}"))
+            Error::new(ErrorKind::Protocol, format!("the answer is not JSON: {error}"))
         })?;
         let rows = match value {
             Value::Array(rows) => rows,

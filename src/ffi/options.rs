@@ -90,7 +90,8 @@ pub unsafe extern "C" fn acclient_options_set_sentinels(
         let name = scope.filled_name("name", name)?;
         let read = |(index, text)| {
             // Not quoted: somebody may have written a password there.
-            let wrong = || Error::invalid(format!("sentinels[{index}] is no host:port"));
+            let wrong =
+                || Error::invalid(format!("invalid sentinels[{index}]: expected host:port"));
             sentinel(text).ok_or_else(wrong)
         };
         let sentinels = scope.names("sentinels", sentinels, count)?.into_iter().enumerate();

@@ -95,7 +95,7 @@ impl Follow {
         let is_full = newest_first.len() as u32 == MOST;
         newest_first.retain(|message| self.last.is_none_or(|last| message.id > last));
         if is_full && newest_first.len() as u32 == MOST && self.last.is_some() {
-            let missed = "messages were missed: the job logs more between two looks than the agent gives at a time";
+            let missed = "messages were missed: the job logs more between two polls than the agent returns at a time";
             self.ready.push_back(Err(Error::new(ErrorKind::Protocol, missed).not_final()));
         }
         if newest_first.is_empty() {

@@ -161,7 +161,7 @@ impl Job {
         match latest.into_iter().find(|(other, _)| *other == agent) {
             Some((_, document)) => self.result = JobResult::new(id, agent, document),
             None => {
-                let gone = "Redis has no word of it any more; it keeps results for 24 hours";
+                let gone = "the job is gone; Redis keeps results for 24 hours";
                 return Err(Error::new(ErrorKind::Protocol, gone).asked(|| format!("{self:?}")));
             }
         }
@@ -203,7 +203,7 @@ impl Job {
         let answer = ask::ask(&self.session, self.agent().into(), question);
         // The agent says no more than "{}".
         let answer = answer.map_err(|error| match error.kind() {
-            ErrorKind::JobFailed => error.noting("a job is measured only while it runs"),
+            ErrorKind::JobFailed => error.noting("statistics exist only while the job is running"),
             _ => error,
         });
         answer?.json()

@@ -110,7 +110,10 @@ impl MsgQuery {
         }
         check_levels(&self.levels)?;
         if !(1..=MOST).contains(&self.limit) {
-            return Err(Error::invalid(format!("limit is {}; it is 1 to {MOST}", self.limit)));
+            return Err(Error::invalid(format!(
+                "invalid limit {}: expected 1 to {MOST}",
+                self.limit
+            )));
         }
         Ok(())
     }

@@ -25,6 +25,9 @@ pub(crate) fn ping(session: &Session, agent: AgentId) -> Result<()> {
     let answer = ask::ask(session, agent.into(), Contents::of("ping", ""))?;
     match answer.json::<String>()?.as_str() {
         "pong" => Ok(()),
-        _ => Err(Error::new(ErrorKind::Protocol, format!("agent {agent} did not answer \"pong\""))),
+        _ => Err(Error::new(
+            ErrorKind::Protocol,
+            format!("unexpected answer of agent {agent} to ping: expected \"pong\""),
+        )),
     }
 }

@@ -129,10 +129,12 @@ impl Wire {
 
 pub(crate) fn open(session: &Session, agent: AgentId, tunnel: &Tunnel) -> Result<Tunnel> {
     if tunnel.remote == 0 {
-        return Err(Error::invalid("the remote port of a tunnel is 0"));
+        return Err(Error::invalid("invalid remote port 0: expected 1 to 65535"));
     }
     if tunnel.gateway == Gateway::Agent(agent) {
-        return Err(Error::invalid("a tunnel from an agent to itself"));
+        return Err(Error::invalid(
+            "invalid gateway: a tunnel cannot lead from an agent to itself",
+        ));
     }
     let order = Contents::of("hubble_open_tunnel", tunnel.to_json(tunnel.local));
     let opened = ask::order(session, agent.into(), order)?.json::<Wire>()?;
@@ -140,8 +142,7 @@ pub(crate) fn open(session: &Session, agent: AgentId, tunnel: &Tunnel) -> Result
     if opened.local == 0 {
         // The agent has it in its list already, where closed ones of a chosen port stay too, and has
         // opened nothing.
-        let listed = "the agent lists such a tunnel already, open or closed, and opens it no second time: \
-                      name a local port, or see tunnel_list";
+        let listed = "the agent lists this tunnel already, open or closed, and does not open it again: choose a local port";
         return Err(Error::new(ErrorKind::JobFailed, listed)
             .asked(|| format!("hubble_open_tunnel on agent {agent}")));
     }
@@ -180,7 +181,7 @@ fn reverse(session: &Session, name: &str, data: String) -> Result<JobResult> {
     let answer = ask::order(session, Target::controller(), Contents::of_controller(name, data));
     answer.map_err(|error| match error.kind() {
         ErrorKind::UnknownCommand => {
-            Error::new(ErrorKind::Unsupported, "this controller does not offer reverse tunnels")
+            Error::new(ErrorKind::Unsupported, "reverse tunnels are unsupported by this controller")
                 .asked(|| format!("{name} of the controller"))
         }
         _ => error,

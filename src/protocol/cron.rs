@@ -25,19 +25,19 @@ const DESCRIPTORS: [&str; 7] =
 pub(crate) fn check_cron(cron: &str) -> Result<(), Invalid> {
     let wrong = |why: String| {
         Invalid::Other(format!(
-            "{cron:?} is no schedule: {why}. It has 5 or 6 fields beginning with seconds, like \"0 30 3 * * *\", or is \"@every 1h\""
+            "invalid schedule {cron:?}: {why}; expected 5 or 6 fields beginning with seconds, like \"0 30 3 * * *\", or \"@every 1h\""
         ))
     };
     if let Some(span) = cron.strip_prefix("@every ") {
         return if is_span(span) {
             Ok(())
         } else {
-            Err(wrong(format!("{span:?} is no span of time")))
+            Err(wrong(format!("invalid duration {span:?}")))
         };
     }
     if cron.starts_with('@') {
         let known = DESCRIPTORS.contains(&cron);
-        return if known { Ok(()) } else { Err(wrong("it begins with an unknown word".into())) };
+        return if known { Ok(()) } else { Err(wrong("unknown word at its start".into())) };
     }
     let fields: Vec<&str> = cron.split_whitespace().collect();
     if !(5..=6).contains(&fields.len()) {
@@ -45,7 +45,7 @@ pub(crate) fn check_cron(cron: &str) -> Result<(), Invalid> {
     }
     for (field, (name, least, most, names)) in fields.iter().zip(FIELDS) {
         if !field.split(',').all(|part| is_part(part, least, most, names)) {
-            return Err(wrong(format!("{field:?} is no {name}")));
+            return Err(wrong(format!("invalid {name} {field:?}")));
         }
     }
     Ok(())

@@ -98,6 +98,7 @@ impl Envelope {
     pub(crate) fn in_words(&self) -> String {
         match &self.sent {
             Some(sent) => sent.contents.in_words(&self.target),
+            None if self.target == Target::unknown() => format!("command {}", self.id),
             None => format!("command {} on {}", self.id, self.target.in_words()),
         }
     }
@@ -121,7 +122,7 @@ impl FromStr for Envelope {
     fn from_str(printed: &str) -> Result<Self, Invalid> {
         let wrong = |what: &str| {
             Invalid::Other(format!(
-                "not a printed command: {what}; it looks like acclient:1:<id>:<target>"
+                "invalid command handle: {what}; expected acclient:1:<id>:<target>"
             ))
         };
         let rest = printed
@@ -130,7 +131,7 @@ impl FromStr for Envelope {
         let (id, target) = rest.split_once(':').ok_or_else(|| wrong("no target"))?;
         let is_hex = |text: &str| text.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
         if !id.split('%').skip(1).all(is_hex) {
-            return Err(wrong("a % of the id begins no escape"));
+            return Err(wrong("invalid escape in the id"));
         }
         let id = percent_decode_str(id).decode_utf8().map_err(|_| wrong("the id is not UTF-8"))?;
         let target = Target::of_handle(target).map_err(|error| wrong(&error.to_string()))?;

@@ -260,8 +260,7 @@ impl RunArgs {
         }
         if let Some(name) = self.extra.keys().find(|name| is_known(name)) {
             return Err(Invalid::Other(format!(
-                "the argument {name:?} is one of the known ones to the controller, which does not look at \
-                 letter case; it would take its value for granted"
+                "invalid run argument {name:?}: the controller ignores case and would take it for a known one"
             )));
         }
         for arg in &self.args {
@@ -275,7 +274,7 @@ impl RunArgs {
         }
         if self.max_time < -1 {
             return Err(Invalid::Other(format!(
-                "max_time is {} s; it is -1, 0 or more",
+                "invalid maximum time {} s: expected -1, 0 or more",
                 self.max_time
             )));
         }
@@ -329,7 +328,7 @@ pub(crate) fn check_levels(levels: &str) -> Result<(), Invalid> {
         Ok(())
     } else {
         Err(Invalid::Other(format!(
-            "log levels {levels:?} are not of the form \"*\" or \"1,2,6-9\""
+            "invalid log levels {levels:?}: expected \"*\", or numbers and ranges like \"1,2,6-9\""
         )))
     }
 }

@@ -204,7 +204,7 @@ impl Target {
             }
             Kind::Roles(target) => target.address(),
             Kind::Controller => Ok(Address { roles: Some(vec!["*"]), ..Address::default() }),
-            Kind::Unknown => Err(invalid("a command needs a target")),
+            Kind::Unknown => Err(invalid("missing target")),
         }
     }
 
@@ -225,7 +225,7 @@ impl Target {
     pub(crate) fn of_document(document: &CommandDocument) -> Result<Self> {
         let number = |field: &Field<i64>| u32::try_from(field.value().copied().unwrap_or_default());
         let (Ok(gid), Ok(nid)) = (number(&document.gid), number(&document.nid)) else {
-            return Err(invalid("a command for numbers that no agent has"));
+            return Err(invalid("agent numbers out of range"));
         };
         let Some(roles) = document.roles.value().filter(|roles| !roles.is_empty()) else {
             // Without numbers and roles no agent gets it.

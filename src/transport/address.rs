@@ -92,7 +92,7 @@ impl Config {
     /// Reads a URL. The message of a failure never quotes the URL, which may hold a password.
     pub(crate) fn from_url(text: &str) -> Result<Config, AddressError> {
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(invalid("it has no scheme"));
+            return Err(invalid("missing scheme"));
         };
         match scheme {
             "redis" | "valkey" => tcp(&parsed(text)?),
@@ -103,7 +103,7 @@ impl Config {
             "rediss+sentinel" | "valkeys+sentinel" => with_tls(rest, sentinel),
             // Not even the scheme is quoted: in a URL that is put together wrongly it may be anything.
             _ => Err(invalid(
-                "the scheme is none of redis, rediss, redis+unix, redis+sentinel and rediss+sentinel",
+                "unknown scheme: expected redis, rediss, redis+unix, redis+sentinel or rediss+sentinel",
             )),
         }
     }
@@ -129,10 +129,11 @@ fn with_tls(
 /// `[[user]:password@]host[:port][,host[:port]…]/name[/db]`
 fn sentinel(text: &str) -> Result<Config, AddressError> {
     if text.contains(['?', '#']) {
-        return Err(invalid("redis+sentinel:// takes no ?query and no #fragment"));
+        return Err(invalid("unexpected ?query or #fragment in redis+sentinel://"));
     }
-    let (authority, path) =
-        text.split_once('/').ok_or_else(|| invalid("no name of a master after the Sentinels"))?;
+    let (authority, path) = text
+        .split_once('/')
+        .ok_or_else(|| invalid("missing name of the master after the Sentinels"))?;
     let (login, hosts) = match authority.rsplit_once('@') {
         Some((login, hosts)) => (Some(login), hosts),
         None => (None, authority),
@@ -140,7 +141,7 @@ fn sentinel(text: &str) -> Result<Config, AddressError> {
     let (name, number) = path.split_once('/').unwrap_or((path, ""));
     let name = decode(name, "name of the master")?;
     if name.is_empty() {
-        return Err(invalid("no name of a master after the Sentinels"));
+        return Err(invalid("missing name of the master after the Sentinels"));
     }
     let sentinels: Vec<_> = hosts.split(',').map(one_sentinel).collect::<Result<_, _>>()?;
     let mut config = Config::new(Endpoint::Sentinel { sentinels, name });
@@ -158,7 +159,7 @@ fn one_sentinel(text: &str) -> Result<(String, u16), AddressError> {
     // As part of a URL of its own: numbers of IPv6 stand in brackets there too.
     let url = parsed(&format!("redis://{text}/"))?;
     let Endpoint::Tcp { host, .. } = tcp(&url)?.endpoint else {
-        return Err(invalid("a Sentinel is no host"));
+        return Err(invalid("invalid host of a Sentinel"));
     };
     Ok((host, url.port().unwrap_or(SENTINEL_PORT)))
 }
@@ -166,7 +167,7 @@ fn one_sentinel(text: &str) -> Result<(String, u16), AddressError> {
 /// Why a URL gives no address.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "not a Redis URL: {0}. A URL looks like redis://[[user]:password@]host[:port][/db], rediss://… for TLS, redis+unix:///path[?db=N&user=U&pass=P] or redis+sentinel://[[user]:password@]host:port,…/name[/db], with %xx for special characters in user and password"
+    "invalid URL: {0}; expected redis://[[user]:password@]host[:port][/db], rediss://… for TLS, redis+unix:///path[?db=N&user=U&pass=P] or redis+sentinel://[[user]:password@]host:port,…/name[/db], with %xx for special characters in user and password"
 )]
 pub(crate) struct AddressError(String);
 
@@ -193,7 +194,7 @@ fn tcp(url: &Url) -> Result<Config, AddressError> {
         path => db(path)?,
     };
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid("redis:// takes no ?query and no #fragment"));
+        return Err(invalid("unexpected ?query or #fragment in redis://"));
     }
     Ok(config)
 }
@@ -201,11 +202,11 @@ fn tcp(url: &Url) -> Result<Config, AddressError> {
 /// `redis+unix:///path[?db=N&user=U&pass=P]`
 fn unix(url: &Url) -> Result<Config, AddressError> {
     if url.host_str().is_some_and(|host| !host.is_empty()) {
-        return Err(invalid("a unix socket has a path and no host: write three slashes"));
+        return Err(invalid("unexpected host in the URL of a Unix socket: write three slashes"));
     }
     let path = decode(url.path(), "path")?;
     if !path.starts_with('/') || path == "/" || path.contains('\0') {
-        return Err(invalid("no path of a unix socket"));
+        return Err(invalid("missing path of the Unix socket"));
     }
     let mut config = Config::new(Endpoint::Unix(path.into()));
     for (key, value) in url.query_pairs() {
@@ -213,14 +214,14 @@ fn unix(url: &Url) -> Result<Config, AddressError> {
             "db" => config.db = db(&value)?,
             "user" => config.user = Some(value.into_owned()),
             "pass" => config.password = Some(Secret::new(value)),
-            _ => return Err(invalid("a parameter that is none of db, user and pass")),
+            _ => return Err(invalid("unknown parameter: expected db, user or pass")),
         }
     }
     Ok(config)
 }
 
 fn db(text: &str) -> Result<u32, AddressError> {
-    text.parse().map_err(|_| invalid("the database is no number"))
+    text.parse().map_err(|_| invalid("invalid database: expected a number"))
 }
 
 fn decode(text: &str, what: &str) -> Result<String, AddressError> {

@@ -458,7 +458,7 @@ impl Connection {
         };
         let ready = poll::wait_up_to(self.stream.fd(), interest, silence, until)?;
         ready.ok_or_else(|| {
-            let silent = format!("no sign of life for {} s", silence.as_secs());
+            let silent = format!("no reply for {} s", silence.as_secs());
             self.lost(io::Error::new(ErrorKind::TimedOut, silent))
         })
     }
@@ -491,7 +491,7 @@ impl Connection {
         while self.input.start < self.input.end {
             match self.read_value(until)? {
                 push @ Value::Push { .. } => self.keep_push(push)?,
-                _ => return Err(self.violated("a reply that nobody asked for".into())),
+                _ => return Err(self.violated("unexpected reply".into())),
             }
         }
         Ok(())

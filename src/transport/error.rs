@@ -24,10 +24,10 @@ pub(crate) enum Error {
     #[error("the connection to {address} was lost: {source}")]
     Lost { address: String, source: io::Error },
     /// The deadline of the call has passed.
-    #[error("the deadline has passed")]
+    #[error("deadline exceeded")]
     Timeout,
     /// The deadline of the call has passed after a failure that waiting might have mended.
-    #[error("the deadline has passed; at last: {0}")]
+    #[error("deadline exceeded; at last: {0}")]
     TimeoutAfter(Box<Error>),
     /// A cancel token of the call was set.
     #[error("cancelled")]

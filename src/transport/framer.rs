@@ -72,7 +72,7 @@ impl Framer {
                             return Ok(Frame::Incomplete { at_least: next });
                         }
                         if &bytes[next - 2..next] != b"\r\n" {
-                            return Err("a bulk string does not end where it said".into());
+                            return Err("a bulk string does not end at its announced length".into());
                         }
                         if kind != b'$' {
                             mend_utf8(&mut bytes[line_end..next - 2]);
@@ -82,7 +82,7 @@ impl Framer {
                 b'*' | b'~' | b'%' | b'|' | b'>' => {
                     elements = self.elements(kind, &bytes[line])?;
                 }
-                _ => return Err(format!("0x{kind:02x} begins no reply")),
+                _ => return Err(format!("unknown reply type 0x{kind:02x}")),
             }
             self.position = next;
             self.scanned = next;
@@ -173,7 +173,7 @@ impl Framer {
 
     fn too_large(&self, claimed: i64) -> Violation {
         format!(
-            "a reply that claims {claimed} bytes or elements; the limit is {} bytes (max_reply: raise it if such a reply is wanted)",
+            "a reply of {claimed} bytes or elements exceeds the maximum reply size of {} bytes; raise that limit if such replies are expected",
             self.max_reply
         )
     }
@@ -201,7 +201,7 @@ fn number(line: &[u8]) -> Result<i64, Violation> {
     let text = std::str::from_utf8(line).ok();
     text.filter(|_| is_whole(line))
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| "a number that is none".into())
+        .ok_or_else(|| "an invalid number".into())
 }
 
 fn is_whole(line: &[u8]) -> bool {
@@ -310,8 +310,8 @@ mod tests {
         ] {
             violation(reply);
         }
-        assert!(violation(b"$1048577\r\n").contains("max_reply"));
-        assert!(violation(b"*1048577\r\n").contains("max_reply"));
+        assert!(violation(b"$1048577\r\n").contains("maximum reply size"));
+        assert!(violation(b"*1048577\r\n").contains("maximum reply size"));
         assert!(violation(&b"*1\r\n".repeat(17)).contains("16 levels"));
         assert!(
             violation(&b"+".iter().chain(&[b'x'; MAX_LINE]).copied().collect::<Vec<_>>())
@@ -336,11 +336,11 @@ mod tests {
         reply.extend_from_slice(part);
         reply.extend_from_slice(&b"_\r\n".repeat(16000));
         reply.extend_from_slice(part);
-        assert!(violation(&reply).contains("max_reply"));
+        assert!(violation(&reply).contains("maximum reply size"));
         let strings = b"$700000\r\n".iter().copied().chain(vec![b'x'; 700_000]).chain(*b"\r\n");
         let strings: Vec<u8> = strings.collect();
         let reply = [&b"*2\r\n"[..], &strings, &strings].concat();
-        assert!(violation(&reply).contains("max_reply"));
+        assert!(violation(&reply).contains("maximum reply size"));
     }
 
     #[test]

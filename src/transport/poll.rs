@@ -83,7 +83,7 @@ fn wait_any(
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(source) => {
-                return Err(Error::System { what: "cannot wait for a socket", source });
+                return Err(Error::System { what: "cannot poll a socket", source });
             }
         };
         if fds[1..].iter().any(|slot| slot.revents != 0) {

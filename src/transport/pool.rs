@@ -264,8 +264,10 @@ impl Drop for Pool {
 
 impl State {
     fn new(config: &Config) -> Result<Box<Self>> {
-        let closing =
-            Wake::new().map_err(|source| Error::System { what: "no pipe for a client", source })?;
+        let closing = Wake::new().map_err(|source| Error::System {
+            what: "cannot create a pipe for a client",
+            source,
+        })?;
         let inner = Inner {
             idle: Vec::new(),
             open: 0,
@@ -293,8 +295,10 @@ impl State {
         until: &Until,
         max: usize,
     ) -> Result<()> {
-        let turn = Wake::new()
-            .map_err(|source| Error::System { what: "no pipe to wait for a connection", source })?;
+        let turn = Wake::new().map_err(|source| Error::System {
+            what: "cannot create a pipe for a connection",
+            source,
+        })?;
         let turn = Arc::new(turn);
         inner.waiting.push_back(turn.clone());
         drop(inner);

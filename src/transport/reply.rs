@@ -22,7 +22,7 @@ pub(super) fn decode(frame: &[u8], depth: usize) -> std::result::Result<Value, S
         // Nothing to parse: the framer has checked the numbers and the ends.
         b':' => {
             let number = std::str::from_utf8(line(1)).ok().and_then(|text| text.parse().ok());
-            number.map(Value::Int).ok_or_else(|| "a number that is none".to_owned())
+            number.map(Value::Int).ok_or_else(|| "an invalid number".to_owned())
         }
         b'$' if frame[1] != b'-' => {
             let start = frame.iter().position(|&byte| byte == b'\n').map_or(1, |at| at + 1);
@@ -33,7 +33,7 @@ pub(super) fn decode(frame: &[u8], depth: usize) -> std::result::Result<Value, S
             let parser = std::thread::Builder::new().stack_size(DEEP_STACK);
             match parser.spawn_scoped(scope, || parse(frame)) {
                 Ok(parser) => parser.join().unwrap_or_else(|_| Err("the parser failed".into())),
-                Err(error) => Err(format!("no thread to parse a deep reply: {error}")),
+                Err(error) => Err(format!("cannot start a thread for a nested reply: {error}")),
             }
         }),
     }

@@ -32,8 +32,10 @@ pub(super) fn resolve(host: &str, port: u16, until: &Until) -> Result<Vec<Socket
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
-    let done = Wake::new()
-        .map_err(|source| Error::System { what: "no pipe to resolve a name", source })?;
+    let done = Wake::new().map_err(|source| Error::System {
+        what: "cannot create a pipe for name resolution",
+        source,
+    })?;
     let lookup = Arc::new(Lookup { host: host.to_owned(), port, answer: OnceLock::new(), done });
     start(lookup.clone())?;
     poll::wait(lookup.done.fd(), Interest::Read, until)?;
@@ -51,7 +53,7 @@ fn start(lookup: Arc<Lookup>) -> Result<()> {
         LOOKUPS.fetch_sub(1, Ordering::SeqCst);
         let address = format!("{}:{}", lookup.host, lookup.port);
         let source = io::Error::other(format!(
-            "{MAX_LOOKUPS} name look-ups are under way already; is the name server silent?"
+            "{MAX_LOOKUPS} name look-ups are in progress already; does the name server answer?"
         ));
         return Err(Error::Connect { address, source });
     }
@@ -68,7 +70,7 @@ fn start(lookup: Arc<Lookup>) -> Result<()> {
         Ok(_abandoned) => Ok(()),
         Err(source) => {
             LOOKUPS.fetch_sub(1, Ordering::SeqCst);
-            Err(Error::System { what: "no thread to resolve a name", source })
+            Err(Error::System { what: "cannot start a thread for name resolution", source })
         }
     }
 }

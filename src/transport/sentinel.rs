@@ -32,7 +32,7 @@ pub(super) fn master(
         let sentinel = Endpoint::Tcp { host: host.clone(), port: *port };
         match ask(config, &sentinel, name, tls, &share) {
             Ok(Some(master)) => return Ok(master),
-            Ok(None) => last = format!("{sentinel} knows no master of that name"),
+            Ok(None) => last = format!("{sentinel} does not know a master of that name"),
             Err(error @ (Error::Cancelled | Error::Closed | Error::Forked)) => return Err(error),
             Err(error) => last = error.to_string(),
         }
@@ -64,7 +64,7 @@ pub(super) fn connect(
             connection.named = Some(clock::now());
             Ok(connection)
         }
-        Ok(_) => Err(passing("it is no master, or not yet".to_owned())),
+        Ok(_) => Err(passing("it is not a master, or not yet".to_owned())),
         Err(Error::Timeout | Error::TimeoutAfter(_)) if !until.deadline.has_passed() => {
             Err(passing("it does not answer".to_owned()))
         }

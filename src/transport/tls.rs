@@ -66,7 +66,7 @@ impl Connector {
     /// Agrees with the server on a session, within the deadline.
     pub(super) fn connect(&self, socket: &Socket, host: &str, until: &Until) -> Result<Session> {
         let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| Error::Setting(format!("{host:?} is no name that a certificate has")))?;
+            .map_err(|_| Error::Setting(format!("{host:?} cannot be the name in a certificate")))?;
         let failed = |message: String, source: Option<Cause>| Error::Tls {
             host: host.to_owned(),
             message,
@@ -96,7 +96,7 @@ fn certificates_in(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
         .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
         .map_err(|error| unusable(file, &error))?;
     if certificates.is_empty() {
-        return Err(unusable(file, &"there is no certificate in it"));
+        return Err(unusable(file, &"it contains no certificate"));
     }
     Ok(certificates)
 }
@@ -112,7 +112,7 @@ fn roots(ca: Option<&Path>) -> Result<RootCertStore> {
     // One that cannot be read or parsed is no reason to distrust the others.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        let none = "this machine has no certificate authorities: name a file of them";
+        let none = "this machine has no certificate authorities: set a CA file";
         return Err(Error::Setting(none.to_owned()));
     }
     Ok(roots)
@@ -140,7 +140,7 @@ impl Session {
             let interest = if sent { Interest::Read } else { Interest::ReadWrite };
             let ready = poll::wait(socket.fd(), interest, until).map_err(|error| match error {
                 Error::Timeout => {
-                    let silent = "no answer to the handshake; it may not speak TLS on this port";
+                    let silent = "no reply to the TLS handshake; this may not be a TLS port";
                     Error::TimeoutAfter(Box::new(failed(silent.to_owned(), None)))
                 }
                 error => error,
@@ -148,7 +148,7 @@ impl Session {
             if ready.read {
                 match self.take_in(socket) {
                     Ok(0) => {
-                        let ended = "the server ended the connection".to_owned();
+                        let ended = "the server closed the connection".to_owned();
                         return Err(failed(
                             ended,
                             Some(io::Error::from(ErrorKind::UnexpectedEof).into()),
@@ -248,10 +248,10 @@ fn explained(error: &io::Error) -> String {
     let source = error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>());
     match source {
         Some(rustls::Error::InvalidMessage(_)) => {
-            format!("it does not seem to speak TLS on this port ({error})")
+            format!("this does not seem to be a TLS port ({error})")
         }
         Some(rustls::Error::InvalidCertificate(_)) => {
-            format!("{error}; name the file of its authority if it has one of its own")
+            format!("{error}; set a CA file if the server has an authority of its own")
         }
         _ => error.to_string(),
     }

@@ -215,7 +215,7 @@ fn what_cannot_be_sent_is_refused_before_anything_is_sent() {
         ("a queue with a NUL", args(new().queue("\0")), "byte 0"),
         ("a directory with a NUL", args(new().working_dir("/\0")), "byte 1"),
         ("log levels that are none", args(new().loglevels("a-b")), "log levels"),
-        ("a max_time below -1", args(new().max_time(-2)), "max_time"),
+        ("a max_time below -1", args(new().max_time(-2)), "maximum time"),
         ("gid 0", client.cmd(Target::agent((0, 1)), "ping"), "0:1"),
         ("nid 0", client.cmd(Target::agent((1, 0)), "ping"), "1:0"),
         ("bytes that are no text", command(&client, |c| c.data(b"abc\xff")), "byte 3"),

@@ -128,7 +128,7 @@ fn a_result_larger_than_max_reply_is_a_protocol_error_and_the_client_goes_on() {
     for (how, read) in READS {
         let error = error(read(&client), how);
         assert_eq!(error.kind(), ErrorKind::Protocol, "{how}: {error}");
-        assert!(error.to_string().contains("max_reply"), "{how}: {error}");
+        assert!(error.to_string().contains("maximum reply size"), "{how}: {error}");
         client.ping().expect("a new connection");
     }
     let patient = Client::connect(&server.url()).expect("a client");
@@ -180,7 +180,7 @@ fn an_id_in_use_is_waited_for_and_named_when_the_time_is_over() {
     let mut command = client.get_by_handle("acclient:1:x:1:1").expect("a command");
     let error = error(command.next_result(SHORT), "a refusal");
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
-    assert!(error.to_string().contains("refused the id"), "{error}");
+    assert!(error.to_string().contains("rejected the id"), "{error}");
     assert!(command.try_next_result().expect("a look").is_none());
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| command.next_result(LONG));

@@ -56,7 +56,7 @@ fn a_deadline_after_failures_keeps_the_cause_of_the_last() {
     let mut command = client.bash(Target::agent((1, 1)), "sleep 600").submit().expect("sent");
     drop(grid);
     let ended = error(command.next_result(Duration::from_secs(1)), "a wait without a server");
-    assert!(ended.is_timeout() && ended.to_string().contains("at last: "), "{ended}");
+    assert!(ended.is_timeout() && ended.to_string().contains("last error: "), "{ended}");
     assert!(ended.source().is_some_and(|it| it.is::<io::Error>()), "{ended:?}");
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use acclient::{Client, Command, ErrorKind, Target};
 use devgrid::RedisServer;
 use support::sentinels::Sentinels;
-use support::{LATE, WAIT, error, with_growing_time};
+use support::{LATE, WAIT, error, wait_until, with_growing_time};
 
 const RESULT: &str = r#"{"id":"x","gid":1,"nid":1,"cmd":"ping","args":{},"data":"","level":0,"state":"SUCCESS","starttime":1,"time":1}"#;
 
@@ -52,7 +52,7 @@ fn the_master_is_found_and_used() {
         let builder = Client::builder().timeout(time).url(&unknown).expect("a URL");
         let unknown = error(builder.connect(), "a name that no Sentinel knows");
         assert!(unknown.is_timeout(), "{unknown}");
-        unknown.to_string().contains("knows no master").then_some(())
+        unknown.to_string().contains("does not know a master").then_some(())
     });
     let direct = format!("redis://127.0.0.1:{}", sentinels.sentinels[2].port());
     let wrong = error(Client::connect(&direct), "a Sentinel as if it were a Redis");
@@ -148,6 +148,8 @@ fn a_command_submitted_once_is_known_to_the_next_master() {
     let sentinels = Sentinels::start();
     let client = client(&sentinels);
     let first = client.cmd(Target::agent((1, 1)), "ping").id("kept").submit_once().expect("sent");
+    // A forced failover does not wait for the replica.
+    wait_until("it is replicated", || length_of_queue(&sentinels.servers[1]) == 1);
     sentinels.fail_over();
     sentinels.wait_for_master(&sentinels.servers[1]);
     // What was replicated is known to the new master.

@@ -124,7 +124,7 @@ fn those_that_did_not_answer_get_a_verdict_each() {
     assert!(verdicts.iter().all(|error| error.is_timeout()), "{verdicts:?}");
     let missing: Vec<_> = verdicts.iter().map(|error| error.agent().unwrap().to_string()).collect();
     assert_eq!(missing, ["1:2", "2:1"]);
-    assert!(verdicts[0].to_string().contains("agent 1:2 has not answered"), "{}", verdicts[0]);
+    assert!(verdicts[0].to_string().contains("no result from agent 1:2"), "{}", verdicts[0]);
     // They answer when they are back, and somebody who comes later gets it all.
     grid.resume_agent(2, 1);
     grid.start_agent(1, 2, &["storage"]);
@@ -140,7 +140,7 @@ fn without_a_controller_there_is_one_verdict() {
         let results: Vec<_> = command.results(wait).unwrap().collect();
         let [Err(error)] = results.as_slice() else { panic!("{results:?}") };
         assert!(error.is_timeout() && error.agent().is_none(), "{error}");
-        error.to_string().contains("no controller has routed it").then_some(())
+        error.to_string().contains("no controller has routed the command").then_some(())
     });
     assert!(command.next_result(Duration::from_millis(50)).unwrap_err().is_timeout());
     assert!(command.try_next_result().unwrap().is_none());

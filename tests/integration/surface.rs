@@ -104,7 +104,7 @@ fn stats_of_a_job_that_is_over_are_a_clear_error() {
     let job = client.execute(Target::agent((1, 1)), "true").run(WAIT).unwrap();
     let error = job.get_stats().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::JobFailed);
-    assert!(error.to_string().contains("only while it runs"), "{error}");
+    assert!(error.to_string().contains("only while the job is running"), "{error}");
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn history_where_there_is_one_and_where_there_is_none() {
     let (grid, client) = grid();
     let error = client.get_cmds(0, 10).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-    assert!(error.to_string().contains("keeps no history"), "{error}");
+    assert!(error.to_string().contains("does not keep one"), "{error}");
     // An older controller puts each command there, most recent first.
     let jobs: Vec<_> = ["a", "b", "c"]
         .map(|text| {

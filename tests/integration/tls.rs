@@ -164,7 +164,7 @@ fn one_side_without_tls_is_told() {
     // It takes the handshake for the beginning of a line, and waits for its end.
     let confused = Client::builder().port(plain.port()).tls_insecure().timeout(SHORT);
     let wrong = error(confused.connect(), "a server without TLS");
-    assert!(wrong.is_timeout() && wrong.to_string().contains("may not speak TLS"), "{wrong}");
+    assert!(wrong.is_timeout() && wrong.to_string().contains("may not be a TLS port"), "{wrong}");
     let redis = TlsRedis::new("localhost");
     let _server = redis.builder().start().expect("a server");
     let wrong = error(Client::connect(&redis.url().replace("rediss", "redis")), "a client without");

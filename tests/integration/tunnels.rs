@@ -62,7 +62,7 @@ fn a_tunnel_carries_what_it_is_given_until_it_is_closed() {
         // Closed as it is, the agent would not open it again with a port of its choice.
         let again =
             client.tunnel_open((1, 1), &Tunnel::new(0, gateway, LOOPBACK, remote)).unwrap_err();
-        assert!(again.to_string().contains("name a local port"), "{again}");
+        assert!(again.to_string().contains("choose a local port"), "{again}");
         let fixed = client
             .tunnel_open((1, 1), &Tunnel::new(tunnel.local, gateway, LOOPBACK, remote))
             .unwrap();
@@ -101,7 +101,7 @@ fn tunnels_that_cannot_be() {
         client.reverse_tunnel_list().unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.to_string().contains("this controller does not offer"), "{error}");
+        assert!(error.to_string().contains("unsupported by this controller"), "{error}");
     }
 }
 
