@@ -5,10 +5,12 @@
 //! a process of its own, see `support::alone`.
 
 mod agent_list;
+mod api;
 mod bad_input;
 mod bad_results;
 mod doctor;
 mod endurance;
+mod error_page;
 mod errors;
 mod failover;
 mod fanout;

@@ -1,0 +1,268 @@
+//! The messages of errors, every kind with its typical causes, as one page to be read as a whole:
+//! error_page.txt. What differs from run to run is a `#` there.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use acclient::{
+    AgentId, CancelToken, Client, Error, ErrorKind, MsgQuery, RunArgs, Target, Timeout,
+};
+use devgrid::{Grid, RedisServer};
+use support::alone::{is_alone, program_for};
+use support::process::{exit_status, fork};
+use support::scripted::Server;
+use support::{ClosedPort, ROOT, WAIT, ask, error, wait_until};
+
+const PAGE: &str = "tests/integration/error_page.txt";
+/// Set to write the page instead of comparing it.
+const WRITE: &str = "ACCLIENT_WRITE_ERRORS";
+
+/// A kind, its cause, and the message.
+struct Row(ErrorKind, &'static str, String);
+
+fn row<T>(cause: &'static str, result: Result<T, Error>) -> Row {
+    let error = error(result, cause);
+    Row(error.kind(), cause, error.to_string())
+}
+
+/// Numbers, ids and paths are different each time.
+fn generic(message: &str) -> String {
+    let mut text = String::new();
+    for word in message.split_inclusive([' ', '[', ']', '(', ')', '"', ',']) {
+        let bare = word.trim_end_matches([' ', '[', ']', '(', ')', '"', ',']);
+        let is_uuid = bare.len() >= 36 && bare.matches('-').count() >= 4;
+        if bare.starts_with("acclient:1:") && is_uuid {
+            text += &word.replace(&bare[11..47], "#");
+        } else if is_uuid {
+            text += &word.replace(&bare[..36], "#");
+        } else if let Some(port) = bare.strip_prefix("127.0.0.1:") {
+            text += &word.replace(port.trim_end_matches([':', ';']), "#");
+        } else if bare.parse::<f64>().is_ok() && bare.contains('.') {
+            text += &word.replace(bare, "#");
+        } else {
+            text += word;
+        }
+    }
+    text.replace(ROOT, "#")
+}
+
+fn arguments(client: &Client) -> Vec<Row> {
+    let one = || Target::agent((1, 1));
+    let ping = || client.cmd(one(), "ping");
+    vec![
+        row("a URL of another scheme", Client::connect("http://localhost")),
+        row("no timeout at all", client.with_timeout(Duration::ZERO).ping()),
+        row("a host with a space", Client::builder().host("a b").build()),
+        row("too many connections", Client::builder().max_connections(0).build()),
+        row("an agent without a number", client.cmd(Target::agent((1, 0)), "ping").submit()),
+        row("a text for a target", "cpu".parse::<Target>().map_err(Error::from)),
+        row("a text for an agent", "1-1".parse::<AgentId>().map_err(Error::from)),
+        row("no command name", client.cmd(one(), "").submit()),
+        row("data that is not text", client.bash(one(), [0xff]).submit()),
+        row("a NUL in an argument", client.execute(one(), "ls").arg("a\0").submit()),
+        row("a maximum time of -2", ping().run_args(RunArgs::new().max_time(-2)).submit()),
+        row("log levels in words", ping().run_args(RunArgs::new().loglevels("high")).submit()),
+        row("one result of many agents", client.cmd(Target::all(), "ping").run(WAIT)),
+        row(
+            "a message query without a limit",
+            client.get_msgs((1, 1), "x", &MsgQuery::new().limit(0)),
+        ),
+        row("a schedule without seconds", client.schedule_add("x", "* * *", ping())),
+        row("a text for a handle", client.get_by_handle("x")),
+        row(
+            "endless wait for a recurring command",
+            ping().run_args(RunArgs::new().recurring_period(1)).run(None),
+        ),
+    ]
+}
+
+fn of_redis(url: &str) -> Vec<Row> {
+    let closed = ClosedPort::new();
+    let nobody = Client::builder().port(closed.number()).build().expect("a client");
+    let locked = RedisServer::builder().password("sesame").start().expect("a Redis");
+    let wrong = format!("redis://:wrong@127.0.0.1:{}", locked.port());
+    let client = Client::connect(url).expect("a client");
+    let (token, dead) = (CancelToken::new().expect("a token"), Client::connect(url).expect("one"));
+    token.cancel();
+    dead.close();
+    let full = Client::builder().url(url).expect("a URL").max_connections(1);
+    let full = full.timeout(Duration::from_millis(100)).connect().expect("a client");
+    let holder = full.clone().with_timeout(None);
+    let mut waiting = holder.get_by_handle("acclient:1:nobody:1:1").expect("a handle");
+    let exhausted = std::thread::scope(|scope| {
+        let end = CancelToken::new().expect("a token");
+        let wait = Timeout::none().or_cancelled(&end);
+        scope.spawn(move || waiting.next_result(wait));
+        wait_until("the connection is taken", || full.statistics().idle_connections == 0);
+        let exhausted = full.ping();
+        end.cancel();
+        exhausted
+    });
+    let strange = Server::start(|peer| {
+        peer.receive();
+        peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let admin = RedisServer::start().expect("a Redis");
+    let odd = Client::connect(&admin.url()).expect("a client");
+    ask::<i64>(&mut admin.connection(), &[b"RPUSH", b"cmd.x.1.1", b"no JSON"]);
+    ask::<String>(&mut admin.connection(), &[b"SET", b"cmds.queue", b"x"]);
+    let by = |client: &Client| client.get_by_handle("acclient:1:x:1:1").expect("a handle");
+    let rows = vec![
+        row("nobody listens", nobody.ping()),
+        row("a name without an address", Client::connect("redis://no-such-host.invalid")),
+        row("a wrong password", Client::connect(&wrong)),
+        row("no result in time", by(&client).next_result(Duration::from_millis(50))),
+        row("no result yet", by(&client).next_result(Duration::ZERO)),
+        row("a cancelled token", client.with_cancel(&token).ping()),
+        row("a database that is not there", Client::connect(&format!("{url}/99"))),
+        row("a key of another type", odd.cmd(Target::agent((1, 1)), "ping").submit()),
+        row("a result that is not JSON", by(&odd).next_result(WAIT)),
+        row("not a Redis server", Client::connect(&strange.url())),
+        row("a pool in use", exhausted),
+        row("a closed client", dead.ping()),
+    ];
+    drop(admin);
+    rows
+}
+
+fn of_the_grid(grid: &Grid) -> Vec<Row> {
+    let client = Client::connect(&grid.url()).expect("a client");
+    let one = || Target::agent((1, 1));
+    let run = |program: &str| client.execute(one(), program).run(WAIT);
+    let mut rows = vec![
+        row("an agent that is not there", client.cmd(Target::agent((7, 7)), "ping").run(WAIT)),
+        row(
+            "roles that no agent has",
+            client
+                .bash(Target::all().role("x"), "true")
+                .rollout(acclient::RolloutPlan::agents(1), WAIT),
+        ),
+        row("a job that failed", run("false").and_then(|job| job.into_success())),
+        row(
+            "a program that is not there",
+            run("no-such-program").and_then(|job| job.into_success()),
+        ),
+        row(
+            "a command that agents do not know",
+            client.cmd(one(), "dance").run(WAIT).and_then(|job| job.into_success()),
+        ),
+        row("data that is not JSON", run("true").and_then(|job| job.json::<i64>())),
+        row("tunnels of the controller", client.reverse_tunnel_list()),
+        row("a history that is not kept", client.get_cmds(0, 1)),
+    ];
+    grid.pause_agent(1, 1);
+    rows.push(row(
+        "an agent that is away",
+        client.with_timeout(Duration::from_millis(300)).ping_agent((1, 1)),
+    ));
+    grid.stop_controller();
+    let unrouted = client.cmd(Target::all(), "ping").submit().expect("sent");
+    let mut results = unrouted.results(Duration::from_millis(50)).expect("results");
+    rows.push(row("no controller", results.next().expect("a verdict")));
+    rows
+}
+
+fn unconfirmed() -> Row {
+    // It logs in, takes the command, and is gone.
+    let server = Server::start(|peer| {
+        peer.log_in();
+        peer.expect("RPUSH");
+    });
+    let client = Client::connect(&server.url()).expect("a client");
+    row("a connection lost after the push", client.cmd(Target::agent((1, 1)), "ping").submit())
+}
+
+/// Prints the message of a failure that needs a process of its own.
+fn alone(test: &str) -> Row {
+    let mut program = Command::new("sh");
+    program.args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""]);
+    let of = program_for(test);
+    program.arg(of.get_program()).args(of.get_args());
+    program.envs(of.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = program.output().expect("this program");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let told = text.lines().find_map(|line| line.split_once("TOLD ")).map(|(_, told)| told);
+    let (kind, message) =
+        told.and_then(|told| told.split_once('|')).unwrap_or_else(|| panic!("{text}"));
+    match kind {
+        "ForkedHandle" => {
+            Row(ErrorKind::ForkedHandle, "a token of the parent in a child", message.to_owned())
+        }
+        "System" => Row(ErrorKind::System, "no descriptors left", message.to_owned()),
+        other => panic!("{other}"),
+    }
+}
+
+fn tell(error: &Error) {
+    eprintln!("TOLD {:?}|{error}", error.kind());
+}
+
+/// Only for [`alone`].
+#[test]
+fn in_a_forked_child() {
+    if !is_alone(support::this_test!()) {
+        return;
+    }
+    let client = Client::builder().build().expect("a client");
+    let token = CancelToken::new().expect("a token");
+    let child = fork(|| {
+        tell(&error(client.with_cancel(&token).ping(), "a token of another process"));
+        0
+    });
+    assert_eq!(exit_status(child), 0);
+}
+
+/// Only for [`alone`].
+#[test]
+fn without_descriptors() {
+    if !is_alone(support::this_test!()) {
+        return;
+    }
+    let held: Vec<fs::File> =
+        std::iter::from_fn(|| fs::File::open("/dev/null").ok()).take(100).collect();
+    let refused = error(CancelToken::new(), "no descriptors");
+    drop(held);
+    tell(&refused);
+}
+
+#[test]
+fn every_kind_says_what_failed_and_why() {
+    let grid = Grid::demo().expect("a grid");
+    let redis = RedisServer::start().expect("a Redis");
+    let mut rows = arguments(&Client::connect(&redis.url()).expect("a client"));
+    rows.extend(of_redis(&redis.url()));
+    rows.extend(of_the_grid(&grid));
+    rows.push(unconfirmed());
+    rows.push(alone("error_page::in_a_forked_child"));
+    rows.push(alone("error_page::without_descriptors"));
+    rows.sort_by_key(|row| row.0 as i32);
+
+    // A panic is caught at the C boundary alone: src/ffi/guard.rs has its test.
+    let kinds: Vec<i32> = rows.iter().map(|row| row.0 as i32).collect();
+    assert!((1..=17).filter(|kind| *kind != 16).all(|kind| kinds.contains(&kind)), "{kinds:?}");
+
+    let mut page = String::new();
+    let mut last = None;
+    for Row(kind, cause, message) in &rows {
+        if last != Some(kind) {
+            page += &format!("{}{kind:?}\n", if last.is_some() { "\n" } else { "" });
+            last = Some(kind);
+        }
+        let message = generic(message);
+        page += &format!("  {cause}:\n    {message}\n");
+        // One text serves every language.
+        let code =
+            |word: &str| word.contains("()") || word.contains("acclient_") || word.contains("::");
+        let of_a_language =
+            message.split_whitespace().find(|word| code(word) && !word.contains("acclient:1:"));
+        assert_eq!(of_a_language, None, "{cause}: {message}");
+        assert!(!message.ends_with('.') && !message.contains('\n'), "{cause}: {message}");
+    }
+    let path = format!("{ROOT}/{PAGE}");
+    if std::env::var_os(WRITE).is_some() {
+        fs::write(&path, &page).expect("the page");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(page == expected, "{PAGE} differs; {WRITE}=1 writes it:\n{page}");
+}
