@@ -32,22 +32,20 @@
 ///   iterators may be used on a temporary within the full expression, as in
 ///   `client.bash(target, script).run(10s).out()`; Clang and MSVC warn where they outlive it, and
 ///   where that would nearly always be so the function is deleted for temporaries.
-/// - A function that can fail throws acclient::error, and has a twin try_...() that returns
-/// result<T>
-///   instead. With -fno-exceptions there are only the twins. Allocation failures are not covered.
-/// - Objects that are built step by step (target, run_args, options, request, tunnel) keep the
-/// first
-///   error, which validate() and every call that takes the object report; such a call sends
-///   nothing.
+/// - A function that can fail throws acclient::error, and has a twin try_...() that returns a
+///   result<T> instead. With -fno-exceptions there are only the twins. Allocation failures are not
+///   covered.
+/// - Objects that are built step by step (target, run_args, options, request, tunnel) keep their
+///   first error. validate() reports it, and so does every call that takes the object; such a call
+///   sends nothing.
 /// - Functions that take a timeout block, at most until the deadline, unless they say otherwise: a
 ///   duration, timeout::none(), either with or_cancelled(token). The default is 10 s. No other
 ///   function blocks, except that destroying the last object that keeps the connections of a client
 ///   alive takes up to half a second.
 /// - Text that is passed in is UTF-8. Names, ids and arguments must not contain NULs; data may.
 ///   Everything is copied.
-/// - Any number of threads may use a client, target, request, run_args, options, job, answer, error
-/// or
-///   cancel_token at a time through const functions. Commands (except for progress() and
+/// - Any number of threads may call const functions of a client, target, request, run_args,
+///   options, job, answer, error or cancel_token at a time. Commands (except for progress() and
 ///   retract()), results, rollouts and followers are for one thread at a time.
 /// - Everything is in an inline namespace named after the version of the ABI: acclient::v0_1.
 /// - Signals, forks, SIGPIPE: see the top of acclient.h.

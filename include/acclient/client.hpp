@@ -356,7 +356,7 @@ class client {
     /// As submit_many(), without exceptions.
     result<std::vector<result<command>>> try_submit_many(const std::vector<request> &requests,
                                                          const timeout &timeout = {}) const {
-        if (const auto valid = timeout.validate(); !valid) {
+        if (const auto valid = detail::positive(timeout); !valid) {
             return valid.error();
         }
         // An invalid request is not sent, and has its error below.

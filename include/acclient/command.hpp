@@ -335,7 +335,7 @@ class ACCLIENT_POINTER command_ref {
     }
     /// As progress(), without exceptions.
     result<acclient::progress> try_progress(const timeout &timeout = {}) const {
-        if (const auto valid = timeout.validate(); !valid) {
+        if (const auto valid = detail::positive(timeout); !valid) {
             return valid.error();
         }
         acclient_progress *made = nullptr;
@@ -346,7 +346,7 @@ class ACCLIENT_POINTER command_ref {
     }
     /// As retract(), without exceptions.
     result<bool> try_retract(const timeout &timeout = {}) const {
-        if (const auto valid = timeout.validate(); !valid) {
+        if (const auto valid = detail::positive(timeout); !valid) {
             return valid.error();
         }
         bool retracted = false;

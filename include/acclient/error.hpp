@@ -154,14 +154,14 @@ inline std::string_view to_string(errc code) noexcept {
 /// Category "acclient" of std::error_code. errc::timeout, cancelled, invalid_argument and
 /// unsupported also compare equal to std::errc::timed_out, operation_canceled, invalid_argument and
 /// not_supported.
-inline const std::error_category &error_category() noexcept {
+inline const std::error_category &category() noexcept {
     static const detail::category instance;
     return instance;
 }
 
 /// Converts a kind for the standard library.
 inline std::error_code make_error_code(errc code) noexcept {
-    return {static_cast<int>(code), error_category()};
+    return {static_cast<int>(code), category()};
 }
 
 /// Version of the library that is loaded, like "0.1.0".

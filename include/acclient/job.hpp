@@ -311,7 +311,11 @@ inline result<job> job_ref::try_refresh(const timeout &timeout) const {
 }
 
 inline result<job> job_ref::try_wait(const timeout &timeout) const {
-    return detail::made_within<acclient::job>(timeout, acclient_job_wait, handle_);
+    if (const auto valid = timeout.validate(); !valid) {
+        return valid.error();
+    }
+    return detail::made<acclient::job>(acclient_job_wait, handle_, timeout.c_milliseconds(),
+                                       timeout.c_token());
 }
 
 inline result<follower> job_ref::try_follow(const timeout &timeout, const msg_query &query) const {

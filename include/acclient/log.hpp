@@ -71,6 +71,10 @@ inline log_hook *keep(log_hook hook) {
 /// As set_log_hook(), without exceptions.
 inline result<void> try_set_log_hook(log_hook hook, log_level level = log_level::debug) {
     const auto c_level = static_cast<std::int32_t>(level);
+    if (level < log_level::error || level > log_level::trace) {
+        return error(errc::invalid_argument, "invalid log level " + std::to_string(c_level) +
+                                                 ": expected error, warn, info, debug or trace");
+    }
     if (!hook) {
         return detail::done(acclient_set_log_hook, acclient_log_hook{nullptr},
                             static_cast<void *>(nullptr), c_level);

@@ -25,8 +25,7 @@ enum class stage : std::int32_t {
     /// job ended while the controller was down, which loses its result for good.
     lost = ACCLIENT_STAGE_LOST,
     /// Nothing is known of it, not even whether it was ever submitted; or the agent that was
-    /// running
-    /// it does not answer.
+    /// running it does not answer.
     unknown = ACCLIENT_STAGE_UNKNOWN,
 };
 

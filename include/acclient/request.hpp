@@ -99,18 +99,20 @@ class ACCLIENT_OWNER target : public detail::built {
     static target any() {
         target made;
         made.make({}, acclient_target_any);
+        made.has_roles_ = true;
         return made;
     }
     /// Every agent, a fan-out: of all agents, unless role() and grid() say which.
     static target all() {
         target made;
         made.make({}, acclient_target_all);
+        made.has_roles_ = true;
         return made;
     }
-    /// Parses a target: "1:2" for one agent, "1:2,2:1" for a list; "all" or "any";
-    /// "role=cpu,storage" for all agents with both roles, "any,role=cpu" for one; "@1" at the end
-    /// for the agents of grid 1 only. In a role, characters may be written as %xx; a comma, "@",
-    /// "%" and white space have to be.
+    /// Parses a target, to which role() and grid() add nothing: "1:2" for one agent, "1:2,2:1" for
+    /// a list; "all" or "any"; "role=cpu,storage" for all agents with both roles, "any,role=cpu"
+    /// for one; "@1" at the end for the agents of grid 1 only. In a role, characters may be written
+    /// as %xx; a comma, "@", "%" and white space have to be.
     static target parse(std::string_view text) {
         target made;
         made.make({text}, acclient_target_parse, std::string(text).c_str());
@@ -120,11 +122,13 @@ class ACCLIENT_OWNER target : public detail::built {
     /// Requires a role of the agents of any() or all(), beside those required before. The role "*"
     /// is that of every agent.
     target &role(std::string_view role) & ACCLIENT_LIFETIMEBOUND {
+        require_roles();
         step({role}, acclient_target_add_role, handle_.get(), std::string(role).c_str());
         return *this;
     }
     /// Requires the agents of any() or all() to be of one grid.
     target &grid(std::int64_t gid) & ACCLIENT_LIFETIMEBOUND {
+        require_roles();
         step({}, acclient_target_set_grid, handle_.get(), gid);
         return *this;
     }
@@ -156,7 +160,15 @@ class ACCLIENT_OWNER target : public detail::built {
         handle_.reset(made);
     }
 
+    void require_roles() {
+        if (handle_ && !has_roles_) {
+            fail({errc::invalid_argument,
+                  "invalid target: role() and grid() require any() or all()"});
+        }
+    }
+
     detail::handle<acclient_target, acclient_target_free> handle_;
+    bool has_roles_ = false;
 };
 
 /// Run arguments: how an agent runs a job. All are optional. Each setter returns the same object:
@@ -181,9 +193,10 @@ class ACCLIENT_OWNER run_args : public detail::built {
     /// Sets how long the job may run before the agent kills it and reports TIMEOUT: whole seconds,
     /// not negative; 0 (the default): no limit.
     run_args &max_time(std::chrono::seconds time) ACCLIENT_LIFETIMEBOUND {
-        // -1 means something else than a time.
-        const auto seconds = time.count() < 0 ? INT64_MIN : std::int64_t{time.count()};
-        return set(acclient_run_args_set_max_time, seconds);
+        if (time.count() < 0) {
+            fail({errc::invalid_argument, "invalid max_time: expected zero or more seconds"});
+        }
+        return set(acclient_run_args_set_max_time, std::int64_t{time.count()});
     }
     /// No limit of the run time, and runs the job again when the agent restarts.
     run_args &survive_restart() ACCLIENT_LIFETIMEBOUND {

@@ -166,17 +166,25 @@ class timeout {
 
 namespace detail {
 
+/// Why a call that does not poll fails with this timeout.
+inline result<void> positive(const timeout &timeout) {
+    if (timeout.c_milliseconds() == 0) {
+        return error(errc::invalid_argument, "invalid timeout: expected more than zero");
+    }
+    return timeout.validate();
+}
+
 /// As made(), for functions that block: function(args..., timeout_ms, cancel, &handle, &error).
 template <class T, class... Params, class... Args>
 result<T> made_within(const timeout &timeout, acclient_status (*function)(Params...),
                       Args... args) {
-    if (const auto valid = timeout.validate(); !valid) {
+    if (const auto valid = positive(timeout); !valid) {
         return valid.error();
     }
     return made<T>(function, args..., timeout.c_milliseconds(), timeout.c_token());
 }
 
-/// As maybe_made(), for functions that block.
+/// As maybe_made(), for functions that block, or poll with a timeout of 0.
 template <class T, class... Params, class... Args>
 result<std::optional<T>> maybe_made_within(const timeout &timeout,
                                            acclient_status (*function)(Params...), Args... args) {
@@ -190,7 +198,7 @@ result<std::optional<T>> maybe_made_within(const timeout &timeout,
 template <class... Params, class... Args>
 result<void> done_within(const timeout &timeout, acclient_status (*function)(Params...),
                          Args... args) {
-    if (const auto valid = timeout.validate(); !valid) {
+    if (const auto valid = positive(timeout); !valid) {
         return valid.error();
     }
     return done(function, args..., timeout.c_milliseconds(), timeout.c_token());

@@ -51,12 +51,18 @@ using acclient::timeout;
         }                                                                                          \
     } while (0)
 
-// A result<T> that has an error of a kind.
+// A result<T> that has an error of a kind, whose message contains no identifiers of C.
 #define BAD(kind, outcome)                                                                         \
     do {                                                                                           \
-        const auto seen_code = (outcome).code();                                                   \
-        if (seen_code != (kind)) {                                                                 \
-            give_up(__FILE__, __LINE__, #outcome " is " #kind, std::string(to_string(seen_code))); \
+        const auto &seen_result = (outcome);                                                       \
+        if (seen_result.code() != (kind)) {                                                        \
+            give_up(__FILE__, __LINE__, #outcome " is " #kind,                                     \
+                    std::string(to_string(seen_result.code())));                                   \
+        }                                                                                          \
+        const std::string seen_message(seen_result.error().message());                             \
+        if (seen_message.find("acclient_") != std::string::npos ||                                 \
+            seen_message.find("timeout_ms") != std::string::npos) {                                \
+            give_up(__FILE__, __LINE__, #outcome, seen_message);                                   \
         }                                                                                          \
     } while (0)
 

@@ -33,6 +33,8 @@ void targets() {
     BAD(errc::invalid_argument, target::all().role("a\0b"sv).grid(1).validate());
     BAD(errc::invalid_argument, target::all().grid(0).validate());
     BAD(errc::invalid_argument, target::agent({1, 1}).role("cpu").validate());
+    BAD(errc::invalid_argument, target::parse("1:2,2:1").grid(1).validate());
+    BAD(errc::invalid_argument, target::parse("role=cpu").role("storage").validate());
 }
 
 void in_order_of_completion(const acclient::client &client) {

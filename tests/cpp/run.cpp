@@ -60,7 +60,8 @@ void kinds() {
 
     say("std::error_code");
     const std::error_code code = errc::timeout;
-    SAME(code.category().name(), "acclient");
+    CHECK(code.category() == acclient::category());
+    SAME(acclient::category().name(), "acclient");
     SAME(code.message(), "deadline exceeded");
     CHECK(code == errc::timeout && code != errc::server && code == std::errc::timed_out);
     CHECK(make_error_code(errc::cancelled) == std::errc::operation_canceled);
@@ -176,6 +177,8 @@ void log_hooks() {
     CHECK(logged.size() == count);
     BAD(errc::invalid_argument,
         acclient::try_set_log_hook(hook, static_cast<acclient::log_level>(99)));
+    BAD(errc::invalid_argument,
+        acclient::try_set_log_hook(nullptr, static_cast<acclient::log_level>(0)));
 }
 
 void connecting() {
