@@ -245,11 +245,12 @@ std::optional<std::string_view> maybe_text(const char *(*accessor)(const Handle 
     return begin == nullptr ? std::nullopt : std::optional(std::string_view(begin, length));
 }
 
-/// Ends the program where a precondition does not hold, instead of going on with garbage.
-inline void expect(bool precondition) noexcept {
-    if (!precondition) {
+/// What a pointer points to. Ends the program where it is null, since a precondition is violated.
+template <class T> T &present(T *pointer) noexcept {
+    if (pointer == nullptr) {
         std::terminate();
     }
+    return *pointer;
 }
 
 } // namespace detail
@@ -462,20 +463,16 @@ template <class T> class [[nodiscard]] result {
 
   private:
     T &get() noexcept {
-        detail::expect(has_value());
-        return *std::get_if<0>(&state_);
+        return detail::present(std::get_if<0>(&state_));
     }
     const T &get() const noexcept {
-        detail::expect(has_value());
-        return *std::get_if<0>(&state_);
+        return detail::present(std::get_if<0>(&state_));
     }
     acclient::error &failure() noexcept {
-        detail::expect(!has_value());
-        return *std::get_if<1>(&state_);
+        return detail::present(std::get_if<1>(&state_));
     }
     const acclient::error &failure() const noexcept {
-        detail::expect(!has_value());
-        return *std::get_if<1>(&state_);
+        return detail::present(std::get_if<1>(&state_));
     }
 #if ACCLIENT_EXCEPTIONS
     void throw_error() const {
@@ -518,20 +515,16 @@ template <> class [[nodiscard]] result<void> {
 #endif
     /// The error. Precondition: !has_value().
     acclient::error &error() &noexcept ACCLIENT_LIFETIMEBOUND {
-        detail::expect(!has_value());
-        return *error_;
+        return failure();
     }
     const acclient::error &error() const &noexcept ACCLIENT_LIFETIMEBOUND {
-        detail::expect(!has_value());
-        return *error_;
+        return failure();
     }
     acclient::error &&error() &&noexcept ACCLIENT_LIFETIMEBOUND {
-        detail::expect(!has_value());
-        return std::move(*error_);
+        return std::move(failure());
     }
     const acclient::error &&error() const &&noexcept ACCLIENT_LIFETIMEBOUND {
-        detail::expect(!has_value());
-        return std::move(*error_);
+        return std::move(failure());
     }
     /// The kind of the error, or errc::ok.
     errc code() const noexcept {
@@ -539,6 +532,13 @@ template <> class [[nodiscard]] result<void> {
     }
 
   private:
+    acclient::error &failure() noexcept {
+        return detail::present(error_ ? &*error_ : nullptr);
+    }
+    const acclient::error &failure() const noexcept {
+        return detail::present(error_ ? &*error_ : nullptr);
+    }
+
     std::optional<acclient::error> error_;
 };
 

@@ -2,6 +2,7 @@
 // "dangling" warnings of compilers that know lifetimebound. All other lines compile.
 #include <acclient.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,22 @@ void allowed(const acclient::client &client, acclient::request request) {
     use(out + std::string(view) + std::string(view_of_element));
     use(reference);
     client.ping(with_token);
+}
+
+// References to what lives on may come from temporary references.
+void allowed_references(const acclient::collected &all, const acclient::outcomes &outcomes,
+                        const acclient::result<acclient::job> &result) {
+    const acclient::job_ref first = all.jobs()[0];
+    const auto out = all.jobs().front().out();
+    const auto message = all.errors()[0].message();
+    const auto row = outcomes[0].answer[0];
+    const auto it = outcomes.begin()->answer.begin();
+    const auto failure = outcomes.failure().message();
+    const auto job = result.error().job().out();
+    const acclient::job_ref value = *result;
+    const std::optional<acclient::job_ref> maybe = result.value();
+    use(first), use(out), use(message), use(row.text("x").value()), use(it->text("x").value());
+    use(failure), use(job), use(value), use(*maybe);
 }
 
 void deleted(const acclient::client &client, acclient::request request) {
