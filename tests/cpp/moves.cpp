@@ -24,6 +24,8 @@ static_assert(std::is_nothrow_copy_constructible_v<acclient::rollout_plan>);
 static_assert(std::is_nothrow_copy_constructible_v<acclient::error>);
 static_assert(std::is_nothrow_copy_assignable_v<acclient::error>);
 static_assert(std::is_trivially_copyable_v<acclient::job_ref>);
+// Everything is in the namespace of the ABI.
+static_assert(std::is_same_v<acclient::job, acclient::v0_1::job>);
 
 // Everything that can be done with empty objects.
 void empty_ones() {
