@@ -24,7 +24,7 @@ void take(acclient::results &results) {
     while (results.is_pending()) {
         const auto next = results.try_poll_next();
         if (!next) {
-            // Either about one agent, or the last error: is_pending() tells.
+            // About one agent; or the last error, after which nothing is pending.
             std::cout << "error: " << next.error().what() << '\n';
         } else if (*next) {
             std::cout << "agent " << (*next)->agent() << ": " << (*next)->out();

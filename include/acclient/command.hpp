@@ -99,7 +99,7 @@ class results : public detail::stream<results, job> {
         }
         return remember(made == nullptr ? std::optional<job>() : job(made), is_pending);
     }
-    /// Whether further results may follow, as far as next() and poll_next() have told: false once
+    /// Whether further results may follow, as of the last call of next() or poll_next(): false once
     /// there is none left, and after a final error.
     bool is_pending() const noexcept {
         return handle_ != nullptr && is_pending_;
@@ -159,7 +159,7 @@ inline std::string_view to_string(outcome_kind kind) noexcept {
 struct ACCLIENT_POINTER outcome {
     /// The agent.
     agent_id agent;
-    /// The kind, which tells what else there is.
+    /// The kind, which determines which of the following members is set.
     outcome_kind kind = outcome_kind::none;
     /// The answer of the agent; empty unless done.
     answer_ref answer;

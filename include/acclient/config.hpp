@@ -2,7 +2,7 @@
 #ifndef ACCLIENT_CONFIG_HPP
 #define ACCLIENT_CONFIG_HPP
 
-/// The C++ standard of this compilation; __cplusplus of MSVC does not tell.
+/// The C++ standard of this compilation. By default, __cplusplus of MSVC stays at C++98.
 #if defined(_MSVC_LANG)
 #define ACCLIENT_CPLUSPLUS _MSVC_LANG
 #else

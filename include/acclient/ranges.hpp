@@ -14,7 +14,7 @@ namespace acclient {
 inline namespace v0_1 {
 namespace detail {
 
-/// Random access iterator over a C handle with a count and elements at indices, as Traits tells. It
+/// Random access iterator over the elements of a C handle, which Traits::at() returns. It
 /// stays valid when the list is moved. Elements are made on the fly, so that a reference is a
 /// value, as for std::vector<bool>.
 template <class Traits> class index_iterator {
