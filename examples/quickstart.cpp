@@ -1,10 +1,10 @@
-// A tour of a grid: what is there, a command on each agent, what happens when things go wrong. The
-// same as examples/quickstart.rs.
+// A tour of a grid: its agents, a command on each of them, failures and cancellation. The same as
+// examples/quickstart.rs.
 //
-// On a grid of yours:
+// On a grid of your own:
 //   make lib
-//   c++ -std=c++17 -Iinclude examples/quickstart.cpp -Ltarget/capi/release -lacclient -o tour
-//   ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/capi/release ./tour
+//   c++ -std=c++17 -Iinclude examples/quickstart.cpp -Ltarget/capi/release -lacclient -o quickstart
+//   ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/capi/release ./quickstart
 
 #include <acclient.hpp>
 
@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 using acclient::agent_id;
 using acclient::errc;
 using acclient::target;
-using acclient::time_limit;
+using acclient::timeout;
 using steady = std::chrono::steady_clock;
 
 namespace {
@@ -29,7 +29,7 @@ long long milliseconds_since(steady::time_point begun) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - begun).count();
 }
 
-// Without the newlines at its end.
+// The text without the newlines at its end.
 std::string_view trimmed(std::string_view text) {
     return text.substr(0, text.find_last_not_of('\n') + 1);
 }
@@ -52,17 +52,14 @@ void tour(const std::string &url) {
                  "environment\n";
     for (const auto row : agents) {
         const agent_id agent{row.integer("gid"), row.integer("nid")};
-        const auto job =
-            client.bash(target::agent(agent), "echo hello from agent $AGENT_GID:$AGENT_NID")
-                .run(10s);
-        std::cout << to_string(agent) << ' ' << job.state() << " in " << job.time().count()
+        const auto job = client.bash(agent, "echo hello from agent $AGENT_GID:$AGENT_NID").run(10s);
+        std::cout << agent << ' ' << job.state() << " in " << job.time().count()
                   << " ms: " << job.out();
     }
 
     std::cout << "\n== On any agent with the role storage: the controller chooses\n";
-    const auto chosen = client.bash(target::any({"storage"}), "echo chosen").run(10s);
-    std::cout << to_string(chosen.agent()) << ' ' << chosen.state() << ": " << trimmed(chosen.out())
-              << '\n';
+    const auto chosen = client.bash(target::any().role("storage"), "echo chosen").run(10s);
+    std::cout << chosen.agent() << ' ' << chosen.state() << ": " << trimmed(chosen.out()) << '\n';
 
     std::cout << "\n== On all agents, results as they complete; 1:1 is slow and holds nobody up\n";
     const auto begun = steady::now();
@@ -71,18 +68,18 @@ void tour(const std::string &url) {
     for (const auto &result : everywhere.results(10s)) {
         if (result) {
             std::cout << "after " << std::setw(4) << milliseconds_since(begun) << " ms "
-                      << to_string(result->agent()) << ": " << result->out();
+                      << result->agent() << ": " << result->out();
         } else {
             std::cout << result.error().what() << '\n';
         }
     }
 
     std::cout << "\n== One that fails: ls of a directory that does not exist\n";
-    const auto failed = client.execute(target::agent(1, 1), "ls").arg("/no/such/place").run(10s);
+    const auto failed = client.execute(target::agent({1, 1}), "ls").arg("/no/such/place").run(10s);
     std::cout << "1:1 " << failed.state() << ", and its stderr says: " << failed.err();
 
     std::cout << "\n== One that takes too long: sleep 60, killed while it runs\n";
-    const auto longer = client.execute(target::agent(2, 1), "sleep").arg("60").submit();
+    auto longer = client.execute(target::agent({2, 1}), "sleep").arg("60").submit();
     try {
         longer.next_result(200ms);
         std::cout << "unexpected: a result\n";
@@ -92,39 +89,43 @@ void tour(const std::string &url) {
         }
         std::cout << "no result after 0.2 s, as expected\n";
     }
-    longer.kill();
+    const auto killed = longer.kill();
+    if (const auto failure = killed.failure()) {
+        std::cout << "unexpected: " << failure.message() << '\n';
+    }
     if (const auto job = longer.next_result(10s)) {
         std::cout << "2:1 " << job->state() << " after " << job->time().count() << " ms\n";
     }
 
     std::cout << "\n== A wait that is cancelled from elsewhere; the command goes on, and is found "
                  "again\n";
-    const auto command = client.execute(target::agent(1, 2), "sleep").arg("1").submit();
+    auto command = client.execute(target::agent({1, 2}), "sleep").arg("1").submit();
     const auto cancel = acclient::cancel_token::make();
     const auto waiting = steady::now();
     std::thread other([&] {
         std::this_thread::sleep_for(300ms);
         cancel.cancel();
     });
-    // Without exceptions, where a failure is what is expected.
-    const auto cancelled = command.try_next_result(time_limit::forever().or_cancelled(cancel));
+    // The variant without exceptions, since a failure is expected.
+    const auto cancelled = command.try_next_result(timeout::none().or_cancelled(cancel));
     other.join();
     if (cancelled.code() == errc::cancelled) {
         std::cout << "cancelled after " << milliseconds_since(waiting) << " ms\n";
     } else {
-        std::cout << "unexpected: " << name(cancelled.code()) << '\n';
+        std::cout << "unexpected: " << cancelled.code() << '\n';
     }
-    std::cout << "its printed form finds it again, from any process: " << command.printed() << '\n';
-    if (const auto job = client.command_from(command.printed()).next_result(10s)) {
+    std::cout << "its printed form finds it again, from any process: " << command.handle() << '\n';
+    auto found = client.get_by_handle(command.handle());
+    if (const auto job = found.next_result(10s)) {
         std::cout << "1:2 " << job->state() << " after " << job->time().count() << " ms\n";
     }
 
     std::cout << "\n== A command for an agent that does not exist\n";
-    const auto nobody = client.execute(target::agent(7, 7), "true").try_run(10s);
+    const auto nobody = client.execute(target::agent({7, 7}), "true").try_run(10s);
     if (nobody.code() == errc::no_such_agent) {
         std::cout << nobody.error().what() << '\n';
     } else {
-        std::cout << "unexpected: " << name(nobody.code()) << '\n';
+        std::cout << "unexpected: " << nobody.code() << '\n';
     }
 }
 

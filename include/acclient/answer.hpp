@@ -1,21 +1,22 @@
-/// answer: part of acclient.hpp, where the conventions are.
+/// answer and its rows: part of acclient.hpp, which describes the conventions.
 #ifndef ACCLIENT_ANSWER_HPP
 #define ACCLIENT_ANSWER_HPP
 
-#include "error.hpp"
+#include "ranges.hpp"
 
 namespace acclient {
+inline namespace v0_1 {
 
-/// A row of an answer; borrowed from it. Fields of fields have dots between, like "cmd.id"; items
-/// of lists are numbers, like "addrs.0.addr"; "" is the whole row.
-class answer_row {
+/// Row of an answer; borrowed from it. The field of a row is a name. Dots separate nested fields,
+/// as in "cmd.id"; list items are numbers, as in "addrs.0.addr"; "" is the whole row.
+class ACCLIENT_POINTER answer_row {
   public:
-    /// The row at an index of a C handle, which is borrowed.
+    /// Borrows a C handle.
     answer_row(const acclient_answer *answer, std::size_t index) noexcept
         : answer_(answer), index_(index) {
     }
 
-    /// A field as text: a string as it is, anything else as JSON. None where there is no such
+    /// A field as text: the content of a string, anything else as JSON. None where there is no such
     /// field, and where it is null. Borrowed from the answer.
     std::optional<std::string_view> text(std::string_view field) const {
         if (detail::holds_nul({field})) {
@@ -26,12 +27,12 @@ class answer_row {
         const char *begin = acclient_answer_text(answer_, index_, name.c_str(), &length);
         return begin == nullptr ? std::nullopt : std::optional(std::string_view(begin, length));
     }
-    /// A field as a whole number; 0 where there is no such field, and where it is no number: text()
-    /// tells these apart.
+    /// A field as an integer. 0 where there is no such field, and where it is not a number; text()
+    /// tells the difference.
     std::int64_t integer(std::string_view field) const {
         return acclient_answer_int(answer_, index_, std::string(field).c_str());
     }
-    /// A field as a number; 0 likewise.
+    /// A field as a floating-point number; 0 as for integer().
     double number(std::string_view field) const {
         return acclient_answer_double(answer_, index_, std::string(field).c_str());
     }
@@ -41,29 +42,47 @@ class answer_row {
     std::size_t index_;
 };
 
-/// What an agent or the controller answered: rows with fields, and the JSON that it was. Borrowed.
-/// An answer that is one object has one row; null has none.
-class answer_ref {
+namespace detail {
+
+struct answer_traits {
+    using c_type = acclient_answer;
+    using value_type = answer_row;
+    static answer_row at(const acclient_answer *answer, std::size_t index) noexcept {
+        return {answer, index};
+    }
+};
+
+} // namespace detail
+
+/// Answer of an agent or the controller: rows with fields, and the JSON they were decoded from. An
+/// answer that is one object has one row, null has none. Borrowed.
+class ACCLIENT_POINTER answer_ref {
   public:
-    /// An empty one.
+    using value_type = answer_row;
+    using size_type = std::size_t;
+    using difference_type = std::ptrdiff_t;
+    using iterator = detail::index_iterator<detail::answer_traits>;
+    using const_iterator = iterator;
+
+    /// Is empty.
     answer_ref() noexcept = default;
-    /// Of a C handle, which is borrowed.
+    /// Borrows a C handle.
     explicit answer_ref(const acclient_answer *handle) noexcept : handle_(handle) {
     }
-    /// Whether there is one.
+    /// Whether there is an answer.
     explicit operator bool() const noexcept {
         return handle_ != nullptr;
     }
 
-    /// The JSON, letter for letter.
+    /// The JSON text, exactly as it was received.
     std::string_view json() const noexcept {
         return detail::text(acclient_answer_json, handle_);
     }
-    /// How many rows it has.
+    /// Number of rows.
     std::size_t size() const noexcept {
         return acclient_answer_count(handle_);
     }
-    /// Whether it has none.
+    /// Whether there are no rows.
     bool empty() const noexcept {
         return size() == 0;
     }
@@ -71,13 +90,11 @@ class answer_ref {
     answer_row operator[](std::size_t index) const noexcept {
         return {handle_, index};
     }
-    /// The rows, for range-for: each is an answer_row.
-    detail::index_iterator<answer_ref> begin() const noexcept {
-        return {*this, 0};
+    iterator begin() const noexcept {
+        return {handle_, 0};
     }
-    /// Their end.
-    detail::index_iterator<answer_ref> end() const noexcept {
-        return {*this, size()};
+    iterator end() const noexcept {
+        return {handle_, size()};
     }
     /// The C handle, borrowed.
     const acclient_answer *get() const noexcept {
@@ -93,12 +110,37 @@ class answer_ref {
     const acclient_answer *handle_ = nullptr;
 };
 
-/// An answer that is owned. All that answer_ref has.
-class answer : public detail::owner<answer_ref, acclient_answer, acclient_answer_free> {
+/// Answer that is owned, with everything that answer_ref has.
+class ACCLIENT_OWNER answer
+    : public detail::owner<answer_ref, acclient_answer, acclient_answer_free> {
   public:
     using owner::owner;
+
+    /// As answer_ref::json().
+    std::string_view json() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return answer_ref::json();
+    }
+    /// As answer_ref::operator[].
+    answer_row operator[](std::size_t index) const noexcept ACCLIENT_LIFETIMEBOUND {
+        return answer_ref::operator[](index);
+    }
+    iterator begin() const &noexcept ACCLIENT_LIFETIMEBOUND {
+        return answer_ref::begin();
+    }
+    iterator end() const &noexcept ACCLIENT_LIFETIMEBOUND {
+        return answer_ref::end();
+    }
+    /// Iterators of a temporary answer would dangle.
+    iterator begin() const && = delete;
+    iterator end() const && = delete;
 };
 
+} // namespace v0_1
 } // namespace acclient
+
+#if ACCLIENT_CPLUSPLUS >= 202002L
+/// Iterators of an answer_ref refer to the answer.
+template <> inline constexpr bool std::ranges::enable_borrowed_range<acclient::answer_ref> = true;
+#endif
 
 #endif

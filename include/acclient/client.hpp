@@ -1,4 +1,5 @@
-/// client, tunnel, process_query: part of acclient.hpp, where the conventions are.
+/// client, statistics, tunnel and process_query: part of acclient.hpp, which describes the
+/// conventions.
 #ifndef ACCLIENT_CLIENT_HPP
 #define ACCLIENT_CLIENT_HPP
 
@@ -7,47 +8,47 @@
 #include "request.hpp"
 
 namespace acclient {
+inline namespace v0_1 {
 
-/// A tunnel: who connects to the port local() of an agent's machine talks to ip():remote() as the
-/// gateway sees it. It stays open when the value is gone.
-class tunnel : public detail::built {
+/// Tunnel: a connection to the port local() of an agent's machine is forwarded to ip():remote() as
+/// seen from the gateway. It stays open when the object is destroyed.
+class ACCLIENT_OWNER tunnel : public detail::built {
   public:
-    /// An empty one.
+    using c_type = acclient_tunnel;
+
+    /// Is empty.
     tunnel() noexcept = default;
     /// Takes over a C handle.
     explicit tunnel(acclient_tunnel *handle) noexcept : handle_(handle) {
     }
-    /// One to be opened or closed: the port that the agent listens on, or 0 to let it choose; where
-    /// it comes out, an agent as "gid.nid" or "controller"; address (a number) and port from there.
+    /// A tunnel to be opened or closed: the port that the agent listens on, or 0 to let it choose
+    /// one; the far end, an agent as "gid.nid" or "controller"; IP address and port from there.
     tunnel(std::uint16_t local, std::string_view gateway, std::string_view ip,
            std::uint16_t remote) {
-        piece({gateway, ip}, [&](acclient_error **error) {
-            acclient_tunnel *made = nullptr;
-            const acclient_status status = acclient_tunnel_new(
-                local, std::string(gateway).c_str(), std::string(ip).c_str(), remote, &made, error);
-            handle_.reset(made);
-            return status;
-        });
+        acclient_tunnel *made = nullptr;
+        step({gateway, ip}, acclient_tunnel_new, local, std::string(gateway).c_str(),
+             std::string(ip).c_str(), remote, &made);
+        handle_.reset(made);
     }
 
-    /// The port that the agent listens on; the real one of what client::tunnel_open() gave.
+    /// The port that the agent listens on; the actual one after client::tunnel_open().
     std::uint16_t local() const noexcept {
         return acclient_tunnel_local(get());
     }
-    /// Where it comes out: "gid.nid" or "controller".
-    std::string_view gateway() const noexcept {
+    /// The far end: "gid.nid" or "controller".
+    std::string_view gateway() const noexcept ACCLIENT_LIFETIMEBOUND {
         return detail::text(acclient_tunnel_gateway, get());
     }
-    /// The address that it connects to.
-    std::string_view ip() const noexcept {
+    /// The address that the tunnel connects to.
+    std::string_view ip() const noexcept ACCLIENT_LIFETIMEBOUND {
         return detail::text(acclient_tunnel_ip, get());
     }
-    /// The port that it connects to.
+    /// The port that the tunnel connects to.
     std::uint16_t remote() const noexcept {
         return acclient_tunnel_remote(get());
     }
     /// The C handle, borrowed.
-    const acclient_tunnel *get() const noexcept {
+    const acclient_tunnel *get() const noexcept ACCLIENT_LIFETIMEBOUND {
         return handle_.get();
     }
 
@@ -55,454 +56,674 @@ class tunnel : public detail::built {
     detail::handle<acclient_tunnel, acclient_tunnel_free> handle_;
 };
 
-/// Which jobs of an agent are wanted: those that were started with these run arguments.
+/// Query of the jobs that an agent is running. Default: all of them.
 struct process_query {
-    /// Domain; none for all.
+    /// Leaves out jobs of another domain: see run_args::domain().
     std::optional<std::string> domain = std::nullopt;
-    /// Name; none for all.
+    /// Leaves out jobs of another name: see run_args::name().
     std::optional<std::string> name = std::nullopt;
 };
 
-/// A client of one grid. Any number of threads may call with it at a time. Made with it, commands,
-/// jobs and requests stay usable when it is gone.
+/// Connections and counts of a client and of everything made from it. A plain value.
+struct statistics {
+    /// Connections that are open or being opened.
+    std::size_t open_connections = 0;
+    /// Open connections that no call uses.
+    std::size_t idle_connections = 0;
+    /// Calls that wait for a connection, since options::max_connections() are in use.
+    std::size_t waiting_calls = 0;
+    /// Connections opened since the client was made.
+    std::uint64_t connected = 0;
+    /// Times that a call had to wait for a connection.
+    std::uint64_t pool_waits = 0;
+    /// Commands pushed and confirmed by Redis, requests to agents and the controller included.
+    std::uint64_t pushed = 0;
+    /// Waits for results by wait_method::blocking.
+    std::uint64_t blocking_waits = 0;
+    /// Waits for results by wait_method::tracking.
+    std::uint64_t tracking_waits = 0;
+    /// Waits for results by wait_method::broadcast.
+    std::uint64_t broadcast_waits = 0;
+    /// Waits for results by wait_method::polling.
+    std::uint64_t polling_waits = 0;
+};
+
+namespace detail {
+
+using c_process_query = handle<acclient_process_query, acclient_process_query_free>;
+
+/// A query as C takes it.
+inline result<c_process_query> to_c(const process_query &query) {
+    if (holds_nul({query.domain.value_or(""), query.name.value_or("")})) {
+        return nul_error();
+    }
+    acclient_process_query *handle = nullptr;
+    auto made = done(acclient_process_query_new, &handle);
+    c_process_query owned(handle);
+    if (made && query.domain) {
+        made = done(acclient_process_query_set_domain, handle, query.domain->c_str());
+    }
+    if (made && query.name) {
+        made = done(acclient_process_query_set_name, handle, query.name->c_str());
+    }
+    return made ? result<c_process_query>(std::move(owned)) : result<c_process_query>(made.error());
+}
+
+/// Reads the row of an answer.
+inline statistics read_statistics(const answer_ref &answer) {
+    const auto count = [row = answer[0]](std::string_view field) {
+        return static_cast<std::uint64_t>(row.integer(field));
+    };
+    const auto size = [&](std::string_view field) {
+        return static_cast<std::size_t>(count(field));
+    };
+    return {size("open_connections"), size("idle_connections"), size("waiting_calls"),
+            count("connected"),       count("pool_waits"),      count("pushed"),
+            count("blocking_waits"),  count("tracking_waits"),  count("broadcast_waits"),
+            count("polling_waits")};
+}
+
+} // namespace detail
+
+/// Client of one grid, with a pool of connections. Any number of threads may use it at a time.
+/// Commands, jobs and requests made with it stay usable when it is destroyed.
 class client {
   public:
-    /// An empty one.
+    using c_type = acclient_client;
+
+    /// Is empty.
     client() noexcept = default;
     /// Takes over a C handle.
     explicit client(acclient_client *handle) noexcept : handle_(handle) {
     }
-    /// Whether there is one.
+    /// Whether there is a client.
     explicit operator bool() const noexcept {
         return handle_ != nullptr;
     }
     /// The C handle, borrowed.
-    const acclient_client *get() const noexcept {
+    const acclient_client *get() const noexcept ACCLIENT_LIFETIMEBOUND {
         return handle_.get();
     }
 
     // Connecting.
 
 #if ACCLIENT_EXCEPTIONS
-    /// Connects to the Redis of a grid and logs in. Blocks. Throws errc::invalid_argument,
-    /// errc::unsupported for a Redis Cluster, errc::connect, errc::authentication,
-    /// errc::server for a database that does not exist, errc::timeout, errc::cancelled,
-    /// errc::protocol for a server that is no Redis, errc::forked_handle, errc::system.
+    /// Connects to the Redis of a grid and logs in. The timeout is also the default of later calls
+    /// that have no timeout of their own.
     ///
-    /// The URL has one of these forms, with %xx for what a URL cannot hold:
+    /// The URL has one of these forms, with %xx for characters that a URL cannot hold:
     ///
     /// - redis://[[user]:password@]host[:port][/db]
-    /// - rediss://..., the same under TLS; #insecure at the end believes any certificate
+    /// - rediss://..., the same over TLS; #insecure at the end disables certificate verification
     /// - redis+unix:///path[?db=N&user=U&pass=P]
-    /// - redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db]: the master of
-    ///   that name, wherever these Sentinels say that it is; rediss+sentinel://..., all of it under
+    /// - redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db]: the master with
+    ///   that name as reported by these Sentinels; rediss+sentinel://..., the same, all of it over
     ///   TLS
-    static client connect(std::string_view url, const time_limit &limit = {}) {
-        return try_connect(url, limit).value();
+    ///
+    /// Throws errc::invalid_argument, errc::connect, errc::authentication, errc::timeout,
+    /// errc::cancelled, errc::unsupported for a Redis Cluster, errc::server for a database that
+    /// does not exist, errc::protocol for a server that is not Redis, errc::forked_handle,
+    /// errc::system.
+    static client connect(std::string_view url, const timeout &timeout = {}) {
+        return try_connect(url, timeout).value();
     }
-    /// Connects by settings. Blocks. Throws as connect().
-    static client open(const options &options, const time_limit &limit = {}) {
-        return try_open(options, limit).value();
+    /// Connects with options, which are copied, and logs in. Throws as connect().
+    static client open(const options &options, const timeout &timeout = {}) {
+        return try_open(options, timeout).value();
     }
-    /// Makes a client by settings, without a connection: each call makes what it needs. Does not
-    /// block, but reads the files of TLS. Throws errc::invalid_argument for a value out of range
-    /// and for files that cannot be used, errc::system.
+    /// Makes a client with options, which are copied, without connecting: each call connects as
+    /// needed. Reads the TLS files, and does not block otherwise. Throws errc::invalid_argument for
+    /// a value out of range, and for a TLS file that cannot be read or used; errc::system.
     static client build(const options &options) {
         return try_build(options).value();
     }
-    /// Connects to a named instance: a table of the TOML file that the variable ACCLIENT_CONFIG
-    /// names, else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. It has either url,
-    /// or host and port, or unix_socket; and user, password, db, tls (true), tls_ca_file,
-    /// tls_cert_file, tls_key_file, timeout (seconds), max_connections. Blocks; reads the
-    /// environment. Throws errc::invalid_argument for an unknown name or a wrong file, errc::system
-    /// for one that cannot be read, and as connect().
-    static client instance(std::string_view name, const time_limit &limit = {}) {
-        return try_instance(name, limit).value();
+    /// Connects to a named instance: a table of the TOML file named by the environment variable
+    /// ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. The
+    /// table has either url, or host and port, or unix_socket; and user, password, db, tls (true),
+    /// tls_ca_file, tls_cert_file, tls_key_file, timeout (seconds), max_connections.
+    ///
+    /// Reads the environment: do not call it while another thread calls setenv(3). Throws
+    /// errc::invalid_argument for an unknown name or an invalid file, errc::system for an
+    /// unreadable one, and as connect().
+    static client instance(std::string_view name, const timeout &timeout = {}) {
+        return try_instance(name, timeout).value();
     }
-    /// Looks at everything that a command needs on its way, and says what is wrong: whether Redis
-    /// can be reached, takes the login, and what it can do; whether a controller drains the queue;
-    /// which agents answer, and how far behind they are. It sends the commands "list_agents" and
-    /// "ping". Blocks. Throws errc::invalid_argument, errc::cancelled, errc::closed,
-    /// errc::forked_handle; what is wrong with the grid is in what it returns. A client of build()
-    /// looks at a Redis that cannot be reached.
-    diagnosis doctor(const time_limit &limit = {}) const {
-        return try_doctor(limit).value();
+    /// Makes a client that shares everything with this one, but for a token that ends each of its
+    /// calls, and each call of what is made with it, beside the token of the call. Throws
+    /// errc::invalid_argument.
+    client with_cancel(const cancel_token &token) const {
+        return try_with_cancel(token).value();
     }
-    /// Asks Redis for a sign of life. Blocks. Throws as connect(), errc::pool_exhausted,
-    /// errc::closed.
-    void ping(const time_limit &limit = {}) const {
-        try_ping(limit).value();
+    /// Checks everything that a command depends on: whether Redis can be reached, accepts the
+    /// login, and what it supports; whether a controller drains the queue; which agents answer, and
+    /// how far behind they are. Sends the commands "list_agents" and "ping". A client of build()
+    /// can check a Redis that cannot be reached. Throws errc::invalid_argument, errc::cancelled,
+    /// errc::closed, errc::forked_handle; problems of the grid are in the diagnosis.
+    diagnosis doctor(const timeout &timeout = {}) const {
+        return try_doctor(timeout).value();
+    }
+    /// Sends a PING to Redis. Throws as connect(), errc::pool_exhausted, errc::closed.
+    void ping(const timeout &timeout = {}) const {
+        try_ping(timeout).value();
+    }
+    /// Returns connections and counts. Does not block. Throws errc::invalid_argument for an empty
+    /// client.
+    acclient::statistics statistics() const {
+        return try_statistics().value();
     }
 #endif
     /// As connect(), without exceptions.
-    static result<client> try_connect(std::string_view url, const time_limit &limit = {}) {
+    static result<client> try_connect(std::string_view url, const timeout &timeout = {}) {
         if (detail::holds_nul({url})) {
             return detail::nul_error();
         }
-        return detail::made<client, acclient_client>([&](auto **made, auto **error) {
-            return acclient_client_connect(std::string(url).c_str(), limit.c_milliseconds(),
-                                           limit.c_token(), made, error);
-        });
+        return detail::made_within<client>(timeout, acclient_client_connect,
+                                           std::string(url).c_str());
     }
     /// As open(), without exceptions.
-    static result<client> try_open(const options &options, const time_limit &limit = {}) {
-        if (const auto checked = options.check(); !checked) {
-            return checked.error();
+    static result<client> try_open(const options &options, const timeout &timeout = {}) {
+        if (const auto valid = options.validate(); !valid) {
+            return valid.error();
         }
-        return detail::made<client, acclient_client>([&](auto **made, auto **error) {
-            return acclient_client_open(options.get(), limit.c_milliseconds(), limit.c_token(),
-                                        made, error);
-        });
+        return detail::made_within<client>(timeout, acclient_client_open, options.get());
     }
     /// As build(), without exceptions.
     static result<client> try_build(const options &options) {
-        if (const auto checked = options.check(); !checked) {
-            return checked.error();
+        if (const auto valid = options.validate(); !valid) {
+            return valid.error();
         }
-        return detail::made<client, acclient_client>([&](auto **made, auto **error) {
-            return acclient_client_build(options.get(), made, error);
-        });
+        return detail::made<client>(acclient_client_build, options.get());
     }
     /// As instance(), without exceptions.
-    static result<client> try_instance(std::string_view name, const time_limit &limit = {}) {
+    static result<client> try_instance(std::string_view name, const timeout &timeout = {}) {
         if (detail::holds_nul({name})) {
             return detail::nul_error();
         }
-        return detail::made<client, acclient_client>([&](auto **made, auto **error) {
-            return acclient_client_instance(std::string(name).c_str(), limit.c_milliseconds(),
-                                            limit.c_token(), made, error);
-        });
+        return detail::made_within<client>(timeout, acclient_client_instance,
+                                           std::string(name).c_str());
+    }
+    /// As with_cancel(), without exceptions.
+    result<client> try_with_cancel(const cancel_token &token) const {
+        if (!token) {
+            return detail::empty_error();
+        }
+        return detail::made<client>(acclient_client_with_cancel, get(), token.get());
     }
     /// As doctor(), without exceptions.
-    result<diagnosis> try_doctor(const time_limit &limit = {}) const;
-    /// As ping(), without exceptions.
-    result<void> try_ping(const time_limit &limit = {}) const {
-        return detail::done([&](auto **error) {
-            return acclient_client_ping(get(), limit.c_milliseconds(), limit.c_token(), error);
-        });
+    result<diagnosis> try_doctor(const timeout &timeout = {}) const {
+        const auto answer = ask(timeout, acclient_client_doctor);
+        return answer ? result<diagnosis>(detail::read_diagnosis(*answer))
+                      : result<diagnosis>(answer.error());
     }
-    /// Closes it: calls under way, in whatever thread, end with errc::closed, and so does every
-    /// later one. Commands that were sent go on. Blocks for half a second at most.
+    /// As ping(), without exceptions.
+    result<void> try_ping(const timeout &timeout = {}) const {
+        return detail::done_within(timeout, acclient_client_ping, get());
+    }
+    /// As statistics(), without exceptions.
+    result<acclient::statistics> try_statistics() const {
+        const auto answer = detail::made<acclient::answer>(acclient_client_statistics, get());
+        return answer ? result<acclient::statistics>(detail::read_statistics(*answer))
+                      : result<acclient::statistics>(answer.error());
+    }
+    /// Closes the client: calls in progress, in any thread, end with errc::closed, and so does
+    /// every later one. Commands that were sent go on. Blocks for up to half a second, to set
+    /// pending TTLs.
     void close() const noexcept {
         acclient_client_close(get());
     }
 
-    // Commands: requests, which are sent by their submit(), run() or run_all().
+    // Requests, which their submit(), run(), run_all() or rollout() sends.
 
-    /// A command that agents know: "ping", "killall", "restart", ...
+    /// Makes a request for any command that agents know: "ping", "killall", "restart", ...
     request cmd(const target &target, std::string_view cmd) const {
-        return prepare(target, {cmd}, [&](auto **made, auto **error) {
-            return acclient_request_new(get(), target.get(), std::string(cmd).c_str(), made, error);
-        });
+        return prepare(target, {cmd}, acclient_request_new, std::string(cmd).c_str());
     }
-    /// A program for a target to run, with request::arg() and request::data().
+    /// Makes a request for a program to run. request::arg() adds its arguments, request::data()
+    /// sets its standard input.
     request execute(const target &target, std::string_view program) const {
-        return prepare(target, {program}, [&](auto **made, auto **error) {
-            return acclient_request_execute(get(), target.get(), std::string(program).c_str(), made,
-                                            error);
-        });
+        return prepare(target, {program}, acclient_request_execute, std::string(program).c_str());
     }
-    /// A shell script for a target to run, an extension that agents usually have.
+    /// Makes a request for a shell script to run, an extension that agents usually have.
     request bash(const target &target, std::string_view script) const {
-        return prepare(target, {}, [&](auto **made, auto **error) {
-            return acclient_request_bash(get(), target.get(), script.data(), script.size(), made,
-                                         error);
-        });
+        return prepare(target, {}, acclient_request_bash, script.data(), script.size());
     }
-    /// A jumpscript that the agents have; its keyword arguments are a JSON object.
+    /// Makes a request for a jumpscript that the agents have. The keyword arguments are a JSON
+    /// object.
     request jumpscript(const target &target, std::string_view domain, std::string_view name,
                        std::string_view kwargs = "{}") const {
-        return prepare(target, {domain, name, kwargs}, [&](auto **made, auto **error) {
-            return acclient_request_jumpscript(get(), target.get(), std::string(domain).c_str(),
-                                               std::string(name).c_str(),
-                                               std::string(kwargs).c_str(), made, error);
-        });
+        return prepare(target, {domain, name, kwargs}, acclient_request_jumpscript,
+                       std::string(domain).c_str(), std::string(name).c_str(),
+                       std::string(kwargs).c_str());
     }
-    /// A jumpscript that is sent along: Python that defines "action".
+    /// Makes a request for a jumpscript that is sent along: Python code that defines "action".
     request jumpscript_content(const target &target, std::string_view content,
                                std::string_view kwargs = "{}") const {
-        return prepare(target, {kwargs}, [&](auto **made, auto **error) {
-            return acclient_request_jumpscript_content(get(), target.get(), content.data(),
-                                                       content.size(), std::string(kwargs).c_str(),
-                                                       made, error);
-        });
+        return prepare(target, {kwargs}, acclient_request_jumpscript_content, content.data(),
+                       content.size(), std::string(kwargs).c_str());
     }
 
+    // Commands.
+
 #if ACCLIENT_EXCEPTIONS
-    /// Sends a program for one agent to run, in one call: execute() and submit(). The data is its
-    /// standard input. Blocks. Throws as request::submit().
-    acclient::command start(const agent_id &agent, std::string_view program,
-                            const std::vector<std::string> &args = {}, std::string_view data = {},
-                            const time_limit &limit = {}) const {
-        return try_start(agent, program, args, data, limit).value();
+    /// Finds a command by its id alone. Its agents are found out by the first wait; a handle string
+    /// names them already. Sends nothing. Throws errc::invalid_argument.
+    command get_by_id(std::string_view id) const {
+        return try_get_by_id(id).value();
     }
-    /// A command that was sent before, by its id alone. Whom it was for is found out when it is
-    /// waited for. Does not block. Throws errc::invalid_argument.
-    acclient::command command(std::string_view id) const {
-        return try_command(id).value();
+    /// Finds a command by its handle string, as returned by command::handle() and
+    /// error::command_handle() in this process or another, in any language. Sends nothing; Redis
+    /// keeps results for 24 hours. Throws errc::invalid_argument.
+    command get_by_handle(std::string_view handle) const {
+        return try_get_by_handle(handle).value();
     }
-    /// A command by its printed form: what command::printed() and error::command() give, in this
-    /// process or another, in whatever language. Does not block. Throws errc::invalid_argument.
-    acclient::command command_from(std::string_view printed) const {
-        return try_command_from(printed).value();
+    /// Sends many commands in one pipeline, and returns once Redis has them all. A command that the
+    /// library or Redis rejects does not affect the others: each has its command or its error, in
+    /// the order of the requests. Throws errc::invalid_argument about the call as a whole.
+    std::vector<result<command>> submit_many(const std::vector<request> &requests,
+                                             const timeout &timeout = {}) const {
+        return try_submit_many(requests, timeout).value();
     }
-    /// Sends many commands in one pipeline, and returns once Redis has them all. One that is
-    /// refused holds up no other: each has its command or its error, in the same order. Blocks.
-    /// Throws errc::invalid_argument about the call as a whole; all else is in what it returns.
-    std::vector<result<acclient::command>> submit_many(const std::vector<request> &requests,
-                                                       const time_limit &limit = {}) const {
-        return try_submit_many(requests, limit).value();
+    /// Iterates over the results of several commands, each once; job::id() gives the command:
+    /// `client.wait_any({one, two}, 10s)`, and refs() for a vector. Throws as
+    /// command::results().
+    results wait_any(const std::vector<command_ref> &commands, const timeout &timeout) const {
+        return try_wait_any(commands, timeout).value();
     }
-    /// The results of several commands, in order of completion, each once; job::id() tells the
-    /// command: `client.wait_any({one, two}, 10s)`, and refs() for a vector. Does not block:
-    /// waiting is for the results. Throws as command::results().
-    results wait_any(const std::vector<command_ref> &commands, const time_limit &limit) const {
-        return try_wait_any(commands, limit).value();
-    }
-    /// Commands of the past: count of them (1 to 10000), after start that are more recent still.
-    /// Only controllers older than the original of 2016 keep a history. Blocks. Throws
-    /// errc::unsupported where there is none, errc::protocol for an entry that cannot be read, and
-    /// as ping().
+    /// Reads the history of commands: up to count of them, 1 to 10000, after skipping the most
+    /// recent ones up to start. Only controllers older than the original of 2016 keep one. Throws
+    /// errc::unsupported where there is no history, errc::protocol for an entry that cannot be
+    /// decoded, and as ping().
     command_list get_cmds(std::uint32_t start, std::uint32_t count,
-                          const time_limit &limit = {}) const {
-        return try_get_cmds(start, count, limit).value();
+                          const timeout &timeout = {}) const {
+        return try_get_cmds(start, count, timeout).value();
     }
 #endif
-    /// As start(), without exceptions.
-    result<acclient::command> try_start(const agent_id &agent, std::string_view program,
-                                        const std::vector<std::string> &args = {},
-                                        std::string_view data = {},
-                                        const time_limit &limit = {}) const;
-    /// As command(), without exceptions.
-    result<acclient::command> try_command(std::string_view id) const;
-    /// As command_from(), without exceptions.
-    result<acclient::command> try_command_from(std::string_view printed) const;
+    /// As get_by_id(), without exceptions.
+    result<command> try_get_by_id(std::string_view id) const {
+        if (detail::holds_nul({id})) {
+            return detail::nul_error();
+        }
+        return detail::made<command>(acclient_client_get_by_id, get(), std::string(id).c_str());
+    }
+    /// As get_by_handle(), without exceptions.
+    result<command> try_get_by_handle(std::string_view handle) const {
+        if (detail::holds_nul({handle})) {
+            return detail::nul_error();
+        }
+        return detail::made<command>(acclient_client_get_by_handle, get(),
+                                     std::string(handle).c_str());
+    }
     /// As submit_many(), without exceptions.
-    result<std::vector<result<acclient::command>>>
-    try_submit_many(const std::vector<request> &requests, const time_limit &limit = {}) const;
+    result<std::vector<result<command>>> try_submit_many(const std::vector<request> &requests,
+                                                         const timeout &timeout = {}) const {
+        if (const auto valid = detail::positive(timeout); !valid) {
+            return valid.error();
+        }
+        // An invalid request is not sent, and has its error below.
+        std::vector<const acclient_request *> sent;
+        for (const request &request : requests) {
+            if (request.get() != nullptr && request.validate()) {
+                sent.push_back(request.get());
+            }
+        }
+        std::vector<acclient_command *> commands(sent.size());
+        std::vector<acclient_error *> errors(sent.size());
+        const auto submitted = detail::done(acclient_client_submit_many, get(), sent.data(),
+                                            sent.size(), timeout.c_milliseconds(),
+                                            timeout.c_token(), commands.data(), errors.data());
+        if (!submitted) {
+            return submitted.error();
+        }
+        std::vector<result<command>> made;
+        made.reserve(requests.size());
+        std::size_t next = 0;
+        for (const request &request : requests) {
+            if (const auto valid = request.validate(); !valid) {
+                made.emplace_back(valid.error());
+            } else if (request.get() == nullptr) {
+                made.emplace_back(detail::empty_error());
+            } else {
+                if (errors[next] != nullptr) {
+                    made.emplace_back(acclient::error(errors[next]));
+                } else {
+                    made.emplace_back(command(commands[next]));
+                }
+                next++;
+            }
+        }
+        return made;
+    }
     /// As wait_any(), without exceptions.
     result<results> try_wait_any(const std::vector<command_ref> &commands,
-                                 const time_limit &limit) const;
+                                 const timeout &timeout) const {
+        std::vector<const acclient_command *> handles;
+        handles.reserve(commands.size());
+        for (const command_ref &command : commands) {
+            if (!command) {
+                return detail::empty_error();
+            }
+            handles.push_back(command.get());
+        }
+        const acclient_command *const *data = handles.data();
+        auto made = detail::made_within<results>(timeout, acclient_client_wait_any, get(), data,
+                                                 handles.size());
+        if (made) {
+            made->keep_alive(timeout.keep_alive());
+        }
+        return made;
+    }
     /// As get_cmds(), without exceptions.
     result<command_list> try_get_cmds(std::uint32_t start, std::uint32_t count,
-                                      const time_limit &limit = {}) const;
+                                      const timeout &timeout = {}) const {
+        return detail::made_within<command_list>(timeout, acclient_client_get_cmds, get(), start,
+                                                 count);
+    }
 
-    // Questions to agents and to the controller. All block, and throw errc::no_such_agent,
-    // errc::job_failed where the agent could not tell, errc::unknown_command, and what
-    // request::run() throws.
+    // Requests to one agent or to the controller that wait for the answer. They throw
+    // errc::no_such_agent, errc::job_failed where the agent failed, errc::unknown_command, and as
+    // request::run().
 
 #if ACCLIENT_EXCEPTIONS
-    /// The agents that the controller knows at this moment: a row each, with the fields "gid",
-    /// "nid" and "roles" ("roles.0" is the first). A dead one stays in the list for up to 30 s.
-    /// Throws errc::timeout where no controller drains the queue.
-    answer list_agents(const time_limit &limit = {}) const {
-        return try_list_agents(limit).value();
+    /// Lists the agents that the controller knows: a row each, with the fields "gid", "nid" and
+    /// "roles" ("roles.0" is the first). A dead agent stays in the list for up to 30 s. Throws
+    /// errc::timeout where no controller drains the queue.
+    answer list_agents(const timeout &timeout = {}) const {
+        return try_list_agents(timeout).value();
     }
-    /// Asks an agent for a sign of life.
-    void ping_agent(const agent_id &agent, const time_limit &limit = {}) const {
-        try_ping_agent(agent, limit).value();
+    /// Sends a "ping" to an agent and waits for its answer.
+    void ping_agent(const agent_id &agent, const timeout &timeout = {}) const {
+        try_ping_agent(agent, timeout).value();
     }
-    /// The processors of its machine: a row each, with the fields "cpu", "vendor_id", "family",
-    /// "model", "stepping", "physical_id", "core_id", "cores", "model_name", "mhz", "cache_size"
-    /// (KiB) and "flags".
-    answer get_cpu_info(const agent_id &agent, const time_limit &limit = {}) const {
-        return try_get_cpu_info(agent, limit).value();
+    /// Reads the processors of an agent's machine: a row each, with the fields "cpu", "vendor_id",
+    /// "family", "model", "stepping", "physical_id", "core_id", "cores", "model_name", "mhz",
+    /// "cache_size" (KiB) and "flags".
+    answer get_cpu_info(const agent_id &agent, const timeout &timeout = {}) const {
+        return try_get_cpu_info(agent, timeout).value();
     }
-    /// The mounted file systems of its machine: a row each, with the fields "device", "mountpoint",
-    /// "fstype" and "opts".
-    answer get_disk_info(const agent_id &agent, const time_limit &limit = {}) const {
-        return try_get_disk_info(agent, limit).value();
+    /// Reads the mounted file systems of an agent's machine: a row each, with the fields "device",
+    /// "mountpoint", "fstype" and "opts".
+    answer get_disk_info(const agent_id &agent, const timeout &timeout = {}) const {
+        return try_get_disk_info(agent, timeout).value();
     }
-    /// The memory of its machine: one row, with the fields "total", "available", "used", "free",
-    /// "active", "inactive", "buffers", "cached", "wired", "shared" (bytes) and "used_percent".
-    answer get_mem_info(const agent_id &agent, const time_limit &limit = {}) const {
-        return try_get_mem_info(agent, limit).value();
+    /// Reads the memory of an agent's machine: one row, with the fields "total", "available",
+    /// "used", "free", "active", "inactive", "buffers", "cached", "wired", "shared" (bytes) and
+    /// "used_percent".
+    answer get_mem_info(const agent_id &agent, const timeout &timeout = {}) const {
+        return try_get_mem_info(agent, timeout).value();
     }
-    /// The network interfaces of its machine: a row each, with the fields "mtu", "name",
-    /// "hardwareaddr", "flags" and "addrs" ("addrs.0.addr" is the first address).
-    answer get_nic_info(const agent_id &agent, const time_limit &limit = {}) const {
-        return try_get_nic_info(agent, limit).value();
+    /// Reads the network interfaces of an agent's machine: a row each, with the fields "mtu",
+    /// "name", "hardwareaddr", "flags" and "addrs" ("addrs.0.addr" is the first address).
+    answer get_nic_info(const agent_id &agent, const timeout &timeout = {}) const {
+        return try_get_nic_info(agent, timeout).value();
     }
-    /// The operating system of its machine: one row, with the fields "hostname", "uptime"
-    /// (seconds), "boot_time" (seconds since 1970), "procs", "os", "platform", "platform_family",
-    /// "platform_version", "virtualization_system" and "virtualization_role".
-    answer get_os_info(const agent_id &agent, const time_limit &limit = {}) const {
-        return try_get_os_info(agent, limit).value();
+    /// Reads the operating system of an agent's machine: one row, with the fields "hostname",
+    /// "uptime" (seconds), "boot_time" (seconds since 1970), "procs", "os", "platform",
+    /// "platform_family", "platform_version", "virtualization_system" and "virtualization_role".
+    answer get_os_info(const agent_id &agent, const timeout &timeout = {}) const {
+        return try_get_os_info(agent, timeout).value();
     }
-    /// What the agent and all its jobs use together: one row, with the fields "cpu" (per cent),
-    /// "rss", "vms" and "swap" (bytes).
-    answer get_aggregated_stats(const agent_id &agent, const time_limit &limit = {}) const {
-        return try_get_aggregated_stats(agent, limit).value();
+    /// Reads what an agent and all its jobs use together: one row, with the fields "cpu" (per
+    /// cent), "rss", "vms" and "swap" (bytes).
+    answer get_aggregated_stats(const agent_id &agent, const timeout &timeout = {}) const {
+        return try_get_aggregated_stats(agent, timeout).value();
     }
-    /// The jobs that it runs at this moment, this question included: a row each, with the fields
+    /// Reads the jobs that an agent is running, this request included: a row each, with the fields
     /// "cmd" ("cmd.id", "cmd.cmd", ...), "cpu" (per cent), "rss", "vms", "swap" (bytes) and
     /// "debug".
     answer get_processes(const agent_id &agent, const process_query &query = {},
-                         const time_limit &limit = {}) const {
-        return try_get_processes(agent, query, limit).value();
+                         const timeout &timeout = {}) const {
+        return try_get_processes(agent, query, timeout).value();
     }
-    /// The same of every agent of every grid. What is about one agent is in its outcome.
-    outcomes get_all_processes(const process_query &query = {},
-                               const time_limit &limit = {}) const {
-        return try_get_all_processes(query, limit).value();
+    /// Reads the jobs that every agent of every grid is running: answers as those of
+    /// get_processes(). An error of one agent is in its outcome.
+    outcomes get_all_processes(const process_query &query = {}, const timeout &timeout = {}) const {
+        return try_get_all_processes(query, timeout).value();
     }
-    /// What a job has logged, by its id: a row for each message, newest first, with the fields
-    /// "data", "level", "epoch" (milliseconds since 1970) and "id". A job that the agent does not
-    /// know has none. The agent logs a little behind.
+    /// Reads what a job has logged on an agent, by the id of its command: a row for each message,
+    /// newest first, with the fields "data", "level", "epoch" (milliseconds since 1970) and "id";
+    /// no rows for a job that the agent does not know. The agent logs with a short delay.
     answer get_msgs(const agent_id &agent, std::string_view id, const msg_query &query = {},
-                    const time_limit &limit = {}) const {
-        return try_get_msgs(agent, id, query, limit).value();
+                    const timeout &timeout = {}) const {
+        return try_get_msgs(agent, id, query, timeout).value();
     }
 #endif
     /// As list_agents(), without exceptions.
-    result<answer> try_list_agents(const time_limit &limit = {}) const;
+    result<answer> try_list_agents(const timeout &timeout = {}) const {
+        return ask(timeout, acclient_client_list_agents);
+    }
     /// As ping_agent(), without exceptions.
-    result<void> try_ping_agent(const agent_id &agent, const time_limit &limit = {}) const;
+    result<void> try_ping_agent(const agent_id &agent, const timeout &timeout = {}) const {
+        return detail::done_within(timeout, acclient_client_ping_agent, get(), agent.gid,
+                                   agent.nid);
+    }
     /// As get_cpu_info(), without exceptions.
-    result<answer> try_get_cpu_info(const agent_id &agent, const time_limit &limit = {}) const;
+    result<answer> try_get_cpu_info(const agent_id &agent, const timeout &timeout = {}) const {
+        return ask(timeout, acclient_client_get_cpu_info, agent.gid, agent.nid);
+    }
     /// As get_disk_info(), without exceptions.
-    result<answer> try_get_disk_info(const agent_id &agent, const time_limit &limit = {}) const;
+    result<answer> try_get_disk_info(const agent_id &agent, const timeout &timeout = {}) const {
+        return ask(timeout, acclient_client_get_disk_info, agent.gid, agent.nid);
+    }
     /// As get_mem_info(), without exceptions.
-    result<answer> try_get_mem_info(const agent_id &agent, const time_limit &limit = {}) const;
+    result<answer> try_get_mem_info(const agent_id &agent, const timeout &timeout = {}) const {
+        return ask(timeout, acclient_client_get_mem_info, agent.gid, agent.nid);
+    }
     /// As get_nic_info(), without exceptions.
-    result<answer> try_get_nic_info(const agent_id &agent, const time_limit &limit = {}) const;
+    result<answer> try_get_nic_info(const agent_id &agent, const timeout &timeout = {}) const {
+        return ask(timeout, acclient_client_get_nic_info, agent.gid, agent.nid);
+    }
     /// As get_os_info(), without exceptions.
-    result<answer> try_get_os_info(const agent_id &agent, const time_limit &limit = {}) const;
+    result<answer> try_get_os_info(const agent_id &agent, const timeout &timeout = {}) const {
+        return ask(timeout, acclient_client_get_os_info, agent.gid, agent.nid);
+    }
     /// As get_aggregated_stats(), without exceptions.
     result<answer> try_get_aggregated_stats(const agent_id &agent,
-                                            const time_limit &limit = {}) const;
+                                            const timeout &timeout = {}) const {
+        return ask(timeout, acclient_client_get_aggregated_stats, agent.gid, agent.nid);
+    }
     /// As get_processes(), without exceptions.
     result<answer> try_get_processes(const agent_id &agent, const process_query &query = {},
-                                     const time_limit &limit = {}) const;
+                                     const timeout &timeout = {}) const {
+        const auto c_query = detail::to_c(query);
+        return c_query ? ask(timeout, acclient_client_get_processes, agent.gid, agent.nid,
+                             c_query->get())
+                       : c_query.error();
+    }
     /// As get_all_processes(), without exceptions.
     result<outcomes> try_get_all_processes(const process_query &query = {},
-                                           const time_limit &limit = {}) const;
+                                           const timeout &timeout = {}) const {
+        const auto c_query = detail::to_c(query);
+        return c_query ? detail::made_within<outcomes>(timeout, acclient_client_get_all_processes,
+                                                       get(), c_query->get())
+                       : c_query.error();
+    }
     /// As get_msgs(), without exceptions.
     result<answer> try_get_msgs(const agent_id &agent, std::string_view id,
-                                const msg_query &query = {}, const time_limit &limit = {}) const;
+                                const msg_query &query = {}, const timeout &timeout = {}) const {
+        const target one(agent);
+        if (const auto valid = one.validate(); !valid) {
+            return valid.error();
+        }
+        if (detail::holds_nul({id})) {
+            return detail::nul_error();
+        }
+        const auto c_query = detail::to_c(query);
+        return c_query ? ask(timeout, acclient_client_get_msgs, one.get(), std::string(id).c_str(),
+                             c_query->get())
+                       : c_query.error();
+    }
 
-    // The schedule of the controller. All block, and throw what request::run() throws.
+    // The schedule of the controller. They throw as request::run().
 
 #if ACCLIENT_EXCEPTIONS
-    /// Has the controller send a command at certain times, each time with a new id. One of the same
-    /// id is replaced. cron: five or six fields beginning with seconds, like "0 30 3 * * *", or
-    /// "@every 1h". Throws errc::invalid_argument for what the controller would not understand
-    /// (nothing was sent), errc::job_failed where it refuses.
+    /// Schedules a command: the controller sends it at certain times, each time with a new id. An
+    /// entry with the same id is replaced. cron: five or six fields, starting with seconds, like
+    /// "0 30 3 * * *", or "@every 1h". Throws errc::invalid_argument also for what the controller
+    /// would not decode (nothing was sent), errc::job_failed where the controller refuses.
     void schedule_add(std::string_view id, std::string_view cron, const request &request,
-                      const time_limit &limit = {}) const {
-        try_schedule_add(id, cron, request, limit).value();
+                      const timeout &timeout = {}) const {
+        try_schedule_add(id, cron, request, timeout).value();
     }
-    /// What is scheduled, in the order of ids: a row each, with the fields "id", "cron" and "cmd"
+    /// Lists the schedule, in the order of ids: a row each, with the fields "id", "cron" and "cmd"
     /// ("cmd.cmd", "cmd.gid", ...).
-    answer schedule_list(const time_limit &limit = {}) const {
-        return try_schedule_list(limit).value();
+    answer schedule_list(const timeout &timeout = {}) const {
+        return try_schedule_list(timeout).value();
     }
-    /// Takes a command off the schedule. Whether there was one of that id.
-    bool schedule_remove(std::string_view id, const time_limit &limit = {}) const {
-        return try_schedule_remove(id, limit).value();
+    /// Removes an entry from the schedule, and returns whether there was one with this id.
+    bool schedule_remove(std::string_view id, const timeout &timeout = {}) const {
+        return try_schedule_remove(id, timeout).value();
     }
-    /// Takes all commands whose ids begin with a prefix off the schedule; an empty one is all.
-    void schedule_remove_prefix(std::string_view prefix, const time_limit &limit = {}) const {
-        try_schedule_remove_prefix(prefix, limit).value();
+    /// Removes all entries whose ids start with a prefix from the schedule; an empty one removes
+    /// all entries.
+    void schedule_remove_prefix(std::string_view prefix, const timeout &timeout = {}) const {
+        try_schedule_remove_prefix(prefix, timeout).value();
     }
 #endif
     /// As schedule_add(), without exceptions.
     result<void> try_schedule_add(std::string_view id, std::string_view cron,
-                                  const request &request, const time_limit &limit = {}) const;
+                                  const request &request, const timeout &timeout = {}) const {
+        if (const auto valid = request.validate(); !valid) {
+            return valid.error();
+        }
+        if (detail::holds_nul({id, cron})) {
+            return detail::nul_error();
+        }
+        return detail::done_within(timeout, acclient_client_schedule_add, get(),
+                                   std::string(id).c_str(), std::string(cron).c_str(),
+                                   request.get());
+    }
     /// As schedule_list(), without exceptions.
-    result<answer> try_schedule_list(const time_limit &limit = {}) const;
+    result<answer> try_schedule_list(const timeout &timeout = {}) const {
+        return ask(timeout, acclient_client_schedule_list);
+    }
     /// As schedule_remove(), without exceptions.
-    result<bool> try_schedule_remove(std::string_view id, const time_limit &limit = {}) const;
+    result<bool> try_schedule_remove(std::string_view id, const timeout &timeout = {}) const {
+        if (detail::holds_nul({id})) {
+            return detail::nul_error();
+        }
+        bool removed = false;
+        const auto done = detail::done_within(timeout, acclient_client_schedule_remove, get(),
+                                              std::string(id).c_str(), &removed);
+        return done ? result<bool>(removed) : result<bool>(done.error());
+    }
     /// As schedule_remove_prefix(), without exceptions.
     result<void> try_schedule_remove_prefix(std::string_view prefix,
-                                            const time_limit &limit = {}) const;
+                                            const timeout &timeout = {}) const {
+        if (detail::holds_nul({prefix})) {
+            return detail::nul_error();
+        }
+        return detail::done_within(timeout, acclient_client_schedule_remove_prefix, get(),
+                                   std::string(prefix).c_str());
+    }
 
-    // Tunnels. All block, and throw what request::run() throws.
+    // Tunnels. They throw as request::run().
 
 #if ACCLIENT_EXCEPTIONS
-    /// Opens a tunnel from a port of an agent's machine, and returns it with its real port. Throws
-    /// errc::invalid_argument, also for a remote port of 0 and a tunnel of an agent to itself, and
-    /// errc::job_failed where the agent cannot open it, which does not say why.
+    /// Opens a tunnel from a port of an agent's machine, and returns it with its actual port.
+    /// Throws errc::invalid_argument also for a remote port of 0 and a tunnel of an agent to
+    /// itself; errc::job_failed where the agent cannot open it, without a reason, or would have to
+    /// choose the port of a tunnel that it lists already, which it does not open twice.
     tunnel tunnel_open(const agent_id &agent, const tunnel &wanted,
-                       const time_limit &limit = {}) const {
-        return try_tunnel_open(agent, wanted, limit).value();
+                       const timeout &timeout = {}) const {
+        return try_tunnel_open(agent, wanted, timeout).value();
     }
-    /// Closes a tunnel: the one that tunnel_open() gave, or one made from a row of tunnel_list().
-    /// One that is not open is no error. An agent goes on listing a tunnel whose port it chose.
+    /// Closes a tunnel: one that tunnel_open() returned, or one made from a row of tunnel_list().
+    /// Closing a tunnel that is not open succeeds. An agent goes on listing a tunnel whose port it
+    /// chose.
     void tunnel_close(const agent_id &agent, const tunnel &opened,
-                      const time_limit &limit = {}) const {
-        try_tunnel_close(agent, opened, limit).value();
+                      const timeout &timeout = {}) const {
+        try_tunnel_close(agent, opened, timeout).value();
     }
-    /// The tunnels from an agent's machine: a row each, with the fields "local", "gateway", "ip"
-    /// and "remote".
-    answer tunnel_list(const agent_id &agent, const time_limit &limit = {}) const {
-        return try_tunnel_list(agent, limit).value();
+    /// Lists the tunnels from an agent's machine: a row each, with the fields "local", "gateway",
+    /// "ip" and "remote".
+    answer tunnel_list(const agent_id &agent, const timeout &timeout = {}) const {
+        return try_tunnel_list(agent, timeout).value();
     }
-    /// As tunnel_open(), from a port of the controller's machine. Throws errc::unsupported too,
-    /// from a controller that does not offer it, like the original one.
-    tunnel reverse_tunnel_open(const tunnel &wanted, const time_limit &limit = {}) const {
-        return try_reverse_tunnel_open(wanted, limit).value();
+    /// Opens a tunnel from a port of the controller's machine. Throws as tunnel_open(), and
+    /// errc::unsupported where the controller does not support it, like the original one.
+    tunnel reverse_tunnel_open(const tunnel &wanted, const timeout &timeout = {}) const {
+        return try_reverse_tunnel_open(wanted, timeout).value();
     }
-    /// As tunnel_close(), on the controller's machine. Throws errc::unsupported too.
-    void reverse_tunnel_close(const tunnel &opened, const time_limit &limit = {}) const {
-        try_reverse_tunnel_close(opened, limit).value();
+    /// Closes a tunnel from a port of the controller's machine. Throws as tunnel_close(), and
+    /// errc::unsupported.
+    void reverse_tunnel_close(const tunnel &opened, const timeout &timeout = {}) const {
+        try_reverse_tunnel_close(opened, timeout).value();
     }
-    /// As tunnel_list(), on the controller's machine. Throws errc::unsupported too.
-    answer reverse_tunnel_list(const time_limit &limit = {}) const {
-        return try_reverse_tunnel_list(limit).value();
+    /// Lists the tunnels from the controller's machine. Throws as tunnel_list(), and
+    /// errc::unsupported.
+    answer reverse_tunnel_list(const timeout &timeout = {}) const {
+        return try_reverse_tunnel_list(timeout).value();
     }
 #endif
     /// As tunnel_open(), without exceptions.
     result<tunnel> try_tunnel_open(const agent_id &agent, const tunnel &wanted,
-                                   const time_limit &limit = {}) const;
+                                   const timeout &timeout = {}) const {
+        if (const auto valid = wanted.validate(); !valid) {
+            return valid.error();
+        }
+        return detail::made_within<tunnel>(timeout, acclient_client_tunnel_open, get(), agent.gid,
+                                           agent.nid, wanted.get());
+    }
     /// As tunnel_close(), without exceptions.
     result<void> try_tunnel_close(const agent_id &agent, const tunnel &opened,
-                                  const time_limit &limit = {}) const;
+                                  const timeout &timeout = {}) const {
+        if (const auto valid = opened.validate(); !valid) {
+            return valid.error();
+        }
+        return detail::done_within(timeout, acclient_client_tunnel_close, get(), agent.gid,
+                                   agent.nid, opened.get());
+    }
     /// As tunnel_list(), without exceptions.
-    result<answer> try_tunnel_list(const agent_id &agent, const time_limit &limit = {}) const;
+    result<answer> try_tunnel_list(const agent_id &agent, const timeout &timeout = {}) const {
+        return ask(timeout, acclient_client_tunnel_list, agent.gid, agent.nid);
+    }
     /// As reverse_tunnel_open(), without exceptions.
     result<tunnel> try_reverse_tunnel_open(const tunnel &wanted,
-                                           const time_limit &limit = {}) const;
+                                           const timeout &timeout = {}) const {
+        if (const auto valid = wanted.validate(); !valid) {
+            return valid.error();
+        }
+        return detail::made_within<tunnel>(timeout, acclient_client_reverse_tunnel_open, get(),
+                                           wanted.get());
+    }
     /// As reverse_tunnel_close(), without exceptions.
-    result<void> try_reverse_tunnel_close(const tunnel &opened, const time_limit &limit = {}) const;
+    result<void> try_reverse_tunnel_close(const tunnel &opened, const timeout &timeout = {}) const {
+        if (const auto valid = opened.validate(); !valid) {
+            return valid.error();
+        }
+        return detail::done_within(timeout, acclient_client_reverse_tunnel_close, get(),
+                                   opened.get());
+    }
     /// As reverse_tunnel_list(), without exceptions.
-    result<answer> try_reverse_tunnel_list(const time_limit &limit = {}) const;
+    result<answer> try_reverse_tunnel_list(const timeout &timeout = {}) const {
+        return ask(timeout, acclient_client_reverse_tunnel_list);
+    }
 
   private:
-    /// A request, or one that says what is wrong with it.
-    template <class Call>
-    static request prepare(const target &target, std::initializer_list<std::string_view> texts,
-                           Call call) {
-        if (const auto checked = target.check(); !checked) {
-            return request(checked.error());
+    /// A request, or one that says why it cannot be sent.
+    template <class... Params, class... Args>
+    request prepare(const target &target, std::initializer_list<std::string_view> texts,
+                    acclient_status (*function)(Params...), Args... args) const {
+        if (const auto valid = target.validate(); !valid) {
+            return request(valid.error());
         }
         if (detail::holds_nul(texts)) {
             return request(detail::nul_error());
         }
-        auto made = detail::made<request, acclient_request>(call);
+        auto made = detail::made<request>(function, get(), target.get(), args...);
         return made ? std::move(*made) : request(made.error());
     }
-    /// A question to one agent that has nothing else to it.
-    result<answer> ask(decltype(acclient_client_get_cpu_info) *question, const agent_id &agent,
-                       const time_limit &limit) const {
-        return detail::made<answer, acclient_answer>([&](auto **made, auto **error) {
-            return question(get(), agent.gid, agent.nid, limit.c_milliseconds(), limit.c_token(),
-                            made, error);
-        });
-    }
-    /// A question to the controller that has nothing else to it.
-    result<answer> ask(decltype(acclient_client_list_agents) *question,
-                       const time_limit &limit) const {
-        return detail::made<answer, acclient_answer>([&](auto **made, auto **error) {
-            return question(get(), limit.c_milliseconds(), limit.c_token(), made, error);
-        });
+    /// Calls a C function whose result is an answer.
+    template <class... Params, class... Args>
+    result<answer> ask(const timeout &timeout, acclient_status (*function)(Params...),
+                       Args... args) const {
+        return detail::made_within<answer>(timeout, function, get(), args...);
     }
 
     detail::handle<acclient_client, acclient_client_free> handle_;
 };
 
+} // namespace v0_1
 } // namespace acclient
-
-#include "client_calls.hpp"
 
 #endif

@@ -1,5 +1,5 @@
-/// command, results, job_list, command_list, outcomes, collected: part of acclient.hpp, where the
-/// conventions are.
+/// command, results, job_list, command_list, outcomes and collected: part of acclient.hpp, which
+/// describes the conventions.
 #ifndef ACCLIENT_COMMAND_HPP
 #define ACCLIENT_COMMAND_HPP
 
@@ -9,168 +9,226 @@
 #include <vector>
 
 namespace acclient {
+inline namespace v0_1 {
 
-/// The results of one command or several, in order of completion, within one limit. It holds a
-/// connection of the client until it is done or destroyed. For one thread at a time.
+/// How results are waited for.
+enum class wait_method : std::int32_t {
+    /// Not at all: before the first wait and after the last result.
+    none = 0,
+    /// A blocking command on the one list that is left.
+    blocking = ACCLIENT_WAIT_BLOCKING,
+    /// Push notifications for the lists that were read (client-side tracking).
+    tracking = ACCLIENT_WAIT_TRACKING,
+    /// Push notifications for all lists of the command (client-side tracking in broadcast mode).
+    broadcast = ACCLIENT_WAIT_BROADCAST,
+    /// Polling all lists, with an interval of 40 ms.
+    polling = ACCLIENT_WAIT_POLLING,
+};
+
+/// Name of a method, like "tracking"; "unknown" for any other number.
+inline std::string_view to_string(wait_method method) noexcept {
+    switch (method) {
+    case wait_method::none:
+        return "none";
+    case wait_method::blocking:
+        return "blocking";
+    case wait_method::tracking:
+        return "tracking";
+    case wait_method::broadcast:
+        return "broadcast";
+    case wait_method::polling:
+        return "polling";
+    }
+    return "unknown";
+}
+
+/// Results of one or more commands, in order of completion, with one deadline. Holds a connection
+/// of the client until it is done or destroyed. For one thread at a time.
 ///
 ///     for (auto &result : command.results(10s)) {
 ///         if (result) { std::cout << result->out(); } else { std::cerr << result.error().what(); }
 ///     }
 ///
 /// Each element is a result<job>, valid until the next. A job that failed is a result like any
-/// other. An error with an agent() is about that agent: errc::timeout, after the limit, once for
-/// each that did not answer; errc::protocol; errc::no_such_agent. After the limit there is also one
-/// errc::timeout for each command that no controller has routed. Any other error is the last
-/// element.
+/// other. An error with an agent() is about that agent, and further results follow: errc::timeout,
+/// after the deadline, once for each agent that did not answer; errc::protocol where its result
+/// cannot be decoded; errc::no_such_agent where the controller knew no agent. After the deadline
+/// there is also one errc::timeout for each command that no controller has routed. Any other error
+/// is the last element.
+///
+/// A program with an event loop of its own calls poll_next() instead:
+///
+///     while (auto job = results.poll_next()) { ... }
+///     if (results.is_pending()) {
+///         // Call again when poll_fd() is readable, and after poll_timeout() at the latest.
+///     }
 class results : public detail::stream<results, job> {
   public:
-    /// How it waits.
-    enum class method_kind : std::int32_t {
-        /// It does not: nothing was asked for yet, or all is there.
-        none = 0,
-        /// By a blocking command on the one list that is left.
-        blocking = ACCLIENT_WAIT_BLOCKING,
-        /// The server tells of changes of lists that were read.
-        tracking = ACCLIENT_WAIT_TRACKING,
-        /// The server tells of changes of all lists of the command.
-        broadcast = ACCLIENT_WAIT_BROADCAST,
-        /// All lists are looked at every 40 ms.
-        looking = ACCLIENT_WAIT_POLLING,
-    };
+    using c_type = acclient_results;
 
-    /// Empty ones.
+    /// Is empty.
     results() noexcept = default;
     /// Takes over a C handle.
     explicit results(acclient_results *handle) noexcept : handle_(handle) {
     }
 
-    /// Waits for the next result; none when there is none left. Blocks until the limit that they
-    /// were made with. Errors are those that elements are.
+    /// Waits for the next result, at most until the deadline; none when there is none left. Errors
+    /// are those of elements.
     result<std::optional<job>> try_next() {
-        return detail::maybe_made<job, acclient_job>([&](auto **made, auto **error) {
-            return acclient_results_next(handle_.get(), made, error);
-        });
+        return remember(detail::maybe_made<job>(acclient_results_next, handle_.get()), false);
     }
-    /// How many agents have not answered, as far as it is known yet whom the commands went to.
+#if ACCLIENT_EXCEPTIONS
+    /// Returns the next result if there is one now; none when there is none now (is_pending()) or
+    /// none left. Blocks for a round trip to Redis, and to connect, up to one second each. Throws
+    /// the errors of elements; after one that is not final, is_pending() is true.
+    std::optional<job> poll_next() {
+        return try_poll_next().value();
+    }
+#endif
+    /// As poll_next(), without exceptions.
+    result<std::optional<job>> try_poll_next() {
+        bool is_pending = false;
+        if (!handle_) {
+            return detail::empty_error();
+        }
+        acclient_job *made = nullptr;
+        const auto polled =
+            detail::done(acclient_results_poll_next, handle_.get(), &made, &is_pending);
+        if (!polled) {
+            return remember(polled.error(), is_pending);
+        }
+        return remember(made == nullptr ? std::optional<job>() : job(made), is_pending);
+    }
+    /// Whether further results may follow, as of the last call of next() or poll_next(): false once
+    /// there is none left, and after a final error.
+    bool is_pending() const noexcept {
+        return handle_ != nullptr && is_pending_;
+    }
+    /// Descriptor that becomes readable when there may be a result; to be polled for reading only.
+    /// It may be another one after each poll_next(). -1 without a connection.
+    int poll_fd() const noexcept {
+        return acclient_results_poll_fd(handle_.get());
+    }
+    /// How long from now to wait for poll_fd() before poll_next() is called all the same: to poll
+    /// or to reconnect, and at the deadline. 0 when that time has come, and when all results have
+    /// been returned.
+    std::chrono::milliseconds poll_timeout() const noexcept {
+        return std::chrono::milliseconds(acclient_results_poll_ms(handle_.get()));
+    }
+    /// Number of agents that have not answered, as far as the agents of the commands are known.
     std::size_t remaining() const noexcept {
         return acclient_results_remaining(handle_.get());
     }
-    /// How it waits.
-    method_kind method() const noexcept {
-        return static_cast<method_kind>(acclient_results_method(handle_.get()));
+    /// How the results are waited for.
+    wait_method method() const noexcept {
+        return static_cast<wait_method>(acclient_results_method(handle_.get()));
     }
 
   private:
+    friend class command_ref;
+    friend class client;
+
+    /// Keeps whether a call leaves results pending.
+    result<std::optional<job>> remember(result<std::optional<job>> next, bool is_pending) {
+        is_pending_ = next ? next->has_value() || is_pending : !next.error().is_final();
+        return next;
+    }
+
     detail::handle<acclient_results, acclient_results_free> handle_;
+    bool is_pending_ = true;
 };
 
-/// Jobs of a command, in the order of agents.
-class job_list {
-  public:
-    /// An empty one.
-    job_list() noexcept = default;
-    /// Takes over a C handle.
-    explicit job_list(acclient_jobs *handle) noexcept : handle_(handle) {
-    }
-    /// How many there are.
-    std::size_t size() const noexcept {
-        return acclient_jobs_count(handle_.get());
-    }
-    /// Whether there is none.
-    bool empty() const noexcept {
-        return size() == 0;
-    }
-    /// The job at an index, borrowed; empty beyond the last.
-    job_ref operator[](std::size_t index) const noexcept {
-        return job_ref(acclient_jobs_at(handle_.get(), index));
-    }
-    /// For range-for: each is a job_ref.
-    detail::index_iterator<job_list> begin() const noexcept {
-        return {*this, 0};
-    }
-    /// The end.
-    detail::index_iterator<job_list> end() const noexcept {
-        return {*this, size()};
-    }
-
-  private:
-    detail::handle<acclient_jobs, acclient_jobs_free> handle_;
+/// Kind of an outcome.
+enum class outcome_kind : std::int32_t {
+    /// There is no such outcome.
+    none = 0,
+    /// The agent has answered: there is an answer.
+    done = ACCLIENT_OUTCOME_DONE,
+    /// The job was over already; the agent was not asked: there is a job.
+    over = ACCLIENT_OUTCOME_OVER,
+    /// The agent gave no answer in time, or refused: there is an error.
+    failed = ACCLIENT_OUTCOME_FAILED,
 };
 
-/// What came of a question for one agent; borrowed from outcomes.
-struct outcome {
-    /// What can come of it.
-    enum class kind_of : std::int32_t {
-        /// There is no such outcome.
-        none = 0,
-        /// The agent has answered: there is an answer.
-        done = ACCLIENT_OUTCOME_DONE,
-        /// The job was over already, nothing was asked: there is a job.
-        over = ACCLIENT_OUTCOME_OVER,
-        /// The agent gave no answer in time, or refused: there is an error.
-        failed = ACCLIENT_OUTCOME_FAILED,
-    };
+/// Name of a kind of outcome: "done", "over" or "failed"; "unknown outcome" for any other number.
+inline std::string_view to_string(outcome_kind kind) noexcept {
+    return acclient_outcome_name(static_cast<std::int32_t>(kind));
+}
 
+/// Outcome of a kill, stats or messages request on one agent; borrowed from outcomes.
+struct ACCLIENT_POINTER outcome {
     /// The agent.
     agent_id agent;
-    /// What came of it; which of the others is there.
-    kind_of kind;
-    /// What it answered; empty unless done.
+    /// The kind, which determines which of the following members is set.
+    outcome_kind kind = outcome_kind::none;
+    /// The answer of the agent; empty unless done.
     answer_ref answer;
-    /// Its job; empty unless over.
+    /// The job; empty unless over.
     job_ref job;
-    /// Why it did not answer; no error unless failed.
+    /// Why the agent gave no answer; no error unless failed.
     error_ref error;
 };
 
-/// What came of a question to every agent that a command went to, in the order of agents.
-class outcomes {
-  public:
-    /// Empty ones.
-    outcomes() noexcept = default;
-    /// Takes over a C handle.
-    explicit outcomes(acclient_outcomes *handle) noexcept : handle_(handle) {
-    }
-    /// How many agents there are outcomes of.
-    std::size_t size() const noexcept {
-        return acclient_outcomes_count(handle_.get());
-    }
-    /// Whether there is none.
-    bool empty() const noexcept {
-        return size() == 0;
-    }
-    /// The outcome at an index, borrowed; of kind none beyond the last.
-    outcome operator[](std::size_t index) const noexcept {
-        const acclient_outcomes *handle = handle_.get();
-        return {{acclient_outcomes_gid(handle, index), acclient_outcomes_nid(handle, index)},
-                static_cast<outcome::kind_of>(acclient_outcomes_kind(handle, index)),
-                answer_ref(acclient_outcomes_answer(handle, index)),
-                job_ref(acclient_outcomes_job(handle, index)),
-                error_ref(acclient_outcomes_error(handle, index))};
-    }
-    /// For range-for: each is an outcome.
-    detail::index_iterator<outcomes> begin() const noexcept {
-        return {*this, 0};
-    }
-    /// The end.
-    detail::index_iterator<outcomes> end() const noexcept {
-        return {*this, size()};
-    }
+namespace detail {
 
-  private:
-    detail::handle<acclient_outcomes, acclient_outcomes_free> handle_;
+struct outcomes_traits {
+    using c_type = acclient_outcomes;
+    using value_type = outcome;
+    static constexpr auto free = acclient_outcomes_free;
+    static std::size_t count(const acclient_outcomes *outcomes) noexcept {
+        return acclient_outcomes_count(outcomes);
+    }
+    static outcome at(const acclient_outcomes *outcomes, std::size_t index) noexcept {
+        agent_id agent;
+        acclient_outcomes_agent(outcomes, index, &agent.gid, &agent.nid);
+        return {agent, static_cast<outcome_kind>(acclient_outcomes_kind(outcomes, index)),
+                answer_ref(acclient_outcomes_answer(outcomes, index)),
+                job_ref(acclient_outcomes_job(outcomes, index)),
+                error_ref(acclient_outcomes_error(outcomes, index))};
+    }
 };
 
-/// A command that was sent: the way to its results. Borrowed. For one thread at a time, whatever
-/// ref of it is used, but for progress() and retract().
-class command_ref {
+struct job_list_traits {
+    using c_type = acclient_jobs;
+    using value_type = job_ref;
+    static constexpr auto free = acclient_jobs_free;
+    static std::size_t count(const acclient_jobs *jobs) noexcept {
+        return acclient_jobs_count(jobs);
+    }
+    static job_ref at(const acclient_jobs *jobs, std::size_t index) noexcept {
+        return job_ref(acclient_jobs_at(jobs, index));
+    }
+};
+
+} // namespace detail
+
+/// Outcome of a kill, stats or messages request on each agent of a command, in the order of agents.
+class [[nodiscard]] ACCLIENT_OWNER outcomes : public detail::list<detail::outcomes_traits> {
   public:
-    /// An empty one.
+    using list::list;
+
+    /// Why the first agent that failed gave no answer, borrowed; no error where none has failed.
+    error_ref failure() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return error_ref(acclient_outcomes_failure(get()));
+    }
+};
+
+/// Jobs of a command, in the order of agents; the elements are job_ref.
+class ACCLIENT_OWNER job_list : public detail::list<detail::job_list_traits> {
+  public:
+    using list::list;
+};
+
+/// Command that was sent, or found again: gives access to its results. Borrowed. For one thread at
+/// a time, whichever reference is used, except for progress() and retract().
+class ACCLIENT_POINTER command_ref {
+  public:
+    /// Is empty.
     command_ref() noexcept = default;
-    /// Of a C handle, which is borrowed.
+    /// Borrows a C handle.
     explicit command_ref(const acclient_command *handle) noexcept : handle_(handle) {
     }
-    /// Whether there is one.
+    /// Whether there is a command.
     explicit operator bool() const noexcept {
         return handle_ != nullptr;
     }
@@ -179,33 +237,34 @@ class command_ref {
     std::string_view id() const noexcept {
         return detail::text(acclient_command_id, handle_);
     }
-    /// The printed form, "acclient:1:<id>:<target>", by which client::command_from() finds it
-    /// again, in this process or another, in any language.
-    std::string_view printed() const noexcept {
-        return detail::text(acclient_command_printed, handle_);
+    /// The handle string, "acclient:1:<id>:<target>", by which client::get_by_handle() finds the
+    /// command again, in this process or another, in any language.
+    std::string_view handle() const noexcept {
+        return detail::text(acclient_command_handle, handle_);
     }
-    /// Whom it was sent to, like "1:2", "all,role=cpu" or "unknown".
+    /// The target, like "1:2", "all,role=cpu" or "unknown".
     std::string_view target() const noexcept {
         return detail::text(acclient_command_target, handle_);
     }
-    /// The name: "execute", "ping", ...; none where it was not sent by this program.
+    /// The name: "execute", "ping", ...; none where this program did not send the command.
     std::optional<std::string_view> cmd() const noexcept {
         return detail::maybe_text(acclient_command_cmd, handle_);
     }
-    /// The run arguments that were sent, as JSON; none where it was not sent by this program.
+    /// The run arguments that were sent, as JSON; none where this program did not send the command.
     std::optional<std::string_view> args() const noexcept {
         return detail::maybe_text(acclient_command_args, handle_);
     }
-    /// The data that was sent; none where it was not sent by this program. It may hold NULs.
+    /// The data that was sent; none where this program did not send the command. It may contain
+    /// NULs.
     std::optional<std::string_view> data() const noexcept {
         return detail::maybe_text(acclient_command_data, handle_);
     }
-    /// The tags that were sent; none where there are none, or it was not sent by this program.
+    /// The tags that were sent; none without tags, and where this program did not send the command.
     std::optional<std::string_view> tags() const noexcept {
         return detail::maybe_text(acclient_command_tags, handle_);
     }
-    /// The JSON that was pushed to the queue; of a command of a history, as it stands there. None
-    /// where it was neither sent by this program nor found in a history.
+    /// The JSON that was pushed to the queue; for a command of a history, the JSON found there.
+    /// None where this program neither sent the command nor found it in a history.
     std::optional<std::string_view> dump() const noexcept {
         return detail::maybe_text(acclient_command_dump, handle_);
     }
@@ -215,134 +274,100 @@ class command_ref {
     }
 
 #if ACCLIENT_EXCEPTIONS
-    /// Waits for the next result: that of an agent whose result this handle has not returned yet;
-    /// none when all have been. 0 looks once. A job that failed is a result like any other. Blocks.
-    /// Throws errc::timeout, errc::cancelled, errc::closed, errc::no_such_agent, errc::protocol for
-    /// a result that cannot be read, errc::invalid_argument for a wait for ever on a recurring
-    /// command, and what client::ping() throws.
-    std::optional<job> next_result(const time_limit &limit) const {
-        return try_next_result(limit).value();
+    /// Iterates over the results that next_result() has not returned yet; results returned here do
+    /// not count there. The deadline is for all of them. Does not block: its elements are waited
+    /// for. Throws errc::invalid_argument, also for a wait without a timeout for a recurring
+    /// command, errc::cancelled, errc::closed, errc::forked_handle.
+    acclient::results results(const timeout &timeout) const {
+        return try_results(timeout).value();
     }
-    /// The results that it has not returned yet, within a limit from now; what is given there does
-    /// not count here. Does not block: waiting is for the results. Throws errc::invalid_argument,
-    /// errc::cancelled, errc::closed, errc::forked_handle.
-    acclient::results results(const time_limit &limit) const {
-        return try_results(limit).value();
+    /// Reads the job of every agent that the command was routed to, in its current state, running
+    /// or over. Empty while no controller has routed the command. Throws errc::protocol for a
+    /// result that cannot be decoded, and as client::ping().
+    job_list jobs(const timeout &timeout = {}) const {
+        return try_jobs(timeout).value();
     }
-    /// The job of every agent that it went to, as it stands now: running or over. None while no
-    /// controller has routed it. Blocks. Throws errc::protocol, and what client::ping() throws.
-    job_list jobs(const time_limit &limit = {}) const {
-        return try_jobs(limit).value();
+    /// Finds out how far the command got on each agent: reads what Redis has, searches the queue,
+    /// and asks the agents that are recorded as running it. Agents that do not answer by the
+    /// deadline are stage::unknown. May be called while another thread waits with the command.
+    /// Throws errc::protocol for a result that cannot be decoded, and as client::ping().
+    acclient::progress progress(const timeout &timeout = {}) const {
+        return try_progress(timeout).value();
     }
-    /// How far it got, on each agent, as well as can be found out: reads what Redis has, looks
-    /// through the queue, and asks the agents that are said to run it whether they do. Those that
-    /// do not answer within the limit are stage::unknown. Blocks. From any thread, also while
-    /// another one waits with the command. Throws errc::protocol for a result that cannot be read,
-    /// and what client::ping() throws.
-    acclient::progress progress(const time_limit &limit = {}) const {
-        return try_progress(limit).value();
+    /// Takes the command back if no controller has taken it yet, and returns whether it was still
+    /// in the queue: then it never ran and never will; otherwise it may run or have run. May be
+    /// called while another thread waits with the command. Throws errc::maybe_sent where the
+    /// connection broke meanwhile, and as client::ping().
+    bool retract(const timeout &timeout = {}) const {
+        return try_retract(timeout).value();
     }
-    /// Takes the command back if no controller has taken it yet. Whether it was still in the queue,
-    /// and thus never ran and never will; if not, it may run or have run. Blocks. From any thread,
-    /// also while another one waits with the command. Throws errc::maybe_sent where the connection
-    /// broke as it was taken back, and what client::ping() throws.
-    bool retract(const time_limit &limit = {}) const {
-        return try_retract(limit).value();
+    /// Kills the job on every agent that runs it, with all its processes, and returns once the
+    /// agents have accepted the order; the results, usually KILLED, follow. Where the job is over,
+    /// nothing is asked. An error of one agent is in its outcome: errc::timeout for an agent that
+    /// is away, or busy with an earlier kill of the same job. Throws errc::timeout where no
+    /// controller has routed the command, and as request::submit().
+    outcomes kill(const timeout &timeout = {}) const {
+        return try_kill(timeout).value();
     }
-    /// Kills the job wherever it runs, with all its processes, and returns once its agents have
-    /// taken the order; the results, usually KILLED, follow. Where it is over already nothing is
-    /// done. Blocks. Throws errc::timeout for an agent that is away, and where no controller has
-    /// routed it, errc::no_such_agent, and what request::submit() throws; of several agents the
-    /// first.
-    void kill(const time_limit &limit = {}) const {
-        try_kill(limit).value();
+    /// Reads what the command uses, on each agent: answers as those of job::get_stats(). Throws as
+    /// kill().
+    outcomes get_stats(const timeout &timeout = {}) const {
+        return try_get_stats(timeout).value();
     }
-    /// As kill(), with what came of it for each agent. Blocks. Throws errc::timeout where no
-    /// controller has routed it, and what request::submit() throws.
-    outcomes kill_everywhere(const time_limit &limit = {}) const {
-        return try_kill_everywhere(limit).value();
-    }
-    /// What it uses at this moment, on each agent: answers as job::get_stats(). Blocks. Throws as
-    /// kill_everywhere().
-    outcomes get_stats(const time_limit &limit = {}) const {
-        return try_get_stats(limit).value();
-    }
-    /// What it has logged, on each agent: answers as client::get_msgs(). Blocks. Throws as
-    /// kill_everywhere().
-    outcomes get_msgs(const msg_query &query = {}, const time_limit &limit = {}) const {
-        return try_get_msgs(query, limit).value();
+    /// Reads what the command has logged, on each agent: answers as those of client::get_msgs().
+    /// Throws as kill().
+    outcomes get_msgs(const msg_query &query = {}, const timeout &timeout = {}) const {
+        return try_get_msgs(query, timeout).value();
     }
 #endif
-    /// As next_result(), without exceptions.
-    result<std::optional<job>> try_next_result(const time_limit &limit) const {
-        return detail::maybe_made<job, acclient_job>([&](auto **made, auto **error) {
-            return acclient_command_next_result(handle_, limit.c_milliseconds(), limit.c_token(),
-                                                made, error);
-        });
-    }
     /// As results(), without exceptions.
-    result<acclient::results> try_results(const time_limit &limit) const {
-        return detail::made<acclient::results, acclient_results>([&](auto **made, auto **error) {
-            return acclient_command_results(handle_, limit.c_milliseconds(), limit.c_token(), made,
-                                            error);
-        });
+    result<acclient::results> try_results(const timeout &timeout) const {
+        auto made =
+            detail::made_within<acclient::results>(timeout, acclient_command_results, handle_);
+        if (made) {
+            made->keep_alive(timeout.keep_alive());
+        }
+        return made;
     }
     /// As jobs(), without exceptions.
-    result<job_list> try_jobs(const time_limit &limit = {}) const {
-        return detail::made<job_list, acclient_jobs>([&](auto **made, auto **error) {
-            return acclient_command_jobs(handle_, limit.c_milliseconds(), limit.c_token(), made,
-                                         error);
-        });
+    result<job_list> try_jobs(const timeout &timeout = {}) const {
+        return detail::made_within<job_list>(timeout, acclient_command_jobs, handle_);
     }
     /// As progress(), without exceptions.
-    result<acclient::progress> try_progress(const time_limit &limit = {}) const {
+    result<acclient::progress> try_progress(const timeout &timeout = {}) const {
+        if (const auto valid = detail::positive(timeout); !valid) {
+            return valid.error();
+        }
         acclient_progress *made = nullptr;
-        const auto asked = detail::done([&](acclient_error **error) {
-            return acclient_command_progress(handle_, limit.c_milliseconds(), limit.c_token(),
-                                             &made, error);
-        });
-        return asked ? result<acclient::progress>(detail::read_progress(made))
-                     : result<acclient::progress>(asked.error());
+        const auto found = detail::done(acclient_command_progress, handle_,
+                                        timeout.c_milliseconds(), timeout.c_token(), &made);
+        return found ? result<acclient::progress>(detail::read_progress(made))
+                     : result<acclient::progress>(found.error());
     }
     /// As retract(), without exceptions.
-    result<bool> try_retract(const time_limit &limit = {}) const {
+    result<bool> try_retract(const timeout &timeout = {}) const {
+        if (const auto valid = detail::positive(timeout); !valid) {
+            return valid.error();
+        }
         bool retracted = false;
-        const auto asked = detail::done([&](acclient_error **error) {
-            return acclient_command_retract(handle_, limit.c_milliseconds(), limit.c_token(),
-                                            &retracted, error);
-        });
-        return asked ? result<bool>(retracted) : result<bool>(asked.error());
+        const auto done = detail::done(acclient_command_retract, handle_, timeout.c_milliseconds(),
+                                       timeout.c_token(), &retracted);
+        return done ? result<bool>(retracted) : result<bool>(done.error());
     }
     /// As kill(), without exceptions.
-    result<void> try_kill(const time_limit &limit = {}) const {
-        return detail::done([&](acclient_error **error) {
-            return acclient_command_kill(handle_, limit.c_milliseconds(), limit.c_token(), error);
-        });
-    }
-    /// As kill_everywhere(), without exceptions.
-    result<outcomes> try_kill_everywhere(const time_limit &limit = {}) const {
-        return detail::made<outcomes, acclient_outcomes>([&](auto **made, auto **error) {
-            return acclient_command_kill_everywhere(handle_, limit.c_milliseconds(),
-                                                    limit.c_token(), made, error);
-        });
+    result<outcomes> try_kill(const timeout &timeout = {}) const {
+        return detail::made_within<outcomes>(timeout, acclient_command_kill, handle_);
     }
     /// As get_stats(), without exceptions.
-    result<outcomes> try_get_stats(const time_limit &limit = {}) const {
-        return detail::made<outcomes, acclient_outcomes>([&](auto **made, auto **error) {
-            return acclient_command_get_stats(handle_, limit.c_milliseconds(), limit.c_token(),
-                                              made, error);
-        });
+    result<outcomes> try_get_stats(const timeout &timeout = {}) const {
+        return detail::made_within<outcomes>(timeout, acclient_command_get_stats, handle_);
     }
     /// As get_msgs(), without exceptions.
-    result<outcomes> try_get_msgs(const msg_query &query = {}, const time_limit &limit = {}) const {
-        if (detail::holds_nul({query.levels})) {
-            return detail::nul_error();
-        }
-        return detail::made<outcomes, acclient_outcomes>([&](auto **made, auto **error) {
-            return acclient_command_get_msgs(handle_, query.levels.c_str(), query.limit,
-                                             detail::c_time(query.from), detail::c_time(query.to),
-                                             limit.c_milliseconds(), limit.c_token(), made, error);
-        });
+    result<outcomes> try_get_msgs(const msg_query &query = {}, const timeout &timeout = {}) const {
+        const auto c_query = detail::to_c(query);
+        return c_query ? detail::made_within<outcomes>(timeout, acclient_command_get_msgs, handle_,
+                                                       c_query->get())
+                       : c_query.error();
     }
 
   protected:
@@ -354,80 +379,123 @@ class command_ref {
     const acclient_command *handle_ = nullptr;
 };
 
-/// A command that is owned. All that command_ref has. The job goes on when it is gone.
-class command : public detail::owner<command_ref, acclient_command, acclient_command_free> {
+/// Command that is owned, with everything that command_ref has. Its jobs go on when it is
+/// destroyed.
+class ACCLIENT_OWNER command
+    : public detail::owner<command_ref, acclient_command, acclient_command_free> {
   public:
     using owner::owner;
+
+#if ACCLIENT_EXCEPTIONS
+    /// Waits for the next result: one that this object has not returned yet; none when every result
+    /// has been returned. A timeout of 0 polls once. Reconnects and retries when the connection is
+    /// lost. A job that failed is a result like any other. Throws errc::no_such_agent where the
+    /// controller knew no agent for the target, errc::protocol for a result that cannot be decoded,
+    /// errc::invalid_argument also for a wait without a timeout for a recurring command, and as
+    /// client::ping().
+    std::optional<job> next_result(const timeout &timeout) {
+        return try_next_result(timeout).value();
+    }
+#endif
+    /// As next_result(), without exceptions.
+    result<std::optional<job>> try_next_result(const timeout &timeout) {
+        return detail::maybe_made_within<job>(timeout, acclient_command_next_result, mutable_get());
+    }
+
+    // As those of command_ref, with the lifetime of what they return.
+
+    std::string_view id() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return command_ref::id();
+    }
+    std::string_view handle() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return command_ref::handle();
+    }
+    std::string_view target() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return command_ref::target();
+    }
+    std::optional<std::string_view> cmd() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return command_ref::cmd();
+    }
+    std::optional<std::string_view> args() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return command_ref::args();
+    }
+    std::optional<std::string_view> data() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return command_ref::data();
+    }
+    std::optional<std::string_view> tags() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return command_ref::tags();
+    }
+    std::optional<std::string_view> dump() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return command_ref::dump();
+    }
 };
 
-/// Refs of commands, for client::wait_any(); valid as long as the commands stay where they are.
-inline std::vector<command_ref> refs(const std::vector<command> &commands) {
+/// References to commands, for client::wait_any(); valid as long as the vector does not change.
+inline std::vector<command_ref> refs(const std::vector<command> &commands ACCLIENT_LIFETIMEBOUND) {
     return {commands.begin(), commands.end()};
 }
+/// References to temporary commands would dangle.
+std::vector<command_ref> refs(const std::vector<command> &&commands) = delete;
 
-/// Commands of the past, most recent first. Each is for one thread at a time.
-class command_list {
-  public:
-    /// An empty one.
-    command_list() noexcept = default;
-    /// Takes over a C handle.
-    explicit command_list(acclient_commands *handle) noexcept : handle_(handle) {
-    }
-    /// How many there are.
-    std::size_t size() const noexcept {
-        return acclient_commands_count(handle_.get());
-    }
-    /// Whether there is none.
-    bool empty() const noexcept {
-        return size() == 0;
-    }
-    /// The command at an index, borrowed; empty beyond the last.
-    command_ref operator[](std::size_t index) const noexcept {
-        return command_ref(acclient_commands_at(handle_.get(), index));
-    }
-    /// For range-for: each is a command_ref.
-    detail::index_iterator<command_list> begin() const noexcept {
-        return {*this, 0};
-    }
-    /// The end.
-    detail::index_iterator<command_list> end() const noexcept {
-        return {*this, size()};
-    }
+namespace detail {
 
-  private:
-    detail::handle<acclient_commands, acclient_commands_free> handle_;
+struct command_list_traits {
+    using c_type = acclient_commands;
+    using value_type = command_ref;
+    static constexpr auto free = acclient_commands_free;
+    static std::size_t count(const acclient_commands *commands) noexcept {
+        return acclient_commands_count(commands);
+    }
+    static command_ref at(const acclient_commands *commands, std::size_t index) noexcept {
+        return command_ref(acclient_commands_at(commands, index));
+    }
 };
 
-/// All that came of a command.
-class collected {
+} // namespace detail
+
+/// Commands of the history, most recent first; the elements are command_ref, each for one thread at
+/// a time.
+class ACCLIENT_OWNER command_list : public detail::list<detail::command_list_traits> {
   public:
-    /// An empty one.
+    using list::list;
+};
+
+/// Results and errors of a command, as collected by request::run_all().
+class ACCLIENT_OWNER collected {
+  public:
+    using c_type = acclient_collected;
+
+    /// Is empty.
     collected() noexcept = default;
     /// Takes over a C handle.
     explicit collected(acclient_collected *handle) noexcept : handle_(handle) {
     }
-    /// The command, borrowed, by which what is missing can be waited for.
-    command_ref command() const noexcept {
+    /// The command, borrowed, for waiting for the missing results: it does not return the collected
+    /// ones again.
+    command_ref command() const noexcept ACCLIENT_LIFETIMEBOUND {
         return command_ref(acclient_collected_command(handle_.get()));
     }
     /// The jobs, borrowed, in order of completion.
-    std::vector<job_ref> jobs() const {
+    std::vector<job_ref> jobs() const &ACCLIENT_LIFETIMEBOUND {
         std::vector<job_ref> jobs;
         for (std::size_t i = 0; i < acclient_collected_job_count(handle_.get()); i++) {
             jobs.emplace_back(acclient_collected_job(handle_.get(), i));
         }
         return jobs;
     }
-    /// The errors, borrowed: one for each agent that did not answer. What ended the wait for
-    /// everybody is the last, without an agent.
-    std::vector<error_ref> errors() const {
+    /// The errors, borrowed: one for each agent that did not answer. One that ended the wait for
+    /// all agents is the last, without an agent.
+    std::vector<error_ref> errors() const &ACCLIENT_LIFETIMEBOUND {
         std::vector<error_ref> errors;
         for (std::size_t i = 0; i < acclient_collected_error_count(handle_.get()); i++) {
             errors.emplace_back(acclient_collected_error(handle_.get(), i));
         }
         return errors;
     }
-    /// Whether it stopped at a failure, or was ended, before all agents had answered.
+    /// References into a temporary would dangle, in `for (auto job : request.run_all(10s).jobs())`.
+    std::vector<job_ref> jobs() const && = delete;
+    std::vector<error_ref> errors() const && = delete;
+    /// Whether the call stopped at a failure, or was ended, before all agents had answered.
     bool stopped() const noexcept {
         return acclient_collected_stopped(handle_.get());
     }
@@ -436,6 +504,7 @@ class collected {
     detail::handle<acclient_collected, acclient_collected_free> handle_;
 };
 
+} // namespace v0_1
 } // namespace acclient
 
 #endif

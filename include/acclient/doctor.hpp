@@ -1,4 +1,4 @@
-/// verdict, check, diagnosis: part of acclient.hpp, where the conventions are.
+/// verdict, doctor_check and diagnosis: part of acclient.hpp, which describes the conventions.
 #ifndef ACCLIENT_DOCTOR_HPP
 #define ACCLIENT_DOCTOR_HPP
 
@@ -8,21 +8,22 @@
 #include <vector>
 
 namespace acclient {
+inline namespace v0_1 {
 
-/// How a check turned out.
+/// Result of a check.
 enum class verdict {
-    /// A word of a later version than this header.
+    /// A verdict of a later version than these headers.
     unknown,
     /// As it should be.
     good,
-    /// It works, but slower or with less than there could be.
+    /// Works, but slower or with less than there could be.
     weak,
-    /// This is what is wrong.
+    /// Prevents commands from working.
     bad,
 };
 
-/// The word for a verdict, like "good"; valid for ever.
-inline std::string_view name(verdict verdict) noexcept {
+/// Name of a verdict, like "good".
+inline std::string_view to_string(verdict verdict) noexcept {
     switch (verdict) {
     case verdict::good:
         return "good";
@@ -30,17 +31,18 @@ inline std::string_view name(verdict verdict) noexcept {
         return "weak";
     case verdict::bad:
         return "bad";
-    default:
-        return "unknown";
+    case verdict::unknown:
+        break;
     }
+    return "unknown";
 }
 
-/// One thing that client::doctor() looked at.
-struct check {
-    /// What was looked at: "redis", "login", "resp3", "tracking", "scripts", "queue", "controller",
-    /// or "agent 1:2". Later versions may look at more.
+/// One check of client::doctor().
+struct doctor_check {
+    /// What was checked: "redis", "login", "resp3", "tracking", "scripts", "queue", "controller",
+    /// or "agent 1:2". Later versions may check more.
     std::string name;
-    /// How it turned out.
+    /// The result.
     acclient::verdict verdict = acclient::verdict::unknown;
     /// What was found.
     std::string found;
@@ -48,38 +50,40 @@ struct check {
     std::string advice;
 };
 
-/// What client::doctor() found. A value like any other.
+/// Result of client::doctor(). A plain value.
 struct diagnosis {
-    /// The checks, in the order of the way that a command takes.
-    std::vector<check> checks;
+    /// The checks, in the order in which a command depends on them.
+    std::vector<doctor_check> checks;
 
-    /// Whether nothing is bad.
+    /// Whether no verdict is bad.
     bool is_healthy() const noexcept {
-        return std::none_of(checks.begin(), checks.end(), [](const check &check) {
-            return check.verdict == acclient::verdict::bad;
+        return std::none_of(checks.begin(), checks.end(), [](const doctor_check &checked) {
+            return checked.verdict == acclient::verdict::bad;
         });
     }
 };
 
 namespace detail {
 
-/// A text with spaces behind it up to a width.
+/// A text, filled up with spaces to a width.
 inline std::string padded(std::string_view text, std::size_t width) {
     std::string padded(text);
-    padded.resize(std::max(width, text.size()), ' ');
+    if (padded.size() < width) {
+        padded.resize(width, ' ');
+    }
     return padded;
 }
 
-/// What the rows of an answer tell.
+/// Reads the rows of an answer.
 inline diagnosis read_diagnosis(const answer_ref &answer) {
     diagnosis diagnosis;
     for (const answer_row row : answer) {
         const auto field = [&](std::string_view name) {
             return std::string(row.text(name).value_or(""));
         };
-        check made{field("name"), verdict::unknown, field("found"), field("advice")};
+        doctor_check made{field("name"), verdict::unknown, field("found"), field("advice")};
         for (const verdict known : {verdict::good, verdict::weak, verdict::bad}) {
-            if (row.text("verdict") == name(known)) {
+            if (row.text("verdict") == to_string(known)) {
                 made.verdict = known;
             }
         }
@@ -93,13 +97,14 @@ inline diagnosis read_diagnosis(const answer_ref &answer) {
 /// A line for each check.
 inline std::string to_string(const diagnosis &diagnosis) {
     std::string lines;
-    for (const check &check : diagnosis.checks) {
-        lines += detail::padded(name(check.verdict), 4) + "  " + detail::padded(check.name, 12);
-        lines += ' ' + check.found + (check.advice.empty() ? "" : ": ") + check.advice + '\n';
+    for (const doctor_check &made : diagnosis.checks) {
+        lines += detail::padded(to_string(made.verdict), 4) + "  " + detail::padded(made.name, 12);
+        lines += ' ' + made.found + (made.advice.empty() ? "" : ": ") + made.advice + '\n';
     }
     return lines;
 }
 
+} // namespace v0_1
 } // namespace acclient
 
 #endif

@@ -1,60 +1,64 @@
-/// Errors, result<T>, agent_id, version: part of acclient.hpp, where the conventions are.
+/// Errors, result<T>, agent_id and versions: part of acclient.hpp, which describes the conventions.
 #ifndef ACCLIENT_ERROR_HPP
 #define ACCLIENT_ERROR_HPP
 
-#include "../acclient.h"
+#include "config.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <initializer_list>
+#include <iosfwd>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <tuple>
+#include <system_error>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
-/// Whether there are the functions that throw: 0 with -fno-exceptions.
-#if defined(__cpp_exceptions)
-#define ACCLIENT_EXCEPTIONS 1
-#else
-#define ACCLIENT_EXCEPTIONS 0
+#if ACCLIENT_CPLUSPLUS >= 202002L
+#include <compare>
 #endif
 
 namespace acclient {
+inline namespace v0_1 {
 
 class job_ref;
 
-/// The kinds of failure. Later versions may add some: treat an unknown one as a failure.
+/// Kind of a failure. Converts to std::error_code. Later versions may add some: treat an unknown
+/// one as a failure.
 enum class errc : acclient_status {
-    /// The call did what it says.
+    /// The call succeeded.
     ok = ACCLIENT_OK,
-    /// Something passed cannot be used. Nothing was sent.
+    /// An argument is invalid. Nothing was sent.
     invalid_argument = ACCLIENT_INVALID_ARGUMENT,
     /// Redis could not be reached, or the connection was lost.
     connect = ACCLIENT_CONNECT,
-    /// Redis refused the user or the password, or wants one. Trying again will not help.
+    /// Redis rejected the user or the password, or requires one. Retrying will not help.
     authentication = ACCLIENT_AUTHENTICATION,
-    /// The call's time is over.
+    /// The deadline of the call was exceeded.
     timeout = ACCLIENT_TIMEOUT,
     /// A cancel token ended the call.
     cancelled = ACCLIENT_CANCELLED,
-    /// Redis answered with an error.
+    /// Redis replied with an error.
     server = ACCLIENT_SERVER,
-    /// Something was received that cannot be read.
+    /// A reply, or a document in Redis, cannot be decoded.
     protocol = ACCLIENT_PROTOCOL,
     /// The controller knows no agent for the target at this moment.
     no_such_agent = ACCLIENT_NO_SUCH_AGENT,
-    /// A job ended in another state than SUCCESS.
+    /// A job ended in a state other than SUCCESS.
     job_failed = ACCLIENT_JOB_FAILED,
     /// The agent or the controller does not know the command.
     unknown_command = ACCLIENT_UNKNOWN_COMMAND,
-    /// The server, the controller or this version of the library does not offer it.
+    /// Unsupported by the server, the controller or this version of the library.
     unsupported = ACCLIENT_UNSUPPORTED,
-    /// The command went out whole, but Redis did not confirm it: it may run, or not.
+    /// The whole command was sent, but Redis did not confirm it: it may run or not.
     maybe_sent = ACCLIENT_MAYBE_SENT,
-    /// All connections of the client stayed in use until the call's time was over.
+    /// All connections of the client stayed in use until the deadline.
     pool_exhausted = ACCLIENT_POOL_EXHAUSTED,
     /// The client was closed.
     closed = ACCLIENT_CLOSED,
@@ -66,46 +70,164 @@ enum class errc : acclient_status {
     system = ACCLIENT_SYSTEM,
 };
 
-/// The name of a kind, like "ACCLIENT_TIMEOUT"; valid for ever.
-inline std::string_view name(errc code) noexcept {
-    return acclient_status_name(static_cast<acclient_status>(code));
+namespace detail {
+
+/// Name and description of a kind of failure.
+struct errc_texts {
+    const char *name;
+    const char *message;
+};
+
+constexpr errc_texts texts_of(errc code) noexcept {
+    switch (code) {
+    case errc::ok:
+        return {"ok", "success"};
+    case errc::invalid_argument:
+        return {"invalid_argument", "invalid argument"};
+    case errc::connect:
+        return {"connect", "cannot connect to Redis, or connection lost"};
+    case errc::authentication:
+        return {"authentication", "authentication failed"};
+    case errc::timeout:
+        return {"timeout", "deadline exceeded"};
+    case errc::cancelled:
+        return {"cancelled", "cancelled"};
+    case errc::server:
+        return {"server", "error reply from Redis"};
+    case errc::protocol:
+        return {"protocol", "cannot decode a reply or a document"};
+    case errc::no_such_agent:
+        return {"no_such_agent", "no such agent"};
+    case errc::job_failed:
+        return {"job_failed", "job failed"};
+    case errc::unknown_command:
+        return {"unknown_command", "unknown command"};
+    case errc::unsupported:
+        return {"unsupported", "unsupported"};
+    case errc::maybe_sent:
+        return {"maybe_sent", "command sent but not confirmed"};
+    case errc::pool_exhausted:
+        return {"pool_exhausted", "all connections in use"};
+    case errc::closed:
+        return {"closed", "client closed"};
+    case errc::forked_handle:
+        return {"forked_handle", "handle of another process"};
+    case errc::panic:
+        return {"panic", "internal error of the library"};
+    case errc::system:
+        return {"system", "resource refused by the operating system"};
+    }
+    return {"unknown", "unknown error"};
 }
 
-/// The version of the library that runs, like "0.1.0"; valid for ever.
+class category final : public std::error_category {
+  public:
+    const char *name() const noexcept override {
+        return "acclient";
+    }
+    std::string message(int code) const override {
+        return texts_of(static_cast<errc>(code)).message;
+    }
+    std::error_condition default_error_condition(int code) const noexcept override {
+        switch (static_cast<errc>(code)) {
+        case errc::invalid_argument:
+            return std::errc::invalid_argument;
+        case errc::timeout:
+            return std::errc::timed_out;
+        case errc::cancelled:
+            return std::errc::operation_canceled;
+        case errc::unsupported:
+            return std::errc::not_supported;
+        default:
+            return {code, *this};
+        }
+    }
+};
+
+} // namespace detail
+
+/// Name of a kind, like "timeout"; "unknown" for any other number.
+inline std::string_view to_string(errc code) noexcept {
+    return detail::texts_of(code).name;
+}
+
+/// Category "acclient" of std::error_code. errc::timeout, cancelled, invalid_argument and
+/// unsupported also compare equal to std::errc::timed_out, operation_canceled, invalid_argument and
+/// not_supported.
+inline const std::error_category &category() noexcept {
+    static const detail::category instance;
+    return instance;
+}
+
+/// Converts a kind for the standard library.
+inline std::error_code make_error_code(errc code) noexcept {
+    return {static_cast<int>(code), category()};
+}
+
+/// Version of the library that is loaded, like "0.1.0".
 inline std::string_view version() noexcept {
     return acclient_version();
 }
 
-/// Whether the library that runs fits the headers that the caller was compiled with.
+/// Whether the library that is loaded is compatible with these headers.
 inline bool version_fits() noexcept {
     return acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR,
                                   ACCLIENT_VERSION_PATCH) == ACCLIENT_OK;
 }
 
-/// An agent: the node nid of the grid gid, both above 0; 0:0 is the controller itself.
+/// Agent: the node nid of the grid gid, both above 0. 0:0 is the controller itself. Functions that
+/// take an agent also take `{1, 2}`.
 struct agent_id {
     std::int64_t gid = 0;
     std::int64_t nid = 0;
 
-    friend bool operator==(const agent_id &a, const agent_id &b) noexcept {
+#if defined(__cpp_impl_three_way_comparison) && defined(__cpp_lib_three_way_comparison)
+    friend constexpr std::strong_ordering operator<=>(const agent_id &,
+                                                      const agent_id &) noexcept = default;
+#else
+    friend constexpr bool operator==(const agent_id &a, const agent_id &b) noexcept {
         return a.gid == b.gid && a.nid == b.nid;
     }
-    friend bool operator!=(const agent_id &a, const agent_id &b) noexcept {
+    friend constexpr bool operator!=(const agent_id &a, const agent_id &b) noexcept {
         return !(a == b);
     }
-    friend bool operator<(const agent_id &a, const agent_id &b) noexcept {
-        return std::tie(a.gid, a.nid) < std::tie(b.gid, b.nid);
+    friend constexpr bool operator<(const agent_id &a, const agent_id &b) noexcept {
+        return a.gid != b.gid ? a.gid < b.gid : a.nid < b.nid;
     }
+    friend constexpr bool operator>(const agent_id &a, const agent_id &b) noexcept {
+        return b < a;
+    }
+    friend constexpr bool operator<=(const agent_id &a, const agent_id &b) noexcept {
+        return !(b < a);
+    }
+    friend constexpr bool operator>=(const agent_id &a, const agent_id &b) noexcept {
+        return !(a < b);
+    }
+#endif
 };
 
-/// As agents are written: "1:2".
+/// The agent as text, like "1:2".
 inline std::string to_string(const agent_id &agent) {
     return std::to_string(agent.gid) + ':' + std::to_string(agent.nid);
 }
 
+/// Writes the agent as to_string() does.
+template <class Traits>
+std::basic_ostream<char, Traits> &operator<<(std::basic_ostream<char, Traits> &stream,
+                                             const agent_id &agent) {
+    return stream << to_string(agent);
+}
+
+/// Writes the name of a kind: errc, stage, outcome_kind, wait_method, verdict, log_level.
+template <class Traits, class Enum, class = std::enable_if_t<std::is_enum_v<Enum>>>
+auto operator<<(std::basic_ostream<char, Traits> &stream, Enum value)
+    -> decltype(stream << to_string(value)) {
+    return stream << to_string(value);
+}
+
 namespace detail {
 
-/// Text of an accessor that never answers NULL for a real handle; empty for an empty one.
+/// Text of an accessor; empty where there is none.
 template <class Handle>
 std::string_view text(const char *(*accessor)(const Handle *, std::size_t *),
                       const Handle *handle) noexcept {
@@ -114,7 +236,7 @@ std::string_view text(const char *(*accessor)(const Handle *, std::size_t *),
     return begin == nullptr ? std::string_view("") : std::string_view(begin, length);
 }
 
-/// Text of an accessor that may answer NULL.
+/// Text of an accessor that may return NULL.
 template <class Handle>
 std::optional<std::string_view> maybe_text(const char *(*accessor)(const Handle *, std::size_t *),
                                            const Handle *handle) noexcept {
@@ -123,67 +245,82 @@ std::optional<std::string_view> maybe_text(const char *(*accessor)(const Handle 
     return begin == nullptr ? std::nullopt : std::optional(std::string_view(begin, length));
 }
 
+/// What a pointer points to. Ends the program where it is null, since a precondition is violated.
+template <class T> T &present(T *pointer) noexcept {
+    if (pointer == nullptr) {
+        std::terminate();
+    }
+    return *pointer;
+}
+
 } // namespace detail
 
-/// Why something failed; borrowed from what it is part of.
-class error_ref {
+/// Why something failed; borrowed from an error, collected or outcomes.
+class ACCLIENT_POINTER error_ref {
   public:
     /// No error: errc::ok.
     error_ref() noexcept = default;
-    /// Of a C handle, which is borrowed.
+    /// Borrows a C handle.
     explicit error_ref(const acclient_error *handle) noexcept
         : code_(static_cast<errc>(acclient_error_status(handle))),
           message_(detail::text(acclient_error_message, handle)), handle_(handle) {
     }
-    /// Of a kind alone. The message is borrowed.
-    error_ref(errc code, std::string_view message) noexcept : code_(code), message_(message) {
-    }
 
+    /// Whether there is an error.
+    explicit operator bool() const noexcept {
+        return code_ != errc::ok;
+    }
     /// The kind of failure.
     errc code() const noexcept {
         return code_;
     }
-    /// What failed, in words for a person: what was asked of whom, how long it waited, how far it
-    /// got. It holds no password.
+    /// Message for a person: what was asked of which server or agent, how long the call waited, how
+    /// far it got. It contains no password.
     std::string_view message() const noexcept {
         return message_;
     }
-    /// The printed form of the command that it is about, for client::command_from().
-    std::optional<std::string_view> command() const noexcept {
-        return detail::maybe_text(acclient_error_command, handle_);
+    /// Handle string of the command that the error is about, for client::get_by_handle(), if any.
+    std::optional<std::string_view> command_handle() const noexcept {
+        return detail::maybe_text(acclient_error_command_handle, handle_);
     }
-    /// The code of Redis's own error, like "NOPERM" or "OOM", where Redis answered with one.
+    /// Error code of Redis, like "NOPERM" or "OOM", if the error is a reply of Redis.
     std::optional<std::string_view> server_code() const noexcept {
         return detail::maybe_text(acclient_error_server_code, handle_);
     }
-    /// The agent that it is about, where it is about one of several.
+    /// The agent that the error is about, if it is about one of several.
     std::optional<agent_id> agent() const noexcept {
         agent_id agent;
         const bool is_one = acclient_error_agent(handle_, &agent.gid, &agent.nid);
         return is_one ? std::optional(agent) : std::nullopt;
     }
-    /// The job that failed, with its state, data and streams; borrowed like this. Empty where the
-    /// error is not about a job.
+    /// The job that failed, with its state, data and streams. Empty where the error is not about a
+    /// job.
     job_ref job() const noexcept;
 
-    /// Whether the same call, made again later, may succeed without anything being changed and
-    /// without a command running twice.
+    /// Whether retrying the same call later is safe and may succeed: nothing has to be changed, and
+    /// no command runs twice.
     bool is_retriable() const noexcept {
         return acclient_error_is_retriable(handle_);
     }
-    /// Whether the call ended because its time was over.
+    /// Whether the deadline of the call was exceeded.
     bool is_timeout() const noexcept {
         return acclient_error_is_timeout(handle_);
     }
-    /// Whether a command went out whole without a confirmation: for errc::maybe_sent, and for some
-    /// calls that were cancelled or closed meanwhile.
+    /// Whether a whole command was sent and not confirmed: for errc::maybe_sent, and for some calls
+    /// that were cancelled or closed meanwhile.
     bool is_maybe_sent() const noexcept {
         return acclient_error_is_maybe_sent(handle_);
     }
-    /// Whether the call or the range that gave it is over. False for an element of results, rollout
-    /// or follow that is about one agent, one command or a gap in a log: more may follow.
+    /// Whether the call or the range that returned the error is over. False for an element of
+    /// results, rollout or follow that is about one agent, one command or a gap in a log: more may
+    /// follow.
     bool is_final() const noexcept {
         return handle_ == nullptr || acclient_error_is_final(handle_);
+    }
+
+  protected:
+    /// An error of this library alone. The message is borrowed.
+    error_ref(errc code, std::string_view message) noexcept : code_(code), message_(message) {
     }
 
   private:
@@ -192,122 +329,181 @@ class error_ref {
     const acclient_error *handle_ = nullptr;
 };
 
-/// Why a call failed: what is thrown, and what a result<T> holds. Copies share what they tell of,
-/// which is valid until the last of them is gone. what() is message().
-class error : public std::runtime_error, public error_ref {
+/// Why a call failed: thrown, or held by a result<T>. Copies share their content, which lives as
+/// long as the last of them; moving copies. what() is message().
+class ACCLIENT_OWNER error : public std::runtime_error, public error_ref {
   public:
     /// Takes over a C handle.
     explicit error(acclient_error *handle)
         : error(std::shared_ptr<acclient_error>(handle, acclient_error_free)) {
     }
-    /// Shares what it tells of; so does moving.
+    /// An error of one's own. The message is copied.
+    error(errc code, std::string_view message)
+        : error(code, std::make_shared<const std::string>(message)) {
+    }
     error(const error &other) noexcept = default;
-    /// Shares what it tells of; so does moving.
     error &operator=(const error &other) noexcept = default;
     ~error() override = default;
-    /// A kind alone, with a message that lives for ever.
-    error(errc code, std::string_view message)
-        : std::runtime_error(std::string(message)), error_ref(code, message) {
+
+    /// As error_ref::message().
+    std::string_view message() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return error_ref::message();
     }
+    /// As error_ref::command_handle().
+    std::optional<std::string_view> command_handle() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return error_ref::command_handle();
+    }
+    /// As error_ref::server_code().
+    std::optional<std::string_view> server_code() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return error_ref::server_code();
+    }
+    /// As error_ref::job().
+    job_ref job() const noexcept ACCLIENT_LIFETIMEBOUND;
 
   private:
-    explicit error(std::shared_ptr<acclient_error> handle)
+    explicit error(const std::shared_ptr<acclient_error> &handle)
         : std::runtime_error(std::string(error_ref(handle.get()).message())),
-          error_ref(handle.get()), handle_(std::move(handle)) {
+          error_ref(handle.get()), content_(handle) {
+    }
+    error(errc code, const std::shared_ptr<const std::string> &message)
+        : std::runtime_error(*message), error_ref(code, *message), content_(message) {
     }
 
-    std::shared_ptr<acclient_error> handle_;
+    std::shared_ptr<const void> content_;
 };
 
-/// What a try_...() function returns: a value or an error.
+/// Value or error: what a try_...() function returns. Reading the value of an error, or the error
+/// of a value, is a violated precondition, which calls std::terminate().
 template <class T> class [[nodiscard]] result {
   public:
-    /// A value.
-    result(T value) : value_(std::move(value)) {
+    using value_type = T;
+    using error_type = acclient::error;
+
+    /// Holds a value.
+    result(T value) noexcept(std::is_nothrow_move_constructible_v<T>)
+        : state_(std::in_place_index<0>, std::move(value)) {
     }
-    /// An error.
-    result(acclient::error failure) : error_(std::move(failure)) {
+    /// Holds an error.
+    result(acclient::error failure) noexcept : state_(std::in_place_index<1>, failure) {
     }
 
     /// Whether there is a value.
-    explicit operator bool() const noexcept {
-        return value_.has_value();
+    bool has_value() const noexcept {
+        return state_.index() == 0;
     }
     /// Whether there is a value.
-    bool has_value() const noexcept {
-        return value_.has_value();
+    explicit operator bool() const noexcept {
+        return has_value();
     }
-    /// The value, which has to be there.
-    T &operator*() &noexcept {
-        return *value_;
+
+    /// The value. Precondition: has_value().
+    T &operator*() &noexcept ACCLIENT_LIFETIMEBOUND {
+        return get();
     }
-    /// The value, which has to be there.
-    const T &operator*() const &noexcept {
-        return *value_;
+    const T &operator*() const &noexcept ACCLIENT_LIFETIMEBOUND {
+        return get();
     }
-    /// The value, which has to be there, to be moved from.
-    T &&operator*() &&noexcept {
-        return std::move(*value_);
+    T &&operator*() &&noexcept ACCLIENT_LIFETIMEBOUND {
+        return std::move(get());
     }
-    /// The value, which has to be there.
-    T *operator->() noexcept {
-        return &*value_;
+    const T &&operator*() const &&noexcept ACCLIENT_LIFETIMEBOUND {
+        return std::move(get());
     }
-    /// The value, which has to be there.
-    const T *operator->() const noexcept {
-        return &*value_;
+    T *operator->() noexcept ACCLIENT_LIFETIMEBOUND {
+        return &get();
     }
-    /// The error, which has to be there.
-    const acclient::error &error() const noexcept {
-        return *error_;
+    const T *operator->() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return &get();
+    }
+
+#if ACCLIENT_EXCEPTIONS
+    /// The value. Throws the error if there is one.
+    T &value() & ACCLIENT_LIFETIMEBOUND {
+        throw_error();
+        return get();
+    }
+    const T &value() const &ACCLIENT_LIFETIMEBOUND {
+        throw_error();
+        return get();
+    }
+    T &&value() && ACCLIENT_LIFETIMEBOUND {
+        throw_error();
+        return std::move(get());
+    }
+    const T &&value() const &&ACCLIENT_LIFETIMEBOUND {
+        throw_error();
+        return std::move(get());
+    }
+#endif
+    /// The value, or else a fallback.
+    template <class U> T value_or(U &&fallback) const & {
+        return has_value() ? get() : static_cast<T>(std::forward<U>(fallback));
+    }
+    template <class U> T value_or(U &&fallback) && {
+        return has_value() ? std::move(get()) : static_cast<T>(std::forward<U>(fallback));
+    }
+
+    /// The error. Precondition: !has_value().
+    acclient::error &error() &noexcept ACCLIENT_LIFETIMEBOUND {
+        return failure();
+    }
+    const acclient::error &error() const &noexcept ACCLIENT_LIFETIMEBOUND {
+        return failure();
+    }
+    acclient::error &&error() &&noexcept ACCLIENT_LIFETIMEBOUND {
+        return std::move(failure());
+    }
+    const acclient::error &&error() const &&noexcept ACCLIENT_LIFETIMEBOUND {
+        return std::move(failure());
     }
     /// The kind of the error, or errc::ok.
     errc code() const noexcept {
-        return error_ ? error_->code() : errc::ok;
+        return has_value() ? errc::ok : failure().code();
+    }
+
+  private:
+    T &get() noexcept {
+        return detail::present(std::get_if<0>(&state_));
+    }
+    const T &get() const noexcept {
+        return detail::present(std::get_if<0>(&state_));
+    }
+    acclient::error &failure() noexcept {
+        return detail::present(std::get_if<1>(&state_));
+    }
+    const acclient::error &failure() const noexcept {
+        return detail::present(std::get_if<1>(&state_));
     }
 #if ACCLIENT_EXCEPTIONS
-    /// The value. Throws the error if there is one.
-    T &value() & {
-        if (error_) {
-            throw *error_;
+    void throw_error() const {
+        if (!has_value()) {
+            throw failure();
         }
-        return *value_;
-    }
-    /// The value, to be moved from. Throws the error if there is one.
-    T &&value() && {
-        return std::move(value());
     }
 #endif
 
-  private:
-    std::optional<T> value_;
-    std::optional<acclient::error> error_;
+    std::variant<T, acclient::error> state_;
 };
 
-/// What a try_...() function without a value returns: whether it did what it says, or the error.
+/// Success or an error: what a try_...() function without a value returns.
 template <> class [[nodiscard]] result<void> {
   public:
-    /// It did.
+    using value_type = void;
+    using error_type = acclient::error;
+
+    /// Success.
     result() noexcept = default;
-    /// It did not.
-    result(acclient::error failure) : error_(std::move(failure)) {
+    /// Holds an error.
+    result(acclient::error failure) noexcept : error_(failure) {
     }
 
-    /// Whether it did.
-    explicit operator bool() const noexcept {
-        return !error_;
-    }
-    /// Whether it did.
+    /// Whether the call succeeded.
     bool has_value() const noexcept {
         return !error_;
     }
-    /// The error, which has to be there.
-    const acclient::error &error() const noexcept {
-        return *error_;
-    }
-    /// The kind of the error, or errc::ok.
-    errc code() const noexcept {
-        return error_ ? error_->code() : errc::ok;
+    /// Whether the call succeeded.
+    explicit operator bool() const noexcept {
+        return has_value();
     }
 #if ACCLIENT_EXCEPTIONS
     /// Throws the error if there is one.
@@ -317,8 +513,32 @@ template <> class [[nodiscard]] result<void> {
         }
     }
 #endif
+    /// The error. Precondition: !has_value().
+    acclient::error &error() &noexcept ACCLIENT_LIFETIMEBOUND {
+        return failure();
+    }
+    const acclient::error &error() const &noexcept ACCLIENT_LIFETIMEBOUND {
+        return failure();
+    }
+    acclient::error &&error() &&noexcept ACCLIENT_LIFETIMEBOUND {
+        return std::move(failure());
+    }
+    const acclient::error &&error() const &&noexcept ACCLIENT_LIFETIMEBOUND {
+        return std::move(failure());
+    }
+    /// The kind of the error, or errc::ok.
+    errc code() const noexcept {
+        return error_ ? error_->code() : errc::ok;
+    }
 
   private:
+    acclient::error &failure() noexcept {
+        return detail::present(error_ ? &*error_ : nullptr);
+    }
+    const acclient::error &failure() const noexcept {
+        return detail::present(error_ ? &*error_ : nullptr);
+    }
+
     std::optional<acclient::error> error_;
 };
 
@@ -331,14 +551,18 @@ template <auto Free> struct deleter {
     }
 };
 
-/// A handle that is owned.
+/// Handle that is owned.
 template <class Handle, void (*Free)(Handle *)>
 using handle = std::unique_ptr<Handle, deleter<Free>>;
 
-/// An owner of what a Ref borrows, which is its base.
+/// Owner of what a Ref, its base, borrows.
 template <class Ref, class Handle, void (*Free)(Handle *)> class owner : public Ref {
   public:
+    using c_type = Handle;
+
+    /// Is empty.
     owner() noexcept = default;
+    /// Takes over a C handle.
     explicit owner(Handle *owned) noexcept : Ref(owned), owned_(owned) {
     }
     owner(owner &&other) noexcept : Ref(other), owned_(std::move(other.owned_)) {
@@ -350,44 +574,37 @@ template <class Ref, class Handle, void (*Free)(Handle *)> class owner : public 
         other.borrow(other.owned_.get());
         return *this;
     }
+    /// The C handle, borrowed.
+    const Handle *get() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return owned_.get();
+    }
+
+  protected:
+    Handle *mutable_get() const noexcept {
+        return owned_.get();
+    }
 
   private:
     handle<Handle, Free> owned_;
 };
 
-/// The error of a call that failed.
+/// The error of a C function that failed.
 inline error failure(acclient_status status, acclient_error *handle) {
     const auto code = static_cast<errc>(status);
-    return handle == nullptr ? error(code, name(code)) : error(handle);
+    return handle == nullptr ? error(code, texts_of(code).message) : error(handle);
 }
 
-/// The result of a call that makes a T from the C handle that it gives.
-template <class T, class Handle, class Call> result<T> made(Call call) {
-    Handle *made = nullptr;
-    acclient_error *handle = nullptr;
-    const acclient_status status = call(&made, &handle);
-    return status == ACCLIENT_OK ? result<T>(T(made)) : result<T>(failure(status, handle));
+/// The error of an object that owns nothing.
+inline error empty_error() {
+    return {errc::invalid_argument, "object is empty: default-constructed or moved from"};
 }
 
-/// The same for a call that may give none.
-template <class T, class Handle, class Call> result<std::optional<T>> maybe_made(Call call) {
-    Handle *made = nullptr;
-    acclient_error *handle = nullptr;
-    const acclient_status status = call(&made, &handle);
-    if (status != ACCLIENT_OK) {
-        return failure(status, handle);
-    }
-    return made == nullptr ? std::optional<T>() : std::optional<T>(T(made));
+/// The error of text that C cannot represent.
+inline error nul_error() {
+    return {errc::invalid_argument, "name, id or argument contains a NUL"};
 }
 
-/// The result of a call that gives nothing.
-template <class Call> result<void> done(Call call) {
-    acclient_error *handle = nullptr;
-    const acclient_status status = call(&handle);
-    return status == ACCLIENT_OK ? result<void>() : result<void>(failure(status, handle));
-}
-
-/// Whether a text cannot be passed to C.
+/// Whether one of the texts contains a NUL.
 inline bool holds_nul(std::initializer_list<std::string_view> texts) noexcept {
     for (const std::string_view text : texts) {
         if (text.find('\0') != std::string_view::npos) {
@@ -397,36 +614,70 @@ inline bool holds_nul(std::initializer_list<std::string_view> texts) noexcept {
     return false;
 }
 
-/// The error of a text that cannot be passed to C.
-inline error nul_error() {
-    return {errc::invalid_argument, "a name, an id or an argument holds a NUL"};
+/// Whether an argument of a C function is the handle of an empty object. A token may be missing.
+template <class Arg> bool is_missing(const Arg &arg) noexcept {
+    if constexpr (std::is_pointer_v<Arg>) {
+        using pointee = std::remove_cv_t<std::remove_pointer_t<Arg>>;
+        if constexpr (std::is_class_v<pointee> && !std::is_same_v<pointee, acclient_cancel_token>) {
+            return arg == nullptr;
+        }
+    }
+    return false;
 }
 
-/// Goes through a list that has size() and operator[].
-template <class List> class index_iterator {
-  public:
-    index_iterator(const List &list, std::size_t index) noexcept : list_(&list), index_(index) {
+/// Calls a C function that returns no object: function(args..., &error).
+template <class... Params, class... Args>
+result<void> done(acclient_status (*function)(Params...), Args... args) {
+    if ((is_missing(args) || ...)) {
+        return empty_error();
     }
-    auto operator*() const {
-        return (*list_)[index_];
-    }
-    index_iterator &operator++() noexcept {
-        index_++;
-        return *this;
-    }
-    bool operator==(const index_iterator &other) const noexcept {
-        return index_ == other.index_;
-    }
-    bool operator!=(const index_iterator &other) const noexcept {
-        return index_ != other.index_;
-    }
+    acclient_error *error = nullptr;
+    const acclient_status status = function(args..., &error);
+    return status == ACCLIENT_OK ? result<void>() : result<void>(failure(status, error));
+}
 
-  private:
-    const List *list_;
-    std::size_t index_;
-};
+/// Calls a C function that makes the handle of a T, or none: function(args..., &handle, &error).
+template <class T, class... Params, class... Args>
+result<std::optional<T>> maybe_made(acclient_status (*function)(Params...), Args... args) {
+    if ((is_missing(args) || ...)) {
+        return empty_error();
+    }
+    typename T::c_type *made = nullptr;
+    acclient_error *error = nullptr;
+    const acclient_status status = function(args..., &made, &error);
+    if (status != ACCLIENT_OK) {
+        return failure(status, error);
+    }
+    return made == nullptr ? std::optional<T>() : std::optional<T>(T(made));
+}
+
+/// Calls a C function that makes the handle of a T: function(args..., &handle, &error).
+template <class T, class... Params, class... Args>
+result<T> made(acclient_status (*function)(Params...), Args... args) {
+    if ((is_missing(args) || ...)) {
+        return empty_error();
+    }
+    typename T::c_type *made = nullptr;
+    acclient_error *error = nullptr;
+    const acclient_status status = function(args..., &made, &error);
+    return status == ACCLIENT_OK ? result<T>(T(made)) : result<T>(failure(status, error));
+}
 
 } // namespace detail
+} // namespace v0_1
 } // namespace acclient
+
+/// Lets errc convert to std::error_code.
+template <> struct std::is_error_code_enum<acclient::errc> : std::true_type {};
+
+/// Lets agent_id be a key of unordered containers.
+template <> struct std::hash<acclient::agent_id> {
+    std::size_t operator()(const acclient::agent_id &agent) const noexcept {
+        const std::size_t gid = std::hash<std::int64_t>()(agent.gid);
+        const std::size_t nid = std::hash<std::int64_t>()(agent.nid);
+        // As boost::hash_combine: std::hash of integers is often the identity.
+        return gid ^ (nid + 0x9e3779b9U + (gid << 6U) + (gid >> 2U));
+    }
+};
 
 #endif

@@ -1,38 +1,66 @@
-/// job, follower, message, msg_query: part of acclient.hpp, where the conventions are.
+/// job, follower, message and msg_query: part of acclient.hpp, which describes the conventions.
 #ifndef ACCLIENT_JOB_HPP
 #define ACCLIENT_JOB_HPP
 
 #include "answer.hpp"
 #include "time.hpp"
 
-#include <iterator>
-
 namespace acclient {
+inline namespace v0_1 {
 
 class job;
 class follower;
 
-/// Which messages of a log are wanted.
+/// Query of messages that jobs have logged. Default: the newest 1000 messages of every level.
 struct msg_query {
-    /// Levels: "*" is all; else numbers and ranges, like "1,2,6-9".
-    std::string levels = "*";
-    /// At most so many, of each agent: 1 to 1000.
-    std::uint32_t limit = 20;
-    /// Logged at this time or later.
+    /// Levels: "*", or numbers and ranges like "1,2,6-9".
+    std::optional<std::string> levels = std::nullopt;
+    /// Maximum number of messages, of each agent: 1 to 1000. The newest are returned.
+    std::optional<std::uint32_t> limit = std::nullopt;
+    /// Leaves out messages logged before this time.
     std::optional<std::chrono::system_clock::time_point> from = std::nullopt;
-    /// Logged at this time or earlier.
+    /// Leaves out messages logged after this time.
     std::optional<std::chrono::system_clock::time_point> to = std::nullopt;
 };
 
-/// What one agent has said of a command: its result. Borrowed.
-class job_ref {
+namespace detail {
+
+using c_msg_query = handle<acclient_msg_query, acclient_msg_query_free>;
+
+/// A query as C takes it.
+inline result<c_msg_query> to_c(const msg_query &query) {
+    if (query.levels && holds_nul({*query.levels})) {
+        return nul_error();
+    }
+    acclient_msg_query *handle = nullptr;
+    auto made = done(acclient_msg_query_new, &handle);
+    c_msg_query owned(handle);
+    if (made && query.levels) {
+        made = done(acclient_msg_query_set_levels, handle, query.levels->c_str());
+    }
+    if (made && query.limit) {
+        made = done(acclient_msg_query_set_limit, handle, *query.limit);
+    }
+    if (made && query.from) {
+        made = done(acclient_msg_query_set_from, handle, c_time(*query.from));
+    }
+    if (made && query.to) {
+        made = done(acclient_msg_query_set_to, handle, c_time(*query.to));
+    }
+    return made ? result<c_msg_query>(std::move(owned)) : result<c_msg_query>(made.error());
+}
+
+} // namespace detail
+
+/// Result of a command on one agent. Borrowed.
+class ACCLIENT_POINTER job_ref {
   public:
-    /// An empty one.
+    /// Is empty.
     job_ref() noexcept = default;
-    /// Of a C handle, which is borrowed.
+    /// Borrows a C handle.
     explicit job_ref(const acclient_job *handle) noexcept : handle_(handle) {
     }
-    /// Whether there is one.
+    /// Whether there is a job.
     explicit operator bool() const noexcept {
         return handle_ != nullptr;
     }
@@ -41,16 +69,19 @@ class job_ref {
     std::string_view id() const noexcept {
         return detail::text(acclient_job_id, handle_);
     }
-    /// The agent; 0:0 where the controller itself answered.
+    /// The agent. Where the controller itself answered it is 0:0, or <gid>:0 for a target of one
+    /// grid.
     agent_id agent() const noexcept {
-        return {acclient_job_gid(handle_), acclient_job_nid(handle_)};
+        agent_id agent;
+        acclient_job_agent(handle_, &agent.gid, &agent.nid);
+        return agent;
     }
-    /// "SUCCESS", "ERROR", "TIMEOUT", "KILLED", "UNKNOWN_CMD", or another word that the agent
-    /// wrote.
+    /// The state: "SUCCESS", "ERROR", "TIMEOUT", "KILLED", "UNKNOWN_CMD", or another word that the
+    /// agent wrote.
     std::string_view state() const noexcept {
         return detail::text(acclient_job_state, handle_);
     }
-    /// Whether it ended with "SUCCESS".
+    /// Whether the job ended in the state SUCCESS.
     bool is_success() const noexcept {
         return acclient_job_is_success(handle_);
     }
@@ -58,29 +89,29 @@ class job_ref {
     std::string_view cmd() const noexcept {
         return detail::text(acclient_job_cmd, handle_);
     }
-    /// The run arguments as the agent understood them, as JSON; "null" before the job has ended.
+    /// The run arguments as the agent decoded them, as JSON; "null" before the job has ended.
     std::string_view args() const noexcept {
         return detail::text(acclient_job_args, handle_);
     }
-    /// The result proper: the last message of level 20 to 23 or 30 that the job printed, or what an
-    /// agent's own command answered. Often empty. It may hold NULs.
+    /// The result data: the last message of level 20 to 23 or 30 that the job printed, or the
+    /// answer of an agent's built-in command. Often empty. It may contain NULs.
     std::string_view data() const noexcept {
         return detail::text(acclient_job_data, handle_);
     }
-    /// The level of the data: 20 JSON, 21 YAML, 22 TOML, 23 HRD, 30 job, 0 plain text.
+    /// Level of the data: 20 JSON, 21 YAML, 22 TOML, 23 HRD, 30 job, 0 plain text.
     std::int64_t level() const noexcept {
         return acclient_job_level(handle_);
     }
-    /// What it wrote to stdout: the last 1000 lines without a level of their own, blank lines left
-    /// out. It may hold NULs. (`stdout` is a macro.)
+    /// Standard output: the last 1000 lines without a level of their own, blank lines left out. It
+    /// may contain NULs. (`stdout` is a macro.)
     std::string_view out() const noexcept {
         return detail::text(acclient_job_stdout, handle_);
     }
-    /// What it wrote to stderr, likewise.
+    /// Standard error, in the same form as out().
     std::string_view err() const noexcept {
         return detail::text(acclient_job_stderr, handle_);
     }
-    /// Its last message of level 9, if there was one.
+    /// The last message of level 9, if any.
     std::optional<std::string_view> critical() const noexcept {
         return detail::maybe_text(acclient_job_critical, handle_);
     }
@@ -88,12 +119,12 @@ class job_ref {
     std::optional<std::string_view> tags() const noexcept {
         return detail::maybe_text(acclient_job_tags, handle_);
     }
-    /// When it started, by the clock of the agent; none where it did not.
+    /// Start time, by the clock of the agent; none where the job did not start.
     std::optional<std::chrono::system_clock::time_point> starttime() const noexcept {
         const std::int64_t milliseconds = acclient_job_starttime_ms(handle_);
         return milliseconds == 0 ? std::nullopt : std::optional(detail::from_c_time(milliseconds));
     }
-    /// How long it ran.
+    /// Run time.
     std::chrono::milliseconds time() const noexcept {
         return std::chrono::milliseconds(acclient_job_time_ms(handle_));
     }
@@ -101,9 +132,9 @@ class job_ref {
     std::string_view dump() const noexcept {
         return detail::text(acclient_job_dump, handle_);
     }
-    /// The document byte for byte, where it held something that is no text: bytes that are no
-    /// UTF-8, or half of a surrogate pair. Each stands as U+FFFD in all other texts of the job.
-    /// None for all other documents.
+    /// The document byte for byte, where it contains something that is not text: bytes that are not
+    /// UTF-8, or an escape that is half of a surrogate pair. All other texts of the job have U+FFFD
+    /// in their place. None for all other documents; for those see dump().
     std::optional<std::string_view> raw() const noexcept {
         return detail::maybe_text(acclient_job_raw, handle_);
     }
@@ -113,65 +144,55 @@ class job_ref {
     }
 
 #if ACCLIENT_EXCEPTIONS
-    /// Reads again how the job stands, as a job of its own. Blocks. Throws errc::protocol where it
-    /// cannot be read or is gone, and what client::ping() throws.
-    acclient::job refresh(const time_limit &limit = {}) const;
-    /// Waits until the job is over, and reads its result as a job of its own; returns at once where
-    /// it is over already, and 0 looks once. Blocks. Throws errc::timeout, and what
-    /// command::next_result() throws.
-    acclient::job wait(const time_limit &limit) const;
-    /// Kills it, with all its processes, and returns once its agent has taken the order; its
-    /// result, usually KILLED, follows. Blocks. Throws errc::timeout for an agent that is away, or
-    /// busy with an earlier kill of the same job, and what request::run() throws.
-    void kill(const time_limit &limit = {}) const {
-        try_kill(limit).value();
+    /// Reads the current state of the job into a new one. Throws errc::protocol where it cannot be
+    /// decoded or is gone, and as client::ping().
+    acclient::job refresh(const timeout &timeout = {}) const;
+    /// Waits until the job is over, and reads its result into a new one. Returns at once where the
+    /// job is over already; a timeout of 0 polls once. Throws as command::next_result().
+    acclient::job wait(const timeout &timeout) const;
+    /// Kills the job, with all its processes, and returns once its agent has accepted the order;
+    /// its result, usually KILLED, follows. Throws errc::timeout for an agent that is away, or busy
+    /// with an earlier kill of the same job, and as request::run().
+    void kill(const timeout &timeout = {}) const {
+        try_kill(timeout).value();
     }
-    /// What it uses at this moment: one row, with the fields "cpu" (per cent), "rss", "vms", "swap"
-    /// (bytes), "cmd" and "debug". Blocks. Throws errc::job_failed where it does not run any more,
-    /// or not yet, and what request::run() throws.
-    answer get_stats(const time_limit &limit = {}) const {
-        return try_get_stats(limit).value();
+    /// Reads what a running job uses: one row, with the fields "cpu" (per cent), "rss", "vms",
+    /// "swap" (bytes), "cmd" and "debug". Throws errc::job_failed where the job is not running, and
+    /// as request::run().
+    answer get_stats(const timeout &timeout = {}) const {
+        return try_get_stats(timeout).value();
     }
-    /// What it has logged: rows as client::get_msgs(). Blocks. Throws as that.
-    answer get_msgs(const msg_query &query = {}, const time_limit &limit = {}) const {
-        return try_get_msgs(query, limit).value();
+    /// Reads what the job has logged: rows as those of client::get_msgs(). Throws as that.
+    answer get_msgs(const msg_query &query = {}, const timeout &timeout = {}) const {
+        return try_get_msgs(query, timeout).value();
     }
-    /// Follows its log until it is over and the log has settled: messages of some levels, see
-    /// msg_query, until the limit. Does not block: waiting is for the messages. Throws
+    /// Follows the log of the job until the job is over and its log has settled. The limit of the
+    /// query is ignored. Does not block: its elements are waited for. Throws
     /// errc::invalid_argument, errc::cancelled, errc::closed, errc::forked_handle.
-    acclient::follower follow(const time_limit &limit, std::string_view levels = "*") const;
+    acclient::follower follow(const timeout &timeout, const msg_query &query = {}) const;
 #endif
     /// As refresh(), without exceptions.
-    result<acclient::job> try_refresh(const time_limit &limit = {}) const;
+    result<acclient::job> try_refresh(const timeout &timeout = {}) const;
     /// As wait(), without exceptions.
-    result<acclient::job> try_wait(const time_limit &limit) const;
+    result<acclient::job> try_wait(const timeout &timeout) const;
     /// As kill(), without exceptions.
-    result<void> try_kill(const time_limit &limit = {}) const {
-        return detail::done([&](acclient_error **error) {
-            return acclient_job_kill(handle_, limit.c_milliseconds(), limit.c_token(), error);
-        });
+    result<void> try_kill(const timeout &timeout = {}) const {
+        return detail::done_within(timeout, acclient_job_kill, handle_);
     }
     /// As get_stats(), without exceptions.
-    result<answer> try_get_stats(const time_limit &limit = {}) const {
-        return detail::made<answer, acclient_answer>([&](auto **made, auto **error) {
-            return acclient_job_get_stats(handle_, limit.c_milliseconds(), limit.c_token(), made,
-                                          error);
-        });
+    result<answer> try_get_stats(const timeout &timeout = {}) const {
+        return detail::made_within<answer>(timeout, acclient_job_get_stats, handle_);
     }
     /// As get_msgs(), without exceptions.
-    result<answer> try_get_msgs(const msg_query &query = {}, const time_limit &limit = {}) const {
-        if (detail::holds_nul({query.levels})) {
-            return detail::nul_error();
-        }
-        return detail::made<answer, acclient_answer>([&](auto **made, auto **error) {
-            return acclient_job_get_msgs(handle_, query.levels.c_str(), query.limit,
-                                         detail::c_time(query.from), detail::c_time(query.to),
-                                         limit.c_milliseconds(), limit.c_token(), made, error);
-        });
+    result<answer> try_get_msgs(const msg_query &query = {}, const timeout &timeout = {}) const {
+        const auto c_query = detail::to_c(query);
+        return c_query ? detail::made_within<answer>(timeout, acclient_job_get_msgs, handle_,
+                                                     c_query->get())
+                       : c_query.error();
     }
     /// As follow(), without exceptions.
-    result<acclient::follower> try_follow(const time_limit &limit,
-                                          std::string_view levels = "*") const;
+    result<acclient::follower> try_follow(const timeout &timeout,
+                                          const msg_query &query = {}) const;
 
   protected:
     void borrow(const acclient_job *handle) noexcept {
@@ -182,22 +203,58 @@ class job_ref {
     const acclient_job *handle_ = nullptr;
 };
 
-/// A job that is owned. All that job_ref has. It outlives its command and its client.
-class job : public detail::owner<job_ref, acclient_job, acclient_job_free> {
+/// Job that is owned, with everything that job_ref has. It outlives its command and its client.
+class ACCLIENT_OWNER job : public detail::owner<job_ref, acclient_job, acclient_job_free> {
   public:
     using owner::owner;
+
+    // As those of job_ref, with the lifetime of what they return.
+
+    std::string_view id() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return job_ref::id();
+    }
+    std::string_view state() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return job_ref::state();
+    }
+    std::string_view cmd() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return job_ref::cmd();
+    }
+    std::string_view args() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return job_ref::args();
+    }
+    std::string_view data() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return job_ref::data();
+    }
+    std::string_view out() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return job_ref::out();
+    }
+    std::string_view err() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return job_ref::err();
+    }
+    std::optional<std::string_view> critical() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return job_ref::critical();
+    }
+    std::optional<std::string_view> tags() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return job_ref::tags();
+    }
+    std::string_view dump() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return job_ref::dump();
+    }
+    std::optional<std::string_view> raw() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return job_ref::raw();
+    }
 };
 
-/// A message that a job logged: an answer of one row.
-class message : public answer {
+/// Message that a job logged: an answer of one row.
+class ACCLIENT_OWNER message : public answer {
   public:
     using answer::answer;
 
     /// The text.
-    std::string_view data() const {
+    std::string_view data() const ACCLIENT_LIFETIMEBOUND {
         return (*this)[0].text("data").value_or("");
     }
-    /// The level: 1 for stdout, 2 for stderr, or the job's own.
+    /// The level: 1 for standard output, 2 for standard error, or one of the job's own.
     std::int64_t level() const {
         return (*this)[0].integer("level");
     }
@@ -211,125 +268,33 @@ class message : public answer {
     }
 };
 
-namespace detail {
-
-/// Goes through what a Source waits for: each element is a result<T>, kept in the Source.
-template <class Source, class T> class input_iterator {
-  public:
-    using iterator_category = std::input_iterator_tag;
-    using value_type = result<T>;
-    using difference_type = std::ptrdiff_t;
-    using pointer = result<T> *;
-    using reference = result<T> &;
-
-    /// The end.
-    input_iterator() noexcept = default;
-    /// The first element; blocks.
-    explicit input_iterator(Source &source) : source_(&source) {
-        ++*this;
-    }
-    reference operator*() const noexcept {
-        return *source_->current_;
-    }
-    pointer operator->() const noexcept {
-        return &*source_->current_;
-    }
-    /// The next element; blocks.
-    input_iterator &operator++() {
-        source_->advance();
-        if (!source_->current_) {
-            source_ = nullptr;
-        }
-        return *this;
-    }
-    void operator++(int) {
-        ++*this;
-    }
-    bool operator==(const input_iterator &other) const noexcept {
-        return source_ == other.source_;
-    }
-    bool operator!=(const input_iterator &other) const noexcept {
-        return source_ != other.source_;
-    }
-
-  private:
-    Source *source_ = nullptr;
-};
-
-/// What a Source waits for, element by element, until a final error or the end. The Source has
-/// try_next().
-template <class Source, class T> class stream {
-  public:
-    /// What begin() and end() give.
-    using iterator = input_iterator<Source, T>;
-
-#if ACCLIENT_EXCEPTIONS
-    /// As try_next(), but throws the errors; it may be called again after those that are not
-    /// final.
-    std::optional<T> next() {
-        return static_cast<Source &>(*this).try_next().value();
-    }
-#endif
-    /// Waits for the next element. Blocks, and so does going on.
-    iterator begin() {
-        return iterator(static_cast<Source &>(*this));
-    }
-    /// The end.
-    iterator end() noexcept {
-        return {};
-    }
-
-  private:
-    friend iterator;
-    friend Source;
-
-    stream() noexcept = default;
-
-    void advance() {
-        current_.reset();
-        if (over_) {
-            return;
-        }
-        auto next = static_cast<Source &>(*this).try_next();
-        if (!next) {
-            over_ = next.error().is_final();
-            current_.emplace(next.error());
-        } else if (*next) {
-            current_.emplace(std::move(**next));
-        }
-    }
-
-    std::optional<result<T>> current_;
-    bool over_ = false;
-};
-
-} // namespace detail
-
 /// The messages of a job as it logs them, each once, oldest first. For one thread at a time.
 ///
-///     for (auto &message : job.follow(time_limit::forever())) { ... }
+///     auto log = job.follow(timeout::none());
+///     for (auto &message : log) { ... }
 ///
-/// Each element is a result<message>, valid until the next. The error errc::protocol tells that
-/// messages were missed (the agent gives its newest thousand), and there may be more; another is
-/// the last element: errc::timeout, errc::cancelled, ...
+/// Each element is a result<message>, valid until the next. errc::protocol means that messages were
+/// missed, after which the next ones follow: an agent returns its newest thousand, and a job that
+/// logs more between two polls outruns them. Any other error is the last element.
 class follower : public detail::stream<follower, message> {
   public:
-    /// An empty one.
+    using c_type = acclient_follow;
+
+    /// Is empty.
     follower() noexcept = default;
     /// Takes over a C handle.
     explicit follower(acclient_follow *handle) noexcept : handle_(handle) {
     }
 
-    /// Waits for the next message; none when the job is over and its log has settled. Blocks until
-    /// the limit that it was made with. Errors: errc::protocol where messages were missed,
-    /// errc::timeout, errc::cancelled, and those of request::run().
+    /// Waits for the next message, at most until the deadline; none when the job is over and its
+    /// log has settled. Errors are those of elements: errc::protocol, and as request::run().
     result<std::optional<message>> try_next() {
-        return detail::maybe_made<message, acclient_answer>([&](auto **made, auto **error) {
-            return acclient_follow_next(handle_.get(), made, error);
-        });
+        return detail::maybe_made<message>(acclient_follow_next, handle_.get());
     }
 
   private:
+    friend job_ref;
+
     detail::handle<acclient_follow, acclient_follow_free> handle_;
 };
 
@@ -337,43 +302,50 @@ inline job_ref error_ref::job() const noexcept {
     return job_ref(acclient_error_job(handle_));
 }
 
-inline result<job> job_ref::try_refresh(const time_limit &limit) const {
-    return detail::made<acclient::job, acclient_job>([&](auto **made, auto **error) {
-        return acclient_job_refresh(handle_, limit.c_milliseconds(), limit.c_token(), made, error);
-    });
+inline job_ref error::job() const noexcept {
+    return error_ref::job();
 }
 
-inline result<job> job_ref::try_wait(const time_limit &limit) const {
-    return detail::made<acclient::job, acclient_job>([&](auto **made, auto **error) {
-        return acclient_job_wait(handle_, limit.c_milliseconds(), limit.c_token(), made, error);
-    });
+inline result<job> job_ref::try_refresh(const timeout &timeout) const {
+    return detail::made_within<acclient::job>(timeout, acclient_job_refresh, handle_);
 }
 
-inline result<follower> job_ref::try_follow(const time_limit &limit,
-                                            std::string_view levels) const {
-    if (detail::holds_nul({levels})) {
-        return detail::nul_error();
+inline result<job> job_ref::try_wait(const timeout &timeout) const {
+    if (const auto valid = timeout.validate(); !valid) {
+        return valid.error();
     }
-    return detail::made<follower, acclient_follow>([&](auto **made, auto **error) {
-        return acclient_job_follow(handle_, std::string(levels).c_str(), limit.c_milliseconds(),
-                                   limit.c_token(), made, error);
-    });
+    return detail::made<acclient::job>(acclient_job_wait, handle_, timeout.c_milliseconds(),
+                                       timeout.c_token());
+}
+
+inline result<follower> job_ref::try_follow(const timeout &timeout, const msg_query &query) const {
+    const auto c_query = detail::to_c(query);
+    if (!c_query) {
+        return c_query.error();
+    }
+    auto made =
+        detail::made_within<follower>(timeout, acclient_job_follow, handle_, c_query->get());
+    if (made) {
+        made->keep_alive(timeout.keep_alive());
+    }
+    return made;
 }
 
 #if ACCLIENT_EXCEPTIONS
-inline job job_ref::refresh(const time_limit &limit) const {
-    return try_refresh(limit).value();
+inline job job_ref::refresh(const timeout &timeout) const {
+    return try_refresh(timeout).value();
 }
 
-inline job job_ref::wait(const time_limit &limit) const {
-    return try_wait(limit).value();
+inline job job_ref::wait(const timeout &timeout) const {
+    return try_wait(timeout).value();
 }
 
-inline follower job_ref::follow(const time_limit &limit, std::string_view levels) const {
-    return try_follow(limit, levels).value();
+inline follower job_ref::follow(const timeout &timeout, const msg_query &query) const {
+    return try_follow(timeout, query).value();
 }
 #endif
 
+} // namespace v0_1
 } // namespace acclient
 
 #endif

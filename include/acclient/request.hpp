@@ -1,4 +1,4 @@
-/// target, run_args, request: part of acclient.hpp, where the conventions are.
+/// target, run_args and request: part of acclient.hpp, which describes the conventions.
 #ifndef ACCLIENT_REQUEST_HPP
 #define ACCLIENT_REQUEST_HPP
 
@@ -6,49 +6,58 @@
 #include "rollout.hpp"
 
 namespace acclient {
-
+inline namespace v0_1 {
 namespace detail {
 
-/// Something that is built piece by piece, and keeps the first thing that is wrong.
+/// Object that is built step by step, and keeps the first error.
 class built {
   public:
-    built() noexcept = default;
-
-    /// The first thing that is wrong, if any. Does not block.
-    result<void> check() const {
-        return problem_ ? result<void>(*problem_) : result<void>();
+    /// The first error of the steps so far, if any. Does not block.
+    result<void> validate() const {
+        return error_ ? result<void>(*error_) : result<void>();
     }
 
   protected:
-    explicit built(error problem) : problem_(std::move(problem)) {
+    built() noexcept = default;
+    explicit built(error error) : error_(error) {
     }
 
-    /// A piece, unless something is wrong already. The texts are those that must not hold NULs.
-    template <class Call> void piece(std::initializer_list<std::string_view> texts, Call call) {
-        if (problem_) {
+    /// Takes a step, unless an earlier one failed: function(args..., &error). The texts are those
+    /// that must not contain NULs.
+    template <class... Params, class... Args>
+    void step(std::initializer_list<std::string_view> texts, acclient_status (*function)(Params...),
+              Args... args) {
+        if (error_) {
             return;
         }
         if (holds_nul(texts)) {
-            problem_ = nul_error();
-        } else if (auto outcome = done(call); !outcome) {
-            problem_ = outcome.error();
+            error_ = nul_error();
+        } else if (const auto outcome = done(function, args...); !outcome) {
+            error_ = outcome.error();
+        }
+    }
+    /// Keeps an error, unless there was one before.
+    void fail(const error &error) {
+        if (!error_) {
+            error_ = error;
         }
     }
 
   private:
-    std::optional<error> problem_;
+    std::optional<error> error_;
 };
 
 /// Texts as C takes them.
 inline std::vector<const char *> c_texts(const std::vector<std::string> &texts) {
     std::vector<const char *> pointers;
+    pointers.reserve(texts.size());
     for (const std::string &text : texts) {
         pointers.push_back(text.c_str());
     }
     return pointers;
 }
 
-/// The first text that cannot be passed to C; an empty one where all can.
+/// The first text that contains a NUL; an empty one where none does.
 inline std::string_view first_with_nul(const std::vector<std::string> &texts) noexcept {
     for (const std::string &text : texts) {
         if (holds_nul({text})) {
@@ -58,380 +67,401 @@ inline std::string_view first_with_nul(const std::vector<std::string> &texts) no
     return {};
 }
 
-/// Whether one of the texts cannot be passed to C.
-inline bool one_holds_nul(const std::vector<std::string> &texts) noexcept {
-    return !first_with_nul(texts).empty();
-}
-
 } // namespace detail
 
-/// Whom a command is for: one agent, any one agent with some roles, or all agents with them.
-class target : public detail::built {
+/// Target of a command: one agent, a list of agents, any one agent with some roles, or all agents
+/// with them: `target::all().role("cpu").grid(1)`.
+class ACCLIENT_OWNER target : public detail::built {
   public:
-    /// An empty one.
+    /// Is empty.
     target() noexcept = default;
+    /// As agent().
+    target(const agent_id &agent) {
+        make({}, acclient_target_agent, agent.gid, agent.nid);
+    }
 
     /// One agent.
     static target agent(const agent_id &agent) {
+        return {agent};
+    }
+    /// A list of agents, each once. The command has one id, and Redis has it for every agent of the
+    /// list or for none.
+    static target agents(const std::vector<agent_id> &agents) {
         target made;
-        made.make({}, [&](acclient_target **handle, acclient_error **error) {
-            return acclient_target_agent(agent.gid, agent.nid, handle, error);
-        });
+        made.make({}, acclient_target_agents);
+        for (const agent_id &agent : agents) {
+            made.step({}, acclient_target_add_agent, made.handle_.get(), agent.gid, agent.nid);
+        }
         return made;
     }
-    /// The agent nid of the grid gid.
-    static target agent(std::int64_t gid, std::int64_t nid) {
-        return agent(agent_id{gid, nid});
+    /// One agent, chosen by the controller at random: of all agents, unless role() and grid() say
+    /// which.
+    static target any() {
+        target made;
+        made.make({}, acclient_target_any);
+        made.has_roles_ = true;
+        return made;
     }
-    /// One agent, chosen by the controller at random, among those that have all of some roles; any
-    /// agent without roles. Of one grid, or of all with 0.
-    static target any(const std::vector<std::string> &roles = {}, std::int64_t gid = 0) {
-        return with_roles(acclient_target_any, roles, gid);
+    /// Every agent, a fan-out: of all agents, unless role() and grid() say which.
+    static target all() {
+        target made;
+        made.make({}, acclient_target_all);
+        made.has_roles_ = true;
+        return made;
     }
-    /// Every agent that has all of some roles: a fan-out. Of one grid, or of all with 0.
-    static target all(const std::vector<std::string> &roles = {}, std::int64_t gid = 0) {
-        return with_roles(acclient_target_all, roles, gid);
+    /// Parses a target, to which role() and grid() add nothing: "1:2" for one agent, "1:2,2:1" for
+    /// a list; "all" or "any"; "role=cpu,storage" for all agents with both roles, "any,role=cpu"
+    /// for one; "@1" at the end for the agents of grid 1 only. In a role, characters may be written
+    /// as %xx; a comma, "@", "%" and white space have to be.
+    static target parse(std::string_view text) {
+        target made;
+        made.make({text}, acclient_target_parse, std::string(text).c_str());
+        return made;
     }
 
-    /// As it stands in the printed form of a command, like "1:2" or "all,role=cpu".
-    std::string_view printed() const noexcept {
-        return detail::text(acclient_target_printed, get());
+    /// Requires a role of the agents of any() or all(), beside those required before. The role "*"
+    /// is that of every agent.
+    target &role(std::string_view role) & ACCLIENT_LIFETIMEBOUND {
+        require_roles();
+        step({role}, acclient_target_add_role, handle_.get(), std::string(role).c_str());
+        return *this;
+    }
+    /// Requires the agents of any() or all() to be of one grid.
+    target &grid(std::int64_t gid) & ACCLIENT_LIFETIMEBOUND {
+        require_roles();
+        step({}, acclient_target_set_grid, handle_.get(), gid);
+        return *this;
+    }
+    /// As above, for a temporary.
+    target &&role(std::string_view name) && ACCLIENT_LIFETIMEBOUND {
+        return std::move(role(name));
+    }
+    /// As above, for a temporary.
+    target &&grid(std::int64_t gid) && ACCLIENT_LIFETIMEBOUND {
+        return std::move(grid(gid));
+    }
+
+    /// The target in the form that parse() reads, like "1:2" or "all,role=cpu@1", as it is at the
+    /// first call; later changes of the target do not change the text.
+    std::string_view text() const noexcept ACCLIENT_LIFETIMEBOUND {
+        return detail::text(acclient_target_text, get());
     }
     /// The C handle, borrowed.
-    const acclient_target *get() const noexcept {
+    const acclient_target *get() const noexcept ACCLIENT_LIFETIMEBOUND {
         return handle_.get();
     }
 
   private:
-    template <class Call> void make(std::initializer_list<std::string_view> texts, Call call) {
-        piece(texts, [&](acclient_error **error) {
-            acclient_target *made = nullptr;
-            const acclient_status status = call(&made, error);
-            handle_.reset(made);
-            return status;
-        });
+    template <class... Params, class... Args>
+    void make(std::initializer_list<std::string_view> texts, acclient_status (*function)(Params...),
+              Args... args) {
+        acclient_target *made = nullptr;
+        step(texts, function, args..., &made);
+        handle_.reset(made);
     }
-    static target with_roles(decltype(acclient_target_any) *function,
-                             const std::vector<std::string> &roles, std::int64_t gid) {
-        target made;
-        // One text with a NUL stands for all.
-        const std::string_view nul = detail::one_holds_nul(roles) ? std::string_view("\0", 1) : "";
-        made.make({nul}, [&](acclient_target **handle, acclient_error **error) {
-            return function(detail::c_texts(roles).data(), roles.size(), gid, handle, error);
-        });
-        return made;
+
+    void require_roles() {
+        if (handle_ && !has_roles_) {
+            fail({errc::invalid_argument,
+                  "invalid target: role() and grid() require any() or all()"});
+        }
     }
 
     detail::handle<acclient_target, acclient_target_free> handle_;
+    bool has_roles_ = false;
 };
 
-/// How an agent runs a job. Everything is optional, and each function returns the same object:
+/// Run arguments: how an agent runs a job. All are optional. Each setter returns the same object:
 /// `run_args args; args.max_time(30s).queue("backup");`
-class run_args : public detail::built {
+class ACCLIENT_OWNER run_args : public detail::built {
   public:
     /// Nothing set.
     run_args() {
-        piece({}, [&](acclient_error **error) {
-            acclient_run_args *made = nullptr;
-            const acclient_status status = acclient_run_args_new(&made, error);
-            handle_.reset(made);
-            return status;
-        });
+        acclient_run_args *made = nullptr;
+        step({}, acclient_run_args_new, &made);
+        handle_.reset(made);
     }
 
-    /// Domain, a label by which processes and scripts are grouped.
-    run_args &domain(std::string_view domain) {
+    /// Sets the domain, a label by which processes and scripts are grouped.
+    run_args &domain(std::string_view domain) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_domain, domain);
     }
-    /// Name: the program for "execute", the script for "jumpscript", a label elsewhere.
-    run_args &name(std::string_view name) {
+    /// Sets the name: the program for "execute", the script for "jumpscript", a label elsewhere.
+    run_args &name(std::string_view name) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_name, name);
     }
-    /// How long the job may run before the agent kills it and reports TIMEOUT: whole seconds, 0
-    /// (the default) for no limit; below 0 is wrong.
-    run_args &max_time(std::chrono::seconds time) {
-        return set(acclient_run_args_set_max_time, not_negative(time.count()));
+    /// Sets how long the job may run before the agent kills it and reports TIMEOUT: whole seconds,
+    /// not negative; 0 (the default): no limit.
+    run_args &max_time(std::chrono::seconds time) ACCLIENT_LIFETIMEBOUND {
+        if (time.count() < 0) {
+            fail({errc::invalid_argument, "invalid max_time: expected zero or more seconds"});
+        }
+        return set(acclient_run_args_set_max_time, std::int64_t{time.count()});
     }
-    /// No limit to its time, and run again when the agent restarts.
-    run_args &survive_restart() {
-        return set(acclient_run_args_set_max_time, -1);
+    /// No limit of the run time, and runs the job again when the agent restarts.
+    run_args &survive_restart() ACCLIENT_LIFETIMEBOUND {
+        return set(acclient_run_args_set_max_time, std::int64_t{-1});
     }
-    /// How many times the agent starts the job again when it fails. Default 0.
-    run_args &max_restart(std::int64_t times) {
+    /// Sets how many times the agent restarts the job when it fails. Default 0.
+    run_args &max_restart(std::int64_t times) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_max_restart, times);
     }
     /// Runs the job again with this period until it is killed; it has no result until then. Default
     /// 0: runs once.
-    run_args &recurring_period(std::chrono::seconds period) {
-        return set(acclient_run_args_set_recurring_period, period.count());
+    run_args &recurring_period(std::chrono::seconds period) ACCLIENT_LIFETIMEBOUND {
+        return set(acclient_run_args_set_recurring_period, std::int64_t{period.count()});
     }
-    /// How often the agent measures the job. Default 0: the agent's own.
-    run_args &stats_interval(std::chrono::milliseconds interval) {
-        return set(acclient_run_args_set_stats_interval, interval.count());
+    /// Sets the interval at which the agent measures the job. Default 0: that of the agent.
+    run_args &stats_interval(std::chrono::milliseconds interval) ACCLIENT_LIFETIMEBOUND {
+        return set(acclient_run_args_set_stats_interval, std::int64_t{interval.count()});
     }
-    /// Which levels of output the agent logs: "*" (the default), or numbers and ranges like
+    /// Sets the levels of output that the agent logs: "*" (the default), or numbers and ranges like
     /// "1,2,6-9". "" leaves the choice to the agent.
-    run_args &loglevels(std::string_view levels) {
+    run_args &loglevels(std::string_view levels) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_loglevels, levels);
     }
-    /// Which of them it keeps where messages are asked for. Form as loglevels().
-    run_args &loglevels_db(std::string_view levels) {
+    /// Sets which of them it stores for requests of messages, in the form of loglevels().
+    run_args &loglevels_db(std::string_view levels) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_loglevels_db, levels);
     }
-    /// Which of them it sends to the controller. Form as loglevels().
-    run_args &loglevels_ac(std::string_view levels) {
+    /// Sets which of them it sends to the controller, in the form of loglevels().
+    run_args &loglevels_ac(std::string_view levels) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_loglevels_ac, levels);
     }
-    /// Jobs of one queue name run one after another on an agent. Default: no queue.
-    run_args &queue(std::string_view queue) {
+    /// Sets the name of a queue: jobs with the same one run one after another on an agent. Default:
+    /// no queue.
+    run_args &queue(std::string_view queue) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_queue, queue);
     }
-    /// The directory to run in. Default: the agent's own.
-    run_args &working_dir(std::string_view directory) {
+    /// Sets the working directory. Default: that of the agent.
+    run_args &working_dir(std::string_view directory) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_working_dir, directory);
     }
     /// Adds an argument of the program.
-    run_args &arg(std::string_view arg) {
+    run_args &arg(std::string_view arg) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_add_arg, arg);
     }
-    /// Adds a variable to the environment of the job, which holds little else: no PATH.
-    run_args &env(std::string_view name, std::string_view value) {
-        piece({name, value}, [&](acclient_error **error) {
-            return acclient_run_args_add_env(handle_.get(), std::string(name).c_str(),
-                                             std::string(value).c_str(), error);
-        });
+    /// Adds a variable to the environment of the job, which has few others: no PATH.
+    run_args &env(std::string_view name, std::string_view value) ACCLIENT_LIFETIMEBOUND {
+        step({name, value}, acclient_run_args_add_env, handle_.get(), std::string(name).c_str(),
+             std::string(value).c_str());
         return *this;
     }
-    /// Takes over all that other sets. Lists are replaced as a whole.
-    run_args &merge(const run_args &other) {
-        piece({}, [&](acclient_error **error) {
-            return acclient_run_args_merge(handle_.get(), other.get(), error);
-        });
+    /// Takes over everything that other sets; lists are replaced as a whole.
+    run_args &merge(const run_args &other) ACCLIENT_LIFETIMEBOUND {
+        if (const auto valid = other.validate(); !valid) {
+            fail(valid.error());
+        }
+        step({}, acclient_run_args_merge, handle_.get(), other.get());
         return *this;
     }
 
 #if ACCLIENT_EXCEPTIONS
-    /// The arguments as they go over the wire: one row. Throws what is wrong with them.
+    /// The arguments as they are sent: one row. Throws the error of validate().
     answer to_json() const {
         return try_to_json().value();
     }
 #endif
     /// As to_json(), without exceptions.
     result<answer> try_to_json() const {
-        if (const auto checked = check(); !checked) {
-            return checked.error();
+        if (const auto valid = validate(); !valid) {
+            return valid.error();
         }
-        return detail::made<answer, acclient_answer>([&](auto **made, auto **error) {
-            return acclient_run_args_to_json(handle_.get(), made, error);
-        });
+        return detail::made<answer>(acclient_run_args_to_json, get());
     }
     /// The C handle, borrowed.
-    const acclient_run_args *get() const noexcept {
+    const acclient_run_args *get() const noexcept ACCLIENT_LIFETIMEBOUND {
         return handle_.get();
     }
 
   private:
     run_args &set(decltype(acclient_run_args_set_name) *function, std::string_view text) {
-        piece({text}, [&](acclient_error **error) {
-            return function(handle_.get(), std::string(text).c_str(), error);
-        });
+        step({text}, function, handle_.get(), std::string(text).c_str());
         return *this;
     }
     run_args &set(decltype(acclient_run_args_set_max_time) *function, std::int64_t number) {
-        piece({}, [&](acclient_error **error) { return function(handle_.get(), number, error); });
+        step({}, function, handle_.get(), number);
         return *this;
-    }
-    /// -1 means something else than a time; a smaller number is refused.
-    static std::int64_t not_negative(std::int64_t number) noexcept {
-        return number < 0 ? INT64_MIN : number;
     }
 
     detail::handle<acclient_run_args, acclient_run_args_free> handle_;
 };
 
-/// A command before it is sent; a client makes it. It can be sent again and again, each time as a
-/// command of its own. Each function that adds to it returns the same object:
-/// `client.execute(target, "ls").arg("-l").run(10s)`
-class request : public detail::built {
+/// Command before it is sent, made by a client. It can be sent many times, each time as a new
+/// command. Each setter returns the same object: `client.execute(target, "ls").arg("-l").run(10s)`
+class ACCLIENT_OWNER [[nodiscard]] request : public detail::built {
   public:
-    /// An empty one.
+    using c_type = acclient_request;
+
+    /// Is empty.
     request() noexcept = default;
     /// Takes over a C handle.
     explicit request(acclient_request *handle) noexcept : handle_(handle) {
     }
-    /// One that cannot be sent, and says why.
-    explicit request(error problem) : built(std::move(problem)) {
+    /// A request that cannot be sent, for this reason.
+    explicit request(error reason) : built(reason) {
     }
 
     /// Adds an argument of the program.
-    request &arg(std::string_view arg) & {
+    request &arg(std::string_view arg) & ACCLIENT_LIFETIMEBOUND {
         return set(acclient_request_add_arg, arg);
     }
     /// Adds arguments of the program.
-    request &args(const std::vector<std::string> &args) & {
+    request &args(const std::vector<std::string> &args) & ACCLIENT_LIFETIMEBOUND {
         for (const std::string &text : args) {
             arg(text);
         }
         return *this;
     }
-    /// Merges run arguments into those set so far.
-    request &run_args(const acclient::run_args &args) & {
-        if (const auto checked = args.check(); !checked && check()) {
-            *this = request(checked.error());
+    /// Merges run arguments into those set before.
+    request &run_args(const acclient::run_args &args) & ACCLIENT_LIFETIMEBOUND {
+        if (const auto valid = args.validate(); !valid) {
+            fail(valid.error());
         }
-        piece({}, [&](acclient_error **error) {
-            return acclient_request_set_run_args(handle_.get(), args.get(), error);
-        });
+        step({}, acclient_request_set_run_args, handle_.get(), args.get());
         return *this;
     }
-    /// The data: the standard input of a program, JSON for the agents' own commands. UTF-8, which
-    /// may hold NULs.
-    request &data(std::string_view data) & {
-        piece({}, [&](acclient_error **error) {
-            return acclient_request_set_data(handle_.get(), data.data(), data.size(), error);
-        });
+    /// Sets the data: the standard input of a program, the script of "bash", JSON for built-in
+    /// commands of the agents. UTF-8, which may contain NULs.
+    request &data(std::string_view data) & ACCLIENT_LIFETIMEBOUND {
+        step({}, acclient_request_set_data, handle_.get(), data.data(), data.size());
         return *this;
     }
-    /// An id of your own, instead of a new UUID for each time that it is sent. While a job of the
-    /// same id runs, its agent refuses a second one, and the answer of the first counts for both.
-    request &id(std::string_view id) & {
+    /// Sets the id, instead of a new UUID for each time that the request is sent. While a job with
+    /// the same id is running, its agent refuses a second one, and the result of the first counts
+    /// for both.
+    request &id(std::string_view id) & ACCLIENT_LIFETIMEBOUND {
         return set(acclient_request_set_id, id);
     }
-    /// Tags: a text that comes back with the result.
-    request &tags(std::string_view tags) & {
+    /// Sets the tags: a text that is returned with the result.
+    request &tags(std::string_view tags) & ACCLIENT_LIFETIMEBOUND {
         return set(acclient_request_set_tags, tags);
     }
 
-    /// The same for one that is being made: `auto request = client.bash(target, script).tags("x");`
-    request &&arg(std::string_view text) && {
+    // As above, for a temporary: `auto request = client.bash(target, script).tags("x");`
+
+    request &&arg(std::string_view text) && ACCLIENT_LIFETIMEBOUND {
         return std::move(arg(text));
     }
-    /// See above.
-    request &&args(const std::vector<std::string> &texts) && {
+    request &&args(const std::vector<std::string> &texts) && ACCLIENT_LIFETIMEBOUND {
         return std::move(args(texts));
     }
-    /// See above.
-    request &&run_args(const acclient::run_args &args) && {
+    request &&run_args(const acclient::run_args &args) && ACCLIENT_LIFETIMEBOUND {
         return std::move(run_args(args));
     }
-    /// See above.
-    request &&data(std::string_view text) && {
+    request &&data(std::string_view text) && ACCLIENT_LIFETIMEBOUND {
         return std::move(data(text));
     }
-    /// See above.
-    request &&id(std::string_view text) && {
+    request &&id(std::string_view text) && ACCLIENT_LIFETIMEBOUND {
         return std::move(id(text));
     }
-    /// See above.
-    request &&tags(std::string_view text) && {
+    request &&tags(std::string_view text) && ACCLIENT_LIFETIMEBOUND {
         return std::move(tags(text));
     }
 
 #if ACCLIENT_EXCEPTIONS
-    /// Sends the command and returns once Redis has it. It is never sent twice. Blocks. Throws
-    /// errc::invalid_argument (nothing was sent), errc::server (it was not taken), errc::maybe_sent
-    /// (error::command() tells how to look), errc::timeout, errc::cancelled, and what
-    /// client::ping() throws.
-    command submit(const time_limit &limit = {}) const {
-        return try_submit(limit).value();
+    /// Sends the command and returns once Redis has it. At most once: it is never sent again.
+    /// Throws errc::invalid_argument (nothing was sent), errc::server (it was rejected),
+    /// errc::maybe_sent (it may run or not; error::command_handle() gives the handle string by
+    /// which to find out), and as client::ping().
+    command submit(const timeout &timeout = {}) const {
+        return try_submit(timeout).value();
     }
-    /// Sends the command so that trying again, with the same id, does not run it twice, and returns
-    /// once Redis has it; a lost connection is replaced, and the command sent again where that is
-    /// safe. Within 24 hours a second call with that id(), in this process or another, finds that
-    /// it was submitted, and succeeds without sending anything; that holds as long as Redis keeps
-    /// its data. It costs a key cmd.<id>.submitted, and what submit() sent leaves none. Blocks.
-    /// Throws as submit(): where error::is_maybe_sent(), it may be made again with the same id;
-    /// after any other error it was not sent.
-    command submit_once(const time_limit &limit = {}) const {
-        return try_submit_once(limit).value();
+    /// Sends the command so that retrying with the same id does not run it twice, and returns once
+    /// Redis has it. Until the deadline it reconnects and sends the command again where that is
+    /// safe.
+    ///
+    /// Set an id that can be set again. Within 24 hours a second call with that id, in this process
+    /// or another, finds that the command was submitted, and succeeds without sending anything.
+    /// This takes a key cmd.<id>.submitted, which submit() does not leave, and holds as long as
+    /// Redis keeps its data.
+    ///
+    /// Throws errc::maybe_sent where no reply came in time after the command was sent, or Redis was
+    /// replaced between two attempts: a second call with the same id does not run it twice. After
+    /// any other error the command was not sent, unless error::is_maybe_sent(): errc::timeout with
+    /// what prevented it, and as submit().
+    command submit_once(const timeout &timeout = {}) const {
+        return try_submit_once(timeout).value();
     }
     /// Sends the command and waits for its result, in one round trip to Redis where the target is
-    /// one agent by its numbers. Not for a fan-out. A job that failed is a result like any other.
-    /// Blocks. Throws what submit() and command::next_result() throw.
-    job run(const time_limit &limit) const {
-        return try_run(limit).value();
+    /// one agent. Not for a fan-out. A job that failed is a result like any other. Throws as
+    /// submit() and command::next_result().
+    job run(const timeout &timeout) const {
+        return try_run(timeout).value();
     }
-    /// Sends the command and waits for the results of all agents that it went to. What did not
-    /// arrive is told agent by agent, beside what did. With stop_at_failure it returns at the first
-    /// agent that fails; the others are not killed. Blocks. Throws what submit() throws.
-    collected run_all(const time_limit &limit, bool stop_at_failure = false) const {
-        return try_run_all(limit, stop_at_failure).value();
+    /// Sends the command and waits for the results of all its agents. A job that failed is a result
+    /// like any other; agents without a result by the deadline are reported as errors beside the
+    /// results. With stop_at_failure it returns at the first agent that fails; the jobs of the
+    /// others are not killed. Throws as submit().
+    collected run_all(const timeout &timeout, bool stop_at_failure = false) const {
+        return try_run_all(timeout, stop_at_failure).value();
     }
-    /// Sends the command to all agents of its target, some at a time, each as a command of its own
-    /// that job::id() tells; a target with roles means the agents that have them now. Nothing is
-    /// sent before the first result is asked for. Not for target::any(), nor with an id(). Blocks
-    /// until the controller has said which agents there are. Throws errc::invalid_argument (also
-    /// for a wait for ever on a recurring command), errc::no_such_agent where no agent matches,
-    /// errc::unknown_command from a controller that does not tell its agents, and what submit()
-    /// throws.
-    acclient::rollout rollout(const rollout_plan &plan, const time_limit &limit) const {
-        return try_rollout(plan, limit).value();
+    /// Sends the command to all agents of its target in batches: the next batch is sent when all
+    /// agents of the last have answered, and none after too many failures. Each agent gets a
+    /// command of its own, whose id job::id() gives. A target with roles is resolved to the agents
+    /// that have them now. No command is sent before the first result is waited for.
+    ///
+    /// Not for target::any(), nor with an id(). Waits for the controller to list its agents, at
+    /// most for the default timeout of the client. Throws errc::invalid_argument, also for a wait
+    /// without a timeout for a recurring command, errc::no_such_agent where no agent matches,
+    /// errc::unknown_command where the controller does not list its agents, errc::timeout where no
+    /// controller answers, and as submit().
+    acclient::rollout rollout(const rollout_plan &plan, const timeout &timeout) const {
+        return try_rollout(plan, timeout).value();
     }
 #endif
     /// As submit(), without exceptions.
-    result<command> try_submit(const time_limit &limit = {}) const {
-        return send(acclient_request_submit, limit);
+    result<command> try_submit(const timeout &timeout = {}) const {
+        return send<command>(timeout, acclient_request_submit);
     }
     /// As submit_once(), without exceptions.
-    result<command> try_submit_once(const time_limit &limit = {}) const {
-        return send(acclient_request_submit_once, limit);
+    result<command> try_submit_once(const timeout &timeout = {}) const {
+        return send<command>(timeout, acclient_request_submit_once);
     }
     /// As run(), without exceptions.
-    result<job> try_run(const time_limit &limit) const {
-        if (const auto checked = check(); !checked) {
-            return checked.error();
-        }
-        return detail::made<job, acclient_job>([&](auto **made, auto **error) {
-            return acclient_request_run(get(), limit.c_milliseconds(), limit.c_token(), made,
-                                        error);
-        });
+    result<job> try_run(const timeout &timeout) const {
+        return send<job>(timeout, acclient_request_run);
     }
     /// As run_all(), without exceptions.
-    result<collected> try_run_all(const time_limit &limit, bool stop_at_failure = false) const {
-        if (const auto checked = check(); !checked) {
-            return checked.error();
-        }
-        return detail::made<collected, acclient_collected>([&](auto **made, auto **error) {
-            return acclient_request_run_all(get(), stop_at_failure, limit.c_milliseconds(),
-                                            limit.c_token(), made, error);
-        });
+    result<collected> try_run_all(const timeout &timeout, bool stop_at_failure = false) const {
+        return send<collected>(timeout, acclient_request_run_all, stop_at_failure);
     }
     /// As rollout(), without exceptions.
-    result<acclient::rollout> try_rollout(const rollout_plan &plan, const time_limit &limit) const {
-        if (const auto checked = check(); !checked) {
-            return checked.error();
+    result<acclient::rollout> try_rollout(const rollout_plan &plan, const timeout &timeout) const {
+        const auto c_plan = plan.to_c();
+        if (!c_plan) {
+            return c_plan.error();
         }
-        return detail::made<acclient::rollout, acclient_rollout>([&](auto **made, auto **error) {
-            return acclient_request_rollout(get(), plan.c_batch(), plan.c_percent(),
-                                            plan.c_stop_after(), plan.c_sample(),
-                                            limit.c_milliseconds(), limit.c_token(), made, error);
-        });
+        const acclient_rollout_plan *handle = c_plan->get();
+        auto made = send<acclient::rollout>(timeout, acclient_request_rollout, handle);
+        if (made) {
+            made->keep_alive(timeout.keep_alive());
+        }
+        return made;
     }
     /// The C handle, borrowed.
-    const acclient_request *get() const noexcept {
+    const acclient_request *get() const noexcept ACCLIENT_LIFETIMEBOUND {
         return handle_.get();
     }
 
   private:
-    result<command> send(decltype(acclient_request_submit) *function,
-                         const time_limit &limit) const {
-        if (const auto checked = check(); !checked) {
-            return checked.error();
+    template <class T, class... Params, class... Args>
+    result<T> send(const timeout &timeout, acclient_status (*function)(Params...),
+                   Args... args) const {
+        if (const auto valid = validate(); !valid) {
+            return valid.error();
         }
-        return detail::made<command, acclient_command>([&](auto **made, auto **error) {
-            return function(get(), limit.c_milliseconds(), limit.c_token(), made, error);
-        });
+        return detail::made_within<T>(timeout, function, get(), args...);
     }
     request &set(decltype(acclient_request_set_id) *function, std::string_view text) {
-        piece({text}, [&](acclient_error **error) {
-            return function(get(), std::string(text).c_str(), error);
-        });
+        step({text}, function, handle_.get(), std::string(text).c_str());
         return *this;
     }
 
     detail::handle<acclient_request, acclient_request_free> handle_;
 };
 
+} // namespace v0_1
 } // namespace acclient
 
 #endif

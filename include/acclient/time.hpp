@@ -1,4 +1,4 @@
-/// time_limit and cancel_token: part of acclient.hpp, where the conventions are.
+/// cancel_token and timeout: part of acclient.hpp, which describes the conventions.
 #ifndef ACCLIENT_TIME_HPP
 #define ACCLIENT_TIME_HPP
 
@@ -6,17 +6,23 @@
 
 #include <chrono>
 
-namespace acclient {
+#if defined(__cpp_lib_jthread)
+#include <stop_token>
+#endif
 
-/// A token that ends calls before their time, from any thread and from a signal handler. It may
-/// serve many calls at a time. Once cancelled it stays so. It has to outlive the calls that have
-/// it.
-class cancel_token {
+namespace acclient {
+inline namespace v0_1 {
+
+/// Cancel token: ends calls early, from any thread or from a signal handler. It may be passed to
+/// many calls at a time, and has to outlive them. Once cancelled it stays cancelled.
+class ACCLIENT_OWNER cancel_token {
   public:
+    using c_type = acclient_cancel_token;
+
     /// An empty token, which ends nothing.
     cancel_token() noexcept = default;
     /// Takes over a C handle.
-    explicit cancel_token(acclient_cancel *handle) noexcept : handle_(handle) {
+    explicit cancel_token(acclient_cancel_token *handle) noexcept : handle_(handle) {
     }
 
 #if ACCLIENT_EXCEPTIONS
@@ -27,64 +33,106 @@ class cancel_token {
 #endif
     /// As make(), without exceptions.
     static result<cancel_token> try_make() {
-        return detail::made<cancel_token, acclient_cancel>(acclient_cancel_new);
+        return detail::made<cancel_token>(acclient_cancel_token_new);
     }
 
     /// Ends the calls that have this token, at once; later ones end before they start.
-    /// Async-signal-safe. errc::forked_handle, with nothing done, in a process other than the one
-    /// that made it; errc::invalid_argument for an empty one.
+    /// Async-signal-safe. Returns errc::forked_handle, with nothing done, in a process other than
+    /// the one that made the token, and errc::invalid_argument for an empty token.
     errc cancel() const noexcept {
-        return static_cast<errc>(acclient_cancel_cancel(handle_.get()));
+        return static_cast<errc>(acclient_cancel_token_cancel(handle_.get()));
     }
-    /// Whether it was cancelled. Async-signal-safe.
+    /// Whether the token was cancelled. Async-signal-safe.
     bool is_cancelled() const noexcept {
-        return acclient_cancel_is_cancelled(handle_.get());
+        return acclient_cancel_token_is_cancelled(handle_.get());
     }
-    /// Whether it is one, and not empty.
+    /// Whether the token is not empty.
     explicit operator bool() const noexcept {
         return handle_ != nullptr;
     }
     /// The C handle, borrowed.
-    const acclient_cancel *get() const noexcept {
+    const acclient_cancel_token *get() const noexcept ACCLIENT_LIFETIMEBOUND {
         return handle_.get();
     }
 
   private:
-    detail::handle<acclient_cancel, acclient_cancel_free> handle_;
+    detail::handle<acclient_cancel_token, acclient_cancel_token_free> handle_;
 };
 
-/// How long a call may take, and perhaps what ends it earlier. Any std::chrono::duration converts
-/// to it: `job.wait(10s)`, `job.wait(time_limit::forever().or_cancelled(token))`.
-class time_limit {
+namespace detail {
+
+/// What a timeout with a stop token shares with its copies. The same in every standard.
+struct stop_link {
+    std::optional<error> failure;
+    cancel_token token;
+    /// The std::stop_callback that cancels the token; destroyed before it.
+    std::shared_ptr<void> callback;
+};
+
+} // namespace detail
+
+/// Deadline of a call, and perhaps what ends the call earlier. Any std::chrono::duration converts:
+/// `job.wait(10s)`, `job.wait(timeout::none().or_cancelled(token))`.
+class timeout {
   public:
-    /// 10 s: the limit of calls that only ask Redis or an agent a quick question.
-    time_limit() noexcept = default;
-    /// A duration, rounded up to milliseconds. One below 0 counts as 0, which looks once where that
-    /// makes sense (next_result, wait), and is refused with errc::invalid_argument elsewhere.
+    /// 10 s: the default of calls that only need a quick answer of Redis or an agent.
+    timeout() noexcept = default;
+    /// A duration, rounded up to milliseconds. One below 0 counts as 0, which polls once where that
+    /// makes sense (next_result, wait), and is errc::invalid_argument elsewhere.
     template <class Rep, class Period>
-    time_limit(const std::chrono::duration<Rep, Period> &duration) noexcept
+    timeout(const std::chrono::duration<Rep, Period> &duration) noexcept
         : milliseconds_(bounded(duration)) {
     }
-    /// No limit.
-    static time_limit forever() noexcept {
-        time_limit limit;
-        limit.milliseconds_ = -1;
-        return limit;
-    }
-    /// The same limit, and the token ends the call too. It is borrowed.
-    time_limit or_cancelled(const cancel_token &token) const noexcept {
-        time_limit limit = *this;
-        limit.token_ = token.get();
-        return limit;
+    /// No timeout.
+    static timeout none() noexcept {
+        timeout made;
+        made.milliseconds_ = -1;
+        return made;
     }
 
-    /// As C takes it: below 0 for ever.
+    /// The same timeout, and the token ends the call too. The token is borrowed. A timeout carries
+    /// one token of either kind; client::with_cancel() adds another.
+    timeout or_cancelled(const cancel_token &token ACCLIENT_LIFETIMEBOUND) const {
+        timeout made = *this;
+        made.carry(token.get(), nullptr);
+        return made;
+    }
+    /// A temporary token is gone before anything could cancel it.
+    timeout or_cancelled(const cancel_token &&token) const = delete;
+#if defined(__cpp_lib_jthread)
+    /// The same timeout, and a request to stop ends the call too. The timeout, its copies, and the
+    /// results, rollout or follower made with it share two descriptors for that.
+    timeout or_cancelled(std::stop_token token) const {
+        timeout made = *this;
+        auto link = std::make_shared<detail::stop_link>();
+        if (auto cancel = cancel_token::try_make()) {
+            link->token = std::move(*cancel);
+            auto stop = [handle = link->token.get()] { acclient_cancel_token_cancel(handle); };
+            link->callback = std::make_shared<std::stop_callback<decltype(stop)>>(std::move(token),
+                                                                                  std::move(stop));
+        } else {
+            link->failure = cancel.error();
+        }
+        made.carry(link->token.get(), link);
+        return made;
+    }
+#endif
+
+    /// As C takes it: below 0 without a timeout.
     std::int64_t c_milliseconds() const noexcept {
         return milliseconds_;
     }
     /// As C takes it; may be NULL.
-    const acclient_cancel *c_token() const noexcept {
+    const acclient_cancel_token *c_token() const noexcept {
         return token_;
+    }
+    /// Why a call with this timeout fails: it carries two tokens, or a descriptor was missing.
+    result<void> validate() const {
+        return link_ && link_->failure ? result<void>(*link_->failure) : result<void>();
+    }
+    /// What has to live as long as a token is used after the call.
+    std::shared_ptr<const void> keep_alive() const noexcept {
+        return link_;
     }
 
   private:
@@ -94,23 +142,71 @@ class time_limit {
         if (!(wanted > 0)) {
             return 0;
         }
-        // Beyond 200000 years milliseconds cannot be told from for ever.
+        // 200000 years and more count as no timeout: they may not fit into an integer.
         return wanted > 9e15 ? -1 : std::chrono::ceil<std::chrono::milliseconds>(duration).count();
+    }
+    void carry(const acclient_cancel_token *token, std::shared_ptr<detail::stop_link> link) {
+        if (token_ != nullptr && token != nullptr) {
+            link = std::make_shared<detail::stop_link>();
+            link->failure = error(errc::invalid_argument,
+                                  "timeout has two tokens: pass one of them to with_cancel()");
+        }
+        if (token != nullptr) {
+            token_ = token;
+        }
+        if (link) {
+            link_ = std::move(link);
+        }
     }
 
     std::int64_t milliseconds_ = 10000;
-    const acclient_cancel *token_ = nullptr;
+    const acclient_cancel_token *token_ = nullptr;
+    std::shared_ptr<const detail::stop_link> link_;
 };
 
 namespace detail {
 
-/// A time as C takes it: milliseconds since 1970, below 0 for none.
-inline std::int64_t
-c_time(const std::optional<std::chrono::system_clock::time_point> &time) noexcept {
-    if (!time) {
-        return -1;
+/// Why a call that does not poll fails with this timeout.
+inline result<void> positive(const timeout &timeout) {
+    if (timeout.c_milliseconds() == 0) {
+        return error(errc::invalid_argument, "invalid timeout: expected more than zero");
     }
-    const auto since = std::chrono::floor<std::chrono::milliseconds>(time->time_since_epoch());
+    return timeout.validate();
+}
+
+/// As made(), for functions that block: function(args..., timeout_ms, cancel, &handle, &error).
+template <class T, class... Params, class... Args>
+result<T> made_within(const timeout &timeout, acclient_status (*function)(Params...),
+                      Args... args) {
+    if (const auto valid = positive(timeout); !valid) {
+        return valid.error();
+    }
+    return made<T>(function, args..., timeout.c_milliseconds(), timeout.c_token());
+}
+
+/// As maybe_made(), for functions that block, or poll with a timeout of 0.
+template <class T, class... Params, class... Args>
+result<std::optional<T>> maybe_made_within(const timeout &timeout,
+                                           acclient_status (*function)(Params...), Args... args) {
+    if (const auto valid = timeout.validate(); !valid) {
+        return valid.error();
+    }
+    return maybe_made<T>(function, args..., timeout.c_milliseconds(), timeout.c_token());
+}
+
+/// As done(), for functions that block: function(args..., timeout_ms, cancel, &error).
+template <class... Params, class... Args>
+result<void> done_within(const timeout &timeout, acclient_status (*function)(Params...),
+                         Args... args) {
+    if (const auto valid = positive(timeout); !valid) {
+        return valid.error();
+    }
+    return done(function, args..., timeout.c_milliseconds(), timeout.c_token());
+}
+
+/// A time as C takes it: milliseconds since 1970, 0 for earlier times.
+inline std::int64_t c_time(std::chrono::system_clock::time_point time) noexcept {
+    const auto since = std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch());
     return since.count() < 0 ? 0 : static_cast<std::int64_t>(since.count());
 }
 
@@ -122,6 +218,7 @@ inline std::chrono::system_clock::time_point from_c_time(std::int64_t millisecon
 }
 
 } // namespace detail
+} // namespace v0_1
 } // namespace acclient
 
 #endif

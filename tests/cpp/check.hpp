@@ -1,4 +1,4 @@
-// What the C++ tests of acclient share. The first check that fails says where and ends the program.
+// Checks shared by the C++ tests. The first one that fails prints its place and ends the program.
 #ifndef CHECK_HPP
 #define CHECK_HPP
 
@@ -16,7 +16,7 @@ using namespace std::string_view_literals;
 using acclient::agent_id;
 using acclient::errc;
 using acclient::target;
-using acclient::time_limit;
+using acclient::timeout;
 
 [[noreturn]] inline void give_up(const char *file, int line, const char *what,
                                  const std::string &seen) {
@@ -51,23 +51,28 @@ using acclient::time_limit;
         }                                                                                          \
     } while (0)
 
-// A result<T> that has an error of a kind.
+// A result<T> that has an error of a kind, whose message contains no identifiers of C.
 #define BAD(kind, outcome)                                                                         \
     do {                                                                                           \
-        const auto seen_code = (outcome).code();                                                   \
-        if (seen_code != (kind)) {                                                                 \
+        const auto &seen_result = (outcome);                                                       \
+        if (seen_result.code() != (kind)) {                                                        \
             give_up(__FILE__, __LINE__, #outcome " is " #kind,                                     \
-                    std::string(acclient::name(seen_code)));                                       \
+                    std::string(to_string(seen_result.code())));                                   \
+        }                                                                                          \
+        const std::string seen_message(seen_result.error().message());                             \
+        if (seen_message.find("acclient_") != std::string::npos ||                                 \
+            seen_message.find("timeout_ms") != std::string::npos) {                                \
+            give_up(__FILE__, __LINE__, #outcome, seen_message);                                   \
         }                                                                                          \
     } while (0)
 
-// Says what comes next.
+// Prints what is tested next.
 inline void say(const char *what) {
     std::printf("%s\n", what);
     std::fflush(stdout);
 }
 
-// Waits for a condition that nobody tells of.
+// Polls until a condition holds.
 #define WAIT_UNTIL(condition)                                                                      \
     do {                                                                                           \
         const auto wait_end = std::chrono::steady_clock::now() + 120s;                             \
@@ -79,11 +84,11 @@ inline void say(const char *what) {
         }                                                                                          \
     } while (0)
 
-// How much later than its deadline a call may end. It tells a call that ends from one that hangs,
-// and says nothing about the speed of the machine.
+// How late after its deadline a call may return: long enough for a slow machine, and short enough
+// to detect a call that hangs.
 constexpr auto late_limit = 30s;
 
-// Calls with twice the time until it is enough.
+// Retries with twice the timeout until it is long enough.
 template <class Attempt> void with_growing_time(std::chrono::milliseconds limit, Attempt attempt) {
     while (!attempt(limit)) {
         CHECK(limit < 120s);

@@ -1,36 +1,54 @@
-// Commands for many: targets, results in order of completion, all at once.
+// Targets, and commands with the results of many agents: one by one, collected, polled.
 #include "check.hpp"
 
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <poll.h>
 #include <set>
 #include <unistd.h>
 
 namespace {
 
+using acclient::outcome_kind;
+using acclient::wait_method;
+
 void targets() {
     say("targets");
-    SAME(target::agent(1, 2).printed(), "1:2");
-    SAME(target::agent(agent_id{1, 2}).printed(), "1:2");
-    SAME(target::all({"cpu"}).printed(), "all,role=cpu");
-    SAME(target::any({"cpu"}).printed(), "any,role=cpu");
-    CHECK(contains(target::all({}, 2).printed(), "2"));
-    BAD(errc::invalid_argument, target::agent(0, 0).check());
+    SAME(target::agent({1, 2}).text(), "1:2");
+    SAME(target(agent_id{1, 2}).text(), "1:2");
+    SAME(target::agents({{1, 2}, {2, 1}, {1, 2}}).text(), "1:2,2:1");
+    SAME(target::all().text(), "all");
+    SAME(target::all().role("cpu").role("storage").grid(1).text(), "all,role=cpu,storage@1");
+    SAME(target::any().role("cpu").text(), "any,role=cpu");
+    SAME(target::parse("any@2").text(), "any@2");
+    auto built = target::all();
+    built.role("cpu").grid(2);
+    SAME(built.text(), "all,role=cpu@2");
+    BAD(errc::invalid_argument, target::agent({0, 0}).validate());
+    BAD(errc::invalid_argument, target::agents({{1, 0}}).validate());
+    BAD(errc::invalid_argument, target::parse("nonsense").validate());
+    BAD(errc::invalid_argument, target::parse("a\0b"sv).validate());
+    BAD(errc::invalid_argument, target::all().role("").validate());
+    BAD(errc::invalid_argument, target::all().role("a\0b"sv).grid(1).validate());
+    BAD(errc::invalid_argument, target::all().grid(0).validate());
+    BAD(errc::invalid_argument, target::agent({1, 1}).role("cpu").validate());
+    BAD(errc::invalid_argument, target::parse("1:2,2:1").grid(1).validate());
+    BAD(errc::invalid_argument, target::parse("role=cpu").role("storage").validate());
 }
 
 void in_order_of_completion(const acclient::client &client) {
     say("results in order of completion");
-    const auto chosen = client.bash(target::any({"cpu", "storage"}), "true").run(120s);
+    const auto chosen = client.bash(target::any().role("cpu").role("storage"), "true").run(120s);
     CHECK((chosen.agent() == agent_id{2, 1}));
     // The last agent waits until the results of the others are here.
     const std::string gate = "/tmp/acclient-fanout-" + std::to_string(getpid());
     const std::string wait = "while [ ! -e " + gate + " ]; do sleep 0.02; done";
-    const auto command =
+    auto command =
         client.bash(target::all(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && " + wait + "; echo it")
             .submit();
     auto results = command.results(120s);
-    CHECK(results.method() == acclient::results::method_kind::none);
+    CHECK(results.method() == wait_method::none);
     std::vector<agent_id> agents;
     for (auto &result : results) {
         GOOD(result);
@@ -38,7 +56,7 @@ void in_order_of_completion(const acclient::client &client) {
         agents.push_back(result->agent());
         if (agents.size() == 2) {
             CHECK(results.remaining() == 1);
-            CHECK(results.method() != acclient::results::method_kind::none);
+            CHECK(results.method() != wait_method::none);
             CHECK(std::ofstream(gate).good());
         }
     }
@@ -47,7 +65,7 @@ void in_order_of_completion(const acclient::client &client) {
     CHECK((agents.back() == agent_id{1, 1}));
     CHECK(results.begin() == results.end());
     CHECK(!results.next());
-    // They do not count for the command, and an algorithm goes through them as well.
+    // Results returned here do not count for next_result().
     auto again = command.results(120s);
     CHECK(std::count_if(again.begin(), again.end(), [](auto &result) { return !!result; }) == 3);
     std::set<agent_id> seen;
@@ -63,14 +81,14 @@ void in_order_of_completion(const acclient::client &client) {
 
 void errors_of_agents(const acclient::client &client) {
     say("errors about agents, and the end of results");
-    const auto command = client.execute(target::all({"cpu"}), "sleep").arg("600").submit();
+    const auto command = client.execute(target::all().role("cpu"), "sleep").arg("600").submit();
     WAIT_UNTIL(command.jobs().size() == 2);
     std::set<agent_id> late;
     with_growing_time(200ms, [&](auto limit) {
         for (auto &result : command.results(limit)) {
             BAD(errc::timeout, result);
             CHECK(!result.error().is_final());
-            // Without one if the time is over before it is known whom the command went to.
+            // An error of the whole command if the deadline is exceeded before it is routed.
             if (const auto agent = result.error().agent()) {
                 late.insert(*agent);
             }
@@ -78,9 +96,9 @@ void errors_of_agents(const acclient::client &client) {
         return !late.empty();
     });
     CHECK((late == std::set<agent_id>{{1, 1}, {2, 1}}));
-    // What ends the results for all is the last element.
+    // An error that ends the results is the last element.
     const auto token = acclient::cancel_token::make();
-    auto cancelled = command.results(time_limit::forever().or_cancelled(token));
+    auto cancelled = command.results(timeout::none().or_cancelled(token));
     token.cancel();
     int elements = 0;
     for (auto &result : cancelled) {
@@ -89,32 +107,34 @@ void errors_of_agents(const acclient::client &client) {
     }
     CHECK(elements == 1);
 
-    say("questions to all agents of a command");
-    WAIT_UNTIL(command.get_stats()[1].kind == acclient::outcome::kind_of::done);
+    say("requests to all agents of a command");
+    WAIT_UNTIL(command.get_stats()[1].kind == outcome_kind::done);
     const auto stats = command.get_stats();
     CHECK(stats.size() == 2 && !stats.empty());
     for (const auto outcome : stats) {
-        CHECK(outcome.kind == acclient::outcome::kind_of::done);
+        CHECK(outcome.kind == outcome_kind::done);
         CHECK(outcome.answer[0].integer("rss") > 0);
         CHECK(!outcome.job && outcome.error.code() == errc::ok);
     }
     CHECK((stats[0].agent == agent_id{1, 1}) && (stats[1].agent == agent_id{2, 1}));
     const auto processes = client.get_all_processes({std::nullopt, "sleep"});
     CHECK(processes.size() == 3 && processes[0].answer.size() == 1);
-    const auto killed = command.kill_everywhere();
-    CHECK(killed.size() == 2 && killed[0].kind == acclient::outcome::kind_of::done);
+    const auto killed = command.kill();
+    CHECK(killed.size() == 2 && killed[0].kind == outcome_kind::done && !killed.failure());
     for (auto &result : command.results(120s)) {
         SAME(result->state(), "KILLED");
     }
-    const auto over = command.kill_everywhere();
-    CHECK(over[0].kind == acclient::outcome::kind_of::over);
+    const auto over = command.kill();
+    CHECK(over[0].kind == outcome_kind::over);
     SAME(over[0].job.state(), "KILLED");
-    CHECK(over[2].kind == acclient::outcome::kind_of::none);
+    CHECK(over[2].kind == outcome_kind::none && over[2].agent == agent_id());
+    SAME(to_string(over[0].kind), "over");
+    SAME(to_string(outcome_kind::none), "unknown outcome");
 }
 
 void logs_everywhere(const acclient::client &client) {
     say("logs of all agents of a command");
-    const auto command = client.bash(target::all({"cpu"}), "echo here").submit();
+    const auto command = client.bash(target::all().role("cpu"), "echo here").submit();
     const auto all_logged = [&] {
         const auto logs = command.get_msgs();
         return logs.size() == 2 && logs[0].answer.size() == 1 && logs[1].answer.size() == 1;
@@ -126,10 +146,10 @@ void logs_everywhere(const acclient::client &client) {
 }
 
 void all_at_once(const acclient::client &client) {
-    say("everything of a command");
+    say("collected results");
     const auto all = client.bash(target::all(), "echo $AGENT_GID").run_all(120s);
     CHECK(all.jobs().size() == 3 && all.errors().empty() && !all.stopped());
-    CHECK(contains(all.command().printed(), all.jobs()[0].id()));
+    CHECK(contains(all.command().handle(), all.jobs()[0].id()));
     with_growing_time(700ms, [&](auto limit) {
         const auto slow = client.bash(target::all(), "[ $AGENT_NID = 1 ] || sleep 600");
         const auto partly = slow.try_run_all(limit);
@@ -139,24 +159,24 @@ void all_at_once(const acclient::client &client) {
         CHECK(partly->jobs().size() == 2 && partly->errors().size() == 1);
         CHECK(partly->errors()[0].is_timeout());
         CHECK((partly->errors()[0].agent().value() == agent_id{1, 2}));
-        partly->command().kill();
+        CHECK(!partly->command().kill().failure());
         return true;
     });
     const auto stopped =
-        client.bash(target::all({"cpu"}), "[ $AGENT_GID = 1 ] && exit 1; sleep 600")
+        client.bash(target::all().role("cpu"), "[ $AGENT_GID = 1 ] && exit 1; sleep 600")
             .run_all(120s, true);
     CHECK(stopped.stopped());
-    stopped.command().kill();
+    CHECK(!stopped.command().kill().failure());
 }
 
 void many_commands(const acclient::client &client) {
     say("many commands");
     std::vector<acclient::request> requests;
     for (const char *text : {"a", "b", "c"}) {
-        requests.push_back(client.execute(target::agent(1, 1), "echo").arg(text).tags(text));
+        requests.push_back(client.execute(target::agent({1, 1}), "echo").arg(text).tags(text));
     }
-    requests.push_back(client.execute(target::agent(1, 1), "echo").arg("x\0y"sv));
-    requests.push_back(client.execute(target::agent(1, 2), "echo").arg("d").tags("d"));
+    requests.push_back(client.execute(target::agent({1, 1}), "echo").arg("x\0y"sv));
+    requests.push_back(client.execute(target::agent({1, 2}), "echo").arg("d").tags("d"));
     auto submitted = client.submit_many(requests);
     CHECK(submitted.size() == 5);
     BAD(errc::invalid_argument, submitted[3]);
@@ -183,14 +203,78 @@ void many_commands(const acclient::client &client) {
     BAD(errc::invalid_argument, client.try_wait_any({acclient::command_ref()}, 1s));
 }
 
+// Polls the results as an event loop does, until one is there or none is left.
+std::optional<acclient::job> polled(acclient::results &results) {
+    for (;;) {
+        auto job = results.poll_next();
+        if (job || !results.is_pending()) {
+            return job;
+        }
+        pollfd fd{results.poll_fd(), POLLIN, 0};
+        poll(&fd, 1, static_cast<int>(results.poll_timeout().count()));
+    }
+}
+
+void in_an_event_loop(const acclient::client &client) {
+    say("results in an event loop");
+    const auto agents = target::agents({{1, 2}, {2, 1}});
+    const auto command = client.bash(agents, "sleep 0.1; echo polled").submit();
+    auto results = command.results(120s);
+    CHECK(results.is_pending());
+    std::set<agent_id> seen;
+    while (const auto job = polled(results)) {
+        SAME(job->out(), "polled\n");
+        seen.insert(job->agent());
+    }
+    CHECK((seen == std::set<agent_id>{{1, 2}, {2, 1}}));
+    CHECK(!results.is_pending() && results.poll_timeout() == 0ms && results.poll_fd() == -1);
+
+    say("errors in an event loop");
+    const auto slow = client.bash(agents, "sleep 600").submit();
+    WAIT_UNTIL(slow.jobs().size() == 2);
+    auto late = slow.results(100ms);
+    int errors = 0;
+    while (late.is_pending()) {
+        const auto next = late.try_poll_next();
+        if (!next) {
+            BAD(errc::timeout, next);
+            errors++;
+        }
+        std::this_thread::sleep_for(5ms);
+    }
+    CHECK(errors > 0);
+    const auto token = acclient::cancel_token::make();
+    auto cancelled = slow.results(timeout::none().or_cancelled(token));
+    token.cancel();
+    BAD(errc::cancelled, cancelled.try_poll_next());
+    CHECK(!cancelled.is_pending());
+    CHECK(!slow.kill().failure());
+    acclient::results empty;
+    BAD(errc::invalid_argument, empty.try_poll_next());
+    CHECK(!empty.is_pending() && empty.poll_fd() == -1 && empty.poll_timeout() == 0ms);
+}
+
+void statistics(const acclient::client &client) {
+    say("statistics");
+    const auto before = client.statistics();
+    CHECK(client.bash(target::agent({1, 1}), "true").run(120s).is_success());
+    const auto after = client.statistics();
+    CHECK(after.pushed == before.pushed + 1 && after.connected >= 1);
+    CHECK(after.open_connections >= after.idle_connections && after.waiting_calls == 0);
+    CHECK(after.tracking_waits + after.broadcast_waits + after.polling_waits > 0);
+    BAD(errc::invalid_argument, acclient::client().try_statistics());
+}
+
 } // namespace
 
 int main() {
     const auto client = acclient::client::connect(grid_url());
     targets();
     in_order_of_completion(client);
+    in_an_event_loop(client);
     errors_of_agents(client);
     logs_everywhere(client);
     all_at_once(client);
     many_commands(client);
+    statistics(client);
 }

@@ -1,5 +1,5 @@
-// Owners can be moved; what was moved from is empty, safe to use and to destroy; views and errors
-// live as long as they should.
+// Owners: moved-from ones are empty, and safe to use and to destroy; views and errors live as long
+// as they should.
 #include "check.hpp"
 
 #include <type_traits>
@@ -20,23 +20,25 @@ static_assert(moves_only<acclient::outcomes>() && moves_only<acclient::collected
 static_assert(moves_only<acclient::target>() && moves_only<acclient::request>());
 static_assert(moves_only<acclient::run_args>() && moves_only<acclient::options>());
 static_assert(moves_only<acclient::tunnel>() && moves_only<acclient::rollout>());
-static_assert(std::is_trivially_copyable_v<acclient::rollout_plan>);
+static_assert(std::is_nothrow_copy_constructible_v<acclient::rollout_plan>);
 static_assert(std::is_nothrow_copy_constructible_v<acclient::error>);
 static_assert(std::is_nothrow_copy_assignable_v<acclient::error>);
 static_assert(std::is_trivially_copyable_v<acclient::job_ref>);
+// Everything is in the namespace of the ABI.
+static_assert(std::is_same_v<acclient::job, acclient::v0_1::job>);
 
-// All that can be done with empty handles.
+// Everything that can be done with empty objects.
 void empty_ones() {
-    say("empty ones");
+    say("empty objects");
     const acclient::client client;
     CHECK(!client);
     client.close();
     BAD(errc::invalid_argument, client.try_ping());
     BAD(errc::invalid_argument, client.try_list_agents());
-    BAD(errc::invalid_argument, client.try_command("x"));
-    BAD(errc::invalid_argument, client.execute(target::agent(1, 1), "ls").try_submit());
+    BAD(errc::invalid_argument, client.try_get_by_id("x"));
+    BAD(errc::invalid_argument, client.execute(target::agent({1, 1}), "ls").try_submit());
     BAD(errc::invalid_argument, client.try_submit_many({}));
-    const acclient::command command;
+    acclient::command command;
     CHECK(!command && command.id().empty() && !command.cmd());
     BAD(errc::invalid_argument, command.try_next_result(1s));
     const acclient::job job;
@@ -50,9 +52,9 @@ void empty_ones() {
     const acclient::collected collected;
     CHECK(collected.jobs().empty() && collected.errors().empty() && !collected.command());
     CHECK(!acclient::cancel_token() && acclient::tunnel().local() == 0);
-    CHECK(acclient::target().printed().empty());
+    CHECK(acclient::target().text().empty());
     BAD(errc::invalid_argument, acclient::request().arg("x").try_run(1s));
-    // What goes on for ever must not.
+    // Loops over empty streams end.
     int elements = 0;
     acclient::results results;
     for (auto &result : results) {
@@ -81,15 +83,15 @@ void moved(acclient::client first) {
     const auto client = std::move(first);
     CHECK(client && !first); // NOLINT: that is what is tested
     BAD(errc::invalid_argument, first.try_ping());
-    auto request = client.bash(target::agent(1, 1), "echo moved").tags("t");
+    auto request = client.bash(target::agent({1, 1}), "echo moved").tags("t");
     const auto other_request = std::move(request);
     BAD(errc::invalid_argument, request.try_submit());
     auto command = other_request.submit();
-    const auto printed = command.printed();
+    const auto handle = command.handle();
     auto moved_command = std::move(command);
-    CHECK(!command && command.printed().empty());
-    // A view is of what is owned, wherever the owner is.
-    CHECK(printed.data() == moved_command.printed().data());
+    CHECK(!command && command.handle().empty());
+    // Views refer to what is owned, wherever the owner is.
+    CHECK(handle.data() == moved_command.handle().data());
     auto job = moved_command.next_result(120s).value();
     const auto out = job.out();
     auto moved_job = std::move(job);
@@ -98,7 +100,7 @@ void moved(acclient::client first) {
     const acclient::job_ref ref = moved_job;
     SAME(ref.out(), "moved\n");
 
-    say("assigning, to empty ones, to full ones, to themselves");
+    say("assignment to empty objects, to others, to themselves");
     job = std::move(moved_job);
     CHECK(job && !moved_job);
     auto second = other_request.run(120s);
@@ -116,7 +118,7 @@ void moved(acclient::client first) {
         GOOD(result);
         count++;
     }
-    CHECK(count == 0); // the command has returned it
+    CHECK(count == 0); // next_result() has returned it
     auto made = acclient::client::try_connect(grid_url());
     GOOD(made);
     acclient::client taken = std::move(*made);
@@ -126,24 +128,24 @@ void moved(acclient::client first) {
 }
 
 void errors_outlive(const acclient::client &client) {
-    say("errors outlive what they came from");
+    say("errors outlive the result that they came from");
     std::optional<acclient::error> kept;
     {
-        const auto failed = client.execute(target::agent(9, 9), "true").try_run(10s);
+        const auto failed = client.execute(target::agent({9, 9}), "true").try_run(10s);
         kept = failed.error();
     }
     auto copy = *kept;
     auto moved = std::move(*kept);
     kept.reset();
-    CHECK(copy.code() == errc::no_such_agent && contains(copy.command().value(), ":9:9"));
+    CHECK(copy.code() == errc::no_such_agent && contains(copy.command_handle().value(), ":9:9"));
     copy = acclient::error(errc::timeout, "another");
     SAME(copy.what(), "another");
-    CHECK(contains(moved.what(), "9") && contains(moved.command().value(), ":9:9"));
+    CHECK(contains(moved.what(), "9") && contains(moved.command_handle().value(), ":9:9"));
 }
 
 acclient::job outlives_its_client() {
     const auto client = acclient::client::connect(grid_url());
-    const auto command = client.bash(target::agent(1, 1), "echo late").submit();
+    auto command = client.bash(target::agent({1, 1}), "echo late").submit();
     return std::move(*command.next_result(120s));
 }
 

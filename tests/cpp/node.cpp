@@ -1,4 +1,4 @@
-// Questions to agents and to the controller: node information, processes, logs, the schedule, the
+// Requests to agents and to the controller: node information, processes, logs, the schedule, the
 // history, scripts, tunnels.
 #include "check.hpp"
 
@@ -55,7 +55,7 @@ void processes(const acclient::client &client) {
     SAME(client.get_processes(one, {"dom", "sleep"})[0].text("cmd.id").value(), command.id());
     CHECK(client.get_processes(one, {"nope", std::nullopt}).empty());
     CHECK(client.get_processes(one).size() == 2);
-    command.kill();
+    CHECK(!command.kill().failure());
 }
 
 void logs(const acclient::client &client) {
@@ -93,7 +93,7 @@ void logs(const acclient::client &client) {
         CHECK(message->time() > begun - 1s && message->time() < begun + 120s);
     }
     SAME(text, "123");
-    auto again = jobs[0].follow(60s, "1");
+    auto again = jobs[0].follow(60s, {"1"});
     SAME(again.next()->data(), "1");
     const auto sleeping = client.bash(target::agent(one), "sleep 600").submit();
     WAIT_UNTIL(!sleeping.jobs().empty());
@@ -104,7 +104,7 @@ void logs(const acclient::client &client) {
         elements++;
     }
     CHECK(elements == 1);
-    sleeping.kill();
+    CHECK(!sleeping.kill().failure());
 }
 
 void schedule(const acclient::client &client) {
@@ -145,7 +145,7 @@ void history(const acclient::client &client) {
 
 void scripts(const acclient::client &client) {
     say("jumpscripts");
-    const auto agent = target::agent(1, 2);
+    const auto agent = target::agent({1, 2});
     const auto named = client.jumpscript(agent, "test", "echo", "{\"message\": \"hi\"}").run(60s);
     SAME(named.data(), "{\"echo\": \"hi\"}");
     const auto sent =
@@ -156,7 +156,7 @@ void scripts(const acclient::client &client) {
     BAD(errc::invalid_argument, client.jumpscript(agent, "test", "echo", "[]").try_submit());
 }
 
-// Whether what is sent to a port comes back.
+// Whether a Redis answers on a port.
 bool passes(std::uint16_t port) {
     sockaddr_in address = {};
     address.sin_family = AF_INET;
@@ -190,7 +190,7 @@ void tunnels(const acclient::client &client) {
     SAME(listed[0].text("gateway").value(), "2.1");
     client.tunnel_close(one, opened);
     WAIT_UNTIL(!passes(opened.local()));
-    BAD(errc::invalid_argument, acclient::tunnel(0, "nonsense", "127.0.0.1", port).check());
+    BAD(errc::invalid_argument, acclient::tunnel(0, "nonsense", "127.0.0.1", port).validate());
     BAD(errc::invalid_argument,
         client.try_tunnel_open(one, acclient::tunnel(0, "controller", "local\0host"sv, port)));
     BAD(errc::unsupported, client.try_reverse_tunnel_list());

@@ -1,10 +1,10 @@
-// Without exceptions and without RTTI: built with -fno-exceptions -fno-rtti.
+// Programs without exceptions and RTTI: compiled with -fno-exceptions -fno-rtti.
 #include "check.hpp"
 
 #include <set>
 
 #if ACCLIENT_EXCEPTIONS
-#error "this is to be built without exceptions"
+#error "compile this program with -fno-exceptions"
 #endif
 
 int main() {
@@ -14,13 +14,13 @@ int main() {
     const auto &client = *connected;
     GOOD(client.try_ping());
 
-    const auto job = client.bash(target::agent(1, 1), "echo plain").tags("t").try_run(120s);
+    const auto job = client.bash(target::agent({1, 1}), "echo plain").tags("t").try_run(120s);
     GOOD(job);
     SAME(job->out(), "plain\n");
-    BAD(errc::no_such_agent, client.bash(target::agent(9, 9), "true").try_run(120s));
-    BAD(errc::invalid_argument, client.bash(target::agent(0, 9), "true").try_run(120s));
+    BAD(errc::no_such_agent, client.bash(target::agent({9, 9}), "true").try_run(120s));
+    BAD(errc::invalid_argument, client.bash(target::agent({0, 9}), "true").try_run(120s));
 
-    const auto command = client.execute(target::all(), "echo").arg("x").try_submit();
+    auto command = client.execute(target::all(), "echo").arg("x").try_submit();
     GOOD(command);
     auto results = command->try_results(120s);
     GOOD(results);
@@ -62,5 +62,5 @@ int main() {
     const auto token = acclient::cancel_token::try_make();
     GOOD(token);
     CHECK(token->cancel() == errc::ok);
-    BAD(errc::cancelled, client.try_ping(time_limit(5s).or_cancelled(*token)));
+    BAD(errc::cancelled, client.try_ping(timeout(5s).or_cancelled(*token)));
 }

@@ -1,8 +1,9 @@
-// What a process meets: Ctrl-C, forks, servers that vanish; and text from Redis that is none.
+// Signals, forks, servers that vanish, results that are not UTF-8, and violated preconditions.
 #include "check.hpp"
 
 #include <atomic>
 #include <csignal>
+#include <exception>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -17,25 +18,25 @@ extern "C" void on_interrupt(int) {
 }
 
 void interrupted(const acclient::client &client) {
-    say("SIGINT ends a wait, in whatever thread it arrives");
+    say("SIGINT ends a wait, whichever thread receives it");
     const auto token = acclient::cancel_token::make();
     interrupt = &token;
     CHECK(std::signal(SIGINT, on_interrupt) != SIG_ERR);
-    auto command = client.execute(target::agent(1, 1), "sleep").arg("600").submit();
+    auto command = client.execute(target::agent({1, 1}), "sleep").arg("600").submit();
     std::thread interrupting([] {
         std::this_thread::sleep_for(50ms);
         CHECK(kill(getpid(), SIGINT) == 0);
     });
     const auto begun = std::chrono::steady_clock::now();
-    BAD(errc::cancelled, command.try_next_result(time_limit(600s).or_cancelled(token)));
+    BAD(errc::cancelled, command.try_next_result(timeout(600s).or_cancelled(token)));
     CHECK(std::chrono::steady_clock::now() - begun < late_limit);
     interrupting.join();
     CHECK(token.is_cancelled());
     CHECK(std::signal(SIGINT, SIG_DFL) != SIG_ERR);
-    command.kill();
+    CHECK(!command.kill().failure());
 }
 
-// Whether a forked child comes to its end with everything as it should be.
+// Whether a forked child ends with EXIT_SUCCESS.
 template <typename Child> bool succeeds(Child child) {
     const pid_t pid = fork();
     CHECK(pid >= 0);
@@ -52,7 +53,7 @@ template <typename Child> bool succeeds(Child child) {
 void forked(acclient::client &client) {
     say("a forked child uses the client, while another thread of the parent waits");
     const auto token = acclient::cancel_token::make();
-    auto command = client.bash(target::agent(1, 1), "sleep 600").submit();
+    auto command = client.bash(target::agent({1, 1}), "sleep 600").submit();
     std::atomic<bool> ended{false};
     std::thread waiting([&] {
         const auto job = command.try_next_result(60s);
@@ -60,13 +61,13 @@ void forked(acclient::client &client) {
         GOOD(job);
         SAME(job->value().state(), "KILLED");
     });
-    auto results = client.execute(target::all({"cpu"}), "true").submit().results(120s);
+    auto results = client.execute(target::all().role("cpu"), "true").submit().results(120s);
     CHECK(succeeds([&] {
-        SAME(client.bash(target::agent(1, 2), "echo child").run(10s).out(), "child\n");
+        SAME(client.bash(target::agent({1, 2}), "echo child").run(10s).out(), "child\n");
         CHECK(token.cancel() == errc::forked_handle && !token.is_cancelled());
-        BAD(errc::forked_handle, client.try_ping(time_limit(10s).or_cancelled(token)));
+        BAD(errc::forked_handle, client.try_ping(timeout(10s).or_cancelled(token)));
         BAD(errc::forked_handle, results.try_next());
-        SAME(client.execute(target::agent(1, 2), "pwd").run(10s).state(), "SUCCESS");
+        SAME(client.execute(target::agent({1, 2}), "pwd").run(10s).state(), "SUCCESS");
     }));
     CHECK(succeeds([&] {
         client.close();
@@ -79,11 +80,11 @@ void forked(acclient::client &client) {
         count++;
     }
     CHECK(count == 2);
-    client.command_from(command.printed()).kill();
+    CHECK(!client.get_by_handle(command.handle()).kill().failure());
     waiting.join();
 }
 
-// A Redis that takes a command and is gone without a word.
+// A Redis that closes the connection instead of confirming a command.
 class vanishing_server {
   public:
     vanishing_server() : listener_(socket(AF_INET, SOCK_STREAM, 0)) {
@@ -133,32 +134,54 @@ class vanishing_server {
 };
 
 void maybe_sent() {
-    say("a server that takes a command and vanishes");
+    say("a server that receives a command and vanishes");
     const vanishing_server server;
     const auto client = acclient::client::connect(server.url());
-    const auto command = client.cmd(target::agent(1, 1), "ping").try_submit();
+    const auto command = client.cmd(target::agent({1, 1}), "ping").try_submit();
     BAD(errc::maybe_sent, command);
     CHECK(command.error().is_maybe_sent() && !command.error().is_retriable());
-    CHECK(contains(command.error().command().value(), "acclient:1:"));
+    CHECK(contains(command.error().command_handle().value(), "acclient:1:"));
     BAD(errc::connect, client.try_ping());
 }
 
-void text_that_is_none(const acclient::client &client) {
-    say("bytes that are no UTF-8, half a pair of surrogates and a NUL");
-    const auto job = client.command_from("acclient:1:broken:1:1").next_result(10s);
+void invalid_text(const acclient::client &client) {
+    say("bytes that are not UTF-8, half of a surrogate pair and a NUL");
+    auto broken = client.get_by_handle("acclient:1:broken:1:1");
+    const auto job = broken.next_result(10s);
     CHECK(job);
     SAME(job->state(), "SUCCESS");
     SAME(job->out(), "caf\xef\xbf\xbd \0 \xef\xbf\xbd\n"sv);
     CHECK(contains(job->raw().value(), "caf\xe9 \\u0000 \\ud800"));
-    CHECK(!client.bash(target::agent(1, 1), "echo").run(10s).raw());
+    CHECK(!client.bash(target::agent({1, 1}), "echo").run(10s).raw());
+}
+
+// Whether a function ends a forked child by std::terminate().
+template <typename Function> bool terminates(Function function) {
+    return succeeds([&] {
+        std::set_terminate([] { std::_Exit(EXIT_SUCCESS); });
+        function();
+        std::_Exit(EXIT_FAILURE);
+    });
+}
+
+void preconditions() {
+    say("violated preconditions end the program");
+    const acclient::result<int> value = 1;
+    const acclient::result<int> failed = acclient::error(errc::closed, "closed");
+    const acclient::result<void> done;
+    CHECK(terminates([&] { static_cast<void>(value.error()); }));
+    CHECK(terminates([&] { static_cast<void>(*failed); }));
+    CHECK(terminates([&] { static_cast<void>(done.error()); }));
+    CHECK(!terminates([&] { static_cast<void>(*value); }));
 }
 
 } // namespace
 
 int main() {
+    preconditions();
     auto client = acclient::client::connect(grid_url());
     interrupted(client);
     forked(client);
     maybe_sent();
-    text_that_is_none(client);
+    invalid_text(client);
 }

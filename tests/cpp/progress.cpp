@@ -1,5 +1,5 @@
-// How far commands got, taking them back, submitting them once, and what is wrong with a grid. At
-// ACCLIENT_QUEUE_URL is a Redis that no controller drains.
+// Progress of commands, retracting them, submitting them once, and the doctor. No controller drains
+// the Redis at ACCLIENT_QUEUE_URL.
 #include "check.hpp"
 
 #include <cstdio>
@@ -10,8 +10,8 @@ namespace {
 using acclient::stage;
 using acclient::verdict;
 
-const target one = target::agent(1, 1);
-const target cpu = target::all({"cpu"});
+const target one = target::agent({1, 1});
+const target cpu = target::all().role("cpu");
 
 std::string queue_url() {
     const char *url = std::getenv("ACCLIENT_QUEUE_URL");
@@ -21,16 +21,16 @@ std::string queue_url() {
 
 void names() {
     say("names");
-    SAME(name(stage::in_queue), "in queue");
-    SAME(name(stage::lost), "lost");
-    SAME(name(stage::none), "unknown stage");
-    SAME(name(verdict::weak), "weak");
-    SAME(name(verdict::unknown), "unknown");
+    SAME(to_string(stage::in_queue), "in queue");
+    SAME(to_string(stage::lost), "lost");
+    SAME(to_string(stage::none), "unknown stage");
+    SAME(to_string(verdict::weak), "weak");
+    SAME(to_string(verdict::unknown), "unknown");
     CHECK(acclient::progress().stage == stage::none);
 }
 
 void in_the_queue() {
-    say("a command that nobody takes, taken back");
+    say("a command that no controller takes is retracted");
     const auto client = acclient::client::connect(queue_url());
     const auto command = client.bash(one, "true # \xc3\xbc").submit();
     CHECK(command.progress().stage == stage::in_queue && command.progress(1s).agents.empty());
@@ -38,7 +38,7 @@ void in_the_queue() {
     CHECK(!command.retract());
     CHECK(command.progress().stage == stage::lost);
     const auto other = client.bash(one, "true").submit();
-    const auto found = client.command_from(other.printed());
+    const auto found = client.get_by_handle(other.handle());
     CHECK(found.retract());
     CHECK(found.progress().stage == stage::unknown);
     BAD(errc::invalid_argument, command.try_progress(0s));
@@ -48,14 +48,14 @@ void in_the_queue() {
 }
 
 void on_agents(const acclient::client &client) {
-    say("agents that run it, while a thread waits with the command");
-    const auto command = client.bash(cpu, "exec sleep 600").submit();
+    say("progress while a thread waits with the command");
+    auto command = client.bash(cpu, "exec sleep 600").submit();
     std::thread waiting([&] { SAME(command.next_result(60s)->state(), "KILLED"); });
     const std::map<agent_id, stage> running{{{1, 1}, stage::running}, {{2, 1}, stage::running}};
     WAIT_UNTIL(command.progress().agents == running);
     CHECK(command.progress().stage == stage::running);
     CHECK(!command.retract());
-    client.command_from(command.printed()).kill();
+    CHECK(!client.get_by_handle(command.handle()).kill().failure());
     waiting.join();
     WAIT_UNTIL(command.progress().stage == stage::done);
     CHECK(command.progress().agents.size() == 2);
@@ -74,17 +74,17 @@ int lines(const std::string &path) {
 }
 
 void once(const acclient::client &client) {
-    say("a command that is submitted once, twice");
+    say("a command that is submitted twice runs once");
     const std::string path = grid_url().substr(grid_url().rfind(':') + 1);
     const std::string file = "/tmp/acclient-once-cpp-" + std::to_string(std::stoi(path));
     std::remove(file.c_str());
     const auto request = client.bash(one, "echo here >> " + file).id("once");
     for (int i = 0; i < 2; i++) {
-        const auto command = request.submit_once();
+        auto command = request.submit_once();
         SAME(command.id(), "once");
         CHECK(command.next_result(120s)->is_success());
     }
-    // What runs after it would run after a second one too.
+    // A second run would have started before this command.
     CHECK(client.bash(one, "true").run(120s).is_success());
     CHECK(lines(file) == 1);
     const auto command = request.submit();
@@ -95,22 +95,22 @@ void once(const acclient::client &client) {
 }
 
 void doctor() {
-    say("a grid that is well, by a client that has not connected");
+    say("a healthy grid, by a client that has not connected");
     acclient::options settings;
     settings.url(grid_url());
     const auto client = acclient::client::build(settings);
-    const auto well = client.doctor();
-    std::printf("%s", to_string(well).c_str());
-    CHECK(well.is_healthy() && well.checks.size() == 10);
-    SAME(well.checks[0].name, "redis");
-    SAME(well.checks[9].name, "agent 2:1");
-    for (const auto &check : well.checks) {
-        CHECK(check.verdict == verdict::good && !check.found.empty() && check.advice.empty());
+    const auto healthy = client.doctor();
+    std::printf("%s", to_string(healthy).c_str());
+    CHECK(healthy.is_healthy() && healthy.checks.size() == 10);
+    SAME(healthy.checks[0].name, "redis");
+    SAME(healthy.checks[9].name, "agent 2:1");
+    for (const auto &made : healthy.checks) {
+        CHECK(made.verdict == verdict::good && !made.found.empty() && made.advice.empty());
     }
-    CHECK(contains(to_string(well), "good  agent 2:1    answered in "));
+    CHECK(contains(to_string(healthy), "good  agent 2:1    answered in "));
     SAME(client.bash(one, "echo hello").run(120s).out(), "hello\n");
 
-    say("a Redis that is not there");
+    say("an unreachable Redis");
     acclient::options nowhere;
     nowhere.url("redis://:sesame@127.0.0.1:1");
     const auto away = acclient::client::build(nowhere);
@@ -124,7 +124,7 @@ void doctor() {
     BAD(errc::invalid_argument, acclient::client().try_doctor());
     const auto token = acclient::cancel_token::make();
     token.cancel();
-    BAD(errc::cancelled, away.try_doctor(time_limit().or_cancelled(token)));
+    BAD(errc::cancelled, away.try_doctor(timeout().or_cancelled(token)));
     acclient::options wrong;
     wrong.max_connections(0);
     BAD(errc::invalid_argument, acclient::client::try_build(wrong));

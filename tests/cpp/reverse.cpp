@@ -1,4 +1,4 @@
-// Tunnels from the controller's machine, with a controller that offers them (languages/cpp.rs).
+// Tunnels from the controller's machine, with a controller that supports them (languages/cpp.rs).
 #include "check.hpp"
 
 int main() {

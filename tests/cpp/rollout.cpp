@@ -1,4 +1,4 @@
-// Commands that are sent to some agents at a time.
+// Commands that are sent to many agents in batches.
 #include "check.hpp"
 
 #include <set>
@@ -8,11 +8,11 @@ namespace {
 
 using acclient::rollout_plan;
 
-const target cpu = target::all({"cpu"});
+const target cpu = target::all().role("cpu");
 const std::vector<agent_id> both{{1, 1}, {2, 1}};
 const std::vector<agent_id> second{{2, 1}};
 
-// Takes all that is left, which has to be results; their agents, in order.
+// Agents of the remaining results, in order; there must be no errors.
 std::vector<agent_id> agents_of(acclient::rollout &rollout) {
     std::vector<agent_id> agents;
     for (auto &result : rollout) {
@@ -22,7 +22,7 @@ std::vector<agent_id> agents_of(acclient::rollout &rollout) {
     return agents;
 }
 
-// Whom the commands in flight are for.
+// Targets of the commands in flight.
 std::vector<std::string> in_flight(const acclient::rollout &rollout) {
     std::vector<std::string> agents;
     for (const auto &command : rollout.in_flight()) {
@@ -48,7 +48,7 @@ void in_batches(const acclient::client &client) {
     CHECK(!rollout.next() && !rollout.next());
     CHECK(rollout.agents() == both && rollout.not_started().empty() && !rollout.is_stopped());
 
-    say("per cent of them, and some of them");
+    say("percentages and samples");
     auto all = request.rollout(rollout_plan::percent(100), 120s);
     const auto one_of_all = all.next();
     CHECK(one_of_all && all.not_started().empty() && all.batch_size() == 2);
@@ -56,11 +56,11 @@ void in_batches(const acclient::client &client) {
     CHECK(in_flight(all) == std::vector<std::string>{to_string(other_one)});
     CHECK(agents_of(all).size() == 1);
     CHECK(all.in_flight().empty());
-    auto half = request.rollout(rollout_plan::percent(50).stop_after(1), time_limit::forever());
+    auto half = request.rollout(rollout_plan::percent(50).stop_after(1), timeout::none());
     CHECK(half.next() && half.not_started() == second);
     CHECK(agents_of(half) == second);
     std::set<agent_id> chosen;
-    while (chosen.size() < 3) { // each is chosen now and then
+    while (chosen.size() < 3) { // each is chosen in time
         const auto some = client.bash(target::all(), "true");
         const auto one = some.rollout(rollout_plan::agents(5).sample(1), 120s).agents();
         CHECK(one.size() == 1);
@@ -81,10 +81,10 @@ void failures(const acclient::client &client) {
 }
 
 void ended(const acclient::client &client) {
-    say("one limit for all");
+    say("one deadline for all agents");
     const auto slow = client.bash(cpu, "exec sleep 600");
     acclient::rollout rollout;
-    std::string printed;
+    std::string handle;
     with_growing_time(500ms, [&](auto limit) {
         auto begun = slow.try_rollout(rollout_plan::agents(1), limit);
         if (!begun) {
@@ -94,24 +94,24 @@ void ended(const acclient::client &client) {
         for (auto &result : rollout) {
             BAD(errc::timeout, result);
             if (const auto agent = result.error().agent()) {
-                CHECK(printed.empty() && *agent == both[0]);
-                printed = result.error().command().value();
+                CHECK(handle.empty() && *agent == both[0]);
+                handle = result.error().command_handle().value();
             }
         }
-        return !printed.empty();
+        return !handle.empty();
     });
     CHECK(rollout.is_stopped() && rollout.failures() == 1 && rollout.not_started() == second);
-    const auto left = rollout.try_in_flight();
+    auto left = rollout.try_in_flight();
     GOOD(left);
-    CHECK(left->size() == 1 && left->front().printed() == printed);
+    CHECK(left->size() == 1 && left->front().handle() == handle);
     CHECK(left->front().target() == "1:1");
-    left->front().kill();
+    CHECK(!left->front().kill().failure());
     CHECK(left->front().next_result(120s)->state() == "KILLED");
 
-    say("a token");
+    say("a cancel token");
     const auto request = client.bash(cpu, "[ $AGENT_GID = 1 ] || exec sleep 600");
     const auto token = acclient::cancel_token::make();
-    const auto limit = time_limit::forever().or_cancelled(token);
+    const auto limit = timeout::none().or_cancelled(token);
     auto cancelled = request.rollout(rollout_plan::agents(1), limit);
     auto halfway = request.rollout(rollout_plan::agents(2), limit);
     const auto job = cancelled.next();
@@ -122,17 +122,17 @@ void ended(const acclient::client &client) {
     CHECK(cancelled.in_flight().empty());
     BAD(errc::cancelled, halfway.try_next());
     CHECK(in_flight(halfway) == std::vector<std::string>{"2:1"});
-    // The token was for the rollout, and not for what comes of it.
+    // The token does not apply to jobs and commands of the rollout.
     CHECK(job->refresh().is_success());
-    const auto running = halfway.in_flight();
+    auto running = halfway.in_flight();
     halfway = acclient::rollout();
-    running.front().kill();
+    CHECK(!running.front().kill().failure());
     CHECK(running.front().next_result(120s)->state() == "KILLED");
     BAD(errc::cancelled, request.try_rollout(rollout_plan::agents(1), limit));
 }
 
 void refusals(const acclient::client &client) {
-    say("what cannot be rolled out");
+    say("invalid rollouts");
     const auto one = rollout_plan::agents(1);
     const auto request = client.bash(cpu, "true");
     BAD(errc::invalid_argument, request.try_rollout(one, 0s));
@@ -140,13 +140,13 @@ void refusals(const acclient::client &client) {
     BAD(errc::invalid_argument, request.try_rollout(rollout_plan::agents(-1), 5s));
     BAD(errc::invalid_argument, request.try_rollout(rollout_plan::percent(0), 5s));
     BAD(errc::invalid_argument, request.try_rollout(rollout_plan::percent(101), 5s));
-    BAD(errc::invalid_argument, request.try_rollout(one.stop_after(-1), 5s));
+    BAD(errc::invalid_argument, request.try_rollout(one.stop_after(0), 5s));
     BAD(errc::invalid_argument, request.try_rollout(one.sample(-1), 5s));
     BAD(errc::invalid_argument, client.bash(target::any(), "true").try_rollout(one, 5s));
     BAD(errc::invalid_argument, client.bash(cpu, "true").id("x").try_rollout(one, 5s));
     BAD(errc::invalid_argument, client.bash(cpu, "true").tags("a\0b"sv).try_rollout(one, 5s));
     BAD(errc::invalid_argument, acclient::request().try_rollout(one, 5s));
-    BAD(errc::no_such_agent, client.bash(target::all({"gpu"}), "true").try_rollout(one, 10s));
+    BAD(errc::no_such_agent, client.bash(target::all().role("gpu"), "true").try_rollout(one, 10s));
 }
 
 } // namespace
