@@ -35,7 +35,7 @@ func BenchmarkPing(b *testing.B) {
 func BenchmarkAnswered(b *testing.B) {
 	c, ctx := client(b), ctx(b)
 	redisDo(b, "RPUSH", "cmd.answered.1.1", `{"id":"answered","gid":1,"nid":1,"state":"SUCCESS"}`)
-	command := got[*Command](b)(c.CommandFrom("acclient:1:answered:1:1"))
+	command := got[*Command](b)(c.GetByHandle("acclient:1:answered:1:1"))
 	b.Cleanup(func() { command.Close() })
 	got[*Job](b)(command.NextResult(ctx))
 	b.ResetTimer()
@@ -50,6 +50,6 @@ func BenchmarkAnswered(b *testing.B) {
 func BenchmarkRefused(b *testing.B) {
 	c, ctx := client(b), ctx(b)
 	for range b.N {
-		_ = c.PingAgent(ctx, 0, 0)
+		_ = c.PingAgent(ctx, AgentID{0, 0})
 	}
 }

@@ -31,7 +31,7 @@ func nobody(b *testing.B, url string) *Command {
 	options.URL = url
 	c := got[*Client](b)(NewClient(options))
 	b.Cleanup(func() { c.Close() })
-	command := got[*Command](b)(c.CommandFrom("acclient:1:nobody:1:1"))
+	command := got[*Command](b)(c.GetByHandle("acclient:1:nobody:1:1"))
 	b.Cleanup(func() { command.Close() })
 	return command
 }

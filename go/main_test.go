@@ -3,6 +3,7 @@ package acclient
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/url"
@@ -21,6 +22,15 @@ const within = 120 * time.Second
 // and says nothing about the speed of the machine.
 const late = 30 * time.Second
 
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if os.Getenv("ACCLIENT_URL") == "" {
+		// Examples cannot skip themselves.
+		flag.Set("test.skip", "^Example")
+	}
+	os.Exit(m.Run())
+}
+
 func gridURL(t testing.TB) string {
 	t.Helper()
 	where := os.Getenv("ACCLIENT_URL")
@@ -30,7 +40,7 @@ func gridURL(t testing.TB) string {
 	return where
 }
 
-// variable is what cargo test --test languages tells of what it has started beside the grid.
+// variable returns an environment variable by which cargo test --test languages names another server.
 func variable(t testing.TB, name string) string {
 	t.Helper()
 	value := os.Getenv(name)
@@ -94,7 +104,16 @@ func wants(t testing.TB, err error, kinds ...error) {
 	}
 	var known *Error
 	if !errors.As(err, &known) || known.Message == "" {
-		t.Fatalf("%v is no *Error with a message", err)
+		t.Fatalf("%v is not an *Error with a message", err)
+	}
+}
+
+// natural wants a message without an identifier of C or of another language.
+func natural(t testing.TB, err error) {
+	t.Helper()
+	if text := err.Error(); text == "" || strings.Contains(text, "acclient_") || strings.Contains(text, "()") ||
+		strings.Contains(text, "ACCLIENT_") || strings.Contains(text, "_ms") || strings.Contains(text, "::") {
+		t.Fatalf("the message names an identifier that Go does not have: %q", text)
 	}
 }
 
@@ -106,11 +125,11 @@ func equal[T comparable](t testing.TB, what string, is, wanted T) {
 }
 
 // withGrowingTime calls with twice the time until it is enough.
-func withGrowingTime(t testing.TB, limit time.Duration, attempt func(ctx context.Context, limit time.Duration) bool) {
+func withGrowingTime(t testing.TB, limit time.Duration, attempt func(ctx context.Context) bool) {
 	t.Helper()
 	for ; ; limit *= 2 {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
-		done := attempt(ctx, limit)
+		done := attempt(ctx)
 		cancel()
 		if done {
 			return
@@ -164,6 +183,14 @@ func running(t testing.TB, command *Command) (jobs []*Job) {
 		return true
 	})
 	return jobs
+}
+
+// kill kills a command on all of its agents.
+func kill(t testing.TB, command *Command) {
+	t.Helper()
+	for _, outcome := range got[[]Outcome[struct{}]](t)(command.Kill(ctx(t))) {
+		must(t, outcome.Err)
+	}
 }
 
 func threads(t testing.TB) int {

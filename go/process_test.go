@@ -46,7 +46,7 @@ func TestMaybeSent(t *testing.T) {
 	wants(t, err, ErrMaybeSent)
 	known := err.(*Error)
 	equal(t, "retriable", known.IsRetriable(), false)
-	equal(t, "command", strings.HasPrefix(known.Command(), "acclient:1:"), true)
+	equal(t, "command", strings.HasPrefix(known.CommandHandle(), "acclient:1:"), true)
 	wants(t, c.Ping(ctx(t)), ErrConnect)
 }
 
@@ -59,7 +59,7 @@ func TestSystem(t *testing.T) {
 // The result of this command is put there by the test that starts the grid.
 func TestTextThatIsNone(t *testing.T) {
 	c := client(t)
-	command := got[*Command](t)(c.CommandFrom("acclient:1:broken:1:1"))
+	command := got[*Command](t)(c.GetByHandle("acclient:1:broken:1:1"))
 	defer command.Close()
 	job := got[*Job](t)(command.NextResult(ctx(t)))
 	equal(t, "stdout", job.Stdout, "caf\ufffd \x00 \ufffd\n")

@@ -2,11 +2,9 @@ package acclient
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -75,48 +73,4 @@ func TestSentinels(t *testing.T) {
 		_, err := NewClient(wrong)
 		wants(t, err, ErrInvalidArgument)
 	}
-}
-
-// The server takes connections, and says nothing.
-func TestDeadlinesOnAStoppedServer(t *testing.T) {
-	const limit = 100 * time.Millisecond
-	where := variable(t, "ACCLIENT_STOPPED_URL")
-	pid := got[int](t)(strconv.Atoi(variable(t, "ACCLIENT_STOPPED_PID")))
-	c := got[*Client](t)(Connect(ctx(t), where))
-	defer c.Close()
-	request := c.Bash(Agent(1, 1), "true")
-	command := submit(t, request)
-	must(t, syscall.Kill(pid, syscall.SIGSTOP))
-	defer syscall.Kill(pid, syscall.SIGCONT)
-	for name, call := range map[string]func(ctx context.Context) error{
-		"Ping":       func(ctx context.Context) error { return c.Ping(ctx) },
-		"Connect":    func(ctx context.Context) error { _, err := Connect(ctx, where); return err },
-		"Submit":     func(ctx context.Context) error { _, err := request.Submit(ctx); return err },
-		"SubmitOnce": func(ctx context.Context) error { _, err := request.SubmitOnce(ctx); return err },
-		"Run":        func(ctx context.Context) error { _, err := request.Run(ctx); return err },
-		"NextResult": func(ctx context.Context) error { _, err := command.NextResult(ctx); return err },
-		"Jobs":       func(ctx context.Context) error { _, err := command.Jobs(ctx); return err },
-		"Kill":       func(ctx context.Context) error { return command.Kill(ctx) },
-		"Progress":   func(ctx context.Context) error { _, err := command.Progress(ctx); return err },
-		"Retract":    func(ctx context.Context) error { _, err := command.Retract(ctx); return err },
-		"ListAgents": func(ctx context.Context) error { _, err := c.ListAgents(ctx); return err },
-	} {
-		begun := time.Now()
-		short, cancel := context.WithTimeout(context.Background(), limit)
-		err := call(short)
-		took := time.Since(begun)
-		cancel()
-		var known *Error
-		if !errors.As(err, &known) || !known.Timeout() && !known.IsMaybeSent() {
-			t.Fatalf("%s: %v after %v", name, err, took)
-		}
-		if took < limit || took > limit+late {
-			t.Errorf("%s took %v", name, took)
-		}
-	}
-	short, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	equal(t, "healthy", got[*Diagnosis](t)(c.Doctor(short)).IsHealthy(), false)
-	must(t, syscall.Kill(pid, syscall.SIGCONT))
-	must(t, c.Ping(ctx(t)))
 }
