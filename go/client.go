@@ -14,8 +14,6 @@ type Client struct {
 	tokens *tokens
 	// slots has a place for each call that may block in C at a time.
 	slots chan struct{}
-	// several is for a goroutine that takes the gates of several commands.
-	several gate
 }
 
 // Connect connects to the Redis of a grid and logs in. The URL has one of these forms, with %xx for characters
@@ -92,10 +90,9 @@ func connect(
 // newClient takes over a client from C.
 func newClient(ptr *C.acclient_client, tokens *tokens, connections int) *Client {
 	return &Client{
-		handle:  newHandle("client", unsafe.Pointer(ptr), func() { C.acclient_client_free(ptr) }),
-		tokens:  tokens,
-		slots:   make(chan struct{}, connections),
-		several: newGate(),
+		handle: newHandle("client", unsafe.Pointer(ptr), func() { C.acclient_client_free(ptr) }),
+		tokens: tokens,
+		slots:  make(chan struct{}, connections),
 	}
 }
 

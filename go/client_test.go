@@ -22,7 +22,7 @@ func TestVersion(t *testing.T) {
 	equal(t, "the name of an unknown kind", Code(4711).Error(), "unknown status")
 }
 
-// A deadline in the year 9999 is as far as a Duration goes, and rounding it up must not overflow.
+// The time until a deadline in the year 9999 is the longest Duration, and rounding it up must not overflow.
 func TestMilliseconds(t *testing.T) {
 	for span, want := range map[time.Duration]int64{
 		math.MinInt64:                       1,
@@ -79,7 +79,7 @@ func TestOpen(t *testing.T) {
 	}))
 	defer c.Close()
 	must(t, c.Ping(ctx(t)))
-	equal(t, "places", cap(c.slots), 2)
+	equal(t, "slots", cap(c.slots), 2)
 
 	// Each option has an effect on the server or the library.
 	byURL := got[*Client](t)(Open(ctx(t), Options{URL: gridURL(t)}))

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// blocked is a call that waits without a deadline, and what ends it.
+// blocked is a call that waits without a deadline, and the Close that wakes it.
 type blocked struct {
 	wait  func() error
 	close func() error
@@ -73,7 +73,7 @@ func TestCloseWakesEveryBlockedCall(t *testing.T) {
 			})
 		}
 	}
-	// What the rollouts have sent.
+	// The jobs of the rollouts are still running.
 	for _, process := range got[[]ProcessStats](t)(helper.Processes(ctx(t), AgentID{2, 1}, ProcessQuery{Name: "sleep"})) {
 		var sent struct{ ID string }
 		must(t, decode(process.Cmd, &sent))
@@ -84,8 +84,8 @@ func TestCloseWakesEveryBlockedCall(t *testing.T) {
 	kill(t, sleeping)
 }
 
-// A context that ends at the same time gives its own error.
-func TestCloseAfterCancel(t *testing.T) {
+// Whichever of the two comes first gives the error.
+func TestCloseWhileTheContextIsCancelled(t *testing.T) {
 	c := client(t)
 	command := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
 	cancellable, cancel := context.WithCancel(context.Background())

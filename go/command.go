@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -17,10 +18,15 @@ type Command struct {
 	client *Client
 	handle *handle
 	gate   gate
+	// serial is the order in which a goroutine takes the gates of several commands.
+	serial uint64
 
 	// Copied while no other goroutine has the command: later, C would have to be waited for.
 	id, printed, target, cmd, args, data, tags, dump string
 }
+
+// serials numbers the commands of the process.
+var serials atomic.Uint64
 
 // newCommand takes over a command from C.
 func newCommand(c *Client, ptr *C.acclient_command) *Command {
@@ -33,6 +39,7 @@ func borrowCommand(c *Client, ptr *C.acclient_command, free func()) *Command {
 		client: c,
 		handle: newHandle("command", unsafe.Pointer(ptr), free),
 		gate:   newGate(),
+		serial: serials.Add(1),
 	}
 	var length C.size_t
 	text := func(text *C.char) string { return copied(text, length) }
@@ -165,6 +172,22 @@ func (c *Command) alone(
 	}
 	defer c.gate.unlock()
 	return c.beside(ctx, f)
+}
+
+// hold keeps the C handle for this goroutine until release.
+func (c *Command) hold(ctx context.Context) (ptr *C.acclient_command, release func(), err error) {
+	if err := first(c.check(), check(ctx)); err != nil {
+		return nil, nil, err
+	}
+	if err := c.gate.lock(ctx, c.client.handle, c.handle); err != nil {
+		return nil, nil, err
+	}
+	held, err := c.handle.acquire(nil)
+	if err != nil {
+		c.gate.unlock()
+		return nil, nil, err
+	}
+	return (*C.acclient_command)(held), func() { c.handle.release(nil); c.gate.unlock() }, nil
 }
 
 // ask makes a call with a C handle of its own, so that other goroutines can wait for results meanwhile.

@@ -47,7 +47,7 @@ func TestRun(t *testing.T) {
 	equal(t, "as", errors.As(err, &known), true)
 	equal(t, "timeout", known.Timeout(), true)
 	equal(t, "other kinds", errors.Is(err, ErrCancelled) || errors.Is(err, context.Canceled), false)
-	// By the handle in the error the command is found again.
+	// The handle in the error finds the command again.
 	again := got[*Command](t)(c.GetByHandle(known.CommandHandle()))
 	defer again.Close()
 	equal(t, "state", got[*Job](t)(again.NextResult(ctx(t))).State, StateSuccess)
@@ -212,7 +212,7 @@ func TestResults(t *testing.T) {
 	for _, err := range slow.Results(done) {
 		wants(t, err, ErrCancelled, context.Canceled)
 	}
-	// Cancelled in the middle: one error, and the end.
+	// A cancelled context gives one error, and ends the iterator.
 	never := newShellGate(t)
 	again := submit(t, c.Bash(All(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && "+never.wait+"; true"))
 	middle, stop := context.WithCancel(context.Background())

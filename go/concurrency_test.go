@@ -58,12 +58,11 @@ func TestDeadlines(t *testing.T) {
 	_, err = command.NextResult(short)
 	wants(t, err, ErrTimeout, context.DeadlineExceeded)
 	kill(t, command)
-	// Without a deadline, and without a way to be cancelled.
+	// A context without a deadline that cannot be cancelled.
 	equal(t, "state", got[*Job](t)(command.NextResult(context.Background())).State, StateKilled)
 }
 
-// Goroutines that wait take no threads.
-func TestFiveThousandWait(t *testing.T) {
+func TestFiveThousandWaitingGoroutinesTakeNoThreads(t *testing.T) {
 	c := client(t)
 	printed := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
 	before := threads(t)
@@ -211,14 +210,14 @@ func TestNothingLeaks(t *testing.T) {
 		got[[]OutcomeOf](t)(c.AllProcesses(ctx(t), ProcessQuery{}))
 		must(t, c.Close())
 	}
-	equal(t, "C objects", live.Load(), held)
+	equal(t, "C objects in use", live.Load(), held)
 	eventually(t, "descriptors are closed", func() bool { return descriptors(t) <= open })
 	if grown := memory(t) - resident; grown > 32<<20 {
 		t.Errorf("memory grew by %d bytes", grown)
 	}
 }
 
-// OutcomeOf is what AllProcesses gives.
+// OutcomeOf is the outcome type of AllProcesses.
 type OutcomeOf = Outcome[[]ProcessStats]
 
 // Commands that a program does not close are freed by the garbage collector.

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// ending is the first error of an iterator.
+// ending returns the first error of an iterator.
 func ending[T any](items iter.Seq2[T, error]) error {
 	for _, err := range items {
 		if err != nil {
@@ -25,7 +25,7 @@ func ending[T any](items iter.Seq2[T, error]) error {
 	return nil
 }
 
-// blockingCalls are the calls that may block, with arguments that make each of them talk to Redis.
+// blockingCalls returns the calls that may block, with arguments that make each of them talk to Redis.
 func blockingCalls(t *testing.T, c *Client, where string, sent *Command) map[string]func(ctx context.Context) error {
 	agent := AgentID{1, 1}
 	request := c.Bash(agent.Target(), "true")
@@ -112,7 +112,7 @@ func blockingCalls(t *testing.T, c *Client, where string, sent *Command) map[str
 	}
 }
 
-// contextMethods are the methods that take a context, as "Client.Ping".
+// contextMethods returns the methods that take a context, by names like "Client.Ping".
 func contextMethods(values ...any) map[string]reflect.Value {
 	methods := map[string]reflect.Value{}
 	for _, value := range values {
@@ -127,9 +127,8 @@ func contextMethods(values ...any) map[string]reflect.Value {
 	return methods
 }
 
-// An error that a context caused is that of the context too, whatever its kind, on a server that accepts
-// connections and never replies.
-func TestErrorsOfContexts(t *testing.T) {
+// The server accepts connections and never replies.
+func TestErrorsMatchTheContextThatCausedThem(t *testing.T) {
 	const limit = 100 * time.Millisecond
 	where := variable(t, "ACCLIENT_STOPPED_URL")
 	pid := got[int](t)(strconv.Atoi(variable(t, "ACCLIENT_STOPPED_PID")))
@@ -139,11 +138,11 @@ func TestErrorsOfContexts(t *testing.T) {
 	c := got[*Client](t)(Open(ctx(t), Options{URL: where, MaxConnections: 200}))
 	defer c.Close()
 	sent := submit(t, c.Bash(Agent(1, 1), "true"))
-	// This one has a connection that is ready for a command.
+	// A client with a connection that is ready for a command.
 	ready := got[*Client](t)(Connect(ctx(t), where))
 	defer ready.Close()
 	calls := blockingCalls(t, c, where, sent)
-	// Doctor returns the problem in its diagnosis; what OpenResults and OpenAny open is waited for in Next.
+	// Doctor reports the timeout in its diagnosis, and what OpenResults and OpenAny open blocks in Next.
 	unlisted := map[string]bool{"Client.Doctor": true, "Client.OpenAny": true, "Command.OpenResults": true}
 	for name := range contextMethods(&Client{}, &Request{}, &Command{}, &Job{}) {
 		if calls[name] == nil && !unlisted[name] {
@@ -205,8 +204,7 @@ func TestErrorsOfContexts(t *testing.T) {
 	must(t, c.Ping(ctx(t)))
 }
 
-// A timeout that is not that of the context has nothing to do with it.
-func TestErrorsOfShorterTimeouts(t *testing.T) {
+func TestTimeoutsOtherThanTheDeadlineDoNotMatchTheContext(t *testing.T) {
 	c := client(t)
 	command := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
 	_, err := command.TryNextResult(ctx(t))

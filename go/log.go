@@ -41,8 +41,9 @@ var (
 // normal work nothing above [slog.LevelDebug] is logged. The library logs the levels that the logger has enabled
 // when SetLogger is called: call it again after enabling further ones.
 //
-// The handler runs in the goroutine of the call that logs. It may use this package; the library logs nothing of
-// what it does.
+// The handler runs in the goroutine of the call that logs, and may be called by several at a time. It may use this
+// package: the library logs nothing of what it does, and a call with the same client takes a further connection. A
+// panic of the handler ends the program.
 func SetLogger(to *slog.Logger) error {
 	setting.Lock()
 	defer setting.Unlock()

@@ -85,7 +85,7 @@ func TestSchedule(t *testing.T) {
 	wants(t, err, ErrInvalidArgument)
 }
 
-// The grid keeps a history, as controllers of before 2016 did.
+// The grid keeps a history, as controllers before 2016 did.
 func TestHistory(t *testing.T) {
 	c := client(t)
 	for _, tags := range []string{"one", "two"} {
@@ -174,8 +174,7 @@ func TestTunnel(t *testing.T) {
 	wants(t, err, ErrNoSuchAgent)
 }
 
-// Controllers do not offer them, which is told.
-func TestReverseTunnel(t *testing.T) {
+func TestReverseTunnelsAreUnsupported(t *testing.T) {
 	c := client(t)
 	asked := Tunnel{Gateway: "1.1", IP: "127.0.0.1", Remote: 1}
 	_, err := c.ReverseTunnelOpen(ctx(t), asked)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// vanishing is a Redis that takes a command and is gone without a word.
+// vanishing starts a Redis that closes the connection after it has received a command.
 func vanishing(t *testing.T) (url string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -56,8 +56,8 @@ func TestSystem(t *testing.T) {
 	wants(t, err, ErrSystem)
 }
 
-// The result of this command is put there by the test that starts the grid.
-func TestTextThatIsNone(t *testing.T) {
+// The test that starts the grid has put the result there.
+func TestResultThatIsNotText(t *testing.T) {
 	c := client(t)
 	command := got[*Command](t)(c.GetByHandle("acclient:1:broken:1:1"))
 	defer command.Close()

@@ -4,10 +4,12 @@ package acclient
 import "C"
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"unsafe"
 )
 
@@ -47,20 +49,13 @@ func (c *Command) Results(ctx context.Context) iter.Seq2[*Job, error] {
 
 // OpenResults opens the iterator of [Command.Results], which has to be closed.
 func (c *Command) OpenResults(ctx context.Context) (*Results, error) {
-	if err := first(c.check(), check(ctx)); err != nil {
-		return nil, err
-	}
-	if err := c.gate.lock(ctx, c.client.handle, c.handle); err != nil {
-		return nil, err
-	}
-	defer c.gate.unlock()
-	ptr, err := c.handle.acquire(nil)
+	ptr, release, err := c.hold(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer c.handle.release(nil)
+	defer release()
 	return c.client.openResults(ctx, func(call *call, results **C.acclient_results, raw errorOut) status {
-		return C.acclient_command_results((*C.acclient_command)(ptr), call.ms(), call.cancel, results, raw)
+		return C.acclient_command_results(ptr, call.ms(), call.cancel, results, raw)
 	})
 }
 
@@ -78,37 +73,29 @@ func (c *Client) OpenAny(ctx context.Context, commands ...*Command) (*Results, e
 	var args arguments
 	defer args.free()
 	list := pointers[*C.acclient_command](&args, len(commands))
-	// One goroutine at a time takes several gates, so that no two wait for each other.
-	if len(commands) > 1 {
-		if err := c.several.lock(ctx, c.handle, c.handle); err != nil {
-			return nil, err
+	held := make(map[*Command]*C.acclient_command, len(commands))
+	// In one order, so that no two goroutines wait for each other.
+	for _, command := range slices.SortedFunc(slices.Values(commands), bySerial) {
+		if held[command] != nil {
+			continue
 		}
-		defer c.several.unlock()
-	}
-	held := make(map[*Command]bool, len(commands))
-	for index, command := range commands {
-		if err := command.check(); err != nil {
-			return nil, err
-		}
-		if !held[command] {
-			held[command] = true
-			if err := command.gate.lock(ctx, c.handle, command.handle); err != nil {
-				return nil, err
-			}
-			defer command.gate.unlock()
-		}
-		ptr, err := command.handle.acquire(nil)
+		ptr, release, err := command.hold(ctx)
 		if err != nil {
 			return nil, err
 		}
-		defer command.handle.release(nil)
-		list[index] = (*C.acclient_command)(ptr)
+		defer release()
+		held[command] = ptr
+	}
+	for index, command := range commands {
+		list[index] = held[command]
 	}
 	return c.openResults(ctx, func(call *call, results **C.acclient_results, raw errorOut) status {
 		return C.acclient_client_wait_any(call.client, unsafe.SliceData(list), C.size_t(len(list)), call.ms(),
 			call.cancel, results, raw)
 	})
 }
+
+func bySerial(a, b *Command) int { return cmp.Compare(a.sent().serial, b.sent().serial) }
 
 func (c *Client) openResults(
 	ctx context.Context, f func(call *call, results **C.acclient_results, raw errorOut) status,

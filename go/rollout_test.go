@@ -43,7 +43,7 @@ func TestRollout(t *testing.T) {
 	equal(t, "not started", len(rollout.NotStarted())+len(rollout.Agents()), 0)
 	equal(t, "size of a batch", rollout.BatchSize(), 0)
 
-	// As an iterator.
+	// The iterator opens and closes a rollout.
 	agents := ""
 	for job, err := range request.Rollout(ctx(t), RolloutPlan{Percent: 50, StopAfter: 1}) {
 		must(t, err)
@@ -81,7 +81,7 @@ func TestRolloutInFlight(t *testing.T) {
 		equal(t, "commands", len(commands), 1)
 		defer commands[0].Close()
 		equal(t, "what was sent", commands[0].Cmd(), "bash")
-		// They outlive it, and its context.
+		// Commands outlive the rollout and its context.
 		must(t, rollout.Close())
 		_, err := rollout.InFlight()
 		wants(t, err, ErrClosed)
@@ -89,7 +89,7 @@ func TestRolloutInFlight(t *testing.T) {
 		equal(t, "state", got[*Job](t)(commands[0].NextResult(ctx(t))).State, StateKilled)
 	}
 
-	// Cancelled in the middle of a wait.
+	// A cancelled context.
 	middle, stop := context.WithCancel(context.Background())
 	rollout := got[*Rollout](t)(half.OpenRollout(middle, both))
 	equal(t, "in flight", targets(rollout), "")
@@ -112,7 +112,7 @@ func TestRolloutInFlight(t *testing.T) {
 	killInFlight(rollout)
 	got[*Job](t)(first.Refresh(ctx(t)))
 
-	// Ended by its deadline.
+	// A deadline.
 	short, cancel := context.WithTimeout(ctx(t), 2*time.Second)
 	defer cancel()
 	expired := got[*Rollout](t)(half.OpenRollout(short, both))
@@ -121,7 +121,7 @@ func TestRolloutInFlight(t *testing.T) {
 	wants(t, err, ErrTimeout)
 	killInFlight(expired)
 
-	// All have answered, some with a failure.
+	// No command is in flight once all agents have answered.
 	failing := c.Bash(All("cpu"), "false")
 	stopped := got[*Rollout](t)(failing.OpenRollout(ctx(t), RolloutPlan{Agents: 1, StopAfter: 1}))
 	defer stopped.Close()
@@ -154,7 +154,7 @@ func TestRolloutEnds(t *testing.T) {
 	equal(t, "not started", fmt.Sprint(rollout.NotStarted()), "[2:1]")
 	killOf(err)
 
-	// Cancelled in the middle of a wait: one error, and the end.
+	// A cancelled context gives one error, and ends the rollout.
 	middle, stop := context.WithCancel(context.Background())
 	waiting := got[*Rollout](t)(slow.OpenRollout(middle, one))
 	defer waiting.Close()

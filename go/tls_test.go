@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// saysHello runs a program by way of a client of its own.
+// saysHello runs a program with a client of its own.
 func saysHello(t *testing.T, options Options) {
 	t.Helper()
 	c := got[*Client](t)(Open(ctx(t), options))
@@ -17,7 +17,7 @@ func saysHello(t *testing.T, options Options) {
 	equal(t, "stdout", got[*Job](t)(c.Execute(Agent(1, 1), "echo", "hello").Run(ctx(t))).Stdout, "hello\n")
 }
 
-// doesNotOpen wants an error with a word.
+// doesNotOpen checks that Open fails with an error that contains a word.
 func doesNotOpen(t *testing.T, options Options, kind error, word string) {
 	t.Helper()
 	_, err := Open(ctx(t), options)
@@ -27,7 +27,7 @@ func doesNotOpen(t *testing.T, options Options, kind error, word string) {
 	}
 }
 
-// The server wants a certificate of clients, and has one of an authority of its own.
+// The server requires client certificates, and has a certificate of its own authority.
 func TestTLS(t *testing.T) {
 	where := variable(t, "ACCLIENT_TLS_URL")
 	port := got[int](t)(strconv.Atoi(got[*url.URL](t)(url.Parse(where)).Port()))

@@ -25,7 +25,7 @@ func callWith(method reflect.Value, ctx context.Context) []reflect.Value {
 	return method.Call(in)
 }
 
-// errorOf returns the error that a method has returned, or yielded; false where it has none.
+// errorOf returns the error that a method returned or yielded; false where its type has none.
 func errorOf(out []reflect.Value) (error, bool) {
 	for _, value := range out {
 		if value.Kind() == reflect.Func {
