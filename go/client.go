@@ -78,9 +78,9 @@ func connect(
 	}
 	var ptr *C.acclient_client
 	var raw *C.acclient_error
-	status := f(&call{ctx, nil, token}, &ptr, &raw)
+	code := f(&call{ctx, nil, token}, &ptr, &raw)
 	end()
-	if err := takeError(ctx, nil, status, raw); err != nil {
+	if err := takeError(ctx, nil, code, raw); err != nil {
 		tokens.close()
 		return nil, err
 	}

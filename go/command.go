@@ -199,9 +199,9 @@ func (c *Command) ask(
 	printed := args.text("handle", c.Handle())
 	return c.beside(ctx, func(_ *C.acclient_command, call *call, raw errorOut) status {
 		var ptr *C.acclient_command
-		status := C.acclient_client_get_by_handle(call.client, printed, &ptr, raw)
-		if status != C.ACCLIENT_OK {
-			return status
+		code := C.acclient_client_get_by_handle(call.client, printed, &ptr, raw)
+		if code != C.ACCLIENT_OK {
+			return code
 		}
 		defer own(func() { C.acclient_command_free(ptr) })()
 		return f(ptr, call, raw)

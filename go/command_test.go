@@ -268,6 +268,29 @@ func TestSubmitMany(t *testing.T) {
 	equal(t, "none", len(got[[]Submitted](t)(c.SubmitMany(ctx(t)))), 0)
 }
 
+func TestListOfAgentsIsOneCommand(t *testing.T) {
+	c := client(t)
+	list := Agents(AgentID{2, 1}, AgentID{1, 2}, AgentID{2, 1})
+	command := submit(t, c.Bash(list, "echo $AGENT_GID:$AGENT_NID"))
+	equal(t, "target", command.Target(), "1:2,2:1")
+	var answers []string
+	for job, err := range found(t, c, command).Results(ctx(t)) {
+		must(t, err)
+		equal(t, "id", job.ID, command.ID())
+		equal(t, "stdout", job.Stdout, job.Agent.String()+"\n")
+		answers = append(answers, job.Agent.String())
+	}
+	slices.Sort(answers)
+	equal(t, "agents", strings.Join(answers, " "), "1:2 2:1")
+	parsed := got[Target](t)(ParseTarget("1:2,2:1"))
+	for _, several := range []Target{list, parsed, All()} {
+		_, err := c.Cmd(several, "ping").Run(ctx(t))
+		wants(t, err, ErrInvalidArgument)
+		natural(t, err)
+	}
+	equal(t, "one agent", got[*Job](t)(c.Cmd(Agents(AgentID{1, 2}), "ping").Run(ctx(t))).IsSuccess(), true)
+}
+
 func TestRunAll(t *testing.T) {
 	c := client(t)
 	all := got[*Collected](t)(c.Bash(All("cpu"), "echo hi").RunAll(ctx(t), false))

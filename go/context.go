@@ -216,12 +216,12 @@ func (c *Client) doOver(
 		defer over.release(token)
 	}
 	var raw *C.acclient_error
-	status := f(ptr, &call{ctx, (*C.acclient_client)(client), token}, &raw)
-	return closedBy(over, ctx, takeError(ctx, c, status, raw))
+	code := f(ptr, &call{ctx, (*C.acclient_client)(client), token}, &raw)
+	return closedBy(ctx, over, takeError(ctx, c, code, raw))
 }
 
 // closedBy returns the error of a call that closing over has ended, in place of that of its token.
-func closedBy(over *handle, ctx context.Context, err error) error {
+func closedBy(ctx context.Context, over *handle, err error) error {
 	if known, ok := err.(*Error); ok && known.Code == ErrCancelled && ctx.Err() == nil && over != nil && over.isClosed() {
 		known.Code, known.Message, known.cause = ErrClosed, over.errClosed().Message, nil
 	}
@@ -244,8 +244,8 @@ func (c *Client) here(f func(client *C.acclient_client, raw errorOut) status) er
 // plain makes a call that neither blocks nor has a client.
 func plain(f func(raw errorOut) status) error {
 	var raw *C.acclient_error
-	status := f(&raw)
-	return takeError(context.Background(), nil, status, raw)
+	code := f(&raw)
+	return takeError(context.Background(), nil, code, raw)
 }
 
 // stream is a C iterator, with the deadline and the token of its context. A nil stream is one that was not
@@ -276,8 +276,8 @@ func (c *Client) open(
 		return nil, err
 	}
 	var raw *C.acclient_error
-	status, ptr, free := f(&call{ctx, (*C.acclient_client)(client), token}, &raw)
-	if err := takeError(ctx, c, status, raw); err != nil {
+	code, ptr, free := f(&call{ctx, (*C.acclient_client)(client), token}, &raw)
+	if err := takeError(ctx, c, code, raw); err != nil {
 		end()
 		return nil, err
 	}
@@ -329,8 +329,8 @@ func (s *stream) next(f func(ptr unsafe.Pointer, raw errorOut) status) error {
 	}
 	defer func() { <-slots }()
 	var raw *C.acclient_error
-	status := f(ptr, &raw)
-	return closedBy(s.handle, s.ctx, takeError(s.ctx, s.client, status, raw))
+	code := f(ptr, &raw)
+	return closedBy(s.ctx, s.handle, takeError(s.ctx, s.client, code, raw))
 }
 
 // look calls f with the object, which another goroutine may be waiting with, unless it was closed.

@@ -169,16 +169,16 @@ func expired(ctx context.Context) error {
 }
 
 // takeError makes an error of what a call returned, and frees that. nil for ACCLIENT_OK.
-func takeError(ctx context.Context, c *Client, status status, raw *C.acclient_error) error {
+func takeError(ctx context.Context, c *Client, code status, raw *C.acclient_error) error {
 	if raw != nil {
 		defer own(func() { C.acclient_error_free(raw) })()
 	}
-	if status == C.ACCLIENT_OK {
+	if code == C.ACCLIENT_OK {
 		return nil
 	}
 	if raw == nil {
-		code := Code(status)
-		return &Error{Code: code, Message: code.Error()}
+		kind := Code(code)
+		return &Error{Code: kind, Message: kind.Error()}
 	}
 	return copyError(ctx, c, raw)
 }

@@ -120,14 +120,14 @@ func (j *Job) with(ctx context.Context, f func(ptr *C.acclient_job, call *call, 
 	found := false
 	err := j.client.do(ctx, func(call *call, raw errorOut) status {
 		var command *C.acclient_command
-		if status := C.acclient_client_get_by_id(call.client, id, &command, raw); status != C.ACCLIENT_OK {
-			return status
+		if code := C.acclient_client_get_by_id(call.client, id, &command, raw); code != C.ACCLIENT_OK {
+			return code
 		}
 		defer own(func() { C.acclient_command_free(command) })()
 		var jobs *C.acclient_jobs
-		status := C.acclient_command_jobs(command, call.ms(), call.cancel, &jobs, raw)
-		if status != C.ACCLIENT_OK {
-			return status
+		code := C.acclient_command_jobs(command, call.ms(), call.cancel, &jobs, raw)
+		if code != C.ACCLIENT_OK {
+			return code
 		}
 		defer own(func() { C.acclient_jobs_free(jobs) })()
 		for index := range C.acclient_jobs_count(jobs) {

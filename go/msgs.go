@@ -151,8 +151,8 @@ func (j *Job) OpenFollow(ctx context.Context, query MsgQuery) (*Follow, error) {
 	err = j.with(ctx, func(job *C.acclient_job, _ *call, _ errorOut) status {
 		opened, openError = j.client.open(ctx, "log", func(call *call, raw errorOut) (status, unsafe.Pointer, func()) {
 			var ptr *C.acclient_follow
-			status := C.acclient_job_follow(job, asked, call.ms(), call.cancel, &ptr, raw)
-			return status, unsafe.Pointer(ptr), func() { C.acclient_follow_free(ptr) }
+			code := C.acclient_job_follow(job, asked, call.ms(), call.cancel, &ptr, raw)
+			return code, unsafe.Pointer(ptr), func() { C.acclient_follow_free(ptr) }
 		})
 		return C.ACCLIENT_OK
 	})

@@ -240,12 +240,12 @@ func (r *Request) build() (*C.acclient_request, func(), error) {
 		return nil, nil, args.err
 	}
 	return build(func(ptr **C.acclient_request, raw errorOut) status {
-		return r.make((*C.acclient_client)(client), target, name, domain, kwargs, ptr, raw)
+		return r.create((*C.acclient_client)(client), target, name, domain, kwargs, ptr, raw)
 	}, func(ptr *C.acclient_request) { C.acclient_request_free(ptr) }, r.set)
 }
 
-// make makes the request of C; domain is that of a jumpscript.
-func (r *Request) make(
+// create makes the request of C; domain is that of a jumpscript.
+func (r *Request) create(
 	client *C.acclient_client, target *C.acclient_target, name, domain, kwargs *C.char,
 	ptr **C.acclient_request, raw errorOut,
 ) status {

@@ -102,8 +102,8 @@ func (c *Client) openResults(
 ) (*Results, error) {
 	stream, err := c.open(ctx, "results", func(call *call, raw errorOut) (status, unsafe.Pointer, func()) {
 		var ptr *C.acclient_results
-		status := f(call, &ptr, raw)
-		return status, unsafe.Pointer(ptr), func() { C.acclient_results_free(ptr) }
+		code := f(call, &ptr, raw)
+		return code, unsafe.Pointer(ptr), func() { C.acclient_results_free(ptr) }
 	})
 	if err != nil {
 		return nil, err

@@ -89,8 +89,8 @@ func (r *Request) OpenRollout(ctx context.Context, plan RolloutPlan) (*Rollout, 
 	defer func() { <-r.client.slots }()
 	stream, err := r.client.open(ctx, "rollout", func(call *call, raw errorOut) (status, unsafe.Pointer, func()) {
 		var ptr *C.acclient_rollout
-		status := C.acclient_request_rollout(request, batches, call.ms(), call.cancel, &ptr, raw)
-		return status, unsafe.Pointer(ptr), func() { C.acclient_rollout_free(ptr) }
+		code := C.acclient_request_rollout(request, batches, call.ms(), call.cancel, &ptr, raw)
+		return code, unsafe.Pointer(ptr), func() { C.acclient_rollout_free(ptr) }
 	})
 	if err != nil {
 		return nil, err

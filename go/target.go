@@ -127,10 +127,10 @@ func (t Target) isFanout() bool {
 }
 
 func (t Target) build() (*C.acclient_target, func(), error) {
-	return build(t.make, func(ptr *C.acclient_target) { C.acclient_target_free(ptr) }, t.set)
+	return build(t.create, func(ptr *C.acclient_target) { C.acclient_target_free(ptr) }, t.set)
 }
 
-func (t Target) make(ptr **C.acclient_target, raw errorOut) status {
+func (t Target) create(ptr **C.acclient_target, raw errorOut) status {
 	switch t.kind {
 	case targetAgent:
 		return C.acclient_target_agent(C.int64_t(t.agents[0].GID), C.int64_t(t.agents[0].NID), ptr, raw)

@@ -108,11 +108,11 @@ func pointers[P any](a *arguments, count int) []P {
 
 // build makes a C object, sets it up, and returns it with the function that frees it.
 func build[P any](
-	make func(ptr *P, raw errorOut) status, free func(ptr P), set func(args *arguments, ptr P),
+	create func(ptr *P, raw errorOut) status, free func(ptr P), set func(args *arguments, ptr P),
 ) (ptr P, release func(), err error) {
 	var args arguments
 	defer args.free()
-	if err := plain(func(raw errorOut) status { return make(&ptr, raw) }); err != nil {
+	if err := plain(func(raw errorOut) status { return create(&ptr, raw) }); err != nil {
 		return ptr, nil, err
 	}
 	release = own(func() { free(ptr) })

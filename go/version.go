@@ -17,11 +17,11 @@ func CheckVersion() error {
 }
 
 func checkVersion(major, minor, patch uint32) error {
-	status := C.acclient_check_version(C.uint32_t(major), C.uint32_t(minor), C.uint32_t(patch))
-	if status == C.ACCLIENT_OK {
+	code := C.acclient_check_version(C.uint32_t(major), C.uint32_t(minor), C.uint32_t(patch))
+	if code == C.ACCLIENT_OK {
 		return nil
 	}
 	text := fmt.Sprintf("incompatible libacclient %s: the program was compiled for %d.%d.%d",
 		Version(), major, minor, patch)
-	return &Error{Code: Code(status), Message: text}
+	return &Error{Code: Code(code), Message: text}
 }

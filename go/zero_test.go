@@ -10,7 +10,7 @@ import (
 )
 
 // callWith calls a method with a context, and the zero value of each other parameter.
-func callWith(method reflect.Value, ctx context.Context) []reflect.Value {
+func callWith(ctx context.Context, method reflect.Value) []reflect.Value {
 	var in []reflect.Value
 	for index := range method.Type().NumIn() {
 		of := method.Type().In(index)
@@ -67,7 +67,7 @@ func TestZeroValuesAndNilPointersAreInvalidArguments(t *testing.T) {
 		for index := range it.NumMethod() {
 			name := it.Type().String() + "." + it.Type().Method(index).Name
 			doesNotPanic(t, name, func() {
-				err, has := errorOf(callWith(it.Method(index), context.Background()))
+				err, has := errorOf(callWith(context.Background(), it.Method(index)))
 				switch {
 				case !has || strings.HasSuffix(name, ".Unwrap") || strings.HasSuffix(name, ".JSON"):
 				case strings.HasSuffix(name, ".Close"):
@@ -97,21 +97,19 @@ func TestNilContextIsAnInvalidArgument(t *testing.T) {
 	request := c.Cmd(Agent(1, 1), "ping")
 	command := submit(t, request)
 	job := got[*Job](t)(command.NextResult(ctx(t)))
+	var none context.Context
 	for name, method := range contextMethods(c, request, command, job) {
 		doesNotPanic(t, name, func() {
-			err, has := errorOf(callWith(method, nil))
+			err, has := errorOf(callWith(none, method))
 			equal(t, name+" has an error", has, true)
 			wants(t, err, ErrInvalidArgument)
 		})
 	}
-	//lint:ignore SA1012 a nil context is what is tested
-	_, err := Connect(nil, gridURL(t))
+	_, err := Connect(none, gridURL(t))
 	wants(t, err, ErrInvalidArgument)
-	//lint:ignore SA1012 a nil context is what is tested
-	_, err = Open(nil, Options{URL: gridURL(t)})
+	_, err = Open(none, Options{URL: gridURL(t)})
 	wants(t, err, ErrInvalidArgument)
-	//lint:ignore SA1012 a nil context is what is tested
-	_, err = Instance(nil, "main")
+	_, err = Instance(none, "main")
 	wants(t, err, ErrInvalidArgument)
 	_, err = command.NextResult(ctx(t))
 	equal(t, "the command is unharmed", err, io.EOF)
