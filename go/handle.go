@@ -4,6 +4,7 @@ package acclient
 import "C"
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -34,7 +35,7 @@ type handle struct {
 	users  int
 	closed bool
 	// tokens belong to calls in progress; closing the handle cancels them.
-	tokens map[*C.acclient_cancel_token]struct{}
+	tokens []*C.acclient_cancel_token
 }
 
 func newHandle(what string, ptr unsafe.Pointer, free func()) *handle {
@@ -51,10 +52,7 @@ func (h *handle) acquire(token *C.acclient_cancel_token) (unsafe.Pointer, error)
 	}
 	h.users++
 	if token != nil {
-		if h.tokens == nil {
-			h.tokens = map[*C.acclient_cancel_token]struct{}{}
-		}
-		h.tokens[token] = struct{}{}
+		h.tokens = append(h.tokens, token)
 	}
 	return h.ptr, nil
 }
@@ -62,7 +60,9 @@ func (h *handle) acquire(token *C.acclient_cancel_token) (unsafe.Pointer, error)
 func (h *handle) release(token *C.acclient_cancel_token) {
 	h.mu.Lock()
 	h.users--
-	delete(h.tokens, token)
+	if at := slices.Index(h.tokens, token); at >= 0 {
+		h.tokens = slices.Delete(h.tokens, at, at+1)
+	}
 	last := h.closed && h.users == 0
 	h.mu.Unlock()
 	if last {
@@ -79,7 +79,7 @@ func (h *handle) close() {
 	last := first && h.users == 0
 	if first {
 		close(h.gone)
-		for token := range h.tokens {
+		for _, token := range h.tokens {
 			C.acclient_cancel_token_cancel(token)
 		}
 	}
