@@ -8,10 +8,10 @@ import (
 
 func collect() { runtime.GC() }
 
-// BenchmarkStatusName is a call of C that does next to nothing, and a copy of its answer.
+// BenchmarkStatusName is a call of C that only returns a name, and a copy of the name.
 func BenchmarkStatusName(b *testing.B) {
 	for range b.N {
-		_ = ErrTimeout.Error()
+		_ = StageDone.String()
 	}
 }
 
@@ -30,12 +30,12 @@ func BenchmarkPing(b *testing.B) {
 	}
 }
 
-// BenchmarkAnswered is a whole call that may block, with a context that can be cancelled, where C has the
-// answer at once: no result is left.
+// BenchmarkAnswered is a whole call that may block, with a context that can be cancelled, where C returns at once:
+// every result has been returned.
 func BenchmarkAnswered(b *testing.B) {
 	c, ctx := client(b), ctx(b)
 	redisDo(b, "RPUSH", "cmd.answered.1.1", `{"id":"answered","gid":1,"nid":1,"state":"SUCCESS"}`)
-	command := got[*Command](b)(c.CommandFrom("acclient:1:answered:1:1"))
+	command := got[*Command](b)(c.GetByHandle("acclient:1:answered:1:1"))
 	b.Cleanup(func() { command.Close() })
 	got[*Job](b)(command.NextResult(ctx))
 	b.ResetTimer()
@@ -46,10 +46,10 @@ func BenchmarkAnswered(b *testing.B) {
 	}
 }
 
-// BenchmarkRefused is all that a call does before C refuses it, and its error.
+// BenchmarkRefused is a call with an invalid argument, up to its error.
 func BenchmarkRefused(b *testing.B) {
 	c, ctx := client(b), ctx(b)
 	for range b.N {
-		_ = c.PingAgent(ctx, 0, 0)
+		_ = c.PingAgent(ctx, AgentID{0, 0})
 	}
 }

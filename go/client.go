@@ -5,84 +5,70 @@ import "C"
 
 import (
 	"context"
-	"fmt"
-	"sync"
 	"unsafe"
 )
 
-// AgentID is an agent: the node NID of the grid GID. The zero AgentID is the controller.
-type AgentID struct {
-	GID, NID int64
-}
-
-// String is the agent as it is written everywhere, like "1:2".
-func (a AgentID) String() string { return fmt.Sprintf("%d:%d", a.GID, a.NID) }
-
-// Client is a client of one grid.
+// Client is a client of one grid, with a pool of connections. It has to be closed.
 type Client struct {
 	handle *handle
 	tokens *tokens
-	// slots has a place for each call that may be inside of C at a time.
-	slots  chan struct{}
-	closed chan struct{}
-	once   sync.Once
-	// several is for whoever takes the gates of several commands.
-	several gate
+	// slots has a place for each call that may block in C at a time.
+	slots chan struct{}
 }
 
-// Connect connects to the Redis of a grid and logs in. The URL has one of these forms, with %xx for
-// what a URL cannot hold:
+// Connect connects to the Redis of a grid and logs in. The URL has one of these forms, with %xx for characters
+// that a URL cannot hold:
 //
 //   - redis://[[user]:password@]host[:port][/db]
-//   - rediss://..., the same under TLS; #insecure at the end believes any certificate
+//   - rediss://..., the same over TLS; #insecure at the end disables certificate verification
 //   - redis+unix:///path[?db=N&user=U&pass=P]
-//   - redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db]: the master of that
-//     name, wherever these Sentinels say that it is; rediss+sentinel://..., all of it under TLS
+//   - redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db], the master with that name as
+//     reported by these Sentinels; rediss+sentinel://..., the same, all of it over TLS
 func Connect(ctx context.Context, url string) (*Client, error) {
-	var lent lent
-	defer lent.free()
-	name := lent.name("the URL", url)
-	return connect(ctx, &lent, defaultConnections,
-		func(call *call, client **C.acclient_client, raw **C.acclient_error) C.acclient_status {
-			return C.acclient_client_connect(name, call.ms(), call.cancel, client, raw)
+	return connectBy(ctx, "URL", url,
+		func(url *C.char, call *call, client **C.acclient_client, raw errorOut) status {
+			return C.acclient_client_connect(url, call.ms(), call.cancel, client, raw)
 		})
 }
 
-// Instance connects to a named instance: a table of the TOML file that the variable ACCLIENT_CONFIG
-// names, else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. It has either url, or host
-// and port, or unix_socket; and user, password, db, tls (true), tls_ca_file, tls_cert_file,
+// Instance connects to a named instance: a table of the TOML file named by the environment variable
+// ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. The table has either
+// url, or host and port, or unix_socket; and user, password, db, tls (true), tls_ca_file, tls_cert_file,
 // tls_key_file, timeout (seconds), max_connections.
 //
-// C reads the environment that the process was started with and what a program with cgo sets by
-// os.Setenv, which must not happen meanwhile. At most 64 calls are inside of C at a time, whatever
-// max_connections says.
+// Do not call it while another goroutine calls os.Setenv: C reads the environment. At most 64 calls block in C
+// at a time, whatever max_connections says.
 func Instance(ctx context.Context, name string) (*Client, error) {
-	var lent lent
-	defer lent.free()
-	cname := lent.name("the name", name)
-	return connect(ctx, &lent, defaultConnections,
-		func(call *call, client **C.acclient_client, raw **C.acclient_error) C.acclient_status {
-			return C.acclient_client_instance(cname, call.ms(), call.cancel, client, raw)
+	return connectBy(ctx, "name", name,
+		func(name *C.char, call *call, client **C.acclient_client, raw errorOut) status {
+			return C.acclient_client_instance(name, call.ms(), call.cancel, client, raw)
 		})
+}
+
+func connectBy(
+	ctx context.Context, what, text string,
+	f func(text *C.char, call *call, client **C.acclient_client, raw errorOut) status,
+) (*Client, error) {
+	var args arguments
+	defer args.free()
+	lent := args.text(what, text)
+	if args.err != nil {
+		return nil, args.err
+	}
+	return connect(ctx, defaultConnections,
+		func(call *call, client **C.acclient_client, raw errorOut) status { return f(lent, call, client, raw) })
 }
 
 func connect(
-	ctx context.Context, lent *lent, connections int,
-	f func(call *call, client **C.acclient_client, raw **C.acclient_error) C.acclient_status,
+	ctx context.Context, connections int, f func(call *call, client **C.acclient_client, raw errorOut) status,
 ) (*Client, error) {
-	if err := CheckVersion(); err != nil {
+	if err := first(CheckVersion(), check(ctx)); err != nil {
 		return nil, err
-	}
-	if lent.err != nil {
-		return nil, lent.err
-	}
-	if ctx.Err() != nil {
-		return nil, errDone(ctx)
 	}
 	select {
 	case connecting <- struct{}{}:
 	case <-ctx.Done():
-		return nil, errDone(ctx)
+		return nil, check(ctx)
 	}
 	defer func() { <-connecting }()
 	tokens := &tokens{}
@@ -92,51 +78,86 @@ func connect(
 	}
 	var ptr *C.acclient_client
 	var raw *C.acclient_error
-	status := f(&call{ctx, nil, token}, &ptr, &raw)
+	code := f(&call{ctx, nil, token}, &ptr, &raw)
 	end()
-	if err := takeError(ctx, nil, status, raw); err != nil {
+	if err := takeError(ctx, nil, code, raw); err != nil {
 		tokens.close()
 		return nil, err
 	}
 	return newClient(ptr, tokens, connections), nil
 }
 
-// newClient takes a client over from C.
+// newClient takes over a client from C.
 func newClient(ptr *C.acclient_client, tokens *tokens, connections int) *Client {
 	return &Client{
-		handle:  newHandle(unsafe.Pointer(ptr), func() { C.acclient_client_free(ptr) }),
-		tokens:  tokens,
-		slots:   make(chan struct{}, connections),
-		closed:  make(chan struct{}),
-		several: newGate(),
+		handle: newHandle("client", unsafe.Pointer(ptr), func() { C.acclient_client_free(ptr) }),
+		tokens: tokens,
+		slots:  make(chan struct{}, connections),
 	}
 }
 
-// Close closes the client: calls under way, in whatever goroutine, end with [ErrClosed], and so does
-// every later one. Commands that were sent go on. It blocks for half a second at most, and gives nil.
+// Close closes the client. Calls in progress, in any goroutine, return [ErrClosed], and so does every later
+// one. Commands that were sent go on. Close blocks for up to half a second, and returns nil.
 func (c *Client) Close() error {
-	c.once.Do(func() {
-		close(c.closed)
-		ptr := c.handle.acquire()
-		C.acclient_client_close((*C.acclient_client)(ptr))
-		c.handle.release()
-		c.handle.close()
-		c.tokens.close()
-	})
+	if c.check() != nil {
+		return nil
+	}
+	ptr, err := c.handle.acquire(nil)
+	if err != nil {
+		return nil // closed already
+	}
+	defer c.handle.release(nil)
+	c.handle.close()
+	C.acclient_client_close((*C.acclient_client)(ptr))
+	c.tokens.close()
 	return nil
 }
 
-// Ping asks Redis for a sign of life.
+// Ping sends a PING to Redis.
 func (c *Client) Ping(ctx context.Context) error {
-	return c.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
+	return c.do(ctx, func(call *call, raw errorOut) status {
 		return C.acclient_client_ping(call.client, call.ms(), call.cancel, raw)
 	})
 }
 
-// PingAgent asks an agent for a sign of life.
-func (c *Client) PingAgent(ctx context.Context, gid, nid int64) error {
-	return c.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_client_ping_agent(call.client, C.int64_t(gid), C.int64_t(nid), call.ms(),
+// PingAgent sends a "ping" to an agent and waits for its answer.
+func (c *Client) PingAgent(ctx context.Context, agent AgentID) error {
+	return c.do(ctx, func(call *call, raw errorOut) status {
+		return C.acclient_client_ping_agent(call.client, C.int64_t(agent.GID), C.int64_t(agent.NID), call.ms(),
 			call.cancel, raw)
 	})
+}
+
+// Statistics are connections and counts of a client.
+type Statistics struct {
+	// OpenConnections is the number of connections; IdleConnections of them are not in use.
+	OpenConnections int64 `json:"open_connections"`
+	IdleConnections int64 `json:"idle_connections"`
+	// WaitingCalls is the number of calls in C that wait for a connection.
+	WaitingCalls int64 `json:"waiting_calls"`
+
+	// Connected counts the connections made since the client was made.
+	Connected int64 `json:"connected"`
+	// PoolWaits counts the calls in C that have waited for a connection.
+	PoolWaits int64 `json:"pool_waits"`
+	// Pushed counts the commands sent.
+	Pushed int64 `json:"pushed"`
+	// BlockingWaits, TrackingWaits, BroadcastWaits and PollingWaits count the waits for results, by [Method].
+	BlockingWaits  int64 `json:"blocking_waits"`
+	TrackingWaits  int64 `json:"tracking_waits"`
+	BroadcastWaits int64 `json:"broadcast_waits"`
+	PollingWaits   int64 `json:"polling_waits"`
+}
+
+// Statistics returns connections and counts of the client and of everything made from it. It does not block.
+func (c *Client) Statistics() (*Statistics, error) {
+	var answer *C.acclient_answer
+	if err := c.here(func(client *C.acclient_client, raw errorOut) status {
+		return C.acclient_client_statistics(client, &answer, raw)
+	}); err != nil {
+		return nil, err
+	}
+	defer own(func() { C.acclient_answer_free(answer) })()
+	statistics := new(Statistics)
+	return statistics, decode(answerJSON(answer), statistics)
 }

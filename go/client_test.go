@@ -18,11 +18,11 @@ func TestVersion(t *testing.T) {
 	}
 	must(t, CheckVersion())
 	wants(t, checkVersion(99, 0, 0), ErrUnsupported)
-	equal(t, "the name of a status", ErrTimeout.Error(), "ACCLIENT_TIMEOUT")
-	equal(t, "the name of none", Code(4711).Error(), "unknown status")
+	equal(t, "the name of a kind", ErrNoSuchAgent.Error(), "no such agent")
+	equal(t, "the name of an unknown kind", Code(4711).Error(), "unknown status")
 }
 
-// A deadline in the year 9999 is as far as a Duration goes, and rounding it up must not overflow.
+// The time until a deadline in the year 9999 is the longest Duration, and rounding it up must not overflow.
 func TestMilliseconds(t *testing.T) {
 	for span, want := range map[time.Duration]int64{
 		math.MinInt64:                       1,
@@ -44,15 +44,15 @@ func TestMilliseconds(t *testing.T) {
 func TestConnect(t *testing.T) {
 	c := client(t)
 	must(t, c.Ping(ctx(t)))
-	must(t, c.PingAgent(ctx(t), 1, 1))
-	wants(t, c.PingAgent(ctx(t), 9, 9), ErrNoSuchAgent)
-	wants(t, c.PingAgent(ctx(t), 0, 1), ErrInvalidArgument)
+	must(t, c.PingAgent(ctx(t), AgentID{1, 1}))
+	wants(t, c.PingAgent(ctx(t), AgentID{9, 9}), ErrNoSuchAgent)
+	wants(t, c.PingAgent(ctx(t), AgentID{0, 1}), ErrInvalidArgument)
 	must(t, c.Close())
 	must(t, c.Close())
 	wants(t, c.Ping(ctx(t)), ErrClosed)
 	_, err := c.Cmd(Agent(1, 1), "ping").Submit(ctx(t))
 	wants(t, err, ErrClosed)
-	_, err = c.CommandByID("x")
+	_, err = c.GetByID("x")
 	wants(t, err, ErrClosed)
 
 	for text, kind := range map[string]error{
@@ -79,14 +79,14 @@ func TestOpen(t *testing.T) {
 	}))
 	defer c.Close()
 	must(t, c.Ping(ctx(t)))
-	equal(t, "places", cap(c.slots), 2)
+	equal(t, "slots", cap(c.slots), 2)
 
-	// Each setting arrives: the server or the library answers to it.
+	// Each option has an effect on the server or the library.
 	byURL := got[*Client](t)(Open(ctx(t), Options{URL: gridURL(t)}))
 	must(t, byURL.Close())
 	_, err := Open(ctx(t), Options{URL: gridURL(t), DB: 4711})
 	wants(t, err, ErrServer)
-	equal(t, "what Redis calls it", err.(*Error).ServerCode(), "ERR")
+	equal(t, "server code", err.(*Error).ServerCode(), "ERR")
 	_, err = Open(ctx(t), Options{URL: gridURL(t), User: "nobody", Password: "sesame"})
 	wants(t, err, ErrAuthentication)
 	if strings.Contains(err.Error(), "sesame") {
@@ -94,7 +94,7 @@ func TestOpen(t *testing.T) {
 	}
 	_, err = Open(ctx(t), Options{UnixSocket: "/no/such/socket"})
 	wants(t, err, ErrConnect)
-	equal(t, "what Redis calls it", err.(*Error).ServerCode(), "")
+	equal(t, "server code", err.(*Error).ServerCode(), "")
 	if !strings.Contains(err.Error(), "/no/such/socket") {
 		t.Fatalf("the socket is not in %q", err)
 	}
@@ -121,16 +121,33 @@ func TestInstance(t *testing.T) {
 
 func TestTarget(t *testing.T) {
 	for wanted, target := range map[string]Target{
-		"1:2":                 Agent(1, 2),
-		"2:1":                 AgentID{2, 1}.Target(),
-		"any":                 Any(),
-		"any,role=a,role=b":   Any("a", "b"),
-		"all,role=cpu,grid=3": All("cpu").Grid(3),
-		"invalid":             Agent(0, -2),
+		"1:2":            Agent(1, 2),
+		"2:1":            AgentID{2, 1}.Target(),
+		"1:3":            Agents(AgentID{1, 3}),
+		"1:2,2:1":        Agents(AgentID{2, 1}, AgentID{1, 2}, AgentID{2, 1}),
+		"any":            Any(),
+		"any,role=a,b":   Any("a", "b"),
+		"all,role=cpu@3": All("cpu").Grid(3),
 	} {
-		if is := target.String(); is != wanted && !strings.HasPrefix(is, wanted[:3]) {
-			t.Errorf("%q is not %q", is, wanted)
-		}
+		equal(t, "text", target.String(), wanted)
+		parsed := got[Target](t)(ParseTarget(wanted))
+		equal(t, "parsed", parsed.String(), wanted)
+		equal(t, wanted+" is for several", parsed.isFanout(), target.isFanout())
+	}
+	equal(t, "several", got[Target](t)(ParseTarget("role=cpu,storage@1")).String(), "all,role=cpu,storage@1")
+	for _, wrong := range []Target{
+		{}, Agent(0, -2), AgentID{}.Target(), Agents(AgentID{1, 0}), Any(""), All("a\x00"), All().Grid(0),
+		Agent(1, 1).Grid(1), Agents().Grid(1),
+	} {
+		equal(t, "text", wrong.String(), "invalid")
+		_, err := client(t).Cmd(wrong, "ping").Submit(ctx(t))
+		wants(t, err, ErrInvalidArgument)
+		natural(t, err)
+	}
+	for _, wrong := range []string{"", "1", "1:0", "all,", "role=", "any@0", "1:2@1", "a\x00", "\xff"} {
+		_, err := ParseTarget(wrong)
+		wants(t, err, ErrInvalidArgument)
+		natural(t, err)
 	}
 	c := client(t)
 	_, err := c.Cmd(Any("a\x00"), "ping").Submit(ctx(t))

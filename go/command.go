@@ -8,21 +8,27 @@ import (
 	"encoding/json"
 	"io"
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 )
 
-// Command is a command that was sent: the way to its results. It has to be closed; the job it stands
-// for goes on.
+// Command is a command that was sent, or found again: it gives access to its results. It has to be closed; its
+// jobs go on.
 type Command struct {
 	client *Client
 	handle *handle
 	gate   gate
+	// serial is the order in which a goroutine takes the gates of several commands.
+	serial uint64
 
-	// Copied while nobody else has the command: C would have to be waited for later.
+	// Copied while no other goroutine has the command: later, C would have to be waited for.
 	id, printed, target, cmd, args, data, tags, dump string
 }
 
-// newCommand takes a command over from C.
+// serials numbers the commands of the process.
+var serials atomic.Uint64
+
+// newCommand takes over a command from C.
 func newCommand(c *Client, ptr *C.acclient_command) *Command {
 	return borrowCommand(c, ptr, func() { C.acclient_command_free(ptr) })
 }
@@ -31,137 +37,197 @@ func newCommand(c *Client, ptr *C.acclient_command) *Command {
 func borrowCommand(c *Client, ptr *C.acclient_command, free func()) *Command {
 	command := &Command{
 		client: c,
-		handle: newHandle(unsafe.Pointer(ptr), free),
+		handle: newHandle("command", unsafe.Pointer(ptr), free),
 		gate:   newGate(),
+		serial: serials.Add(1),
 	}
 	var length C.size_t
 	text := func(text *C.char) string { return copied(text, length) }
 	command.id = text(C.acclient_command_id(ptr, &length))
-	command.printed = text(C.acclient_command_printed(ptr, &length))
+	command.printed = text(C.acclient_command_handle(ptr, &length))
 	command.target = text(C.acclient_command_target(ptr, &length))
 	command.cmd = text(C.acclient_command_cmd(ptr, &length))
 	command.args = text(C.acclient_command_args(ptr, &length))
 	command.data = text(C.acclient_command_data(ptr, &length))
 	command.tags = text(C.acclient_command_tags(ptr, &length))
 	command.dump = text(C.acclient_command_dump(ptr, &length))
-	// A safety net for what was forgotten; Close is the rule.
+	// For a program that forgets to close it.
 	runtime.SetFinalizer(command, func(c *Command) { c.handle.close() })
 	return command
 }
 
-// CommandFrom finds a command again by its printed form: what [Command.String] and [Error.Command]
-// give, in this process or another, in whatever language. Nothing is asked of the server, which keeps
-// results for 24 hours.
-func (c *Client) CommandFrom(printed string) (*Command, error) {
-	var lent lent
-	defer lent.free()
-	name := lent.name("the printed form", printed)
-	return c.found(&lent, func(
-		client *C.acclient_client, command **C.acclient_command, raw **C.acclient_error,
-	) C.acclient_status {
-		return C.acclient_client_command_from(client, name, command, raw)
-	})
+// GetByHandle finds a command by its handle, as returned by [Command.Handle] and [Error.CommandHandle] in this
+// process or another, in any language. Sends nothing; Redis keeps results for 24 hours.
+func (c *Client) GetByHandle(handle string) (*Command, error) {
+	return c.find("handle", handle,
+		func(client *C.acclient_client, handle *C.char, command **C.acclient_command, raw errorOut) status {
+			return C.acclient_client_get_by_handle(client, handle, command, raw)
+		})
 }
 
-// CommandByID is a command that was sent before, by its id alone. Whom it was for is found out when it
-// is waited for; the printed form tells that too. Nothing is asked of the server.
-func (c *Client) CommandByID(id string) (*Command, error) {
-	var lent lent
-	defer lent.free()
-	name := lent.name("the id", id)
-	return c.found(&lent, func(
-		client *C.acclient_client, command **C.acclient_command, raw **C.acclient_error,
-	) C.acclient_status {
-		return C.acclient_client_command(client, name, command, raw)
-	})
+// GetByID finds a command by its id alone. Its agents are found out by the first wait; a handle names them
+// already. Sends nothing.
+func (c *Client) GetByID(id string) (*Command, error) {
+	return c.find("id", id,
+		func(client *C.acclient_client, id *C.char, command **C.acclient_command, raw errorOut) status {
+			return C.acclient_client_get_by_id(client, id, command, raw)
+		})
 }
 
-func (c *Client) found(
-	lent *lent,
-	f func(client *C.acclient_client, command **C.acclient_command, raw **C.acclient_error) C.acclient_status,
+func (c *Client) find(
+	what, text string,
+	f func(client *C.acclient_client, text *C.char, command **C.acclient_command, raw errorOut) status,
 ) (*Command, error) {
-	if lent.err != nil {
-		return nil, lent.err
+	var args arguments
+	defer args.free()
+	lent := args.text(what, text)
+	if args.err != nil {
+		return nil, args.err
 	}
 	var ptr *C.acclient_command
-	if err := c.here(func(client *C.acclient_client, raw **C.acclient_error) C.acclient_status {
-		return f(client, &ptr, raw)
+	if err := c.here(func(client *C.acclient_client, raw errorOut) status {
+		return f(client, lent, &ptr, raw)
 	}); err != nil {
 		return nil, err
 	}
 	return newCommand(c, ptr), nil
 }
 
-// Close frees the command; the job it stands for goes on. A call that is under way with it goes on
-// too. It gives nil.
+// Close frees the command; its jobs go on. Calls in progress with it return [ErrClosed]; results that were
+// opened from it go on. Close returns nil.
 func (c *Command) Close() error {
-	c.handle.close()
+	if c.check() == nil {
+		c.handle.close()
+	}
 	return nil
 }
 
-// ID is the id of the command.
-func (c *Command) ID() string { return c.id }
-
-// String is the printed form, "acclient:1:<id>:<target>", by which [Client.CommandFrom] finds the
-// command again.
-func (c *Command) String() string { return c.printed }
-
-// Target is whom it was sent to, like "1:2", "all,role=cpu" or "unknown".
-func (c *Command) Target() string { return c.target }
-
-// Cmd is the name of the command: "execute", "ping", ...; "" where it was not sent by this program. So
-// are Args, Data, Tags and Dump.
-func (c *Command) Cmd() string { return c.cmd }
-
-// Args are the run arguments that were sent.
-func (c *Command) Args() json.RawMessage { return json.RawMessage(c.args) }
-
-// Data is the data that was sent. It may hold NULs.
-func (c *Command) Data() string { return c.data }
-
-// Tags are the tags that were sent.
-func (c *Command) Tags() string { return c.tags }
-
-// Dump is the JSON that was pushed to the queue; of a command of a history, as it stands there.
-func (c *Command) Dump() json.RawMessage { return json.RawMessage(c.dump) }
-
-// use calls f with the command held, for this goroutine alone.
-func (c *Command) use(ctx context.Context, f func(ptr *C.acclient_command) error) error {
-	if ctx.Err() != nil {
-		return errDone(ctx)
+func (c *Command) check() error {
+	if c == nil || c.handle == nil {
+		return errInvalid("the Command is nil or zero: expected one that was submitted or found")
 	}
-	if err := c.gate.lock(ctx); err != nil {
+	return nil
+}
+
+// sent is the command for accessors, which return nothing for nil.
+func (c *Command) sent() *Command {
+	if c == nil {
+		return &Command{}
+	}
+	return c
+}
+
+// ID returns the id of the command.
+func (c *Command) ID() string { return c.sent().id }
+
+// Handle returns the handle of the command, "acclient:1:<id>:<target>", by which [Client.GetByHandle] finds the
+// command again.
+func (c *Command) Handle() string { return c.sent().printed }
+
+// String returns the handle, as [Command.Handle] does.
+func (c *Command) String() string { return c.Handle() }
+
+// Target returns the target, like "1:2", "all,role=cpu" or "unknown".
+func (c *Command) Target() string { return c.sent().target }
+
+// Cmd returns the name of the command: "execute", "ping", ...; "" where this program did not send it. So do
+// Args, Data, Tags and Dump.
+func (c *Command) Cmd() string { return c.sent().cmd }
+
+// Args returns the run arguments that were sent.
+func (c *Command) Args() json.RawMessage { return json.RawMessage(c.sent().args) }
+
+// Data returns the data that was sent. It may contain NULs.
+func (c *Command) Data() string { return c.sent().data }
+
+// Tags returns the tags that were sent.
+func (c *Command) Tags() string { return c.sent().tags }
+
+// Dump returns the JSON that was pushed to the queue; for a command of a history, the JSON found there.
+func (c *Command) Dump() json.RawMessage { return json.RawMessage(c.sent().dump) }
+
+// beside makes a call that another goroutine may make with the same C handle meanwhile.
+func (c *Command) beside(
+	ctx context.Context, f func(ptr *C.acclient_command, call *call, raw errorOut) status,
+) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	// The finalizer would end the call.
+	defer runtime.KeepAlive(c)
+	return c.client.doOver(ctx, c.handle, func(ptr unsafe.Pointer, call *call, raw errorOut) status {
+		return f((*C.acclient_command)(ptr), call, raw)
+	})
+}
+
+// alone makes a call for which C allows one thread at a time.
+func (c *Command) alone(
+	ctx context.Context, f func(ptr *C.acclient_command, call *call, raw errorOut) status,
+) error {
+	if err := first(c.check(), check(ctx)); err != nil {
+		return err
+	}
+	if err := c.gate.lock(ctx, c.client.handle, c.handle); err != nil {
 		return err
 	}
 	defer c.gate.unlock()
-	ptr := c.handle.acquire()
-	if ptr == nil {
-		return errClosed("command")
-	}
-	defer c.handle.release()
-	return f((*C.acclient_command)(ptr))
+	return c.beside(ctx, f)
 }
 
-// NextResult waits for the next result: that of an agent whose result this command has not returned
-// yet. A lost connection is replaced and the wait goes on. A job that failed is a result like any
-// other. io.EOF when every result has been returned.
+// hold keeps the C handle for this goroutine until release.
+func (c *Command) hold(ctx context.Context) (ptr *C.acclient_command, release func(), err error) {
+	if err := first(c.check(), check(ctx)); err != nil {
+		return nil, nil, err
+	}
+	if err := c.gate.lock(ctx, c.client.handle, c.handle); err != nil {
+		return nil, nil, err
+	}
+	held, err := c.handle.acquire(nil)
+	if err != nil {
+		c.gate.unlock()
+		return nil, nil, err
+	}
+	return (*C.acclient_command)(held), func() { c.handle.release(nil); c.gate.unlock() }, nil
+}
+
+// ask makes a call with a C handle of its own, so that other goroutines can wait for results meanwhile.
+func (c *Command) ask(
+	ctx context.Context, f func(ptr *C.acclient_command, call *call, raw errorOut) status,
+) error {
+	var args arguments
+	defer args.free()
+	printed := args.text("handle", c.Handle())
+	return c.beside(ctx, func(_ *C.acclient_command, call *call, raw errorOut) status {
+		var ptr *C.acclient_command
+		code := C.acclient_client_get_by_handle(call.client, printed, &ptr, raw)
+		if code != C.ACCLIENT_OK {
+			return code
+		}
+		defer own(func() { C.acclient_command_free(ptr) })()
+		return f(ptr, call, raw)
+	})
+}
+
+// NextResult waits for the next result: one that this command has not returned yet. It reconnects and retries
+// when the connection is lost. A job that failed is a result like any other. [io.EOF] when every result has
+// been returned.
 func (c *Command) NextResult(ctx context.Context) (*Job, error) {
 	return c.next(ctx, (*call).ms)
 }
 
-// TryNextResult looks once for the next result; [ErrTimeout] where there is none yet.
+// TryNextResult polls once for the next result; [ErrTimeout] where there is none yet.
 func (c *Command) TryNextResult(ctx context.Context) (*Job, error) {
+	if ctx != nil {
+		ctx = undated{ctx}
+	}
 	return c.next(ctx, func(*call) C.int64_t { return 0 })
 }
 
 func (c *Command) next(ctx context.Context, ms func(*call) C.int64_t) (*Job, error) {
 	var job *C.acclient_job
-	err := c.use(ctx, func(ptr *C.acclient_command) error {
-		return c.client.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
-			return C.acclient_command_next_result(ptr, ms(call), call.cancel, &job, raw)
-		})
-	})
-	if err != nil {
+	if err := c.alone(ctx, func(ptr *C.acclient_command, call *call, raw errorOut) status {
+		return C.acclient_command_next_result(ptr, ms(call), call.cancel, &job, raw)
+	}); err != nil {
 		return nil, err
 	}
 	if job == nil {
@@ -170,50 +236,13 @@ func (c *Command) next(ctx context.Context, ms func(*call) C.int64_t) (*Job, err
 	return takeJob(c.client, job), nil
 }
 
-// ask makes a call with a handle of its own, so that it can be made while others wait for results.
-func (c *Command) ask(
-	ctx context.Context,
-	f func(ptr *C.acclient_command, call *call, raw **C.acclient_error) C.acclient_status,
-) error {
-	held := c.handle.acquire()
-	if held == nil {
-		return errClosed("command")
-	}
-	c.handle.release()
-	var lent lent
-	defer lent.free()
-	printed := lent.name("the printed form", c.printed)
-	if lent.err != nil {
-		return lent.err
-	}
-	return c.client.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
-		var ptr *C.acclient_command
-		status := C.acclient_client_command_from(call.client, printed, &ptr, raw)
-		if status != C.ACCLIENT_OK {
-			return status
-		}
-		defer own(func() { C.acclient_command_free(ptr) })()
-		return f(ptr, call, raw)
-	})
-}
-
-// Kill kills the job wherever it runs, with all its processes, and returns once its agents have taken
-// the order; the results, usually KILLED, follow. Where the job is over already, nothing is done. Of
-// several agents' errors it gives the first.
-func (c *Command) Kill(ctx context.Context) error {
-	return c.ask(ctx, func(ptr *C.acclient_command, call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_command_kill(ptr, call.ms(), call.cancel, raw)
-	})
-}
-
-// Jobs gives the job of every agent that the command went to, as it stands now: running or over. None
-// while no controller has routed it.
+// Jobs reads the job of every agent that the command was routed to, in its current state, running or over. None
+// while no controller has routed the command.
 func (c *Command) Jobs(ctx context.Context) ([]*Job, error) {
 	var jobs *C.acclient_jobs
-	err := c.ask(ctx, func(ptr *C.acclient_command, call *call, raw **C.acclient_error) C.acclient_status {
+	if err := c.ask(ctx, func(ptr *C.acclient_command, call *call, raw errorOut) status {
 		return C.acclient_command_jobs(ptr, call.ms(), call.cancel, &jobs, raw)
-	})
-	if err != nil {
+	}); err != nil {
 		return nil, err
 	}
 	defer own(func() { C.acclient_jobs_free(jobs) })()

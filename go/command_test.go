@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -38,16 +37,18 @@ func TestRun(t *testing.T) {
 
 	_, err := c.Execute(Agent(7, 7), "true").Run(ctx(t))
 	wants(t, err, ErrNoSuchAgent)
-	short, cancel := context.WithTimeout(ctx(t), time.Second)
+	end := newShellGate(t)
+	short, cancel := context.WithTimeout(ctx(t), 200*time.Millisecond)
 	defer cancel()
-	_, err = c.Execute(Agent(1, 1), "sleep", "3").Run(short)
+	_, err = c.Bash(Agent(1, 1), end.wait).Run(short)
+	end.open()
 	wants(t, err, ErrTimeout, context.DeadlineExceeded)
 	var known *Error
 	equal(t, "as", errors.As(err, &known), true)
 	equal(t, "timeout", known.Timeout(), true)
-	equal(t, "of others", errors.Is(err, ErrCancelled) || errors.Is(err, context.Canceled), false)
-	// The error tells how to find the command again.
-	again := got[*Command](t)(c.CommandFrom(known.Command()))
+	equal(t, "other kinds", errors.Is(err, ErrCancelled) || errors.Is(err, context.Canceled), false)
+	// The handle in the error finds the command again.
+	again := got[*Command](t)(c.GetByHandle(known.CommandHandle()))
 	defer again.Close()
 	equal(t, "state", got[*Job](t)(again.NextResult(ctx(t))).State, StateSuccess)
 }
@@ -115,27 +116,28 @@ func TestNULAndBrokenUTF8(t *testing.T) {
 	wants(t, err, ErrInvalidArgument)
 }
 
-func TestCommandFrom(t *testing.T) {
+func TestFind(t *testing.T) {
 	c := client(t)
 	command := submit(t, c.Execute(Agent(1, 1), "echo", "found"))
-	byForm := got[*Command](t)(c.CommandFrom(command.String()))
-	defer byForm.Close()
-	equal(t, "id", byForm.ID(), command.ID())
-	equal(t, "cmd", byForm.Cmd(), "")
-	equal(t, "stdout", got[*Job](t)(byForm.NextResult(ctx(t))).Stdout, "found\n")
-	byID := got[*Command](t)(c.CommandByID(command.ID()))
+	byHandle := got[*Command](t)(c.GetByHandle(command.String()))
+	defer byHandle.Close()
+	equal(t, "id", byHandle.ID(), command.ID())
+	equal(t, "cmd", byHandle.Cmd(), "")
+	equal(t, "stdout", got[*Job](t)(byHandle.NextResult(ctx(t))).Stdout, "found\n")
+	byID := got[*Command](t)(c.GetByID(command.ID()))
 	defer byID.Close()
 	equal(t, "stdout", got[*Job](t)(byID.NextResult(ctx(t))).Stdout, "found\n")
 	for _, wrong := range []string{"", "nonsense", "acclient:1:x\x00:1:1"} {
-		_, err := c.CommandFrom(wrong)
+		_, err := c.GetByHandle(wrong)
 		wants(t, err, ErrInvalidArgument)
 	}
-	_, err := c.CommandByID("")
+	_, err := c.GetByID("")
 	wants(t, err, ErrInvalidArgument)
 	byID.Close()
 	_, err = byID.NextResult(ctx(t))
 	wants(t, err, ErrClosed)
-	wants(t, byID.Kill(ctx(t)), ErrClosed)
+	_, err = byID.Kill(ctx(t))
+	wants(t, err, ErrClosed)
 }
 
 func TestTryNextResult(t *testing.T) {
@@ -145,7 +147,7 @@ func TestTryNextResult(t *testing.T) {
 	_, err := command.TryNextResult(ctx(t))
 	wants(t, err, ErrTimeout)
 	equal(t, "at once", time.Since(begun) < late, true)
-	must(t, command.Kill(ctx(t)))
+	kill(t, command)
 	command = submit(t, c.Execute(Agent(1, 1), "true"))
 	eventually(t, "a result", func() bool {
 		job, err := command.TryNextResult(ctx(t))
@@ -157,6 +159,7 @@ func TestResults(t *testing.T) {
 	c := client(t)
 	last := newShellGate(t)
 	command := submit(t, c.Bash(All(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && "+last.wait+"; echo done"))
+	// Results are iterated in order of completion.
 	var order []string
 	for job, err := range command.Results(ctx(t)) {
 		must(t, err)
@@ -170,7 +173,7 @@ func TestResults(t *testing.T) {
 		break
 	}
 
-	// Who does not answer is told agent by agent, after the deadline.
+	// After the deadline there is an error for each agent that did not answer.
 	late := newShellGate(t)
 	slow := submit(t, c.Bash(All("cpu"), late.wait))
 	running(t, slow)
@@ -199,7 +202,7 @@ func TestResults(t *testing.T) {
 	}()
 	must(t, <-waited)
 	equal(t, "remaining", results.Remaining(), 1)
-	equal(t, "method", results.Method() >= Blocking && results.Method() <= Looking, true)
+	equal(t, "method", results.Method() >= Blocking && results.Method() <= Polling, true)
 	must(t, results.Close())
 	_, err := results.Next()
 	wants(t, err, ErrClosed)
@@ -209,7 +212,7 @@ func TestResults(t *testing.T) {
 	for _, err := range slow.Results(done) {
 		wants(t, err, ErrCancelled, context.Canceled)
 	}
-	// Cancelled in the middle: one error, and the end.
+	// A cancelled context gives one error, and ends the iterator.
 	never := newShellGate(t)
 	again := submit(t, c.Bash(All(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && "+never.wait+"; true"))
 	middle, stop := context.WithCancel(context.Background())
@@ -251,7 +254,7 @@ func TestSubmitMany(t *testing.T) {
 	c := client(t)
 	many := got[[]Submitted](t)(c.SubmitMany(ctx(t),
 		c.Execute(Agent(1, 1), "echo", "a"), c.Execute(Agent(1, 1), "b\x00"), c.Execute(Agent(2, 1), "echo", "c"),
-		// The library refuses this one itself, among the others.
+		// The library rejects this one itself, among the others.
 		c.Cmd(Agent(1, 1), ""),
 	))
 	equal(t, "how many", len(many), 4)
@@ -265,6 +268,29 @@ func TestSubmitMany(t *testing.T) {
 	equal(t, "none", len(got[[]Submitted](t)(c.SubmitMany(ctx(t)))), 0)
 }
 
+func TestListOfAgentsIsOneCommand(t *testing.T) {
+	c := client(t)
+	list := Agents(AgentID{2, 1}, AgentID{1, 2}, AgentID{2, 1})
+	command := submit(t, c.Bash(list, "echo $AGENT_GID:$AGENT_NID"))
+	equal(t, "target", command.Target(), "1:2,2:1")
+	var answers []string
+	for job, err := range found(t, c, command).Results(ctx(t)) {
+		must(t, err)
+		equal(t, "id", job.ID, command.ID())
+		equal(t, "stdout", job.Stdout, job.Agent.String()+"\n")
+		answers = append(answers, job.Agent.String())
+	}
+	slices.Sort(answers)
+	equal(t, "agents", strings.Join(answers, " "), "1:2 2:1")
+	parsed := got[Target](t)(ParseTarget("1:2,2:1"))
+	for _, several := range []Target{list, parsed, All()} {
+		_, err := c.Cmd(several, "ping").Run(ctx(t))
+		wants(t, err, ErrInvalidArgument)
+		natural(t, err)
+	}
+	equal(t, "one agent", got[*Job](t)(c.Cmd(Agents(AgentID{1, 2}), "ping").Run(ctx(t))).IsSuccess(), true)
+}
+
 func TestRunAll(t *testing.T) {
 	c := client(t)
 	all := got[*Collected](t)(c.Bash(All("cpu"), "echo hi").RunAll(ctx(t), false))
@@ -276,13 +302,16 @@ func TestRunAll(t *testing.T) {
 	_, err := all.Command.NextResult(ctx(t))
 	equal(t, "nothing is missing", err, io.EOF)
 	var part *Collected
-	withGrowingTime(t, 300*time.Millisecond, func(short context.Context, limit time.Duration) bool {
-		script := fmt.Sprintf("[ $AGENT_GID = 1 ] && sleep %v; true", 8*limit.Seconds())
+	var slow shellGate
+	withGrowingTime(t, 300*time.Millisecond, func(short context.Context) bool {
+		slow = newShellGate(t)
+		script := "[ $AGENT_GID = 1 ] && " + slow.wait + "; true"
 		var err error
 		part, err = c.Bash(All("cpu"), script).RunAll(short, false)
 		if err == nil && len(part.Jobs) == 1 {
 			return true
 		}
+		slow.open()
 		if err == nil {
 			must(t, part.Command.Close())
 		}
@@ -291,6 +320,7 @@ func TestRunAll(t *testing.T) {
 	defer part.Command.Close()
 	equal(t, "errors", len(part.Errors), 1)
 	wants(t, part.Errors[0], ErrTimeout, context.DeadlineExceeded)
+	slow.open()
 	found := false
 	for job, err := range part.Command.Results(ctx(t)) {
 		must(t, err)

@@ -24,22 +24,24 @@ func TestCancelEndsAWaitAtOnce(t *testing.T) {
 		why := errors.New("had enough")
 		cancellable, cancel := context.WithCancelCause(context.Background())
 		var cancelled time.Time
+		called := make(chan struct{})
 		go func() {
-			time.Sleep(50 * time.Millisecond)
+			defer close(called)
+			eventually(t, "it waits", func() bool { return len(c.slots) == 1 })
 			cancelled = time.Now()
 			cancel(why)
 		}()
 		err := wait(cancellable)
 		ended := time.Now()
-		<-cancellable.Done()
+		<-called
 		wants(t, err, ErrCancelled, context.Canceled, why)
 		if took := ended.Sub(cancelled); took > late {
 			t.Fatalf("it ended after %v", took)
 		}
 	}
-	// A token that was not used up serves the next call; one that was does not.
+	// A token that was cancelled is not used again; any other is.
 	must(t, c.Ping(ctx(t)))
-	must(t, command.Kill(ctx(t)))
+	kill(t, command)
 }
 
 func TestDeadlines(t *testing.T) {
@@ -55,13 +57,12 @@ func TestDeadlines(t *testing.T) {
 	}
 	_, err = command.NextResult(short)
 	wants(t, err, ErrTimeout, context.DeadlineExceeded)
-	must(t, command.Kill(ctx(t)))
-	// Without a deadline, and without a way to be cancelled.
+	kill(t, command)
+	// A context without a deadline that cannot be cancelled.
 	equal(t, "state", got[*Job](t)(command.NextResult(context.Background())).State, StateKilled)
 }
 
-// Goroutines that wait take no threads.
-func TestFiveThousandWait(t *testing.T) {
+func TestFiveThousandWaitingGoroutinesTakeNoThreads(t *testing.T) {
 	c := client(t)
 	printed := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
 	before := threads(t)
@@ -74,7 +75,7 @@ func TestFiveThousandWait(t *testing.T) {
 		ended.Add(1)
 		go func() {
 			defer ended.Done()
-			command, err := c.CommandFrom(printed.String())
+			command, err := c.GetByHandle(printed.String())
 			begun.Done()
 			if err == nil {
 				defer command.Close()
@@ -84,10 +85,9 @@ func TestFiveThousandWait(t *testing.T) {
 		}()
 	}
 	begun.Wait()
-	eventually(t, "all places are taken", func() bool { return len(c.slots) == cap(c.slots) })
-	time.Sleep(200 * time.Millisecond)
+	eventually(t, "all slots are taken", func() bool { return len(c.slots) == cap(c.slots) })
 	during := threads(t)
-	// Those in C, and as many as Go keeps for itself.
+	// The calls in C, and some threads of Go.
 	if during > before+cap(c.slots)+32 {
 		t.Errorf("%d threads, %d before", during, before)
 	}
@@ -101,10 +101,10 @@ func TestFiveThousandWait(t *testing.T) {
 	for range count {
 		wants(t, <-errs, ErrCancelled, context.Canceled)
 	}
-	must(t, printed.Kill(ctx(t)))
+	kill(t, printed)
 }
 
-func TestPlacesAreWaitedForWithTheContext(t *testing.T) {
+func TestContextEndsTheWaitForASlot(t *testing.T) {
 	c := got[*Client](t)(Open(ctx(t), Options{URL: gridURL(t), MaxConnections: 1}))
 	defer c.Close()
 	command := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
@@ -117,13 +117,15 @@ func TestPlacesAreWaitedForWithTheContext(t *testing.T) {
 	eventually(t, "it waits", func() bool { return len(c.slots) == 1 })
 	short, stop := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer stop()
-	wants(t, c.Ping(short), ErrPoolExhausted, context.DeadlineExceeded)
-	_, err := command.NextResult(short)
+	err := c.Ping(short)
+	wants(t, err, ErrPoolExhausted, context.DeadlineExceeded)
+	equal(t, "timeout", err.(*Error).Timeout(), false)
+	_, err = command.NextResult(short)
 	wants(t, err, ErrTimeout, context.DeadlineExceeded)
 	cancel()
 	wants(t, <-waited, ErrCancelled)
 	must(t, c.Ping(ctx(t)))
-	must(t, command.Kill(ctx(t)))
+	kill(t, command)
 }
 
 func TestCloseWhileGoroutinesWait(t *testing.T) {
@@ -134,7 +136,7 @@ func TestCloseWhileGoroutinesWait(t *testing.T) {
 	errs := make(chan error, count)
 	for index := range count {
 		go func() {
-			own, err := c.CommandFrom(printed)
+			own, err := c.GetByHandle(printed)
 			if err == nil {
 				if index%2 == 0 {
 					_, err = own.NextResult(context.Background())
@@ -147,22 +149,16 @@ func TestCloseWhileGoroutinesWait(t *testing.T) {
 			errs <- err
 		}()
 	}
-	eventually(t, "all places are taken", func() bool { return len(c.slots) == cap(c.slots) })
-	// A command that is in use is closed: the call goes on until the client is closed.
-	go func() {
-		_, err := command.NextResult(context.Background())
-		errs <- err
-	}()
-	time.Sleep(50 * time.Millisecond)
+	eventually(t, "all slots are taken", func() bool { return len(c.slots) == cap(c.slots) })
 	must(t, command.Close())
 	must(t, c.Close())
-	for range count + 1 {
+	for range count {
 		wants(t, <-errs, ErrClosed)
 	}
 	other := client(t)
-	again := got[*Command](t)(other.CommandFrom(printed))
+	again := got[*Command](t)(other.GetByHandle(printed))
 	defer again.Close()
-	must(t, again.Kill(ctx(t)))
+	kill(t, again)
 }
 
 func TestOneCommandManyGoroutines(t *testing.T) {
@@ -186,18 +182,18 @@ func TestOneCommandManyGoroutines(t *testing.T) {
 func TestNothingLeaks(t *testing.T) {
 	held, open := live.Load(), descriptors(t)
 	var resident int
-	for round := range 10 {
+	for round := range 6 {
 		if round == 3 {
 			resident = memory(t)
 		}
 		c := got[*Client](t)(Connect(ctx(t), gridURL(t)))
-		for range 20 {
+		for range 10 {
 			request := c.Execute(Agent(1, 1), "echo", "x")
 			request.RunArgs.Domain = "leaks"
 			job := got[*Job](t)(request.Run(ctx(t)))
 			got[*Job](t)(job.Refresh(ctx(t)))
 			got[[]Message](t)(job.Msgs(ctx(t), MsgQuery{}))
-			wants(t, c.PingAgent(ctx(t), 0, 0), ErrInvalidArgument)
+			wants(t, c.PingAgent(ctx(t), AgentID{0, 0}), ErrInvalidArgument)
 			cancellable, cancel := context.WithCancel(context.Background())
 			command := got[*Command](t)(c.Execute(Agent(1, 1), "sleep", "0.02").Submit(ctx(t)))
 			go cancel()
@@ -214,22 +210,22 @@ func TestNothingLeaks(t *testing.T) {
 		got[[]OutcomeOf](t)(c.AllProcesses(ctx(t), ProcessQuery{}))
 		must(t, c.Close())
 	}
-	equal(t, "C objects", live.Load(), held)
+	equal(t, "C objects in use", live.Load(), held)
 	eventually(t, "descriptors are closed", func() bool { return descriptors(t) <= open })
 	if grown := memory(t) - resident; grown > 32<<20 {
 		t.Errorf("memory grew by %d bytes", grown)
 	}
 }
 
-// OutcomeOf is what AllProcesses gives.
+// OutcomeOf is the outcome type of AllProcesses.
 type OutcomeOf = Outcome[[]ProcessStats]
 
-// What a program forgets is freed with the memory of Go.
+// Commands that a program does not close are freed by the garbage collector.
 func TestForgottenCommandsAreFreed(t *testing.T) {
 	c := client(t)
 	held := live.Load()
 	for range 10 {
-		_ = got[*Command](t)(c.CommandByID("forgotten"))
+		_ = got[*Command](t)(c.GetByID("forgotten"))
 	}
 	eventually(t, "they are freed", func() bool {
 		collect()

@@ -6,29 +6,34 @@ import "C"
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 	"unsafe"
 )
 
-// defaultConnections is how many connections a client may have unless it is told.
+type (
+	status   = C.acclient_status
+	errorOut = **C.acclient_error
+)
+
+// defaultConnections is the default maximum number of connections of a client.
 const defaultConnections = 64
 
-// connecting bounds the calls that have no client yet.
+// connecting limits the calls that have no client yet.
 var connecting = make(chan struct{}, defaultConnections)
 
-// quick bounds calls that are known to end at once.
+// quick limits calls that are known to return at once.
 var quick = make(chan struct{}, defaultConnections)
 
 // call is a call of C under a context.
 type call struct {
 	ctx    context.Context
 	client *C.acclient_client
-	cancel *C.acclient_cancel
+	cancel *C.acclient_cancel_token
 }
 
-// ms is the time that the call still has, as C takes it: -1 is for ever. It is never 0, which is
-// "look once".
+// ms is the time left until the deadline, as C takes it: -1 is no timeout. It is never 0, which polls once.
 func (c *call) ms() C.int64_t {
 	deadline, has := c.ctx.Deadline()
 	if !has {
@@ -46,20 +51,37 @@ func milliseconds(span time.Duration) C.int64_t {
 	return max(1, C.int64_t(whole))
 }
 
-// timedOut tells whether a context is done by its deadline, which C keeps by itself.
+// check returns an error for a context that no call can begin with.
+func check(ctx context.Context) error {
+	if ctx == nil {
+		return errInvalid("the context is nil")
+	}
+	if ctx.Err() != nil {
+		return errContext(ctx, ErrTimeout, "before the call began")
+	}
+	return nil
+}
+
+// timedOut tells whether a context was ended by its deadline, which C keeps by itself.
 func timedOut(ctx context.Context) bool {
 	_, has := ctx.Deadline()
 	return has && errors.Is(ctx.Err(), context.DeadlineExceeded)
 }
 
-// tokens are cancel tokens that no call has, and that were not cancelled: each costs two descriptors.
+// undated is a context whose deadline C does not keep, since the timeout that it gets means something else. The
+// deadline ends the call through the token.
+type undated struct{ context.Context }
+
+func (undated) Deadline() (deadline time.Time, ok bool) { return }
+
+// tokens are unused cancel tokens, for reuse: each costs two descriptors.
 type tokens struct {
 	mu     sync.Mutex
-	spare  []*C.acclient_cancel
+	spare  []*C.acclient_cancel_token
 	closed bool
 }
 
-func (t *tokens) get() (*C.acclient_cancel, error) {
+func (t *tokens) get() (*C.acclient_cancel_token, error) {
 	t.mu.Lock()
 	if last := len(t.spare) - 1; last >= 0 {
 		token := t.spare[last]
@@ -68,26 +90,24 @@ func (t *tokens) get() (*C.acclient_cancel, error) {
 		return token, nil
 	}
 	t.mu.Unlock()
-	var token *C.acclient_cancel
-	var raw *C.acclient_error
-	status := C.acclient_cancel_new(&token, &raw)
-	if err := takeError(context.Background(), nil, status, raw); err != nil {
+	var token *C.acclient_cancel_token
+	if err := plain(func(raw errorOut) status { return C.acclient_cancel_token_new(&token, raw) }); err != nil {
 		return nil, err
 	}
 	live.Add(1)
 	return token, nil
 }
 
-// put takes a token back that no call has any more.
-func (t *tokens) put(token *C.acclient_cancel) {
+// put takes back a token that no call has any more.
+func (t *tokens) put(token *C.acclient_cancel_token) {
 	t.mu.Lock()
-	keep := !t.closed && len(t.spare) < defaultConnections && !bool(C.acclient_cancel_is_cancelled(token))
+	keep := !t.closed && len(t.spare) < defaultConnections && !bool(C.acclient_cancel_token_is_cancelled(token))
 	if keep {
 		t.spare = append(t.spare, token)
 	}
 	t.mu.Unlock()
 	if !keep {
-		C.acclient_cancel_free(token)
+		C.acclient_cancel_token_free(token)
 		live.Add(-1)
 	}
 }
@@ -102,21 +122,20 @@ func (t *tokens) close() {
 	}
 }
 
-// watch gives a token that is cancelled when the context is, until end is called. A context that can
-// not be cancelled needs none.
-func (t *tokens) watch(ctx context.Context) (token *C.acclient_cancel, end func(), err error) {
-	if ctx.Done() == nil {
-		return nil, func() {}, nil
-	}
+// watch returns a token that is cancelled when the context is, until end is called.
+func (t *tokens) watch(ctx context.Context) (token *C.acclient_cancel_token, end func(), err error) {
 	token, err = t.get()
 	if err != nil {
 		return nil, nil, err
+	}
+	if ctx.Done() == nil {
+		return token, func() { t.put(token) }, nil
 	}
 	ran := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ran)
 		if !timedOut(ctx) {
-			C.acclient_cancel_cancel(token)
+			C.acclient_cancel_token_cancel(token)
 		}
 	})
 	end = func() {
@@ -128,107 +147,208 @@ func (t *tokens) watch(ctx context.Context) (token *C.acclient_cancel, end func(
 	return token, end, nil
 }
 
-// slot takes a place among the calls that may be inside of C.
-func (c *Client) slot(ctx context.Context) error {
+// slot takes one of the slots of calls that may block in C. A call that closing over ends, too, waits no longer
+// than until then; over may be nil.
+func (c *Client) slot(ctx context.Context, over *handle) error {
 	select {
 	case c.slots <- struct{}{}:
 		return nil
 	default:
 	}
+	var gone chan struct{}
+	if over != nil {
+		gone = over.gone
+	}
 	select {
 	case c.slots <- struct{}{}:
 		return nil
-	case <-c.closed:
-		return errClosed("client")
+	case <-c.handle.gone:
+		return c.handle.errClosed()
+	case <-gone:
+		return over.errClosed()
 	case <-ctx.Done():
-		if timedOut(ctx) {
-			return errContext(ctx, ErrPoolExhausted,
-				"all connections of the client stayed in use until the time of the call was over")
-		}
-		return errContext(ctx, ErrCancelled, "the call was cancelled while it waited for a connection")
+		return errContext(ctx, ErrPoolExhausted, "while all connections of the client were in use")
 	}
 }
 
-// do makes a call that may block: with a place among those, the client held, and the context
-// watched. Nothing of that is let go before the call has ended.
-func (c *Client) do(ctx context.Context, f func(call *call, raw **C.acclient_error) C.acclient_status) error {
-	if ctx.Err() != nil {
-		return errDone(ctx)
+// check returns an error for a client that was not connected.
+func (c *Client) check() error {
+	if c == nil || c.handle == nil {
+		return errInvalid("the Client is nil or zero: expected one from Connect, Open, NewClient or Instance")
 	}
-	ptr := c.handle.acquire()
-	if ptr == nil {
-		return errClosed("client")
-	}
-	defer c.handle.release()
-	if err := c.slot(ctx); err != nil {
+	return nil
+}
+
+// do makes a call that may block: in a slot, with the client held and the context watched.
+func (c *Client) do(ctx context.Context, f func(call *call, raw errorOut) status) error {
+	return c.doOver(ctx, nil, func(_ unsafe.Pointer, call *call, raw errorOut) status { return f(call, raw) })
+}
+
+// doOver is do for a call that closing over ends, and which gets the object of that.
+func (c *Client) doOver(
+	ctx context.Context, over *handle, f func(ptr unsafe.Pointer, call *call, raw errorOut) status,
+) error {
+	if err := first(c.check(), check(ctx)); err != nil {
 		return err
 	}
-	defer func() { <-c.slots }()
-	token, end, err := c.tokens.watch(ctx)
+	client, err := c.handle.acquire(nil)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer c.handle.release(nil)
+	if err := c.slot(ctx, over); err != nil {
+		return err
+	}
+	defer func() { <-c.slots }()
+	var token *C.acclient_cancel_token
+	if over != nil || ctx.Done() != nil {
+		var end func()
+		if token, end, err = c.tokens.watch(ctx); err != nil {
+			return err
+		}
+		defer end()
+	}
+	var ptr unsafe.Pointer
+	if over != nil {
+		if ptr, err = over.acquire(token); err != nil {
+			return err
+		}
+		defer over.release(token)
+	}
 	var raw *C.acclient_error
-	status := f(&call{ctx, (*C.acclient_client)(ptr), token}, &raw)
-	return takeError(ctx, c, status, raw)
+	code := f(ptr, &call{ctx, (*C.acclient_client)(client), token}, &raw)
+	return closedBy(ctx, over, takeError(ctx, c, code, raw))
+}
+
+// closedBy returns the error of a call that closing over has ended, in place of that of its token.
+func closedBy(ctx context.Context, over *handle, err error) error {
+	if known, ok := err.(*Error); ok && known.Code == ErrCancelled && ctx.Err() == nil && over != nil && over.isClosed() {
+		known.Code, known.Message, known.cause = ErrClosed, over.errClosed().Message, nil
+	}
+	return err
 }
 
 // here makes a call that does not block, with the client held.
-func (c *Client) here(f func(client *C.acclient_client, raw **C.acclient_error) C.acclient_status) error {
-	ptr := c.handle.acquire()
-	if ptr == nil {
-		return errClosed("client")
+func (c *Client) here(f func(client *C.acclient_client, raw errorOut) status) error {
+	if err := c.check(); err != nil {
+		return err
 	}
-	defer c.handle.release()
-	return plain(func(raw **C.acclient_error) C.acclient_status {
-		return f((*C.acclient_client)(ptr), raw)
-	})
+	ptr, err := c.handle.acquire(nil)
+	if err != nil {
+		return err
+	}
+	defer c.handle.release(nil)
+	return plain(func(raw errorOut) status { return f((*C.acclient_client)(ptr), raw) })
 }
 
 // plain makes a call that neither blocks nor has a client.
-func plain(f func(raw **C.acclient_error) C.acclient_status) error {
+func plain(f func(raw errorOut) status) error {
 	var raw *C.acclient_error
-	status := f(&raw)
-	return takeError(context.Background(), nil, status, raw)
+	code := f(&raw)
+	return takeError(context.Background(), nil, code, raw)
 }
 
-// stream is a C iterator that has the deadline and the token of its context in itself.
+// stream is a C iterator, with the deadline and the token of its context. A nil stream is one that was not
+// opened.
 type stream struct {
 	ctx    context.Context
 	client *Client
 	handle *handle
+	token  *C.acclient_cancel_token
 	gate   gate
 }
 
-// next makes the call for the next item. After the end of the context it does not block, and tells
-// what is to be told: an agent that did not answer, for each of them.
-func (s *stream) next(f func(ptr unsafe.Pointer, raw **C.acclient_error) C.acclient_status) error {
-	s.gate <- struct{}{}
-	defer s.gate.unlock()
-	ptr := s.handle.acquire()
-	if ptr == nil {
-		return errClosed("iterator")
+// open makes a C iterator, whose token lasts until it is closed. f returns the iterator and the function that
+// frees it. A caller whose f blocks has a slot.
+func (c *Client) open(
+	ctx context.Context, what string, f func(call *call, raw errorOut) (status, unsafe.Pointer, func()),
+) (*stream, error) {
+	if err := first(c.check(), check(ctx)); err != nil {
+		return nil, err
 	}
-	defer s.handle.release()
+	client, err := c.handle.acquire(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer c.handle.release(nil)
+	token, end, err := c.tokens.watch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var raw *C.acclient_error
+	code, ptr, free := f(&call{ctx, (*C.acclient_client)(client), token}, &raw)
+	if err := takeError(ctx, c, code, raw); err != nil {
+		end()
+		return nil, err
+	}
+	opened := &stream{
+		ctx:    ctx,
+		client: c,
+		handle: newHandle(what, ptr, func() { free(); end() }),
+		token:  token,
+		gate:   newGate(),
+	}
+	runtime.SetFinalizer(opened, func(s *stream) { s.handle.close() })
+	return opened, nil
+}
+
+// next makes the call for the next item. Once the context has ended it does not block, and returns what is
+// left: an error for each agent that did not answer.
+func (s *stream) next(f func(ptr unsafe.Pointer, raw errorOut) status) error {
+	if s == nil {
+		return errInvalid("the iterator is nil or zero: expected one that was opened")
+	}
+	select {
+	case s.gate <- struct{}{}:
+		defer s.gate.unlock()
+	case <-s.handle.gone:
+		return s.handle.errClosed()
+	}
+	if s.client.handle.isClosed() {
+		return s.client.handle.errClosed()
+	}
+	ptr, err := s.handle.acquire(s.token)
+	if err != nil {
+		return err
+	}
+	defer s.handle.release(s.token)
 	slots := s.client.slots
 	select {
 	case slots <- struct{}{}:
 	default:
 		select {
 		case slots <- struct{}{}:
+		case <-s.handle.gone:
+			return s.handle.errClosed()
 		case <-s.ctx.Done():
 			slots = quick
 			slots <- struct{}{}
-		case <-s.client.closed:
-			slots = quick
-			slots <- struct{}{}
+		case <-s.client.handle.gone:
+			return s.client.handle.errClosed()
 		}
 	}
 	defer func() { <-slots }()
 	var raw *C.acclient_error
-	status := f(ptr, &raw)
-	return takeError(s.ctx, s.client, status, raw)
+	code := f(ptr, &raw)
+	return closedBy(s.ctx, s.handle, takeError(s.ctx, s.client, code, raw))
+}
+
+// look calls f with the object, which another goroutine may be waiting with, unless it was closed.
+func (s *stream) look(f func(ptr unsafe.Pointer)) {
+	if s == nil {
+		return
+	}
+	if ptr, err := s.handle.acquire(nil); err == nil {
+		defer s.handle.release(nil)
+		f(ptr)
+	}
+}
+
+func (s *stream) close() error {
+	if s != nil {
+		s.handle.close()
+	}
+	return nil
 }
 
 // gate lets one goroutine through at a time.
@@ -236,16 +356,27 @@ type gate chan struct{}
 
 func newGate() gate { return make(gate, 1) }
 
-func (g gate) lock(ctx context.Context) error {
+// lock waits until the gate is free, the context ends, or one of the handles is closed.
+func (g gate) lock(ctx context.Context, client, over *handle) error {
 	select {
 	case g <- struct{}{}:
 		return nil
+	case <-client.gone:
+		return client.errClosed()
+	case <-over.gone:
+		return over.errClosed()
 	case <-ctx.Done():
-		if timedOut(ctx) {
-			return errContext(ctx, ErrTimeout, "another goroutine used it until the time of the call was over")
-		}
-		return errContext(ctx, ErrCancelled, "the call was cancelled while another goroutine used it")
+		return errContext(ctx, ErrTimeout, "while another goroutine used the "+over.what)
 	}
 }
 
 func (g gate) unlock() { <-g }
+
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

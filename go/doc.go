@@ -1,23 +1,76 @@
-// Package acclient runs commands on a grid of AgentController8 and gets their results.
+// Package acclient is a client of AgentController8: it runs commands on a grid of agents and reads their
+// results, through Redis.
 //
-// It is a thin layer of cgo over the C library of the same name, which pkg-config has to find:
+//	package main
 //
-//	client, err := acclient.Connect(ctx, "redis://localhost")
-//	job, err := client.Execute(acclient.Agent(1, 1), "uname", "-a").Run(ctx)
-//	fmt.Print(job.Stdout)
+//	import (
+//		"context"
+//		"fmt"
+//		"log"
+//		"time"
 //
-// What holds for all of it:
+//		"acclient"
+//	)
 //
-//   - Every call that may block takes a context. Its deadline is the deadline of the whole call, its
-//     cancellation ends the call at once. A context without a deadline waits for ever.
-//   - Errors are of the type *[Error]; errors.Is knows their kinds ([ErrTimeout], [ErrNoSuchAgent], ...),
-//     and context.Canceled or context.DeadlineExceeded where the context was the reason.
-//   - Everything may be used by any number of goroutines at a time. A [Command] that several
-//     goroutines wait with gives each result to one of them.
-//   - A [Client], a [Command], a [Results] and a [Rollout] hold memory of C until they are closed;
-//     closing one that is in use is safe, and so is closing twice. Everything else is plain Go.
-//   - At most as many goroutines as a client may have connections are inside of C at a time; the others
-//     wait in Go, and take no threads.
+//	func main() {
+//		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+//		defer cancel()
+//		client, err := acclient.Connect(ctx, "redis://localhost")
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		defer client.Close()
+//		job, err := client.Execute(acclient.Agent(1, 1), "uname", "-a").Run(ctx)
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		fmt.Print(job.Stdout)
+//	}
 //
-// The build tag acclient_static links with libacclient.a.
+// # Installation
+//
+// The package calls the C library libacclient through cgo. It needs a C compiler, CGO_ENABLED=1, and an
+// installed library that pkg-config finds: "make install" in the source tree of acclient installs it. For a
+// prefix other than /usr, set PKG_CONFIG_PATH to its lib/pkgconfig when building, and LD_LIBRARY_PATH to its
+// lib when running. The build tag acclient_static links libacclient.a into the program instead.
+//
+// [Connect], [Open], [NewClient] and [Instance] fail with [ErrUnsupported] if the library that is loaded does
+// not match the header that the program was compiled with; see [CheckVersion].
+//
+// # Commands and results
+//
+// A [Request] is a command before it is sent: [Client.Execute], [Client.Bash] and [Client.Cmd] make one for a
+// [Target]. [Request.Run] sends it and waits for the result of one agent. For many agents, [Request.RunAll]
+// returns everything at once, and [Request.Rollout] sends the command in batches. [Request.Submit] returns a
+// [Command], whose [Command.Results] yields each result as it completes. [Command.Handle] is a string by which
+// [Client.GetByHandle] finds the command again, in this program or another.
+//
+// # Contexts
+//
+// Every call that may block takes a context. The deadline of the context is the deadline of the whole call,
+// and cancelling it ends the call at once. A call whose context has no deadline waits without a timeout.
+//
+// # Errors
+//
+// Errors are of type *[Error], except for [io.EOF] at the end of results. [errors.Is] matches their kinds:
+// [ErrTimeout], [ErrNoSuchAgent] and so on. An error that a context caused matches the error of that context
+// too, whatever its kind: [context.DeadlineExceeded] or [context.Canceled], and [context.Cause]. A command that
+// Redis did not confirm before the deadline, for example, is both [ErrMaybeSent] and
+// [context.DeadlineExceeded].
+//
+// A nil context, a nil pointer and a zero value of [Client], [Request], [Command], [Job], [Results], [Rollout],
+// [Follow] or [Target] give an [ErrInvalidArgument].
+//
+// # Goroutines
+//
+// Everything may be used by any number of goroutines at a time, except for the fields of a [Request] while a
+// call uses it. If several goroutines wait for the results of one [Command], each result goes to one of them.
+// At most as many goroutines as the client may have connections block in C; the others wait in Go and take no
+// threads.
+//
+// # Closing
+//
+// [Client], [Command], [Results], [Rollout] and [Follow] hold memory of C and have to be closed; everything
+// else is plain Go. Close wakes every call that is blocked on the value, in any goroutine, and these calls
+// return [ErrClosed]. It may be called at any time and more than once.
 package acclient

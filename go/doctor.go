@@ -10,26 +10,26 @@ import (
 	"strings"
 )
 
-// Verdict is how a check turned out. Later versions of the library may add some.
+// Verdict is the result of a check. Later versions of the library may add some.
 type Verdict string
 
-// How a check turned out.
+// Results of checks.
 const (
 	// VerdictGood: as it should be.
 	VerdictGood Verdict = "good"
 	// VerdictWeak: it works, but slower or with less than there could be.
 	VerdictWeak Verdict = "weak"
-	// VerdictBad: this is what is wrong.
+	// VerdictBad: commands fail because of it.
 	VerdictBad Verdict = "bad"
 )
 
-// Check is one thing that [Client.Doctor] looked at.
+// Check is one check of [Client.Doctor].
 type Check struct {
 	Raw
-	// Name is what was looked at: "redis", "login", "resp3", "tracking", "scripts", "queue",
-	// "controller", or "agent 1:2". Later versions of the library may look at more.
+	// Name is what was checked: "redis", "login", "resp3", "tracking", "scripts", "queue", "controller", or
+	// "agent 1:2". Later versions of the library may check more.
 	Name string `json:"name"`
-	// Verdict is how it turned out.
+	// Verdict is the result.
 	Verdict Verdict `json:"verdict"`
 	// Found is what was found.
 	Found string `json:"found"`
@@ -37,18 +37,18 @@ type Check struct {
 	Advice string `json:"advice"`
 }
 
-// Diagnosis is what [Client.Doctor] found.
+// Diagnosis is the result of [Client.Doctor].
 type Diagnosis struct {
-	// Checks are in the order of the way that a command takes.
+	// Checks are in the order in which a command depends on them.
 	Checks []Check
 }
 
-// IsHealthy tells whether nothing is [VerdictBad].
+// IsHealthy reports whether nothing is [VerdictBad].
 func (d *Diagnosis) IsHealthy() bool {
 	return !slices.ContainsFunc(d.Checks, func(check Check) bool { return check.Verdict == VerdictBad })
 }
 
-// String is a line for each check.
+// String returns a line for each check.
 func (d *Diagnosis) String() string {
 	var lines strings.Builder
 	for _, check := range d.Checks {
@@ -61,16 +61,14 @@ func (d *Diagnosis) String() string {
 	return lines.String()
 }
 
-// Doctor looks at everything that a command needs on its way, and says what is wrong: whether Redis can
-// be reached, takes the login, and what it can do; whether a controller drains the queue; which agents
-// answer, and how far behind they are. It sends the commands "list_agents" and "ping". What is wrong
-// with the grid is no error. A client of [NewClient] looks at a Redis that cannot be reached.
+// Doctor checks everything that a command depends on: whether Redis can be reached, accepts the login, and what
+// it supports; whether a controller drains the queue; which agents answer, and how far behind they are. It sends
+// the commands "list_agents" and "ping". Problems of the grid are in the diagnosis, and are not errors. If Redis
+// may be unreachable, make the client with [NewClient].
 func (c *Client) Doctor(ctx context.Context) (*Diagnosis, error) {
-	checks, err := askRows[Check](c, ctx, func(
-		call *call, answer **C.acclient_answer, raw **C.acclient_error,
-	) C.acclient_status {
+	checks, err := ask(ctx, c, func(call *call, answer **C.acclient_answer, raw errorOut) status {
 		return C.acclient_client_doctor(call.client, call.ms(), call.cancel, answer, raw)
-	})
+	}, readRows[Check])
 	if err != nil {
 		return nil, err
 	}

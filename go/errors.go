@@ -6,189 +6,209 @@ import "C"
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
 )
 
-// Code is a kind of failure. The constants of this type are errors themselves, for errors.Is.
+// Code is a kind of failure. The constants of this type are errors, for [errors.Is].
 type Code int32
 
-// The kinds of failure. Later versions of the library may add some.
+// Kinds of failure. Later versions of the library may add some.
 const (
-	// ErrInvalidArgument: something passed cannot be used. Nothing was sent.
+	// ErrInvalidArgument: an argument is invalid. Nothing was sent.
 	ErrInvalidArgument Code = C.ACCLIENT_INVALID_ARGUMENT
 	// ErrConnect: Redis could not be reached, or the connection was lost.
 	ErrConnect Code = C.ACCLIENT_CONNECT
-	// ErrAuthentication: Redis refused the user or the password, or wants one.
+	// ErrAuthentication: Redis rejected the user or the password, or requires one. Retrying does not help.
 	ErrAuthentication Code = C.ACCLIENT_AUTHENTICATION
-	// ErrTimeout: the deadline of the context is over.
+	// ErrTimeout: the deadline was exceeded.
 	ErrTimeout Code = C.ACCLIENT_TIMEOUT
 	// ErrCancelled: the context was cancelled.
 	ErrCancelled Code = C.ACCLIENT_CANCELLED
-	// ErrServer: Redis answered with an error.
+	// ErrServer: Redis replied with an error; [Error.ServerCode] returns its code.
 	ErrServer Code = C.ACCLIENT_SERVER
-	// ErrProtocol: something was received that cannot be read.
+	// ErrProtocol: a reply, or a document in Redis, cannot be decoded.
 	ErrProtocol Code = C.ACCLIENT_PROTOCOL
 	// ErrNoSuchAgent: the controller knows no agent for the target at this moment.
 	ErrNoSuchAgent Code = C.ACCLIENT_NO_SUCH_AGENT
-	// ErrJobFailed: a job ended in another state than SUCCESS; [Error.Job] has it.
+	// ErrJobFailed: a job ended in a state other than SUCCESS; [Error.Job] returns it.
 	ErrJobFailed Code = C.ACCLIENT_JOB_FAILED
 	// ErrUnknownCommand: the agent or the controller does not know the command.
 	ErrUnknownCommand Code = C.ACCLIENT_UNKNOWN_COMMAND
-	// ErrUnsupported: the server, the controller or this version of the library does not offer it.
+	// ErrUnsupported: unsupported by the server, the controller or this version of the library.
 	ErrUnsupported Code = C.ACCLIENT_UNSUPPORTED
-	// ErrMaybeSent: the command went out whole, but Redis did not confirm it: it may run, or not.
-	// [Error.Command] tells how to look.
+	// ErrMaybeSent: the whole command was sent, but Redis did not confirm it: it may run or not.
+	// [Error.CommandHandle] returns the handle by which to find out.
 	ErrMaybeSent Code = C.ACCLIENT_MAYBE_SENT
 	// ErrPoolExhausted: all connections of the client stayed in use until the deadline.
 	ErrPoolExhausted Code = C.ACCLIENT_POOL_EXHAUSTED
-	// ErrClosed: the client, or what the method belongs to, was closed.
+	// ErrClosed: the client, or the value that the method belongs to, was closed.
 	ErrClosed Code = C.ACCLIENT_CLOSED
-	// ErrForkedHandle: the handle was made before a fork.
+	// ErrForkedHandle: the client was made in another process, before a fork.
 	ErrForkedHandle Code = C.ACCLIENT_FORKED_HANDLE
-	// ErrPanic: a panic was caught inside the C library; what was used in that call refuses more.
+	// ErrPanic: a panic was caught inside the C library; what was used in that call refuses further use.
 	ErrPanic Code = C.ACCLIENT_PANIC
 	// ErrSystem: the operating system refused a descriptor, a thread or a file.
 	ErrSystem Code = C.ACCLIENT_SYSTEM
 )
 
-// Error is the name of the kind in C, like "ACCLIENT_TIMEOUT".
+// Error returns the name of the kind, like "no such agent".
 func (c Code) Error() string {
-	return C.GoString(C.acclient_status_name(C.acclient_status(c)))
+	name := C.GoString(C.acclient_status_name(C.acclient_status(c)))
+	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, "ACCLIENT_"), "_", " "))
 }
 
-// Error is why a call failed. It is plain Go, and holds no password.
+// Error is why a call failed. It is plain Go, and contains no password.
 type Error struct {
 	// Code is the kind of failure.
 	Code Code
-	// Message says what failed, in words for a person: what was asked of whom, how long it waited,
-	// how far it got.
+	// Message says what failed: what was asked of which server or agent, how long the call waited, how far it
+	// got.
 	Message string
 
-	command    string
+	handle     string
 	serverCode string
 	agent      AgentID
+	aboutAgent bool
 	job        *Job
+	timeout    bool
 	retriable  bool
 	maybeSent  bool
 	goesOn     bool
 	cause      error
 }
 
-// Error is the message.
+// Error returns the message.
 func (e *Error) Error() string { return e.Message }
 
-// Is tells errors.Is whether the error is of a kind. A call that was cancelled or closed after its
-// command went out is an [ErrMaybeSent] too.
+// Is reports whether the error is of a kind, for [errors.Is]. A call that was cancelled or closed after its
+// command was sent is an [ErrMaybeSent] too.
 func (e *Error) Is(target error) bool {
 	code, ok := target.(Code)
 	return ok && (code == e.Code || code == ErrMaybeSent && e.maybeSent)
 }
 
-// Unwrap is what the context says, where it was the reason: context.Canceled (with its cause, if it
-// has one) or context.DeadlineExceeded.
+// Unwrap returns the error of the context, where the context caused this error: context.Canceled or
+// context.DeadlineExceeded, with the cause of the context if it has one.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Timeout tells whether the call ended because its time was over.
-func (e *Error) Timeout() bool { return e.Code == ErrTimeout || e.Code == ErrPoolExhausted }
+// Timeout reports whether the deadline of the call was exceeded. False for [ErrPoolExhausted].
+func (e *Error) Timeout() bool { return e.timeout }
 
-// IsRetriable tells whether the same call, made again later, may succeed without anything being
-// changed and without a command running twice.
+// IsRetriable reports whether retrying the same call later is safe and may succeed: nothing has to be changed,
+// and no command runs twice.
 func (e *Error) IsRetriable() bool { return e.retriable }
 
-// IsMaybeSent tells whether a command went out whole without a confirmation.
+// IsMaybeSent reports whether a whole command was sent and not confirmed: for [ErrMaybeSent], and for some
+// calls that were cancelled or closed meanwhile.
 func (e *Error) IsMaybeSent() bool { return e.maybeSent }
 
-// IsFinal tells whether the call or the iterator that gave the error is over. It is false for an error
-// of [Results], [Rollout] or [Follow] that is about one agent, one command or a gap in a log: more may
-// follow.
+// IsFinal reports whether the call or the iterator that returned the error is over. False for an error of
+// [Results], [Rollout] or [Follow] that is about one agent, one command or a gap in a log: more may follow.
 func (e *Error) IsFinal() bool { return !e.goesOn }
 
-// Command is the printed form of the command that the call was about, for [Client.CommandFrom]; ""
-// where there is none.
-func (e *Error) Command() string { return e.command }
+// CommandHandle returns the handle of the command that the error is about, for [Client.GetByHandle]; "" where
+// there is none.
+func (e *Error) CommandHandle() string { return e.handle }
 
-// ServerCode is the code of Redis's own error, like "NOPERM" or "OOM", where Redis answered with one;
-// "" where it did not.
+// ServerCode returns the error code of Redis, like "NOPERM" or "OOM"; "" where the error is not a reply of
+// Redis.
 func (e *Error) ServerCode() string { return e.serverCode }
 
-// Agent is the agent that the error is about; false where it is not about one of several.
-func (e *Error) Agent() (AgentID, bool) { return e.agent, e.agent != AgentID{} }
+// Agent returns the agent that the error is about; false where it is not about one agent of several.
+func (e *Error) Agent() (AgentID, bool) { return e.agent, e.aboutAgent }
 
-// Job is the job that failed; nil where the error is not about a job.
+// Job returns the job that failed; nil where the error is not about a job.
 func (e *Error) Job() *Job { return e.job }
 
-func errClosed(what string) *Error {
-	return &Error{Code: ErrClosed, Message: "the " + what + " was closed"}
+func errInvalid(message string) *Error {
+	return &Error{Code: ErrInvalidArgument, Message: message}
 }
 
 func errProtocol(what string, err error) *Error {
-	return &Error{Code: ErrProtocol, Message: what + " cannot be read: " + err.Error()}
+	return &Error{Code: ErrProtocol, Message: "cannot decode " + what + ": " + err.Error()}
 }
 
-// errContext is the error of a call that the context ended before C knew of it.
-func errContext(ctx context.Context, code Code, message string) *Error {
-	return &Error{Code: code, Message: message, cause: cause(ctx, code), retriable: code != ErrCancelled}
-}
-
-// errDone is the error of a call whose context is done before it began.
-func errDone(ctx context.Context) *Error {
+// errContext is the error of a call that its context ended before C was called; expired is the kind for a
+// deadline.
+func errContext(ctx context.Context, expired Code, when string) *Error {
+	e := &Error{Code: ErrCancelled, Message: "cancelled " + when, cause: ended(ctx, ctx.Err())}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return errContext(ctx, ErrTimeout, "the time of the call was over before it began")
+		e.Code, e.Message = expired, "deadline exceeded "+when
+		e.timeout, e.retriable = expired == ErrTimeout, true
 	}
-	return errContext(ctx, ErrCancelled, "the call was cancelled before it began")
+	return e
 }
 
-// cause is what the context has to do with an error.
-func cause(ctx context.Context, code Code) error {
-	switch code {
-	case ErrCancelled:
-		err, why := ctx.Err(), context.Cause(ctx)
-		if err == nil || why == err {
-			return err
-		}
+// ended is an error of a context, with the cause that the context has beside it.
+func ended(ctx context.Context, err error) error {
+	if why := context.Cause(ctx); why != nil && why != err && errors.Is(ctx.Err(), err) {
 		return errors.Join(err, why)
-	case ErrTimeout, ErrPoolExhausted:
-		if _, has := ctx.Deadline(); has {
-			return context.DeadlineExceeded
-		}
 	}
-	return nil
+	return err
 }
 
-// takeError makes an error of what a call gave, and frees that. nil for ACCLIENT_OK.
-func takeError(ctx context.Context, c *Client, status C.acclient_status, raw *C.acclient_error) error {
+// timer is how much later than C the timer of a context may notice the deadline.
+const timer = 10 * time.Millisecond
+
+// expired returns the error of a context whose deadline has ended a call of C, and nil where something else
+// did: some calls have shorter timeouts of their own. C keeps the deadline by itself, and never ends early.
+func expired(ctx context.Context) error {
+	deadline, has := ctx.Deadline()
+	if !has || time.Now().Before(deadline) {
+		return nil
+	}
+	// The context is done when the caller looks at it.
+	if ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(timer):
+		}
+	}
+	return ended(ctx, context.DeadlineExceeded)
+}
+
+// takeError makes an error of what a call returned, and frees that. nil for ACCLIENT_OK.
+func takeError(ctx context.Context, c *Client, code status, raw *C.acclient_error) error {
 	if raw != nil {
 		defer own(func() { C.acclient_error_free(raw) })()
 	}
-	if status == C.ACCLIENT_OK {
+	if code == C.ACCLIENT_OK {
 		return nil
 	}
 	if raw == nil {
-		code := Code(status)
-		return &Error{Code: code, Message: code.Error(), cause: cause(ctx, code)}
+		kind := Code(code)
+		return &Error{Code: kind, Message: kind.Error()}
 	}
 	return copyError(ctx, c, raw)
 }
 
 // copyError copies an error that stays with C.
 func copyError(ctx context.Context, c *Client, raw *C.acclient_error) *Error {
-	e := &Error{Code: Code(C.acclient_error_status(raw))}
 	var length C.size_t
-	text := C.acclient_error_message(raw, &length)
-	e.Message = copied(text, length)
-	text = C.acclient_error_command(raw, &length)
-	e.command = copied(text, length)
-	text = C.acclient_error_server_code(raw, &length)
-	e.serverCode = copied(text, length)
-	var gid, nid C.int64_t
-	if C.acclient_error_agent(raw, &gid, &nid) {
-		e.agent = AgentID{int64(gid), int64(nid)}
+	text := func(text *C.char) string { return copied(text, length) }
+	e := &Error{
+		Code:      Code(C.acclient_error_status(raw)),
+		timeout:   bool(C.acclient_error_is_timeout(raw)),
+		retriable: bool(C.acclient_error_is_retriable(raw)),
+		maybeSent: bool(C.acclient_error_is_maybe_sent(raw)),
+		goesOn:    !bool(C.acclient_error_is_final(raw)),
+		job:       copyJob(c, C.acclient_error_job(raw)),
 	}
-	e.retriable = bool(C.acclient_error_is_retriable(raw))
-	e.maybeSent = bool(C.acclient_error_is_maybe_sent(raw))
-	e.goesOn = !bool(C.acclient_error_is_final(raw))
-	if C.acclient_error_is_timeout(raw) || e.Code == ErrCancelled {
-		e.cause = cause(ctx, e.Code)
+	e.Message = text(C.acclient_error_message(raw, &length))
+	e.handle = text(C.acclient_error_command_handle(raw, &length))
+	e.serverCode = text(C.acclient_error_server_code(raw, &length))
+	e.agent, e.aboutAgent = agentOf(func(gid, nid *C.int64_t) C.bool {
+		return C.acclient_error_agent(raw, gid, nid)
+	})
+	switch {
+	case e.Code == ErrCancelled && errors.Is(ctx.Err(), context.DeadlineExceeded):
+		e.Code, e.Message, e.timeout = ErrTimeout, "deadline exceeded: "+e.Message, true
+		e.cause = ended(ctx, ctx.Err())
+	case e.Code == ErrCancelled && ctx.Err() != nil:
+		e.cause = ended(ctx, ctx.Err())
+	case e.timeout || e.Code == ErrPoolExhausted:
+		e.cause = expired(ctx)
 	}
-	e.job = copyJob(c, C.acclient_error_job(raw))
 	return e
 }

@@ -5,22 +5,23 @@ import "C"
 
 import (
 	"context"
+	"fmt"
 	"math"
 )
 
-// Cmds gives commands of the past, most recent first: count of them (1 to 10000), after start that are
-// more recent still. Each has to be closed. Only controllers older than the original of 2016 keep a
-// history; [ErrUnsupported] where there is none.
+// Cmds reads the history of commands, most recent first: count of them (1 to 10000), after skipping the start
+// most recent. Each has to be closed. Only controllers older than the original of 2016 keep a history;
+// [ErrUnsupported] where there is none.
 func (c *Client) Cmds(ctx context.Context, start, count int) ([]*Command, error) {
 	if start < 0 || count < 0 || uint64(start) > math.MaxUint32 || uint64(count) > math.MaxUint32 {
-		return nil, &Error{Code: ErrInvalidArgument, Message: "start or count is out of range"}
+		return nil, errInvalid(fmt.Sprintf("invalid start %d and count %d: expected 0 and above, and 1 to 10000",
+			start, count))
 	}
 	var past *C.acclient_commands
-	err := c.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
+	if err := c.do(ctx, func(call *call, raw errorOut) status {
 		return C.acclient_client_get_cmds(call.client, C.uint32_t(start), C.uint32_t(count), call.ms(),
 			call.cancel, &past, raw)
-	})
-	if err != nil {
+	}); err != nil {
 		return nil, err
 	}
 	free := own(func() { C.acclient_commands_free(past) })

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The states of a job that agents are known to write.
+// States of a job that agents are known to write.
 const (
 	StateSuccess        = "SUCCESS"
 	StateError          = "ERROR"
@@ -19,47 +19,46 @@ const (
 	StateRunning        = "RUNNING"
 )
 
-// Job is what one agent has said of a command: its result. It is plain Go; its methods ask the server
-// or the agent anew.
+// Job is the result of a command on one agent. It is plain Go; its methods ask the server or the agent anew.
 type Job struct {
 	// ID is the id of the command.
 	ID string
-	// Agent is who ran it; the zero AgentID is the controller itself.
+	// Agent is the agent that ran it; the zero AgentID is the controller itself.
 	Agent AgentID
 	// State is one of the constants, or another word that the agent wrote.
 	State string
 	// Cmd is the name of the command. Empty before the job has ended.
 	Cmd string
-	// Args are the run arguments as the agent understood them; null before the job has ended.
+	// Args are the run arguments as the agent decoded them; null before the job has ended.
 	Args json.RawMessage
-	// Data is the result proper: the last message of level 20 to 23 or 30 that the job printed, or
-	// what an agent's own command answered. It may hold NULs.
+	// Data is the result data: the last message of level 20 to 23 or 30 that the job printed, or the answer of a
+	// built-in command of the agent. It may contain NULs.
 	Data string
 	// Level is the level of the data: 20 JSON, 21 YAML, 22 TOML, 23 HRD, 30 job, 0 plain text.
 	Level int
-	// Stdout is the last 1000 lines that it wrote to stdout. It may hold NULs.
+	// Stdout is standard output: the last 1000 lines without a level of their own. It may contain NULs.
 	Stdout string
-	// Stderr is the last 1000 lines that it wrote to stderr. It may hold NULs.
+	// Stderr is standard error, in the same form.
 	Stderr string
-	// Critical is its last message of level 9.
+	// Critical is the last message of level 9.
 	Critical string
 	// Tags are the tags that the command was sent with.
 	Tags string
-	// Start is when it started, by the clock of the agent; zero where it did not.
+	// Start is the start time, by the clock of the agent; zero where the job did not start.
 	Start time.Time
-	// Time is how long it ran.
+	// Time is the run time.
 	Time time.Duration
-	// Raw is the whole document, with fields that this version does not know. Where it held something
-	// that is no text (bytes that are no UTF-8, half of a surrogate pair), Raw is byte for byte what
-	// Redis has, and the other fields have U+FFFD in its place.
+	// Raw is the whole document, with fields that this version does not know. Where it contains something that
+	// is not text (bytes that are not UTF-8, half of a surrogate pair), Raw is byte for byte what Redis has, and
+	// the other fields have U+FFFD in its place.
 	Raw json.RawMessage
 
 	client  *Client
 	success bool
 }
 
-// IsSuccess tells whether it ended with SUCCESS.
-func (j *Job) IsSuccess() bool { return j.success }
+// IsSuccess reports whether the job ended in the state SUCCESS.
+func (j *Job) IsSuccess() bool { return j != nil && j.success }
 
 // takeJob copies a job and frees it.
 func takeJob(c *Client, ptr *C.acclient_job) *Job {
@@ -76,7 +75,7 @@ func copyJob(c *Client, ptr *C.acclient_job) *Job {
 	text := func(text *C.char) string { return copied(text, length) }
 	job := &Job{
 		client:  c,
-		Agent:   AgentID{int64(C.acclient_job_gid(ptr)), int64(C.acclient_job_nid(ptr))},
+		Agent:   agentOfJob(ptr),
 		Level:   int(C.acclient_job_level(ptr)),
 		Time:    time.Duration(C.acclient_job_time_ms(ptr)) * time.Millisecond,
 		success: bool(C.acclient_job_is_success(ptr)),
@@ -101,34 +100,38 @@ func copyJob(c *Client, ptr *C.acclient_job) *Job {
 	return job
 }
 
-// with finds the job again in C, as it stands now, and calls f with it.
-func (j *Job) with(
-	ctx context.Context,
-	f func(ptr *C.acclient_job, call *call, raw **C.acclient_error) C.acclient_status,
-) error {
-	var lent lent
-	defer lent.free()
-	id := lent.name("the id", j.ID)
-	if lent.err != nil {
-		return lent.err
+// agentOfJob returns the numbers of the agent or, where the controller itself answered, its numbers.
+func agentOfJob(ptr *C.acclient_job) AgentID {
+	agent, _ := agentOf(func(gid, nid *C.int64_t) C.bool { return C.acclient_job_agent(ptr, gid, nid) })
+	return agent
+}
+
+// with finds the job again in C, in its current state, and calls f with it.
+func (j *Job) with(ctx context.Context, f func(ptr *C.acclient_job, call *call, raw errorOut) status) error {
+	if j == nil || j.client == nil {
+		return errInvalid("the Job is nil or zero: expected a result of a command")
+	}
+	var args arguments
+	defer args.free()
+	id := args.text("id", j.ID)
+	if args.err != nil {
+		return args.err
 	}
 	found := false
-	err := j.client.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
+	err := j.client.do(ctx, func(call *call, raw errorOut) status {
 		var command *C.acclient_command
-		if status := C.acclient_client_command(call.client, id, &command, raw); status != C.ACCLIENT_OK {
-			return status
+		if code := C.acclient_client_get_by_id(call.client, id, &command, raw); code != C.ACCLIENT_OK {
+			return code
 		}
 		defer own(func() { C.acclient_command_free(command) })()
 		var jobs *C.acclient_jobs
-		status := C.acclient_command_jobs(command, call.ms(), call.cancel, &jobs, raw)
-		if status != C.ACCLIENT_OK {
-			return status
+		code := C.acclient_command_jobs(command, call.ms(), call.cancel, &jobs, raw)
+		if code != C.ACCLIENT_OK {
+			return code
 		}
 		defer own(func() { C.acclient_jobs_free(jobs) })()
 		for index := range C.acclient_jobs_count(jobs) {
-			ptr := C.acclient_jobs_at(jobs, index)
-			agent := AgentID{int64(C.acclient_job_gid(ptr)), int64(C.acclient_job_nid(ptr))}
-			if agent == j.Agent {
+			if ptr := C.acclient_jobs_at(jobs, index); agentOfJob(ptr) == j.Agent {
 				found = true
 				return f(ptr, call, raw)
 			}
@@ -136,73 +139,70 @@ func (j *Job) with(
 		return C.ACCLIENT_OK
 	})
 	if err == nil && !found {
-		err = &Error{Code: ErrProtocol, Message: "the job " + j.ID + " of " + j.Agent.String() + " is gone"}
+		err = &Error{Code: ErrProtocol, Message: "no job " + j.ID + " of agent " + j.Agent.String() + " in Redis"}
 	}
 	return err
 }
 
-// Refresh reads again how the job stands, as a job of its own.
+// again makes a call that reads the job into a new one.
+func (j *Job) again(
+	ctx context.Context, f func(ptr *C.acclient_job, call *call, job **C.acclient_job, raw errorOut) status,
+) (*Job, error) {
+	var job *C.acclient_job
+	if err := j.with(ctx, func(ptr *C.acclient_job, call *call, raw errorOut) status {
+		return f(ptr, call, &job, raw)
+	}); err != nil {
+		return nil, err
+	}
+	return takeJob(j.client, job), nil
+}
+
+// Refresh reads the current state of the job into a new Job.
 func (j *Job) Refresh(ctx context.Context) (*Job, error) {
-	var job *C.acclient_job
-	err := j.with(ctx, func(ptr *C.acclient_job, call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_job_refresh(ptr, call.ms(), call.cancel, &job, raw)
+	return j.again(ctx, func(ptr *C.acclient_job, call *call, job **C.acclient_job, raw errorOut) status {
+		return C.acclient_job_refresh(ptr, call.ms(), call.cancel, job, raw)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return takeJob(j.client, job), nil
 }
 
-// Wait waits until the job is over, and reads its result as a job of its own. It returns at once where
-// it is over already.
+// Wait waits until the job is over, and reads its result into a new Job. It returns at once where the job is
+// over already.
 func (j *Job) Wait(ctx context.Context) (*Job, error) {
-	var job *C.acclient_job
-	err := j.with(ctx, func(ptr *C.acclient_job, call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_job_wait(ptr, call.ms(), call.cancel, &job, raw)
+	return j.again(ctx, func(ptr *C.acclient_job, call *call, job **C.acclient_job, raw errorOut) status {
+		return C.acclient_job_wait(ptr, call.ms(), call.cancel, job, raw)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return takeJob(j.client, job), nil
 }
 
-// Kill kills the job, with all its processes, and returns once its agent has taken the order; its
-// result, usually KILLED, follows.
+// Kill kills the job, with all its processes, and returns once its agent has accepted the order; its result,
+// usually KILLED, follows.
 func (j *Job) Kill(ctx context.Context) error {
-	return j.with(ctx, func(ptr *C.acclient_job, call *call, raw **C.acclient_error) C.acclient_status {
+	return j.with(ctx, func(ptr *C.acclient_job, call *call, raw errorOut) status {
 		return C.acclient_job_kill(ptr, call.ms(), call.cancel, raw)
 	})
 }
 
-// Stats tells what the running job uses at this moment. [ErrJobFailed] where it does not run any more,
-// or not yet.
+// Stats reads what the running job uses. [ErrJobFailed] where the job is not running.
 func (j *Job) Stats(ctx context.Context) (*ProcessStats, error) {
 	var answer *C.acclient_answer
-	err := j.with(ctx, func(ptr *C.acclient_job, call *call, raw **C.acclient_error) C.acclient_status {
+	if err := j.with(ctx, func(ptr *C.acclient_job, call *call, raw errorOut) status {
 		return C.acclient_job_get_stats(ptr, call.ms(), call.cancel, &answer, raw)
-	})
-	if err != nil {
+	}); err != nil {
 		return nil, err
 	}
-	defer own(func() { C.acclient_answer_free(answer) })()
-	return readStats(answer)
+	return takeAnswer(answer, readStats)
 }
 
-// Msgs gives what the job has logged, newest first.
+// Msgs reads what the job has logged, newest first.
 func (j *Job) Msgs(ctx context.Context, query MsgQuery) ([]Message, error) {
-	var lent lent
-	defer lent.free()
-	asked := query.lend(&lent)
-	if lent.err != nil {
-		return nil, lent.err
-	}
-	var answer *C.acclient_answer
-	err := j.with(ctx, func(ptr *C.acclient_job, call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_job_get_msgs(ptr, asked.levels, asked.limit, asked.from, asked.to, call.ms(),
-			call.cancel, &answer, raw)
-	})
+	asked, free, err := query.build()
 	if err != nil {
 		return nil, err
 	}
-	return takeMessages(answer), nil
+	defer free()
+	var answer *C.acclient_answer
+	if err := j.with(ctx, func(ptr *C.acclient_job, call *call, raw errorOut) status {
+		return C.acclient_job_get_msgs(ptr, asked, call.ms(), call.cancel, &answer, raw)
+	}); err != nil {
+		return nil, err
+	}
+	return takeAnswer(answer, readMessages)
 }

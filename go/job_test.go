@@ -13,19 +13,21 @@ func TestKill(t *testing.T) {
 	running(t, command)
 	result := make(chan *Job)
 	go func() {
-		// Killing does not wait for who waits for the result.
+		// A kill does not wait for a goroutine that waits for the result.
 		job, _ := command.NextResult(ctx(t))
 		result <- job
 	}()
-	time.Sleep(50 * time.Millisecond)
-	must(t, command.Kill(ctx(t)))
+	eventually(t, "it waits", func() bool { return len(command.gate) == 1 })
+	kill(t, command)
 	equal(t, "state", (<-result).State, StateKilled)
-	must(t, command.Kill(ctx(t)))
+	kill(t, command)
 	done, cancel := context.WithCancel(context.Background())
 	cancel()
-	wants(t, command.Kill(done), ErrCancelled, context.Canceled)
+	_, err := command.Kill(done)
+	wants(t, err, ErrCancelled, context.Canceled)
 	must(t, command.Close())
-	wants(t, command.Kill(ctx(t)), ErrClosed)
+	_, err = command.Kill(ctx(t))
+	wants(t, err, ErrClosed)
 }
 
 func TestEverywhere(t *testing.T) {
@@ -44,15 +46,16 @@ func TestEverywhere(t *testing.T) {
 	})
 	_, err := command.Msgs(ctx(t), MsgQuery{Levels: "x"})
 	wants(t, err, ErrInvalidArgument)
-	for _, outcome := range got[[]Outcome[struct{}]](t)(command.KillEverywhere(ctx(t))) {
+	for _, outcome := range got[[]Outcome[struct{}]](t)(command.Kill(ctx(t))) {
 		equal(t, "kind", outcome.Kind, Done)
+		equal(t, "kind", outcome.Kind.String(), "done")
 		must(t, outcome.Err)
 	}
 	for job, err := range command.Results(ctx(t)) {
 		must(t, err)
 		equal(t, "state", job.State, StateKilled)
 	}
-	for _, outcome := range got[[]Outcome[struct{}]](t)(command.KillEverywhere(ctx(t))) {
+	for _, outcome := range got[[]Outcome[struct{}]](t)(command.Kill(ctx(t))) {
 		equal(t, "kind", outcome.Kind, Over)
 		equal(t, "state", outcome.Job.State, StateKilled)
 	}
@@ -79,7 +82,8 @@ func TestEverywhere(t *testing.T) {
 
 func TestJob(t *testing.T) {
 	c := client(t)
-	command := submit(t, c.Bash(Agent(1, 1), "echo one; sleep 3; echo two"))
+	end := newShellGate(t)
+	command := submit(t, c.Bash(Agent(1, 1), "echo one; "+end.wait+"; echo two"))
 	job := running(t, command)[0]
 	equal(t, "state", job.State, StateRunning)
 	stats := got[*ProcessStats](t)(job.Stats(ctx(t)))
@@ -89,6 +93,7 @@ func TestJob(t *testing.T) {
 	defer cancel()
 	_, err := job.Wait(short)
 	wants(t, err, ErrTimeout, context.DeadlineExceeded)
+	end.open()
 	ended := got[*Job](t)(job.Wait(ctx(t)))
 	equal(t, "stdout", ended.Stdout, "one\ntwo\n")
 	equal(t, "refreshed", got[*Job](t)(job.Refresh(ctx(t))).State, StateSuccess)
@@ -114,7 +119,7 @@ func TestMsgs(t *testing.T) {
 	eventually(t, "it is logged", func() bool {
 		return len(got[[]Message](t)(job.Msgs(ctx(t), MsgQuery{}))) == 3
 	})
-	messages := got[[]Message](t)(c.Msgs(ctx(t), 1, 1, job.ID, MsgQuery{Levels: "1", From: before}))
+	messages := got[[]Message](t)(c.Msgs(ctx(t), AgentID{1, 1}, job.ID, MsgQuery{Levels: "1", From: before}))
 	equal(t, "how many", len(messages), 2)
 	equal(t, "newest first", messages[0].Data+messages[1].Data, "secondfirst")
 	equal(t, "later", messages[0].ID > messages[1].ID, true)
@@ -123,24 +128,24 @@ func TestMsgs(t *testing.T) {
 	equal(t, "raw", strings.Contains(string(messages[0].Raw), "second"), true)
 	equal(t, "limit", len(got[[]Message](t)(job.Msgs(ctx(t), MsgQuery{Limit: 1}))), 1)
 	equal(t, "none", len(got[[]Message](t)(job.Msgs(ctx(t), MsgQuery{To: before}))), 0)
-	equal(t, "unknown", len(got[[]Message](t)(c.Msgs(ctx(t), 1, 1, "unknown", MsgQuery{}))), 0)
+	equal(t, "unknown", len(got[[]Message](t)(c.Msgs(ctx(t), AgentID{1, 1}, "unknown", MsgQuery{}))), 0)
 	for _, wrong := range []MsgQuery{{Limit: -1}, {Limit: 5000}, {Levels: "x"}, {Levels: "1\x00"}} {
-		_, err := c.Msgs(ctx(t), 1, 1, job.ID, wrong)
+		_, err := c.Msgs(ctx(t), AgentID{1, 1}, job.ID, wrong)
 		wants(t, err, ErrInvalidArgument)
 	}
 }
 
 func TestFollow(t *testing.T) {
 	c := client(t)
-	command := submit(t, c.Bash(Agent(1, 1), "for i in 1 2 3; do echo line $i; sleep 0.3; done"))
+	command := submit(t, c.Bash(Agent(1, 1), "for i in 1 2 3; do echo line $i; sleep 0.1; done"))
 	job := running(t, command)[0]
 	var lines []string
-	for message, err := range job.Follow(ctx(t), "") {
+	for message, err := range job.Follow(ctx(t), MsgQuery{}) {
 		must(t, err)
 		lines = append(lines, message.Data)
 	}
 	equal(t, "lines", strings.Join(lines, "; "), "line 1; line 2; line 3")
-	for _, err := range job.Follow(ctx(t), "x") {
+	for _, err := range job.Follow(ctx(t), MsgQuery{Levels: "x"}) {
 		wants(t, err, ErrInvalidArgument)
 	}
 	long := submit(t, c.Bash(Agent(1, 1), "echo here; sleep 600"))
@@ -148,7 +153,7 @@ func TestFollow(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	errs := 0
-	for message, err := range job.Follow(cancelled, "1") {
+	for message, err := range job.Follow(cancelled, MsgQuery{Levels: "1"}) {
 		if err != nil {
 			wants(t, err, ErrCancelled, context.Canceled)
 			errs++

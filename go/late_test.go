@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// faults are servers that are wrong in some way, by what is wrong with them; make bench starts them.
+// faults returns the names and URLs of faulty servers, which make bench starts.
 func faults(b *testing.B) [][2]string {
 	b.Helper()
 	list := os.Getenv("ACCLIENT_FAULTS")
@@ -24,14 +24,14 @@ func faults(b *testing.B) [][2]string {
 	return found
 }
 
-// nobody is a command that nobody answers.
+// nobody returns a command that has no result.
 func nobody(b *testing.B, url string) *Command {
 	b.Helper()
 	var options Options
 	options.URL = url
 	c := got[*Client](b)(NewClient(options))
 	b.Cleanup(func() { c.Close() })
-	command := got[*Command](b)(c.CommandFrom("acclient:1:nobody:1:1"))
+	command := got[*Command](b)(c.GetByHandle("acclient:1:nobody:1:1"))
 	b.Cleanup(func() { command.Close() })
 	return command
 }

@@ -3,6 +3,7 @@ package acclient
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/url"
@@ -14,28 +15,37 @@ import (
 	"time"
 )
 
-// within is how long a test may wait for what is to come.
+// within is how long a test waits for an event.
 const within = 120 * time.Second
 
-// late is how much later than its deadline a call may end. It tells a call that ends from one that hangs,
-// and says nothing about the speed of the machine.
+// late is how much later than its deadline a call may end. It tells calls that end from calls that hang, on a
+// machine of any speed.
 const late = 30 * time.Second
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if os.Getenv("ACCLIENT_URL") == "" {
+		// Examples cannot skip themselves.
+		flag.Set("test.skip", "^Example")
+	}
+	os.Exit(m.Run())
+}
 
 func gridURL(t testing.TB) string {
 	t.Helper()
 	where := os.Getenv("ACCLIENT_URL")
 	if where == "" {
-		t.Skip("ACCLIENT_URL names no grid: cargo test --test languages go:: starts one")
+		t.Skip("ACCLIENT_URL is not set: cargo test --test languages go:: starts a grid and sets it")
 	}
 	return where
 }
 
-// variable is what cargo test --test languages tells of what it has started beside the grid.
+// variable returns an environment variable by which cargo test --test languages names another server.
 func variable(t testing.TB, name string) string {
 	t.Helper()
 	value := os.Getenv(name)
 	if value == "" {
-		t.Skip(name + " is not set: cargo test --test languages go:: does")
+		t.Skip(name + " is not set: cargo test --test languages go:: sets it")
 	}
 	return value
 }
@@ -55,14 +65,14 @@ func client(t testing.TB) *Client {
 	return client
 }
 
-// shellGate is a condition that scripts wait for, in place of a sleep that is long enough.
+// shellGate is a condition that scripts wait for, in place of a sleep.
 type shellGate struct {
 	// wait is a command of the shell that ends when the gate is open.
 	wait string
 	open func()
 }
 
-// newShellGate makes a gate, which ends with the test at the latest.
+// newShellGate makes a gate, which opens at the end of the test at the latest.
 func newShellGate(t testing.TB) shellGate {
 	directory := t.TempDir()
 	path := filepath.Join(directory, "open")
@@ -94,7 +104,16 @@ func wants(t testing.TB, err error, kinds ...error) {
 	}
 	var known *Error
 	if !errors.As(err, &known) || known.Message == "" {
-		t.Fatalf("%v is no *Error with a message", err)
+		t.Fatalf("%v is not an *Error with a message", err)
+	}
+}
+
+// natural checks that the message of an error names no identifier of C or of another language.
+func natural(t testing.TB, err error) {
+	t.Helper()
+	if text := err.Error(); text == "" || strings.Contains(text, "acclient_") || strings.Contains(text, "()") ||
+		strings.Contains(text, "ACCLIENT_") || strings.Contains(text, "_ms") || strings.Contains(text, "::") {
+		t.Fatalf("the message names an identifier that Go does not have: %q", text)
 	}
 }
 
@@ -105,12 +124,12 @@ func equal[T comparable](t testing.TB, what string, is, wanted T) {
 	}
 }
 
-// withGrowingTime calls with twice the time until it is enough.
-func withGrowingTime(t testing.TB, limit time.Duration, attempt func(ctx context.Context, limit time.Duration) bool) {
+// withGrowingTime doubles the time of an attempt until it succeeds.
+func withGrowingTime(t testing.TB, limit time.Duration, attempt func(ctx context.Context) bool) {
 	t.Helper()
 	for ; ; limit *= 2 {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
-		done := attempt(ctx, limit)
+		done := attempt(ctx)
 		cancel()
 		if done {
 			return
@@ -130,7 +149,7 @@ func eventually(t testing.TB, what string, is func() bool) {
 	}
 }
 
-// submit sends a program to an agent; the command is closed with the test.
+// submit submits a request; the command is closed at the end of the test.
 func submit(t testing.TB, request *Request) *Command {
 	t.Helper()
 	command := got[*Command](t)(request.Submit(ctx(t)))
@@ -138,7 +157,7 @@ func submit(t testing.TB, request *Request) *Command {
 	return command
 }
 
-// running waits until a command runs on its agents, and gives the jobs.
+// running waits until a command runs on its agents, and returns the jobs.
 func running(t testing.TB, command *Command) (jobs []*Job) {
 	t.Helper()
 	eventually(t, "it runs", func() bool {
@@ -166,6 +185,14 @@ func running(t testing.TB, command *Command) (jobs []*Job) {
 	return jobs
 }
 
+// kill kills a command on all of its agents.
+func kill(t testing.TB, command *Command) {
+	t.Helper()
+	for _, outcome := range got[[]Outcome[struct{}]](t)(command.Kill(ctx(t))) {
+		must(t, outcome.Err)
+	}
+}
+
 func threads(t testing.TB) int {
 	t.Helper()
 	return len(got[[]os.DirEntry](t)(os.ReadDir("/proc/self/task")))
@@ -182,7 +209,7 @@ func memory(t testing.TB) int {
 	return got[int](t)(strconv.Atoi(words[1])) * os.Getpagesize()
 }
 
-// redisDo speaks RESP with the server of the grid, for what no client of the grid does.
+// redisDo sends a command to the Redis of the grid.
 func redisDo(t testing.TB, words ...string) {
 	t.Helper()
 	where := got[*url.URL](t)(url.Parse(gridURL(t)))

@@ -6,88 +6,108 @@ import "C"
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
 	"iter"
-	"runtime"
 	"time"
 	"unsafe"
 )
 
-// Message is what a job has logged: a line of its output, or what it printed with a level.
+// Message is a message that a job has logged: a line of its output, or what it printed with a level.
 type Message struct {
 	// Data is the text.
 	Data string
-	// Level is its level: 1 stdout, 2 stderr, 3 public, 4 operator, 5 log, 6 structured log, 7 warning,
+	// Level is the level: 1 stdout, 2 stderr, 3 public, 4 operator, 5 log, 6 structured log, 7 warning,
 	// 8 operations error, 9 critical, 10 statsd, 11 debug, 20 to 23 and 30 results.
 	Level int
 	// Time is when it was logged, by the clock of the agent.
 	Time time.Time
 	// ID is its number in the log of the agent: greater is later.
 	ID int64
-	// Raw is the JSON that it was.
+	// Raw is the JSON that it was decoded from.
 	Raw json.RawMessage
 }
 
-// MsgQuery says which messages are wanted. The zero MsgQuery is the newest 20 of all levels.
+// mostMessages is the maximum number of messages that an agent returns.
+const mostMessages = 1000
+
+// MsgQuery is a query of messages. The zero MsgQuery asks for the newest 1000 messages of every level.
 type MsgQuery struct {
 	// Levels are the levels. Default: "*".
 	Levels Levels
-	// Limit is how many at most, of each agent: 1 to 1000. Default: 20.
+	// Limit is the maximum number of messages of each agent, 1 to 1000 (the default). The newest are returned.
 	Limit int
-	// From and To are times between which they were logged; zero is no limit. Agents do not look at
-	// times: the newest up to the limit are asked for, and what is older is left out.
+	// From and To leave out messages logged before and after. They apply to what the agent returns: its newest
+	// messages, up to the limit.
 	From, To time.Time
 }
 
-// msgQuery is a query as C takes it.
-type msgQuery struct {
-	levels   *C.char
-	limit    C.uint32_t
-	from, to C.int64_t
+// build makes the query of C; NULL for the zero query.
+func (q MsgQuery) build() (*C.acclient_msg_query, func(), error) {
+	if q == (MsgQuery{}) {
+		return nil, func() {}, nil
+	}
+	if q.Limit < 0 || q.Limit > mostMessages {
+		return nil, nil, errInvalid(fmt.Sprintf("invalid Limit %d: expected 1 to %d, or 0 for the default",
+			q.Limit, mostMessages))
+	}
+	return build(
+		func(ptr **C.acclient_msg_query, raw errorOut) status { return C.acclient_msg_query_new(ptr, raw) },
+		func(ptr *C.acclient_msg_query) { C.acclient_msg_query_free(ptr) },
+		q.set)
 }
 
-func (q MsgQuery) lend(lent *lent) msgQuery {
-	asked := msgQuery{lent.optional("the levels", string(q.Levels)), 20, -1, -1}
-	if q.Limit != 0 {
-		// What is out of range stays so.
-		asked.limit = C.uint32_t(min(max(q.Limit, 0), 1001))
-	}
-	if !q.From.IsZero() {
-		asked.from = C.int64_t(q.From.UnixMilli())
-	}
-	if !q.To.IsZero() {
-		asked.to = C.int64_t(q.To.UnixMilli())
-	}
-	return asked
-}
-
-// Msgs gives what a job has logged on an agent, newest first, by its id. A job that the agent does not
-// know has none. The agent logs a little behind.
-func (c *Client) Msgs(ctx context.Context, gid, nid int64, id string, query MsgQuery) ([]Message, error) {
-	var lent lent
-	defer lent.free()
-	name, asked := lent.name("the id", id), query.lend(&lent)
-	if lent.err != nil {
-		return nil, lent.err
-	}
-	var answer *C.acclient_answer
-	err := c.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_client_get_msgs(call.client, C.int64_t(gid), C.int64_t(nid), name, asked.levels,
-			asked.limit, asked.from, asked.to, call.ms(), call.cancel, &answer, raw)
+func (q MsgQuery) set(args *arguments, ptr *C.acclient_msg_query) {
+	args.set("levels", string(q.Levels), func(levels *C.char, raw errorOut) status {
+		return C.acclient_msg_query_set_levels(ptr, levels, raw)
 	})
+	args.number(int64(q.Limit), func(limit C.int64_t, raw errorOut) status {
+		return C.acclient_msg_query_set_limit(ptr, C.uint32_t(limit), raw)
+	})
+	args.time("From", q.From, func(from C.int64_t, raw errorOut) status {
+		return C.acclient_msg_query_set_from(ptr, from, raw)
+	})
+	args.time("To", q.To, func(to C.int64_t, raw errorOut) status {
+		return C.acclient_msg_query_set_to(ptr, to, raw)
+	})
+}
+
+// time makes a call with a time, unless it is zero.
+func (a *arguments) time(what string, at time.Time, f func(milliseconds C.int64_t, raw errorOut) status) {
+	if !at.IsZero() {
+		if at.UnixMilli() < 0 {
+			a.fail(errInvalid(fmt.Sprintf("invalid %s %v: expected a time since 1970", what, at)))
+		}
+		a.call(func(raw errorOut) status { return f(C.int64_t(at.UnixMilli()), raw) })
+	}
+}
+
+// Msgs reads what a job has logged on an agent, newest first, by the id of its command. None for a job that the
+// agent does not know. The agent logs with a short delay.
+func (c *Client) Msgs(ctx context.Context, agent AgentID, id string, query MsgQuery) ([]Message, error) {
+	target, freeTarget, err := agent.Target().build()
 	if err != nil {
 		return nil, err
 	}
-	return takeMessages(answer), nil
+	defer freeTarget()
+	asked, freeQuery, err := query.build()
+	if err != nil {
+		return nil, err
+	}
+	defer freeQuery()
+	var args arguments
+	defer args.free()
+	name := args.text("id", id)
+	if args.err != nil {
+		return nil, args.err
+	}
+	return ask(ctx, c, func(call *call, answer **C.acclient_answer, raw errorOut) status {
+		return C.acclient_client_get_msgs(call.client, target, name, asked, call.ms(), call.cancel, answer, raw)
+	}, readMessages)
 }
 
-func takeMessages(answer *C.acclient_answer) []Message {
-	defer own(func() { C.acclient_answer_free(answer) })()
-	return readMessages(answer)
-}
-
-func readMessages(answer *C.acclient_answer) []Message {
+// readMessages decodes messages. It never fails, since C has checked them.
+func readMessages(answer *C.acclient_answer) ([]Message, error) {
 	messages := make([]Message, 0, int(C.acclient_answer_count(answer)))
 	for row := range C.acclient_answer_count(answer) {
 		var length C.size_t
@@ -102,65 +122,69 @@ func readMessages(answer *C.acclient_answer) []Message {
 		message.Raw = json.RawMessage(copied(text, length))
 		messages = append(messages, message)
 	}
-	return messages
+	return messages, nil
 }
 
-// Follow follows the log of the job, each message once, oldest first, until it is over and its log has
-// settled. An error that is not final ([Error.IsFinal]) tells of a gap: the agent gives its newest
-// thousand messages, and the job logged more between two looks. Any other error is the last. levels ""
-// is "*".
-func (j *Job) Follow(ctx context.Context, levels Levels) iter.Seq2[Message, error] {
-	return func(yield func(Message, error) bool) {
-		follow, err := j.openFollow(ctx, levels)
-		if err != nil {
-			yield(Message{}, err)
-			return
-		}
-		defer follow.handle.close()
-		for {
-			message, err := follow.nextMessage()
-			if errors.Is(err, io.EOF) || !yield(message, err) || isFinal(err) {
-				return
-			}
-		}
-	}
+// Follow is the messages of a job as it logs them, until the end of one context. It has to be closed.
+// [Job.Follow] opens and closes one by itself.
+type Follow struct {
+	stream *stream
 }
 
-func (j *Job) openFollow(ctx context.Context, levels Levels) (*stream, error) {
-	var lent lent
-	defer lent.free()
-	which := lent.optional("the levels", string(levels))
-	if lent.err != nil {
-		return nil, lent.err
-	}
-	var opened *stream
-	var openError error
-	err := j.with(ctx, func(job *C.acclient_job, _ *call, _ **C.acclient_error) C.acclient_status {
-		var ptr *C.acclient_follow
-		opened, openError = j.client.open(ctx,
-			func(call *call, raw **C.acclient_error) (C.acclient_status, func()) {
-				status := C.acclient_job_follow(job, which, call.ms(), call.cancel, &ptr, raw)
-				return status, func() { C.acclient_follow_free(ptr) }
-			}, func() unsafe.Pointer { return unsafe.Pointer(ptr) })
-		return C.ACCLIENT_OK
-	})
-	if err := firstError(err, openError); err != nil {
+// Follow iterates over the messages of the job as it logs them, each once, oldest first, until the job is over
+// and its log has settled. The limit of the query is ignored. An error that is not final ([Error.IsFinal]) tells
+// of a gap: an agent returns its newest thousand messages, and a job that logs more between two polls outruns
+// them. Any other error is the last.
+func (j *Job) Follow(ctx context.Context, query MsgQuery) iter.Seq2[Message, error] {
+	return each(func() (*Follow, error) { return j.OpenFollow(ctx, query) }, (*Follow).Next)
+}
+
+// OpenFollow opens the iterator of [Job.Follow], which has to be closed.
+func (j *Job) OpenFollow(ctx context.Context, query MsgQuery) (*Follow, error) {
+	asked, free, err := query.build()
+	if err != nil {
 		return nil, err
 	}
-	runtime.SetFinalizer(opened, func(s *stream) { s.handle.close() })
-	return opened, nil
+	defer free()
+	var opened *stream
+	var openError error
+	err = j.with(ctx, func(job *C.acclient_job, _ *call, _ errorOut) status {
+		opened, openError = j.client.open(ctx, "log", func(call *call, raw errorOut) (status, unsafe.Pointer, func()) {
+			var ptr *C.acclient_follow
+			code := C.acclient_job_follow(job, asked, call.ms(), call.cancel, &ptr, raw)
+			return code, unsafe.Pointer(ptr), func() { C.acclient_follow_free(ptr) }
+		})
+		return C.ACCLIENT_OK
+	})
+	if err := first(err, openError); err != nil {
+		return nil, err
+	}
+	return &Follow{opened}, nil
 }
 
-func (s *stream) nextMessage() (Message, error) {
+// opened is the stream of the messages, nil where there is none.
+func (f *Follow) opened() *stream {
+	if f == nil {
+		return nil
+	}
+	return f.stream
+}
+
+// Next waits for the next message; [io.EOF] when the job is over and its log has settled. Errors are as those of
+// [Job.Follow].
+func (f *Follow) Next() (Message, error) {
 	var answer *C.acclient_answer
-	err := s.next(func(ptr unsafe.Pointer, raw **C.acclient_error) C.acclient_status {
+	if err := f.opened().next(func(ptr unsafe.Pointer, raw errorOut) status {
 		return C.acclient_follow_next((*C.acclient_follow)(ptr), &answer, raw)
-	})
-	if err != nil {
+	}); err != nil {
 		return Message{}, err
 	}
 	if answer == nil {
 		return Message{}, io.EOF
 	}
-	return takeMessages(answer)[0], nil
+	messages, err := takeAnswer(answer, readMessages)
+	return messages[0], err
 }
+
+// Close frees the iterator; the job goes on. A Next that is blocked returns [ErrClosed]. Close returns nil.
+func (f *Follow) Close() error { return f.opened().close() }

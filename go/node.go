@@ -8,22 +8,22 @@ import (
 	"encoding/json"
 )
 
-// Raw keeps the JSON of which a value was read, with fields that this version does not know. Fields
-// that an older or newer agent leaves out are zero or empty.
+// Raw is the JSON that a value was decoded from, with fields that this version does not know. Fields that an
+// older or newer agent leaves out are zero.
 type Raw struct {
-	// JSON is what was received.
+	// JSON is the text as it was received.
 	JSON json.RawMessage `json:"-"`
 }
 
 func (r *Raw) keep(text json.RawMessage) { r.JSON = text }
 
-// keeper is what has a [Raw] in itself.
+// keeper is a type that embeds [Raw].
 type keeper[T any] interface {
 	*T
 	keep(text json.RawMessage)
 }
 
-// CPUInfo is a processor.
+// CPUInfo is a processor of a machine.
 type CPUInfo struct {
 	Raw
 	CPU        int64   `json:"cpu"`
@@ -90,7 +90,7 @@ type OSInfo struct {
 	Uptime uint64 `json:"uptime"`
 	// BootTime is in seconds since 1970.
 	BootTime uint64 `json:"boot_time"`
-	// Procs is 0 on today's agents.
+	// Procs is 0 on current agents.
 	Procs                uint64 `json:"procs"`
 	OS                   string `json:"os"`
 	Platform             string `json:"platform"`
@@ -103,126 +103,119 @@ type OSInfo struct {
 // AgentInfo is an agent that the controller knows.
 type AgentInfo struct {
 	Raw
-	// Agent is its numbers.
-	Agent AgentID `json:"-"`
-	GID   int64   `json:"gid"`
-	NID   int64   `json:"nid"`
-	// Roles are what it can be chosen by.
-	Roles []string `json:"roles"`
+	// Agent is its id.
+	Agent AgentID
+	// Roles are its roles, for [Any] and [All].
+	Roles []string
 }
 
-// CPUInfo gives the processors of an agent's machine.
-func (c *Client) CPUInfo(ctx context.Context, gid, nid int64) ([]CPUInfo, error) {
-	return askRows[CPUInfo](c, ctx, func(
-		call *call, answer **C.acclient_answer, raw **C.acclient_error,
-	) C.acclient_status {
-		return C.acclient_client_get_cpu_info(call.client, C.int64_t(gid), C.int64_t(nid), call.ms(),
-			call.cancel, answer, raw)
-	})
+// UnmarshalJSON decodes {"gid": 1, "nid": 2, "roles": [...]}.
+func (a *AgentInfo) UnmarshalJSON(text []byte) error {
+	var row struct {
+		GID   int64    `json:"gid"`
+		NID   int64    `json:"nid"`
+		Roles []string `json:"roles"`
+	}
+	err := json.Unmarshal(text, &row)
+	a.Agent, a.Roles = AgentID{row.GID, row.NID}, row.Roles
+	return err
 }
 
-// DiskInfo gives the mounted file systems of an agent's machine.
-func (c *Client) DiskInfo(ctx context.Context, gid, nid int64) ([]DiskInfo, error) {
-	return askRows[DiskInfo](c, ctx, func(
-		call *call, answer **C.acclient_answer, raw **C.acclient_error,
-	) C.acclient_status {
-		return C.acclient_client_get_disk_info(call.client, C.int64_t(gid), C.int64_t(nid), call.ms(),
-			call.cancel, answer, raw)
-	})
+// question is a request of C about the machine of an agent.
+type question int
+
+const (
+	askCPU question = iota
+	askDisk
+	askMem
+	askNIC
+	askOS
+	askStats
+	askTunnels
+)
+
+// CPUInfo reads the processors of an agent's machine.
+func (c *Client) CPUInfo(ctx context.Context, agent AgentID) ([]CPUInfo, error) {
+	return askAgent(ctx, c, agent, askCPU, readRows[CPUInfo])
 }
 
-// MemInfo gives the memory of an agent's machine.
-func (c *Client) MemInfo(ctx context.Context, gid, nid int64) (*MemInfo, error) {
-	return askRow[MemInfo](c, ctx, func(
-		call *call, answer **C.acclient_answer, raw **C.acclient_error,
-	) C.acclient_status {
-		return C.acclient_client_get_mem_info(call.client, C.int64_t(gid), C.int64_t(nid), call.ms(),
-			call.cancel, answer, raw)
-	})
+// DiskInfo reads the mounted file systems of an agent's machine.
+func (c *Client) DiskInfo(ctx context.Context, agent AgentID) ([]DiskInfo, error) {
+	return askAgent(ctx, c, agent, askDisk, readRows[DiskInfo])
 }
 
-// NICInfo gives the network interfaces of an agent's machine.
-func (c *Client) NICInfo(ctx context.Context, gid, nid int64) ([]NICInfo, error) {
-	return askRows[NICInfo](c, ctx, func(
-		call *call, answer **C.acclient_answer, raw **C.acclient_error,
-	) C.acclient_status {
-		return C.acclient_client_get_nic_info(call.client, C.int64_t(gid), C.int64_t(nid), call.ms(),
-			call.cancel, answer, raw)
-	})
+// MemInfo reads the memory of an agent's machine.
+func (c *Client) MemInfo(ctx context.Context, agent AgentID) (*MemInfo, error) {
+	return askAgent(ctx, c, agent, askMem, readRow[MemInfo])
 }
 
-// OSInfo gives the operating system of an agent's machine.
-func (c *Client) OSInfo(ctx context.Context, gid, nid int64) (*OSInfo, error) {
-	return askRow[OSInfo](c, ctx, func(
-		call *call, answer **C.acclient_answer, raw **C.acclient_error,
-	) C.acclient_status {
-		return C.acclient_client_get_os_info(call.client, C.int64_t(gid), C.int64_t(nid), call.ms(),
-			call.cancel, answer, raw)
-	})
+// NICInfo reads the network interfaces of an agent's machine.
+func (c *Client) NICInfo(ctx context.Context, agent AgentID) ([]NICInfo, error) {
+	return askAgent(ctx, c, agent, askNIC, readRows[NICInfo])
 }
 
-// AggregatedStats tells what an agent and all its jobs use together.
-func (c *Client) AggregatedStats(ctx context.Context, gid, nid int64) (*ProcessStats, error) {
-	return askRow[ProcessStats](c, ctx, func(
-		call *call, answer **C.acclient_answer, raw **C.acclient_error,
-	) C.acclient_status {
-		return C.acclient_client_get_aggregated_stats(call.client, C.int64_t(gid), C.int64_t(nid), call.ms(),
-			call.cancel, answer, raw)
-	})
+// OSInfo reads the operating system of an agent's machine.
+func (c *Client) OSInfo(ctx context.Context, agent AgentID) (*OSInfo, error) {
+	return askAgent(ctx, c, agent, askOS, readRow[OSInfo])
 }
 
-// ListAgents gives the agents that the controller knows at this moment, in their order. A dead one
-// stays in the list for up to 30 s.
+// AggregatedStats reads what an agent and all its jobs use together.
+func (c *Client) AggregatedStats(ctx context.Context, agent AgentID) (*ProcessStats, error) {
+	return askAgent(ctx, c, agent, askStats, readRow[ProcessStats])
+}
+
+// ListAgents lists the agents that the controller knows, in the order of their numbers. A dead agent stays in
+// the list for up to 30 s.
 func (c *Client) ListAgents(ctx context.Context) ([]AgentInfo, error) {
-	agents, err := askRows[AgentInfo](c, ctx, func(
-		call *call, answer **C.acclient_answer, raw **C.acclient_error,
-	) C.acclient_status {
+	return ask(ctx, c, func(call *call, answer **C.acclient_answer, raw errorOut) status {
 		return C.acclient_client_list_agents(call.client, call.ms(), call.cancel, answer, raw)
-	})
-	for index := range agents {
-		agents[index].Agent = AgentID{agents[index].GID, agents[index].NID}
-	}
-	return agents, err
+	}, readRows[AgentInfo])
 }
 
-func ask(
-	c *Client, ctx context.Context,
-	f func(call *call, answer **C.acclient_answer, raw **C.acclient_error) C.acclient_status,
-) (answer *C.acclient_answer, free func(), err error) {
-	err = c.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
-		return f(call, &answer, raw)
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return answer, own(func() { C.acclient_answer_free(answer) }), nil
+func askAgent[T any](
+	ctx context.Context, c *Client, agent AgentID, about question, read func(answer *C.acclient_answer) (T, error),
+) (T, error) {
+	gid, nid := C.int64_t(agent.GID), C.int64_t(agent.NID)
+	return ask(ctx, c, func(call *call, answer **C.acclient_answer, raw errorOut) status {
+		client, ms, cancel := call.client, call.ms(), call.cancel
+		switch about {
+		case askCPU:
+			return C.acclient_client_get_cpu_info(client, gid, nid, ms, cancel, answer, raw)
+		case askDisk:
+			return C.acclient_client_get_disk_info(client, gid, nid, ms, cancel, answer, raw)
+		case askMem:
+			return C.acclient_client_get_mem_info(client, gid, nid, ms, cancel, answer, raw)
+		case askNIC:
+			return C.acclient_client_get_nic_info(client, gid, nid, ms, cancel, answer, raw)
+		case askOS:
+			return C.acclient_client_get_os_info(client, gid, nid, ms, cancel, answer, raw)
+		case askTunnels:
+			return C.acclient_client_tunnel_list(client, gid, nid, ms, cancel, answer, raw)
+		default:
+			return C.acclient_client_get_aggregated_stats(client, gid, nid, ms, cancel, answer, raw)
+		}
+	}, read)
 }
 
-func askRows[T any, P keeper[T]](
-	c *Client, ctx context.Context,
-	f func(call *call, answer **C.acclient_answer, raw **C.acclient_error) C.acclient_status,
-) ([]T, error) {
-	answer, free, err := ask(c, ctx, f)
-	if err != nil {
-		return nil, err
+// ask makes a call that returns an answer, and reads it.
+func ask[T any](
+	ctx context.Context, c *Client, f func(call *call, answer **C.acclient_answer, raw errorOut) status,
+	read func(answer *C.acclient_answer) (T, error),
+) (value T, err error) {
+	var answer *C.acclient_answer
+	if err := c.do(ctx, func(call *call, raw errorOut) status { return f(call, &answer, raw) }); err != nil {
+		return value, err
 	}
-	defer free()
-	return readRows[T, P](answer)
+	return takeAnswer(answer, read)
 }
 
-func askRow[T any, P keeper[T]](
-	c *Client, ctx context.Context,
-	f func(call *call, answer **C.acclient_answer, raw **C.acclient_error) C.acclient_status,
-) (*T, error) {
-	answer, free, err := ask(c, ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	defer free()
-	return readRow[T, P](answer)
+// takeAnswer reads an answer and frees it.
+func takeAnswer[T any](answer *C.acclient_answer, read func(answer *C.acclient_answer) (T, error)) (T, error) {
+	defer own(func() { C.acclient_answer_free(answer) })()
+	return read(answer)
 }
 
-// answerJSON is the JSON of an answer, letter for letter.
+// answerJSON returns the JSON of an answer, byte for byte.
 func answerJSON(answer *C.acclient_answer) json.RawMessage {
 	var length C.size_t
 	text := C.acclient_answer_json(answer, &length)
@@ -231,13 +224,13 @@ func answerJSON(answer *C.acclient_answer) json.RawMessage {
 
 func readRows[T any, P keeper[T]](answer *C.acclient_answer) ([]T, error) {
 	var texts []json.RawMessage
-	if err := json.Unmarshal(answerJSON(answer), &texts); err != nil {
-		return nil, errProtocol("an answer", err)
+	if err := decode(answerJSON(answer), &texts); err != nil {
+		return nil, err
 	}
 	rows := make([]T, len(texts))
 	for index, text := range texts {
-		if err := json.Unmarshal(text, &rows[index]); err != nil {
-			return nil, errProtocol("an answer", err)
+		if err := decode(text, &rows[index]); err != nil {
+			return nil, err
 		}
 		P(&rows[index]).keep(text)
 	}
@@ -246,9 +239,16 @@ func readRows[T any, P keeper[T]](answer *C.acclient_answer) ([]T, error) {
 
 func readRow[T any, P keeper[T]](answer *C.acclient_answer) (*T, error) {
 	row, text := new(T), answerJSON(answer)
-	if err := json.Unmarshal(text, row); err != nil {
-		return nil, errProtocol("an answer", err)
+	if err := decode(text, row); err != nil {
+		return nil, err
 	}
 	P(row).keep(text)
 	return row, nil
+}
+
+func decode(text json.RawMessage, value any) error {
+	if err := json.Unmarshal(text, value); err != nil {
+		return errProtocol("an answer", err)
+	}
+	return nil
 }

@@ -8,34 +8,34 @@ import (
 
 func TestNode(t *testing.T) {
 	c := client(t)
-	cpus := got[[]CPUInfo](t)(c.CPUInfo(ctx(t), 1, 1))
+	cpus := got[[]CPUInfo](t)(c.CPUInfo(ctx(t), AgentID{1, 1}))
 	equal(t, "processors", len(cpus) > 0 && len(cpus[0].JSON) > 0, true)
-	disks := got[[]DiskInfo](t)(c.DiskInfo(ctx(t), 1, 1))
+	disks := got[[]DiskInfo](t)(c.DiskInfo(ctx(t), AgentID{1, 1}))
 	equal(t, "disks", len(disks) > 0 && disks[0].Mountpoint != "" && disks[0].FSType != "", true)
-	memory := got[*MemInfo](t)(c.MemInfo(ctx(t), 1, 1))
+	memory := got[*MemInfo](t)(c.MemInfo(ctx(t), AgentID{1, 1}))
 	equal(t, "memory", memory.Total > 0 && memory.Total >= memory.Free, true)
-	nics := got[[]NICInfo](t)(c.NICInfo(ctx(t), 1, 1))
+	nics := got[[]NICInfo](t)(c.NICInfo(ctx(t), AgentID{1, 1}))
 	equal(t, "interfaces", len(nics) > 0 && nics[0].Name != "", true)
-	system := got[*OSInfo](t)(c.OSInfo(ctx(t), 1, 1))
+	system := got[*OSInfo](t)(c.OSInfo(ctx(t), AgentID{1, 1}))
 	equal(t, "system", system.OS == "linux" && system.Hostname != "" && len(system.JSON) > 0, true)
-	stats := got[*ProcessStats](t)(c.AggregatedStats(ctx(t), 1, 1))
+	stats := got[*ProcessStats](t)(c.AggregatedStats(ctx(t), AgentID{1, 1}))
 	equal(t, "stats", stats.RSS > 0, true)
 	agents := got[[]AgentInfo](t)(c.ListAgents(ctx(t)))
 	equal(t, "agents", len(agents), 3)
 	equal(t, "the last", agents[2].Agent, AgentID{2, 1})
 	equal(t, "its roles", strings.Join(agents[2].Roles, ","), "cpu,storage")
 
-	_, err := c.CPUInfo(ctx(t), 7, 7)
+	_, err := c.CPUInfo(ctx(t), AgentID{7, 7})
 	wants(t, err, ErrNoSuchAgent)
-	_, err = c.DiskInfo(ctx(t), 7, 7)
+	_, err = c.DiskInfo(ctx(t), AgentID{7, 7})
 	wants(t, err, ErrNoSuchAgent)
-	_, err = c.MemInfo(ctx(t), -1, 1)
+	_, err = c.MemInfo(ctx(t), AgentID{-1, 1})
 	wants(t, err, ErrInvalidArgument)
-	_, err = c.NICInfo(ctx(t), 7, 7)
+	_, err = c.NICInfo(ctx(t), AgentID{7, 7})
 	wants(t, err, ErrNoSuchAgent)
-	_, err = c.OSInfo(ctx(t), 7, 7)
+	_, err = c.OSInfo(ctx(t), AgentID{7, 7})
 	wants(t, err, ErrNoSuchAgent)
-	_, err = c.AggregatedStats(ctx(t), 7, 7)
+	_, err = c.AggregatedStats(ctx(t), AgentID{7, 7})
 	wants(t, err, ErrNoSuchAgent)
 	must(t, c.Close())
 	_, err = c.ListAgents(ctx(t))
@@ -49,7 +49,7 @@ func TestProcesses(t *testing.T) {
 	command := submit(t, request)
 	running(t, command)
 	query := ProcessQuery{Domain: "go-processes", Name: "sleep"}
-	processes := got[[]ProcessStats](t)(c.Processes(ctx(t), 1, 1, query))
+	processes := got[[]ProcessStats](t)(c.Processes(ctx(t), AgentID{1, 1}, query))
 	equal(t, "how many", len(processes), 1)
 	equal(t, "which", strings.Contains(string(processes[0].Cmd), command.ID()), true)
 	found := 0
@@ -59,9 +59,9 @@ func TestProcesses(t *testing.T) {
 		found += len(outcome.Answer)
 	}
 	equal(t, "agents and processes", [2]int{len(all), found}, [2]int{3, 1})
-	equal(t, "everything", len(got[[]ProcessStats](t)(c.Processes(ctx(t), 1, 1, ProcessQuery{}))) > 1, true)
-	must(t, command.Kill(ctx(t)))
-	_, err := c.Processes(ctx(t), 7, 7, ProcessQuery{})
+	equal(t, "everything", len(got[[]ProcessStats](t)(c.Processes(ctx(t), AgentID{1, 1}, ProcessQuery{}))) > 1, true)
+	kill(t, command)
+	_, err := c.Processes(ctx(t), AgentID{7, 7}, ProcessQuery{})
 	wants(t, err, ErrNoSuchAgent)
 	_, err = c.AllProcesses(ctx(t), ProcessQuery{Name: "\x00"})
 	wants(t, err, ErrInvalidArgument)
@@ -85,7 +85,7 @@ func TestSchedule(t *testing.T) {
 	wants(t, err, ErrInvalidArgument)
 }
 
-// The grid keeps a history, as controllers of before 2016 did.
+// The grid keeps a history, as controllers before 2016 did.
 func TestHistory(t *testing.T) {
 	c := client(t)
 	for _, tags := range []string{"one", "two"} {
@@ -154,28 +154,27 @@ func passes(port uint16) bool {
 func TestTunnel(t *testing.T) {
 	c := client(t)
 	asked := Tunnel{Gateway: "2.1", IP: "127.0.0.1", Remote: echo(t)}
-	opened := got[Tunnel](t)(c.TunnelOpen(ctx(t), 1, 1, asked))
+	opened := got[Tunnel](t)(c.TunnelOpen(ctx(t), AgentID{1, 1}, asked))
 	equal(t, "remote", opened.Remote, asked.Remote)
 	equal(t, "where", opened.Gateway+" "+opened.IP, "2.1 127.0.0.1")
 	equal(t, "it carries", opened.Local > 0 && passes(opened.Local), true)
 	found := false
-	for _, tunnel := range got[[]Tunnel](t)(c.TunnelList(ctx(t), 1, 1)) {
+	for _, tunnel := range got[[]Tunnel](t)(c.TunnelList(ctx(t), AgentID{1, 1})) {
 		found = found || tunnel.Local == opened.Local
 	}
 	equal(t, "it is listed", found, true)
-	must(t, c.TunnelClose(ctx(t), 1, 1, opened))
+	must(t, c.TunnelClose(ctx(t), AgentID{1, 1}, opened))
 	eventually(t, "it is closed", func() bool { return !passes(opened.Local) })
 
-	_, err := c.TunnelOpen(ctx(t), 1, 1, Tunnel{Gateway: "1.1", IP: "127.0.0.1", Remote: 1})
+	_, err := c.TunnelOpen(ctx(t), AgentID{1, 1}, Tunnel{Gateway: "1.1", IP: "127.0.0.1", Remote: 1})
 	wants(t, err, ErrInvalidArgument)
-	_, err = c.TunnelOpen(ctx(t), 1, 1, Tunnel{Gateway: "nowhere", IP: "127.0.0.1", Remote: 1})
+	_, err = c.TunnelOpen(ctx(t), AgentID{1, 1}, Tunnel{Gateway: "nowhere", IP: "127.0.0.1", Remote: 1})
 	wants(t, err, ErrInvalidArgument)
-	_, err = c.TunnelList(ctx(t), 7, 7)
+	_, err = c.TunnelList(ctx(t), AgentID{7, 7})
 	wants(t, err, ErrNoSuchAgent)
 }
 
-// Controllers do not offer them, which is told.
-func TestReverseTunnel(t *testing.T) {
+func TestReverseTunnelsAreUnsupported(t *testing.T) {
 	c := client(t)
 	asked := Tunnel{Gateway: "1.1", IP: "127.0.0.1", Remote: 1}
 	_, err := c.ReverseTunnelOpen(ctx(t), asked)

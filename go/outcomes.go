@@ -5,79 +5,82 @@ import "C"
 
 import "context"
 
-// OutcomeKind is what came of a question to an agent.
+// OutcomeKind is a kind of outcome.
 type OutcomeKind int
 
-// What came of a question to an agent.
+// Kinds of outcomes.
 const (
 	// Done: the agent has answered.
 	Done OutcomeKind = C.ACCLIENT_OUTCOME_DONE
-	// Over: the job was over already; nothing was asked.
+	// Over: the job was over already; the agent was not asked.
 	Over OutcomeKind = C.ACCLIENT_OUTCOME_OVER
 	// Failed: the agent gave no answer in time, or refused.
 	Failed OutcomeKind = C.ACCLIENT_OUTCOME_FAILED
 )
 
-// Outcome is what came of a question to one of the agents that a command went to.
+// String returns the name of the kind: "done", "over" or "failed".
+func (k OutcomeKind) String() string { return C.GoString(C.acclient_outcome_name(C.int32_t(k))) }
+
+// Outcome is the outcome of a kill, stats, messages or processes request on one agent.
 type Outcome[T any] struct {
-	// Agent is who was asked.
+	// Agent is the agent.
 	Agent AgentID
-	// Kind says which of the fields below counts.
+	// Kind tells which of the fields below is set.
 	Kind OutcomeKind
-	// Answer is the answer, where it is [Done].
+	// Answer is the answer of the agent, for [Done].
 	Answer T
-	// Job is the job, where it is [Over].
+	// Job is the job, for [Over].
 	Job *Job
-	// Err is why there is no answer, where it has [Failed].
+	// Err is why there is no answer, for [Failed].
 	Err error
 }
 
-// KillEverywhere is [Command.Kill] with what came of it for each agent, in the order of agents. The
-// answers are empty.
-func (c *Command) KillEverywhere(ctx context.Context) ([]Outcome[struct{}], error) {
-	var outcomes *C.acclient_outcomes
-	err := c.ask(ctx, func(ptr *C.acclient_command, call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_command_kill_everywhere(ptr, call.ms(), call.cancel, &outcomes, raw)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return takeOutcomes(ctx, c.client, outcomes, func(*C.acclient_answer) (struct{}, error) {
-		return struct{}{}, nil
-	}), nil
+// Kill kills the job on every agent that runs it, with all its processes, and returns once the agents have
+// accepted the order; the results, usually KILLED, follow. There is an outcome for each agent, in the order of
+// agents, whose answer is empty. An error of one agent is in its outcome.
+func (c *Command) Kill(ctx context.Context) ([]Outcome[struct{}], error) {
+	return askEach(ctx, c, func(
+		ptr *C.acclient_command, call *call, outcomes **C.acclient_outcomes, raw errorOut,
+	) status {
+		return C.acclient_command_kill(ptr, call.ms(), call.cancel, outcomes, raw)
+	}, func(*C.acclient_answer) (nothing struct{}, err error) { return })
 }
 
-// Stats tells what the command uses at this moment, on each agent.
+// Stats reads what the command uses at this moment, on each agent.
 func (c *Command) Stats(ctx context.Context) ([]Outcome[*ProcessStats], error) {
-	var outcomes *C.acclient_outcomes
-	err := c.ask(ctx, func(ptr *C.acclient_command, call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_command_get_stats(ptr, call.ms(), call.cancel, &outcomes, raw)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return takeOutcomes(ctx, c.client, outcomes, readStats), nil
+	return askEach(ctx, c, func(
+		ptr *C.acclient_command, call *call, outcomes **C.acclient_outcomes, raw errorOut,
+	) status {
+		return C.acclient_command_get_stats(ptr, call.ms(), call.cancel, outcomes, raw)
+	}, readStats)
 }
 
-// Msgs gives what the command has logged, on each agent, newest first.
+// Msgs reads what the command has logged, on each agent, newest first.
 func (c *Command) Msgs(ctx context.Context, query MsgQuery) ([]Outcome[[]Message], error) {
-	var lent lent
-	defer lent.free()
-	asked := query.lend(&lent)
-	if lent.err != nil {
-		return nil, lent.err
-	}
-	var outcomes *C.acclient_outcomes
-	err := c.ask(ctx, func(ptr *C.acclient_command, call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_command_get_msgs(ptr, asked.levels, asked.limit, asked.from, asked.to, call.ms(),
-			call.cancel, &outcomes, raw)
-	})
+	asked, free, err := query.build()
 	if err != nil {
 		return nil, err
 	}
-	return takeOutcomes(ctx, c.client, outcomes, func(answer *C.acclient_answer) ([]Message, error) {
-		return readMessages(answer), nil
-	}), nil
+	defer free()
+	return askEach(ctx, c, func(
+		ptr *C.acclient_command, call *call, outcomes **C.acclient_outcomes, raw errorOut,
+	) status {
+		return C.acclient_command_get_msgs(ptr, asked, call.ms(), call.cancel, outcomes, raw)
+	}, readMessages)
+}
+
+func askEach[T any](
+	ctx context.Context, c *Command,
+	f func(ptr *C.acclient_command, call *call, outcomes **C.acclient_outcomes, raw errorOut) status,
+	read func(answer *C.acclient_answer) (T, error),
+) ([]Outcome[T], error) {
+	var outcomes *C.acclient_outcomes
+	if err := c.ask(ctx, func(ptr *C.acclient_command, call *call, raw errorOut) status {
+		return f(ptr, call, &outcomes, raw)
+	}); err != nil {
+		return nil, err
+	}
+	return takeOutcomes(ctx, c.client, outcomes, read), nil
 }
 
 // takeOutcomes copies outcomes and frees them.
@@ -89,13 +92,12 @@ func takeOutcomes[T any](
 	var list []Outcome[T]
 	for index := range C.acclient_outcomes_count(outcomes) {
 		outcome := Outcome[T]{
-			Agent: AgentID{
-				int64(C.acclient_outcomes_gid(outcomes, index)),
-				int64(C.acclient_outcomes_nid(outcomes, index)),
-			},
 			Kind: OutcomeKind(C.acclient_outcomes_kind(outcomes, index)),
 			Job:  copyJob(c, C.acclient_outcomes_job(outcomes, index)),
 		}
+		outcome.Agent, _ = agentOf(func(gid, nid *C.int64_t) C.bool {
+			return C.acclient_outcomes_agent(outcomes, index, gid, nid)
+		})
 		if answer := C.acclient_outcomes_answer(outcomes, index); answer != nil {
 			outcome.Answer, outcome.Err = read(answer)
 			if outcome.Err != nil {

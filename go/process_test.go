@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// vanishing is a Redis that takes a command and is gone without a word.
+// vanishing starts a Redis that closes the connection after it has received a command.
 func vanishing(t *testing.T) (url string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -46,7 +46,7 @@ func TestMaybeSent(t *testing.T) {
 	wants(t, err, ErrMaybeSent)
 	known := err.(*Error)
 	equal(t, "retriable", known.IsRetriable(), false)
-	equal(t, "command", strings.HasPrefix(known.Command(), "acclient:1:"), true)
+	equal(t, "command", strings.HasPrefix(known.CommandHandle(), "acclient:1:"), true)
 	wants(t, c.Ping(ctx(t)), ErrConnect)
 }
 
@@ -56,10 +56,10 @@ func TestSystem(t *testing.T) {
 	wants(t, err, ErrSystem)
 }
 
-// The result of this command is put there by the test that starts the grid.
-func TestTextThatIsNone(t *testing.T) {
+// The test that starts the grid has put the result there.
+func TestResultThatIsNotText(t *testing.T) {
 	c := client(t)
-	command := got[*Command](t)(c.CommandFrom("acclient:1:broken:1:1"))
+	command := got[*Command](t)(c.GetByHandle("acclient:1:broken:1:1"))
 	defer command.Close()
 	job := got[*Job](t)(command.NextResult(ctx(t)))
 	equal(t, "stdout", job.Stdout, "caf\ufffd \x00 \ufffd\n")

@@ -8,12 +8,12 @@ import (
 	"encoding/json"
 )
 
-// ProcessStats are what a process of an agent uses, as the agent measures it.
+// ProcessStats are what a process of an agent uses, as measured by the agent.
 type ProcessStats struct {
 	Raw
-	// Cmd is the command that it runs; null for what is no job.
+	// Cmd is the command that the process runs; null for one that is not a job.
 	Cmd json.RawMessage `json:"cmd"`
-	// CPU is the use of the processor, in per cent of one.
+	// CPU is the processor time used, in per cent of one processor.
 	CPU float64 `json:"cpu"`
 	// RSS is resident memory, in bytes.
 	RSS uint64 `json:"rss"`
@@ -21,48 +21,65 @@ type ProcessStats struct {
 	VMS uint64 `json:"vms"`
 	// Swap is swapped memory, in bytes.
 	Swap uint64 `json:"swap"`
-	// Debug is what the agent adds for people: its process id, on today's agents.
+	// Debug is text that the agent adds for people: the process id, on current agents.
 	Debug string `json:"debug"`
 }
 
-// ProcessQuery says which processes are wanted. The zero ProcessQuery is all of them.
+// ProcessQuery is a query of the jobs that an agent is running. The zero ProcessQuery asks for all of them.
 type ProcessQuery struct {
-	// Domain: those that were started with this domain among their run arguments.
+	// Domain leaves out jobs of another domain: see [RunArgs].
 	Domain string
-	// Name: those that were started with this name: for "execute", the program.
+	// Name leaves out jobs of another name: for "execute", the name is the program.
 	Name string
 }
 
-// Processes are the jobs that an agent runs at this moment, this question included.
-func (c *Client) Processes(ctx context.Context, gid, nid int64, query ProcessQuery) ([]ProcessStats, error) {
-	var lent lent
-	defer lent.free()
-	domain, name := lent.optional("the domain", query.Domain), lent.optional("the name", query.Name)
-	if lent.err != nil {
-		return nil, lent.err
+// build makes the query of C; NULL for the zero query.
+func (q ProcessQuery) build() (*C.acclient_process_query, func(), error) {
+	if q == (ProcessQuery{}) {
+		return nil, func() {}, nil
 	}
-	return askRows[ProcessStats](c, ctx, func(
-		call *call, answer **C.acclient_answer, raw **C.acclient_error,
-	) C.acclient_status {
-		return C.acclient_client_get_processes(call.client, C.int64_t(gid), C.int64_t(nid), domain, name,
-			call.ms(), call.cancel, answer, raw)
+	return build(
+		func(ptr **C.acclient_process_query, raw errorOut) status {
+			return C.acclient_process_query_new(ptr, raw)
+		},
+		func(ptr *C.acclient_process_query) { C.acclient_process_query_free(ptr) },
+		q.set)
+}
+
+func (q ProcessQuery) set(args *arguments, ptr *C.acclient_process_query) {
+	args.set("domain", q.Domain, func(domain *C.char, raw errorOut) status {
+		return C.acclient_process_query_set_domain(ptr, domain, raw)
+	})
+	args.set("name", q.Name, func(name *C.char, raw errorOut) status {
+		return C.acclient_process_query_set_name(ptr, name, raw)
 	})
 }
 
-// AllProcesses are the jobs that every agent of every grid runs at this moment.
-func (c *Client) AllProcesses(ctx context.Context, query ProcessQuery) ([]Outcome[[]ProcessStats], error) {
-	var lent lent
-	defer lent.free()
-	domain, name := lent.optional("the domain", query.Domain), lent.optional("the name", query.Name)
-	if lent.err != nil {
-		return nil, lent.err
-	}
-	var outcomes *C.acclient_outcomes
-	err := c.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_client_get_all_processes(call.client, domain, name, call.ms(), call.cancel,
-			&outcomes, raw)
-	})
+// Processes reads the jobs that an agent is running, this request included.
+func (c *Client) Processes(ctx context.Context, agent AgentID, query ProcessQuery) ([]ProcessStats, error) {
+	asked, free, err := query.build()
 	if err != nil {
+		return nil, err
+	}
+	defer free()
+	return ask(ctx, c, func(call *call, answer **C.acclient_answer, raw errorOut) status {
+		return C.acclient_client_get_processes(call.client, C.int64_t(agent.GID), C.int64_t(agent.NID), asked,
+			call.ms(), call.cancel, answer, raw)
+	}, readRows[ProcessStats])
+}
+
+// AllProcesses reads the jobs that every agent of every grid is running. An error of one agent is in its
+// outcome.
+func (c *Client) AllProcesses(ctx context.Context, query ProcessQuery) ([]Outcome[[]ProcessStats], error) {
+	asked, free, err := query.build()
+	if err != nil {
+		return nil, err
+	}
+	defer free()
+	var outcomes *C.acclient_outcomes
+	if err := c.do(ctx, func(call *call, raw errorOut) status {
+		return C.acclient_client_get_all_processes(call.client, asked, call.ms(), call.cancel, &outcomes, raw)
+	}); err != nil {
 		return nil, err
 	}
 	return takeOutcomes(ctx, c, outcomes, readRows[ProcessStats]), nil

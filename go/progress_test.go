@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// queueClient is of a Redis that no controller drains.
+// queueClient returns a client of a Redis whose queue no controller drains.
 func queueClient(t *testing.T) *Client {
 	t.Helper()
 	c := got[*Client](t)(Connect(ctx(t), variable(t, "ACCLIENT_QUEUE_URL")))
@@ -24,7 +24,7 @@ func stage(t *testing.T, command *Command) Stage {
 func TestProgress(t *testing.T) {
 	c := client(t)
 	command := submit(t, c.Execute(All("cpu"), "sleep", "600"))
-	// One that waits with the command is in nobody's way.
+	// Progress does not wait for a goroutine that waits with the command.
 	ended := make(chan error)
 	go func() {
 		_, err := command.NextResult(ctx(t))
@@ -36,13 +36,13 @@ func TestProgress(t *testing.T) {
 		return progress.Stage == StageRunning && maps.Equal(progress.Agents, on(StageRunning))
 	})
 	equal(t, "retracted", got[bool](t)(command.Retract(ctx(t))), false)
-	must(t, command.Kill(ctx(t)))
+	kill(t, command)
 	must(t, <-ended)
 	eventually(t, "it is done", func() bool {
 		progress := got[*Progress](t)(command.Progress(ctx(t)))
 		return progress.Stage == StageDone && maps.Equal(progress.Agents, on(StageDone))
 	})
-	nothing := got[*Command](t)(c.CommandByID("nothing"))
+	nothing := got[*Command](t)(c.GetByID("nothing"))
 	defer nothing.Close()
 	progress := got[*Progress](t)(nothing.Progress(ctx(t)))
 	equal(t, "stage", progress.Stage, StageUnknown)
@@ -66,9 +66,9 @@ func TestRetract(t *testing.T) {
 	equal(t, "again", got[bool](t)(command.Retract(ctx(t))), false)
 	equal(t, "stage", stage(t, command), StageLost)
 	other := submit(t, c.Bash(Agent(1, 1), "true"))
-	found := got[*Command](t)(c.CommandFrom(other.String()))
+	found := got[*Command](t)(c.GetByHandle(other.String()))
 	defer found.Close()
-	equal(t, "by its printed form", got[bool](t)(found.Retract(ctx(t))), true)
+	equal(t, "by its handle", got[bool](t)(found.Retract(ctx(t))), true)
 	equal(t, "stage", stage(t, other), StageLost)
 	equal(t, "stage", stage(t, found), StageUnknown)
 }
@@ -89,13 +89,13 @@ func TestSubmitOnce(t *testing.T) {
 		equal(t, "success", got[*Job](t)(command.NextResult(ctx(t))).IsSuccess(), true)
 		must(t, command.Close())
 	}
-	// What runs after it would run after a second one too.
+	// The agent has run whatever was submitted before this command.
 	got[*Job](t)(c.Bash(Agent(1, 1), "true").Run(ctx(t)))
 	equal(t, "lines", lines(), 1)
 	submit(t, request)
 	eventually(t, "it runs once more", func() bool { return lines() == 2 })
 
-	// What was taken back can be submitted again.
+	// A command that was retracted can be submitted again.
 	again := queueClient(t).Bash(Agent(1, 1), "true")
 	again.ID = request.ID
 	for range 2 {
@@ -112,7 +112,7 @@ func TestSubmitOnce(t *testing.T) {
 func TestDoctor(t *testing.T) {
 	c := got[*Client](t)(NewClient(Options{URL: gridURL(t), MaxConnections: 3}))
 	defer c.Close()
-	equal(t, "places", cap(c.slots), 3)
+	equal(t, "slots", cap(c.slots), 3)
 	well := got[*Diagnosis](t)(c.Doctor(ctx(t)))
 	equal(t, "healthy", well.IsHealthy(), true)
 	equal(t, "checks", len(well.Checks), 10)

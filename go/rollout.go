@@ -5,200 +5,224 @@ import "C"
 
 import (
 	"context"
-	"io"
+	"fmt"
 	"iter"
-	"runtime"
 	"unsafe"
 )
 
-// RolloutPlan is how a command is sent to some agents at a time. Either Agents or Percent is set.
+// RolloutPlan is how a command is sent to many agents in batches. Either Agents or Percent is set.
 type RolloutPlan struct {
-	// Agents: so many agents at a time; the next batch begins when all of the last have answered.
+	// Agents is the number of agents in a batch. The next batch is sent when all agents of the last have
+	// answered.
 	Agents int
-	// Percent: so many per cent of all agents at a time, 1 to 100; at least one agent.
+	// Percent is the size of a batch as a percentage of the agents, 1 to 100; at least one agent.
 	Percent int
-	// StopAfter: no other batch begins after so many failures: jobs that end in another state than
-	// [StateSuccess], and errors. 0: it never stops.
+	// StopAfter is the number of failures after which no further batch is sent: jobs that end in a state other
+	// than [StateSuccess], and errors. 0: never stops.
 	StopAfter int
-	// Sample: only so many of the agents, chosen at random. 0: all of them, in the order of their
-	// numbers.
+	// Sample is the number of agents to choose at random. 0: all of them, in the order of their numbers.
 	Sample int
 }
 
-// Rollout is a command on its way to many agents, some at a time, until the end of one context. It holds
-// a connection of the client while a batch is under way, until it is closed. [Request.Rollout] opens and
-// closes one by itself.
+func (p RolloutPlan) build() (*C.acclient_rollout_plan, func(), error) {
+	if (p.Agents == 0) == (p.Percent == 0) {
+		return nil, nil, errInvalid(fmt.Sprintf(
+			"invalid RolloutPlan with Agents %d and Percent %d: expected exactly one of them", p.Agents, p.Percent))
+	}
+	return build(func(ptr **C.acclient_rollout_plan, raw errorOut) status {
+		if p.Percent != 0 {
+			return C.acclient_rollout_plan_percent(C.int64_t(p.Percent), ptr, raw)
+		}
+		return C.acclient_rollout_plan_agents(C.int64_t(p.Agents), ptr, raw)
+	}, func(ptr *C.acclient_rollout_plan) { C.acclient_rollout_plan_free(ptr) }, p.set)
+}
+
+func (p RolloutPlan) set(args *arguments, ptr *C.acclient_rollout_plan) {
+	args.number(int64(p.StopAfter), func(failures C.int64_t, raw errorOut) status {
+		return C.acclient_rollout_plan_set_stop_after(ptr, failures, raw)
+	})
+	args.number(int64(p.Sample), func(agents C.int64_t, raw errorOut) status {
+		return C.acclient_rollout_plan_set_sample(ptr, agents, raw)
+	})
+}
+
+// Rollout is a command sent to many agents in batches, and the results in order of completion, until the end of
+// one context. It holds a connection of the client while a batch is in progress, until it is closed.
+// [Request.Rollout] opens and closes one by itself.
 type Rollout struct {
-	stream stream
+	stream *stream
 }
 
-// Rollout sends the command to all agents of its target, some at a time, each as a command of its own,
-// and gives the results in order of completion; [Job.ID] tells the command. A target with roles means
-// the agents that have them now. Not for [Any], nor with an ID. With [Request.OpenRollout] it can be
-// asked too whether it was stopped, which agents are left, and which commands have no result yet.
+// Rollout sends the command to all agents of its target in batches, each as a command of its own, and iterates
+// over the results in order of completion; [Job.ID] tells the command. A target with roles is resolved to the
+// agents that have them now. Not for [Any], nor for a request with an ID. [Request.OpenRollout] also tells
+// whether the rollout was stopped, which agents are left, and which commands are in flight.
 //
-// While Redis is away it is tried again until the deadline. Errors about an agent are as those of
-// [Command.Results]; after one whose command may run or not ([Error.IsMaybeSent]) no other batch begins.
-// An error that is about no agent is the last, and the agents that are left got nothing. It starts with one
-// error, and ends, where it cannot begin: [ErrInvalidArgument], also for a context without a deadline
-// and a recurring command; [ErrNoSuchAgent] where no agent matches; [ErrUnknownCommand] from a
-// controller that does not tell its agents.
+// It reconnects and retries while Redis is unreachable. Errors about an agent are as those of
+// [Command.Results]. After a command that Redis did not confirm ([Error.IsMaybeSent]) no further batch is sent.
+// An error that is about no agent is the last, and the remaining agents got nothing. A rollout that cannot
+// begin yields one error: [ErrInvalidArgument], also for a recurring command and a context without a deadline;
+// [ErrNoSuchAgent] where no agent matches; [ErrUnknownCommand] where the controller does not list its agents.
 func (r *Request) Rollout(ctx context.Context, plan RolloutPlan) iter.Seq2[*Job, error] {
-	return each(func() (*Rollout, error) { return r.OpenRollout(ctx, plan) })
+	return each(func() (*Rollout, error) { return r.OpenRollout(ctx, plan) }, (*Rollout).Next)
 }
 
-// OpenRollout is [Request.Rollout] piece by piece; it has to be closed. It returns once the controller
-// has said which agents there are; nothing is sent before the first [Rollout.Next].
+// OpenRollout opens the iterator of [Request.Rollout], which has to be closed. It returns once the controller
+// has listed its agents; no command is sent before the first [Rollout.Next].
 func (r *Request) OpenRollout(ctx context.Context, plan RolloutPlan) (*Rollout, error) {
 	request, freeRequest, err := r.build()
 	if err != nil {
 		return nil, err
 	}
 	defer freeRequest()
-	if err := r.client.slot(ctx); err != nil {
-		return nil, err
-	}
-	defer func() { <-r.client.slots }()
-	var ptr *C.acclient_rollout
-	stream, err := r.client.open(ctx, func(call *call, raw **C.acclient_error) (C.acclient_status, func()) {
-		status := C.acclient_request_rollout(request, C.int64_t(plan.Agents), C.int64_t(plan.Percent),
-			C.int64_t(plan.StopAfter), C.int64_t(plan.Sample), call.ms(), call.cancel, &ptr, raw)
-		return status, func() { C.acclient_rollout_free(ptr) }
-	}, func() unsafe.Pointer { return unsafe.Pointer(ptr) })
+	batches, freePlan, err := plan.build()
 	if err != nil {
 		return nil, err
 	}
-	rollout := &Rollout{*stream}
-	runtime.SetFinalizer(rollout, func(r *Rollout) { r.stream.handle.close() })
-	return rollout, nil
-}
-
-// Next waits for the next result, and sends the next batch where all of the last have answered; io.EOF
-// when there is none left, or it is stopped. Errors are as those of [Request.Rollout].
-func (r *Rollout) Next() (*Job, error) {
-	var job *C.acclient_job
-	err := r.stream.next(func(ptr unsafe.Pointer, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_rollout_next((*C.acclient_rollout)(ptr), &job, raw)
+	defer freePlan()
+	if err := check(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.client.slot(ctx, nil); err != nil {
+		return nil, err
+	}
+	defer func() { <-r.client.slots }()
+	stream, err := r.client.open(ctx, "rollout", func(call *call, raw errorOut) (status, unsafe.Pointer, func()) {
+		var ptr *C.acclient_rollout
+		code := C.acclient_request_rollout(request, batches, call.ms(), call.cancel, &ptr, raw)
+		return code, unsafe.Pointer(ptr), func() { C.acclient_rollout_free(ptr) }
 	})
 	if err != nil {
 		return nil, err
 	}
-	if job == nil {
-		return nil, io.EOF
-	}
-	return takeJob(r.stream.client, job), nil
+	return &Rollout{stream}, nil
 }
 
-// Agents are all that it is for, in the order of their numbers; none after it was closed.
+// opened is the stream of the rollout, nil where there is none.
+func (r *Rollout) opened() *stream {
+	if r == nil {
+		return nil
+	}
+	return r.stream
+}
+
+// Next waits for the next result, and sends the next batch where all agents of the last have answered; [io.EOF]
+// when there is none left, or the rollout is stopped. Errors are as those of [Request.Rollout].
+func (r *Rollout) Next() (*Job, error) {
+	return r.opened().nextJob(func(ptr unsafe.Pointer, job **C.acclient_job, raw errorOut) status {
+		return C.acclient_rollout_next((*C.acclient_rollout)(ptr), job, raw)
+	})
+}
+
+// Agents returns the agents of the rollout, in the order of their numbers; none after Close.
 func (r *Rollout) Agents() []AgentID {
-	var agents []AgentID
+	return r.agents(func(ptr *C.acclient_rollout, index C.size_t, gid, nid *C.int64_t) C.bool {
+		return C.acclient_rollout_agent(ptr, index, gid, nid)
+	}, func(ptr *C.acclient_rollout) C.size_t { return C.acclient_rollout_agent_count(ptr) })
+}
+
+// NotStarted returns the agents to which nothing was sent yet; nothing will be unless another result is waited
+// for. None while another goroutine waits, and after Close.
+func (r *Rollout) NotStarted() []AgentID {
+	// No batch may begin between two calls of C.
+	unlock, err := r.tryLock()
+	if err != nil {
+		return nil
+	}
+	defer unlock()
+	return r.agents(func(ptr *C.acclient_rollout, index C.size_t, gid, nid *C.int64_t) C.bool {
+		return C.acclient_rollout_not_started(ptr, index, gid, nid)
+	}, func(ptr *C.acclient_rollout) C.size_t { return C.acclient_rollout_not_started_count(ptr) })
+}
+
+func (r *Rollout) agents(
+	at func(ptr *C.acclient_rollout, index C.size_t, gid, nid *C.int64_t) C.bool,
+	count func(ptr *C.acclient_rollout) C.size_t,
+) (agents []AgentID) {
 	r.look(func(ptr *C.acclient_rollout) {
-		for index := range C.acclient_rollout_agent_count(ptr) {
-			agents = append(agents, AgentID{
-				int64(C.acclient_rollout_agent_gid(ptr, index)),
-				int64(C.acclient_rollout_agent_nid(ptr, index)),
-			})
+		for index := range count(ptr) {
+			agent, _ := agentOf(func(gid, nid *C.int64_t) C.bool { return at(ptr, index, gid, nid) })
+			agents = append(agents, agent)
 		}
 	})
 	return agents
 }
 
-// BatchSize is how many agents get the command at a time; the last batch may have fewer. 0 after it was
-// closed.
+// BatchSize returns the number of agents in a batch; the last batch may have fewer. 0 after Close.
 func (r *Rollout) BatchSize() (size int) {
 	r.look(func(ptr *C.acclient_rollout) { size = int(C.acclient_rollout_batch_size(ptr)) })
 	return size
 }
 
-// InFlight are the commands that were sent and have no result yet among those that were taken, in the
-// order of their agents; none before the first result, and none once all have answered. Each has to be
-// closed.
+// InFlight returns the commands that were sent and whose result was not returned yet, in the order of their
+// agents; none before the first result, and once all have answered. Each has to be closed.
 //
-// Whatever has ended the rollout, it goes on telling them, so that they can be killed or come back to: an
-// agent that did not answer until the end of the context may still be at work, and so may one whose command
-// Redis did not confirm ([Error.IsMaybeSent]). A command that surely was not sent is not among them, and
-// neither is one whose result cannot be read. They outlive the rollout and its context. [ErrClosed] after
-// it was closed, [ErrInvalidArgument] while another goroutine waits.
+// They stay available however the rollout has ended, so that they can be killed or found again: an agent that
+// did not answer by the deadline may still run its job, and so may one whose command Redis did not confirm
+// ([Error.IsMaybeSent]). A command that was certainly not sent is not among them, nor one whose result cannot be
+// decoded. They outlive the rollout and its context. [ErrClosed] after Close, [ErrInvalidArgument] while another
+// goroutine waits.
 func (r *Rollout) InFlight() ([]*Command, error) {
-	// None is to be answered between two looks.
-	select {
-	case r.stream.gate <- struct{}{}:
-		defer r.stream.gate.unlock()
-	default:
-		return nil, &Error{Code: ErrInvalidArgument, Message: "another goroutine waits for a result"}
-	}
-	var err error = errClosed("iterator")
-	var commands []*Command
-	r.look(func(ptr *C.acclient_rollout) {
-		err = nil
-		for index := range C.acclient_rollout_in_flight_count(ptr) {
-			var command *C.acclient_command
-			if err = plain(func(raw **C.acclient_error) C.acclient_status {
-				return C.acclient_rollout_in_flight_command(ptr, index, &command, raw)
-			}); err != nil {
-				return
-			}
-			commands = append(commands, newCommand(r.stream.client, command))
-		}
-	})
+	// No agent may answer between two calls of C.
+	unlock, err := r.tryLock()
 	if err != nil {
-		for _, command := range commands {
-			command.Close()
-		}
 		return nil, err
+	}
+	defer unlock()
+	ptr, err := r.stream.handle.acquire(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer r.stream.handle.release(nil)
+	rollout := (*C.acclient_rollout)(ptr)
+	var commands []*Command
+	for index := range C.acclient_rollout_in_flight_count(rollout) {
+		var command *C.acclient_command
+		if err := plain(func(raw errorOut) status {
+			return C.acclient_rollout_in_flight(rollout, index, &command, raw)
+		}); err != nil {
+			for _, command := range commands {
+				command.Close()
+			}
+			return nil, err
+		}
+		commands = append(commands, newCommand(r.stream.client, command))
 	}
 	return commands, nil
 }
 
-// NotStarted are agents to which nothing was sent, and is not if nobody takes another result; none while
-// another goroutine waits, and after it was closed.
-func (r *Rollout) NotStarted() []AgentID {
-	// No batch is to begin between two looks.
-	select {
-	case r.stream.gate <- struct{}{}:
-		defer r.stream.gate.unlock()
-	default:
-		return nil
+// tryLock keeps Next from running until unlock.
+func (r *Rollout) tryLock() (unlock func(), err error) {
+	opened := r.opened()
+	if opened == nil {
+		return nil, errInvalid("the Rollout is nil or zero: expected one from Request.OpenRollout")
 	}
-	var agents []AgentID
-	r.look(func(ptr *C.acclient_rollout) {
-		for index := range C.acclient_rollout_not_started_count(ptr) {
-			agents = append(agents, AgentID{
-				int64(C.acclient_rollout_not_started_gid(ptr, index)),
-				int64(C.acclient_rollout_not_started_nid(ptr, index)),
-			})
-		}
-	})
-	return agents
+	select {
+	case opened.gate <- struct{}{}:
+		return opened.gate.unlock, nil
+	default:
+		return nil, errInvalid("another goroutine waits for a result of the rollout")
+	}
 }
 
-// Failures is how many have failed so far, among the results and errors that were taken; 0 while
-// another goroutine waits, and after it was closed.
+// Failures returns the number of failures so far, among the results and errors that were returned; 0 while
+// another goroutine waits, and after Close.
 func (r *Rollout) Failures() (failures int) {
 	r.look(func(ptr *C.acclient_rollout) { failures = int(C.acclient_rollout_failures(ptr)) })
 	return failures
 }
 
-// IsStopped tells whether it begins no other batch, though there are agents left: since so many have
-// failed, or its time is over, or it was ended. False while another goroutine waits, and after it was
-// closed.
+// IsStopped reports whether no further batch is sent though there are agents left: after too many failures,
+// after the deadline, or because the rollout was ended. False while another goroutine waits, and after Close.
 func (r *Rollout) IsStopped() (stopped bool) {
 	r.look(func(ptr *C.acclient_rollout) { stopped = bool(C.acclient_rollout_is_stopped(ptr)) })
 	return stopped
 }
 
 func (r *Rollout) look(f func(ptr *C.acclient_rollout)) {
-	ptr := r.stream.handle.acquire()
-	if ptr == nil {
-		return
-	}
-	defer r.stream.handle.release()
-	f((*C.acclient_rollout)(ptr))
+	r.opened().look(func(ptr unsafe.Pointer) { f((*C.acclient_rollout)(ptr)) })
 }
 
-// Close gives the connection back; jobs that have begun go on, and no other batch begins. A wait that is
-// under way goes on until its context ends. It gives nil.
-func (r *Rollout) Close() error {
-	r.stream.handle.close()
-	return nil
-}
+// Close frees the rollout and its connection; jobs in progress go on, and no further batch is sent. A Next that
+// is blocked returns [ErrClosed]. Close returns nil.
+func (r *Rollout) Close() error { return r.opened().close() }

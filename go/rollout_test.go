@@ -43,7 +43,7 @@ func TestRollout(t *testing.T) {
 	equal(t, "not started", len(rollout.NotStarted())+len(rollout.Agents()), 0)
 	equal(t, "size of a batch", rollout.BatchSize(), 0)
 
-	// As an iterator.
+	// The iterator opens and closes a rollout.
 	agents := ""
 	for job, err := range request.Rollout(ctx(t), RolloutPlan{Percent: 50, StopAfter: 1}) {
 		must(t, err)
@@ -75,21 +75,21 @@ func TestRolloutInFlight(t *testing.T) {
 		}
 		return agents
 	}
-	kill := func(rollout *Rollout) {
+	killInFlight := func(rollout *Rollout) {
 		t.Helper()
 		commands := got[[]*Command](t)(rollout.InFlight())
 		equal(t, "commands", len(commands), 1)
 		defer commands[0].Close()
 		equal(t, "what was sent", commands[0].Cmd(), "bash")
-		// They outlive it, and its context.
+		// Commands outlive the rollout and its context.
 		must(t, rollout.Close())
 		_, err := rollout.InFlight()
 		wants(t, err, ErrClosed)
-		must(t, commands[0].Kill(ctx(t)))
+		kill(t, commands[0])
 		equal(t, "state", got[*Job](t)(commands[0].NextResult(ctx(t))).State, StateKilled)
 	}
 
-	// Cancelled in the middle of a wait.
+	// A cancelled context.
 	middle, stop := context.WithCancel(context.Background())
 	rollout := got[*Rollout](t)(half.OpenRollout(middle, both))
 	equal(t, "in flight", targets(rollout), "")
@@ -109,19 +109,19 @@ func TestRolloutInFlight(t *testing.T) {
 	})
 	stop()
 	wants(t, <-ended, ErrCancelled)
-	kill(rollout)
+	killInFlight(rollout)
 	got[*Job](t)(first.Refresh(ctx(t)))
 
-	// Ended by its deadline.
+	// A deadline.
 	short, cancel := context.WithTimeout(ctx(t), 2*time.Second)
 	defer cancel()
 	expired := got[*Rollout](t)(half.OpenRollout(short, both))
 	got[*Job](t)(expired.Next())
 	_, err := expired.Next()
 	wants(t, err, ErrTimeout)
-	kill(expired)
+	killInFlight(expired)
 
-	// All have answered, some with a failure.
+	// No command is in flight once all agents have answered.
 	failing := c.Bash(All("cpu"), "false")
 	stopped := got[*Rollout](t)(failing.OpenRollout(ctx(t), RolloutPlan{Agents: 1, StopAfter: 1}))
 	defer stopped.Close()
@@ -134,13 +134,13 @@ func TestRolloutEnds(t *testing.T) {
 	c := client(t)
 	slow := c.Execute(All("cpu"), "tail", "-f", "/dev/null")
 	one := RolloutPlan{Agents: 1}
-	kill := func(err error) {
+	killOf := func(err error) {
 		t.Helper()
 		var known *Error
 		errors.As(err, &known)
-		command := got[*Command](t)(c.CommandFrom(known.Command()))
+		command := got[*Command](t)(c.GetByHandle(known.CommandHandle()))
 		defer command.Close()
-		must(t, command.Kill(ctx(t)))
+		kill(t, command)
 	}
 	short, cancel := context.WithTimeout(ctx(t), time.Second)
 	defer cancel()
@@ -152,9 +152,9 @@ func TestRolloutEnds(t *testing.T) {
 	equal(t, "the end", end, io.EOF)
 	equal(t, "stopped", rollout.IsStopped(), true)
 	equal(t, "not started", fmt.Sprint(rollout.NotStarted()), "[2:1]")
-	kill(err)
+	killOf(err)
 
-	// Cancelled in the middle of a wait: one error, and the end.
+	// A cancelled context gives one error, and ends the rollout.
 	middle, stop := context.WithCancel(context.Background())
 	waiting := got[*Rollout](t)(slow.OpenRollout(middle, one))
 	defer waiting.Close()
@@ -163,13 +163,13 @@ func TestRolloutEnds(t *testing.T) {
 		_, err := waiting.Next()
 		ended <- err
 	}()
-	// While it waits, it cannot be looked at.
+	// Accessors of what changes return nothing meanwhile.
 	eventually(t, "another waits", func() bool { return len(waiting.NotStarted()) == 0 })
 	equal(t, "stopped", waiting.IsStopped(), false)
 	equal(t, "agents", len(waiting.Agents()), 2)
 	eventually(t, "it runs", func() bool {
 		query := ProcessQuery{Name: "tail"}
-		return len(got[[]ProcessStats](t)(c.Processes(ctx(t), 1, 1, query))) == 1
+		return len(got[[]ProcessStats](t)(c.Processes(ctx(t), AgentID{1, 1}, query))) == 1
 	})
 	stop()
 	err = <-ended
@@ -177,7 +177,7 @@ func TestRolloutEnds(t *testing.T) {
 	_, end = waiting.Next()
 	equal(t, "the end", end, io.EOF)
 	equal(t, "not started", fmt.Sprint(waiting.NotStarted()), "[2:1]")
-	kill(err)
+	killOf(err)
 
 	_, err = slow.OpenRollout(middle, one)
 	wants(t, err, ErrCancelled, context.Canceled)

@@ -6,19 +6,21 @@ import "C"
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"time"
 )
 
-// Levels say which levels of output are meant: "*", or numbers and ranges like "1,2,6-9".
+// Levels are levels of output: "*", or numbers and ranges like "1,2,6-9".
 type Levels string
 
 // LevelsOfAgent leaves the choice of levels to the agent.
 const LevelsOfAgent Levels = "agent"
 
-// RunArgs are run arguments: how an agent runs a job. What is zero is not set.
+// RunArgs are run arguments: how an agent runs a job. The zero value of a field leaves it unset.
 type RunArgs struct {
 	// Domain is a label by which processes and scripts are grouped.
 	Domain string
@@ -26,31 +28,31 @@ type RunArgs struct {
 	Name string
 	// LogLevels are the levels of output that the agent logs. Default: "*".
 	LogLevels Levels
-	// LogLevelsDB are those that it keeps where messages are asked for.
+	// LogLevelsDB are the levels that it stores for requests of messages.
 	LogLevelsDB Levels
-	// LogLevelsAC are those that it sends to the controller.
+	// LogLevelsAC are the levels that it sends to the controller.
 	LogLevelsAC Levels
-	// Queue: jobs of one queue name run one after another on an agent.
+	// Queue is the name of a queue: jobs with the same one run one after another on an agent.
 	Queue string
-	// WorkingDir is the directory to run in. Default: the agent's own.
+	// WorkingDir is the working directory. Default: that of the agent.
 	WorkingDir string
-	// MaxTime is how long the job may run, in whole seconds, before the agent kills it and reports
-	// TIMEOUT. -1 second: no limit, and run again when the agent restarts.
+	// MaxTime is how long the job may run, in whole seconds, before the agent kills it and reports TIMEOUT.
+	// -1 second: no limit, and run again when the agent restarts.
 	MaxTime time.Duration
-	// MaxRestart is how many times the agent starts the job again when it fails.
+	// MaxRestart is how many times the agent restarts the job when it fails.
 	MaxRestart int
-	// RecurringPeriod runs the job again after each, in whole seconds, until it is killed; it has no
+	// RecurringPeriod runs the job again with this period, in whole seconds, until it is killed; it has no
 	// result until then.
 	RecurringPeriod time.Duration
-	// StatsInterval is how often the agent measures the job, in whole milliseconds.
+	// StatsInterval is the interval at which the agent measures the job, in whole milliseconds.
 	StatsInterval time.Duration
 	// Args are arguments of the program. [Client.Execute] takes them too.
 	Args []string
-	// Env are variables of the environment of the job, which holds little else: no PATH.
+	// Env are variables of the environment of the job, which has few others: no PATH.
 	Env map[string]string
 }
 
-// Merge gives these arguments, with all that other sets in their place. Lists are replaced as a whole.
+// Merge returns these arguments with everything that other sets. Args and Env are replaced as a whole.
 func (a RunArgs) Merge(other RunArgs) RunArgs {
 	merged := RunArgs{
 		Domain:          cmp.Or(other.Domain, a.Domain),
@@ -76,7 +78,7 @@ func (a RunArgs) Merge(other RunArgs) RunArgs {
 	return merged
 }
 
-// JSON gives the arguments as they go over the wire, with others merged into them.
+// JSON returns the arguments as they are sent, with others merged into them.
 func (a RunArgs) JSON(others ...RunArgs) (json.RawMessage, error) {
 	ptr, free, err := a.build()
 	if err != nil {
@@ -88,16 +90,14 @@ func (a RunArgs) JSON(others ...RunArgs) (json.RawMessage, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = plain(func(raw **C.acclient_error) C.acclient_status {
-			return C.acclient_run_args_merge(ptr, from, raw)
-		})
+		err = plain(func(raw errorOut) status { return C.acclient_run_args_merge(ptr, from, raw) })
 		free()
 		if err != nil {
 			return nil, err
 		}
 	}
 	var answer *C.acclient_answer
-	if err := plain(func(raw **C.acclient_error) C.acclient_status {
+	if err := plain(func(raw errorOut) status {
 		return C.acclient_run_args_to_json(ptr, &answer, raw)
 	}); err != nil {
 		return nil, err
@@ -108,91 +108,80 @@ func (a RunArgs) JSON(others ...RunArgs) (json.RawMessage, error) {
 
 func (a RunArgs) isZero() bool { return reflect.ValueOf(a).IsZero() }
 
-func (a RunArgs) build() (ptr *C.acclient_run_args, free func(), err error) {
-	if a.MaxTime%time.Second != 0 || a.RecurringPeriod%time.Second != 0 || a.StatsInterval%time.Millisecond != 0 {
-		return nil, nil, &Error{
-			Code:    ErrInvalidArgument,
-			Message: "MaxTime and RecurringPeriod are whole seconds, StatsInterval is whole milliseconds",
+func (a RunArgs) build() (*C.acclient_run_args, func(), error) {
+	for _, whole := range []struct {
+		field       string
+		value, unit time.Duration
+	}{
+		{"MaxTime", a.MaxTime, time.Second},
+		{"RecurringPeriod", a.RecurringPeriod, time.Second},
+		{"StatsInterval", a.StatsInterval, time.Millisecond},
+	} {
+		if whole.value%whole.unit != 0 {
+			return nil, nil, errInvalid(fmt.Sprintf("invalid %s %v: expected a multiple of %v",
+				whole.field, whole.value, whole.unit))
 		}
 	}
-	if err := plain(func(raw **C.acclient_error) C.acclient_status {
-		return C.acclient_run_args_new(&ptr, raw)
-	}); err != nil {
-		return nil, nil, err
-	}
-	free = own(func() { C.acclient_run_args_free(ptr) })
-	if err := a.set(ptr); err != nil {
-		free()
-		return nil, nil, err
-	}
-	return ptr, free, nil
+	return build(
+		func(ptr **C.acclient_run_args, raw errorOut) status { return C.acclient_run_args_new(ptr, raw) },
+		func(ptr *C.acclient_run_args) { C.acclient_run_args_free(ptr) },
+		a.set)
 }
 
-func (a RunArgs) set(ptr *C.acclient_run_args) error {
-	var lent lent
-	defer lent.free()
-	var err error
-	// A first error is kept; what follows it is not done.
-	apply := func(is bool, f func(raw **C.acclient_error) C.acclient_status) {
-		if is && err == nil {
-			err = plain(f)
-		}
-		if err == nil {
-			err = lent.err
-		}
-	}
-	type status = C.acclient_status
-	type raw = **C.acclient_error
-	apply(a.Domain != "", func(raw raw) status {
-		return C.acclient_run_args_set_domain(ptr, lent.name("the domain", a.Domain), raw)
+func (a RunArgs) set(args *arguments, ptr *C.acclient_run_args) {
+	args.set("domain", a.Domain, func(domain *C.char, raw errorOut) status {
+		return C.acclient_run_args_set_domain(ptr, domain, raw)
 	})
-	apply(a.Name != "", func(raw raw) status {
-		return C.acclient_run_args_set_name(ptr, lent.name("the name", a.Name), raw)
+	args.set("name", a.Name, func(name *C.char, raw errorOut) status {
+		return C.acclient_run_args_set_name(ptr, name, raw)
 	})
-	apply(a.LogLevels != "", func(raw raw) status {
-		return C.acclient_run_args_set_loglevels(ptr, lent.levels(a.LogLevels), raw)
+	args.levels("loglevels", a.LogLevels, func(levels *C.char, raw errorOut) status {
+		return C.acclient_run_args_set_loglevels(ptr, levels, raw)
 	})
-	apply(a.LogLevelsDB != "", func(raw raw) status {
-		return C.acclient_run_args_set_loglevels_db(ptr, lent.levels(a.LogLevelsDB), raw)
+	args.levels("loglevels_db", a.LogLevelsDB, func(levels *C.char, raw errorOut) status {
+		return C.acclient_run_args_set_loglevels_db(ptr, levels, raw)
 	})
-	apply(a.LogLevelsAC != "", func(raw raw) status {
-		return C.acclient_run_args_set_loglevels_ac(ptr, lent.levels(a.LogLevelsAC), raw)
+	args.levels("loglevels_ac", a.LogLevelsAC, func(levels *C.char, raw errorOut) status {
+		return C.acclient_run_args_set_loglevels_ac(ptr, levels, raw)
 	})
-	apply(a.Queue != "", func(raw raw) status {
-		return C.acclient_run_args_set_queue(ptr, lent.name("the queue", a.Queue), raw)
+	args.set("queue", a.Queue, func(queue *C.char, raw errorOut) status {
+		return C.acclient_run_args_set_queue(ptr, queue, raw)
 	})
-	apply(a.WorkingDir != "", func(raw raw) status {
-		return C.acclient_run_args_set_working_dir(ptr, lent.name("the directory", a.WorkingDir), raw)
+	args.set("working_dir", a.WorkingDir, func(directory *C.char, raw errorOut) status {
+		return C.acclient_run_args_set_working_dir(ptr, directory, raw)
 	})
-	apply(a.MaxTime != 0, func(raw raw) status {
-		return C.acclient_run_args_set_max_time(ptr, C.int64_t(a.MaxTime/time.Second), raw)
+	args.number(int64(a.MaxTime/time.Second), func(seconds C.int64_t, raw errorOut) status {
+		return C.acclient_run_args_set_max_time(ptr, seconds, raw)
 	})
-	apply(a.MaxRestart != 0, func(raw raw) status {
-		return C.acclient_run_args_set_max_restart(ptr, C.int64_t(a.MaxRestart), raw)
+	args.number(int64(a.MaxRestart), func(times C.int64_t, raw errorOut) status {
+		return C.acclient_run_args_set_max_restart(ptr, times, raw)
 	})
-	apply(a.RecurringPeriod != 0, func(raw raw) status {
-		return C.acclient_run_args_set_recurring_period(ptr, C.int64_t(a.RecurringPeriod/time.Second), raw)
+	args.number(int64(a.RecurringPeriod/time.Second), func(seconds C.int64_t, raw errorOut) status {
+		return C.acclient_run_args_set_recurring_period(ptr, seconds, raw)
 	})
-	apply(a.StatsInterval != 0, func(raw raw) status {
-		return C.acclient_run_args_set_stats_interval(ptr, C.int64_t(a.StatsInterval/time.Millisecond), raw)
+	args.number(a.StatsInterval.Milliseconds(), func(milliseconds C.int64_t, raw errorOut) status {
+		return C.acclient_run_args_set_stats_interval(ptr, milliseconds, raw)
 	})
 	for _, arg := range a.Args {
-		apply(true, func(raw raw) status {
-			return C.acclient_run_args_add_arg(ptr, lent.name("an argument", arg), raw)
+		args.add("argument", arg, func(arg *C.char, raw errorOut) status {
+			return C.acclient_run_args_add_arg(ptr, arg, raw)
 		})
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Env)) {
-		apply(true, func(raw raw) status {
-			return C.acclient_run_args_add_env(ptr, lent.name("a variable's name", name),
-				lent.name("a variable", a.Env[name]), raw)
+		value := args.text("environment variable "+strconv.Quote(name), a.Env[name])
+		args.add("environment variable", name, func(name *C.char, raw errorOut) status {
+			return C.acclient_run_args_add_env(ptr, name, value, raw)
 		})
 	}
-	return err
 }
 
-func (l *lent) levels(levels Levels) *C.char {
-	if levels == LevelsOfAgent {
-		levels = ""
+// levels makes a call with levels, unless they are unset.
+func (a *arguments) levels(what string, levels Levels, f func(levels *C.char, raw errorOut) status) {
+	switch levels {
+	case "":
+	case LevelsOfAgent:
+		a.add(what, "", f)
+	default:
+		a.add(what, string(levels), f)
 	}
-	return l.name("the levels", string(levels))
 }

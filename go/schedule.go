@@ -8,70 +8,68 @@ import (
 	"encoding/json"
 )
 
-// Scheduled is a command that the controller sends at certain times.
+// Scheduled is an entry of the schedule: a command that the controller sends at certain times.
 type Scheduled struct {
 	Raw
-	// ID is what it was scheduled by.
+	// ID is the id of the entry.
 	ID string `json:"id"`
-	// Cron says when.
+	// Cron is when the command is sent.
 	Cron string `json:"cron"`
 	// Cmd is the command.
 	Cmd json.RawMessage `json:"cmd"`
 }
 
-// ScheduleAdd has the controller send a command at certain times, each time with a new id. One of the
-// same id is replaced. cron has five or six fields beginning with seconds, like "0 30 3 * * *", or is
-// like "@every 1h"; what the controller would not understand is an [ErrInvalidArgument].
+// ScheduleAdd schedules a command: the controller sends it at certain times, each time with a new id. An entry
+// with the same id is replaced. cron has five or six fields, starting with seconds, like "0 30 3 * * *", or is
+// like "@every 1h"; [ErrInvalidArgument] for what the controller would not decode.
 func (c *Client) ScheduleAdd(ctx context.Context, id, cron string, request *Request) error {
-	var lent lent
-	defer lent.free()
-	name, when := lent.name("the id", id), lent.name("the times", cron)
-	if lent.err != nil {
-		return lent.err
-	}
 	ptr, free, err := request.build()
 	if err != nil {
 		return err
 	}
 	defer free()
-	return c.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_client_schedule_add(call.client, name, when, ptr, call.ms(), call.cancel, raw)
+	var args arguments
+	defer args.free()
+	times := args.text("cron", cron)
+	return c.doWithText(ctx, &args, "id", id, func(id *C.char, call *call, raw errorOut) status {
+		return C.acclient_client_schedule_add(call.client, id, times, ptr, call.ms(), call.cancel, raw)
 	})
 }
 
-// ScheduleList gives what is scheduled, in the order of ids.
+// ScheduleList lists the schedule, in the order of ids.
 func (c *Client) ScheduleList(ctx context.Context) ([]Scheduled, error) {
-	return askRows[Scheduled](c, ctx, func(
-		call *call, answer **C.acclient_answer, raw **C.acclient_error,
-	) C.acclient_status {
+	return ask(ctx, c, func(call *call, answer **C.acclient_answer, raw errorOut) status {
 		return C.acclient_client_schedule_list(call.client, call.ms(), call.cancel, answer, raw)
-	})
+	}, readRows[Scheduled])
 }
 
-// ScheduleRemove takes a command off the schedule, and tells whether there was one of that id.
+// ScheduleRemove removes an entry from the schedule, and returns whether there was one with this id.
 func (c *Client) ScheduleRemove(ctx context.Context, id string) (bool, error) {
-	var lent lent
-	defer lent.free()
-	name := lent.name("the id", id)
-	if lent.err != nil {
-		return false, lent.err
-	}
+	var args arguments
+	defer args.free()
 	var removed C.bool
-	err := c.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_client_schedule_remove(call.client, name, &removed, call.ms(), call.cancel, raw)
+	err := c.doWithText(ctx, &args, "id", id, func(id *C.char, call *call, raw errorOut) status {
+		return C.acclient_client_schedule_remove(call.client, id, &removed, call.ms(), call.cancel, raw)
 	})
 	return bool(removed), err
 }
 
-// ScheduleRemovePrefix takes all commands whose ids begin with a prefix off the schedule; "" is all.
+// ScheduleRemovePrefix removes all entries whose ids start with a prefix from the schedule; an empty prefix
+// removes all entries.
 func (c *Client) ScheduleRemovePrefix(ctx context.Context, prefix string) error {
-	var lent lent
-	defer lent.free()
-	name := lent.name("the prefix", prefix)
-	if lent.err != nil {
-		return lent.err
-	}
-	return c.do(ctx, func(call *call, raw **C.acclient_error) C.acclient_status {
-		return C.acclient_client_schedule_remove_prefix(call.client, name, call.ms(), call.cancel, raw)
+	var args arguments
+	defer args.free()
+	return c.doWithText(ctx, &args, "prefix", prefix, func(prefix *C.char, call *call, raw errorOut) status {
+		return C.acclient_client_schedule_remove_prefix(call.client, prefix, call.ms(), call.cancel, raw)
 	})
+}
+
+func (c *Client) doWithText(
+	ctx context.Context, args *arguments, what, text string, f func(text *C.char, call *call, raw errorOut) status,
+) error {
+	lent := args.text(what, text)
+	if args.err != nil {
+		return args.err
+	}
+	return c.do(ctx, func(call *call, raw errorOut) status { return f(lent, call, raw) })
 }

@@ -5,65 +5,126 @@ package acclient
 import "C"
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"unsafe"
 )
 
-// lent is text of Go as C takes it, for as long as a call lasts. It has to be freed.
-type lent struct {
+// arguments are Go values in the form that C takes, valid until free. The first failure is kept in err, and no
+// later call is made.
+type arguments struct {
 	memory []unsafe.Pointer
 	err    error
 }
 
-func (l *lent) free() {
-	for _, memory := range l.memory {
+func (a *arguments) free() {
+	for _, memory := range a.memory {
 		C.free(memory)
 	}
-	l.memory = nil
+	a.memory = nil
 }
 
-// name gives a text that ends with a NUL; one that holds a NUL is refused, since C would cut it off.
-func (l *lent) name(what, text string) *C.char {
-	if at := strings.IndexByte(text, 0); at >= 0 && l.err == nil {
-		l.err = &Error{
-			Code:    ErrInvalidArgument,
-			Message: fmt.Sprintf("%s holds a NUL at byte %d", what, at),
-		}
+// fail keeps an error, unless there is one already; nil is none.
+func (a *arguments) fail(err error) {
+	if a.err == nil {
+		a.err = err
 	}
-	copied := C.CString(text)
-	l.memory = append(l.memory, unsafe.Pointer(copied))
-	return copied
 }
 
-// optional gives NULL for an empty text.
-func (l *lent) optional(what, text string) *C.char {
-	if text == "" {
+// call makes a call that neither blocks nor needs a client.
+func (a *arguments) call(f func(raw errorOut) status) {
+	if a.err != nil {
+		return
+	}
+	a.fail(plain(f))
+}
+
+// set makes a call with a text, unless the text is empty.
+func (a *arguments) set(what, text string, f func(text *C.char, raw errorOut) status) {
+	if text != "" {
+		a.add(what, text, f)
+	}
+}
+
+// number makes a call with a number, unless it is 0.
+func (a *arguments) number(number int64, f func(number C.int64_t, raw errorOut) status) {
+	if number != 0 {
+		a.call(func(raw errorOut) status { return f(C.int64_t(number), raw) })
+	}
+}
+
+// add makes a call with a text, which may be empty.
+func (a *arguments) add(what, text string, f func(text *C.char, raw errorOut) status) {
+	lent := a.text(what, text)
+	a.call(func(raw errorOut) status { return f(lent, raw) })
+}
+
+// checkText returns an error for a text with a NUL in it, which C would truncate.
+func checkText(what, text string) error {
+	if at := strings.IndexByte(text, 0); at >= 0 {
+		return errInvalid(fmt.Sprintf("invalid %s: NUL at byte %d", what, at))
+	}
+	return nil
+}
+
+// text returns a text with a NUL at its end.
+func (a *arguments) text(what, text string) *C.char {
+	a.fail(checkText(what, text))
+	lent := C.CString(text)
+	a.memory = append(a.memory, unsafe.Pointer(lent))
+	return lent
+}
+
+func (a *arguments) texts(what string, texts []string) (**C.char, C.size_t) {
+	list := pointers[*C.char](a, len(texts))
+	for index, text := range texts {
+		list[index] = a.text(what, text)
+	}
+	return unsafe.SliceData(list), C.size_t(len(list))
+}
+
+// json returns a value as JSON; NULL for nil.
+func (a *arguments) json(what string, value any) *C.char {
+	if value == nil {
 		return nil
 	}
-	return l.name(what, text)
+	text, err := json.Marshal(value)
+	if err != nil {
+		a.fail(errInvalid("invalid " + what + ": " + err.Error()))
+	}
+	return a.text(what, string(text))
 }
 
-func (l *lent) names(what string, texts []string) (**C.char, C.size_t) {
-	if len(texts) == 0 {
-		return nil, 0
+// pointers returns a list of C pointers in memory of C, all NULL.
+func pointers[P any](a *arguments, count int) []P {
+	if count == 0 {
+		return nil
 	}
-	memory := l.zeroed(len(texts))
-	list := unsafe.Slice((**C.char)(memory), len(texts))
-	for index, text := range texts {
-		list[index] = l.name(what, text)
-	}
-	return (**C.char)(memory), C.size_t(len(texts))
-}
-
-// zeroed gives room for so many pointers.
-func (l *lent) zeroed(count int) unsafe.Pointer {
 	memory := C.calloc(C.size_t(count), C.size_t(unsafe.Sizeof(uintptr(0))))
-	l.memory = append(l.memory, memory)
-	return memory
+	a.memory = append(a.memory, memory)
+	return unsafe.Slice((*P)(memory), count)
 }
 
-// payload gives the bytes of a text where they are: C copies them while the call lasts.
+// build makes a C object, sets it up, and returns it with the function that frees it.
+func build[P any](
+	create func(ptr *P, raw errorOut) status, free func(ptr P), set func(args *arguments, ptr P),
+) (ptr P, release func(), err error) {
+	var args arguments
+	defer args.free()
+	if err := plain(func(raw errorOut) status { return create(&ptr, raw) }); err != nil {
+		return ptr, nil, err
+	}
+	release = own(func() { free(ptr) })
+	set(&args, ptr)
+	if args.err != nil {
+		release()
+		return ptr, nil, args.err
+	}
+	return ptr, release, nil
+}
+
+// payload returns the bytes of a text in place: C copies them during the call.
 func payload(text string) (*C.char, C.size_t) {
 	if text == "" {
 		return nil, 0
@@ -71,12 +132,12 @@ func payload(text string) (*C.char, C.size_t) {
 	return (*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text))
 }
 
-// field gives the name of a field, which ends with a NUL already.
+// field returns the name of a field, which has a NUL at its end already.
 func field(name string) *C.char {
 	return (*C.char)(unsafe.Pointer(unsafe.StringData(name)))
 }
 
-// copied gives a text of C with all its bytes; "" for NULL.
+// copied returns a text of C with all its bytes; "" for NULL.
 func copied(text *C.char, length C.size_t) string {
 	if text == nil || length == 0 {
 		return ""

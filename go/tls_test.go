@@ -2,16 +2,14 @@ package acclient
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
 
-// saysHello runs a program by way of a client of its own.
+// saysHello runs a program with a client of its own.
 func saysHello(t *testing.T, options Options) {
 	t.Helper()
 	c := got[*Client](t)(Open(ctx(t), options))
@@ -19,7 +17,7 @@ func saysHello(t *testing.T, options Options) {
 	equal(t, "stdout", got[*Job](t)(c.Execute(Agent(1, 1), "echo", "hello").Run(ctx(t))).Stdout, "hello\n")
 }
 
-// doesNotOpen wants an error with a word.
+// doesNotOpen checks that Open fails with an error that contains a word.
 func doesNotOpen(t *testing.T, options Options, kind error, word string) {
 	t.Helper()
 	_, err := Open(ctx(t), options)
@@ -29,7 +27,7 @@ func doesNotOpen(t *testing.T, options Options, kind error, word string) {
 	}
 }
 
-// The server wants a certificate of clients, and has one of an authority of its own.
+// The server requires client certificates, and has a certificate of its own authority.
 func TestTLS(t *testing.T) {
 	where := variable(t, "ACCLIENT_TLS_URL")
 	port := got[int](t)(strconv.Atoi(got[*url.URL](t)(url.Parse(where)).Port()))
@@ -75,48 +73,4 @@ func TestSentinels(t *testing.T) {
 		_, err := NewClient(wrong)
 		wants(t, err, ErrInvalidArgument)
 	}
-}
-
-// The server takes connections, and says nothing.
-func TestDeadlinesOnAStoppedServer(t *testing.T) {
-	const limit = 100 * time.Millisecond
-	where := variable(t, "ACCLIENT_STOPPED_URL")
-	pid := got[int](t)(strconv.Atoi(variable(t, "ACCLIENT_STOPPED_PID")))
-	c := got[*Client](t)(Connect(ctx(t), where))
-	defer c.Close()
-	request := c.Bash(Agent(1, 1), "true")
-	command := submit(t, request)
-	must(t, syscall.Kill(pid, syscall.SIGSTOP))
-	defer syscall.Kill(pid, syscall.SIGCONT)
-	for name, call := range map[string]func(ctx context.Context) error{
-		"Ping":       func(ctx context.Context) error { return c.Ping(ctx) },
-		"Connect":    func(ctx context.Context) error { _, err := Connect(ctx, where); return err },
-		"Submit":     func(ctx context.Context) error { _, err := request.Submit(ctx); return err },
-		"SubmitOnce": func(ctx context.Context) error { _, err := request.SubmitOnce(ctx); return err },
-		"Run":        func(ctx context.Context) error { _, err := request.Run(ctx); return err },
-		"NextResult": func(ctx context.Context) error { _, err := command.NextResult(ctx); return err },
-		"Jobs":       func(ctx context.Context) error { _, err := command.Jobs(ctx); return err },
-		"Kill":       func(ctx context.Context) error { return command.Kill(ctx) },
-		"Progress":   func(ctx context.Context) error { _, err := command.Progress(ctx); return err },
-		"Retract":    func(ctx context.Context) error { _, err := command.Retract(ctx); return err },
-		"ListAgents": func(ctx context.Context) error { _, err := c.ListAgents(ctx); return err },
-	} {
-		begun := time.Now()
-		short, cancel := context.WithTimeout(context.Background(), limit)
-		err := call(short)
-		took := time.Since(begun)
-		cancel()
-		var known *Error
-		if !errors.As(err, &known) || !known.Timeout() && !known.IsMaybeSent() {
-			t.Fatalf("%s: %v after %v", name, err, took)
-		}
-		if took < limit || took > limit+late {
-			t.Errorf("%s took %v", name, took)
-		}
-	}
-	short, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	equal(t, "healthy", got[*Diagnosis](t)(c.Doctor(short)).IsHealthy(), false)
-	must(t, syscall.Kill(pid, syscall.SIGCONT))
-	must(t, c.Ping(ctx(t)))
 }

@@ -5,23 +5,23 @@ import "C"
 
 import "fmt"
 
-// Version is the version of the C library that runs, like "0.1.0".
+// Version returns the version of the C library that is loaded, like "0.1.0".
 func Version() string {
 	return C.GoString(C.acclient_version())
 }
 
-// CheckVersion tells whether the C library that runs fits the header that this package was compiled
-// with. [Connect], [Open] and [Instance] ask too. The error is an [ErrUnsupported].
+// CheckVersion checks that the C library that is loaded is compatible with the header that this package was
+// compiled with, and returns an [ErrUnsupported] if not. [Connect], [Open], [NewClient] and [Instance] call it.
 func CheckVersion() error {
 	return checkVersion(C.ACCLIENT_VERSION_MAJOR, C.ACCLIENT_VERSION_MINOR, C.ACCLIENT_VERSION_PATCH)
 }
 
 func checkVersion(major, minor, patch uint32) error {
-	status := C.acclient_check_version(C.uint32_t(major), C.uint32_t(minor), C.uint32_t(patch))
-	if status == C.ACCLIENT_OK {
+	code := C.acclient_check_version(C.uint32_t(major), C.uint32_t(minor), C.uint32_t(patch))
+	if code == C.ACCLIENT_OK {
 		return nil
 	}
-	text := fmt.Sprintf("libacclient is %s, and the program was compiled for %d.%d.%d",
+	text := fmt.Sprintf("incompatible libacclient %s: the program was compiled for %d.%d.%d",
 		Version(), major, minor, patch)
-	return &Error{Code: Code(status), Message: text}
+	return &Error{Code: Code(code), Message: text}
 }

@@ -1,7 +1,6 @@
-// Quickstart is a tour of a grid: what is there, a command on each agent, what happens when things go
-// wrong.
+// Quickstart is a tour of a grid: its agents, a command on each of them, and what happens when something fails.
 //
-// On a grid of yours, where pkg-config finds acclient: ACCLIENT_URL=redis://host go run ./quickstart
+// On a grid of your own, with an acclient that pkg-config finds: ACCLIENT_URL=redis://host go run ./quickstart
 package main
 
 import (
@@ -15,7 +14,7 @@ import (
 	"acclient"
 )
 
-const tenSeconds = 10 * time.Second
+const patience = 10 * time.Second
 
 func main() {
 	if err := tour(); err != nil {
@@ -29,7 +28,7 @@ func tour() error {
 	if where == "" {
 		where = "redis://127.0.0.1:6379"
 	}
-	// Calls without a time of their own have a minute together.
+	// The deadline of all calls that have no shorter one.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	client, err := acclient.Connect(ctx, where)
@@ -63,8 +62,8 @@ func tour() error {
 	}
 	fmt.Printf("%v %s: %s\n", job.Agent, job.State, strings.TrimSpace(job.Stdout))
 
-	fmt.Println("\n== On all agents, results as they complete; 1:1 is slow and holds nobody up")
-	if err := everybody(ctx, client); err != nil {
+	fmt.Println("\n== On all agents, results as they complete; 1:1 is slow and delays no other")
+	if err := onAll(ctx, client); err != nil {
 		return err
 	}
 
@@ -80,7 +79,7 @@ func tour() error {
 		return err
 	}
 
-	fmt.Println("\n== A wait that is cancelled from elsewhere; the command goes on, and is found again")
+	fmt.Println("\n== A wait that is cancelled; the command goes on, and is found again")
 	if err := cancelled(ctx, client); err != nil {
 		return err
 	}
@@ -94,8 +93,8 @@ func tour() error {
 	return nil
 }
 
-func everybody(ctx context.Context, client *acclient.Client) error {
-	ctx, cancel := context.WithTimeout(ctx, tenSeconds)
+func onAll(ctx context.Context, client *acclient.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	begun := time.Now()
 	command, err := client.Bash(acclient.All(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 1; uname -s").Submit(ctx)
@@ -126,8 +125,14 @@ func tooLong(ctx context.Context, client *acclient.Client) error {
 	} else {
 		fmt.Println("unexpected:", err)
 	}
-	if err := command.Kill(ctx); err != nil {
+	outcomes, err := command.Kill(ctx)
+	if err != nil {
 		return err
+	}
+	for _, outcome := range outcomes {
+		if outcome.Err != nil {
+			return outcome.Err
+		}
 	}
 	job, err := command.NextResult(ctx)
 	if err != nil {
@@ -151,8 +156,8 @@ func cancelled(ctx context.Context, client *acclient.Client) error {
 	} else {
 		fmt.Println("unexpected:", err)
 	}
-	fmt.Println("its printed form finds it again, from any process:", command)
-	again, err := client.CommandFrom(command.String())
+	fmt.Println("its handle finds it again, from any process:", command)
+	again, err := client.GetByHandle(command.Handle())
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,8 @@
 //! The Go package of `go`, on a development grid, against the header and the library that
 //! cargo built for this run, installed in a prefix of its own.
 //!
-//! Where Go is missing nothing is tested, loudly; in CI (`CI` is set) it fails.
+//! Without Go the tests are skipped with a message; in CI (`CI` is set) they fail. staticcheck runs where it
+//! is installed.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -18,11 +19,20 @@ use devgrid::{Grid, RedisServer};
 use support::programs::{SYSTEM_LIBRARIES, declared, is_there, library, put_broken_result, root};
 use support::secured::Secured;
 
+/// Exports that the package does not use, and why.
+const UNUSED: [(&str, &str); 5] = [
+    ("acclient_client_with_cancel", "the context of a call ends it"),
+    ("acclient_outcomes_failure", "each outcome has its error"),
+    ("acclient_results_poll_fd", "a goroutine that waits needs no event loop"),
+    ("acclient_results_poll_ms", "a goroutine that waits needs no event loop"),
+    ("acclient_results_poll_next", "a goroutine that waits needs no event loop"),
+];
+
 /// The first build compiles the race detector's standard library too.
 const TIME: Duration = Duration::from_secs(900);
 
 #[test]
-fn the_package_and_its_tests() {
+fn package_passes_its_tests_and_calls_every_export() {
     if !is_there("go") || !is_there("pkg-config") {
         return;
     }
@@ -30,6 +40,7 @@ fn the_package_and_its_tests() {
     let unformatted = prefix.run(Command::new("gofmt").arg("-l").arg(package()));
     assert!(unformatted.trim().is_empty(), "gofmt would change:\n{unformatted}");
     prefix.run(prefix.go().args(["vet", "./..."]));
+    prefix.staticcheck();
 
     let grid = Grid::demo_builder().joblog().start().expect("a grid");
     put_broken_result(grid.redis());
@@ -45,12 +56,26 @@ fn the_package_and_its_tests() {
     let printed = prefix.run(test.arg(".").env("ACCLIENT_URL", grid.url()));
     assert!(!printed.contains("--- SKIP"), "a test was skipped:\n{printed}");
     let profile = fs::read_to_string(profile).expect("the profile of coverage");
+    let unused: BTreeSet<String> = UNUSED.iter().map(|(name, _)| (*name).to_owned()).collect();
     let missing = &declared() - &executed(&profile);
-    assert!(missing.is_empty(), "no test of the Go package has called {missing:?}");
+    assert_eq!(missing, unused, "left: not called by a test of the Go package; right: not needed");
 }
 
 #[test]
-fn the_quickstart_linked_in_both_ways() {
+fn without_cgo_there_is_one_error_that_says_so() {
+    if !is_there("go") {
+        return;
+    }
+    let prefix = Prefix::new("without-cgo");
+    let built = prefix.go().env("CGO_ENABLED", "0").args(["build", "."]).output().expect("go runs");
+    let complaints = String::from_utf8_lossy(&built.stderr);
+    let errors: Vec<&str> = complaints.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(!built.status.success());
+    assert!(errors.len() == 1 && errors[0].contains("needs_cgo_set_CGO_ENABLED_1"), "{complaints}");
+}
+
+#[test]
+fn quickstart_runs_linked_with_either_library() {
     if !is_there("go") || !is_there("pkg-config") {
         return;
     }
@@ -65,7 +90,7 @@ fn the_quickstart_linked_in_both_ways() {
         if name == "shared" {
             tour.env("LD_LIBRARY_PATH", prefix.lib());
         } else {
-            // It has to run without the shared library, which lay beside the archive.
+            // It has to run without the shared library that was beside the archive.
             tour.env_remove("LD_LIBRARY_PATH");
         }
         let printed = prefix.run(tour.env("ACCLIENT_URL", grid.url()));
@@ -91,7 +116,7 @@ fn executed(profile: &str) -> BTreeSet<String> {
         for (line, text) in (1..).zip(source.lines()) {
             for (column, _) in text.match_indices("C.acclient_") {
                 let at = (line, column + 1);
-                // Of nested blocks the last to begin is the one that the call stands in.
+                // Of nested blocks, the last to begin contains the call.
                 let around =
                     |block: &&Block| block.file == file && block.start <= at && at < block.end;
                 let block = blocks.iter().filter(around).max_by_key(|block| block.start);
@@ -106,7 +131,7 @@ fn executed(profile: &str) -> BTreeSet<String> {
     executed
 }
 
-/// Statements between two places, lines and columns from 1, and how many times they were executed.
+/// Statements from one line and column to another, both from 1, and how many times they were executed.
 struct Block<'a> {
     file: &'a str,
     start: (usize, usize),
@@ -129,7 +154,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// What an installation would put somewhere. It is left behind if the test fails.
+/// An installation of the library. It is left behind if the test fails.
 struct Prefix(PathBuf);
 
 impl Prefix {
@@ -168,16 +193,31 @@ impl Prefix {
             .env("PKG_CONFIG_PATH", self.lib().join("pkgconfig"))
             .env("LD_LIBRARY_PATH", self.lib())
             .env("CGO_ENABLED", "1")
-            // Go's cache goes by this, and not by what pkg-config says of a prefix that moved.
+            // The build cache depends on this variable, and not on what pkg-config prints.
             .env("CGO_LDFLAGS", format!("-L{}", self.lib().display()))
-            // Nothing is fetched: the package uses the standard library alone.
+            // Nothing is downloaded: the package imports only the standard library.
             .env("GOPROXY", "off")
             .env("GOTOOLCHAIN", "local")
             .env("GOFLAGS", "-buildvcs=false");
         go
     }
 
-    /// Runs a tool that has to succeed, to its end or until its time is over, with all its children.
+    fn staticcheck(&self) {
+        let path = self.run(self.go().args(["env", "GOPATH"]));
+        let installed = Path::new(path.trim()).join("bin/staticcheck");
+        if !installed.exists() {
+            eprintln!("no {}: go install honnef.co/go/tools/cmd/staticcheck", installed.display());
+            return;
+        }
+        // The environment of a build, for the same package.
+        let go = self.go();
+        let mut check = Command::new(installed);
+        check.current_dir(package()).arg("./...");
+        check.envs(go.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.run(&mut check);
+    }
+
+    /// Runs a tool that has to succeed, for at most [`TIME`]; after that it is killed with its children.
     fn run(&self, command: &mut Command) -> String {
         command.process_group(0).stdin(std::process::Stdio::null());
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
@@ -185,13 +225,13 @@ impl Prefix {
         let group = child.id();
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
-            // Nobody listens any more when the time is over.
+            // Nothing receives it after the timeout.
             let _ = sender.send(child.wait_with_output());
         });
         let Ok(output) = receiver.recv_timeout(TIME) else {
             let kill = format!("kill -KILL -- -{group}");
             let _ = Command::new("sh").args(["-c", &kill]).status();
-            panic!("{command:?} was not over after {TIME:?}");
+            panic!("{command:?} did not end within {TIME:?}");
         };
         let output = output.expect("a child can be waited for");
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
