@@ -114,7 +114,7 @@ void tour(const std::string &url) {
     } else {
         std::cout << "unexpected: " << cancelled.code() << '\n';
     }
-    std::cout << "its printed form finds it again, from any process: " << command.handle() << '\n';
+    std::cout << "its handle finds it again, from any process: " << command.handle() << '\n';
     auto found = client.get_by_handle(command.handle());
     if (const auto job = found.next_result(10s)) {
         std::cout << "1:2 " << job->state() << " after " << job->time().count() << " ms\n";

@@ -81,9 +81,9 @@ fn main() -> Result<()> {
         other => println!("unexpected: {other:?}"),
     }
     let _ = other.join();
-    let printed = command.to_string();
-    println!("its printed form finds it again, from any process: {printed}");
-    if let Some(job) = client.get_by_handle(&printed)?.next_result(ten_seconds)? {
+    let handle = command.handle();
+    println!("its handle finds it again, from any process: {handle}");
+    if let Some(job) = client.get_by_handle(&handle)?.next_result(ten_seconds)? {
         println!("1:2 {} after {} ms", job.state(), job.time().as_millis());
     }
 

@@ -61,14 +61,14 @@ func TestRequests(t *testing.T) {
 	equal(t, "unknown", unknown.State, StateUnknownCommand)
 
 	kwargs := map[string]string{"message": "hi"}
-	job := got[*Job](t)(c.Jumpscript(Agent(1, 2), "test", "echo", kwargs).Run(ctx(t)))
+	job := got[*Job](t)(c.ExecuteJumpscript(Agent(1, 2), "test", "echo", kwargs).Run(ctx(t)))
 	equal(t, "jumpscript", strings.Contains(job.Data+job.Stdout, "hi"), true)
 	script := "def action(message):\n    return message * 2\n"
-	job = got[*Job](t)(c.JumpscriptContent(Agent(1, 2), script, kwargs).Run(ctx(t)))
+	job = got[*Job](t)(c.ExecuteJumpscriptContent(Agent(1, 2), script, kwargs).Run(ctx(t)))
 	equal(t, "content", strings.Contains(job.Data, "hihi"), true)
-	_, err := c.Jumpscript(Agent(1, 2), "test", "echo", []int{1}).Run(ctx(t))
+	_, err := c.ExecuteJumpscript(Agent(1, 2), "test", "echo", []int{1}).Run(ctx(t))
 	wants(t, err, ErrInvalidArgument)
-	_, err = c.Jumpscript(Agent(1, 2), "test", "echo", func() {}).Run(ctx(t))
+	_, err = c.ExecuteJumpscript(Agent(1, 2), "test", "echo", func() {}).Run(ctx(t))
 	wants(t, err, ErrInvalidArgument)
 
 	request := c.Execute(Agent(1, 1), "sh", "-c", "pwd; echo $A")

@@ -31,11 +31,11 @@ type Message struct {
 // mostMessages is the maximum number of messages that an agent returns.
 const mostMessages = 1000
 
-// MsgQuery is a query of messages. The zero MsgQuery asks for the newest 1000 messages of every level.
+// MsgQuery is a query of messages. The zero MsgQuery asks for the newest 20 messages of every level.
 type MsgQuery struct {
 	// Levels are the levels. Default: "*".
 	Levels Levels
-	// Limit is the maximum number of messages of each agent, 1 to 1000 (the default). The newest are returned.
+	// Limit is the maximum number of messages of each agent, 1 to 1000; the newest are returned. Default: 20.
 	Limit int
 	// From and To leave out messages logged before and after. They apply to what the agent returns: its newest
 	// messages, up to the limit.

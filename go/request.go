@@ -60,14 +60,14 @@ func (c *Client) Bash(target Target, script string) *Request {
 	return &Request{client: c, target: target, verb: verbBash, text: script}
 }
 
-// Jumpscript makes a request for a jumpscript that the agents have. kwargs are keyword arguments: a value that
+// ExecuteJumpscript makes a request for a jumpscript that the agents have. kwargs are keyword arguments: a value that
 // encoding/json marshals to an object, or nil for none.
-func (c *Client) Jumpscript(target Target, domain, name string, kwargs any) *Request {
+func (c *Client) ExecuteJumpscript(target Target, domain, name string, kwargs any) *Request {
 	return &Request{client: c, target: target, verb: verbJumpscript, name: name, text: domain, kwargs: kwargs}
 }
 
-// JumpscriptContent makes a request for a jumpscript that is sent along: Python code that defines "action".
-func (c *Client) JumpscriptContent(target Target, content string, kwargs any) *Request {
+// ExecuteJumpscriptContent makes a request for a jumpscript that is sent along: Python code that defines "action".
+func (c *Client) ExecuteJumpscriptContent(target Target, content string, kwargs any) *Request {
 	return &Request{client: c, target: target, verb: verbContent, text: content, kwargs: kwargs}
 }
 
@@ -256,9 +256,9 @@ func (r *Request) create(
 	case verbBash:
 		return C.acclient_request_bash(client, target, text, length, ptr, raw)
 	case verbJumpscript:
-		return C.acclient_request_jumpscript(client, target, domain, name, kwargs, ptr, raw)
+		return C.acclient_request_execute_jumpscript(client, target, domain, name, kwargs, ptr, raw)
 	case verbContent:
-		return C.acclient_request_jumpscript_content(client, target, text, length, kwargs, ptr, raw)
+		return C.acclient_request_execute_jumpscript_content(client, target, text, length, kwargs, ptr, raw)
 	default:
 		return C.acclient_request_new(client, target, name, ptr, raw)
 	}

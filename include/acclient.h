@@ -595,11 +595,11 @@ acclient_status acclient_client_with_cancel(const acclient_client *client,
                                             acclient_error **error);
 
 /**
- * Finds a command by its printed form, as returned by acclient_command_handle() and
- * acclient_error_command_handle() in this process or another, in any language. Sends nothing; Redis keeps
- * results for 24 hours.
+ * Finds a command by its handle string, as returned by acclient_command_handle() and
+ * acclient_error_command_handle() in this process or another, in any language. Sends nothing; Redis
+ * keeps results for 24 hours.
  *
- * printed: like "acclient:1:<id>:<target>".
+ * handle: like "acclient:1:<id>:<target>".
  * command: [out] receives the command; free with acclient_command_free().
  */
 acclient_status acclient_client_get_by_handle(const acclient_client *client,
@@ -873,13 +873,13 @@ acclient_status acclient_request_bash(const acclient_client *client,
  * kwargs: keyword arguments, a JSON object; may be NULL for none.
  * request: [out] receives the request; free with acclient_request_free().
  */
-acclient_status acclient_request_jumpscript(const acclient_client *client,
-                                            const acclient_target *target,
-                                            const char *domain,
-                                            const char *name,
-                                            const char *kwargs,
-                                            acclient_request **request,
-                                            acclient_error **error);
+acclient_status acclient_request_execute_jumpscript(const acclient_client *client,
+                                                    const acclient_target *target,
+                                                    const char *domain,
+                                                    const char *name,
+                                                    const char *kwargs,
+                                                    acclient_request **request,
+                                                    acclient_error **error);
 
 /**
  * Makes a request for a jumpscript that is sent along: Python code that defines "action".
@@ -888,13 +888,13 @@ acclient_status acclient_request_jumpscript(const acclient_client *client,
  * kwargs: keyword arguments, a JSON object; may be NULL for none.
  * request: [out] receives the request; free with acclient_request_free().
  */
-acclient_status acclient_request_jumpscript_content(const acclient_client *client,
-                                                    const acclient_target *target,
-                                                    const char *content,
-                                                    size_t content_length,
-                                                    const char *kwargs,
-                                                    acclient_request **request,
-                                                    acclient_error **error);
+acclient_status acclient_request_execute_jumpscript_content(const acclient_client *client,
+                                                            const acclient_target *target,
+                                                            const char *content,
+                                                            size_t content_length,
+                                                            const char *kwargs,
+                                                            acclient_request **request,
+                                                            acclient_error **error);
 
 /**
  * Adds an argument of the program.

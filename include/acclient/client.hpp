@@ -289,17 +289,17 @@ class client {
     }
     /// Makes a request for a jumpscript that the agents have. The keyword arguments are a JSON
     /// object.
-    request jumpscript(const target &target, std::string_view domain, std::string_view name,
-                       std::string_view kwargs = "{}") const {
-        return prepare(target, {domain, name, kwargs}, acclient_request_jumpscript,
+    request execute_jumpscript(const target &target, std::string_view domain, std::string_view name,
+                               std::string_view kwargs = "{}") const {
+        return prepare(target, {domain, name, kwargs}, acclient_request_execute_jumpscript,
                        std::string(domain).c_str(), std::string(name).c_str(),
                        std::string(kwargs).c_str());
     }
     /// Makes a request for a jumpscript that is sent along: Python code that defines "action".
-    request jumpscript_content(const target &target, std::string_view content,
-                               std::string_view kwargs = "{}") const {
-        return prepare(target, {kwargs}, acclient_request_jumpscript_content, content.data(),
-                       content.size(), std::string(kwargs).c_str());
+    request execute_jumpscript_content(const target &target, std::string_view content,
+                                       std::string_view kwargs = "{}") const {
+        return prepare(target, {kwargs}, acclient_request_execute_jumpscript_content,
+                       content.data(), content.size(), std::string(kwargs).c_str());
     }
 
     // Commands.

@@ -86,11 +86,11 @@ pub unsafe extern "C" fn acclient_client_with_cancel(
     })
 }
 
-/// Finds a command by its printed form, as returned by acclient_command_handle() and
-/// acclient_error_command_handle() in this process or another, in any language. Sends nothing; Redis keeps
-/// results for 24 hours.
+/// Finds a command by its handle string, as returned by acclient_command_handle() and
+/// acclient_error_command_handle() in this process or another, in any language. Sends nothing; Redis
+/// keeps results for 24 hours.
 ///
-/// printed: like "acclient:1:<id>:<target>".
+/// handle: like "acclient:1:<id>:<target>".
 /// command: [out] receives the command; free with acclient_command_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_get_by_handle(

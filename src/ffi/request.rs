@@ -132,7 +132,7 @@ pub unsafe extern "C" fn acclient_request_bash(
 /// kwargs: keyword arguments, a JSON object; may be NULL for none.
 /// request: [out] receives the request; free with acclient_request_free().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_request_jumpscript(
+pub unsafe extern "C" fn acclient_request_execute_jumpscript(
     client: Option<&acclient_client>,
     target: Option<&acclient_target>,
     domain: *const c_char,
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn acclient_request_jumpscript(
 /// kwargs: keyword arguments, a JSON object; may be NULL for none.
 /// request: [out] receives the request; free with acclient_request_free().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn acclient_request_jumpscript_content(
+pub unsafe extern "C" fn acclient_request_execute_jumpscript_content(
     client: Option<&acclient_client>,
     target: Option<&acclient_target>,
     content: *const c_char,

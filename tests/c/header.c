@@ -56,8 +56,8 @@
     X(acclient_request_new)                                                                        \
     X(acclient_request_execute)                                                                    \
     X(acclient_request_bash)                                                                       \
-    X(acclient_request_jumpscript)                                                                 \
-    X(acclient_request_jumpscript_content)                                                         \
+    X(acclient_request_execute_jumpscript)                                                         \
+    X(acclient_request_execute_jumpscript_content)                                                 \
     X(acclient_request_add_arg)                                                                    \
     X(acclient_request_set_run_args)                                                               \
     X(acclient_request_set_data)                                                                   \

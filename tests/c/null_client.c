@@ -215,12 +215,12 @@ static void making_requests(const acclient_client *client, const acclient_target
     acclient_request_free(request);
 
 #define NAMED(client, target, domain, name, kwargs)                                                \
-    REFUSES(request,                                                                               \
-            acclient_request_jumpscript(client, target, domain, name, kwargs, &request, &error))
-#define SENT(client, target, text, length, kwargs)                                                 \
-    REFUSES(request, acclient_request_jumpscript_content(client, target, text, length, kwargs,     \
+    REFUSES(request, acclient_request_execute_jumpscript(client, target, domain, name, kwargs,     \
                                                          &request, &error))
-    SAY("acclient_request_jumpscript");
+#define SENT(client, target, text, length, kwargs)                                                 \
+    REFUSES(request, acclient_request_execute_jumpscript_content(client, target, text, length,     \
+                                                                 kwargs, &request, &error))
+    SAY("acclient_request_execute_jumpscript");
     const char *const wrong[] = {"", "{", "[]", "1", "null", "{} x", no_utf8};
     NAMED(NULL, target, "test", "echo", NULL);
     NAMED(client, NULL, "test", "echo", NULL);
@@ -232,10 +232,11 @@ static void making_requests(const acclient_client *client, const acclient_target
         NAMED(client, target, "test", "echo", wrong[i]);
         SENT(client, target, text, 4, wrong[i]);
     }
-    REFUSED(acclient_request_jumpscript(client, target, "test", "echo", NULL, NULL, &error));
-    CHECK(acclient_request_jumpscript(NULL, NULL, NULL, NULL, NULL, NULL, NULL) ==
+    REFUSED(
+        acclient_request_execute_jumpscript(client, target, "test", "echo", NULL, NULL, &error));
+    CHECK(acclient_request_execute_jumpscript(NULL, NULL, NULL, NULL, NULL, NULL, NULL) ==
           ACCLIENT_INVALID_ARGUMENT);
-    SAY("acclient_request_jumpscript_content");
+    SAY("acclient_request_execute_jumpscript_content");
     SENT(NULL, target, text, 4, NULL);
     SENT(client, NULL, text, 4, NULL);
     SENT(client, target, NULL, 4, NULL);
@@ -244,8 +245,9 @@ static void making_requests(const acclient_client *client, const acclient_target
         SENT(client, target, text, lengths[i], NULL);
         SENT(client, target, NULL, lengths[i], NULL);
     }
-    REFUSED(acclient_request_jumpscript_content(client, target, text, 4, NULL, NULL, &error));
-    CHECK(acclient_request_jumpscript_content(NULL, NULL, NULL, 1, NULL, NULL, NULL) ==
+    REFUSED(
+        acclient_request_execute_jumpscript_content(client, target, text, 4, NULL, NULL, &error));
+    CHECK(acclient_request_execute_jumpscript_content(NULL, NULL, NULL, 1, NULL, NULL, NULL) ==
           ACCLIENT_INVALID_ARGUMENT);
 }
 

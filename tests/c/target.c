@@ -228,21 +228,22 @@ static void scripts(const acclient_client *client) {
     acclient_request_free(request);
 
     SAY("jumpscripts");
-    EXPECT(ACCLIENT_OK, acclient_request_jumpscript(client, target, "test", "echo",
-                                                    "{\"message\":\"hi\"}", &request, &error));
+    EXPECT(ACCLIENT_OK,
+           acclient_request_execute_jumpscript(client, target, "test", "echo",
+                                               "{\"message\":\"hi\"}", &request, &error));
     acclient_job *job = run(request);
     CHECK_TEXT(acclient_job_state, job, "SUCCESS");
     CHECK_TEXT(acclient_job_data, job, "{\"echo\": \"hi\"}");
     CHECK(acclient_job_level(job) == 20);
     acclient_job_free(job);
-    EXPECT(ACCLIENT_OK,
-           acclient_request_jumpscript(client, target, "test", "none", NULL, &request, &error));
+    EXPECT(ACCLIENT_OK, acclient_request_execute_jumpscript(client, target, "test", "none", NULL,
+                                                            &request, &error));
     job = run(request);
     CHECK_TEXT(acclient_job_state, job, "ERROR");
     acclient_job_free(job);
     EXPECT(ACCLIENT_OK,
-           acclient_request_jumpscript_content(client, target, content, sizeof content - 1,
-                                               "{\"a\":1,\"b\":2}", &request, &error));
+           acclient_request_execute_jumpscript_content(client, target, content, sizeof content - 1,
+                                                       "{\"a\":1,\"b\":2}", &request, &error));
     job = run(request);
     CHECK_TEXT(acclient_job_data, job, "3");
     CHECK_TEXT(acclient_job_stdout, job, "adding\n");
@@ -291,6 +292,7 @@ int main(void) {
     acclient_client *client = connect_grid();
     targets();
     run_args();
+    agent_list(client);
     agent_list(client);
     programs(client);
     scripts(client);

@@ -146,14 +146,16 @@ void history(const acclient::client &client) {
 void scripts(const acclient::client &client) {
     say("jumpscripts");
     const auto agent = target::agent({1, 2});
-    const auto named = client.jumpscript(agent, "test", "echo", "{\"message\": \"hi\"}").run(60s);
+    const auto named =
+        client.execute_jumpscript(agent, "test", "echo", "{\"message\": \"hi\"}").run(60s);
     SAME(named.data(), "{\"echo\": \"hi\"}");
-    const auto sent =
-        client
-            .jumpscript_content(agent, "def action(a, b):\n    return a + b\n", "{\"a\":1,\"b\":2}")
-            .run(60s);
+    const auto sent = client
+                          .execute_jumpscript_content(
+                              agent, "def action(a, b):\n    return a + b\n", "{\"a\":1,\"b\":2}")
+                          .run(60s);
     SAME(sent.data(), "3");
-    BAD(errc::invalid_argument, client.jumpscript(agent, "test", "echo", "[]").try_submit());
+    BAD(errc::invalid_argument,
+        client.execute_jumpscript(agent, "test", "echo", "[]").try_submit());
 }
 
 // Whether a Redis answers on a port.

@@ -169,7 +169,7 @@ fn unconfirmed() -> Row {
         peer.log_in();
         peer.expect("RPUSH");
     });
-    let client = Client::connect(&server.url()).expect("a client");
+    let client = Client::builder().url(&server.url()).expect("a URL").build().expect("a client");
     row("a connection lost after the push", client.cmd(Target::agent((1, 1)), "ping").submit())
 }
 
