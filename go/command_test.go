@@ -28,7 +28,7 @@ func TestRun(t *testing.T) {
 	equal(t, "tags", job.Tags, "a tag")
 	equal(t, "cmd", job.Cmd, "execute")
 	equal(t, "JSON", json.Valid(job.Raw) && json.Valid(job.Args), true)
-	if time.Since(job.Start).Abs() > time.Minute || job.Time < 0 || job.ID == "" {
+	if time.Since(job.StartTime).Abs() > time.Minute || job.Time < 0 || job.ID == "" {
 		t.Fatalf("%+v", job)
 	}
 	failed := got[*Job](t)(c.Execute(Agent(1, 1), "false").Run(ctx(t)))

@@ -44,8 +44,8 @@ type Job struct {
 	Critical string
 	// Tags are the tags that the command was sent with.
 	Tags string
-	// Start is the start time, by the clock of the agent; zero where the job did not start.
-	Start time.Time
+	// StartTime is the start time, by the clock of the agent; zero where the job did not start.
+	StartTime time.Time
 	// Time is the run time.
 	Time time.Duration
 	// Raw is the whole document, with fields that this version does not know. Where it contains something that
@@ -95,7 +95,7 @@ func copyJob(c *Client, ptr *C.acclient_job) *Job {
 		job.Raw = json.RawMessage(text(C.acclient_job_dump(ptr, &length)))
 	}
 	if started := int64(C.acclient_job_starttime_ms(ptr)); started != 0 {
-		job.Start = time.UnixMilli(started)
+		job.StartTime = time.UnixMilli(started)
 	}
 	return job
 }

@@ -11,11 +11,11 @@ inline namespace v0_1 {
 class job;
 class follower;
 
-/// Query of messages that jobs have logged. Default: the newest 1000 messages of every level.
+/// Query of messages that jobs have logged. Default: the newest 20 messages of every level.
 struct msg_query {
     /// Levels: "*", or numbers and ranges like "1,2,6-9".
     std::optional<std::string> levels = std::nullopt;
-    /// Maximum number of messages, of each agent: 1 to 1000. The newest are returned.
+    /// Maximum number of messages, of each agent: 1 to 1000; the newest are returned.
     std::optional<std::uint32_t> limit = std::nullopt;
     /// Leaves out messages logged before this time.
     std::optional<std::chrono::system_clock::time_point> from = std::nullopt;

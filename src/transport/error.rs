@@ -36,7 +36,7 @@ pub(crate) enum Error {
     #[error("the client is closed")]
     Closed,
     /// Every connection of the pool stayed in use until the deadline.
-    #[error("all {max} connections of the client stayed in use")]
+    #[error("no connection became free; the client has at most {max}")]
     PoolExhausted { max: usize },
     /// A cancel token or an iterator made in another process.
     #[error("the handle was made in another process, before a fork")]
