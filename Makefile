@@ -14,7 +14,7 @@ LIBRARY := $(abspath $(TARGET))/capi
 # PREFIX and the like are for `make install` alone.
 INSTALL_HERE := LIBDIR= INCLUDEDIR= DESTDIR= scripts/install.sh
 
-.PHONY: help demo lib acctl examples test check header tools fuzz bench install install-acctl uninstall
+.PHONY: help public-api demo lib acctl examples test check header tools fuzz bench install install-acctl uninstall
 
 help:
 	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
@@ -25,6 +25,7 @@ help:
 	@echo "make test     checks the sources and runs all tests"
 	@echo "make check    formatting, lints, documentation; part of make test"
 	@echo "make header   writes include/acclient.h anew"
+	@echo "make public-api  lists the public API of the crate in docs/public-api.txt (needs cargo-public-api)"
 	@echo "make install  installs the C library, headers, pkg-config and CMake files under PREFIX (/usr/local),"
 	@echo "              below DESTDIR where that is set; make install-acctl installs acctl with completions;"
 	@echo "              make uninstall removes both"
@@ -74,8 +75,9 @@ examples:
 		$(TARGET)/debug/devgrid -- $$program || exit 1; \
 	done
 
-# How many tests run at a time, for those who wait for them: most of them wait for servers and processes.
-TEST_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
+# How many tests run at a time: twice as many as there are processors, since most of them wait for servers
+# and processes.
+TEST_THREADS ?= $(shell echo $$(( 2 * $$(nproc 2>/dev/null || echo 2) )))
 
 # With the C layer everywhere, so that its unit tests run too and the crate is compiled for one set of
 # features. Rust programs without it are tested by tests/languages/packaging.rs.
@@ -87,7 +89,7 @@ check: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --features capi -- -D warnings
-	$(CARGO) clippy --lib -- -D warnings
+	$(CARGO) clippy --workspace -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib --features capi
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
 	clang-format --dry-run --Werror $(C_SOURCES)
@@ -99,6 +101,12 @@ tools:
 
 header:
 	ACCLIENT_WRITE_HEADER=1 $(CARGO) test --test languages header::
+
+# The baseline of the Rust API, by which a review sees what a change does to it. rustdoc writes the JSON that
+# the tool reads only with this variable.
+public-api:
+	RUSTC_BOOTSTRAP=1 $(CARGO) rustdoc --quiet --lib -- -Z unstable-options --output-format json
+	cargo-public-api public-api --rustdoc-json $(TARGET)/doc/acclient.json -sss > docs/public-api.txt
 
 # As PREFIX=/opt/acclient make install, or make install PREFIX=/usr DESTDIR=/tmp/package.
 export PREFIX LIBDIR INCLUDEDIR DESTDIR

@@ -123,7 +123,7 @@ static void any_and_all(void) {
     acclient_job_free(job);
     acclient_target_free(target);
 
-    printf("\n== On all agents, results as they complete; 1:1 is slow and holds nobody up\n");
+    printf("\n== On all agents, results as they complete; 1:1 is slow and delays no other\n");
     const char script[] = "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 1; uname -s";
     acclient_request *request = NULL;
     acclient_command *command = NULL;
@@ -188,8 +188,7 @@ static void on_alarm(int number) {
 static void cancelled(void) {
     acclient_error *error = NULL;
     acclient_job *job = NULL;
-    printf(
-        "\n== A wait that is cancelled from elsewhere; the command goes on, and is found again\n");
+    printf("\n== A wait that is cancelled; the command goes on, and is found again\n");
     acclient_command *command = start(1, 2, "sleep", "1");
     check(acclient_cancel_token_new(&interrupted, &error), &error);
     struct sigaction action = {.sa_handler = on_alarm};

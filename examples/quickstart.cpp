@@ -61,7 +61,7 @@ void tour(const std::string &url) {
     const auto chosen = client.bash(target::any().role("storage"), "echo chosen").run(10s);
     std::cout << chosen.agent() << ' ' << chosen.state() << ": " << trimmed(chosen.out()) << '\n';
 
-    std::cout << "\n== On all agents, results as they complete; 1:1 is slow and holds nobody up\n";
+    std::cout << "\n== On all agents, results as they complete; 1:1 is slow and delays no other\n";
     const auto begun = steady::now();
     const auto everywhere =
         client.bash(target::all(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 1; uname -s").submit();
@@ -97,7 +97,7 @@ void tour(const std::string &url) {
         std::cout << "2:1 " << job->state() << " after " << job->time().count() << " ms\n";
     }
 
-    std::cout << "\n== A wait that is cancelled from elsewhere; the command goes on, and is found "
+    std::cout << "\n== A wait that is cancelled; the command goes on, and is found "
                  "again\n";
     auto command = client.execute(target::agent({1, 2}), "sleep").arg("1").submit();
     const auto cancel = acclient::cancel_token::make();

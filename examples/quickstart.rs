@@ -32,7 +32,7 @@ fn main() -> Result<()> {
     let job = client.bash(Target::any().role("storage"), "echo chosen").run(ten_seconds)?;
     println!("{} {}: {}", job.agent(), job.state(), job.stdout().trim_end());
 
-    println!("\n== On all agents, results as they complete; 1:1 is slow and holds nobody up");
+    println!("\n== On all agents, results as they complete; 1:1 is slow and delays no other");
     let script = "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 1; uname -s";
     let begun = Instant::now();
     let command = client.bash(Target::all(), script).submit()?;
@@ -63,9 +63,7 @@ fn main() -> Result<()> {
         println!("2:1 {} after {} ms", job.state(), job.time().as_millis());
     }
 
-    println!(
-        "\n== A wait that is cancelled from elsewhere; the command goes on, and is found again"
-    );
+    println!("\n== A wait that is cancelled; the command goes on, and is found again");
     let mut command = client.execute(Target::agent((1, 2)), "sleep").arg("1").submit()?;
     let cancel = CancelToken::new()?;
     let canceller = cancel.clone();

@@ -101,7 +101,7 @@ static void limits(void) {
 
     SAY("one connection");
     EXPECT(ACCLIENT_OK, acclient_options_set_max_connections(options, 0, &error));
-    does_not_open(options, ACCLIENT_INVALID_ARGUMENT, "max_connections");
+    does_not_open(options, ACCLIENT_INVALID_ARGUMENT, "maximum number of connections");
     EXPECT(ACCLIENT_OK, acclient_options_set_max_connections(options, 1, &error));
     acclient_client *client = opened(options);
     acclient_command *command = send_script(
@@ -121,7 +121,7 @@ static void limits(void) {
 
     SAY("small replies");
     EXPECT(ACCLIENT_OK, acclient_options_set_max_reply(options, 0, &error));
-    does_not_open(options, ACCLIENT_INVALID_ARGUMENT, "max_reply");
+    does_not_open(options, ACCLIENT_INVALID_ARGUMENT, "maximum reply size");
     EXPECT(ACCLIENT_OK, acclient_options_set_max_reply(options, 3000, &error));
     client = opened(options);
     acclient_options_free(options);

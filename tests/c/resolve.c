@@ -78,7 +78,7 @@ int main(void) {
     CHECK(status == ACCLIENT_CONNECT);
     WAIT_UNTIL(asked == LOOKUPS);
     FAILS(ACCLIENT_CONNECT, acclient_client_connect(url, 1000, NULL, &client, &error));
-    CHECK(strstr(acclient_error_message(error, NULL), "look-ups are under way") != NULL);
+    CHECK(strstr(acclient_error_message(error, NULL), "look-ups are in progress") != NULL);
     acclient_error_free(error);
     acclient_client *direct = connect_grid();
     EXPECT(ACCLIENT_OK, acclient_client_ping(direct, 10000, NULL, &error));

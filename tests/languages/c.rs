@@ -1,7 +1,9 @@
 //! The C programs of `tests/c`, against the header and the library that cargo built for this run.
 //!
-//! Each runs against the shared library, and once more under valgrind against the static one. Where
-//! valgrind or a compiler is missing that part is left out, loudly; in CI (`CI` is set) it fails.
+//! Each runs against the shared library, with AddressSanitizer and UBSan, which find its own faults and
+//! what is not freed. The library has no sanitizers, so programs that lead it past the bounds of what C
+//! passes, or through most of its handles, run once more under valgrind, against the static library.
+//! Where valgrind or a compiler is missing that part is left out, loudly; in CI (`CI` is set) it fails.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -110,7 +112,7 @@ fn target() {
 fn job() {
     let grid = Grid::demo().expect("a grid");
     put_broken_result(grid.redis());
-    both(&Programs::new("c-job"), "job.c", &[("ACCLIENT_URL", &grid.url())]);
+    checked(&Programs::new("c-job"), "job.c", &[("ACCLIENT_URL", &grid.url())]);
 }
 
 #[test]
@@ -121,13 +123,13 @@ fn tunnel() {
 #[test]
 fn node() {
     let grid = Grid::demo_builder().joblog().start().expect("a grid");
-    both(&Programs::new("c-node"), "node.c", &[("ACCLIENT_URL", &grid.url())]);
+    checked(&Programs::new("c-node"), "node.c", &[("ACCLIENT_URL", &grid.url())]);
 }
 
 #[test]
 fn fanout() {
     let grid = with_a_silent_agent();
-    both(&Programs::new("c-fanout"), "fanout.c", &[("ACCLIENT_URL", &grid.url())]);
+    checked(&Programs::new("c-fanout"), "fanout.c", &[("ACCLIENT_URL", &grid.url())]);
 }
 
 #[test]
@@ -151,7 +153,7 @@ fn options() {
         ("ACCLIENT_SOCKET", &socket),
         ("ACCLIENT_CONFIG", &config),
     ];
-    both(&dir, "options.c", &environment);
+    checked(&dir, "options.c", &environment);
 }
 
 #[test]
@@ -160,13 +162,13 @@ fn progress() {
     let queue = RedisServer::start().expect("a Redis");
     let environment = [("ACCLIENT_URL", grid.url()), ("ACCLIENT_QUEUE_URL", queue.url())];
     let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
-    both(&Programs::new("c-progress"), "progress.c", &environment);
+    checked(&Programs::new("c-progress"), "progress.c", &environment);
 }
 
 #[test]
 fn rollout() {
     let grid = with_a_silent_agent();
-    both(&Programs::new("c-rollout"), "rollout.c", &[("ACCLIENT_URL", &grid.url())]);
+    checked(&Programs::new("c-rollout"), "rollout.c", &[("ACCLIENT_URL", &grid.url())]);
 }
 
 #[test]
@@ -176,19 +178,14 @@ fn doctor() {
     let few_url = few.url().replace("redis://", "redis://few:x@");
     let environment = [("ACCLIENT_URL", grid.url()), ("ACCLIENT_FEW_URL", few_url)];
     let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
-    both(&Programs::new("c-doctor"), "doctor.c", &environment);
+    checked(&Programs::new("c-doctor"), "doctor.c", &environment);
 }
 
 #[test]
 fn tls() {
     let secured = Secured::start();
     let (dir, environment) = (Programs::new("c-tls"), secured.environment());
-    dir.run("tls.c", &environment);
-    // Valgrind does not see that what assembly has encrypted is defined.
-    dir.run_under_valgrind_with(&["--undef-value-errors=no"], "tls.c", &environment);
-    if sanitizes(&dir.0, ADDRESS) {
-        dir.run_sanitized("tls.c", ADDRESS, &environment);
-    }
+    checked(&dir, "tls.c", &environment);
 }
 
 #[test]
@@ -196,7 +193,7 @@ fn stopped() {
     let server = RedisServer::start().expect("a Redis");
     let (url, pid) = (server.url(), server.pid().to_string());
     let environment = [("ACCLIENT_URL", url.as_str()), ("ACCLIENT_REDIS_PID", &pid)];
-    both(&Programs::new("c-stopped"), "stopped.c", &environment);
+    checked(&Programs::new("c-stopped"), "stopped.c", &environment);
 }
 
 /// That the sanitizers are on is seen by a program that they have to end.
@@ -209,27 +206,6 @@ fn address_sanitizer() {
     assert!(dir.caught(ADDRESS, "address").contains("heap-buffer-overflow"));
     assert!(dir.caught(ADDRESS, "leak").contains("detected memory leaks"));
     assert!(dir.caught(ADDRESS, "undefined").contains("signed integer overflow"));
-    let grid = with_a_silent_agent();
-    put_broken_result(grid.redis());
-    let queue = RedisServer::start().expect("a Redis");
-    let (url, queue_url) = (grid.url(), queue.url());
-    let environment = [("ACCLIENT_URL", url.as_str()), ("ACCLIENT_QUEUE_URL", &queue_url)];
-    for name in ["run.c", "fanout.c", "job.c", "progress.c", "rollout.c"] {
-        dir.run_sanitized(name, ADDRESS, &environment);
-    }
-}
-
-#[test]
-fn address_sanitizer_and_wrong_arguments() {
-    let dir = Programs::new("c-asan-null");
-    if !sanitizes(&dir.0, ADDRESS) {
-        return;
-    }
-    let grid = Grid::demo().expect("a grid");
-    let url = grid.url();
-    for name in ["null.c", "null_client.c", "null_job.c", "null_node.c"] {
-        dir.run_sanitized(name, ADDRESS, &[("ACCLIENT_URL", &url)]);
-    }
 }
 
 #[test]
@@ -238,7 +214,7 @@ fn threads() {
     let url = grid.url();
     let dir = Programs::new("c-threads");
     let environment = [("ACCLIENT_URL", url.as_str())];
-    both(&dir, "threads.c", &environment);
+    checked(&dir, "threads.c", &environment);
     if sanitizes(&dir.0, "thread") {
         assert!(dir.caught("thread", "thread").contains("data race"));
         dir.run_sanitized("threads.c", "thread", &environment);
@@ -253,7 +229,7 @@ fn log() {
 #[test]
 fn event_loop() {
     let grid = with_a_silent_agent();
-    both(&Programs::new("c-event-loop"), "event_loop.c", &[("ACCLIENT_URL", &grid.url())]);
+    checked(&Programs::new("c-event-loop"), "event_loop.c", &[("ACCLIENT_URL", &grid.url())]);
 }
 
 #[test]
@@ -280,8 +256,7 @@ fn sigpipe() {
         let (url, pid) = (server.url(), server.pid().to_string());
         run(&dir, "sigpipe.c", &[("ACCLIENT_URL", &url), ("ACCLIENT_REDIS_PID", &pid)]);
     };
-    with_server(Programs::run);
-    with_server(Programs::run_under_valgrind);
+    with_server(|dir, name, environment| checked(dir, name, environment));
 }
 
 /// Users copy the example, so its error path has to be sound with every compiler: on a port where nobody
@@ -313,16 +288,26 @@ fn fork() {
 /// A user who may not even look.
 const FEW_RIGHTS: &str = "few on nopass ~* +hello +auth +ping +llen +info +rpush";
 
+/// Programs that run under valgrind too.
+const UNDER_VALGRIND: [&str; 7] =
+    ["null.c", "null_client.c", "null_job.c", "null_node.c", "run.c", "job.c", "stopped.c"];
+
 /// Runs a program that needs a grid and nothing else.
 fn functional(name: &str) {
     let grid = Grid::demo().expect("a grid");
     let dir = Programs::new(name.trim_end_matches(".c"));
-    both(&dir, name, &[("ACCLIENT_URL", &grid.url())]);
+    checked(&dir, name, &[("ACCLIENT_URL", &grid.url())]);
 }
 
-fn both(dir: &Programs, name: &str, environment: &[(&str, &str)]) {
-    dir.run(name, environment);
-    dir.run_under_valgrind(name, environment);
+fn checked(dir: &Programs, name: &str, environment: &[(&str, &str)]) {
+    if sanitizes(&dir.0, ADDRESS) {
+        dir.run_sanitized(name, ADDRESS, environment);
+    } else {
+        dir.run(name, environment);
+    }
+    if UNDER_VALGRIND.contains(&name) {
+        dir.run_under_valgrind(name, environment);
+    }
 }
 
 /// The demo grid, and agent 3:1, for which commands are taken and which does not answer.

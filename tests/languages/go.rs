@@ -99,7 +99,7 @@ fn quickstart_runs_linked_with_either_library() {
             "1:2 SUCCESS in ",
             "2:1 KILLED after ",
             "cancelled after ",
-            "knows no such agent",
+            "no such agent",
         ] {
             assert!(printed.contains(wanted), "{name}: {wanted:?} is not in\n{printed}");
         }

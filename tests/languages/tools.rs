@@ -21,8 +21,7 @@ const SLOW: (&str, &str) = ("ACCLIENT_TEST_SLOW", "1");
 pub enum Library {
     Shared,
     Static,
-    /// The program with these sanitizers. The library has none itself. Statically linked; only for
-    /// "thread" it is the shared one, by which `tsan.supp` can name it.
+    /// The program with these sanitizers, and the shared library, which has none itself.
     Sanitized(&'static str),
 }
 
@@ -60,11 +59,11 @@ impl Programs {
             cc.args(["-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]);
         }
         match form {
-            Library::Shared | Library::Sanitized("thread") => {
+            Library::Shared | Library::Sanitized(_) => {
                 cc.arg(self.path().join("libacclient.so.0.1"));
                 cc.arg(format!("-Wl,-rpath,{}", self.path().display()));
             }
-            Library::Static | Library::Sanitized(_) => {
+            Library::Static => {
                 cc.arg(library("libacclient.a")).args(SYSTEM_LIBRARIES);
             }
         }
@@ -81,7 +80,10 @@ impl Programs {
     ) {
         let program = self.compile(name, &Library::Sanitized(sanitizers));
         let mut command = built(program);
-        command.envs([SLOW]).envs(SANITIZER_OPTIONS).env("TSAN_OPTIONS", tsan_options());
+        command.envs(SANITIZER_OPTIONS).env("TSAN_OPTIONS", tsan_options());
+        if sanitizers == "thread" {
+            command.envs([SLOW]);
+        }
         let (status, output) = self.0.bounded(command, environment, TIME_WHERE_SLOW);
         assert!(status.success(), "{name} with {sanitizers}: {status}\n{output}");
     }
@@ -130,15 +132,6 @@ impl Programs {
     }
 
     pub fn run_under_valgrind(&self, name: &str, environment: &[(&str, &str)]) {
-        self.run_under_valgrind_with(&[], name, environment);
-    }
-
-    pub fn run_under_valgrind_with(
-        &self,
-        options: &[&str],
-        name: &str,
-        environment: &[(&str, &str)],
-    ) {
         if !is_there("valgrind") {
             return;
         }
@@ -150,7 +143,6 @@ impl Programs {
             .args(["--errors-for-leak-kinds=definite,indirect,possible", "--track-fds=yes"])
             .arg(format!("--error-exitcode={VALGRIND_ERRORS}"))
             .arg(format!("--log-file={}", log.display()))
-            .args(options)
             .arg(program)
             .envs([SLOW]);
         let (status, output) = self.0.bounded(valgrind, environment, TIME_WHERE_SLOW);
