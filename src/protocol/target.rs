@@ -109,6 +109,9 @@ impl Target {
     /// The command has one id and one [`Command`](crate::Command) handle, as a fan-out has. All of it is
     /// pushed in one step: Redis has it for every agent or for none. Unlike with a fan-out, the agents
     /// are known before the controller has routed the command.
+    ///
+    /// The controller routes it agent by agent. Until it has routed all of it, whoever finds the command by
+    /// its id alone may see only some of the agents; the handle string names them all.
     pub fn agents<I: IntoIterator<Item: Into<AgentId>>>(agents: I) -> Self {
         let mut agents: Vec<AgentId> = agents.into_iter().map(Into::into).collect();
         agents.sort_unstable();

@@ -12,7 +12,8 @@ use support::programs::{
     root, succeed,
 };
 
-pub const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+pub const WARNINGS: [&str; 6] =
+    ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"];
 const TIME: Duration = Duration::from_secs(300);
 const TIME_WHERE_SLOW: Duration = Duration::from_secs(900);
 /// Tells the programs that everything is slow.
