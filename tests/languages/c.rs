@@ -256,7 +256,7 @@ fn sigpipe() {
         let (url, pid) = (server.url(), server.pid().to_string());
         run(&dir, "sigpipe.c", &[("ACCLIENT_URL", &url), ("ACCLIENT_REDIS_PID", &pid)]);
     };
-    with_server(|dir, name, environment| checked(dir, name, environment));
+    with_server(checked);
 }
 
 /// Users copy the example, so its error path has to be sound with every compiler: on a port where nobody
