@@ -69,6 +69,27 @@ fn every_function_of_c_is_listed() {
     same("C", &listed(3), &functions.collect());
 }
 
+/// Callers of C count parameters by hand, and read from `const` what a call changes.
+#[test]
+fn functions_of_c_have_few_parameters_and_setters_change_their_handle() {
+    let header = read("include/acclient.h");
+    let functions = header.split(");\n").filter_map(|text| {
+        let text = text.rsplit("*/\n").next()?;
+        let (name, parameters) = text.split_once('(')?;
+        let name = name.rsplit([' ', '*']).next()?;
+        name.starts_with("acclient_").then_some((name, parameters))
+    });
+    let mut seen = 0;
+    for (name, parameters) in functions {
+        seen += 1;
+        assert!(parameters.split(',').count() <= 8, "{name} has too many parameters");
+        if name.contains("_set_") && !name.contains("log_hook") || name.contains("_add_") {
+            assert!(!parameters.trim_start().starts_with("const"), "{name} changes its handle");
+        }
+    }
+    assert!(seen > 200, "{seen}");
+}
+
 #[test]
 fn every_item_of_rust_is_listed() {
     let exports = read("src/lib.rs");

@@ -20,6 +20,7 @@ mod golden;
 mod golden_run;
 mod grid;
 mod hostile;
+mod log;
 mod lost_connections;
 mod many;
 mod once;
