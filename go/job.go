@@ -31,7 +31,8 @@ type Job struct {
 	Cmd string
 	// Args are the run arguments as the agent decoded them; null before the job has ended.
 	Args json.RawMessage
-	// Data is the result data: the last message of level 20 to 23 or 30 that the job printed, or the answer of a
+	// Data is the result data: the last message of level 20 to 23 or 30 that the job printed, or why a program
+	// could not be started (the exit status of a program is not reported), or the answer of a
 	// built-in command of the agent. It may contain NULs.
 	Data string
 	// Level is the level of the data: 20 JSON, 21 YAML, 22 TOML, 23 HRD, 30 job, 0 plain text.

@@ -14,8 +14,8 @@ import (
 type Request struct {
 	// Args are arguments of the program, after those of RunArgs.
 	Args []string
-	// Data is the standard input of a program, or JSON for the built-in commands of the agents: UTF-8, which
-	// may contain NULs.
+	// Data is the standard input of a program, the script of [Client.Bash], or JSON for the built-in commands of
+	// the agents: UTF-8, which may contain NULs.
 	Data string
 	// ID is the id, instead of a new UUID for each time that the request is sent. While a job with the same id
 	// is running, its agent refuses a second one, and the result of the first counts for both.
@@ -132,7 +132,8 @@ type Collected struct {
 	// Errors are about agents without a result. An error that ended the wait for all agents is the last, and is
 	// about no agent.
 	Errors []*Error
-	// Stopped reports whether the call stopped at a failure, or was ended, before all agents had answered.
+	// Stopped reports whether the call stopped at a failure, or was ended by an error, before the deadline and
+	// before all agents had answered.
 	Stopped bool
 }
 

@@ -73,7 +73,7 @@
 #include <stdint.h>
 
 /**
- * A failure that the call returns as an error too.
+ * Reserved: calls return their failures as errors.
  */
 #define ACCLIENT_LOG_ERROR 1
 
@@ -494,8 +494,8 @@ void acclient_error_free(acclient_error *error);
  *
  * hook: NULL logs nothing more, which is the default.
  * user_data: passed to the hook as it is; may be NULL.
- * level: the least important level that is logged, one of ACCLIENT_LOG_... In normal work nothing above
- *   ACCLIENT_LOG_DEBUG is logged.
+ * level: the least important level that is logged, one of ACCLIENT_LOG_... Normal work logs only
+ *   ACCLIENT_LOG_DEBUG and ACCLIENT_LOG_TRACE.
  * Errors: ACCLIENT_UNSUPPORTED in a Rust program that has installed a logger of its own.
  */
 acclient_status acclient_set_log_hook(acclient_log_hook hook,
@@ -563,7 +563,8 @@ void acclient_cancel_token_free(acclient_cancel_token *token);
  *   redis+unix:///path[?db=N&user=U&pass=P];
  *   redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db], the master with that
  *   name as reported by these Sentinels; rediss+sentinel://..., the same, all of it over TLS.
- * timeout_ms: also the default timeout of later calls that have no timeout of their own.
+ * timeout_ms: also the timeout of steps that a later call without a timeout cannot do without: the list of
+ *   agents for a rollout, and the agents' answers for acclient_command_progress().
  * client: [out] receives the new client; free with acclient_client_free().
  * Errors: ACCLIENT_UNSUPPORTED for a Redis Cluster, ACCLIENT_SERVER for a database that does not
  * exist, ACCLIENT_PROTOCOL for a server that is not Redis.
@@ -663,7 +664,7 @@ acclient_status acclient_client_submit_many(const acclient_client *client,
  *
  * statistics: [out] receives one row with the fields "open_connections", "idle_connections",
  *   "waiting_calls" (for a connection); and since the client was made: "connected", "pool_waits" (for a
- *   connection), "pushed" (commands), "blocking_waits", "tracking_waits", "broadcast_waits" and
+ *   connection), "pushed" (commands, with those that ask agents and the controller), "blocking_waits", "tracking_waits", "broadcast_waits" and
  *   "polling_waits" (for results, by ACCLIENT_WAIT_...); free with acclient_answer_free().
  */
 acclient_status acclient_client_statistics(const acclient_client *client,
@@ -897,7 +898,7 @@ acclient_status acclient_request_execute_jumpscript_content(const acclient_clien
                                                             acclient_error **error);
 
 /**
- * Adds an argument of the program.
+ * Adds an argument of the program of "execute"; scripts get none.
  */
 acclient_status acclient_request_add_arg(acclient_request *request,
                                          const char *arg,
@@ -1087,7 +1088,7 @@ acclient_status acclient_run_args_set_stats_interval(acclient_run_args *args,
                                                      acclient_error **error);
 
 /**
- * Adds an argument of the program.
+ * Adds an argument of the program of "execute"; scripts get none.
  */
 acclient_status acclient_run_args_add_arg(acclient_run_args *args,
                                           const char *arg,
@@ -1260,7 +1261,8 @@ const acclient_error *acclient_collected_error(const acclient_collected *collect
                                                size_t index);
 
 /**
- * Whether the call stopped at a failure, or was ended, before all agents had answered.
+ * Whether the call stopped at a failure, or was ended by an error, before the deadline and before all
+ * agents had answered.
  */
 bool acclient_collected_stopped(const acclient_collected *collected);
 
@@ -1443,11 +1445,11 @@ acclient_status acclient_client_wait_any(const acclient_client *client,
 /**
  * Waits for the next result, at most until the deadline. A job that failed is a result like any other.
  *
- * An error for which acclient_error_agent() is true is about that agent, and further results follow:
- * ACCLIENT_TIMEOUT, after the deadline, once for each agent that did not answer; ACCLIENT_PROTOCOL
- * where its result cannot be decoded; ACCLIENT_NO_SUCH_AGENT where the controller knew no agent. After
- * the deadline there is also one ACCLIENT_TIMEOUT for each command that no controller has routed.
- * Any other error ends the results.
+ * An error for which acclient_error_is_final() is true ends the results. Any other is about one agent,
+ * which acclient_error_agent() names, or about one command, and further results may follow:
+ * ACCLIENT_TIMEOUT, after the deadline, once for each agent that did not answer and for each command
+ * that no controller has routed; ACCLIENT_PROTOCOL where a result cannot be decoded;
+ * ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target.
  *
  * job: [out] receives the job, or NULL with ACCLIENT_OK when there is none left; free with
  *   acclient_job_free().
@@ -1574,7 +1576,7 @@ acclient_status acclient_request_rollout(const acclient_request *request,
  * the last have answered. A job that failed is a result like any other. Reconnects and retries while
  * Redis is unreachable.
  *
- * An error for which acclient_error_agent() is true is about that agent, and the rollout goes on, as
+ * An error for which acclient_error_is_final() is false is about one agent, and the rollout goes on, as
  * with acclient_results_next(). It also goes on after a command that Redis did not confirm, which may
  * run or not (acclient_error_is_maybe_sent()), but sends no further batch. Any other error is the
  * last: the remaining agents got nothing. Each error counts as a failure.
@@ -1695,7 +1697,8 @@ const char *acclient_job_args(const acclient_job *job,
                               size_t *length);
 
 /**
- * The result data: the last message of level 20 to 23 or 30 that the job printed, or the answer of
+ * The result data: the last message of level 20 to 23 or 30 that the job printed, or why a program could
+ * not be started (the exit status of a program is not reported), or the answer of
  * an agent's built-in command. Often empty. It may contain NULs.
  */
 const char *acclient_job_data(const acclient_job *job,
@@ -2034,7 +2037,8 @@ acclient_status acclient_job_follow(const acclient_job *job,
                                     acclient_error **error);
 
 /**
- * Waits for the next message, at most until the deadline.
+ * Waits for the next message, at most until the deadline. While it waits it asks the agent every 250 ms,
+ * each time with a command.
  *
  * message: [out] receives one row with the fields "data", "level", "epoch" (milliseconds since 1970)
  *   and "id", or NULL with ACCLIENT_OK when the job is over and its log has settled; free with
@@ -2241,7 +2245,7 @@ acclient_status acclient_job_get_msgs(const acclient_job *job,
 
 /**
  * Kills a job, with all its processes, and returns once its agent has accepted the order; its result,
- * usually KILLED, follows.
+ * usually KILLED, follows. Does nothing where the job is over.
  *
  * Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same job; as
  * acclient_request_run().

@@ -253,6 +253,7 @@ impl Error {
 
     /// For a question, which does no harm where it is asked twice.
     pub(crate) fn of_a_question(mut self) -> Self {
+        self.0.retriable |= self.0.timeout;
         if let Some((kind, message, retriable)) = self.0.unconfirmed.take() {
             (self.0.kind, self.0.message, self.0.retriable) = (kind, message, retriable);
             self.0.command = None;

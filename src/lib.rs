@@ -30,8 +30,8 @@
 //!   child, on connections of its own; signals do not disturb it, and it raises no SIGPIPE.
 //! # Logging
 //! The library logs through the [`log`] facade, under four targets: `acclient::connection`,
-//! `acclient::command`, `acclient::wait` and `acclient::retry`. In normal work it logs nothing above
-//! [`log::Level::Debug`]; the first failure after which a call retries is a warning. No message contains
+//! `acclient::command`, `acclient::wait` and `acclient::retry`. Normal work is logged as `debug` or
+//! `trace` only; the first failure after which a call retries is a `warn`. No message contains
 //! a password, or the data of a command.
 #![warn(missing_docs)]
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]

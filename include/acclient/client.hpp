@@ -148,8 +148,7 @@ class client {
     // Connecting.
 
 #if ACCLIENT_EXCEPTIONS
-    /// Connects to the Redis of a grid and logs in. The timeout is also the default of later calls
-    /// that have no timeout of their own.
+    /// Connects to the Redis of a grid and logs in. Later calls have timeouts of their own.
     ///
     /// The URL has one of these forms, with %xx for characters that a URL cannot hold:
     ///

@@ -50,11 +50,11 @@ inline std::string_view to_string(wait_method method) noexcept {
 ///     }
 ///
 /// Each element is a result<job>, valid until the next. A job that failed is a result like any
-/// other. An error with an agent() is about that agent, and further results follow: errc::timeout,
-/// after the deadline, once for each agent that did not answer; errc::protocol where its result
-/// cannot be decoded; errc::no_such_agent where the controller knew no agent. After the deadline
-/// there is also one errc::timeout for each command that no controller has routed. Any other error
-/// is the last element.
+/// other. An error that is_final() is the last element. Any other is about one agent(), or about
+/// one command, and further results may follow: errc::timeout, after the deadline, once for each
+/// agent that did not answer and for each command that no controller has routed; errc::protocol
+/// where a result cannot be decoded; errc::no_such_agent where the controller knew no agent for the
+/// target.
 ///
 /// A program with an event loop of its own calls poll_next() instead:
 ///
@@ -495,7 +495,8 @@ class ACCLIENT_OWNER collected {
     /// References into a temporary would dangle, in `for (auto job : request.run_all(10s).jobs())`.
     std::vector<job_ref> jobs() const && = delete;
     std::vector<error_ref> errors() const && = delete;
-    /// Whether the call stopped at a failure, or was ended, before all agents had answered.
+    /// Whether the call stopped at a failure, or was ended by an error, before the deadline and
+    /// before all agents had answered.
     bool stopped() const noexcept {
         return acclient_collected_stopped(handle_.get());
     }

@@ -93,7 +93,8 @@ class ACCLIENT_POINTER job_ref {
     std::string_view args() const noexcept {
         return detail::text(acclient_job_args, handle_);
     }
-    /// The result data: the last message of level 20 to 23 or 30 that the job printed, or the
+    /// The result data: the last message of level 20 to 23 or 30 that the job printed, or why a
+    /// program could not be started (the exit status of a program is not reported), or the
     /// answer of an agent's built-in command. Often empty. It may contain NULs.
     std::string_view data() const noexcept {
         return detail::text(acclient_job_data, handle_);

@@ -237,7 +237,7 @@ class ACCLIENT_OWNER run_args : public detail::built {
     run_args &working_dir(std::string_view directory) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_working_dir, directory);
     }
-    /// Adds an argument of the program.
+    /// Adds an argument of the program of "execute"; scripts get none.
     run_args &arg(std::string_view arg) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_add_arg, arg);
     }
@@ -302,7 +302,7 @@ class ACCLIENT_OWNER [[nodiscard]] request : public detail::built {
     explicit request(error reason) : built(reason) {
     }
 
-    /// Adds an argument of the program.
+    /// Adds an argument of the program of "execute"; scripts get none.
     request &arg(std::string_view arg) & ACCLIENT_LIFETIMEBOUND {
         return set(acclient_request_add_arg, arg);
     }

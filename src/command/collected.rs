@@ -33,7 +33,8 @@ pub struct Collected {
     /// One error for each agent without a result: see [`Results`](crate::Results). An error that ended
     /// the wait for all agents is the last, and names no agent.
     pub errors: Vec<Error>,
-    /// Whether the wait ended before all agents had answered: at a failure, or by an error.
+    /// Whether the wait ended at a failure, or by an error, before the deadline and before all agents had
+    /// answered.
     pub stopped: bool,
 }
 

@@ -10,9 +10,7 @@ use super::everywhere::{self, Ask};
 use super::{Progress, Results, progress};
 use crate::engine::watch::Watch;
 use crate::engine::{Session, Timeout, result, retract, run, verdict};
-#[cfg(doc)]
-use crate::error::ErrorKind;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 #[cfg(doc)]
 use crate::job::Outcome;
 use crate::job::{Job, Message, MsgQuery, Outcomes, questions};
@@ -307,7 +305,16 @@ impl Command {
         let latest = self.bounded(|until| {
             let agents = match self.agents() {
                 Some(agents) => agents.to_vec(),
-                None => result::targets(session, id, until, None)?,
+                None => result::targets(session, id, until, None).map_err(|error| {
+                    let is_timeout = error.kind() == ErrorKind::Timeout;
+                    match is_timeout {
+                        true if self.was_sent() => {
+                            error.noting("no controller has routed the command")
+                        }
+                        true => error.noting("Redis may not know this command id"),
+                        false => error,
+                    }
+                })?,
             };
             // An agent that has said nothing yet is asked all the same.
             let unknown = |agent| (agent, ResultDocument::default());

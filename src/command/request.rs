@@ -66,7 +66,7 @@ impl Request {
         }))
     }
 
-    /// Adds an argument of the program.
+    /// Adds an argument of the program of `execute`; scripts get none.
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.0.args.push_arg(arg.into());
         self

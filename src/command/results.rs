@@ -25,15 +25,14 @@ use crate::protocol::JobResult;
 ///
 /// Each item blocks until the next result exists, within the one deadline that the iterator was
 /// made with, however slow or dead other agents are. A job that failed is a result like any other.
-/// An `Err` is about one agent, named by [`Error::agent`], and the iterator goes on:
+/// An error that [`Error::is_final`] ends the iterator: cancelled, closed, no connection free until the
+/// deadline, or rejected by Redis. Any other is about one agent, named by [`Error::agent`], or about one
+/// command, and the iterator goes on:
 ///
 /// - [`ErrorKind::Timeout`]: after the deadline, one for each agent that did not answer, and one
 ///   for each command that no controller has routed;
-/// - [`ErrorKind::Protocol`]: its result cannot be read;
+/// - [`ErrorKind::Protocol`]: a result cannot be decoded;
 /// - [`ErrorKind::NoSuchAgent`]: the controller knew no agent for the target.
-///
-/// Every other `Err` ends it ([`Error::is_final`]): cancelled, closed, no connection free until the
-/// deadline, or Redis refused.
 ///
 /// The deadline is a point in time: it passes too while the caller works on a result. Results that
 /// are there by then are given all the same, and only then the verdicts.

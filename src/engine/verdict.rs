@@ -51,7 +51,11 @@ impl JobResult {
 /// The result as the caller gets it: an error where the controller answered that nobody matches.
 pub(crate) fn delivered(command: &Envelope, result: JobResult) -> Result<JobResult> {
     if result.is_no_such_agent() {
-        let message = "no such agent: it may be down or not registered yet, or the number is wrong";
+        let message = if command.target.agent_ids().is_empty() {
+            "no agent matches: those meant may be down or not registered yet"
+        } else {
+            "no such agent: it may be down or not registered yet, or the number is wrong"
+        };
         let error = Error::new(ErrorKind::NoSuchAgent, message).asked(|| command.in_words());
         let error = error.about_agent(result.agent()).about_command(command);
         return Err(error.with_job(result));
@@ -64,6 +68,11 @@ pub(crate) fn tell_how_far(command: &Envelope, error: Error) -> Error {
     let error = error.about_command(command);
     if error.kind() != ErrorKind::Timeout {
         return error;
+    }
+    if command.target == Target::controller() {
+        return error.noting(
+            "no controller has answered: check that one is running, with this Redis and this database",
+        );
     }
     error.noting(if command.sent.is_some() {
         "Redis has the command: it is waiting for the controller or its agent, or still running"

@@ -291,7 +291,7 @@ impl Watch {
         let (lists, unrouted) = (self.pending.len(), self.unrouted.len());
         log::debug!(
             target: LOG,
-            "waiting for {lists} results and {unrouted} commands without known agents: {method:?}"
+            "waiting for {lists} results and {unrouted} commands without known agents, method {method:?}"
         );
         self.link = Some(Link { connection, method, _broadcast: broadcast });
         if method != WaitMethod::Blocking {

@@ -38,7 +38,8 @@ pub(super) fn connected<'a>(
 ///   redis+unix:///path[?db=N&user=U&pass=P];
 ///   redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db], the master with that
 ///   name as reported by these Sentinels; rediss+sentinel://..., the same, all of it over TLS.
-/// timeout_ms: also the default timeout of later calls that have no timeout of their own.
+/// timeout_ms: also the timeout of steps that a later call without a timeout cannot do without: the list of
+///   agents for a rollout, and the agents' answers for acclient_command_progress().
 /// client: [out] receives the new client; free with acclient_client_free().
 /// Errors: ACCLIENT_UNSUPPORTED for a Redis Cluster, ACCLIENT_SERVER for a database that does not
 /// exist, ACCLIENT_PROTOCOL for a server that is not Redis.
@@ -194,7 +195,7 @@ pub unsafe extern "C" fn acclient_client_submit_many(
 ///
 /// statistics: [out] receives one row with the fields "open_connections", "idle_connections",
 ///   "waiting_calls" (for a connection); and since the client was made: "connected", "pool_waits" (for a
-///   connection), "pushed" (commands), "blocking_waits", "tracking_waits", "broadcast_waits" and
+///   connection), "pushed" (commands, with those that ask agents and the controller), "blocking_waits", "tracking_waits", "broadcast_waits" and
 ///   "polling_waits" (for results, by ACCLIENT_WAIT_...); free with acclient_answer_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_statistics(

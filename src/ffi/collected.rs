@@ -104,7 +104,8 @@ pub extern "C" fn acclient_collected_error(
     guard::part(collected, |it| it.errors.get(index))
 }
 
-/// Whether the call stopped at a failure, or was ended, before all agents had answered.
+/// Whether the call stopped at a failure, or was ended by an error, before the deadline and before all
+/// agents had answered.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_collected_stopped(collected: Option<&acclient_collected>) -> bool {
     guard::get(collected, |it| Some(it.stopped))

@@ -40,7 +40,8 @@ pub unsafe extern "C" fn acclient_job_follow(
     })
 }
 
-/// Waits for the next message, at most until the deadline.
+/// Waits for the next message, at most until the deadline. While it waits it asks the agent every 250 ms,
+/// each time with a command.
 ///
 /// message: [out] receives one row with the fields "data", "level", "epoch" (milliseconds since 1970)
 ///   and "id", or NULL with ACCLIENT_OK when the job is over and its log has settled; free with

@@ -84,7 +84,8 @@ pub unsafe extern "C" fn acclient_job_args(
     text!(job, length, "args", |it| Some(it.0.args().to_string()))
 }
 
-/// The result data: the last message of level 20 to 23 or 30 that the job printed, or the answer of
+/// The result data: the last message of level 20 to 23 or 30 that the job printed, or why a program could
+/// not be started (the exit status of a program is not reported), or the answer of
 /// an agent's built-in command. Often empty. It may contain NULs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_data(

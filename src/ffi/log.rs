@@ -11,7 +11,7 @@ use super::error::acclient_error;
 use super::status::acclient_status;
 use crate::error::{Error, ErrorKind};
 
-/// A failure that the call returns as an error too.
+/// Reserved: calls return their failures as errors.
 pub const ACCLIENT_LOG_ERROR: i32 = 1;
 /// Something that may need attention, like the first failure after which a call retries.
 pub const ACCLIENT_LOG_WARN: i32 = 2;
@@ -79,8 +79,8 @@ impl Log for Hook {
 ///
 /// hook: NULL logs nothing more, which is the default.
 /// user_data: passed to the hook as it is; may be NULL.
-/// level: the least important level that is logged, one of ACCLIENT_LOG_... In normal work nothing above
-///   ACCLIENT_LOG_DEBUG is logged.
+/// level: the least important level that is logged, one of ACCLIENT_LOG_... Normal work logs only
+///   ACCLIENT_LOG_DEBUG and ACCLIENT_LOG_TRACE.
 /// Errors: ACCLIENT_UNSUPPORTED in a Rust program that has installed a logger of its own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_set_log_hook(

@@ -297,7 +297,7 @@ pub unsafe extern "C" fn acclient_job_get_msgs(
 }
 
 /// Kills a job, with all its processes, and returns once its agent has accepted the order; its result,
-/// usually KILLED, follows.
+/// usually KILLED, follows. Does nothing where the job is over.
 ///
 /// Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same job; as
 /// acclient_request_run().

@@ -173,7 +173,7 @@ pub unsafe extern "C" fn acclient_request_execute_jumpscript_content(
     })
 }
 
-/// Adds an argument of the program.
+/// Adds an argument of the program of "execute"; scripts get none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_add_arg(
     request: *mut acclient_request,

@@ -80,11 +80,11 @@ pub unsafe extern "C" fn acclient_client_wait_any(
 
 /// Waits for the next result, at most until the deadline. A job that failed is a result like any other.
 ///
-/// An error for which acclient_error_agent() is true is about that agent, and further results follow:
-/// ACCLIENT_TIMEOUT, after the deadline, once for each agent that did not answer; ACCLIENT_PROTOCOL
-/// where its result cannot be decoded; ACCLIENT_NO_SUCH_AGENT where the controller knew no agent. After
-/// the deadline there is also one ACCLIENT_TIMEOUT for each command that no controller has routed.
-/// Any other error ends the results.
+/// An error for which acclient_error_is_final() is true ends the results. Any other is about one agent,
+/// which acclient_error_agent() names, or about one command, and further results may follow:
+/// ACCLIENT_TIMEOUT, after the deadline, once for each agent that did not answer and for each command
+/// that no controller has routed; ACCLIENT_PROTOCOL where a result cannot be decoded;
+/// ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target.
 ///
 /// job: [out] receives the job, or NULL with ACCLIENT_OK when there is none left; free with
 ///   acclient_job_free().

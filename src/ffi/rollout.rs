@@ -157,7 +157,7 @@ pub unsafe extern "C" fn acclient_request_rollout(
 /// the last have answered. A job that failed is a result like any other. Reconnects and retries while
 /// Redis is unreachable.
 ///
-/// An error for which acclient_error_agent() is true is about that agent, and the rollout goes on, as
+/// An error for which acclient_error_is_final() is false is about one agent, and the rollout goes on, as
 /// with acclient_results_next(). It also goes on after a command that Redis did not confirm, which may
 /// run or not (acclient_error_is_maybe_sent()), but sends no further batch. Any other error is the
 /// last: the remaining agents got nothing. Each error counts as a failure.

@@ -174,7 +174,7 @@ pub unsafe extern "C" fn acclient_run_args_set_stats_interval(
     })
 }
 
-/// Adds an argument of the program.
+/// Adds an argument of the program of "execute"; scripts get none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_add_arg(
     args: *mut acclient_run_args,

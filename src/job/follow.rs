@@ -120,7 +120,9 @@ impl Iterator for Follow {
             Ok(message) => message.map(Ok),
             Err(error) => {
                 self.is_over |= error.is_final();
-                Some(Err(error.asked(|| format!("the log of {:?}", self.job))))
+                Some(Err(error.asked(|| {
+                    format!("the log of job {} on agent {}", self.job.id(), self.job.agent())
+                })))
             }
         }
     }

@@ -165,6 +165,7 @@ impl Contents {
 /// How error messages describe a command.
 pub(crate) fn in_words(cmd: &str, args: &RunArgs, target: &Target) -> String {
     match args.program() {
+        Some(question) if cmd == "controller" => format!("{question} of the controller"),
         Some(program) => format!("{cmd} {program} on {}", target.in_words()),
         None => format!("{cmd} on {}", target.in_words()),
     }

@@ -65,7 +65,8 @@ impl JobResult {
         args.and_then(|args| serde_json::from_str(args.get()).ok()).unwrap_or_default()
     }
 
-    /// The result proper: the last message of level 20 to 23 or 30 that the job printed, or the
+    /// The result data: the last message of level 20 to 23 or 30 that the job printed, or why a program
+    /// could not be started (the exit status of a program is not reported), or the
     /// answer of an agent's builtin command. The reason for the failure, for some errors. Often
     /// empty.
     pub fn data(&self) -> &str {

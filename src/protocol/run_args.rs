@@ -114,7 +114,7 @@ impl RunArgs {
         self
     }
 
-    /// Adds an argument of the program.
+    /// Adds an argument of the program of `execute`; scripts get none.
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
         self

@@ -44,7 +44,7 @@ fn invalid(message: impl Into<String>) -> Invalid {
 /// In a role's name, characters other than ASCII letters, digits, `-`, `_` and `.` may be written as
 /// `%xx`; `,`, `@`, `%` and white space have to be.
 ///
-/// Calls that take a target also take a [`RoleTarget`] and an [`AgentId`].
+/// Calls that take a target also take a [`RoleTarget`], an [`AgentId`], and `(gid, nid)`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target(Kind);
 
@@ -340,6 +340,13 @@ impl fmt::Display for RoleTarget {
 
 impl From<AgentId> for Target {
     fn from(agent: AgentId) -> Self {
+        Target::agent(agent)
+    }
+}
+
+/// Grid id and node id of one agent.
+impl From<(u32, u32)> for Target {
+    fn from(agent: (u32, u32)) -> Self {
         Target::agent(agent)
     }
 }

@@ -102,9 +102,7 @@ impl Config {
             "redis+sentinel" | "valkey+sentinel" => sentinel(rest),
             "rediss+sentinel" | "valkeys+sentinel" => with_tls(rest, sentinel),
             // Not even the scheme is quoted: in a URL that is put together wrongly it may be anything.
-            _ => Err(invalid(
-                "unknown scheme: expected redis, rediss, redis+unix, redis+sentinel or rediss+sentinel",
-            )),
+            _ => Err(invalid("unknown scheme")),
         }
     }
 }

@@ -108,7 +108,7 @@ impl Connection {
         let connected = Connection::log_in_at(endpoint, config, tls, until);
         match &connected {
             Ok(connection) => log::debug!(target: LOG, "connected to {}", connection.address),
-            Err(error) => log::debug!(target: LOG, "cannot connect: {error}"),
+            Err(error) => log::debug!(target: LOG, "{error}"),
         }
         connected
     }

@@ -18,7 +18,7 @@ pub(crate) enum Error {
     #[error("cannot connect to {address}: {source}")]
     Connect { address: String, source: io::Error },
     /// Redis refused the user or the password, or wants one.
-    #[error("{address} refused the login: {error}")]
+    #[error("{address} {}: {error}", if error.code == "NOAUTH" { "requires a password" } else { "refused the login" })]
     Authentication { address: String, error: ServerError },
     /// The connection broke after it was made. What was under way on it may or may not have run.
     #[error("the connection to {address} was lost: {source}")]
@@ -27,7 +27,7 @@ pub(crate) enum Error {
     #[error("deadline exceeded")]
     Timeout,
     /// The deadline of the call has passed after a failure that waiting might have mended.
-    #[error("deadline exceeded; at last: {0}")]
+    #[error("deadline exceeded; last error: {0}")]
     TimeoutAfter(Box<Error>),
     /// A cancel token of the call was set.
     #[error("cancelled")]

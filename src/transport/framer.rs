@@ -82,7 +82,11 @@ impl Framer {
                 b'*' | b'~' | b'%' | b'|' | b'>' => {
                     elements = self.elements(kind, &bytes[line])?;
                 }
-                _ => return Err(format!("unknown reply type 0x{kind:02x}")),
+                _ => {
+                    return Err(format!(
+                        "unknown reply type 0x{kind:02x}; this may not be a Redis server"
+                    ));
+                }
             }
             self.position = next;
             self.scanned = next;
