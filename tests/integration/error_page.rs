@@ -140,6 +140,13 @@ fn of_the_grid(grid: &Grid) -> Vec<Row> {
                 .bash(Target::all().role("x"), "true")
                 .rollout(acclient::RolloutPlan::agents(1), WAIT),
         ),
+        row(
+            "results of roles that no agent has",
+            client
+                .bash(Target::all().role("x"), "true")
+                .submit()
+                .and_then(|command| command.results(WAIT)?.next().expect("an item")),
+        ),
         row("a job that failed", run("false").and_then(|job| job.into_success())),
         row(
             "a program that is not there",
@@ -159,9 +166,15 @@ fn of_the_grid(grid: &Grid) -> Vec<Row> {
         client.with_timeout(Duration::from_millis(300)).ping_agent((1, 1)),
     ));
     grid.stop_controller();
+    let quick = client.with_timeout(Duration::from_millis(300));
     let unrouted = client.cmd(Target::all(), "ping").submit().expect("sent");
     let mut results = unrouted.results(Duration::from_millis(50)).expect("results");
     rows.push(row("no controller", results.next().expect("a verdict")));
+    let found = quick.get_by_handle(&unrouted.handle()).expect("a handle");
+    rows.push(row("a kill without a controller", found.kill()));
+    let nobody = error(quick.list_agents(), "no controller");
+    assert!(nobody.is_retriable(), "it changes nothing: {nobody}");
+    rows.push(row::<()>("the agents without a controller", Err(nobody)));
     rows
 }
 
