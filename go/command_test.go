@@ -202,7 +202,7 @@ func TestResults(t *testing.T) {
 	}()
 	must(t, <-waited)
 	equal(t, "remaining", results.Remaining(), 1)
-	equal(t, "method", results.Method() >= Blocking && results.Method() <= Polling, true)
+	equal(t, "method", results.Method() >= MethodBlocking && results.Method() <= MethodPolling, true)
 	must(t, results.Close())
 	_, err := results.Next()
 	wants(t, err, ErrClosed)

@@ -37,7 +37,7 @@ func TestEverywhere(t *testing.T) {
 	stats := got[[]Outcome[*ProcessStats]](t)(command.Stats(ctx(t)))
 	equal(t, "agents", len(stats), 2)
 	for _, outcome := range stats {
-		equal(t, "kind", outcome.Kind, Done)
+		equal(t, "kind", outcome.Kind, OutcomeDone)
 		equal(t, "memory", outcome.Answer.RSS > 0 && len(outcome.Answer.JSON) > 0, true)
 	}
 	eventually(t, "it is logged", func() bool {
@@ -47,7 +47,7 @@ func TestEverywhere(t *testing.T) {
 	_, err := command.Msgs(ctx(t), MsgQuery{Levels: "x"})
 	wants(t, err, ErrInvalidArgument)
 	for _, outcome := range got[[]Outcome[struct{}]](t)(command.Kill(ctx(t))) {
-		equal(t, "kind", outcome.Kind, Done)
+		equal(t, "kind", outcome.Kind, OutcomeDone)
 		equal(t, "kind", outcome.Kind.String(), "done")
 		must(t, outcome.Err)
 	}
@@ -56,7 +56,7 @@ func TestEverywhere(t *testing.T) {
 		equal(t, "state", job.State, StateKilled)
 	}
 	for _, outcome := range got[[]Outcome[struct{}]](t)(command.Kill(ctx(t))) {
-		equal(t, "kind", outcome.Kind, Over)
+		equal(t, "kind", outcome.Kind, OutcomeOver)
 		equal(t, "state", outcome.Job.State, StateKilled)
 	}
 	held := submit(t, c.Execute(Agent(1, 1), "true"))
@@ -72,7 +72,7 @@ func TestEverywhere(t *testing.T) {
 	}
 	eventually(t, "it refuses", func() bool {
 		stats := got[[]Outcome[*ProcessStats]](t)(held.Stats(ctx(t)))
-		if len(stats) != 1 || stats[0].Kind != Failed {
+		if len(stats) != 1 || stats[0].Kind != OutcomeFailed {
 			return false
 		}
 		wants(t, stats[0].Err, ErrJobFailed)

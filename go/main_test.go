@@ -176,7 +176,7 @@ func running(t testing.TB, command *Command) (jobs []*Job) {
 		stats, err := command.Stats(ctx(t))
 		must(t, err)
 		for _, outcome := range stats {
-			if outcome.Kind != Done {
+			if outcome.Kind != OutcomeDone {
 				return false
 			}
 		}

@@ -55,7 +55,7 @@ func TestProcesses(t *testing.T) {
 	found := 0
 	all := got[[]Outcome[[]ProcessStats]](t)(c.AllProcesses(ctx(t), query))
 	for _, outcome := range all {
-		equal(t, "kind", outcome.Kind, Done)
+		equal(t, "kind", outcome.Kind, OutcomeDone)
 		found += len(outcome.Answer)
 	}
 	equal(t, "agents and processes", [2]int{len(all), found}, [2]int{3, 1})

@@ -10,12 +10,12 @@ type OutcomeKind int
 
 // Kinds of outcomes.
 const (
-	// Done: the agent has answered.
-	Done OutcomeKind = C.ACCLIENT_OUTCOME_DONE
-	// Over: the job was over already; the agent was not asked.
-	Over OutcomeKind = C.ACCLIENT_OUTCOME_OVER
-	// Failed: the agent gave no answer in time, or refused.
-	Failed OutcomeKind = C.ACCLIENT_OUTCOME_FAILED
+	// OutcomeDone: the agent has answered.
+	OutcomeDone OutcomeKind = C.ACCLIENT_OUTCOME_DONE
+	// OutcomeOver: the job was over already; the agent was not asked.
+	OutcomeOver OutcomeKind = C.ACCLIENT_OUTCOME_OVER
+	// OutcomeFailed: the agent gave no answer in time, or refused.
+	OutcomeFailed OutcomeKind = C.ACCLIENT_OUTCOME_FAILED
 )
 
 // String returns the name of the kind: "done", "over" or "failed".
@@ -27,11 +27,11 @@ type Outcome[T any] struct {
 	Agent AgentID
 	// Kind tells which of the fields below is set.
 	Kind OutcomeKind
-	// Answer is the answer of the agent, for [Done].
+	// Answer is the answer of the agent, for [OutcomeDone].
 	Answer T
-	// Job is the job, for [Over].
+	// Job is the job, for [OutcomeOver].
 	Job *Job
-	// Err is why there is no answer, for [Failed].
+	// Err is why there is no answer, for [OutcomeFailed].
 	Err error
 }
 
@@ -101,7 +101,7 @@ func takeOutcomes[T any](
 		if answer := C.acclient_outcomes_answer(outcomes, index); answer != nil {
 			outcome.Answer, outcome.Err = read(answer)
 			if outcome.Err != nil {
-				outcome.Kind = Failed
+				outcome.Kind = OutcomeFailed
 			}
 		}
 		if raw := C.acclient_outcomes_error(outcomes, index); raw != nil {

@@ -147,7 +147,7 @@ func (r *Request) RunAll(ctx context.Context, stopAtFailure bool) (*Collected, e
 	}); err != nil {
 		return nil, err
 	}
-	collected := &Collected{Stopped: bool(C.acclient_collected_stopped(all))}
+	collected := &Collected{Stopped: bool(C.acclient_collected_is_stopped(all))}
 	for index := range C.acclient_collected_job_count(all) {
 		collected.Jobs = append(collected.Jobs, copyJob(r.client, C.acclient_collected_job(all, index)))
 	}

@@ -18,14 +18,14 @@ type Method int
 
 // How results are waited for.
 const (
-	// Blocking: a blocking command on the one list that is left.
-	Blocking Method = C.ACCLIENT_WAIT_BLOCKING
-	// Tracking: push notifications for the lists that were read (client-side tracking).
-	Tracking Method = C.ACCLIENT_WAIT_TRACKING
-	// Broadcast: push notifications for all lists of the command (client-side tracking in broadcast mode).
-	Broadcast Method = C.ACCLIENT_WAIT_BROADCAST
-	// Polling: polling all lists, with an interval of 40 ms.
-	Polling Method = C.ACCLIENT_WAIT_POLLING
+	// MethodBlocking: a blocking command on the one list that is left.
+	MethodBlocking Method = C.ACCLIENT_WAIT_BLOCKING
+	// MethodTracking: push notifications for the lists that were read (client-side tracking).
+	MethodTracking Method = C.ACCLIENT_WAIT_TRACKING
+	// MethodBroadcast: push notifications for all lists of the command (client-side tracking in broadcast mode).
+	MethodBroadcast Method = C.ACCLIENT_WAIT_BROADCAST
+	// MethodPolling: polling all lists, with an interval of 40 ms.
+	MethodPolling Method = C.ACCLIENT_WAIT_POLLING
 )
 
 // Results iterates over the results of one or more commands, in order of completion, until the end of one

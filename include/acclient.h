@@ -1264,7 +1264,7 @@ const acclient_error *acclient_collected_error(const acclient_collected *collect
  * Whether the call stopped at a failure, or was ended by an error, before the deadline and before all
  * agents had answered.
  */
-bool acclient_collected_stopped(const acclient_collected *collected);
+bool acclient_collected_is_stopped(const acclient_collected *collected);
 
 /**
  * Frees the results; the jobs go on.

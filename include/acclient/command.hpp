@@ -497,8 +497,8 @@ class ACCLIENT_OWNER collected {
     std::vector<error_ref> errors() const && = delete;
     /// Whether the call stopped at a failure, or was ended by an error, before the deadline and
     /// before all agents had answered.
-    bool stopped() const noexcept {
-        return acclient_collected_stopped(handle_.get());
+    bool is_stopped() const noexcept {
+        return acclient_collected_is_stopped(handle_.get());
     }
 
   private:

@@ -107,7 +107,7 @@ pub extern "C" fn acclient_collected_error(
 /// Whether the call stopped at a failure, or was ended by an error, before the deadline and before all
 /// agents had answered.
 #[unsafe(no_mangle)]
-pub extern "C" fn acclient_collected_stopped(collected: Option<&acclient_collected>) -> bool {
+pub extern "C" fn acclient_collected_is_stopped(collected: Option<&acclient_collected>) -> bool {
     guard::get(collected, |it| Some(it.stopped))
 }
 

@@ -207,7 +207,7 @@ static void all_at_once(const acclient_client *client) {
                 false, LONG_MS);
     CHECK(acclient_collected_job_count(all) == 2);
     CHECK(acclient_collected_error_count(all) == 0);
-    CHECK(!acclient_collected_stopped(all));
+    CHECK(!acclient_collected_is_stopped(all));
     int seen = 0;
     for (size_t i = 0; i < 2; i++) {
         const acclient_job *job = acclient_collected_job(all, i);
@@ -240,7 +240,7 @@ static void all_at_once(const acclient_client *client) {
     SAY("stopping at the first failure, and going on with the rest");
     all = run_all(script(client, everyone("cpu"), "[ $AGENT_GID = 2 ] && exit 1; exec sleep 600"),
                   true, LONG_MS);
-    CHECK(acclient_collected_stopped(all));
+    CHECK(acclient_collected_is_stopped(all));
     CHECK(acclient_collected_job_count(all) == 1);
     CHECK(job_gid(acclient_collected_job(all, 0)) == 2);
     CHECK_TEXT(acclient_job_state, acclient_collected_job(all, 0), "ERROR");

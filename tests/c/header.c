@@ -100,7 +100,7 @@
     X(acclient_collected_job)                                                                      \
     X(acclient_collected_error_count)                                                              \
     X(acclient_collected_error)                                                                    \
-    X(acclient_collected_stopped)                                                                  \
+    X(acclient_collected_is_stopped)                                                               \
     X(acclient_collected_free)                                                                     \
     X(acclient_command_id)                                                                         \
     X(acclient_command_handle)                                                                     \

@@ -219,7 +219,7 @@ static void outcomes(const acclient_client *client, const acclient_command *comm
     CHECK(acclient_collected_job(NULL, 0) == NULL);
     CHECK(acclient_collected_error_count(NULL) == 0);
     CHECK(acclient_collected_error(NULL, 0) == NULL);
-    CHECK(!acclient_collected_stopped(NULL));
+    CHECK(!acclient_collected_is_stopped(NULL));
     acclient_collected_free(NULL);
 }
 

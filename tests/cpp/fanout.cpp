@@ -148,7 +148,7 @@ void logs_everywhere(const acclient::client &client) {
 void all_at_once(const acclient::client &client) {
     say("collected results");
     const auto all = client.bash(target::all(), "echo $AGENT_GID").run_all(120s);
-    CHECK(all.jobs().size() == 3 && all.errors().empty() && !all.stopped());
+    CHECK(all.jobs().size() == 3 && all.errors().empty() && !all.is_stopped());
     CHECK(contains(all.command().handle(), all.jobs()[0].id()));
     with_growing_time(700ms, [&](auto limit) {
         const auto slow = client.bash(target::all(), "[ $AGENT_NID = 1 ] || sleep 600");
@@ -165,7 +165,7 @@ void all_at_once(const acclient::client &client) {
     const auto stopped =
         client.bash(target::all().role("cpu"), "[ $AGENT_GID = 1 ] && exit 1; sleep 600")
             .run_all(120s, true);
-    CHECK(stopped.stopped());
+    CHECK(stopped.is_stopped());
     CHECK(!stopped.command().kill().failure());
 }
 
