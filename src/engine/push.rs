@@ -29,7 +29,11 @@ fn rpush(documents: &Documents) -> Vec<&[u8]> {
 
 /// Queues the push on a connection; returns the mark by which the connection tells whether it left.
 pub(super) fn queue(connection: &mut Connection, documents: &Documents) -> u64 {
-    connection.command(&rpush(documents))
+    match documents.single() {
+        // Without an allocation, for most commands.
+        Some(json) => connection.command(&[b"RPUSH", keys::QUEUE.as_bytes(), json]),
+        None => connection.command(&rpush(documents)),
+    }
 }
 
 /// Pushes a command, along with the requests that `then` queues behind it, and returns the connection

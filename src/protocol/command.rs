@@ -13,19 +13,6 @@ use super::{AgentId, Field, RunArgs, Target};
 /// agent hold a command several times over.
 const MAX_COMMAND: usize = 64 * 1024 * 1024;
 
-/// Redis closes a connection whose unread input exceeds `client-query-buffer-limit`, 1 GiB by default.
-const MAX_PUSH: usize = 256 * 1024 * 1024;
-
-/// Refuses a push that is too large for Redis, although each of its documents is not.
-pub(super) fn check_push(size: usize) -> Result<(), Invalid> {
-    match size {
-        0..=MAX_PUSH => Ok(()),
-        _ => Err(Invalid::Other(format!(
-            "the command for all agents is larger than {MAX_PUSH} bytes: send it to fewer agents at a time"
-        ))),
-    }
-}
-
 /// Refuses at once what cannot fit, before it is looked at byte by byte.
 pub(crate) fn check_size(what: &'static str, size: usize) -> Result<(), Invalid> {
     check_limit(what, size, MAX_COMMAND)

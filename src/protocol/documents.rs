@@ -1,8 +1,11 @@
 //! [`Documents`]: what one push of a command puts into the controller's queue.
 
 use super::Address;
-use super::command::{Contents, check_push};
+use super::command::Contents;
 use super::text::Invalid;
+
+/// Redis closes a connection whose unread input exceeds `client-query-buffer-limit`, 1 GiB by default.
+const MAX_PUSH: usize = 256 * 1024 * 1024;
 
 /// The documents of a command, in one buffer: one, or one for each agent of a list.
 #[derive(Debug, Default)]
@@ -29,16 +32,36 @@ impl Documents {
         id: &str,
         address: &Address<'_>,
     ) -> Result<(), Invalid> {
+        self.write_within(MAX_PUSH, contents, id, address)
+    }
+
+    fn write_within(
+        &mut self,
+        limit: usize,
+        contents: &Contents,
+        id: &str,
+        address: &Address<'_>,
+    ) -> Result<(), Invalid> {
         if !self.bytes.is_empty() {
             self.ends.push(self.bytes.len());
         }
         contents.write_json(id, address, &mut self.bytes)?;
-        check_push(self.bytes.len())
+        match self.size() {
+            size if size > limit => Err(Invalid::Other(format!(
+                "the command for all agents is larger than {limit} bytes: send it to fewer agents at a time"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// The size of all documents in bytes.
     pub(crate) fn size(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The only document, where there is one: that of all commands but those for a list of agents.
+    pub(crate) fn single(&self) -> Option<&[u8]> {
+        (self.ends.is_empty() && !self.bytes.is_empty()).then_some(&self.bytes[..])
     }
 
     /// The documents in the order of their agents; none of a command that is known by its id only.
@@ -67,18 +90,24 @@ mod tests {
             document["nid"].as_u64().unwrap()
         });
         assert_eq!(nids.collect::<Vec<_>>(), [1, 2, 3]);
+        assert!(documents.single().is_none());
         documents.clear();
         assert_eq!((documents.iter().count(), documents.size()), (0, 0));
+        assert!(documents.single().is_none());
+        let one = Documents::one(b"{}".to_vec());
+        assert_eq!((one.single(), one.iter().count()), (Some(&b"{}"[..]), 1));
     }
 
     #[test]
     fn a_push_that_redis_would_not_take_is_refused() {
-        let contents = Contents::of("ping", "x".repeat(40 << 20));
+        let contents = Contents::of("ping", "x".repeat(400));
         let mut documents = Documents::default();
-        let mut write =
-            |nid| documents.write(&contents, "i", &Address { gid: 1, nid, ..Address::default() });
-        assert!(write(1).is_ok());
-        let refused = (2..=20).find_map(|nid| write(nid).err()).expect("a refusal");
-        assert!(refused.to_string().contains("fewer agents"), "{refused}");
+        let mut write = |nid| {
+            let address = Address { gid: 1, nid, ..Address::default() };
+            documents.write_within(1200, &contents, "i", &address)
+        };
+        assert!(write(1).is_ok() && write(2).is_ok());
+        let refused = write(3).expect_err("a push of three").to_string();
+        assert!(refused.contains("1200 bytes") && refused.contains("fewer agents"), "{refused}");
     }
 }
