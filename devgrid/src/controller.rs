@@ -325,10 +325,14 @@ impl<'a> Batch<'a> {
         Batch { conn, shared, pipe: redis::pipe() }
     }
 
-    /// Sends what has gathered; `false` when Redis is gone, which the next BLPOP notices too. What
-    /// Redis refuses, a test has brought about: it is not tried again.
+    /// Sends what has gathered; `false` when Redis is gone, which the next BLPOP notices too, or not back
+    /// yet. What else Redis refuses, a test has brought about: it is not tried again.
     fn send(&mut self) -> bool {
-        let sent = self.pipe.is_empty() || self.pipe.exec(self.conn).is_ok() || self.conn.is_open();
+        let is_lost = |error: redis::RedisError, conn: &Conn| {
+            !conn.is_open() || error.code() == Some("LOADING")
+        };
+        let sent = self.pipe.is_empty()
+            || self.pipe.exec(self.conn).map_or_else(|error| !is_lost(error, self.conn), |()| true);
         self.pipe.clear();
         sent
     }
