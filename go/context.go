@@ -33,7 +33,8 @@ type call struct {
 	cancel *C.acclient_cancel_token
 }
 
-// ms is the time left until the deadline, as C takes it: -1 is no timeout. It is never 0, which polls once.
+// ms returns the timeout for a C function: the milliseconds left until the deadline, or -1 without one. It is
+// never 0, which would poll once.
 func (c *call) ms() C.int64_t {
 	deadline, has := c.ctx.Deadline()
 	if !has {

@@ -31,7 +31,7 @@ type Outcome[T any] struct {
 	Answer T
 	// Job is the job, for [OutcomeOver].
 	Job *Job
-	// Err is why there is no answer, for [OutcomeFailed].
+	// Err says why the agent gave no answer, for [OutcomeFailed].
 	Err error
 }
 

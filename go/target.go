@@ -56,7 +56,7 @@ const (
 func Agent(gid, nid int64) Target { return AgentID{gid, nid}.Target() }
 
 // Agents returns the target of a list of agents, each of which gets the command once. The command has one id,
-// and Redis has it for every agent of the list or for none.
+// and is pushed for every agent of the list or for none.
 func Agents(agents ...AgentID) Target {
 	return Target{kind: targetAgents, agents: slices.Clone(agents)}
 }

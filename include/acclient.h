@@ -1138,7 +1138,7 @@ acclient_status acclient_target_agent(int64_t gid,
 
 /**
  * Makes a target of a list of agents, which is empty until acclient_target_add_agent() adds some. The
- * command has one id, and Redis has it for every agent of the list or for none.
+ * command has one id, and is pushed for every agent of the list or for none.
  *
  * target: [out] receives the target; free with acclient_target_free().
  */
@@ -1505,7 +1505,7 @@ int32_t acclient_results_method(const acclient_results *results);
 void acclient_results_free(acclient_results *results);
 
 /**
- * Makes a plan of batches of so many agents.
+ * Makes a plan whose batches have a fixed number of agents.
  *
  * agents: number of agents in a batch, above 0.
  * plan: [out] receives the plan; free with acclient_rollout_plan_free().

@@ -16,8 +16,8 @@ class ACCLIENT_POINTER answer_row {
         : answer_(answer), index_(index) {
     }
 
-    /// A field as text: the content of a string, anything else as JSON. None where there is no such
-    /// field, and where it is null. Borrowed from the answer.
+    /// A field as text: the content of a string, anything else as JSON. Empty if the field
+    /// is missing or null. Borrowed from the answer.
     std::optional<std::string_view> text(std::string_view field) const {
         if (detail::holds_nul({field})) {
             return std::nullopt;
@@ -27,8 +27,8 @@ class ACCLIENT_POINTER answer_row {
         const char *begin = acclient_answer_text(answer_, index_, name.c_str(), &length);
         return begin == nullptr ? std::nullopt : std::optional(std::string_view(begin, length));
     }
-    /// A field as an integer. 0 where there is no such field, and where it is not a number; text()
-    /// tells the difference.
+    /// A field as an integer. 0 if the field is missing or not a number; text() tells these
+    /// apart.
     std::int64_t integer(std::string_view field) const {
         return acclient_answer_int(answer_, index_, std::string(field).c_str());
     }

@@ -43,7 +43,7 @@
 #define ACCLIENT_LIFETIMEBOUND
 #endif
 
-/// Mark classes that own, and classes that refer to what such a class owns, for the same warnings.
+/// Owners of a handle, and views into one, for the same warnings.
 #if ACCLIENT_HAS_ATTRIBUTE(gsl::Owner) && ACCLIENT_HAS_ATTRIBUTE(gsl::Pointer)
 #define ACCLIENT_OWNER [[gsl::Owner]]
 #define ACCLIENT_POINTER [[gsl::Pointer]]

@@ -84,7 +84,7 @@ class ACCLIENT_OWNER target : public detail::built {
     static target agent(const agent_id &agent) {
         return {agent};
     }
-    /// A list of agents, each once. The command has one id, and Redis has it for every agent of the
+    /// A list of agents, each once. The command has one id, and is pushed for every agent of the
     /// list or for none.
     static target agents(const std::vector<agent_id> &agents) {
         target made;

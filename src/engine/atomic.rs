@@ -13,7 +13,8 @@ pub(super) struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Sets `sent` where it failed after it had left for the server.
+    /// Sets `sent` where it failed after it had been sent, and Redis may have run it: not where Redis
+    /// refused it.
     pub(super) fn run(
         &self,
         connection: &mut Connection,
@@ -31,6 +32,7 @@ impl Step<'_> {
             Err(transport::Error::Server(error)) if error.is_without_scripts() => {
                 transaction(connection, until, sent)
             }
+            Err(error @ transport::Error::Server(_)) => Err(error),
             Err(error) => {
                 *sent = connection.was_sent(mark);
                 Err(error)

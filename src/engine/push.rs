@@ -166,7 +166,7 @@ impl Once<'_> {
         let pushed = step.run(connection, until, &mut sent, |connection, until, sent| {
             self.in_a_transaction(connection, &mark, until, sent)
         });
-        if sent && matches!(&pushed, Err(error) if !matches!(error, transport::Error::Server(_))) {
+        if sent {
             self.doubt.get_or_insert(run);
         }
         pushed.map(|_| true)

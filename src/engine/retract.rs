@@ -94,8 +94,7 @@ impl Part<'_> {
         let taken = step.run(connection, until, &mut sent, |connection, until, sent| {
             self.in_a_transaction(connection, &mark, until, sent)
         });
-        *doubt |=
-            sent && matches!(&taken, Err(error) if !matches!(error, transport::Error::Server(_)));
+        *doubt |= sent;
         taken
     }
 

@@ -53,7 +53,7 @@ fn count(what: &str, number: i64) -> Result<usize> {
     })
 }
 
-/// Makes a plan of batches of so many agents.
+/// Makes a plan whose batches have a fixed number of agents.
 ///
 /// agents: number of agents in a batch, above 0.
 /// plan: [out] receives the plan; free with acclient_rollout_plan_free().

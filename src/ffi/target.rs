@@ -69,7 +69,7 @@ pub unsafe extern "C" fn acclient_target_agent(
 }
 
 /// Makes a target of a list of agents, which is empty until acclient_target_add_agent() adds some. The
-/// command has one id, and Redis has it for every agent of the list or for none.
+/// command has one id, and is pushed for every agent of the list or for none.
 ///
 /// target: [out] receives the target; free with acclient_target_free().
 #[unsafe(no_mangle)]

@@ -107,7 +107,7 @@ impl Target {
     /// not be empty, which is checked when a command is sent.
     ///
     /// The command has one id and one [`Command`](crate::Command) handle, as a fan-out has. All of it is
-    /// pushed in one step: Redis has it for every agent or for none. Unlike with a fan-out, the agents
+    /// pushed atomically, for every agent or for none. Unlike with a fan-out, the agents
     /// are known before the controller has routed the command.
     ///
     /// The controller routes it agent by agent. Until it has routed all of it, whoever finds the command by
