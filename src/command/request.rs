@@ -48,9 +48,14 @@ struct Parts {
     data: Vec<u8>,
     id: Option<String>,
     tags: Option<String>,
+    killable: bool,
     /// What is wrong with it already, told when it is sent.
     wrong: Option<String>,
 }
+
+/// A message of level 101 names a process that the agent kills with the job, and counts in its
+/// statistics. On the line of the script, so that the line numbers in its errors stay.
+const ANNOUNCE_SHELL: &str = "echo 101::$$; ";
 
 impl Request {
     pub(crate) fn new(session: Session, target: Target, cmd: Cow<'static, str>) -> Self {
@@ -62,6 +67,7 @@ impl Request {
             data: Vec::new(),
             id: None,
             tags: None,
+            killable: false,
             wrong: None,
         }))
     }
@@ -110,6 +116,34 @@ impl Request {
     /// Tags: a text that comes back with the result.
     pub fn tags(mut self, tags: impl Into<String>) -> Self {
         self.0.tags = Some(tags.into());
+        self
+    }
+
+    /// Makes a kill and [`RunArgs::max_time`] reach the script of `bash`. Default: they do not.
+    ///
+    /// An agent kills the process that it started. For `bash` that is a shell which runs the script as a
+    /// child, so that without this option the script runs to its end, and only then `KILLED` or `TIMEOUT`
+    /// is reported. With it the script first announces its own process to the agent, by the line
+    /// `echo 101::$$` that this puts in front of it.
+    ///
+    /// The price: commands that the script has started are still not killed, and the result waits for
+    /// them as long as they hold the output. Let the script `exec` a long last command, or announce the
+    /// process of a command itself: `command & echo 101::$!; wait`. The statistics of the job count the
+    /// script too. The first line of the script cannot be a `#!` line.
+    ///
+    /// ```no_run
+    /// # use acclient::*;
+    /// # let client = Client::connect("redis://localhost")?;
+    /// let script = "cd /srv && exec ./serve";
+    /// let command = client.bash(Target::agent((1, 1)), script).killable().submit()?;
+    /// command.kill()?;
+    /// # Ok::<(), acclient::Error>(())
+    /// ```
+    ///
+    /// Sending fails with [`ErrorKind::InvalidArgument`] for any other command and for a script that
+    /// starts with `#!`.
+    pub fn killable(mut self) -> Self {
+        self.0.killable = true;
         self
     }
 
@@ -284,9 +318,12 @@ impl Request {
 
     /// Checks everything, and returns the command as it is about to be sent.
     pub(crate) fn start(self) -> Result<Command> {
-        let Parts { session, target, cmd, args, data, id, tags, wrong } = *self.0;
+        let Parts { session, target, cmd, args, mut data, id, tags, killable, wrong } = *self.0;
         if let Some(wrong) = wrong {
             return Err(Error::invalid(wrong));
+        }
+        if killable {
+            announce_shell(&cmd, &mut data)?;
         }
         let id = id.map_or_else(ids::new_id, Ok)?;
         // Before it is looked at byte by byte.
@@ -294,4 +331,15 @@ impl Request {
         let contents = Contents { cmd, args, data: into_payload("the data", data)?, tags };
         Ok(Command::new(session, Envelope::new(id, target, contents)?))
     }
+}
+
+/// Lets a script announce its shell to the agent.
+fn announce_shell(cmd: &str, script: &mut Vec<u8>) -> Result<()> {
+    let wrong = match cmd {
+        "bash" if !script.starts_with(b"#!") => None,
+        "bash" => Some("killable needs a script for the shell: expected no #! line".to_string()),
+        _ => Some(format!("killable is for bash: {cmd} is no script")),
+    };
+    script.splice(..0, ANNOUNCE_SHELL.bytes());
+    wrong.map_or(Ok(()), |wrong| Err(Error::invalid(wrong)))
 }
