@@ -32,7 +32,7 @@ func TestKill(t *testing.T) {
 
 func TestEverywhere(t *testing.T) {
 	c := client(t)
-	command := submit(t, c.Bash(All("cpu"), "echo line; sleep 600"))
+	command := submit(t, c.Bash(All("cpu"), "echo 101::$$; echo line; exec sleep 600"))
 	running(t, command)
 	stats := got[[]Outcome[*ProcessStats]](t)(command.Stats(ctx(t)))
 	equal(t, "agents", len(stats), 2)
@@ -148,7 +148,7 @@ func TestFollow(t *testing.T) {
 	for _, err := range job.Follow(ctx(t), MsgQuery{Levels: "x"}) {
 		wants(t, err, ErrInvalidArgument)
 	}
-	long := submit(t, c.Bash(Agent(1, 1), "echo here; sleep 600"))
+	long := submit(t, c.Bash(Agent(1, 1), "echo 101::$$; echo here; exec sleep 600"))
 	job = running(t, long)[0]
 	cancelled, cancel := context.WithCancel(context.Background())
 	defer cancel()

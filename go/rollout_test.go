@@ -64,7 +64,7 @@ func TestRollout(t *testing.T) {
 
 func TestRolloutInFlight(t *testing.T) {
 	c := client(t)
-	half := c.Bash(All("cpu"), "[ $AGENT_GID = 1 ] || exec tail -f /dev/null")
+	half := c.Bash(All("cpu"), "echo 101::$$; [ $AGENT_GID = 1 ] || exec tail -f /dev/null")
 	both := RolloutPlan{Agents: 2}
 	targets := func(rollout *Rollout) string {
 		t.Helper()

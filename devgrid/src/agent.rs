@@ -3,36 +3,44 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
-use crate::builtin;
 use crate::conn::Conn;
-use crate::controller::Stored;
+use crate::controller::Controller;
 use crate::fault::Fault;
 use crate::grid::Shared;
-use crate::job::{self, Job, Outcome, Program};
+use crate::job::{Job, Outcome};
 use crate::logs::Logs;
 use crate::tunnel::Tunnels;
 use crate::wire::{AgentId, Command};
-use crate::{jumpscript, lock, stats, sys};
+use crate::worker::Flag;
+use crate::{builtin, extension, lock, stats, sys};
 
-/// A result waits this long for a Redis that is gone.
-const PATIENCE: Duration = Duration::from_secs(30);
-const RETRY: Duration = Duration::from_millis(20);
+/// Jobs that an agent runs at a time, those that nobody can end included.
+const MAX_JOBS: usize = 100;
 
 /// What was posted while the agent was paused: the command's id and the result.
 type Held = VecDeque<(String, String)>;
-
-/// A job, and its command as it came, for those that are to survive a restart.
-type Entry = (Arc<Job>, Vec<u8>);
 
 /// The way of results to the controller; locked while one is on it.
 struct Post {
     alive: bool,
     paused: bool,
     held: Held,
-    conn: Option<Conn>,
+    /// The connection of the controller it belongs to.
+    conn: (Weak<Controller>, Option<Conn>),
+}
+
+/// The jobs of an agent, in the order they came.
+#[derive(Default)]
+struct Jobs {
+    under_way: Vec<Arc<Job>>,
+    /// Fetched by an agent that is full, with the names of their queues. Nobody can see or kill them.
+    without_room: VecDeque<(Arc<Job>, Option<String>)>,
+    /// Jobs waiting behind one of the same queue; a queue that is there has one under way. Nobody can
+    /// see or kill them either.
+    queues: HashMap<String, VecDeque<Arc<Job>>>,
 }
 
 /// One life of an agent.
@@ -41,42 +49,52 @@ pub(crate) struct Agent {
     pub(crate) roles: Vec<String>,
     pub(crate) home: PathBuf,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) logs: Logs,
+    /// They outlive the agent.
+    pub(crate) logs: Arc<Logs>,
     pub(crate) tunnels: Tunnels,
     /// Processes under way.
     pub(crate) processes: AtomicUsize,
-    /// Whether there ever was one.
+    /// Whether there ever was one, in this life or an earlier one.
     pub(crate) has_run: AtomicBool,
-    pub(crate) restarting: AtomicBool,
+    /// Whether it was asked for its use of the machine before.
+    pub(crate) measured: AtomicBool,
     post: Mutex<Post>,
-    /// Those under way, in the order they came.
-    jobs: Mutex<Vec<Entry>>,
+    jobs: Mutex<Jobs>,
     job_ended: Condvar,
-    /// Jobs waiting behind one of the same queue; a queue that is there has one under way.
-    queues: Mutex<HashMap<String, VecDeque<Entry>>>,
     /// Process groups whose leader has ended but which still have members.
     lingering: Mutex<Vec<u32>>,
 }
 
 impl Agent {
-    pub(crate) fn new(shared: &Arc<Shared>, id: AgentId, roles: &[String]) -> Arc<Self> {
+    /// A new life of the agent with this id; `before` is its last one.
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        id: AgentId,
+        roles: &[String],
+        before: Option<&Agent>,
+    ) -> Arc<Self> {
         let home = shared.dir.join(format!("{}.{}", id.0, id.1));
         // Where it can't be made, jobs fail with the reason.
         let _ = std::fs::create_dir_all(&home);
+        let has_run = before.is_some_and(|agent| agent.has_run.load(Ordering::Acquire));
         Arc::new(Agent {
             id,
             roles: roles.to_vec(),
             home,
             shared: Arc::clone(shared),
-            logs: Logs::default(),
+            logs: before.map(|agent| Arc::clone(&agent.logs)).unwrap_or_default(),
             tunnels: Tunnels::default(),
             processes: AtomicUsize::new(0),
-            has_run: AtomicBool::new(false),
-            restarting: AtomicBool::new(false),
-            post: Mutex::new(Post { alive: true, paused: false, held: Held::new(), conn: None }),
+            has_run: AtomicBool::new(has_run),
+            measured: AtomicBool::new(false),
+            post: Mutex::new(Post {
+                alive: true,
+                paused: false,
+                held: Held::new(),
+                conn: Default::default(),
+            }),
             jobs: Mutex::default(),
             job_ended: Condvar::new(),
-            queues: Mutex::default(),
             lingering: Mutex::default(),
         })
     }
@@ -84,6 +102,11 @@ impl Agent {
     /// As tunnels call it: `gid.nid`.
     pub(crate) fn name(&self) -> String {
         format!("{}.{}", self.id.0, self.id.1)
+    }
+
+    /// What all processes of its jobs have in their environment.
+    pub(crate) fn mark(&self) -> String {
+        format!("AGENT_HOME={}", self.home.display())
     }
 
     /// All a job finds in its environment.
@@ -103,107 +126,130 @@ impl Agent {
     }
 
     pub(crate) fn jobs(&self) -> Vec<Arc<Job>> {
-        lock(&self.jobs).iter().map(|(job, _)| Arc::clone(job)).collect()
+        lock(&self.jobs).under_way.clone()
     }
 
     pub(crate) fn job(&self, id: &str) -> Option<Arc<Job>> {
-        lock(&self.jobs)
-            .iter()
-            .find(|(job, _)| job.command.id == id)
-            .map(|(job, _)| Arc::clone(job))
+        lock(&self.jobs).under_way.iter().find(|job| job.command.id == id).cloned()
     }
 
     /// Takes a command, on the thread that fetched it.
-    pub(crate) fn submit(self: &Arc<Self>, command: Command, raw: &[u8]) {
+    pub(crate) fn submit(self: &Arc<Self>, command: Command) {
         let queue = command.arg_text("queue").to_string();
-        let job = Job::new(command);
+        let job = Job::new(command, self);
         if queue.is_empty() {
-            return self.launch(job, raw.to_vec(), None);
+            return self.launch(job, None);
         }
-        match lock(&self.queues).entry(queue.clone()) {
+        match lock(&self.jobs).queues.entry(queue.clone()) {
             std::collections::hash_map::Entry::Occupied(mut waiting) => {
-                return waiting.get_mut().push_back((job, raw.to_vec()));
+                return waiting.get_mut().push_back(job);
             }
             std::collections::hash_map::Entry::Vacant(queue) => queue.insert(VecDeque::new()),
         };
-        self.launch(job, raw.to_vec(), Some(queue));
+        self.launch(job, Some(queue));
     }
 
-    fn launch(self: &Arc<Self>, job: Arc<Job>, raw: Vec<u8>, queue: Option<String>) {
-        let Some(refusal) = self.enter(&job, raw) else {
-            let quick = builtin::find(&job.command.cmd).is_some()
-                && job.command.arg_int("recurring_period") == 0;
-            if quick && queue.is_none() {
-                return self.carry_out(&job);
+    /// Whether it holds a command that it cannot start: it fetches no further ones.
+    pub(crate) fn is_full(&self) -> bool {
+        !lock(&self.jobs).without_room.is_empty()
+    }
+
+    /// Waits until it can fetch again, or until `stop`.
+    pub(crate) fn wait_for_room(self: &Arc<Self>, stop: &Flag) {
+        while self.is_full() && !stop.wait(Duration::from_millis(10)) {
+            self.fill_up();
+        }
+    }
+
+    /// Starts what waits for room, as far as there is some.
+    pub(crate) fn fill_up(self: &Arc<Self>) {
+        loop {
+            let mut jobs = lock(&self.jobs);
+            if !self.has_room(&jobs) {
+                return;
             }
-            let own = Arc::clone(self);
-            std::thread::spawn(move || {
-                own.carry_out(&job);
-                own.next(queue);
-            });
-            return;
-        };
-        self.post(&job.command.id, job.result(self, &refusal));
-        self.next(queue);
+            let Some((job, queue)) = jobs.without_room.pop_front() else { return };
+            drop(jobs);
+            self.launch(job, queue);
+        }
     }
 
-    /// Enters a job into the list of those under way, or says why not.
-    fn enter(&self, job: &Arc<Job>, raw: Vec<u8>) -> Option<Outcome> {
+    fn has_room(&self, jobs: &MutexGuard<'_, Jobs>) -> bool {
+        let full = Fault::FullAgent { gid: self.id.0, nid: self.id.1 };
+        jobs.under_way.len() < MAX_JOBS && !self.shared.faults.is_set(&full)
+    }
+
+    fn launch(self: &Arc<Self>, job: Arc<Job>, queue: Option<String>) {
+        let mut jobs = lock(&self.jobs);
+        if !self.has_room(&jobs) {
+            return jobs.without_room.push_back((job, queue));
+        }
+        if let Some(refusal) = self.refuse(&jobs, &job) {
+            drop(jobs);
+            // Nothing starts the next one of a queue after that, in the original either.
+            return self.post(&job.command.id, job.result(self, &refusal));
+        }
+        jobs.under_way.push(Arc::clone(&job));
+        drop(jobs);
+        let cmd = &*job.command.cmd;
+        // A kill may wait for good, and others could be told to.
+        let is_quick = cmd != "kill" && job.command.arg_int("recurring_period") == 0;
+        if builtin::find(cmd).is_some() && is_quick && queue.is_none() {
+            return self.carry_out(&job);
+        }
+        let own = Arc::clone(self);
+        std::thread::spawn(move || {
+            own.carry_out(&job);
+            own.next(queue);
+        });
+    }
+
+    fn refuse(&self, jobs: &Jobs, job: &Job) -> Option<Outcome> {
         let command = &job.command;
-        let known = match &*command.cmd {
-            "execute" | "bash" => true,
-            "jumpscript" | "jumpscript_content" => jumpscript::available(self),
-            other => builtin::find(other).is_some(),
-        };
-        if !known {
+        if builtin::find(&command.cmd).is_none() && !extension::knows(self, command) {
             return Some(Outcome { state: "UNKNOWN_CMD", ..Outcome::default() });
         }
-        let mut jobs = lock(&self.jobs);
-        if jobs.iter().any(|(other, _)| other.command.id == command.id) {
-            let data = "A job exists with the same ID".into();
-            return Some(Outcome { state: "DUPILICATE_ID", data, ..Outcome::default() });
-        }
-        jobs.push((Arc::clone(job), raw));
-        None
+        jobs.under_way.iter().any(|other| other.command.id == command.id).then(|| Outcome {
+            state: "DUPILICATE_ID",
+            data: "A job exists with the same ID".into(),
+            ..Outcome::default()
+        })
     }
 
     fn carry_out(self: &Arc<Self>, job: &Arc<Job>) {
         let outcome = match builtin::find(&job.command.cmd) {
             Some(builtin) => job.run(self, |agent, job| builtin::run(builtin, agent, job)),
-            None => job.run(self, run_extension),
+            None => job.run(self, extension::run),
         };
-        let json = job.result(self, &outcome);
-        // First, because whoever has the result may use the id again.
-        lock(&self.jobs).retain(|(other, _)| !Arc::ptr_eq(other, job));
-        self.post(&job.command.id, json);
+        // First, as the original does it: for a moment the job is there though its result is, too. Who
+        // uses the id again or kills the job in that moment gets DUPILICATE_ID, or no answer.
+        self.post(&job.command.id, job.result(self, &outcome));
+        lock(&self.jobs).under_way.retain(|other| !Arc::ptr_eq(other, job));
         self.job_ended.notify_all();
-        if self.restarting.swap(false, Ordering::AcqRel) {
-            let own = Arc::clone(self);
-            // Not on this thread, which may be the one that polls.
-            std::thread::spawn(move || own.shared.restart_agent(&own));
-        }
+        self.fill_up();
     }
 
     /// Starts the next job of a queue.
     fn next(self: &Arc<Self>, queue: Option<String>) {
         let Some(queue) = queue else { return };
-        let next = {
-            let mut queues = lock(&self.queues);
-            let next = queues.get_mut(&queue).and_then(VecDeque::pop_front);
-            if next.is_none() {
-                queues.remove(&queue);
-            }
-            next
-        };
-        if let Some((job, raw)) = next {
-            self.launch(job, raw, Some(queue));
+        let mut jobs = lock(&self.jobs);
+        let next = jobs.queues.get_mut(&queue).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            jobs.queues.remove(&queue);
+        }
+        drop(jobs);
+        if let Some(job) = next {
+            self.launch(job, Some(queue));
         }
     }
 
     /// Hands a result to the controller.
     fn post(self: &Arc<Self>, id: &str, json: String) {
-        let delay = |f: &Fault| {
-            if let Fault::DelayResults(time) = f { Some(*time) } else { None }
+        let own = self.id;
+        let delay = |f: &Fault| match f {
+            Fault::DelayResults(time) => Some(*time),
+            Fault::SlowAgent { gid, nid, delay } if (*gid, *nid) == own => Some(*delay),
+            _ => None,
         };
         match self.shared.faults.find(delay) {
             None => self.file(id, &json),
@@ -215,29 +261,21 @@ impl Agent {
     }
 
     fn file(&self, id: &str, json: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let mut post = lock(&self.post);
-            let silent = Fault::NeverAnswer { gid: self.id.0, nid: self.id.1 };
-            if !post.alive || self.shared.faults.is_set(&silent) {
-                return;
+        let mut post = lock(&self.post);
+        let silent = Fault::NeverAnswer { gid: self.id.0, nid: self.id.1 };
+        if !post.alive || self.shared.faults.is_set(&silent) {
+            return;
+        }
+        if post.paused {
+            post.held.push_back((id.into(), json.into()));
+            return;
+        }
+        // It is posted once: with the controller down a result is lost for good.
+        if let Some(controller) = self.shared.controller() {
+            if post.conn.0.as_ptr() != Arc::as_ptr(&controller) {
+                post.conn = (Arc::downgrade(&controller), None);
             }
-            if post.paused {
-                post.held.push_back((id.into(), json.into()));
-                return;
-            }
-            // With the controller down a result is lost for good.
-            let Some(controller) = self.shared.controller() else {
-                return;
-            };
-            if controller.store(&mut post.conn, self.id, id, json.as_bytes()) != Stored::NoRedis {
-                return;
-            }
-            drop(post);
-            if Instant::now() > deadline || controller.stopping() {
-                return;
-            }
-            std::thread::sleep(RETRY);
+            controller.store(&mut post.conn.1, self.id, id, json.as_bytes());
         }
     }
 
@@ -265,27 +303,28 @@ impl Agent {
         }
     }
 
-    /// Waits, for a bounded time, until the jobs that were killed have posted their results.
-    pub(crate) fn wait_killed(&self, time: Duration) {
-        let under_way = |jobs: &mut Vec<Entry>| jobs.iter().any(|(job, _)| job.killed());
-        let waited = self.job_ended.wait_timeout_while(lock(&self.jobs), time, under_way);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// Dies with all its jobs, of which no result is ever posted. Gives the commands that are to
-    /// run when it returns.
-    pub(crate) fn die(&self) -> Vec<Vec<u8>> {
+    /// The end of the agent itself, after which it posts nothing, and nothing waits for it.
+    fn end(&self, each: impl Fn(&Job)) {
         lock(&self.post).alive = false;
-        lock(&self.queues).clear();
+        let mut jobs = lock(&self.jobs);
+        jobs.queues.clear();
+        jobs.without_room.clear();
+        jobs.under_way.iter().for_each(|job| each(job));
+        drop(jobs);
+        self.logs.lose_unwritten();
         self.tunnels.end();
         let name = self.name();
         self.shared.links.end(|link| link.touches(&name));
-        let jobs = lock(&self.jobs);
-        jobs.iter().for_each(|(job, _)| job.kill());
-        let again =
-            |(job, raw): &Entry| (job.command.arg_int("max_time") == -1).then(|| raw.clone());
-        let again = jobs.iter().filter_map(again).collect();
-        drop(jobs);
+    }
+
+    /// Its process exits, as it does for the command `restart`. Processes of jobs are left alone.
+    pub(crate) fn exit(&self) {
+        self.end(Job::orphan);
+    }
+
+    /// Dies with all its jobs, of which no result is ever posted.
+    pub(crate) fn die(&self) {
+        self.end(Job::abandon);
         for group in lock(&self.lingering).drain(..) {
             sys::kill_group(group);
             self.shared.watchdog.remove(group);
@@ -293,11 +332,14 @@ impl Agent {
         if self.has_run.load(Ordering::Acquire) {
             // A job's process that made itself a group or session of its own still carries our
             // environment.
-            stats::kill_all_with(&format!("AGENT_HOME={}", self.home.display()));
+            stats::kill_all_with(&self.mark());
         }
-        self.wait_killed(Duration::from_secs(5));
+        let under_way = |jobs: &mut Jobs| !jobs.under_way.is_empty();
+        let time = Duration::from_secs(5);
+        let waited = self.job_ended.wait_timeout_while(lock(&self.jobs), time, under_way);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        let name = self.name();
         self.shared.links.wait_gone(|link| link.touches(&name), Duration::from_secs(2));
-        again
     }
 
     /// The leader of a process group has ended.
@@ -314,22 +356,4 @@ impl Agent {
             members
         });
     }
-}
-
-/// Runs what isn't built in.
-fn run_extension(agent: &Arc<Agent>, job: &Arc<Job>) -> Outcome {
-    match &*job.command.cmd {
-        "jumpscript" | "jumpscript_content" => jumpscript::run(agent, job),
-        _ => job::run_process(agent, job, program(&job.command)),
-    }
-}
-
-fn program(command: &Command) -> Program {
-    let stdin = command.data.clone().into_bytes();
-    if command.cmd == "bash" {
-        // Read whole before it runs, so that nothing in the script can eat the rest of it.
-        let args = vec!["-c".into(), "eval \"$(</dev/stdin)\"".into()];
-        return Program { name: "bash".into(), args, stdin };
-    }
-    Program { name: command.arg_text("name").into(), args: command.arg_texts("args"), stdin }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::agent::Agent;
 use crate::job::{Job, Outcome};
-use crate::output::{JSON, Message, parse_levels};
+use crate::output::{ALL_LEVELS, JSON, Message, parse_levels};
 use crate::stats::Usage;
 use crate::wire::now_ms;
 use crate::{gojson, nodeinfo, tunnel};
@@ -42,12 +42,18 @@ pub(crate) fn find(name: &str) -> Option<Builtin> {
     })
 }
 
-/// Runs one; its answer is a message of level 20, and logged as such.
+/// Runs one; its answer is a message of level 20, and logged as such. It can be killed while it runs,
+/// which ends nothing but changes its state.
 pub(crate) fn run(builtin: Builtin, agent: &Arc<Agent>, job: &Arc<Job>) -> Outcome {
     let start = now_ms();
     let began = Instant::now();
+    job.started();
     let answer = builtin(agent, job);
-    let state = if answer.is_ok() { "SUCCESS" } else { "ERROR" };
+    let state = match job.finished() {
+        Some(_) => "KILLED",
+        None if answer.is_ok() => "SUCCESS",
+        None => "ERROR",
+    };
     let message = Message { level: JSON, text: answer.unwrap_or_else(|text| text) };
     job.log(agent, &message);
     Outcome {
@@ -87,70 +93,93 @@ pub(crate) fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<Str
 }
 
 fn get_msgs(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
-    let fields = fields(job)?;
-    let id = text(&fields, "jobid")?.ok_or(NOTHING)?;
+    // What is wrong with the question gets lost on the way.
+    let fields = fields(job).map_err(|_| NOTHING)?;
+    let id = text(&fields, "jobid")?.filter(|id| !id.is_empty()).ok_or(NOTHING)?;
     let levels = match fields.get("levels") {
-        None | Some(Value::Null) => None,
+        None | Some(Value::Null) => ALL_LEVELS.to_vec(),
+        Some(levels @ Value::String(_)) => parse_levels(levels)?,
         // The original looks for a string and finds nothing by an array.
-        Some(Value::String(text)) => {
-            Some(parse_levels(&Value::from(text.as_str())).unwrap_or_default())
-        }
-        Some(_) => Some(Vec::new()),
+        Some(_) => Vec::new(),
     };
-    let limit = fields.get("limit").and_then(Value::as_i64).unwrap_or(0);
-    Ok(gojson::encode(&agent.logs.find(&id, levels.as_deref(), limit)))
+    let limit = match fields.get("limit") {
+        None | Some(Value::Null) => 0,
+        Some(limit) => limit.as_i64().ok_or(NOTHING)?,
+    };
+    Ok(gojson::encode(&agent.logs.find(&id, &levels, limit)))
 }
 
-fn stats(agent: &Agent, job: &Job) -> String {
-    let pid = job.pid();
-    let usage = pid.map_or_else(Usage::default, |pid| agent.shared.observer.usage(pid));
-    usage.to_json(&job.to_json(agent), &pid.map_or_else(String::new, |pid| pid.to_string()))
+/// What a job's processes use. The first question finds no use of the CPU, for want of an earlier one.
+fn stats(agent: &Agent, job: &Job, pids: &[u32]) -> String {
+    let all = pids.iter().map(|pid| agent.shared.observer.usage(*pid));
+    let mut usage = all.fold(Usage::default(), Usage::plus);
+    if !job.measured.swap(true, Ordering::Relaxed) {
+        usage.cpu = 0.0;
+    }
+    let debug: Vec<String> = pids.iter().map(u32::to_string).collect();
+    usage.to_json(&job.to_json(agent), &debug.join(" "))
 }
 
 fn get_process_stats(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     let id = text(&fields(job)?, "id")?.unwrap_or_default();
-    agent.job(&id).map(|job| stats(agent, &job)).ok_or_else(|| NOTHING.into())
+    let job = agent.job(&id).ok_or(NOTHING)?;
+    Ok(job
+        .processes()
+        .map_or_else(|| Usage::default().to_json("null", ""), |pids| stats(agent, &job, &pids)))
 }
 
 fn get_processes_stats(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     let fields = fields(job)?;
     let (domain, name) = (text(&fields, "domain")?, text(&fields, "name")?);
+    // By the arguments as they came, though the rows show those of the agent's own command.
     let is = |job: &Job, arg: &str, wanted: &Option<String>| {
         wanted
             .as_ref()
             .is_none_or(|wanted| wanted.is_empty() || job.command.arg_text(arg) == wanted)
     };
-    let jobs =
-        agent.jobs().into_iter().filter(|job| is(job, "domain", &domain) && is(job, "name", &name));
-    Ok(gojson::array(&jobs.map(|job| stats(agent, &job)).collect::<Vec<_>>()))
+    let jobs = agent.jobs().into_iter();
+    let found = jobs
+        .filter(|job| is(job, "domain", &domain) && is(job, "name", &name))
+        .filter_map(|job| job.processes().map(|pids| stats(agent, &job, &pids)));
+    Ok(gojson::array(&found.collect::<Vec<_>>()))
 }
 
 fn aggregated(agent: &Arc<Agent>) -> String {
-    let own = agent.shared.observer.usage(std::process::id());
-    let pids = agent.jobs().into_iter().filter_map(|job| job.pid());
+    let mut own = agent.shared.observer.usage(std::process::id());
+    if !agent.measured.swap(true, Ordering::Relaxed) {
+        own.cpu = 0.0;
+    }
+    let pids = agent.jobs().into_iter().filter_map(|job| job.processes()).flatten();
     let all = pids.fold(own, |sum, pid| sum.plus(agent.shared.observer.usage(pid)));
     all.to_json("null", "")
 }
 
+/// Answers once the job has accepted the kill, and never if it won't.
 fn kill(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     let id = text(&fields(job)?, "id")?.unwrap_or_default();
-    if let Some(job) = agent.job(&id) {
-        job.kill();
+    if agent.job(&id).is_some_and(|target| !target.kill()) {
+        job.wait_abandoned();
     }
     Ok("true".into())
 }
 
-fn killall(agent: &Arc<Agent>, _: &Arc<Job>) -> Answer {
-    // It is one of them itself, and ends as KILLED.
-    agent.jobs().iter().for_each(|job| job.kill());
+fn killall(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
+    for other in agent.jobs() {
+        // It is one of them itself, and ends as KILLED.
+        if Arc::ptr_eq(&other, job) {
+            other.kill();
+        } else {
+            std::thread::spawn(move || other.kill());
+        }
+    }
     Ok("true".into())
 }
 
-fn restart(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
-    let others = agent.jobs().into_iter().filter(|other| !Arc::ptr_eq(other, job));
-    for other in others.filter(|other| other.command.arg_int("max_time") != -1) {
-        other.kill();
-    }
-    agent.restarting.store(true, Ordering::Release);
-    Ok("true".into())
+/// The agent's process exits: nobody ever gets an answer.
+fn restart(agent: &Arc<Agent>, _: &Arc<Job>) -> Answer {
+    agent.exit();
+    let agent = Arc::clone(agent);
+    // Not on this thread, which may be the one that polls.
+    std::thread::spawn(move || agent.shared.restart_agent(&agent));
+    Err(NOTHING.into())
 }

@@ -14,7 +14,7 @@ use crate::grid::Shared;
 use crate::routing::Registry;
 use crate::schedule::Scheduler;
 use crate::wire::{self, AgentId, Command};
-use crate::worker::{Flag, Flow, Worker};
+use crate::worker::{Flag, Flow, Work, Worker};
 use crate::{gojson, internals, jumpscript, lock};
 
 /// One life of the controller, from its start until it is stopped or dies.
@@ -30,19 +30,68 @@ pub(crate) struct Controller {
     stopping: Flag,
 }
 
-/// What became of a result.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stored {
-    Yes,
-    /// There was no controller to take it, or it lost it.
-    Lost,
-    /// Redis can't be reached; worth another try.
-    NoRedis,
+/// What a controller's thread does for one list of Redis.
+enum Task {
+    /// `cmds.queue`
+    Commands,
+    /// The original writes logs into these lists and takes them out again at once.
+    Drain,
+}
+
+struct Draining {
+    controller: Arc<Controller>,
+    task: Task,
+}
+
+impl Work for Draining {
+    fn handle(&mut self, conn: &mut Conn, payload: Vec<u8>) -> Flow {
+        match self.task {
+            Task::Commands => self.controller.take(conn, &payload),
+            Task::Drain => Flow::Continue,
+        }
+    }
+
+    /// Any error but a timeout ends the original.
+    fn failed(&mut self) -> Flow {
+        self.controller.die();
+        Flow::End
+    }
+}
+
+/// Fetches commands for one agent.
+struct Polling {
+    controller: Arc<Controller>,
+    agent: Arc<Agent>,
+    registered: bool,
+}
+
+impl Work for Polling {
+    fn before(&mut self, stop: &Flag) {
+        let (registry, agent) = (&self.controller.registry, &self.agent);
+        if agent.is_full() {
+            lock(registry).lost(agent.id, self.controller.shared.routable_for);
+            agent.wait_for_room(stop);
+            self.registered = false;
+        }
+        if !self.registered && !stop.is_set() {
+            lock(registry).register(agent.id, &agent.roles);
+            self.registered = true;
+        }
+    }
+
+    fn handle(&mut self, conn: &mut Conn, payload: Vec<u8>) -> Flow {
+        self.controller.fetch(&self.agent, conn, &payload)
+    }
+
+    /// The agent asks again.
+    fn failed(&mut self) -> Flow {
+        Flow::Continue
+    }
 }
 
 impl Controller {
-    /// Starts one; returns when it drains its queue.
-    pub(crate) fn start(shared: &Arc<Shared>) {
+    /// Starts one, with which the agents register after `delay`; returns when it drains its queue.
+    pub(crate) fn start(shared: &Arc<Shared>, delay: Duration) {
         let controller = Arc::new(Controller {
             shared: Arc::clone(shared),
             registry: Mutex::default(),
@@ -55,56 +104,47 @@ impl Controller {
         });
         shared.publish(&controller);
         for agent in shared.live_agents() {
-            controller.attach(&agent, shared.registration_delay);
+            controller.attach(&agent, delay);
         }
         let workers = {
             // Held so that one that dies of its very first command still finds all that has to be
             // stopped.
             let mut workers = lock(&controller.workers);
-            workers
-                .extend([controller.drain(wire::COMMAND_LOG), controller.drain(wire::RESULT_LOG)]);
-            let own = Arc::clone(&controller);
-            let take = move |conn: &mut Conn, payload: Vec<u8>| own.take(conn, &payload);
-            workers.push(controller.work("controller", wire::COMMANDS.into(), take));
+            workers.push(controller.drain(Task::Drain, wire::COMMAND_LOG));
+            workers.push(controller.drain(Task::Drain, wire::RESULT_LOG));
+            workers.push(controller.drain(Task::Commands, wire::COMMANDS));
             workers.clone()
         };
         workers.iter().for_each(|w| w.wait_ready());
-        if shared.registration_delay.is_zero() {
+        if delay.is_zero() {
             let pollers: Vec<_> = lock(&controller.pollers).values().cloned().collect();
             pollers.iter().for_each(|w| w.wait_ready());
         }
         Scheduler::start(&controller);
     }
 
-    fn work(
-        &self,
-        name: &str,
-        key: String,
-        handle: impl FnMut(&mut Conn, Vec<u8>) -> Flow + Send + 'static,
-    ) -> Arc<Worker> {
-        Worker::start(name.into(), self.shared.endpoint.clone(), key, Duration::ZERO, handle, || ())
-    }
-
-    /// The original writes logs into these lists and takes them out again at once.
-    fn drain(&self, key: &str) -> Arc<Worker> {
-        self.work(key, key.into(), |_, _| Flow::Continue)
+    fn drain(self: &Arc<Self>, task: Task, key: &str) -> Arc<Worker> {
+        let work = Draining { controller: Arc::clone(self), task };
+        let endpoint = self.shared.endpoint.clone();
+        Worker::start("controller".into(), endpoint, key.into(), Duration::ZERO, work)
     }
 
     pub(crate) fn running(&self) -> bool {
         self.running.load(Ordering::Acquire)
     }
 
-    /// Whether it is being stopped, though it may still take results.
-    pub(crate) fn stopping(&self) -> bool {
-        self.stopping.is_set()
-    }
-
-    /// Dies on its own account: of a malformed command, or because a test wants it.
+    /// Dies on its own account: of a malformed command, of an error of Redis, or because a test wants
+    /// it. A supervisor starts another one.
     pub(crate) fn die(self: &Arc<Self>) {
-        self.running.store(false, Ordering::Release);
+        if !self.running.swap(false, Ordering::AcqRel) || self.stopping.is_set() {
+            return;
+        }
         let own = Arc::clone(self);
         // Not on this thread, which is one of those to be stopped.
-        std::thread::spawn(move || own.stop());
+        std::thread::spawn(move || {
+            own.stop();
+            own.shared.supervise(&own);
+        });
     }
 
     /// Stops it; returns when no thread of it touches Redis any more. What its threads are at they
@@ -134,25 +174,15 @@ impl Controller {
 
     /// Registers an agent after `delay` and begins to fetch for it.
     pub(crate) fn attach(self: &Arc<Self>, agent: &Arc<Agent>, delay: Duration) {
-        let register = {
-            let (own, agent) = (Arc::clone(self), Arc::clone(agent));
-            move || lock(&own.registry).register(agent.id, &agent.roles)
-        };
+        let mut work =
+            Polling { controller: Arc::clone(self), agent: Arc::clone(agent), registered: false };
         if delay.is_zero() {
-            register();
+            lock(&self.registry).register(agent.id, &agent.roles);
+            work.registered = true;
         }
-        let fetch = {
-            let (own, agent) = (Arc::clone(self), Arc::clone(agent));
-            move |conn: &mut Conn, payload: Vec<u8>| own.fetch(&agent, conn, &payload)
-        };
-        let begin = move || {
-            if !delay.is_zero() {
-                register();
-            }
-        };
         let name = format!("poll {}:{}", agent.id.0, agent.id.1);
         let key = wire::agent_key(agent.id);
-        let worker = Worker::start(name, self.shared.endpoint.clone(), key, delay, fetch, begin);
+        let worker = Worker::start(name, self.shared.endpoint.clone(), key, delay, work);
         lock(&self.pollers).insert(agent.id, Arc::clone(&worker));
         if self.stopping.is_set() {
             worker.stop_one(&self.shared.endpoint);
@@ -243,7 +273,7 @@ impl Controller {
 
     /// One command out of `cmds:<gid>:<nid>`.
     fn fetch(self: &Arc<Self>, agent: &Arc<Agent>, conn: &mut Conn, payload: &[u8]) -> Flow {
-        if !self.running() {
+        if !self.running() || !agent.alive() {
             let _ = redis::cmd("LPUSH").arg(wire::agent_key(agent.id)).arg(payload).exec(conn);
             return Flow::End;
         }
@@ -260,7 +290,7 @@ impl Controller {
             return Flow::End;
         }
         batch.send();
-        agent.submit(command, payload);
+        agent.submit(command);
         Flow::Continue
     }
 
@@ -272,40 +302,35 @@ impl Controller {
         found.map(|bytes| gojson::lossy(&bytes))
     }
 
-    /// Files a terminal result an agent posts, through the agent's connection.
+    /// Files a terminal result an agent posts, through the agent's connection. What Redis refuses is
+    /// lost, and the agent never hears of it.
     pub(crate) fn store(
         self: &Arc<Self>,
         slot: &mut Option<Conn>,
         agent: AgentId,
         id: &str,
         json: &[u8],
-    ) -> Stored {
+    ) {
         let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        if !self.running() {
-            return Stored::Lost;
+        let faults = &self.shared.faults;
+        if !self.running() || faults.take(|f| *f == Fault::DropResult).is_some() {
+            return;
         }
         if slot.is_none() {
             *slot = self.shared.endpoint.connect(false).ok();
         }
         let Some(conn) = slot else {
-            return Stored::NoRedis;
+            // The original gives up where it can't connect.
+            return self.die();
         };
-        let faults = &self.shared.faults;
-        if faults.take(|f| *f == Fault::DropResult).is_some() {
-            return Stored::Lost;
-        }
         let raw = faults.take(|f| matches!(f, Fault::RawResult(_)));
         let json = if let Some(Fault::RawResult(bytes)) = &raw { bytes } else { json };
-        let mut batch = Batch::new(conn, &self.shared);
-        let Ok(filed) = batch.result(agent, id, json) else {
+        if Batch::new(conn, &self.shared).result(agent, id, json).is_err() {
             self.die();
-            return Stored::Lost;
-        };
-        if filed {
-            return Stored::Yes;
         }
-        *slot = None;
-        Stored::NoRedis
+        if !conn.is_open() {
+            *slot = None;
+        }
     }
 }
 
@@ -325,16 +350,12 @@ impl<'a> Batch<'a> {
         Batch { conn, shared, pipe: redis::pipe() }
     }
 
-    /// Sends what has gathered; `false` when Redis is gone, which the next BLPOP notices too, or not back
-    /// yet. What else Redis refuses, a test has brought about: it is not tried again.
-    fn send(&mut self) -> bool {
-        let is_lost = |error: redis::RedisError, conn: &Conn| {
-            !conn.is_open() || error.code() == Some("LOADING")
-        };
-        let sent = self.pipe.is_empty()
-            || self.pipe.exec(self.conn).map_or_else(|error| !is_lost(error, self.conn), |()| true);
+    /// Sends what has gathered. The original reads no reply to any of it: what Redis refuses is lost.
+    fn send(&mut self) {
+        if !self.pipe.is_empty() {
+            let _ = self.pipe.exec(self.conn);
+        }
         self.pipe.clear();
-        sent
     }
 
     /// Ends the controller here if a test wants it.
@@ -382,8 +403,8 @@ impl<'a> Batch<'a> {
         self.pipe.rpush(wire::RESULT_LOG, json).ignore();
     }
 
-    /// A terminal result; `false` when Redis is gone.
-    fn result(&mut self, agent: AgentId, id: &str, json: &[u8]) -> Result<bool, Crash> {
+    /// A terminal result.
+    fn result(&mut self, agent: AgentId, id: &str, json: &[u8]) -> Result<(), Crash> {
         let (hash, list) = (wire::hash_key(id), wire::list_key(id, agent.0.into(), agent.1.into()));
         self.pipe.hset(&hash, field(agent), json).ignore();
         self.pipe.expire(&hash, wire::KEPT).ignore();
@@ -400,7 +421,8 @@ impl<'a> Batch<'a> {
         self.step(Step::ResultList)?;
         self.pipe.expire(&list, wire::KEPT).ignore();
         self.pipe.rpush(wire::RESULT_LOG, json).ignore();
-        Ok(self.send())
+        self.send();
+        Ok(())
     }
 }
 

@@ -44,6 +44,23 @@ pub enum Fault {
     DropResult,
     /// Until cleared: terminal results of agents arrive this much later.
     DelayResults(Duration),
+    /// Until cleared: terminal results of this agent arrive this much later.
+    SlowAgent {
+        /// Grid id.
+        gid: u32,
+        /// Node id.
+        nid: u32,
+        /// How much later.
+        delay: Duration,
+    },
+    /// Until cleared: this agent has its 100 jobs under way. It takes one more command, which then runs as far
+    /// as Redis can tell, and waits; it fetches no other one, and a while later counts as gone.
+    FullAgent {
+        /// Grid id.
+        gid: u32,
+        /// Node id.
+        nid: u32,
+    },
     /// Until cleared: `cmd.<id>.queued` is written this much after the commands went to the agents.
     DelayQueued(Duration),
     /// Once: these bytes are written, in hash and list, instead of the next terminal result of an

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,8 +15,14 @@ use crate::redis_server::{RedisServer, RedisServerBuilder};
 use crate::stats::Observer;
 use crate::timer::Timer;
 use crate::watchdog::Watchdog;
-use crate::wire::{AgentId, Command};
+use crate::wire::AgentId;
+use crate::worker::Flag;
 use crate::{Error, jumpscript, lock, tunnel};
+
+/// How long agents take to register with a controller that was started again.
+const REGISTRATION: Duration = Duration::from_secs(2);
+/// How long an agent that exited on request is gone.
+const AGENT_RESTART: Duration = Duration::from_secs(1);
 
 /// What the parts of a grid share.
 pub(crate) struct Shared {
@@ -32,15 +38,15 @@ pub(crate) struct Shared {
     pub(crate) joblog: bool,
     /// Connections through the tunnels of all agents.
     pub(crate) links: Links,
-    routable_for: Duration,
+    pub(crate) routable_for: Duration,
+    /// How long a dead controller stays dead, if somebody sees to it.
+    supervised: Option<Duration>,
     agents: Mutex<BTreeMap<AgentId, Arc<Agent>>>,
-    /// Commands of dead agents that are to run when they return.
-    again: Mutex<HashMap<AgentId, Vec<Vec<u8>>>>,
     /// The latest controller, dead or alive.
     controller: Mutex<Option<Arc<Controller>>>,
     /// One change of agents or controller at a time.
     changing: Mutex<()>,
-    ending: AtomicBool,
+    ending: Flag,
 }
 
 impl Shared {
@@ -78,7 +84,9 @@ impl Shared {
     fn detach(&self, id: AgentId) {
         if let Some(controller) = self.controller() {
             controller.detach(id);
-            lock(&controller.registry).lost(id, self.routable_for);
+            // What is being asked of Redis for the agent at this moment goes on for a while first.
+            let on_the_way = self.routable_for.mul_f64(fastrand::f64() / 2.0);
+            lock(&controller.registry).lost(id, self.routable_for + on_the_way);
         }
     }
 
@@ -92,29 +100,40 @@ impl Shared {
     fn kill_agent(&self, id: AgentId) {
         self.detach(id);
         if let Some(agent) = self.agent(id).filter(|agent| agent.alive()) {
-            lock(&self.again).entry(id).or_default().extend(agent.die());
+            agent.die();
         }
     }
 
     fn start_agent(self: &Arc<Self>, id: AgentId, roles: &[String]) {
         self.kill_agent(id);
-        let agent = Agent::new(self, id, roles);
+        let agent = Agent::new(self, id, roles, self.agent(id).as_deref());
         lock(&self.agents).insert(id, Arc::clone(&agent));
-        let again = lock(&self.again).remove(&id).unwrap_or_default();
-        for raw in again {
-            if let Ok(command) = Command::parse(&raw) {
-                agent.submit(command, &raw);
-            }
-        }
         self.attach(&agent);
     }
 
-    /// What the command `restart` asks for.
+    /// Starts an agent again that exited on request.
     pub(crate) fn restart_agent(self: &Arc<Self>, agent: &Arc<Agent>) {
-        agent.wait_killed(Duration::from_secs(2));
+        self.detach(agent.id);
+        if self.ending.wait(AGENT_RESTART) {
+            return;
+        }
         let _one = lock(&self.changing);
-        if !self.ending.load(Ordering::Acquire) && agent.alive() {
+        let is_last = self.agent(agent.id).is_some_and(|last| Arc::ptr_eq(&last, agent));
+        if !self.ending.is_set() && is_last {
             self.start_agent(agent.id, &agent.roles.clone());
+        }
+    }
+
+    /// Starts a controller in place of one that died, if somebody is to.
+    pub(crate) fn supervise(self: &Arc<Self>, dead: &Arc<Controller>) {
+        let Some(delay) = self.supervised else { return };
+        if self.ending.wait(delay) {
+            return;
+        }
+        let _one = lock(&self.changing);
+        let is_last = lock(&self.controller).as_ref().is_some_and(|last| Arc::ptr_eq(last, dead));
+        if !self.ending.is_set() && is_last {
+            Controller::start(self, self.registration_delay);
         }
     }
 }
@@ -126,6 +145,7 @@ pub struct GridBuilder {
     redis: RedisServerBuilder,
     routable_for: Duration,
     registration_delay: Duration,
+    supervised: Option<Duration>,
     /// `None` for the built-in ones.
     jumpscripts: HashMap<AgentId, Option<PathBuf>>,
     joblog: bool,
@@ -146,17 +166,28 @@ impl GridBuilder {
         self
     }
 
-    /// How long commands are still routed to an agent that died; 30 seconds unless said otherwise.
+    /// How long commands are still routed to an agent that died, and up to half as long again; 30 seconds
+    /// unless said otherwise.
     #[must_use]
     pub fn routable_for(mut self, time: Duration) -> Self {
         self.routable_for = time;
         self
     }
 
-    /// How long after a start of the controller the agents register; at once unless said otherwise.
+    /// How long the agents take to register with a controller that was started again, until when they
+    /// are not there for it; 2 seconds unless said otherwise.
     #[must_use]
     pub fn registration_delay(mut self, time: Duration) -> Self {
         self.registration_delay = time;
+        self
+    }
+
+    /// Starts a controller again that died, after `delay`, as a supervisor of the original would. A
+    /// controller dies of a malformed command and of every error of Redis: when it is gone, restarts, or
+    /// refuses a BLPOP (READONLY, LOADING, MISCONF, NOREPLICAS, BUSY, a failover).
+    #[must_use]
+    pub fn supervise(mut self, delay: Duration) -> Self {
+        self.supervised = Some(delay);
         self
     }
 
@@ -206,17 +237,17 @@ impl GridBuilder {
             joblog: self.joblog,
             links: Links::default(),
             routable_for: self.routable_for,
+            supervised: self.supervised,
             agents: Mutex::default(),
-            again: Mutex::default(),
             controller: Mutex::default(),
             changing: Mutex::default(),
-            ending: AtomicBool::new(false),
+            ending: Flag::default(),
         });
         for (id, roles) in &self.agents {
-            lock(&shared.agents).insert(*id, Agent::new(&shared, *id, roles));
+            lock(&shared.agents).insert(*id, Agent::new(&shared, *id, roles, None));
         }
         let grid = Grid { shared, redis, owner: std::process::id() };
-        grid.start_controller();
+        Controller::start(&grid.shared, Duration::ZERO);
         Ok(grid)
     }
 }
@@ -262,7 +293,8 @@ impl Grid {
             agents: Vec::new(),
             redis: RedisServer::builder(),
             routable_for: Duration::from_secs(30),
-            registration_delay: Duration::ZERO,
+            registration_delay: REGISTRATION,
+            supervised: None,
             jumpscripts: HashMap::new(),
             joblog: false,
         }
@@ -281,7 +313,7 @@ impl Grid {
     }
 
     /// The agent dies with all its jobs, at once, and no result is ever posted for them. It stays
-    /// routable for a while: commands wait for it, and run when it returns.
+    /// routable for a while: commands wait for it, and run when it returns. Those it had taken are lost.
     pub fn kill_agent(&self, gid: u32, nid: u32) {
         let _one = lock(&self.shared.changing);
         self.shared.kill_agent((gid, nid));
@@ -345,16 +377,16 @@ impl Grid {
         }
     }
 
-    /// Starts the controller (again); returns when it drains the queue. One that runs is stopped
-    /// first.
+    /// Starts the controller (again); returns when it drains the queue. The agents register a little
+    /// later, see [`GridBuilder::registration_delay`]. One that runs is stopped first.
     pub fn start_controller(&self) {
         let _one = lock(&self.shared.changing);
         self.end_controller();
-        Controller::start(&self.shared);
+        Controller::start(&self.shared, self.shared.registration_delay);
     }
 
-    /// Whether the controller runs; it doesn't after a malformed command, which kills it as it
-    /// kills the original.
+    /// Whether the controller runs. It doesn't after a malformed command or an error of Redis, which end
+    /// it as they end the original, until it is started again; see [`GridBuilder::supervise`].
     #[must_use]
     pub fn controller_running(&self) -> bool {
         self.shared.controller().is_some()
@@ -379,6 +411,8 @@ impl Grid {
     /// Takes back all faults, and a crash that has not happened yet.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();
+        let agents: Vec<_> = lock(&self.shared.agents).values().cloned().collect();
+        agents.iter().for_each(|agent| agent.fill_up());
     }
 }
 
@@ -398,7 +432,7 @@ impl Drop for Grid {
             return;
         }
         let _one = lock(&self.shared.changing);
-        self.shared.ending.store(true, Ordering::Release);
+        self.shared.ending.set();
         // A frozen Redis would hold up the rest.
         self.redis.resume();
         self.end_controller();

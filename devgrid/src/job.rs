@@ -1,34 +1,51 @@
-//! Job: one command that an agent runs, and its process.
+//! Job: one command that an agent runs, from its start to its result, as the original's runner does.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::{Map, Value};
 
 use crate::agent::Agent;
 use crate::gojson::{self, Object};
-use crate::output::{self, Message, Output, Splitter};
-use crate::wire::{Command, now_ms};
-use crate::{lock, sys};
+use crate::output::{self, Message};
+use crate::wire::Command;
+use crate::{extension, lock, stats, sys};
 
-/// What fits into an empty pipe everywhere; more of it needs a thread.
-const PIPE: usize = 4096;
-/// Read at a time.
-const CHUNK: usize = 64 * 1024;
+/// Pause before a job that failed runs again.
+const RESTART: Duration = Duration::from_secs(1);
 
-#[derive(Default)]
+/// Where a job stands. A kill is accepted while it runs or waits for its next run; at any other time
+/// the kill waits, as a send on the original's unbuffered channel does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The process is being started and given its input.
+    Starting,
+    Running,
+    /// Killed or over its limit; something still holds its output.
+    Draining,
+    /// Between two runs.
+    Waiting,
+    Ended,
+}
+
+/// Why a run ends before its process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Killed,
+    TimedOut,
+}
+
 struct State {
+    phase: Phase,
+    stop: Option<Stop>,
     /// The process under way, which leads a group of its own.
     pid: Option<u32>,
-    killed: bool,
-    timed_out: bool,
+    /// Processes that the job asked the agent to watch (messages of level 101).
+    tracked: Vec<u32>,
+    /// The agent is gone: nobody waits any longer.
+    abandoned: bool,
 }
 
 /// A command under way.
@@ -37,6 +54,10 @@ pub(crate) struct Job {
     /// As they come back: they change when the first message is logged.
     args: Mutex<Map<String, Value>>,
     logged: AtomicBool,
+    /// CPU time is measured between two questions; the first one gets 0.
+    pub(crate) measured: AtomicBool,
+    /// What all of its processes have in their environment.
+    mark: String,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -55,54 +76,160 @@ pub(crate) struct Outcome {
 }
 
 impl Job {
-    pub(crate) fn new(command: Command) -> Arc<Self> {
+    pub(crate) fn new(command: Command, agent: &Agent) -> Arc<Self> {
         let mut args = command.args.clone();
         args.entry("stats_interval").or_insert_with(|| Value::from(60_000));
         Arc::new(Job {
             command,
             args: Mutex::new(args),
             logged: AtomicBool::new(false),
-            state: Mutex::default(),
+            measured: AtomicBool::new(false),
+            mark: agent.mark(),
+            state: Mutex::new(State {
+                phase: Phase::Starting,
+                stop: None,
+                pid: None,
+                tracked: Vec::new(),
+                abandoned: false,
+            }),
             changed: Condvar::new(),
         })
     }
 
-    pub(crate) fn pid(&self) -> Option<u32> {
-        lock(&self.state).pid
+    fn enter(&self, phase: Phase) {
+        lock(&self.state).phase = phase;
+        self.changed.notify_all();
     }
 
-    pub(crate) fn killed(&self) -> bool {
-        lock(&self.state).killed
+    /// The processes whose use of the machine the statistics count, the job's own first. `None` where
+    /// the original has no process to ask: between two runs, and while a stopped one drains.
+    pub(crate) fn processes(&self) -> Option<Vec<u32>> {
+        let state = lock(&self.state);
+        let shown = matches!(state.phase, Phase::Starting | Phase::Running);
+        shown.then(|| state.pid.into_iter().chain(state.tracked.iter().copied()).collect())
     }
 
-    /// Kills the process with all it started, or ends the wait for the next run.
-    pub(crate) fn kill(&self) {
+    /// Kills the job as soon as it accepts a kill, which a job that is draining does only if it runs
+    /// again afterwards. `false`: it never will.
+    pub(crate) fn kill(&self) -> bool {
         let mut state = lock(&self.state);
-        state.killed = true;
+        while !state.abandoned && state.phase != Phase::Ended {
+            if state.phase == Phase::Running {
+                self.stop(state, Stop::Killed);
+                return true;
+            }
+            if state.phase == Phase::Waiting && state.stop.is_none() {
+                state.stop = Some(Stop::Killed);
+                self.changed.notify_all();
+                return true;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        false
+    }
+
+    /// Waits for the end of the agent, as what can never be answered does.
+    pub(crate) fn wait_abandoned(&self) {
+        let wait = self.changed.wait_while(lock(&self.state), |state| !state.abandoned);
+        drop(wait.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The time limit of a run has passed.
+    pub(crate) fn time_out(&self) {
+        let state = lock(&self.state);
+        if state.phase == Phase::Running {
+            self.stop(state, Stop::TimedOut);
+        }
+    }
+
+    /// Stops a run: the process itself and the tracked ones are killed, but none of their children.
+    fn stop(&self, mut state: MutexGuard<'_, State>, why: Stop) {
+        state.stop = Some(why);
+        state.phase = Phase::Draining;
+        if let Some(pid) = state.pid {
+            sys::kill(pid, Signal::KILL);
+        }
+        // The number of a tracked process that has ended may belong to somebody else by now.
+        state.tracked.iter().for_each(|pid| stats::kill_with(*pid, &self.mark));
+        self.changed.notify_all();
+    }
+
+    /// The agent dies: kills the process with its group, and ends every wait for this job.
+    pub(crate) fn abandon(&self) {
+        let mut state = lock(&self.state);
+        state.abandoned = true;
+        state.stop = Some(Stop::Killed);
         if let Some(pid) = state.pid {
             sys::kill_group(pid);
         }
         self.changed.notify_all();
     }
 
-    fn time_out(&self) {
+    /// The agent ends and leaves its processes alone.
+    pub(crate) fn orphan(&self) {
+        lock(&self.state).abandoned = true;
+        self.changed.notify_all();
+    }
+
+    /// Starts a process under the lock, so that the agent's death misses none. `None`: it is dead.
+    pub(crate) fn start<E>(&self, spawn: impl FnOnce() -> Result<u32, E>) -> Option<Result<(), E>> {
         let mut state = lock(&self.state);
-        if let Some(pid) = state.pid {
-            state.timed_out = true;
-            sys::kill_group(pid);
+        if state.abandoned {
+            return None;
+        }
+        Some(spawn().map(|pid| state.pid = Some(pid)))
+    }
+
+    /// From now on the run can be stopped.
+    pub(crate) fn started(&self) {
+        self.enter(Phase::Running);
+    }
+
+    /// The process ended, and nothing holds its output any more.
+    pub(crate) fn finished(&self) -> Option<Stop> {
+        let mut state = lock(&self.state);
+        state.pid = None;
+        state.tracked.clear();
+        state.phase = Phase::Draining;
+        state.stop
+    }
+
+    /// Whether the run was stopped: what is written from then on counts for nothing.
+    pub(crate) fn stopped(&self) -> bool {
+        lock(&self.state).stop.is_some()
+    }
+
+    /// A process that is to be killed with the job.
+    pub(crate) fn track(&self, text: &str) {
+        // As Go's Sscanf reads a number: what follows the digits is left alone.
+        let digits = text.trim_start().bytes().take_while(u8::is_ascii_digit).count();
+        if let Ok(pid) = text.trim_start()[..digits].parse() {
+            lock(&self.state).tracked.push(pid);
         }
     }
 
     /// The command as it stands in the statistics.
     pub(crate) fn to_json(&self, agent: &Agent) -> String {
-        let roles = self.command.roles.clone().map_or(Value::Null, Value::from);
-        Object::new()
+        let object = Object::new()
             .text("id", &self.command.id)
             .int("gid", agent.id.0.into())
-            .int("nid", agent.id.1.into())
+            .int("nid", agent.id.1.into());
+        // The agent runs a script by a command of its own making, and that is what it reports.
+        let (roles, cmd, args) = match extension::process_args(&self.command) {
+            Some(own) => {
+                let mut args = lock(&self.args).clone();
+                args.extend(own);
+                (Value::Null, "execute", args)
+            }
+            None => {
+                let roles = self.command.roles.clone().map_or(Value::Null, Value::from);
+                (roles, &*self.command.cmd, lock(&self.args).clone())
+            }
+        };
+        object
             .value("roles", &roles)
-            .text("cmd", &self.command.cmd)
-            .value("args", &Value::Object(lock(&self.args).clone()))
+            .text("cmd", cmd)
+            .value("args", &Value::Object(args))
             .text("data", &self.command.data)
             .text("tags", &self.command.tags)
             .end()
@@ -141,14 +268,15 @@ impl Job {
         if !self.logged.swap(true, Ordering::Relaxed) {
             for name in ["loglevels", "loglevels_db", "loglevels_ac"] {
                 if let Some(value) = args.get_mut(name)
-                    && let Some(levels) = output::parse_levels(value)
+                    && let Ok(levels) = output::parse_levels(value)
                 {
                     *value = Value::from(levels);
                 }
             }
         }
-        let levels =
-            |name: &str| args.get(name).and_then(output::parse_levels).filter(|l| !l.is_empty());
+        let levels = |name: &str| {
+            args.get(name).and_then(|v| output::parse_levels(v).ok()).filter(|l| !l.is_empty())
+        };
         let passes = |levels: Option<Vec<i64>>| levels.is_none_or(|l| l.contains(&message.level));
         if passes(levels("loglevels")) {
             let stored = passes(levels("loglevels_db"));
@@ -162,188 +290,42 @@ impl Job {
         agent: &Arc<Agent>,
         once: impl Fn(&Arc<Agent>, &Arc<Job>) -> Outcome,
     ) -> Outcome {
-        let mut restarts = self.command.arg_int("max_restart");
+        let most = self.command.arg_int("max_restart");
         let period = Duration::from_secs(self.command.arg_int("recurring_period").max(0) as u64);
+        let mut runs = 0;
         loop {
             let mut outcome = once(agent, self);
-            if self.killed() {
+            let mut pause = None;
+            if outcome.state != "SUCCESS" && outcome.state != "KILLED" && most > 0 {
+                runs += 1;
+                pause = (runs < most).then_some(RESTART);
+            }
+            if !period.is_zero() && outcome.state != "KILLED" {
+                pause = Some(period);
+            }
+            let killed = pause.is_some_and(|pause| self.pause(pause));
+            if killed {
                 outcome.state = "KILLED";
-                return outcome;
             }
-            if !period.is_zero() {
-                if self.wait_killed(period) {
-                    outcome.state = "KILLED";
-                    return outcome;
-                }
-            } else if outcome.state == "ERROR" && restarts > 0 {
-                restarts -= 1;
-            } else {
+            if pause.is_none() || killed {
+                self.enter(Phase::Ended);
                 return outcome;
             }
         }
     }
 
-    fn wait_killed(&self, time: Duration) -> bool {
-        let waited =
-            self.changed.wait_timeout_while(lock(&self.state), time, |state| !state.killed);
-        waited.unwrap_or_else(PoisonError::into_inner).0.killed
-    }
-}
-
-/// What is to be started.
-pub(crate) struct Program {
-    pub(crate) name: String,
-    pub(crate) args: Vec<String>,
-    pub(crate) stdin: Vec<u8>,
-}
-
-/// Starts the process and stays with it to its end.
-pub(crate) fn run_process(agent: &Arc<Agent>, job: &Arc<Job>, program: Program) -> Outcome {
-    let start = now_ms();
-    let began = Instant::now();
-    let mut child = match spawn(agent, job, &program) {
-        Ok(Some(child)) => child,
-        Ok(None) => {
-            return Outcome { state: "KILLED", start, ..Outcome::default() };
+    /// Waits for the next run; `true` when the job was killed meanwhile.
+    fn pause(&self, time: Duration) -> bool {
+        let mut state = lock(&self.state);
+        state.phase = Phase::Waiting;
+        state.stop = state.stop.filter(|_| state.abandoned);
+        self.changed.notify_all();
+        let waited = self.changed.wait_timeout_while(state, time, |state| state.stop.is_none());
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if state.stop.is_some() {
+            return true;
         }
-        Err(text) => {
-            return Outcome { state: "ERROR", data: text, start, ..Outcome::default() };
-        }
-    };
-    let limit = job.command.arg_int("max_time");
-    let ticket = (limit > 0).then(|| {
-        let job = Arc::downgrade(job);
-        agent.shared.timer.after(Duration::from_secs(limit as u64), move || {
-            if let Some(job) = job.upgrade() {
-                job.time_out();
-            }
-        })
-    });
-    feed(&mut child, program.stdin);
-    let output = read(agent, job, &mut child);
-    let status = reap(agent, job, child);
-    if let Some(ticket) = ticket {
-        agent.shared.timer.cancel(ticket);
+        state.phase = Phase::Starting;
+        false
     }
-    let timed_out = std::mem::take(&mut lock(&job.state).timed_out);
-    let succeeded = status.is_some_and(|s| s.success());
-    Outcome {
-        state: if timed_out {
-            "TIMEOUT"
-        } else if succeeded {
-            "SUCCESS"
-        } else {
-            "ERROR"
-        },
-        streams: Some(output.streams()),
-        critical: output.critical,
-        data: output.data,
-        level: output.level,
-        start,
-        time: began.elapsed().as_millis() as i64,
-    }
-}
-
-/// `None` when the job was killed before it started. The state is locked meanwhile, so that no kill
-/// falls between.
-fn spawn(agent: &Agent, job: &Job, program: &Program) -> Result<Option<Child>, String> {
-    let dir = job.command.arg_text("working_dir");
-    let dir = if dir.is_empty() { agent.home.clone() } else { PathBuf::from(dir) };
-    let path = sys::look_path(&program.name)
-        .ok_or_else(|| format!("exec: \"{}\": executable file not found in $PATH", program.name))?;
-    let mut command = std::process::Command::new(&path);
-    command
-        .arg0(&program.name)
-        .args(&program.args)
-        .current_dir(&dir)
-        .env_clear()
-        .envs(agent.environment());
-    for pair in job.command.arg_texts("env") {
-        if let Some((name, value)) = pair.split_once('=').filter(|(name, _)| !name.is_empty()) {
-            command.env(name, value);
-        }
-    }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let mut state = lock(&job.state);
-    if state.killed {
-        return Ok(None);
-    }
-    let child = command.spawn().map_err(|error| {
-        if dir.is_dir() {
-            go_error("fork/exec", &program.name, &error)
-        } else {
-            go_error("chdir", &dir.to_string_lossy(), &error)
-        }
-    })?;
-    agent.shared.watchdog.add(child.id());
-    agent.processes.fetch_add(1, Ordering::AcqRel);
-    agent.has_run.store(true, Ordering::Release);
-    state.pid = Some(child.id());
-    Ok(Some(child))
-}
-
-/// An error of the system as Go words it.
-fn go_error(what: &str, name: &str, error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
-    format!("{what} {name}: {text}")
-}
-
-fn feed(child: &mut Child, data: Vec<u8>) {
-    let Some(mut stdin) = child.stdin.take() else {
-        return;
-    };
-    // A process that doesn't want its input is no error.
-    if data.len() <= PIPE {
-        let _ = stdin.write_all(&data);
-    } else {
-        std::thread::spawn(move || stdin.write_all(&data));
-    }
-}
-
-/// Reads both streams until everybody who could write to them is gone.
-fn read(agent: &Agent, job: &Job, child: &mut Child) -> Output {
-    let mut output = Output::default();
-    let mut emit = |message: Message| {
-        job.log(agent, &message);
-        output.add(message);
-    };
-    let out = child.stdout.take().map(|pipe| (OwnedFd::from(pipe), output::STDOUT));
-    let err = child.stderr.take().map(|pipe| (OwnedFd::from(pipe), output::STDERR));
-    let mut pipes: Vec<(File, Splitter)> = { [out, err].into_iter().flatten() }
-        .map(|(pipe, level)| (File::from(pipe), Splitter::new(level)))
-        .collect();
-    let mut buffer = vec![0; CHUNK];
-    while !pipes.is_empty() {
-        let fds: Vec<_> = pipes.iter().map(|(file, _)| file.as_fd()).collect();
-        let mut ready = sys::wait_readable(&fds, None).into_iter();
-        pipes.retain_mut(|(file, splitter)| {
-            if ready.next() != Some(true) {
-                return true;
-            }
-            match file.read(&mut buffer) {
-                Ok(0) => {
-                    splitter.finish(&mut emit);
-                    false
-                }
-                Ok(count) => {
-                    splitter.feed(&buffer[..count], &mut emit);
-                    true
-                }
-                Err(error) => error.kind() == io::ErrorKind::Interrupted,
-            }
-        });
-    }
-    output
-}
-
-fn reap(agent: &Agent, job: &Job, mut child: Child) -> Option<ExitStatus> {
-    let pid = child.id();
-    // Until it is reaped its number is its own, so that a kill can't hit somebody else.
-    sys::wait_ended(pid);
-    lock(&job.state).pid = None;
-    let status = child.wait().ok();
-    agent.processes.fetch_sub(1, Ordering::AcqRel);
-    agent.ended(pid);
-    status
 }

@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Value, json};
 
 use crate::agent::Agent;
-use crate::job::{self, Job, Outcome, Program};
+use crate::job::{Job, Outcome};
 use crate::output::{CRITICAL, Message};
+use crate::process::{self, Program};
 use crate::wire::{self, Command, now_ms};
 use crate::{Error, gojson, sys};
 
@@ -72,7 +73,7 @@ pub(crate) fn run(agent: &Arc<Agent>, job: &Arc<Job>) -> Outcome {
         Ok(task) => {
             let args = ["-u", "-X", "utf8", "-c", RUNNER].map(String::from).to_vec();
             let stdin = task.to_string().into_bytes();
-            job::run_process(agent, job, Program { name: python(), args, stdin })
+            process::run(agent, job, Program { name: python(), args, stdin })
         }
         Err(reason) => failed(agent, job, &reason),
     }

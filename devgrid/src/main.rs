@@ -1,116 +1,109 @@
 //! The development grid as a program; `devgrid --help` describes its use.
 
+mod control;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::process::{ExitStatusExt, parent_id};
 use std::process::{Child, Command, ExitCode};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 use std::{io, thread};
 
+use clap::Parser;
 use devgrid::{Grid, RedisServer};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-const HELP: &str = "\
-A development grid for AgentController8: a Redis, a controller and agents, for trying things out. Not for production.
-
-Usage: devgrid [OPTIONS] [-- COMMAND [ARGS]...]
-
-Without a command it prints the URL of its Redis and runs until it is interrupted or its parent ends. With a command it
-runs that with the URL in ACCLIENT_URL, and ends with it, and with its status.
-
-Options:
-  --agent GID:NID[=ROLE,ROLE...]  an agent; may be given again (default: 1:1=cpu 2:1=cpu,storage 1:2=storage,
-                                  the last with a jumpscript test/echo)
-  --socket                        Redis listens on a unix socket instead of a port of 127.0.0.1
-  --password PASSWORD             Redis asks for it
-  -h, --help                      this text
-
-DEVGRID_REDIS_SERVER names the server program if it isn't redis-server or valkey-server on PATH.
-";
+use control::{Agent, Control, Tell};
 
 /// How often to look whether the parent is still there.
 const LOOK: Duration = Duration::from_secs(1);
 
-#[derive(Default)]
+/// Development grid for AgentController8: a Redis, a controller and agents, for trying things out. Not for production.
+///
+/// Without a command, prints the URL of its Redis and runs until it is interrupted or its parent ends. With a command,
+/// runs that with the URL in ACCLIENT_URL, and ends with it, and with its status.
+///
+/// It behaves as the original daemons do, also where that is unpleasant: a kill reaches the process itself but none of
+/// its children, messages show up out of order, and the controller exits on any error of Redis. While it runs it can be
+/// told to misbehave further, see `devgrid tell --help`.
+#[derive(Parser)]
+#[command(
+    name = "devgrid",
+    args_conflicts_with_subcommands = true,
+    after_help = "DEVGRID_REDIS_SERVER names the server program if it isn't redis-server or valkey-server on PATH."
+)]
 struct Options {
-    agents: Vec<(u32, u32, Vec<String>)>,
+    /// An agent; may be given again [default: 1:1=cpu 2:1=cpu,storage 1:2=storage, the last with a jumpscript test/echo]
+    #[arg(long = "agent", value_name = "GID:NID[=ROLE,...]")]
+    agents: Vec<Agent>,
+
+    /// Starts the controller again this long after it died, as a supervisor of the original would
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1", value_parser = control::seconds)]
+    supervise: Option<Duration>,
+
+    /// How long the agents take to register with a controller that was started again
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = control::seconds)]
+    registration: Duration,
+
+    /// How long commands are still routed to an agent that died, and up to half as long again
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = control::seconds)]
+    routable: Duration,
+
+    /// Redis listens on a unix socket instead of a port of 127.0.0.1
+    #[arg(long)]
     socket: bool,
+
+    /// Redis asks for it
+    #[arg(long)]
     password: Option<String>,
+
+    /// What to run
+    #[arg(last = true)]
     command: Vec<OsString>,
-    help: bool,
+
+    #[command(subcommand)]
+    tell: Option<Subcommand>,
+}
+
+#[derive(clap::Subcommand)]
+enum Subcommand {
+    Tell(Tell),
 }
 
 fn main() -> ExitCode {
     let parent = parent_id();
-    let options = match parse(std::env::args_os().skip(1)) {
-        Ok(options) => options,
+    let options = Options::parse();
+    if let Some(Subcommand::Tell(tell)) = &options.tell {
+        return failing(tell.send());
+    }
+    match work(&options, parent) {
+        Ok(code) => code,
+        Err(text) => failing(Err(text)),
+    }
+}
+
+fn failing(done: Result<(), String>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
-            eprintln!("devgrid: {text} (devgrid --help tells more)");
-            return ExitCode::from(2);
+            eprintln!("devgrid: {text}");
+            ExitCode::FAILURE
         }
-    };
-    if options.help {
-        print!("{HELP}");
-        return ExitCode::SUCCESS;
     }
-    let signals = match catch_signals() {
-        Ok(signals) => signals,
-        Err(error) => {
-            eprintln!("devgrid: can't catch signals: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let grid = match start(&options) {
-        Ok(grid) => grid,
-        Err(error) => {
-            eprintln!("devgrid: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    if options.command.is_empty() {
-        serve(&grid, &signals, parent)
+}
+
+fn work(options: &Options, parent: u32) -> Result<ExitCode, String> {
+    let signals = catch_signals().map_err(|error| format!("can't catch signals: {error}"))?;
+    let grid = Arc::new(start(options).map_err(|error| error.to_string())?);
+    let control = Control::start(&grid).map_err(|error| format!("can't listen: {error}"))?;
+    Ok(if options.command.is_empty() {
+        serve(&grid, &control, &signals, parent)
     } else {
-        run(&grid, &options.command, &signals, parent)
-    }
-}
-
-fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
-    let mut options = Options::default();
-    let mut args = args;
-    while let Some(arg) = args.next() {
-        let text = arg.to_str().ok_or("an option is no UTF-8")?;
-        let mut value = |name: &str| {
-            let next = args.next().ok_or_else(|| format!("{name} needs a value"))?;
-            next.into_string().map_err(|_| format!("the value of {name} is no UTF-8"))
-        };
-        match text {
-            "--agent" => options.agents.push(agent(&value("--agent")?)?),
-            "--socket" => options.socket = true,
-            "--password" => options.password = Some(value("--password")?),
-            "-h" | "--help" => options.help = true,
-            "--" => {
-                options.command = args.collect();
-                if options.command.is_empty() {
-                    return Err("-- needs a command behind it".into());
-                }
-                break;
-            }
-            _ => return Err(format!("unknown option {text}; a command goes behind --")),
-        }
-    }
-    Ok(options)
-}
-
-fn agent(text: &str) -> Result<(u32, u32, Vec<String>), String> {
-    let (address, roles) = text.split_once('=').unwrap_or((text, ""));
-    let number = |text: &str| text.parse::<u32>().ok().filter(|n| *n > 0);
-    let address = address.split_once(':').and_then(|(gid, nid)| Some((number(gid)?, number(nid)?)));
-    let (gid, nid) = address.ok_or_else(|| {
-        format!("--agent {text}: not GID:NID[=ROLE,ROLE...], both numbers above 0")
-    })?;
-    Ok((gid, nid, roles.split(',').filter(|r| !r.is_empty()).map(String::from).collect()))
+        run(&grid, &control, &options.command, &signals, parent)
+    })
 }
 
 fn start(options: &Options) -> Result<Grid, devgrid::Error> {
@@ -122,9 +115,15 @@ fn start(options: &Options) -> Result<Grid, devgrid::Error> {
         redis = redis.password(password);
     }
     let demo = options.agents.is_empty();
-    let mut grid = if demo { Grid::demo_builder() } else { Grid::builder() }.redis(redis);
-    for (gid, nid, roles) in &options.agents {
-        grid = grid.agent(*gid, *nid, &roles.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut grid = if demo { Grid::demo_builder() } else { Grid::builder() }
+        .redis(redis)
+        .registration_delay(options.registration)
+        .routable_for(options.routable);
+    if let Some(delay) = options.supervise {
+        grid = grid.supervise(delay);
+    }
+    for agent in &options.agents {
+        grid = grid.agent(agent.gid, agent.nid, &agent.roles());
     }
     grid.start()
 }
@@ -137,12 +136,14 @@ fn catch_signals() -> io::Result<Receiver<i32>> {
     Ok(taken)
 }
 
-fn serve(grid: &Grid, signals: &Receiver<i32>, parent: u32) -> ExitCode {
+fn serve(grid: &Grid, control: &Control, signals: &Receiver<i32>, parent: u32) -> ExitCode {
     let mut out = io::stdout();
     // Nobody may be listening, which is no reason to end.
     let _ = writeln!(out, "{}", grid.url()).and_then(|()| out.flush());
     eprintln!(
-        "A development grid is running; set ACCLIENT_URL to the line above. Ctrl-C ends it, and nothing of it is kept."
+        "A development grid is running; set ACCLIENT_URL to the line above. Ctrl-C ends it, and nothing of it is kept.\n\
+         Make it misbehave: devgrid tell --control {} --help",
+        control.path().display()
     );
     loop {
         let is_told = signals.recv_timeout(LOOK).is_ok_and(|signal| signal != SIGCHLD);
@@ -152,10 +153,19 @@ fn serve(grid: &Grid, signals: &Receiver<i32>, parent: u32) -> ExitCode {
     }
 }
 
-fn run(grid: &Grid, command: &[OsString], signals: &Receiver<i32>, parent: u32) -> ExitCode {
+fn run(
+    grid: &Grid,
+    control: &Control,
+    command: &[OsString],
+    signals: &Receiver<i32>,
+    parent: u32,
+) -> ExitCode {
     // It stays in our process group, so that Ctrl-C reaches it; we wait for what it does then.
-    let child =
-        Command::new(&command[0]).args(&command[1..]).env("ACCLIENT_URL", grid.url()).spawn();
+    let child = Command::new(&command[0])
+        .args(&command[1..])
+        .env("ACCLIENT_URL", grid.url())
+        .env(control::VARIABLE, control.path())
+        .spawn();
     let mut child = match child {
         Ok(child) => child,
         Err(error) => {

@@ -125,7 +125,7 @@ pub(crate) fn memory() -> String {
     let object = Object::new()
         .int("total", total)
         .int("available", available)
-        .int("used", system.used_memory() as i64)
+        .int("used", total - system.free_memory() as i64)
         .raw("used_percent", &used.to_string())
         .int("free", system.free_memory() as i64)
         .int("active", kib("Active"))
@@ -191,8 +191,17 @@ pub(crate) fn os() -> String {
         .text("os", std::env::consts::OS)
         .text("platform", &platform)
         .text("platform_family", &platform)
-        .text("platform_version", &System::os_version().unwrap_or_default())
+        .text("platform_version", &platform_version(&platform))
         .text("virtualization_system", "")
         .text("virtualization_role", "")
         .end()
+}
+
+/// Of Debian its point release, which `os-release` leaves out.
+fn platform_version(platform: &str) -> String {
+    let file = if platform == "debian" { "/etc/debian_version" } else { "" };
+    fs::read_to_string(file).ok().map_or_else(
+        || System::os_version().unwrap_or_default(),
+        |version| version.trim().to_string(),
+    )
 }

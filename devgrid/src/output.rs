@@ -1,6 +1,6 @@
 //! Output of a job, split into lines and messages of other levels.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde_json::Value;
 
@@ -12,27 +12,47 @@ pub(crate) const STDOUT: i64 = 1;
 pub(crate) const STDERR: i64 = 2;
 pub(crate) const JSON: i64 = 20;
 pub(crate) const CRITICAL: i64 = 9;
+/// What a process says of this level stands for the end of a job to the agent, which therefore takes
+/// it for an error message.
+const EXIT_STATE: i64 = 50;
+/// Messages above it are for the agent itself.
+pub(crate) const INTERNAL: i64 = 100;
+/// Names a process that is to be counted and killed with the job.
+pub(crate) const TRACKED: i64 = 101;
 /// So many lines of each stream are kept.
 const KEPT_LINES: usize = 1000;
 
-/// Reads `"*"`, `"1,2,6-9"` or an array of integers; `None` for anything else.
-pub(crate) fn parse_levels(value: &Value) -> Option<Vec<i64>> {
+/// What Go says of text that is no number, as the agent passes it on.
+fn not_a_number(text: &str) -> String {
+    let text = gojson::string(text);
+    format!(r#"{{"Func":"ParseInt","Num":{text},"Err":{{}}}}"#)
+}
+
+/// Reads `"*"`, `"1,2,6-9"` or an array of integers; the error is what the agent makes of Go's.
+pub(crate) fn parse_levels(value: &Value) -> Result<Vec<i64>, String> {
     let text = match value {
-        Value::String(text) => text.trim(),
-        Value::Array(items) => return items.iter().map(Value::as_i64).collect(),
-        _ => return None,
+        Value::String(text) => text,
+        Value::Array(items) => {
+            let levels = items.iter().map(Value::as_i64).collect::<Option<_>>();
+            return levels.ok_or_else(String::new);
+        }
+        _ => return Err(String::new()),
     };
-    if text == "*" {
-        return Some(ALL_LEVELS.to_vec());
-    }
-    let mut levels = Vec::new();
+    let number = |text: &str| text.parse::<i32>().map_err(|_| not_a_number(text));
+    let mut found = BTreeSet::new();
     for part in text.split(',') {
-        let (from, to) = part.split_once('-').unwrap_or((part, part));
-        let (from, to): (i64, i64) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
-        // No level is that high, and a wide range must not fill the memory.
-        levels.extend(from.max(0)..=to.min(1000));
+        let mut bounds = part.split('-').map(|bound| bound.trim_matches(' '));
+        let (low, high) = (bounds.next().unwrap_or_default(), bounds.next());
+        let high = high.map(number).transpose()?;
+        if low == "*" {
+            found.extend(ALL_LEVELS);
+            continue;
+        }
+        let low = i64::from(number(low)?);
+        let high = high.map_or(low, i64::from);
+        found.extend(ALL_LEVELS.iter().filter(|level| (low..=high).contains(level)));
     }
-    Some(levels)
+    Ok(found.into_iter().collect())
 }
 
 /// One message of a job.
@@ -70,34 +90,36 @@ impl Splitter {
         }
     }
 
-    /// The stream is at its end: a last line without a newline counts too.
+    /// The stream is at its end: a last line without a newline counts too, but a message whose end
+    /// never came is lost.
     pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(Message)) {
         let rest = std::mem::take(&mut self.partial);
-        if !rest.is_empty() {
-            self.line(&rest, emit);
-        }
-        if let Some((level, lines)) = self.multi.take() {
-            emit(Message { level, text: gojson::lossy(&lines.join(&b'\n')) });
-        }
+        self.line(&rest, emit);
+        self.multi = None;
     }
 
+    /// One line; empty ones count for nothing, not even within a message.
     fn line(&mut self, line: &[u8], emit: &mut dyn FnMut(Message)) {
+        if line.is_empty() {
+            return;
+        }
+        let mut emit = |level: i64, text: &[u8]| {
+            let level = if level == EXIT_STATE { STDERR } else { level };
+            emit(Message { level, text: gojson::lossy(text) });
+        };
         if let Some((level, mut lines)) = self.multi.take() {
             if line == b":::" {
-                emit(Message { level, text: gojson::lossy(&lines.join(&b'\n')) });
+                emit(level, &lines.join(&b'\n'));
             } else {
                 lines.push(line.to_vec());
                 self.multi = Some((level, lines));
             }
             return;
         }
-        if line.is_empty() {
-            return;
-        }
         match prefix(line) {
             Some((level, true, text)) => self.multi = Some((level, vec![text.to_vec()])),
-            Some((level, false, text)) => emit(Message { level, text: gojson::lossy(text) }),
-            None => emit(Message { level: self.level, text: gojson::lossy(line) }),
+            Some((level, false, text)) => emit(level, text),
+            None => emit(self.level, line),
         }
     }
 }
@@ -164,8 +186,8 @@ mod tests {
 
     #[test]
     fn levels_and_several_lines() {
-        let found = messages(&[b"7::warn\n20:::{\"a\":\n\n1}\n:::\n9 :: no\n"]);
-        let wanted = [(7, "warn"), (20, "{\"a\":\n\n1}"), (1, "9 :: no")];
+        let found = messages(&[b"7::warn\n20:::{\"a\":\n\n1}\n:::\n9 :: no\n50::x\n20:::cut\n"]);
+        let wanted = [(7, "warn"), (20, "{\"a\":\n1}"), (1, "9 :: no"), (2, "x")];
         assert_eq!(found, wanted.map(|(level, text)| (level, text.to_string())));
     }
 
@@ -176,9 +198,12 @@ mod tests {
 
     #[test]
     fn level_lists() {
-        assert_eq!(parse_levels(&"1,2,6-9".into()), Some(vec![1, 2, 6, 7, 8, 9]));
-        assert_eq!(parse_levels(&"*".into()).map(|l| l.len()), Some(16));
-        assert_eq!(parse_levels(&"a-b".into()), None);
-        assert_eq!(parse_levels(&Value::Null), None);
+        let levels = |text: &str| parse_levels(&text.into());
+        assert_eq!(levels("1, 2,6-9"), Ok(vec![1, 2, 6, 7, 8, 9]));
+        assert_eq!(levels("*").map(|l| l.len()), Ok(16));
+        assert_eq!(levels("12,9-5"), Ok(vec![]));
+        assert_eq!(levels("abc"), Err(r#"{"Func":"ParseInt","Num":"abc","Err":{}}"#.into()));
+        assert_eq!(levels("1-b"), Err(r#"{"Func":"ParseInt","Num":"b","Err":{}}"#.into()));
+        assert!(levels("").is_err() && parse_levels(&Value::Null).is_err());
     }
 }

@@ -292,7 +292,9 @@ impl RedisServer {
         &self.watchdog
     }
 
-    pub(crate) fn dir(&self) -> &Path {
+    /// Directory of everything that belongs to it; it is gone when the server is dropped or its process killed.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
         &self.dir
     }
 

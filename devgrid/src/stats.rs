@@ -11,7 +11,7 @@ use crate::lock;
 /// CPU in percent, memory in bytes.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Usage {
-    cpu: f32,
+    pub(crate) cpu: f32,
     rss: u64,
     vms: u64,
 }
@@ -74,9 +74,18 @@ impl Observer {
 
 /// Kills every process that has this variable, as `NAME=value`, in its environment.
 pub(crate) fn kill_all_with(variable: &str) {
+    kill_those_with(ProcessesToUpdate::All, variable);
+}
+
+/// Kills a process if it has this variable in its environment.
+pub(crate) fn kill_with(pid: u32, variable: &str) {
+    kill_those_with(ProcessesToUpdate::Some(&[Pid::from_u32(pid)]), variable);
+}
+
+fn kill_those_with(which: ProcessesToUpdate<'_>, variable: &str) {
     let what = ProcessRefreshKind::nothing().without_tasks().with_environ(UpdateKind::Always);
     let mut system = System::new();
-    system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
+    system.refresh_processes_specifics(which, true, what);
     let has_it = |process: &&sysinfo::Process| process.environ().iter().any(|v| v == variable);
     system.processes().values().filter(has_it).for_each(|process| _ = process.kill());
 }

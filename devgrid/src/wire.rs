@@ -2,6 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::Deserializer as _;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::gojson::{self, Object};
@@ -62,37 +65,66 @@ pub(crate) struct Command {
 impl Command {
     /// Reads a command; an error is what kills the controller.
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(&gojson::mend_surrogates(&gojson::lossy(payload)))
-            .map_err(|e| e.to_string())?;
-        let fields = match &value {
-            Value::Null => return Ok(Command::default()),
-            Value::Object(fields) => fields,
+        let text = gojson::mend_surrogates(&gojson::lossy(payload));
+        // Into a map as well, as the original does it: a number that is too large for Go is an error
+        // wherever it stands.
+        let value: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+        let mut command = Command::default();
+        match &value {
+            Value::Null => return Ok(command),
+            Value::Object(_) => {}
             other => return Err(mismatch("command", other, "struct")),
-        };
-        let mut command = Command {
-            id: text(fields, "id")?,
-            gid: int(fields, "gid")?,
-            nid: int(fields, "nid")?,
-            cmd: text(fields, "cmd")?,
-            data: text(fields, "data")?,
-            tags: text(fields, "tags")?,
-            roles: texts(fields, "roles")?,
-            fanout: flag(fields, "fanout")?,
-            args: Map::new(),
-        };
-        match field(fields, "args") {
-            None => {}
-            Some(Value::Object(args)) => {
-                for name in ["domain", "name", "queue"] {
-                    text(args, name)?;
-                }
-                int(args, "max_time")?;
-                texts(args, "args")?;
-                command.args = args.iter().map(|(k, v)| (k.clone(), go_numbers(v))).collect();
-            }
-            Some(other) => return Err(mismatch("args", other, "struct")),
+        }
+        for (name, value) in members(&text)? {
+            command.set(&name, &value)?;
         }
         Ok(command)
+    }
+
+    /// Takes one member of the document; a null leaves what there is.
+    fn set(&mut self, name: &str, raw: &RawValue) -> Result<(), String> {
+        let value: Value = serde_json::from_str(raw.get()).map_err(|e| e.to_string())?;
+        if value.is_null() {
+            if is_named(name, "roles") {
+                self.roles = None;
+            }
+            return Ok(());
+        }
+        match FIELDS.into_iter().find(|field| is_named(name, field)) {
+            Some("id") => self.id = text("id", &value)?,
+            Some("gid") => self.gid = int("gid", &value)?,
+            Some("nid") => self.nid = int("nid", &value)?,
+            Some("cmd") => self.cmd = text("cmd", &value)?,
+            Some("data") => self.data = text("data", &value)?,
+            Some("tags") => self.tags = text("tags", &value)?,
+            Some("roles") => self.roles = Some(texts("roles", &value)?),
+            Some("fanout") => {
+                self.fanout = value.as_bool().ok_or_else(|| mismatch("fanout", &value, "bool"))?;
+            }
+            Some(_) => self.add_args(raw, &value)?,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Run arguments, which are merged into earlier ones.
+    fn add_args(&mut self, raw: &RawValue, args: &Value) -> Result<(), String> {
+        let Value::Object(args) = args else { return Err(mismatch("args", args, "struct")) };
+        for (name, value) in members(raw.get())? {
+            let value: Value = serde_json::from_str(value.get()).map_err(|e| e.to_string())?;
+            let is = |field: &&&str| is_named(&name, field);
+            if value.is_null() {
+                continue;
+            } else if let Some(field) = ["domain", "name", "queue"].iter().find(is) {
+                text(field, &value)?;
+            } else if is_named(&name, "max_time") {
+                int("max_time", &value)?;
+            } else if is_named(&name, "args") {
+                texts("args", &value)?;
+            }
+        }
+        self.args.extend(args.iter().map(|(k, v)| (k.clone(), go_numbers(v))));
+        Ok(())
     }
 
     pub(crate) fn arg_text(&self, name: &str) -> &str {
@@ -124,10 +156,42 @@ pub(crate) fn go_numbers(value: &Value) -> Value {
     }
 }
 
-/// Go takes the exact name first and any other letter case after that; null counts as not there.
-fn field<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    let other_case = || fields.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v);
-    fields.get(name).or_else(other_case).filter(|v| !v.is_null())
+/// What the original reads of a command.
+const FIELDS: [&str; 9] = ["id", "gid", "nid", "cmd", "data", "tags", "roles", "fanout", "args"];
+
+/// Go ignores the case of a name, and folds two letters that are no ASCII.
+fn is_named(name: &str, field: &str) -> bool {
+    let folded: String = name
+        .chars()
+        .map(|c| match c {
+            '\u{17f}' => 's',
+            '\u{212a}' => 'k',
+            c => c.to_ascii_lowercase(),
+        })
+        .collect();
+    folded == field
+}
+
+/// The members of an object as they stand there, duplicates included.
+fn members(text: &str) -> Result<Vec<(String, Box<RawValue>)>, String> {
+    struct Members;
+    impl<'de> Visitor<'de> for Members {
+        type Value = Vec<(String, Box<RawValue>)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = Vec::new();
+            while let Some(member) = map.next_entry()? {
+                found.push(member);
+            }
+            Ok(found)
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    reader.deserialize_map(Members).map_err(|error| error.to_string())
 }
 
 fn mismatch(name: &str, value: &Value, wanted: &str) -> String {
@@ -146,40 +210,18 @@ pub(crate) fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn text(fields: &Map<String, Value>, name: &str) -> Result<String, String> {
-    match field(fields, name) {
-        None => Ok(String::new()),
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(other) => Err(mismatch(name, other, "string")),
-    }
+fn text(name: &str, value: &Value) -> Result<String, String> {
+    value.as_str().map(String::from).ok_or_else(|| mismatch(name, value, "string"))
 }
 
-fn int(fields: &Map<String, Value>, name: &str) -> Result<i64, String> {
-    match field(fields, name) {
-        None => Ok(0),
-        Some(value) => value.as_i64().ok_or_else(|| mismatch(name, value, "int")),
-    }
+fn int(name: &str, value: &Value) -> Result<i64, String> {
+    value.as_i64().ok_or_else(|| mismatch(name, value, "int"))
 }
 
-fn flag(fields: &Map<String, Value>, name: &str) -> Result<bool, String> {
-    match field(fields, name) {
-        None => Ok(false),
-        Some(value) => value.as_bool().ok_or_else(|| mismatch(name, value, "bool")),
-    }
-}
-
-fn texts(fields: &Map<String, Value>, name: &str) -> Result<Option<Vec<String>>, String> {
-    let list = match field(fields, name) {
-        None => return Ok(None),
-        Some(Value::Array(list)) => list,
-        Some(other) => return Err(mismatch(name, other, "[]string")),
-    };
-    let item = |value: &Value| match value {
-        Value::Null => Ok(String::new()),
-        Value::String(text) => Ok(text.clone()),
-        other => Err(mismatch(name, other, "string")),
-    };
-    list.iter().map(item).collect::<Result<_, _>>().map(Some)
+fn texts(name: &str, value: &Value) -> Result<Vec<String>, String> {
+    let list = value.as_array().ok_or_else(|| mismatch(name, value, "[]string"))?;
+    let item = |item: &Value| if item.is_null() { Ok(String::new()) } else { text(name, item) };
+    list.iter().map(item).collect()
 }
 
 /// A result the controller writes itself: `cmd` is empty and `args` null in all of them.
@@ -206,4 +248,37 @@ pub(crate) fn controller_result(
         .text("state", state)
         .int("time", 0)
         .end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_read_as_go_reads_it() {
+        let good = |text: &str| Command::parse(text.as_bytes()).unwrap();
+        let command = good(
+            r#"{"ID":"a","id":"b","gid":1,"GID":null,"args":{"name":"x"},"Args":{"queue":"q"}}"#,
+        );
+        assert_eq!((&*command.id, command.gid), ("b", 1));
+        assert_eq!((command.arg_text("name"), command.arg_text("queue")), ("x", "q"));
+        assert_eq!(good(r#"{"roles":["a",null],"other":[{}]}"#).roles.unwrap(), ["a", ""]);
+        assert_eq!(good("null"), Command::default());
+        for bad in [
+            r#"{"gid":"1","gid":1}"#,
+            r#"{"Roles":"a"}"#,
+            r#"{"args":{"argſ":5}}"#,
+            r#"{"tagſ":5}"#,
+            r#"{"args":[]}"#,
+            r#"{"args":{"max_time":1.0}}"#,
+            r#"{"args":{"args":[1]}}"#,
+            r#"{"gid":1e2}"#,
+            r#"{"other":[1e999]}"#,
+            r#"{"fanout":1}"#,
+            "[]",
+            "{} x",
+        ] {
+            assert!(Command::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
 }

@@ -33,17 +33,33 @@ impl Flag {
     }
 }
 
-/// What a worker does after it handled what it popped.
+/// What a worker does after it handled what it popped, or after Redis refused.
 #[derive(PartialEq)]
 pub(crate) enum Flow {
     Continue,
     End,
 }
 
-/// How long between tries to reach a Redis that is gone.
+/// How long between tries of a worker that survives an error.
 const RETRY: Duration = Duration::from_millis(10);
 /// How long a Redis may take to withdraw a blocking pop before its connection is cut.
 const WITHDRAW: Duration = Duration::from_secs(2);
+/// Seconds of one BLPOP, after which the original asks again: what Redis refuses by now is noticed then.
+const BLOCK: u32 = 15;
+
+/// What a worker thread works for.
+pub(crate) trait Work: Send + 'static {
+    /// Called before each pop; may wait, but no longer than for `stop`.
+    fn before(&mut self, stop: &Flag) {
+        let _ = stop;
+    }
+
+    /// Handles what was popped.
+    fn handle(&mut self, conn: &mut Conn, payload: Vec<u8>) -> Flow;
+
+    /// Redis can't be reached, or refused the pop.
+    fn failed(&mut self) -> Flow;
+}
 
 #[derive(Default)]
 pub(crate) struct Worker {
@@ -57,24 +73,21 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts a thread that waits `delay`, calls `begin`, and then hands what arrives in the list
-    /// `key` to `handle`.
+    /// Starts a thread that waits `delay` and then works on what arrives in the list `key`.
     pub(crate) fn start(
         name: String,
         endpoint: Endpoint,
         key: String,
         delay: Duration,
-        mut handle: impl FnMut(&mut Conn, Vec<u8>) -> Flow + Send + 'static,
-        begin: impl FnOnce() + Send + 'static,
+        mut work: impl Work,
     ) -> Arc<Self> {
         let worker = Arc::new(Worker::default());
         let mine = Arc::clone(&worker);
         let body = move || {
             if delay.is_zero() || !mine.stop.wait(delay) {
-                begin();
-                mine.run(&endpoint, &key, &mut handle);
+                mine.run(&endpoint, &key, &mut work);
             }
-            drop(handle);
+            drop(work);
             mine.ready.set();
             mine.done.set();
         };
@@ -85,61 +98,51 @@ impl Worker {
         worker
     }
 
-    fn run(
-        &self,
-        endpoint: &Endpoint,
-        key: &str,
-        handle: &mut dyn FnMut(&mut Conn, Vec<u8>) -> Flow,
-    ) {
+    fn run(&self, endpoint: &Endpoint, key: &str, work: &mut impl Work) {
         while !self.stop.is_set() {
-            let Ok(mut conn) = endpoint.connect(true) else {
-                self.stop.wait(RETRY);
-                continue;
+            let served = match self.connect(endpoint) {
+                Ok(mut conn) => self.serve(&mut conn, key, work),
+                Err(_) => None,
             };
-            let Ok(client) = redis::cmd("CLIENT").arg("ID").query::<i64>(&mut conn) else {
-                self.stop.wait(RETRY);
-                continue;
-            };
-            *lock(&self.closer) = Some(conn.closer());
-            self.client.store(client, Ordering::Release);
-            self.ready.set();
-            let flow = self.serve(&mut conn, key, handle);
             self.client.store(0, Ordering::Release);
             lock(&self.closer).take();
-            if flow == Flow::End {
+            let ends = served.is_some() || self.stop.is_set();
+            if ends || work.failed() == Flow::End {
                 return;
             }
             self.stop.wait(RETRY);
         }
     }
 
-    fn serve(
-        &self,
-        conn: &mut Conn,
-        key: &str,
-        handle: &mut dyn FnMut(&mut Conn, Vec<u8>) -> Flow,
-    ) -> Flow {
-        while !self.stop.is_set() {
-            let pop = redis::cmd("BLPOP").arg(key).arg(0).query::<Value>(conn);
-            let Ok(answer) = pop else {
-                return Flow::Continue;
-            };
-            // Nil: somebody woke us to have a look at the flag.
-            let Ok(Some((_, payload))) =
-                redis::from_redis_value::<Option<(Vec<u8>, Vec<u8>)>>(answer)
-            else {
-                continue;
-            };
+    fn connect(&self, endpoint: &Endpoint) -> redis::RedisResult<Conn> {
+        let mut conn = endpoint.connect(true)?;
+        let client = redis::cmd("CLIENT").arg("ID").query::<i64>(&mut conn)?;
+        *lock(&self.closer) = Some(conn.closer());
+        self.client.store(client, Ordering::Release);
+        Ok(conn)
+    }
+
+    /// Pops until the worker is to end; `None` when Redis refuses.
+    fn serve(&self, conn: &mut Conn, key: &str, work: &mut impl Work) -> Option<()> {
+        loop {
+            work.before(&self.stop);
+            if self.stop.is_set() {
+                return Some(());
+            }
+            self.ready.set();
+            let answer = redis::cmd("BLPOP").arg(key).arg(BLOCK).query::<Value>(conn).ok()?;
+            // Nil: its time is over, or somebody woke us to have a look at the flag.
+            let popped = redis::from_redis_value::<Option<(Vec<u8>, Vec<u8>)>>(answer);
+            let Ok(Some((_, payload))) = popped else { continue };
             if self.stop.is_set() {
                 // It came just while we were being stopped: it goes back to where it was.
                 let _ = redis::cmd("LPUSH").arg(key).arg(payload).exec(conn);
-                return Flow::End;
+                return Some(());
             }
-            if handle(conn, payload) == Flow::End {
-                return Flow::End;
+            if work.handle(conn, payload) == Flow::End {
+                return Some(());
             }
         }
-        Flow::End
     }
 
     /// Waits until the thread drains its list, for a bounded time.

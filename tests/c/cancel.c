@@ -55,7 +55,7 @@ static void from_a_thread(const acclient_client *client) {
     SAY("one token ends %d waits for ever, from another thread", WAITS);
     acclient_cancel_token *cancel = new_token();
     for (int i = 0; i < WAITS; i++) {
-        waits[i].command = shell(client, "sleep 600");
+        waits[i].command = shell(client, "exec sleep 600");
         waits[i].cancel = cancel;
         threads[i] = start_thread(wait_for_ever, &waits[i]);
     }
@@ -118,7 +118,7 @@ static void from_a_signal_handler(const acclient_client *client) {
     acclient_error *error;
     acclient_job *job = GARBAGE;
     SAY("a signal handler ends a wait for ever");
-    acclient_command *command = shell(client, "sleep 600");
+    acclient_command *command = shell(client, "exec sleep 600");
     interrupted = new_token();
     handle_alarms(cancel_on_signal);
     const int64_t begun = now_ms();
@@ -170,7 +170,7 @@ static void other_signals(const acclient_client *client) {
     acclient_error *error;
     acclient_job *job = GARBAGE;
     SAY("100 signals a second do not disturb a wait of 3 s");
-    acclient_command *command = shell(client, "sleep 600");
+    acclient_command *command = shell(client, "exec sleep 600");
     handle_alarms(count_signal);
     start_alarms(10000, 10000);
     const int64_t begun = now_ms();

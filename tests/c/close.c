@@ -35,7 +35,7 @@ int main(void) {
     acclient_client *client = connect_grid();
     SAY("%d threads wait for ever", WAITS);
     for (int i = 0; i < WAITS; i++) {
-        waits[i].command = shell(client, "sleep 600");
+        waits[i].command = shell(client, "exec sleep 600");
         threads[i] = start_thread(wait_for_ever, &waits[i]);
     }
     /* Each has a connection of its own, and waits on it. */

@@ -110,7 +110,7 @@ void streams(const acclient::client &client) {
 
 void stop_tokens(const acclient::client &client) {
     say("a stop token ends a call");
-    auto command = client.bash(target::agent({1, 1}), "exec sleep 600").submit();
+    auto command = client.execute(target::agent({1, 1}), "sleep").arg("600").submit();
     std::stop_source source;
     std::jthread stopping([&] {
         std::this_thread::sleep_for(50ms);

@@ -151,7 +151,8 @@ void all_at_once(const acclient::client &client) {
     CHECK(all.jobs().size() == 3 && all.errors().empty() && !all.is_stopped());
     CHECK(contains(all.command().handle(), all.jobs()[0].id()));
     with_growing_time(700ms, [&](auto limit) {
-        const auto slow = client.bash(target::all(), "[ $AGENT_NID = 1 ] || sleep 600");
+        const auto slow =
+            client.bash(target::all(), "echo 101::$$; [ $AGENT_NID = 1 ] || exec sleep 600");
         const auto partly = slow.try_run_all(limit);
         if (!partly || partly->jobs().size() < 2) {
             return false;
@@ -162,9 +163,10 @@ void all_at_once(const acclient::client &client) {
         CHECK(!partly->command().kill().failure());
         return true;
     });
-    const auto stopped =
-        client.bash(target::all().role("cpu"), "[ $AGENT_GID = 1 ] && exit 1; sleep 600")
-            .run_all(120s, true);
+    const auto stopped = client
+                             .bash(target::all().role("cpu"),
+                                   "echo 101::$$; [ $AGENT_GID = 1 ] && exit 1; exec sleep 600")
+                             .run_all(120s, true);
     CHECK(stopped.is_stopped());
     CHECK(!stopped.command().kill().failure());
 }
@@ -230,7 +232,7 @@ void in_an_event_loop(const acclient::client &client) {
     CHECK(!results.is_pending() && results.poll_timeout() == 0ms && results.poll_fd() == -1);
 
     say("errors in an event loop");
-    const auto slow = client.bash(agents, "sleep 600").submit();
+    const auto slow = client.bash(agents, "echo 101::$$; exec sleep 600").submit();
     WAIT_UNTIL(slow.jobs().size() == 2);
     auto late = slow.results(100ms);
     int errors = 0;

@@ -95,7 +95,7 @@ void logs(const acclient::client &client) {
     SAME(text, "123");
     auto again = jobs[0].follow(60s, {"1"});
     SAME(again.next()->data(), "1");
-    const auto sleeping = client.bash(target::agent(one), "sleep 600").submit();
+    const auto sleeping = client.execute(target::agent(one), "sleep").arg("600").submit();
     WAIT_UNTIL(!sleeping.jobs().empty());
     const auto unfinished = sleeping.jobs();
     int elements = 0;

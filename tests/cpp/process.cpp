@@ -53,7 +53,7 @@ template <typename Child> bool succeeds(Child child) {
 void forked(acclient::client &client) {
     say("a forked child uses the client, while another thread of the parent waits");
     const auto token = acclient::cancel_token::make();
-    auto command = client.bash(target::agent({1, 1}), "sleep 600").submit();
+    auto command = client.execute(target::agent({1, 1}), "sleep").arg("600").submit();
     std::atomic<bool> ended{false};
     std::thread waiting([&] {
         const auto job = command.try_next_result(60s);

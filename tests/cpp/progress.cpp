@@ -49,7 +49,7 @@ void in_the_queue() {
 
 void on_agents(const acclient::client &client) {
     say("progress while a thread waits with the command");
-    auto command = client.bash(cpu, "exec sleep 600").submit();
+    auto command = client.execute(cpu, "sleep").arg("600").submit();
     std::thread waiting([&] { SAME(command.next_result(60s)->state(), "KILLED"); });
     const std::map<agent_id, stage> running{{{1, 1}, stage::running}, {{2, 1}, stage::running}};
     WAIT_UNTIL(command.progress().agents == running);

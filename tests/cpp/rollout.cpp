@@ -82,7 +82,7 @@ void failures(const acclient::client &client) {
 
 void ended(const acclient::client &client) {
     say("one deadline for all agents");
-    const auto slow = client.bash(cpu, "exec sleep 600");
+    const auto slow = client.execute(cpu, "sleep").arg("600");
     acclient::rollout rollout;
     std::string handle;
     with_growing_time(500ms, [&](auto limit) {
@@ -109,7 +109,7 @@ void ended(const acclient::client &client) {
     CHECK(left->front().next_result(120s)->state() == "KILLED");
 
     say("a cancel token");
-    const auto request = client.bash(cpu, "[ $AGENT_GID = 1 ] || exec sleep 600");
+    const auto request = client.bash(cpu, "echo 101::$$; [ $AGENT_GID = 1 ] || exec sleep 600");
     const auto token = acclient::cancel_token::make();
     const auto limit = timeout::none().or_cancelled(token);
     auto cancelled = request.rollout(rollout_plan::agents(1), limit);

@@ -353,7 +353,7 @@ void run_args(const acclient::client &client) {
     real.working_dir("/usr").env("COLOUR", "green").max_time(1s);
     const auto job = client.bash(one, "pwd; echo $COLOUR").run_args(real).run(120s);
     SAME(job.out(), "/usr\ngreen\n");
-    SAME(client.bash(one, "sleep 30").run_args(real).run(120s).state(), "TIMEOUT");
+    SAME(client.execute(one, "sleep").arg("30").run_args(real).run(120s).state(), "TIMEOUT");
 }
 
 void failing_and_killing(const acclient::client &client) {

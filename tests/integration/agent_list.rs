@@ -87,7 +87,7 @@ fn a_silent_agent_holds_up_nobody_else() {
 #[test]
 fn kill_reaches_every_agent_of_the_list() {
     let (_grid, client) = grid();
-    let command = client.bash(two(), "exec sleep 600").submit().expect("sent");
+    let command = client.execute(two(), "sleep").arg("600").submit().expect("sent");
     wait_until("both run", || command.progress(WAIT).expect("progress").stage == Stage::Running);
     let outcomes = command.kill().expect("outcomes");
     assert_eq!(outcomes.keys().copied().collect::<BTreeSet<_>>(), set(&[(1, 1), (2, 1)]));

@@ -82,7 +82,7 @@ fn every_combination_of_roles_grid_and_fanout() {
 
 /// A script that sleeps on one agent only.
 fn slow_on(agent: &str, seconds: &str) -> String {
-    format!("[ $AGENT_GID:$AGENT_NID = {agent} ] && sleep {seconds}; echo done")
+    format!("[ $AGENT_GID:$AGENT_NID = {agent} ] && exec sleep {seconds}; echo done")
 }
 
 #[test]
@@ -91,7 +91,8 @@ fn one_slow_among_fifty_holds_nobody_up() {
     let builder = numbers.iter().fold(Grid::builder(), |grid, nid| grid.agent(1, *nid, &["many"]));
     let grid = builder.start().unwrap();
     let client = Client::connect(&grid.url()).unwrap();
-    let command = client.bash(Target::all().role("many"), slow_on("1:7", "600")).submit().unwrap();
+    let slow = client.bash(Target::all().role("many"), slow_on("1:7", "600")).killable();
+    let command = slow.submit().unwrap();
     let mut results = command.results(WAIT).unwrap();
     let mut seen = BTreeSet::new();
     for _ in 0..49 {
@@ -133,7 +134,8 @@ fn those_that_did_not_answer_get_a_verdict_each() {
 
 #[test]
 fn without_a_controller_there_is_one_verdict() {
-    let (grid, client) = grid();
+    let grid = Grid::demo_builder().registration_delay(Duration::ZERO).start().unwrap();
+    let client = Client::connect(&grid.url()).unwrap();
     grid.stop_controller();
     let mut command = client.cmd(Target::all(), "ping").submit().unwrap();
     with_growing_time(Duration::from_millis(50), |wait| {
@@ -350,8 +352,8 @@ fn submit_many_to_a_server_that_is_gone() {
 #[test]
 fn kill_stats_and_messages_find_the_agents() {
     let (grid, client) = grid();
-    let script = "echo hello $AGENT_NID; [ $AGENT_GID:$AGENT_NID = 1:2 ] || sleep 600";
-    let command = client.bash(Target::all(), script).submit().unwrap();
+    let script = "echo hello $AGENT_NID; [ $AGENT_GID:$AGENT_NID = 1:2 ] || exec sleep 600";
+    let command = client.bash(Target::all(), script).killable().submit().unwrap();
     wait_until("1:2 is over and the others run", || {
         let jobs = command.jobs().unwrap();
         let states: Vec<_> = jobs.values().map(Job::state).collect();
@@ -405,7 +407,7 @@ fn a_shell_line_on_a_target_gives_everything_back() {
 
     let gate = Gate::new();
     let line = format!(
-        "case $AGENT_GID:$AGENT_NID in 1:1) true;; 1:2) {}; false;; 2:1) sleep 600;; esac",
+        "case $AGENT_GID:$AGENT_NID in 1:1) true;; 1:2) {}; false;; 2:1) exec sleep 600;; esac",
         gate.wait()
     );
     let mut stopped = thread::scope(|scope| {
@@ -414,7 +416,7 @@ fn a_shell_line_on_a_target_gives_everything_back() {
             wait_until("1:1 is over", || same.jobs().unwrap().values().any(Job::is_success));
             gate.open();
         });
-        client.bash(Target::all(), line).id("stopped").run_until_failure(WAIT).unwrap()
+        client.bash(Target::all(), line).killable().id("stopped").run_until_failure(WAIT).unwrap()
     });
     assert!(stopped.stopped && !stopped.is_success());
     let states: Vec<_> = stopped.jobs.iter().map(Job::state).collect();

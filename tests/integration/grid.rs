@@ -242,7 +242,8 @@ fn commands_for_a_dead_agent_run_when_it_returns() {
 
 #[test]
 fn commands_wait_for_a_controller_that_is_away() {
-    let (grid, client) = grid();
+    let grid = Grid::demo_builder().registration_delay(Duration::ZERO).start().unwrap();
+    let client = Client::connect(&grid.url()).unwrap();
     grid.stop_controller();
     let mut command = client.execute(agent(), "echo").arg("x").submit().unwrap();
     assert!(command.next_result(Duration::from_millis(50)).unwrap_err().is_timeout());
@@ -254,18 +255,27 @@ fn commands_wait_for_a_controller_that_is_away() {
 }
 
 #[test]
-fn a_wait_outlives_a_restart_of_redis() {
+fn a_wait_outlives_a_restart_of_redis_and_the_controller() {
     let grid = Grid::builder()
         .agent(1, 1, &[])
         .redis(RedisServer::builder().persistent())
+        .supervise(Duration::from_millis(50))
         .start()
         .unwrap();
     let client = Client::connect(&grid.url()).unwrap();
-    let mut command = client.bash(agent(), "sleep 1; echo done").submit().unwrap();
+    let gate = Gate::new();
+    let script = format!("{}; echo done", gate.wait());
+    let mut command = client.bash(agent(), &script).submit().unwrap();
     wait_until_running(&command);
     let waiter = thread::spawn(move || command.next_result(WAIT));
     grid.redis().kill();
+    wait_until("the controller has died", || !grid.controller_running());
     grid.redis().restart();
+    // A job that ended before another one is there would be lost.
+    wait_until("another controller has the agent", || {
+        client.cmd(agent(), "ping").run(WAIT).is_ok_and(|pong| pong.is_success())
+    });
+    gate.open();
     assert_eq!(waiter.join().unwrap().unwrap().unwrap().stdout(), "done\n");
     client.ping().unwrap();
 }

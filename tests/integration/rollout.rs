@@ -155,7 +155,8 @@ fn targets_and_limits() {
 fn a_deadline_leaves_in_flight_what_did_not_answer() {
     let (grid, mut rollout, items) = with_growing_time(Duration::from_secs(1), |wait| {
         let (grid, client) = grid();
-        let command = client.bash(Target::all().grid(1), "[ $AGENT_NID = 2 ] || exec sleep 600");
+        let command =
+            client.bash(Target::all().grid(1), "[ $AGENT_NID = 2 ] || exec sleep 600").killable();
         let mut rollout = command.rollout(RolloutPlan::agents(3), wait).ok()?;
         let items: Vec<_> = rollout.by_ref().take(3).collect();
         items.iter().any(Result::is_ok).then_some((grid, rollout, items))
@@ -178,7 +179,8 @@ fn a_deadline_leaves_in_flight_what_did_not_answer() {
 fn a_token_ends_it() {
     let (grid, client) = grid();
     let cancel = CancelToken::new().expect("a token");
-    let command = client.bash(Target::all().grid(1), "[ $AGENT_NID = 1 ] || exec sleep 600");
+    let command =
+        client.bash(Target::all().grid(1), "[ $AGENT_NID = 1 ] || exec sleep 600").killable();
     let wait = Timeout::after(WAIT).or_cancelled(&cancel);
     let mut rollout = command.rollout(RolloutPlan::agents(2), wait).expect("a rollout");
     let mut first = rollout.next().expect("an item").expect("a result");
@@ -222,7 +224,7 @@ fn the_token_of_the_client_ends_it_too() {
                 });
                 of_client.cancel();
             });
-            let command = client.bash(Target::all().grid(1), "exec sleep 600");
+            let command = client.execute(Target::all().grid(1), "sleep").arg("600");
             let ended = command
                 .rollout(RolloutPlan::agents(1), wait)
                 .and_then(|mut rollout| rollout.next().expect("an item"));

@@ -1,5 +1,6 @@
 //! What the tests of the grid share: a raw Redis connection as client, and waits with a deadline.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::{Commands, Connection, FromRedisValue};
@@ -106,6 +107,20 @@ impl Client {
             let _: i64 = self.0.del(key).unwrap();
         }
     }
+}
+
+/// An id that was never used.
+pub fn fresh(name: &str) -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    format!("{name}{}", LAST.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Kills the process of some job of agent 1:1 past the agent, which may be full.
+pub fn kill_one(client: &mut Client) {
+    let dir: Vec<String> = client.ask(&["CONFIG", "GET", "dir"]);
+    let mark = format!("AGENT_HOME={}/1.1", dir[1]);
+    let pid = processes_with(&mark)[0];
+    devgrid::signals::send(pid, devgrid::signals::SIGTERM);
 }
 
 /// Whether a process is there and no zombie.

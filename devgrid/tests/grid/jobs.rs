@@ -2,27 +2,55 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::{Client, wait_for, wait_until};
-use devgrid::Grid;
+use crate::common::{Client, fresh, wait_until};
+use devgrid::{Fault, Grid};
 use serde_json::{Value, json};
+use support::gate::Gate;
 
 #[test]
-fn two_hundred_jobs_at_once() {
+fn an_agent_with_a_hundred_jobs_takes_one_more_and_fetches_nothing() {
+    let time = Duration::from_millis(300);
+    let grid = Grid::builder().agent(1, 1, &[]).routable_for(time).start().unwrap();
+    let mut client = Client::new(&grid);
+    let sleep = json!({"args": {"name": "sleep", "args": ["300"]}});
+    for number in 0..100 {
+        client.send(&format!("job{number}"), "execute", sleep.clone());
+    }
+    wait_until("100 processes", || grid.running_jobs() == 100);
+    // Full is noticed with the next command: it counts as running, and waits.
+    client.send("held", "ping", json!({}));
+    client.wait_state("held", "1:1", "RUNNING");
+    let list = json!({"gid": 0, "nid": 0, "args": {"name": "list_agents"}});
+    let mut number = 0;
+    wait_until("the agent to be gone", || {
+        number += 1;
+        client.send(&format!("list{number}"), "controller", list.clone());
+        client.wait(&format!("list{number}"), 0, 0)["data"] == "{}"
+    });
+    client.push(br#"{"id":"","gid":1,"nid":1,"cmd":"ping"}"#);
+    assert_eq!(client.wait("", 1, 1)["data"], "No matching connected agents found");
+    assert_eq!(client.len("cmd.held.1.1"), 0);
+
+    crate::common::kill_one(&mut client);
+    assert_eq!(client.wait("held", 1, 1)["data"], "\"pong\"");
+    wait_until("the agent to be back", || {
+        number += 1;
+        client.run(&format!("list{number}"), "ping", json!({}))["data"] == "\"pong\""
+    });
+}
+
+#[test]
+fn a_full_agent_is_free_again_when_the_fault_is_taken_back() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
-    for number in 0..200 {
-        client.send(
-            &format!("job{number}"),
-            "execute",
-            json!({"args": {"name": "sleep", "args": ["300"]}}),
-        );
-    }
-    wait_until("200 processes", || grid.running_jobs() == 200);
-    assert_eq!(client.run("all", "killall", json!({}))["state"], "KILLED");
-    for number in 0..200 {
-        assert_eq!(client.wait(&format!("job{number}"), 1, 1)["state"], "KILLED");
-    }
-    assert_eq!(grid.running_jobs(), 0);
+    grid.inject(Fault::FullAgent { gid: 1, nid: 1 });
+    client.send("held", "ping", json!({}));
+    client.wait_state("held", "1:1", "RUNNING");
+    client.send("behind", "ping", json!({}));
+    client.wait_state("behind", "1:1", "QUEUED");
+    grid.clear_faults();
+    assert_eq!(client.wait("held", 1, 1)["data"], "\"pong\"");
+    assert_eq!(client.wait("behind", 1, 1)["data"], "\"pong\"");
 }
 
 #[test]
@@ -63,6 +91,19 @@ fn large_input_goes_through() {
 }
 
 #[test]
+fn a_program_that_answers_before_it_has_read_all_hangs_and_cannot_be_killed() {
+    let grid = Grid::demo().unwrap();
+    let mut client = Client::new(&grid);
+    let data = "0123456789\n".repeat(100_000);
+    client.send("cat", "execute", json!({"args": {"name": "cat", "max_time": 1}, "data": data}));
+    wait_until("the program to run", || grid.running_jobs() == 1);
+    client.send("kill", "kill", json!({"data": "{\"id\":\"cat\"}"}));
+    client.wait_state("kill", "1:1", "RUNNING");
+    assert_eq!(client.run("ping", "ping", json!({}))["state"], "SUCCESS");
+    assert_eq!(client.len("cmd.cat.1.1") + client.len("cmd.kill.1.1"), 0);
+}
+
+#[test]
 fn jobs_of_a_queue_run_one_after_another() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
@@ -84,6 +125,33 @@ fn jobs_of_a_queue_run_one_after_another() {
 }
 
 #[test]
+fn a_job_that_waits_in_a_queue_runs_for_redis_and_for_nobody_else() {
+    let grid = Grid::demo().unwrap();
+    let mut client = Client::new(&grid);
+    let gate = Gate::new();
+    client.send("first", "bash", json!({"args": {"queue": "q"}, "data": gate.wait()}));
+    client.send("second", "bash", json!({"args": {"queue": "q"}, "data": "echo ran"}));
+    client.wait_state("second", "1:1", "RUNNING");
+    let ask = json!({"data": "{\"id\":\"second\"}"});
+    assert_eq!(client.run("stats", "get_process_stats", ask.clone())["state"], "ERROR");
+    assert_eq!(client.run("kill", "kill", ask)["data"], "true");
+    gate.open();
+    assert_eq!(client.wait("second", 1, 1)["streams"][0], "ran\n");
+}
+
+#[test]
+fn a_refused_command_stops_its_queue_for_good() {
+    let grid = Grid::demo().unwrap();
+    let mut client = Client::new(&grid);
+    let queue = json!({"args": {"queue": "q"}});
+    assert_eq!(client.run("nope", "no_such_command", queue.clone())["state"], "UNKNOWN_CMD");
+    client.send("behind", "ping", queue);
+    client.wait_state("behind", "1:1", "RUNNING");
+    assert_eq!(client.run("free", "ping", json!({}))["state"], "SUCCESS");
+    assert_eq!(client.len("cmd.behind.1.1"), 0);
+}
+
+#[test]
 fn restarts_and_recurring() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
@@ -93,7 +161,7 @@ fn restarts_and_recurring() {
     assert_eq!(client.run("count", "bash", json!({"data": "wc -l < runs"}))["streams"][0], "3\n");
     let script = "echo x >> fails; exit 1";
     assert_eq!(
-        client.run("fails", "bash", json!({"args": {"max_restart": 2}, "data": script}))["state"],
+        client.run("fails", "bash", json!({"args": {"max_restart": 3}, "data": script}))["state"],
         "ERROR"
     );
     assert_eq!(client.run("count2", "bash", json!({"data": "wc -l < fails"}))["streams"][0], "3\n");
@@ -119,22 +187,81 @@ fn restarts_and_recurring() {
 }
 
 #[test]
-fn the_time_limit_hits_all_a_job_started() {
+fn the_time_limit_and_a_kill_hit_the_process_itself_only() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
-    let script = "sleep 300 & echo $!; sleep 300; echo never";
-    let result = client.run("limit", "bash", json!({"args": {"max_time": 1}, "data": script}));
-    assert_eq!(result["state"], "TIMEOUT");
-    let child = result["streams"][0].as_str().unwrap().trim().parse().unwrap();
-    wait_until("the grandchild to be gone", || !crate::common::alive(child));
-    assert!((1000..200_000).contains(&result["time"].as_i64().unwrap()), "{result}");
-    // Also where it closed its output long before.
-    let result = client.run(
-        "quiet",
-        "bash",
-        json!({"args": {"max_time": 1}, "data": "exec >&- 2>&-; sleep 300"}),
-    );
-    assert_eq!(result["state"], "TIMEOUT");
+    // A script is a child of the process that the agent knows: it lives on and holds the output.
+    let script = |gate: &Gate| format!("echo first; {}; touch done; echo last", gate.wait());
+    let (limited, killed) = (Gate::new(), Gate::new());
+    client.send("limit", "bash", json!({"args": {"max_time": 1}, "data": script(&limited)}));
+    client.send("kill", "bash", json!({"data": script(&killed)}));
+    wait_for_rows(&mut client, "kill", 1);
+    client.run("order", "kill", json!({"data": "{\"id\":\"kill\"}"}));
+    assert_eq!(client.len("cmd.kill.1.1"), 0);
+    // It is no process any more, though there still is a job.
+    let all = client.run("all", "get_processes_stats", json!({"data": "{}"}));
+    assert!(!all["data"].as_str().unwrap().contains("\"kill\""), "{all}");
+    let one = client.run("one", "get_process_stats", json!({"data": "{\"id\":\"kill\"}"}));
+    let data: Value = serde_json::from_str(one["data"].as_str().unwrap()).unwrap();
+    assert_eq!((&one["state"], &data["cmd"]), (&json!("SUCCESS"), &json!(null)));
+    killed.open();
+    let result = client.wait("kill", 1, 1);
+    assert_eq!((&result["state"], &result["streams"][0]), (&json!("KILLED"), &json!("first\n")));
+
+    wait_until("the limit", || {
+        let ask = json!({"data": "{\"id\":\"limit\"}"});
+        let stats = client.run(&fresh("look"), "get_process_stats", ask);
+        let data: Value = serde_json::from_str(stats["data"].as_str().unwrap()).unwrap();
+        data["cmd"].is_null()
+    });
+    limited.open();
+    let result = client.wait("limit", 1, 1);
+    assert_eq!((&result["state"], &result["streams"][0]), (&json!("TIMEOUT"), &json!("first\n")));
+    assert!(result["time"].as_i64().unwrap() >= 1000, "{result}");
+    assert_eq!(client.run("done", "bash", json!({"data": "ls done"}))["state"], "SUCCESS");
+}
+
+/// Waits until a job has logged that many messages.
+fn wait_for_rows(client: &mut Client, job: &str, count: usize) {
+    wait_until("the messages", || {
+        let data = json!({"jobid": job, "limit": 1000}).to_string();
+        let result = client.run(&fresh("rows"), "get_msgs", json!({"data": data}));
+        let rows: Vec<Value> = serde_json::from_str(result["data"].as_str().unwrap()).unwrap();
+        rows.len() >= count
+    });
+}
+
+#[test]
+fn a_process_that_names_itself_is_killed_and_counted_with_its_job() {
+    let grid = Grid::demo().unwrap();
+    let mut client = Client::new(&grid);
+    let script = "echo 101::$$; echo ready; exec sleep 300";
+    client.send("job", "bash", json!({"data": script}));
+    wait_for_rows(&mut client, "job", 1);
+    let stats = client.run("stats", "get_process_stats", json!({"data": "{\"id\":\"job\"}"}));
+    let data: Value = serde_json::from_str(stats["data"].as_str().unwrap()).unwrap();
+    assert_eq!(data["debug"].as_str().unwrap().split(' ').count(), 2, "{data}");
+    client.run("kill", "kill", json!({"data": "{\"id\":\"job\"}"}));
+    let result = client.wait("job", 1, 1);
+    assert_eq!((&result["state"], &result["streams"][0]), (&json!("KILLED"), &json!("ready\n")));
+}
+
+#[test]
+fn a_script_is_seen_as_the_program_that_runs_it() {
+    let grid = Grid::demo().unwrap();
+    let mut client = Client::new(&grid);
+    let gate = Gate::new();
+    client.send("job", "bash", json!({"data": gate.wait()}));
+    wait_until("the job to run", || grid.running_jobs() == 1);
+    // It is not found by the name that it has there.
+    let named = client.run("bash", "get_processes_stats", json!({"data": "{\"name\":\"bash\"}"}));
+    assert_eq!(named["data"], "[]");
+    let all = client.run("all", "get_processes_stats", json!({"data": "{}"}));
+    let all: Value = serde_json::from_str(all["data"].as_str().unwrap()).unwrap();
+    assert_eq!(all[0]["cmd"]["cmd"], "execute");
+    assert_eq!(all[0]["cmd"]["id"], "job");
+    assert!(all[0]["cmd"]["args"]["args"][1].as_str().unwrap().starts_with("T=`mktemp`"));
+    assert_eq!(all[0]["cpu"], 0);
 }
 
 #[test]
@@ -193,44 +320,53 @@ fn logs_are_there_a_little_later() {
             client.run(&format!("ask{number}"), "get_msgs", json!({"data": data.to_string()}));
         serde_json::from_str(result["data"].as_str().unwrap()).unwrap()
     };
-    let rows = wait_for("the rows", || {
+    let wanted: Vec<String> = (202..=1200).rev().map(|number| number.to_string()).collect();
+    wait_until("the rows", || {
         let rows = ask(&mut client, json!({"jobid": "job", "limit": 5000, "levels": null}));
-        (rows.len() == 1000 && rows[0]["data"] == "warn").then_some(rows)
+        let data: Vec<&str> = rows.iter().map(|row| row["data"].as_str().unwrap()).collect();
+        let ids: Vec<u64> = rows.iter().map(|row| row["id"].as_u64().unwrap()).collect();
+        assert!(ids.is_sorted_by(|a, b| a > b), "newest first");
+        data.len() == 1000 && data[0] == "warn" && data[1..] == wanted
     });
-    assert_eq!(rows[1]["data"], "1200");
+    let wrong = client.run("abc", "get_msgs", json!({"data": r#"{"jobid":"job","levels":"abc"}"#}));
+    assert_eq!(wrong["state"], "ERROR");
+    assert_eq!(wrong["data"], r#"{"Func":"ParseInt","Num":"abc","Err":{}}"#);
     assert_eq!(ask(&mut client, json!({"jobid": "job", "limit": 5, "levels": "6-9"})).len(), 1);
     assert_eq!(ask(&mut client, json!({"jobid": "job", "limit": 5, "levels": [1]})).len(), 0);
     assert_eq!(ask(&mut client, json!({"jobid": "job", "limit": 0})).len(), 0);
 }
 
 #[test]
-fn restart_kills_the_jobs_but_for_those_that_are_to_last() {
+fn a_message_may_show_up_after_later_ones() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
-    let sleep = json!({"name": "sleep", "args": ["300"]});
-    client.send("ends", "execute", json!({"args": sleep}));
-    client.send(
-        "lasts",
-        "execute",
-        json!({"args": {"name": "sleep", "args": ["300"], "max_time": -1}}),
-    );
-    wait_until("the jobs to run", || grid.running_jobs() == 2);
-    let stats = client.run("before", "get_process_stats", json!({"data": "{\"id\":\"lasts\"}"}));
-    assert_eq!(client.run("restart", "restart", json!({}))["state"], "SUCCESS");
-    assert_eq!(client.wait("ends", 1, 1)["state"], "KILLED");
-    let mut number = 0;
-    wait_until("the job to run again", || {
-        number += 1;
-        let again = client.run(
-            &format!("again{number}"),
-            "get_process_stats",
-            json!({"data": "{\"id\":\"lasts\"}"}),
-        );
-        again["state"] == "SUCCESS"
-            && again["data"].as_str().unwrap().contains("\"debug\":\"")
-            && again["data"] != stats["data"]
+    wait_until("a message that is late", || {
+        let job = fresh("job");
+        client.run(&job, "bash", json!({"data": "seq 100"}));
+        let data = json!({"jobid": job, "limit": 1000}).to_string();
+        let result = client.run(&fresh("ask"), "get_msgs", json!({"data": data}));
+        let rows: Vec<Value> = serde_json::from_str(result["data"].as_str().unwrap()).unwrap();
+        let ids: Vec<u64> = rows.iter().map(|row| row["id"].as_u64().unwrap()).collect();
+        ids.windows(2).any(|two| two[0] != two[1] + 1)
     });
-    assert_eq!(client.len("cmd.lasts.1.1"), 0);
+}
+
+#[test]
+fn restart_never_answers_and_its_jobs_neither() {
+    let grid = Grid::demo().unwrap();
+    let mut client = Client::new(&grid);
+    let script = "echo before; exec sleep 300";
+    client.send("job", "bash", json!({"args": {"max_time": -1}, "data": script}));
+    wait_for_rows(&mut client, "job", 1);
+    client.send("restart", "restart", json!({}));
+    client.wait_state("restart", "1:1", "RUNNING");
+    // The next life knows nothing but the log.
+    wait_until("the agent to be back", || {
+        let ask = json!({"data": "{\"id\":\"job\"}"});
+        client.run(&fresh("look"), "get_process_stats", ask)["state"] == "ERROR"
+    });
+    wait_for_rows(&mut client, "job", 1);
+    assert_eq!(client.len("cmd.job.1.1") + client.len("cmd.restart.1.1"), 0);
 }
 
 #[test]

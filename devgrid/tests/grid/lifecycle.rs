@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::{Client, wait_until};
+use crate::common::{Client, fresh, wait_until};
+use crate::monitor::Monitor;
 use devgrid::{Grid, RedisServer, Step};
 use serde_json::json;
 use support::LATE;
@@ -99,7 +100,7 @@ fn pipe_of(grid: &Grid) -> std::path::PathBuf {
 
 #[test]
 fn a_stopped_controller_leaves_everything_where_it_is() {
-    let grid = Grid::demo().unwrap();
+    let grid = Grid::demo_builder().registration_delay(Duration::ZERO).start().unwrap();
     let mut client = Client::new(&grid);
     let gate = Gate::new();
     client.send("lost", "bash", json!({"data": gate.wait()}));
@@ -126,7 +127,7 @@ fn blocked_clients(client: &mut Client) -> usize {
 
 #[test]
 fn stopping_and_starting_loses_no_command() {
-    let grid = Grid::demo().unwrap();
+    let grid = Grid::demo_builder().registration_delay(Duration::ZERO).start().unwrap();
     let mut client = Client::new(&grid);
     let count = 600;
     std::thread::scope(|scope| {
@@ -156,14 +157,9 @@ fn stopping_and_starting_loses_no_command() {
 
 #[test]
 fn agents_register_late_after_a_restart() {
-    let delay = Duration::from_secs(2);
-    let grid = Grid::builder().agent(1, 1, &[]).registration_delay(delay).start().unwrap();
+    let grid = Grid::builder().agent(1, 1, &[]).start().unwrap();
     let mut client = Client::new(&grid);
-    wait_until("the registration", || {
-        client.forget();
-        client.send("first", "ping", json!({}));
-        client.wait("first", 1, 1)["state"] == "SUCCESS"
-    });
+    assert_eq!(client.run("first", "ping", json!({}))["state"], "SUCCESS");
     grid.stop_controller();
     grid.start_controller();
     let early = client.run("early", "ping", json!({}));
@@ -191,7 +187,7 @@ fn the_controller_stops_after_the_step_asked_for() {
         (Step::ResultList, Some("SUCCESS"), 0, 1, 1, false),
     ];
     for (step, state, waiting, queued, results, expires) in AFTER {
-        let grid = Grid::demo().unwrap();
+        let grid = Grid::demo_builder().registration_delay(Duration::ZERO).start().unwrap();
         let mut client = Client::new(&grid);
         let early = matches!(step, Step::Pop | Step::Queued | Step::Pushed | Step::Announced);
         if early {
@@ -217,34 +213,91 @@ fn the_controller_stops_after_the_step_asked_for() {
     }
 }
 
+/// How long a supervisor waits here.
+const SOON: Duration = Duration::from_millis(50);
+
 #[test]
-fn redis_may_die_and_return() {
+fn the_controller_dies_with_redis_and_loses_the_results_until_it_is_back() {
     let grid = Grid::builder()
         .agent(1, 1, &[])
         .redis(RedisServer::builder().persistent())
+        .registration_delay(Duration::ZERO)
+        .supervise(SOON)
         .start()
         .unwrap();
     let mut client = Client::new(&grid);
-    let gate = Gate::new();
-    client.send("before", "bash", json!({"data": gate.wait()}));
-    wait_until("the job to run", || grid.running_jobs() == 1);
-    wait_until("the routing", || client.len("cmd.before.queued") == 1);
+    let (early, late) = (Gate::new(), Gate::new());
+    client.send("early", "bash", json!({"data": early.wait()}));
+    client.send("late", "bash", json!({"data": late.wait()}));
+    wait_until("the jobs to run", || grid.running_jobs() == 2);
+    wait_until("the routing", || client.len("cmd.late.queued") == 1);
     let pid = grid.redis().pid();
     grid.redis().kill();
     assert!(!crate::common::alive(pid));
-    gate.open();
-    wait_until("the job to end", || grid.running_jobs() == 0);
+    wait_until("the controller to die", || !grid.controller_running());
+    early.open();
+    wait_until("the job to end", || grid.running_jobs() == 1);
     grid.redis().restart();
     let mut client = Client::new(&grid);
-    // The result was held until Redis was there again, and what was on disk came back.
-    assert_eq!(client.wait("before", 1, 1)["state"], "SUCCESS");
-    assert_eq!(client.len("cmd.before.queued"), 1);
-    assert_eq!(client.run("after", "ping", json!({}))["state"], "SUCCESS");
+    wait_until("another controller", || {
+        client.run(&fresh("after"), "ping", json!({}))["state"] == "SUCCESS"
+    });
+    // What was on disk came back, and nobody has the result.
+    assert_eq!(client.state("early", "1:1").unwrap(), "RUNNING");
+    assert_eq!(client.len("cmd.early.queued"), 1);
+    assert_eq!(client.len("cmd.early.1.1"), 0);
+    late.open();
+    assert_eq!(client.wait("late", 1, 1)["state"], "SUCCESS");
+}
+
+#[test]
+fn without_a_supervisor_the_controller_stays_dead() {
+    let grid = Grid::demo().unwrap();
+    grid.redis().kill();
+    wait_until("the controller to die", || !grid.controller_running());
+    grid.redis().restart();
+    let mut client = Client::new(&grid);
+    client.send("id", "ping", json!({}));
+    assert_eq!(client.len("cmds.queue"), 1);
+    assert!(!grid.controller_running());
+    grid.start_controller();
+    assert!(grid.controller_running());
+}
+
+#[test]
+fn an_error_of_redis_ends_the_controller() {
+    let grid = Grid::demo().unwrap();
+    let mut client = Client::new(&grid);
+    // A master that becomes a replica refuses what blocks.
+    let _: String = client.ask(&["REPLICAOF", "127.0.0.1", "1"]);
+    wait_until("the controller to die", || !grid.controller_running());
+}
+
+#[test]
+fn a_result_that_redis_refuses_is_lost() {
+    let grid = Grid::demo().unwrap();
+    let mut client = Client::new(&grid);
+    let gate = Gate::new();
+    client.send("id", "bash", json!({"data": gate.wait()}));
+    client.wait_state("id", "1:1", "RUNNING");
+    for key in ["jobresult:id", "cmd.id.1.1"] {
+        let _: i64 = client.ask(&["DEL", key]);
+        let _: String = client.ask(&["SET", key, "no hash and no list"]);
+    }
+    let monitor = Monitor::start(grid.redis().port());
+    gate.open();
+    wait_until("the result to be refused", || {
+        let commands = monitor.commands(&mut client);
+        commands.iter().any(|words| words.starts_with(&["RPUSH".into(), "cmd.id.1.1".into()]))
+    });
+    // Nobody tries again.
+    assert_eq!(client.run("next", "ping", json!({}))["state"], "SUCCESS");
+    assert_eq!(client.ask::<String>(&["GET", "cmd.id.1.1"]), "no hash and no list");
 }
 
 #[test]
 fn a_paused_redis_holds_nobody_up_for_long() {
-    let grid = Grid::demo().unwrap();
+    let grid = Grid::demo_builder().registration_delay(Duration::ZERO).start().unwrap();
     grid.redis().pause();
     let began = Instant::now();
     grid.stop_controller();
@@ -279,6 +332,7 @@ fn the_server_can_be_had_in_other_ways() {
     let grid = Grid::builder()
         .agent(1, 1, &[])
         .redis(RedisServer::builder().unix_socket())
+        .registration_delay(Duration::ZERO)
         .start()
         .unwrap();
     assert_eq!(grid.redis().port(), 0);
@@ -290,6 +344,8 @@ fn the_server_can_be_had_in_other_ways() {
     let secret = RedisServer::builder().unix_socket().password("x y").start().unwrap();
     redis::cmd("PING").exec(&mut secret.connection()).unwrap();
     grid.redis().shutdown();
+    wait_until("the controller to die", || !grid.controller_running());
     grid.redis().restart();
+    grid.start_controller();
     assert_eq!(Client::new(&grid).run("id2", "ping", json!({}))["state"], "SUCCESS");
 }

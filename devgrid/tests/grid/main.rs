@@ -12,5 +12,6 @@ mod lifecycle;
 mod monitor;
 mod payloads;
 mod ports;
+mod program;
 mod schedule;
 mod tunnels;

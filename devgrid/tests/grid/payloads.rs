@@ -1,6 +1,8 @@
 //! Every payload the original controller was tried with: which kill it, and what it writes for the
 //! others.
 
+use std::time::Duration;
+
 use crate::common::{Client, wait_until};
 use crate::compare::{Payload, same_result};
 use devgrid::Grid;
@@ -35,7 +37,7 @@ fn payload(case: &Value) -> Vec<u8> {
 fn every_payload_does_what_it_did_to_the_original() {
     let cases = cases();
     assert!(cases.len() >= 35, "cases are missing");
-    let grid = Grid::demo().unwrap();
+    let grid = Grid::demo_builder().registration_delay(Duration::ZERO).start().unwrap();
     let mut client = Client::new(&grid);
     for case in &cases {
         let name = case["case"].as_str().unwrap();

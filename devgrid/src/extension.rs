@@ -1,0 +1,63 @@
+//! Commands that aren't built into an agent: programs, scripts, jumpscripts.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::agent::Agent;
+use crate::job::{Job, Outcome};
+use crate::jumpscript;
+use crate::process::{self, Program};
+use crate::wire::Command;
+
+/// Runs a script that comes on stdin. It is the process that the agent knows, and kills; the script
+/// is a child of it. From the agent's default configuration.
+const BASH: &str =
+    "T=`mktemp` && cat > $T && chmod +x $T && bash -c $T; EXIT=$?; rm -rf $T; exit $EXIT";
+
+/// Whether the agent knows a command.
+pub(crate) fn knows(agent: &Agent, command: &Command) -> bool {
+    match &*command.cmd {
+        "execute" | "bash" => true,
+        "jumpscript" | "jumpscript_content" => jumpscript::available(agent),
+        _ => false,
+    }
+}
+
+/// Runs it.
+pub(crate) fn run(agent: &Arc<Agent>, job: &Arc<Job>) -> Outcome {
+    match &*job.command.cmd {
+        "jumpscript" | "jumpscript_content" => jumpscript::run(agent, job),
+        _ => process::run(agent, job, program(&job.command)),
+    }
+}
+
+fn program(command: &Command) -> Program {
+    let stdin = command.data.clone().into_bytes();
+    if command.cmd == "bash" {
+        return Program { name: "bash".into(), args: vec!["-c".into(), BASH.into()], stdin };
+    }
+    Program { name: command.arg_text("name").into(), args: command.arg_texts("args"), stdin }
+}
+
+/// The arguments under which the agent runs an extension, for all to see in its statistics. `None`
+/// for what is run as it came.
+pub(crate) fn process_args(command: &Command) -> Option<Map<String, Value>> {
+    let (name, args) = match &*command.cmd {
+        "bash" => ("bash", json!(["-c", BASH])),
+        "jumpscript" => {
+            let of = |name: &str| command.args.get(name).map_or("<nil>".into(), as_text);
+            ("python", json!(["wrapper.py", of("domain"), of("name")]))
+        }
+        "jumpscript_content" => ("python", json!(["wrapper_content.py"])),
+        _ => return None,
+    };
+    let mut own = Map::new();
+    own.insert("name".into(), name.into());
+    own.insert("args".into(), args);
+    Some(own)
+}
+
+fn as_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), String::from)
+}
