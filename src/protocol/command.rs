@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::controller_data::check_data;
 use super::document::document;
 use super::text::{Invalid, check_name};
 use super::{AgentId, Field, RunArgs, Target};
@@ -95,7 +96,8 @@ impl Contents {
                 return Err(Invalid::Empty { what: "the program" });
             }
         }
-        self.args.check()
+        self.args.check()?;
+        check_data(&self.cmd, self.args.program().unwrap_or_default(), &self.data)
     }
 
     /// How error messages describe a command of these contents.

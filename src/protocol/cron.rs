@@ -51,6 +51,20 @@ pub(crate) fn check_cron(cron: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// Whether a step is zero. The controller's library went into an endless loop over one until July 2016,
+/// instead of refusing it.
+pub(super) fn has_zero_step(cron: &str) -> bool {
+    let is_zero = |step: &str| {
+        let digits = step.strip_prefix(['+', '-']).unwrap_or(step);
+        !digits.is_empty() && digits.bytes().all(|digit| digit == b'0')
+    };
+    !cron.starts_with('@')
+        && cron
+            .split_whitespace()
+            .flat_map(|field| field.split(','))
+            .any(|part| part.split_once('/').is_some_and(|(_, step)| is_zero(step)))
+}
+
 /// `*`, `?`, a number or a range, each with or without a step.
 fn is_part(part: &str, least: u32, most: u32, names: &[&str]) -> bool {
     let (range, step) = match part.split_once('/') {

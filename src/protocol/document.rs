@@ -78,6 +78,11 @@ impl<'a> Fields<'a> {
         failure.map_or(Ok(taken), Err)
     }
 
+    /// The fields in the order of the text, those of one name as often as it has them.
+    pub(super) fn into_iter(self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
+        self.0.into_iter()
+    }
+
     /// All that was not taken.
     pub(super) fn rest(self) -> Result<Vec<(String, Box<RawValue>)>, DocumentError> {
         let keep = |(name, raw): (Cow<'_, str>, &RawValue)| {
@@ -121,25 +126,41 @@ impl TakeField for Box<RawValue> {
 }
 
 fn check_depth(field: &str, raw: &RawValue) -> Result<(), DocumentError> {
-    let (mut depth, mut deepest, mut quoted, mut escaped) = (0usize, 0, false, false);
-    for byte in raw.get().bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'[' | b'{' if !quoted => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    if deepest > MAX_DEPTH {
+    if depth(raw.get()) > MAX_DEPTH {
         Err(DocumentError::TooDeep { field: field.to_owned() })
     } else {
         Ok(())
     }
+}
+
+/// How deep arrays and objects nest in a JSON text.
+pub(super) fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0);
+    for (_, byte) in unquoted(json) {
+        match byte {
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// The bytes of a JSON text that are outside of its strings, and where each is.
+pub(super) fn unquoted(json: &str) -> impl Iterator<Item = (usize, u8)> {
+    let (mut quoted, mut escaped) = (false, false);
+    json.bytes().enumerate().filter(move |(_, byte)| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => return !quoted,
+        }
+        false
+    })
 }
 
 /// The text of a document: what is no character in it becomes U+FFFD, be it bytes that are no UTF-8

@@ -5,6 +5,7 @@
 
 mod agent;
 mod command;
+mod controller_data;
 mod cron;
 mod document;
 mod documents;

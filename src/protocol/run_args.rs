@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::controller_data::{MAX_LEVELS, is_field};
 use super::text::{Invalid, check_name};
 
 /// Run arguments: how an agent runs a job. Everything is optional.
@@ -263,6 +264,13 @@ impl RunArgs {
                 "invalid run argument {name:?}: the controller ignores case and would take it for a known one"
             )));
         }
+        if let Some((name, _)) =
+            self.extra.iter().find(|(_, value)| !is_decodable(value, MAX_LEVELS))
+        {
+            return Err(Invalid::Other(format!(
+                "invalid run argument {name:?}: expected at most {MAX_LEVELS} levels of nesting, and numbers in the range of a double"
+            )));
+        }
         for arg in &self.args {
             check_name("an argument", arg)?;
         }
@@ -304,16 +312,24 @@ const KNOWN: [&str; 13] = [
     "env",
 ];
 
-/// Whether the JSON decoder of Go takes the name for a known one. It folds letter case, and two
-/// letters beyond ASCII.
 fn is_known(name: &str) -> bool {
-    let fold = |letter: char| match letter {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        letter => letter.to_ascii_lowercase(),
-    };
-    let folded: String = name.chars().map(fold).collect();
-    KNOWN.contains(&folded.as_str())
+    KNOWN.iter().any(|known| is_field(name, known))
+}
+
+/// Whether every decoder reads a value: the one of Go fails beyond the range of a double, and above a
+/// depth of 10000.
+fn is_decodable(value: &Value, levels: usize) -> bool {
+    match value {
+        // None where a program has turned on serde_json's arbitrary precision.
+        Value::Number(number) => number.as_f64().is_some(),
+        Value::Array(values) => {
+            levels > 0 && values.iter().all(|value| is_decodable(value, levels - 1))
+        }
+        Value::Object(values) => {
+            levels > 0 && values.values().all(|value| is_decodable(value, levels - 1))
+        }
+        _ => true,
+    }
 }
 
 /// `*`, or numbers and ranges separated by commas.
