@@ -5,6 +5,9 @@
 
 mod addresses;
 mod documents;
+mod entries;
+mod oracle;
+mod schedules;
 mod words;
 
 use std::sync::OnceLock;
@@ -12,6 +15,7 @@ use std::sync::OnceLock;
 pub use crate::transport::fuzzing::{memory_for_replies, replies};
 pub use addresses::{instances, urls};
 pub use documents::{commands, results};
+pub use schedules::schedules;
 pub use words::{printed, settings};
 
 use crate::client::Client;
@@ -48,5 +52,12 @@ mod tests {
         run("results", super::results);
         run("settings", super::settings);
         run("urls", super::urls);
+    }
+
+    #[test]
+    fn schedules_take_their_corpus() {
+        if super::oracle::start().is_some() {
+            run("schedules", super::schedules);
+        }
     }
 }
