@@ -285,7 +285,7 @@ mod tests {
         r#"{"ARGS":[1]}"#,
         r#"{"Max_Time":1.5}"#,
         r#"{"queue ":5}"#,
-        r#"{"max_time":9223372036854775807}"#,
+        r#"{"max_time":2147483647}"#,
         r#"{"domain":"\u0001\u2028","env":["A=\"b\\"]}"#,
     ];
 
@@ -307,7 +307,7 @@ mod tests {
                     tags: Some(text.to_owned()),
                 };
                 for target in [
-                    Target::agent((u32::MAX, u32::MAX)),
+                    Target::agent((i32::MAX as u32, 1)),
                     Target::all().role(text).grid(1).into(),
                     Target::controller(),
                 ] {

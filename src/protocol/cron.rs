@@ -51,7 +51,7 @@ pub(crate) fn check_cron(cron: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// Whether a step is zero. The controller's library went into an endless loop over one until July 2016,
+/// Whether a step is zero. The controller's library went into an endless loop over one until August 2016,
 /// instead of refusing it.
 pub(super) fn has_zero_step(cron: &str) -> bool {
     let is_zero = |step: &str| {

@@ -19,7 +19,9 @@ use super::text::{Invalid, check_name};
 /// ```
 ///
 /// Values are checked when a command is sent: text without NUL, log levels of the right form,
-/// numbers that the agents understand. What is left at its default does not go over the wire,
+/// numbers that the controller and the agents understand. Arguments that this version does not know, which
+/// come from deserializing, may nest 100 levels deep; a name that differs from a known one in case only is
+/// refused, since the controller takes it for that one. What is left at its default does not go over the wire,
 /// except for `loglevels`, which is `"*"` unless set.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -89,7 +91,8 @@ impl RunArgs {
     }
 
     /// How long the job may run, in seconds, before the agent kills it and reports `TIMEOUT`.
-    /// 0 (the default): no limit. −1: no limit, and run again when the agent restarts.
+    /// 0 (the default): no limit. −1: no limit, and run again when the agent restarts. At most
+    /// 2 147 483 647, and 999 999 for a command that is scheduled.
     pub fn max_time(mut self, seconds: i64) -> Self {
         self.max_time = seconds;
         self
@@ -286,6 +289,14 @@ impl RunArgs {
                 self.max_time
             )));
         }
+        // A controller on a 32-bit machine exits over a larger one.
+        if self.max_time > i32::MAX.into() {
+            return Err(Invalid::Other(format!(
+                "invalid maximum time {} s: expected up to {} s",
+                self.max_time,
+                i32::MAX
+            )));
+        }
         for levels in
             [&self.loglevels, &self.loglevels_db, &self.loglevels_ac].into_iter().flatten()
         {
@@ -399,12 +410,14 @@ mod tests {
             RunArgs::new().env("A", "\0"),
             RunArgs::new().env("", "x"),
             RunArgs::new().max_time(-2),
+            RunArgs::new().max_time(1 << 31),
             RunArgs::new().loglevels("a-b"),
             RunArgs::new().loglevels_db("1,,2"),
             RunArgs::new().loglevels_ac("+1"),
         ] {
             assert!(wrong.check().is_err(), "{wrong:?}");
         }
+        RunArgs::new().max_time((1 << 31) - 1).check().unwrap();
         for right in ["", "*", "1", "1,2,6-9", "1, 2"] {
             RunArgs::new().loglevels(right).check().unwrap();
         }

@@ -75,6 +75,8 @@ pub struct RoleTarget {
 
 /// Where the controller files what it answers itself.
 const CONTROLLER: AgentId = AgentId { gid: 0, nid: 0 };
+/// Above it a controller on a 32-bit machine exits.
+const LARGEST_ID: u32 = 0x7fff_ffff;
 /// How many roles or agents are listed in an error message.
 const MOST_LISTED: usize = 8;
 
@@ -268,6 +270,11 @@ fn agent_address(agent: AgentId) -> Result<Address<'static>> {
             "invalid agent id \"{agent}\": expected gid:nid, both above zero"
         )));
     }
+    if agent.gid.max(agent.nid) > LARGEST_ID {
+        return Err(invalid(format!(
+            "invalid agent id \"{agent}\": expected numbers up to {LARGEST_ID}"
+        )));
+    }
     Ok(Address { gid: agent.gid, nid: agent.nid, ..Address::default() })
 }
 
@@ -285,6 +292,11 @@ impl RoleTarget {
     fn address(&self) -> Result<Address<'_>> {
         if self.grid == Some(0) {
             return Err(invalid("invalid grid id 0: expected a number above zero"));
+        }
+        if let Some(grid) = self.grid.filter(|grid| *grid > LARGEST_ID) {
+            return Err(invalid(format!(
+                "invalid grid id {grid}: expected a number up to {LARGEST_ID}"
+            )));
         }
         if self.roles.iter().any(String::is_empty) {
             return Err(invalid("a role is empty"));
