@@ -85,6 +85,19 @@ func TestSchedule(t *testing.T) {
 	wants(t, err, ErrInvalidArgument)
 }
 
+// TestScheduleByCmd sends a request that would make the controller exit when its command is due.
+func TestScheduleByCmd(t *testing.T) {
+	c := client(t)
+	request := c.Cmd(Agent(1, 1), "controller")
+	request.RunArgs.Name = "scheduler_add"
+	request.Data = `{"cron": "@hourly", "cmd": {"cmd": "ping", "args": {"max_time": 1.5}}}`
+	_, err := request.Run(ctx(t))
+	wants(t, err, ErrInvalidArgument)
+	natural(t, err)
+	equal(t, "the field is named", strings.Contains(err.Error(), "invalid cmd.args.max_time in a schedule entry"), true)
+	equal(t, "how many", len(got[[]Scheduled](t)(c.ScheduleList(ctx(t)))), 0)
+}
+
 // The grid keeps a history, as controllers before 2016 did.
 func TestHistory(t *testing.T) {
 	c := client(t)

@@ -46,6 +46,10 @@ const (
 )
 
 // Cmd makes a request for any command that agents know: "ping", "killall", "restart", ...
+//
+// When it is sent, the data of "controller" with the name "scheduler_add" among its RunArgs, and that of
+// "jumpscript_content", are checked as the controller decodes them: [ErrInvalidArgument] where it would exit, at once
+// or when the schedule fires. The message names the field, like cmd.args.args[0].
 func (c *Client) Cmd(target Target, cmd string) *Request {
 	return &Request{client: c, target: target, verb: verbCmd, name: cmd}
 }

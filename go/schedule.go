@@ -21,7 +21,8 @@ type Scheduled struct {
 
 // ScheduleAdd schedules a command: the controller sends it at certain times, each time with a new id. An entry
 // with the same id is replaced. cron has five or six fields, starting with seconds, like "0 30 3 * * *", or is
-// like "@every 1h"; [ErrInvalidArgument] for what the controller would not decode.
+// like "@every 1h"; [ErrInvalidArgument] for what the controller would not decode. The numbers of the agent or grid,
+// and the maximum time, may have six digits.
 func (c *Client) ScheduleAdd(ctx context.Context, id, cron string, request *Request) error {
 	ptr, free, err := request.build()
 	if err != nil {

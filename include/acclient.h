@@ -835,6 +835,10 @@ void acclient_options_free(acclient_options *options);
 /**
  * Makes a request for any command that agents know: "ping", "killall", "restart", ...
  *
+ * When it is sent, the data of "controller" with the name "scheduler_add", and that of "jumpscript_content",
+ * are checked as the controller decodes them: ACCLIENT_INVALID_ARGUMENT where it would exit, at once or when
+ * the schedule fires. The message names the field, like cmd.args.args[0].
+ *
  * request: [out] receives the request; free with acclient_request_free().
  */
 acclient_status acclient_request_new(const acclient_client *client,
@@ -1059,6 +1063,8 @@ acclient_status acclient_run_args_set_working_dir(acclient_run_args *args,
 /**
  * Sets how long the job may run, in seconds, before the agent kills it and reports TIMEOUT. 0 (the
  * default): no limit. -1: no limit, and run again when the agent restarts.
+ *
+ * seconds: -1 to 2147483647; for a command that is scheduled, to 999999.
  */
 acclient_status acclient_run_args_set_max_time(acclient_run_args *args,
                                                int64_t seconds,
@@ -2333,7 +2339,7 @@ void acclient_process_query_free(acclient_process_query *query);
  *
  * id: not empty.
  * cron: five or six fields, starting with seconds, like "0 30 3 * * *", or "@every 1h".
- * request: the command.
+ * request: the command. The numbers of its agent or grid, and its maximum time, may have six digits.
  * Errors: ACCLIENT_INVALID_ARGUMENT also for what the controller would not decode (nothing was sent),
  * ACCLIENT_JOB_FAILED where the controller refuses; as acclient_request_run().
  */

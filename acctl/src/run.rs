@@ -192,6 +192,9 @@ impl Script {
 }
 
 /// Sends any command that agents know: ping, killall, restart, ...
+///
+/// The data of controller with --name scheduler_add, and that of jumpscript_content, are checked as the controller
+/// decodes them. A command that would make it exit, at once or when the schedule fires, is not sent (status 2).
 #[derive(clap::Args)]
 #[command(
     override_usage = "acctl cmd [OPTIONS] <TARGET> <COMMAND>",

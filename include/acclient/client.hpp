@@ -274,6 +274,9 @@ class client {
     // Requests, which their submit(), run(), run_all() or rollout() sends.
 
     /// Makes a request for any command that agents know: "ping", "killall", "restart", ...
+    /// When it is sent, the data of "controller" with the name "scheduler_add", and that of
+    /// "jumpscript_content", are checked as the controller decodes them: errc::invalid_argument
+    /// where it would exit, at once or when the schedule fires.
     request cmd(const target &target, std::string_view cmd) const {
         return prepare(target, {cmd}, acclient_request_new, std::string(cmd).c_str());
     }

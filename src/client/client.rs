@@ -143,6 +143,10 @@ impl Client {
 
     /// A command for a target, to be completed and sent: `client.cmd(target, "ping").submit()`.
     /// Nothing is sent before.
+    ///
+    /// The name and the data go to the agent as they are. What the controller itself decodes is checked as
+    /// it decodes it: the data of `controller` with the name `scheduler_add` among the run arguments, and
+    /// that of `jumpscript_content`. See [`Request`].
     pub fn cmd(&self, target: impl Into<Target>, name: impl Into<String>) -> Request {
         Request::new(self.session.clone(), target.into(), Cow::Owned(name.into()))
     }

@@ -48,6 +48,10 @@ impl Client {
     /// # Ok::<(), acclient::Error>(())
     /// ```
     ///
+    /// The numbers of the agent and of the grid, and the maximum time, may have six digits: a controller
+    /// built with Go before 1.8 stores a larger one in a form that it cannot read, and exits when the
+    /// schedule fires.
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for what the controller
     /// would not understand, or would exit over when it fires: nothing was sent;

@@ -18,7 +18,10 @@ use crate::transport::{Until, clock};
 /// A command that is not sent yet; from [`Client::cmd`], [`Client::execute`] and [`Client::bash`].
 ///
 /// Everything is checked before anything is sent: no command that this sends can make the
-/// controller exit, which a malformed one does.
+/// controller exit, which a malformed one does. A command that the controller stores by `scheduler_add`
+/// would end it each time the schedule fires; it is refused with the field that is wrong, like
+/// `cmd.args.args[0]`. What the controller answers with an error is sent. `docs/faults.md` lists what is
+/// refused.
 ///
 /// ```no_run
 /// # use acclient::*;

@@ -72,6 +72,10 @@ fn set<'a>(
 
 /// Makes a request for any command that agents know: "ping", "killall", "restart", ...
 ///
+/// When it is sent, the data of "controller" with the name "scheduler_add", and that of "jumpscript_content",
+/// are checked as the controller decodes them: ACCLIENT_INVALID_ARGUMENT where it would exit, at once or when
+/// the schedule fires. The message names the field, like cmd.args.args[0].
+///
 /// request: [out] receives the request; free with acclient_request_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_new(

@@ -129,6 +129,8 @@ pub unsafe extern "C" fn acclient_run_args_set_working_dir(
 
 /// Sets how long the job may run, in seconds, before the agent kills it and reports TIMEOUT. 0 (the
 /// default): no limit. -1: no limit, and run again when the agent restarts.
+///
+/// seconds: -1 to 2147483647; for a command that is scheduled, to 999999.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_max_time(
     args: *mut acclient_run_args,

@@ -15,7 +15,7 @@ use super::status::acclient_status;
 ///
 /// id: not empty.
 /// cron: five or six fields, starting with seconds, like "0 30 3 * * *", or "@every 1h".
-/// request: the command.
+/// request: the command. The numbers of its agent or grid, and its maximum time, may have six digits.
 /// Errors: ACCLIENT_INVALID_ARGUMENT also for what the controller would not decode (nothing was sent),
 /// ACCLIENT_JOB_FAILED where the controller refuses; as acclient_request_run().
 #[unsafe(no_mangle)]

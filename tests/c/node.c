@@ -242,6 +242,40 @@ static void schedule(const acclient_client *client) {
     acclient_answer_free(answer);
 }
 
+/* The generic command, with an entry that would make the controller exit when it is due. */
+static void deadly(const acclient_client *client) {
+    static const char data[] =
+        "{\"id\":\"x\",\"cron\":\"@hourly\",\"cmd\":{\"cmd\":\"ping\",\"Roles\":\"cpu\"}}";
+    static const char answered[] = "{\"id\":\"x\",\"cron\":\"@hourly\",\"cmd\":\"ping\"}";
+    acclient_error *error;
+    acclient_target *target = agent(1, 1);
+    acclient_run_args *args = GARBAGE;
+    acclient_request *request = GARBAGE;
+    acclient_job *job = GARBAGE;
+    SAY("schedule by the generic command");
+    EXPECT(ACCLIENT_OK, acclient_run_args_new(&args, &error));
+    EXPECT(ACCLIENT_OK, acclient_run_args_set_name(args, "scheduler_add", &error));
+    EXPECT(ACCLIENT_OK, acclient_request_new(client, target, "controller", &request, &error));
+    EXPECT(ACCLIENT_OK, acclient_request_set_run_args(request, args, &error));
+    EXPECT(ACCLIENT_OK, acclient_request_set_data(request, data, sizeof data - 1, &error));
+    FAILS(ACCLIENT_INVALID_ARGUMENT, acclient_request_run(request, 10000, NULL, &job, &error));
+    CHECK(job == NULL);
+    CHECK(strstr(acclient_error_message(error, NULL), "invalid cmd.Roles in a schedule entry") !=
+          NULL);
+    acclient_error_free(error);
+    /* What the controller answers with an error is sent. */
+    EXPECT(ACCLIENT_OK, acclient_request_set_data(request, answered, sizeof answered - 1, &error));
+    EXPECT(ACCLIENT_OK, acclient_request_run(request, 10000, NULL, &job, &error));
+    CHECK_TEXT(acclient_job_state, job, "ERROR");
+    acclient_job_free(job);
+    acclient_request_free(request);
+    acclient_run_args_free(args);
+    acclient_target_free(target);
+    acclient_answer *answer = scheduled(client);
+    CHECK(acclient_answer_count(answer) == 0);
+    acclient_answer_free(answer);
+}
+
 static void history(const acclient_client *client) {
     acclient_error *error;
     acclient_commands *commands = GARBAGE;
@@ -281,6 +315,7 @@ int main(void) {
     agents(client);
     processes(client);
     schedule(client);
+    deadly(client);
     history(client);
     acclient_client_free(client);
     return EXIT_SUCCESS;

@@ -126,6 +126,19 @@ void schedule(const acclient::client &client) {
     BAD(errc::invalid_argument, client.try_schedule_add("a\0b"sv, "@every 1h", ping));
 }
 
+// The generic command, with an entry that would make the controller exit when it is due.
+void deadly(const acclient::client &client) {
+    say("the schedule by the generic command");
+    auto add = client.cmd(target::agent(one), "controller");
+    add.run_args(acclient::run_args().name("scheduler_add"));
+    add.data(R"({"cron":"@hourly","cmd":{"cmd":"ping","args":{"args":[1]}}})");
+    const auto refused = add.try_run(10s);
+    BAD(errc::invalid_argument, refused);
+    CHECK(refused.error().message().find("invalid cmd.args.args[0] in a schedule entry") !=
+          std::string_view::npos);
+    CHECK(client.schedule_list().empty());
+}
+
 void history(const acclient::client &client) {
     say("the history");
     for (const char *tag : {"a", "b", "c"}) {
@@ -206,6 +219,7 @@ int main() {
     processes(client);
     logs(client);
     schedule(client);
+    deadly(client);
     history(client);
     scripts(client);
     tunnels(client);

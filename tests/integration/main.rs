@@ -29,6 +29,7 @@ mod rights;
 mod rollout;
 mod rooms;
 mod scale;
+mod schedule;
 mod signals;
 mod stranger;
 mod surface;
