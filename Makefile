@@ -93,7 +93,7 @@ check: tools
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib --features capi
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
 	clang-format --dry-run --Werror $(C_SOURCES)
-	@test -z "$$(gofmt -l go)" || { echo "gofmt: $$(gofmt -l go)" >&2; exit 1; }
+	@test -z "$$(gofmt -l go tests/oracle)" || { echo "gofmt: $$(gofmt -l go tests/oracle)" >&2; exit 1; }
 
 # All that the tests use. Where something cannot be had, this says what to install.
 tools:
@@ -122,7 +122,7 @@ uninstall:
 
 SECONDS_EACH ?= 60
 fuzz:
-	@scripts/need.sh c++
+	@scripts/need.sh c++ go
 	@scripts/fuzz.sh $(SECONDS_EACH)
 
 FIGURES ?=

@@ -252,7 +252,23 @@ mod tests {
         };
         assert_eq!(content(10_000).check(), Ok(()));
         let message = content(10_001).check().unwrap_err().to_string();
-        assert!(message.contains("at most 10000 levels"), "{message}");
+        assert!(
+            message
+                .starts_with("invalid data of jumpscript_content: expected at most 10000 levels"),
+            "{message}"
+        );
+        // The same when it is scheduled.
+        let data = |levels: usize| {
+            let data = "[".repeat(levels) + &"]".repeat(levels);
+            let cmd = json!({"cmd": "jumpscript_content", "data": data});
+            json!({"cron": "@hourly", "cmd": cmd}).to_string()
+        };
+        assert_eq!(Contents::of_controller("scheduler_add", data(10_000)).check(), Ok(()));
+        let message = refused(&data(10_001));
+        assert!(
+            message.starts_with("invalid cmd.data in a schedule entry: expected at most 10000"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -31,6 +31,7 @@ const MAX_GO_LEVELS: usize = 10_000;
 const FIRST_EXPONENT: f64 = 1e6;
 
 const EXITS: &str = "the controller would exit each time the schedule fires";
+const SOME_EXIT: &str = "some versions of the controller exit or hang";
 
 /// Fields of a command that the controller decodes into a type.
 const COMMAND: [(&str, Type); 9] = [
@@ -63,10 +64,11 @@ enum Type {
     Args,
 }
 
-/// What is wrong with an entry of the schedule. It names fields and types, never values.
+/// What is wrong with some data. It names fields and types, never values.
 #[derive(Debug, thiserror::Error)]
-#[error("invalid {path} in a schedule entry: expected {expected}, found {found}; {effect}")]
+#[error("expected {expected}, found {found}; {effect}")]
 struct Problem {
+    /// The field, from the data on; empty where it is the data itself.
     path: String,
     expected: Cow<'static, str>,
     found: &'static str,
@@ -93,18 +95,27 @@ impl Problem {
 /// Checks the data of a command as far as the controller decodes it, by the command's name and the name among
 /// its run arguments. Of most commands it decodes nothing.
 pub(super) fn check_data(cmd: &str, name: &str, data: &str) -> Result<(), Invalid> {
+    check_decoded(cmd, name, data).map_err(|problem| {
+        Invalid::Other(match problem.path.as_str() {
+            "" => format!("invalid data of {cmd}: {problem}"),
+            path => format!("invalid {path} in a schedule entry: {problem}"),
+        })
+    })
+}
+
+fn check_decoded(cmd: &str, name: &str, data: &str) -> Result<(), Problem> {
     match cmd {
-        "controller" if name == "scheduler_add" => {
-            check_entry(data).map_err(|problem| Invalid::Other(problem.to_string()))
-        }
+        "controller" if name == "scheduler_add" => check_entry(data),
         // Each level takes two bytes.
         "jumpscript_content" if data.len() > 2 * MAX_GO_LEVELS && depth(data) > MAX_GO_LEVELS => {
-            Err(Invalid::Other(format!(
-                "invalid data of jumpscript_content: expected at most {MAX_GO_LEVELS} levels of nesting"
-            )))
+            Err(too_deep(MAX_GO_LEVELS, SOME_EXIT))
         }
         _ => Ok(()),
     }
+}
+
+fn too_deep(limit: usize, effect: &'static str) -> Problem {
+    Problem::new(format!("at most {limit} levels of nesting"), "more", effect)
 }
 
 fn check_entry(data: &str) -> Result<(), Problem> {
@@ -120,12 +131,11 @@ fn check_entry(data: &str) -> Result<(), Problem> {
 
 /// Expressions that the controller's cron library refuses today, but once panicked or looped over.
 fn check_cron(cron: &str) -> Result<(), Problem> {
-    const EFFECT: &str = "some versions of the controller exit or hang";
     if cron.is_empty() {
-        return Err(Problem::new("a cron expression", "none", EFFECT));
+        return Err(Problem::new("a cron expression", "none", SOME_EXIT));
     }
     if has_zero_step(cron) {
-        return Err(Problem::new("steps above zero", "a step of zero", EFFECT));
+        return Err(Problem::new("steps above zero", "a step of zero", SOME_EXIT));
     }
     Ok(())
 }
@@ -168,9 +178,7 @@ impl<'a> Entry<'a> {
             Kind::Object => {
                 // Even where another field is wrong, since older decoders run out of stack.
                 if depth(value.get()) > MAX_LEVELS {
-                    let expected = format!("at most {MAX_LEVELS} levels of nesting");
-                    let problem =
-                        Problem::new(expected, "more", "clients could not list the schedule");
+                    let problem = too_deep(MAX_LEVELS, "clients could not list the schedule");
                     return Err(problem.within("cmd"));
                 }
                 self.cmd.get_or_insert_default().extend(fields(value));
@@ -220,17 +228,13 @@ impl Due {
         Ok(())
     }
 
-    /// Checks what it does when it is due, which may be another `scheduler_add`.
+    /// Checks the data that the controller decodes when it is due: of another `scheduler_add`, for one.
     fn check(&self) -> Result<(), Problem> {
-        match self.cmd.as_str() {
-            "" => {
-                Err(Problem::new("a name", "none", "no agent would know the command").within("cmd"))
-            }
-            "controller" if self.name == "scheduler_add" => {
-                check_entry(&self.data).map_err(|problem| problem.within("data"))
-            }
-            _ => Ok(()),
+        if self.cmd.is_empty() {
+            let nameless = Problem::new("a name", "none", "no agent would know the command");
+            return Err(nameless.within("cmd"));
         }
+        check_decoded(&self.cmd, &self.name, &self.data).map_err(|problem| problem.within("data"))
     }
 }
 
@@ -261,7 +265,7 @@ fn check_whole(value: &RawValue) -> Result<(), Problem> {
             _ => {
                 return Err(Problem::new(
                     "a whole number from -999999 to 999999",
-                    "a larger one",
+                    "one out of range",
                     "a controller built with Go before 1.8 would exit each time the schedule fires",
                 ));
             }
@@ -338,7 +342,7 @@ impl Kind {
     fn in_words(self) -> &'static str {
         match self {
             Kind::Null => "null",
-            Kind::Flag => "true or false",
+            Kind::Flag => "a boolean",
             Kind::Number => "a number",
             Kind::Text => "a string",
             Kind::List => "a list",
@@ -415,7 +419,7 @@ mod tests {
         );
         assert_eq!(
             message(r#"{"cron":"@hourly","cmd":{"cmd":"ping","Gid":1e6}}"#),
-            "invalid cmd.Gid in a schedule entry: expected a whole number from -999999 to 999999, found a larger one; a controller built with Go before 1.8 would exit each time the schedule fires"
+            "invalid cmd.Gid in a schedule entry: expected a whole number from -999999 to 999999, found one out of range; a controller built with Go before 1.8 would exit each time the schedule fires"
         );
         assert_eq!(
             message(r#"{"cron":"@hourly"}"#),
