@@ -1135,6 +1135,7 @@ void acclient_run_args_free(acclient_run_args *args);
 /**
  * Makes a target of one agent: the node nid of the grid gid.
  *
+ * gid, nid: 1 to 2147483647.
  * target: [out] receives the target; free with acclient_target_free().
  */
 acclient_status acclient_target_agent(int64_t gid,
@@ -1202,6 +1203,7 @@ acclient_status acclient_target_add_role(acclient_target *target,
 /**
  * Requires the agents to be of one grid.
  *
+ * gid: 1 to 2147483647.
  * target: made by acclient_target_any() or acclient_target_all().
  */
 acclient_status acclient_target_set_grid(acclient_target *target,

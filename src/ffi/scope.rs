@@ -14,7 +14,7 @@ use super::guard::Opaque;
 use crate::client::Client;
 use crate::engine::Timeout;
 use crate::error::{Error, Result};
-use crate::protocol::{AgentId, check_payload};
+use crate::protocol::{AgentId, LARGEST_ID, check_payload};
 
 /// One call from C: reads its arguments, and knows the handles it uses, to be poisoned should it
 /// panic. `'a` is the lifetime of the handles; text and arrays are borrowed from the scope itself.
@@ -228,8 +228,8 @@ pub(super) fn agent((gid, nid): (i64, i64)) -> Result<AgentId> {
 
 /// The number of a grid or a node.
 pub(super) fn agent_number(what: &str, number: i64) -> Result<u32> {
-    let number_or_none = u32::try_from(number).ok().filter(|&number| number > 0);
-    number_or_none.ok_or_else(|| {
-        Error::invalid(format!("invalid {what} {number}: expected a number above 0 and below 2^32"))
+    let fits = |number: &u32| (1..=LARGEST_ID).contains(number);
+    u32::try_from(number).ok().filter(fits).ok_or_else(|| {
+        Error::invalid(format!("invalid {what} {number}: expected a number from 1 to {LARGEST_ID}"))
     })
 }

@@ -57,6 +57,7 @@ impl Building {
 
 /// Makes a target of one agent: the node nid of the grid gid.
 ///
+/// gid, nid: 1 to 2147483647.
 /// target: [out] receives the target; free with acclient_target_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_target_agent(
@@ -162,6 +163,7 @@ pub unsafe extern "C" fn acclient_target_add_role(
 
 /// Requires the agents to be of one grid.
 ///
+/// gid: 1 to 2147483647.
 /// target: made by acclient_target_any() or acclient_target_all().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_target_set_grid(

@@ -30,6 +30,8 @@ pub(crate) use result::ResultDocument;
 pub use run_args::RunArgs;
 pub(crate) use run_args::check_levels;
 pub use state::JobState;
+#[cfg(feature = "capi")]
+pub(crate) use target::LARGEST_ID;
 pub use target::{RoleTarget, Target};
 pub use target_syntax::ParseTargetError;
 #[cfg(feature = "capi")]

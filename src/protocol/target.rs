@@ -76,7 +76,7 @@ pub struct RoleTarget {
 /// Where the controller files what it answers itself.
 const CONTROLLER: AgentId = AgentId { gid: 0, nid: 0 };
 /// Above it a controller on a 32-bit machine exits.
-const LARGEST_ID: u32 = 0x7fff_ffff;
+pub(crate) const LARGEST_ID: u32 = 0x7fff_ffff;
 /// How many roles or agents are listed in an error message.
 const MOST_LISTED: usize = 8;
 
@@ -91,8 +91,8 @@ impl RoleTarget {
         self
     }
 
-    /// Only agents of one grid. The grid id must be above zero, which is checked when a command is
-    /// sent.
+    /// Only agents of one grid. The grid id must be above zero, and at most 2 147 483 647, which is
+    /// checked when a command is sent.
     pub fn grid(mut self, gid: u32) -> Self {
         self.grid = Some(gid);
         self
@@ -100,7 +100,8 @@ impl RoleTarget {
 }
 
 impl Target {
-    /// One agent. Grid id and node id must be above zero, which is checked when a command is sent.
+    /// One agent. Grid id and node id must be above zero, and at most 2 147 483 647, which is checked when
+    /// a command is sent.
     pub fn agent(agent: impl Into<AgentId>) -> Self {
         Target(Kind::Agent(agent.into()))
     }

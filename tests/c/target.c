@@ -6,8 +6,9 @@ static void targets(void) {
     acclient_error *error;
     acclient_target *target = GARBAGE;
     SAY("targets");
-    EXPECT(ACCLIENT_OK, acclient_target_agent(1, 4294967295, &target, &error));
-    CHECK_TEXT(acclient_target_text, target, "1:4294967295");
+    EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_target_agent(1, 2147483648, &target, &error));
+    EXPECT(ACCLIENT_OK, acclient_target_agent(1, 2147483647, &target, &error));
+    CHECK_TEXT(acclient_target_text, target, "1:2147483647");
     acclient_target_free(target);
     EXPECT(ACCLIENT_OK, acclient_target_any(&target, &error));
     CHECK_TEXT(acclient_target_text, target, "any");
