@@ -62,20 +62,34 @@ impl Work for Draining {
 struct Polling {
     controller: Arc<Controller>,
     agent: Arc<Agent>,
-    registered: bool,
+    /// Whether the agent has found this controller.
+    connected: bool,
+}
+
+impl Polling {
+    fn register(&self) {
+        lock(&self.controller.registry).register(self.agent.id, &self.agent.roles);
+    }
+
+    fn connect(&mut self) {
+        self.register();
+        self.agent.tunnels.reopen(&self.agent.shared, &self.agent.name());
+        self.connected = true;
+    }
 }
 
 impl Work for Polling {
     fn before(&mut self, stop: &Flag) {
-        let (registry, agent) = (&self.controller.registry, &self.agent);
-        if agent.is_full() {
-            lock(registry).lost(agent.id, self.controller.shared.routable_for);
-            agent.wait_for_room(stop);
-            self.registered = false;
+        if !self.connected {
+            self.connect();
         }
-        if !self.registered && !stop.is_set() {
-            lock(registry).register(agent.id, &agent.roles);
-            self.registered = true;
+        if self.agent.is_full() {
+            let routable_for = self.controller.shared.routable_for;
+            lock(&self.controller.registry).lost(self.agent.id, routable_for);
+            self.agent.wait_for_room(stop);
+            if !stop.is_set() {
+                self.register();
+            }
         }
     }
 
@@ -159,6 +173,7 @@ impl Controller {
         Worker::stop_all(&all, &self.shared.endpoint);
         self.running.store(false, Ordering::Release);
         // All tunnels lead through it.
+        self.shared.live_agents().iter().for_each(|agent| agent.tunnels.disconnect());
         self.shared.links.end(|_| true);
         self.close_gate();
     }
@@ -175,10 +190,9 @@ impl Controller {
     /// Registers an agent after `delay` and begins to fetch for it.
     pub(crate) fn attach(self: &Arc<Self>, agent: &Arc<Agent>, delay: Duration) {
         let mut work =
-            Polling { controller: Arc::clone(self), agent: Arc::clone(agent), registered: false };
+            Polling { controller: Arc::clone(self), agent: Arc::clone(agent), connected: false };
         if delay.is_zero() {
-            lock(&self.registry).register(agent.id, &agent.roles);
-            work.registered = true;
+            work.connect();
         }
         let name = format!("poll {}:{}", agent.id.0, agent.id.1);
         let key = wire::agent_key(agent.id);

@@ -82,8 +82,14 @@ impl Link {
     }
 
     fn connect(&self, route: &Route) -> Option<Arc<TcpStream>> {
-        // Go takes no host for this one.
-        let host = if route.ip.is_empty() { "localhost" } else { &route.ip };
+        // As the original, which puts a colon and the port behind it: IPv6 needs brackets.
+        let host = match route.ip.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')) {
+            Some(ip) => ip,
+            None if route.ip.contains(':') => return None,
+            // Go takes no host for this one.
+            None if route.ip.is_empty() => "localhost",
+            None => &route.ip,
+        };
         let deadline = Instant::now() + PATIENCE;
         for address in (host, route.remote).to_socket_addrs().ok()? {
             while !self.ended() && Instant::now() < deadline {

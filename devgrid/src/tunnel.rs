@@ -3,9 +3,13 @@
 //! Connections to such a port are carried on by another agent, the gateway, to an address as seen from there. The gateway
 //! may be the controller, too.
 //!
-//! The bookkeeping is that of the original with its traps: a tunnel is known by what was asked for, so one with a port of
-//! its own choice is closed by port 0 only; and what is forgotten then is what stands under its real port, so it stays in
-//! the list.
+//! The bookkeeping is that of the original with its traps (`agent/agent.go` and `agent/tunnel.go` of its hubble):
+//!
+//! - A tunnel is known by what was asked for, so one whose port the agent chose is closed by port 0 only.
+//! - Closing forgets what is known by the real port. So such a tunnel stays in the list, and one that was asked for on
+//!   that port is forgotten and goes on listening.
+//! - A tunnel that could not be opened is known, and opening it again does nothing and succeeds.
+//! - An agent listens for nothing while it has no controller, and for all that it knows once it has one again.
 
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -80,6 +84,21 @@ pub(crate) fn open(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     agent.tunnels.open(&agent.shared, &agent.name(), asked)
 }
 
+/// Go's error of a listener as JSON.
+fn refusal(port: u16, error: &io::Error) -> String {
+    let address =
+        Object::new().text("IP", "127.0.0.1").int("Port", port.into()).text("Zone", "").end();
+    let number = error.raw_os_error().unwrap_or_default().into();
+    let call = Object::new().text("Syscall", "bind").int("Err", number).end();
+    Object::new()
+        .text("Op", "listen")
+        .text("Net", "tcp")
+        .raw("Source", "null")
+        .raw("Addr", &address)
+        .raw("Err", &call)
+        .end()
+}
+
 /// `hubble_close_tunnel`; one that isn't there is closed already.
 pub(crate) fn close(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     agent.tunnels.close(&Route::of(job)?);
@@ -95,8 +114,22 @@ struct Tunnel {
     asked: Route,
     /// The same with the port it got.
     real: Route,
-    /// `None` when it was closed, or could not be opened.
+    /// `None` when it was closed, could not be opened, or the agent has no controller.
     listening: Option<Listening>,
+}
+
+impl Tunnel {
+    /// Starts to listen, and sets the real port.
+    fn listen(&mut self, shared: &Arc<Shared>, agent: &str) -> io::Result<()> {
+        self.listening = Some(Listening::start(shared, agent, &mut self.real)?);
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        if let Some(listening) = self.listening.take() {
+            listening.stop();
+        }
+    }
 }
 
 #[derive(Default)]
@@ -104,6 +137,8 @@ struct State {
     ended: bool,
     /// In the order they were opened; the original lists them in none.
     known: Vec<Tunnel>,
+    /// Those that go on listening and are known no more, until the agent ends.
+    forgotten: Vec<Tunnel>,
 }
 
 /// The tunnels of one agent.
@@ -120,11 +155,14 @@ impl Tunnels {
             // Whether it is open or not; and what the answer tells then is the port asked for.
             return Ok(asked.to_json());
         }
-        let mut real = asked.clone();
-        let listening = Listening::start(shared, agent, &mut real);
-        let answer = if listening.is_ok() { Ok(real.to_json()) } else { Err(NOTHING.into()) };
+        let mut tunnel = Tunnel { real: asked.clone(), asked, listening: None };
+        let listens = tunnel.listen(shared, agent);
+        let answer = match listens {
+            Ok(()) => Ok(tunnel.real.to_json()),
+            Err(error) => Err(refusal(tunnel.asked.local, &error)),
+        };
         // One that could not be opened is known from now on as well.
-        state.known.push(Tunnel { asked, real, listening: listening.ok() });
+        state.known.push(tunnel);
         answer
     }
 
@@ -133,11 +171,27 @@ impl Tunnels {
         let Some(tunnel) = state.known.iter_mut().find(|tunnel| tunnel.asked == *asked) else {
             return;
         };
-        let (listening, real) = (tunnel.listening.take(), tunnel.real.clone());
-        state.known.retain(|tunnel| tunnel.asked != real);
-        drop(state);
-        if let Some(listening) = listening {
-            listening.stop();
+        tunnel.stop();
+        let real = tunnel.real.clone();
+        let forgotten: Vec<_> = state.known.extract_if(.., |tunnel| tunnel.asked == real).collect();
+        state.forgotten.extend(forgotten);
+    }
+
+    /// The connection to the controller is lost.
+    pub(crate) fn disconnect(&self) {
+        lock(&self.0).known.iter_mut().for_each(Tunnel::stop);
+    }
+
+    /// The connection to the controller is there again: listens for all that is known, closed or not. A port that is in
+    /// use by now stays without a listener.
+    pub(crate) fn reopen(&self, shared: &Arc<Shared>, agent: &str) {
+        let mut state = lock(&self.0);
+        if state.ended {
+            return;
+        }
+        for tunnel in &mut state.known {
+            tunnel.stop();
+            let _ = tunnel.listen(shared, agent);
         }
     }
 
@@ -148,12 +202,12 @@ impl Tunnels {
 
     /// Closes all of them; from now on none can be opened.
     pub(crate) fn end(&self) {
-        let known = {
-            let mut state = lock(&self.0);
-            state.ended = true;
-            std::mem::take(&mut state.known)
-        };
-        known.into_iter().filter_map(|tunnel| tunnel.listening).for_each(Listening::stop);
+        let mut state = lock(&self.0);
+        state.ended = true;
+        let (known, forgotten) =
+            (std::mem::take(&mut state.known), std::mem::take(&mut state.forgotten));
+        drop(state);
+        known.into_iter().chain(forgotten).for_each(|mut tunnel| tunnel.stop());
     }
 }
 

@@ -269,11 +269,96 @@ fn what_can_not_be_opened_is_an_error() {
     assert_eq!(tunnels.list(), json!([]));
     let result = tunnels.ask("hubble_open_tunnel", &taken.to_string());
     drop(listener);
-    assert_eq!((&result["state"], &result["data"]), (&json!("ERROR"), &json!("{}")));
-    // It is known all the same.
+    let in_use = json!({
+        "Op": "listen", "Net": "tcp", "Source": null,
+        "Addr": {"IP": "127.0.0.1", "Port": taken["local"], "Zone": ""},
+        "Err": {"Syscall": "bind", "Err": 98},
+    });
+    let data: Value = serde_json::from_str(result["data"].as_str().unwrap()).unwrap();
+    assert_eq!((&result["state"], data), (&json!("ERROR"), in_use));
+    // It is known all the same, and opening it again does nothing and succeeds.
+    assert_eq!(tunnels.list(), json!([taken]));
+    let port = tunnels.open(&taken);
+    assert_refused(port);
     assert_eq!(tunnels.list(), json!([taken]));
     tunnels.close(&taken);
     assert_eq!(tunnels.list(), json!([]));
+}
+
+#[test]
+fn closing_by_0_forgets_what_was_opened_on_that_port_and_leaves_it_open() {
+    let _alone = alone();
+    if support::own_process!() {
+        return;
+    }
+    let grid = Grid::demo().unwrap();
+    let mut tunnels = Tunnels::new(&grid);
+    let remote = echo();
+    let asked = route(0, "2.1", remote);
+    let port = tunnels.open(&asked);
+    tunnels.close(&asked);
+    let fixed = route(port, "2.1", remote);
+    assert_eq!(tunnels.open(&fixed), port);
+    assert_eq!(tunnels.list(), json!([fixed, fixed]));
+    tunnels.close(&asked);
+    tunnels.close(&fixed);
+    assert_eq!(tunnels.list(), json!([fixed]));
+    exchange(&connect(port), "nobody can close it");
+    grid.kill_agent(1, 1);
+    assert_refused(port);
+}
+
+#[test]
+fn ipv6_needs_brackets() {
+    let _alone = alone();
+    if support::own_process!() {
+        return;
+    }
+    let Ok(listener) = TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, 0)) else {
+        return; // a machine without IPv6
+    };
+    let remote = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        listener.incoming().for_each(|stream| {
+            let stream = stream.unwrap();
+            drop(std::io::copy(&mut &stream, &mut &stream));
+        });
+    });
+    let grid = Grid::demo().unwrap();
+    let mut tunnels = Tunnels::new(&grid);
+    let to = |ip: &str| json!({"local": 0, "gateway": "2.1", "ip": ip, "remote": remote});
+    exchange(&connect(tunnels.open(&to("[::1]"))), "x");
+    assert_ends(&connect(tunnels.open(&to("::1"))));
+}
+
+#[test]
+fn all_that_is_known_is_opened_when_the_controller_is_back() {
+    let _alone = alone();
+    if support::own_process!() {
+        return;
+    }
+    let grid = Grid::demo().unwrap();
+    let mut tunnels = Tunnels::new(&grid);
+    let remote = echo();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let failed = route(taken.local_addr().unwrap().port(), "2.1", remote);
+    let (fixed, lost) = (route(free_port(), "2.1", remote), route(free_port(), "2.1", remote));
+    let chosen = route(0, "2.1", remote);
+    assert_eq!(tunnels.ask("hubble_open_tunnel", &failed.to_string())["state"], "ERROR");
+    let ports = [&fixed, &lost, &chosen].map(|route| tunnels.open(route));
+    tunnels.close(&chosen);
+    let listed = tunnels.list();
+    grid.stop_controller();
+    ports.iter().for_each(|port| assert_refused(*port));
+    drop(taken);
+    let _in_use = TcpListener::bind((Ipv4Addr::LOCALHOST, ports[1])).unwrap();
+    grid.start_controller();
+    let failed_port = u16::try_from(failed["local"].as_u64().unwrap()).unwrap();
+    for port in [ports[0], ports[2], failed_port] {
+        wait_until("it to be open again", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        exchange(&connect(port), "closed, failed or open before");
+    }
+    assert_eq!(tunnels.list(), listed);
 }
 
 #[test]
@@ -321,8 +406,11 @@ fn a_tunnel_needs_its_gateway_and_the_controller() {
     grid.stop_controller();
     assert_ends(&one);
     assert_ends(&two);
-    streams().iter().for_each(assert_ends);
+    [by_agent, by_controller].into_iter().for_each(assert_refused);
     grid.start_controller();
+    for port in [by_agent, by_controller] {
+        wait_until("it to be open again", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    }
     streams().iter().for_each(|stream| exchange(stream, "again"));
 }
 
