@@ -50,6 +50,11 @@ const (
 	ErrPanic Code = C.ACCLIENT_PANIC
 	// ErrSystem: the operating system refused a descriptor, a thread or a file.
 	ErrSystem Code = C.ACCLIENT_SYSTEM
+	// ErrNoSuchTunnel: the agent, or the controller, lists no such tunnel: it was never opened, it was closed, or
+	// the agent has restarted.
+	ErrNoSuchTunnel Code = C.ACCLIENT_NO_SUCH_TUNNEL
+	// ErrTunnelExists: the agent, or the controller, lists the tunnel already, open or not, and opened nothing.
+	ErrTunnelExists Code = C.ACCLIENT_TUNNEL_EXISTS
 )
 
 // Error returns the name of the kind, like "no such agent".

@@ -62,10 +62,10 @@ func blockingCalls(t *testing.T, c *Client, where string, sent *Command) map[str
 		"Client.ScheduleRemove":       func(ctx ctxt) error { return failure(c.ScheduleRemove(ctx, "x")) },
 		"Client.ScheduleRemovePrefix": func(ctx ctxt) error { return c.ScheduleRemovePrefix(ctx, "x") },
 		"Client.TunnelOpen":           func(ctx ctxt) error { return failure(c.TunnelOpen(ctx, agent, tunnel)) },
-		"Client.TunnelClose":          func(ctx ctxt) error { return c.TunnelClose(ctx, agent, tunnel) },
+		"Client.TunnelClose":          func(ctx ctxt) error { return failure(c.TunnelClose(ctx, agent, tunnel)) },
 		"Client.TunnelList":           func(ctx ctxt) error { return failure(c.TunnelList(ctx, agent)) },
 		"Client.ReverseTunnelOpen":    func(ctx ctxt) error { return failure(c.ReverseTunnelOpen(ctx, tunnel)) },
-		"Client.ReverseTunnelClose":   func(ctx ctxt) error { return c.ReverseTunnelClose(ctx, tunnel) },
+		"Client.ReverseTunnelClose":   func(ctx ctxt) error { return failure(c.ReverseTunnelClose(ctx, tunnel)) },
 		"Client.ReverseTunnelList":    func(ctx ctxt) error { return failure(c.ReverseTunnelList(ctx)) },
 		"Client.SubmitMany": func(ctx ctxt) error {
 			many, err := c.SubmitMany(ctx, request)

@@ -1,6 +1,8 @@
 package acclient
 
 import (
+	"encoding/json"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -171,19 +173,60 @@ func TestTunnel(t *testing.T) {
 	equal(t, "remote", opened.Remote, asked.Remote)
 	equal(t, "where", opened.Gateway+" "+opened.IP, "2.1 127.0.0.1")
 	equal(t, "it carries", opened.Local > 0 && passes(opened.Local), true)
-	found := false
-	for _, tunnel := range got[[]Tunnel](t)(c.TunnelList(ctx(t), AgentID{1, 1})) {
-		found = found || tunnel.Local == opened.Local
-	}
-	equal(t, "it is listed", found, true)
-	must(t, c.TunnelClose(ctx(t), AgentID{1, 1}, opened))
-	eventually(t, "it is closed", func() bool { return !passes(opened.Local) })
+	_, err := c.TunnelOpen(ctx(t), AgentID{1, 1}, opened)
+	wants(t, err, ErrTunnelExists)
+	_, err = c.TunnelClose(ctx(t), AgentID{1, 1}, asked)
+	wants(t, err, ErrNoSuchTunnel)
+	equal(t, "it carries", passes(opened.Local), true)
+	closed := got[ClosedTunnel](t)(c.TunnelClose(ctx(t), AgentID{1, 1}, listed(t, c, opened.Local)[0]))
+	equal(t, "still listed", closed.StillListed || len(listed(t, c, opened.Local)) > 0, false)
+	equal(t, "it carries", passes(opened.Local), false)
+	_, err = c.TunnelClose(ctx(t), AgentID{1, 1}, opened)
+	wants(t, err, ErrNoSuchTunnel)
+}
 
-	_, err := c.TunnelOpen(ctx(t), AgentID{1, 1}, Tunnel{Gateway: "1.1", IP: "127.0.0.1", Remote: 1})
-	wants(t, err, ErrInvalidArgument)
-	_, err = c.TunnelOpen(ctx(t), AgentID{1, 1}, Tunnel{Gateway: "nowhere", IP: "127.0.0.1", Remote: 1})
-	wants(t, err, ErrInvalidArgument)
-	_, err = c.TunnelList(ctx(t), AgentID{7, 7})
+// listed returns the listed tunnels on a port.
+func listed(t *testing.T, c *Client, local uint16) (found []Tunnel) {
+	for _, tunnel := range got[[]Tunnel](t)(c.TunnelList(ctx(t), AgentID{1, 1})) {
+		if tunnel.Local == local {
+			found = append(found, tunnel)
+		}
+	}
+	return found
+}
+
+func TestTunnelWhosePortTheAgentChose(t *testing.T) {
+	c := client(t)
+	request := c.Cmd(Agent(1, 1), "hubble_open_tunnel")
+	request.Data = fmt.Sprintf(`{"local":0,"gateway":"2.1","ip":"127.0.0.1","remote":%d}`, echo(t))
+	job := got[*Job](t)(request.Run(ctx(t)))
+	var opened Tunnel
+	must(t, json.Unmarshal([]byte(job.Data), &opened))
+	equal(t, "it carries", passes(opened.Local), true)
+	closed := got[ClosedTunnel](t)(c.TunnelClose(ctx(t), AgentID{1, 1}, listed(t, c, opened.Local)[0]))
+	equal(t, "still listed", closed.StillListed && len(listed(t, c, opened.Local)) == 1, true)
+	equal(t, "it carries", passes(opened.Local), false)
+}
+
+func TestTunnelsThatCannotBe(t *testing.T) {
+	c := client(t)
+	taken := echo(t)
+	for range 2 {
+		_, err := c.TunnelOpen(ctx(t), AgentID{1, 1}, Tunnel{Local: taken, Gateway: "2.1", IP: "127.0.0.1", Remote: 1})
+		wants(t, err, ErrJobFailed)
+		equal(t, "the reason is given", strings.HasSuffix(err.Error(), "the port is in use"), true)
+		equal(t, "listed", len(listed(t, c, taken)), 0)
+	}
+	for _, wrong := range []Tunnel{
+		{Gateway: "1.1", IP: "127.0.0.1", Remote: 1},
+		{Gateway: "nowhere", IP: "127.0.0.1", Remote: 1},
+		{Gateway: "2.1", IP: "1.2.3", Remote: 1},
+		{Gateway: "2.1", IP: "127.0.0.1"},
+	} {
+		_, err := c.TunnelOpen(ctx(t), AgentID{1, 1}, wrong)
+		wants(t, err, ErrInvalidArgument)
+	}
+	_, err := c.TunnelList(ctx(t), AgentID{7, 7})
 	wants(t, err, ErrNoSuchAgent)
 }
 
@@ -192,7 +235,8 @@ func TestReverseTunnelsAreUnsupported(t *testing.T) {
 	asked := Tunnel{Gateway: "1.1", IP: "127.0.0.1", Remote: 1}
 	_, err := c.ReverseTunnelOpen(ctx(t), asked)
 	wants(t, err, ErrUnsupported)
-	wants(t, c.ReverseTunnelClose(ctx(t), asked), ErrUnsupported)
+	_, err = c.ReverseTunnelClose(ctx(t), asked)
+	wants(t, err, ErrUnsupported)
 	_, err = c.ReverseTunnelList(ctx(t))
 	wants(t, err, ErrUnsupported)
 }

@@ -9,23 +9,46 @@ import "context"
 const Controller = "controller"
 
 // Tunnel is a tunnel: a connection to the port Local of an agent's machine is forwarded to IP:Remote as seen
-// from the gateway.
+// from the gateway. These four values are its name: as [Client.TunnelOpen] returns it and [Client.TunnelList]
+// lists it, [Client.TunnelClose] closes it.
+//
+// An agent does not say which of the tunnels that it lists are open, and lists some that are not: one that
+// another program failed to open, one whose port the agent chose for another program after it was closed, and
+// all of them while the agent has no connection to the controller. A restart of the controller ends the
+// connections through all tunnels. About four seconds later, when an agent's connection to the controller is
+// re-established, the agent listens again for every tunnel that it lists, closed or not. A tunnel that is
+// opened between the two may accept connections and drop them: close it and open it again. Tunnels do not
+// survive a restart of their agent. Where two programs open or close the same tunnel at the same time, each may
+// report what the other did.
 type Tunnel struct {
 	Raw
-	// Local is the port that the agent listens on; 0 lets the agent choose one.
+	// Local is the port that the agent listens on. To be opened, 0 stands for any free one from 49152 to 65535.
 	Local uint16 `json:"local"`
 	// Gateway is the far end: an agent as "gid.nid", or [Controller].
 	Gateway string `json:"gateway"`
-	// IP is the IP address to connect to from there.
+	// IP is the IP address or host name to connect to from there; IPv6 without brackets.
 	IP string `json:"ip"`
 	// Remote is the port to connect to.
 	Remote uint16 `json:"remote"`
-
-	// chosen is whether the agent chose the port, by which it does not know the tunnel.
-	chosen bool
 }
 
-// TunnelOpen opens a tunnel from a port of an agent's machine, and returns it with its actual port.
+// ClosedTunnel is what is left of a tunnel that was closed. The agent no longer listens for it, in any case.
+type ClosedTunnel struct {
+	// StillListed is whether the agent still lists the tunnel. The agents of 2016 do so where they chose the
+	// port themselves, which this package never asks for but other programs may: they list the tunnel until
+	// they restart, and listen on its port again when their connection to the controller is re-established.
+	StillListed bool
+}
+
+// TunnelOpen opens a tunnel from a port of an agent's machine, and returns it with its actual port. Success
+// means that the agent listens on that port; an agent that was started seconds ago may first have to connect to
+// the controller. For port 0 up to eight random ports from 49152 to 65535 are tried.
+//
+// Errors: [ErrInvalidArgument] also for a remote port of 0, an IP that is neither an IP address nor a host name,
+// a gateway that is neither an agent nor the controller, and a tunnel of an agent to itself; [ErrTunnelExists]
+// where the agent lists the tunnel already, open or not, and nothing was changed; [ErrJobFailed] where the agent
+// cannot listen, with the reason, after which it does not list the tunnel. After a timeout the agent may open it
+// later.
 func (c *Client) TunnelOpen(ctx context.Context, agent AgentID, tunnel Tunnel) (Tunnel, error) {
 	return c.openTunnel(ctx, tunnel, func(
 		call *call, asked *C.acclient_tunnel, opened **C.acclient_tunnel, raw errorOut,
@@ -35,16 +58,22 @@ func (c *Client) TunnelOpen(ctx context.Context, agent AgentID, tunnel Tunnel) (
 	})
 }
 
-// TunnelClose closes a tunnel: one that [Client.TunnelOpen] returned, or one of [Client.TunnelList]. Closing a
-// tunnel that is not open succeeds. An agent goes on listing a tunnel whose port it chose.
-func (c *Client) TunnelClose(ctx context.Context, agent AgentID, tunnel Tunnel) error {
-	return c.closeTunnel(ctx, tunnel, func(call *call, asked *C.acclient_tunnel, raw errorOut) status {
+// TunnelClose closes a tunnel: one that [Client.TunnelOpen] returned, or one of [Client.TunnelList]. Afterwards
+// the agent does not listen for it, and connections through it have ended. A tunnel that the agent lists and that
+// is closed already can be closed again, since nothing tells it from an open one.
+//
+// Errors: [ErrNoSuchTunnel] where the agent lists no such tunnel; port 0 names only one that is listed with port
+// 0, and one that the agent opened has a real port.
+func (c *Client) TunnelClose(ctx context.Context, agent AgentID, tunnel Tunnel) (ClosedTunnel, error) {
+	return c.closeTunnel(ctx, tunnel, func(
+		call *call, asked *C.acclient_tunnel, stillListed *C.bool, raw errorOut,
+	) status {
 		return C.acclient_client_tunnel_close(call.client, C.int64_t(agent.GID), C.int64_t(agent.NID), asked,
-			call.ms(), call.cancel, raw)
+			stillListed, call.ms(), call.cancel, raw)
 	})
 }
 
-// TunnelList lists the tunnels from an agent's machine.
+// TunnelList lists the tunnels that an agent knows, open or not, in no order.
 func (c *Client) TunnelList(ctx context.Context, agent AgentID) ([]Tunnel, error) {
 	return askAgent(ctx, c, agent, askTunnels, readRows[Tunnel])
 }
@@ -60,9 +89,11 @@ func (c *Client) ReverseTunnelOpen(ctx context.Context, tunnel Tunnel) (Tunnel, 
 }
 
 // ReverseTunnelClose closes a tunnel from a port of the controller's machine.
-func (c *Client) ReverseTunnelClose(ctx context.Context, tunnel Tunnel) error {
-	return c.closeTunnel(ctx, tunnel, func(call *call, asked *C.acclient_tunnel, raw errorOut) status {
-		return C.acclient_client_reverse_tunnel_close(call.client, asked, call.ms(), call.cancel, raw)
+func (c *Client) ReverseTunnelClose(ctx context.Context, tunnel Tunnel) (ClosedTunnel, error) {
+	return c.closeTunnel(ctx, tunnel, func(
+		call *call, asked *C.acclient_tunnel, stillListed *C.bool, raw errorOut,
+	) status {
+		return C.acclient_client_reverse_tunnel_close(call.client, asked, stillListed, call.ms(), call.cancel, raw)
 	})
 }
 
@@ -76,7 +107,7 @@ func (c *Client) ReverseTunnelList(ctx context.Context) ([]Tunnel, error) {
 func (c *Client) openTunnel(ctx context.Context, tunnel Tunnel, f func(
 	call *call, asked *C.acclient_tunnel, opened **C.acclient_tunnel, raw errorOut,
 ) status) (Tunnel, error) {
-	asked, free, err := tunnel.build(tunnel.Local)
+	asked, free, err := tunnel.build()
 	if err != nil {
 		return Tunnel{}, err
 	}
@@ -89,7 +120,6 @@ func (c *Client) openTunnel(ctx context.Context, tunnel Tunnel, f func(
 	result := Tunnel{
 		Local:  uint16(C.acclient_tunnel_local(opened)),
 		Remote: uint16(C.acclient_tunnel_remote(opened)),
-		chosen: tunnel.Local == 0,
 	}
 	var length C.size_t
 	text := C.acclient_tunnel_gateway(opened, &length)
@@ -99,22 +129,20 @@ func (c *Client) openTunnel(ctx context.Context, tunnel Tunnel, f func(
 	return result, nil
 }
 
-func (c *Client) closeTunnel(
-	ctx context.Context, tunnel Tunnel, f func(call *call, asked *C.acclient_tunnel, raw errorOut) status,
-) error {
-	local := tunnel.Local
-	if tunnel.chosen {
-		local = 0
-	}
-	asked, free, err := tunnel.build(local)
+func (c *Client) closeTunnel(ctx context.Context, tunnel Tunnel, f func(
+	call *call, asked *C.acclient_tunnel, stillListed *C.bool, raw errorOut,
+) status) (ClosedTunnel, error) {
+	asked, free, err := tunnel.build()
 	if err != nil {
-		return err
+		return ClosedTunnel{}, err
 	}
 	defer free()
-	return c.do(ctx, func(call *call, raw errorOut) status { return f(call, asked, raw) })
+	var stillListed C.bool
+	err = c.do(ctx, func(call *call, raw errorOut) status { return f(call, asked, &stillListed, raw) })
+	return ClosedTunnel{StillListed: bool(stillListed)}, err
 }
 
-func (t *Tunnel) build(local uint16) (*C.acclient_tunnel, func(), error) {
+func (t *Tunnel) build() (*C.acclient_tunnel, func(), error) {
 	var args arguments
 	defer args.free()
 	gateway, ip := args.text("gateway", t.Gateway), args.text("ip", t.IP)
@@ -122,6 +150,6 @@ func (t *Tunnel) build(local uint16) (*C.acclient_tunnel, func(), error) {
 		return nil, nil, args.err
 	}
 	return build(func(ptr **C.acclient_tunnel, raw errorOut) status {
-		return C.acclient_tunnel_new(C.uint16_t(local), gateway, ip, C.uint16_t(t.Remote), ptr, raw)
+		return C.acclient_tunnel_new(C.uint16_t(t.Local), gateway, ip, C.uint16_t(t.Remote), ptr, raw)
 	}, func(ptr *C.acclient_tunnel) { C.acclient_tunnel_free(ptr) }, func(*arguments, *C.acclient_tunnel) {})
 }

@@ -189,6 +189,17 @@
 #define ACCLIENT_SYSTEM 17
 
 /**
+ * The agent, or the controller, lists no such tunnel: it was never opened, it was closed, or the agent
+ * has restarted.
+ */
+#define ACCLIENT_NO_SUCH_TUNNEL 18
+
+/**
+ * The agent, or the controller, lists the tunnel already, open or not, and opened nothing.
+ */
+#define ACCLIENT_TUNNEL_EXISTS 19
+
+/**
  * Major version of this header.
  */
 #define ACCLIENT_VERSION_MAJOR 0
@@ -388,7 +399,17 @@ typedef struct acclient_target acclient_target;
 
 /**
  * Tunnel: a connection to the port "local" of an agent's machine is forwarded to ip:remote as seen
- * from the gateway.
+ * from the gateway. These four values are its name: as acclient_client_tunnel_open() returns it and
+ * acclient_client_tunnel_list() lists it, acclient_client_tunnel_close() closes it.
+ *
+ * An agent does not say which of the tunnels that it lists are open, and lists some that are not: one
+ * that another program failed to open, one whose port the agent chose for another program after it was
+ * closed, and all of them while the agent has no connection to the controller. A restart of the
+ * controller ends the connections through all tunnels. About four seconds later, when an agent's
+ * connection to the controller is re-established, the agent listens again for every tunnel that it
+ * lists, closed or not. A tunnel that is opened between the two may accept connections and drop them:
+ * close it and open it again. Tunnels do not survive a restart of their agent. Where two programs open
+ * or close the same tunnel at the same time, each may report what the other did.
  */
 typedef struct acclient_tunnel acclient_tunnel;
 
@@ -2392,11 +2413,12 @@ acclient_status acclient_client_schedule_remove_prefix(const acclient_client *cl
                                                        acclient_error **error);
 
 /**
- * Makes a tunnel to be opened or closed. Sends nothing.
+ * Makes a tunnel to be opened or closed. Sends nothing; acclient_client_tunnel_open() validates the
+ * parts.
  *
- * local: the port that the agent listens on; 0 lets the agent choose one.
+ * local: the port that the agent listens on; 0 stands for any free one from 49152 to 65535.
  * gateway: the far end: an agent as "gid.nid", or "controller".
- * ip, remote: IP address and port to connect to from there.
+ * ip, remote: IP address or host name, and port, to connect to from there.
  * tunnel: [out] receives the tunnel; free with acclient_tunnel_free().
  */
 acclient_status acclient_tunnel_new(uint16_t local,
@@ -2423,7 +2445,7 @@ const char *acclient_tunnel_gateway(const acclient_tunnel *tunnel,
                                     size_t *length);
 
 /**
- * The address that the tunnel connects to.
+ * The IP address or host name that the tunnel connects to; IPv6 without brackets.
  */
 const char *acclient_tunnel_ip(const acclient_tunnel *tunnel,
                                size_t *length);
@@ -2434,13 +2456,17 @@ const char *acclient_tunnel_ip(const acclient_tunnel *tunnel,
 void acclient_tunnel_free(acclient_tunnel *tunnel);
 
 /**
- * Opens a tunnel from a port of an agent's machine.
+ * Opens a tunnel from a port of an agent's machine. Success means that the agent listens on that port;
+ * an agent that was started seconds ago may first have to connect to the controller. For port 0 up to
+ * eight random ports from 49152 to 65535 are tried.
  *
  * opened: [out] receives the tunnel with its actual port, to be closed with
  *   acclient_client_tunnel_close(); free with acclient_tunnel_free().
- * Errors: ACCLIENT_INVALID_ARGUMENT also for a remote port of 0 and a tunnel of an agent to itself;
- * ACCLIENT_JOB_FAILED where the agent cannot open it, without a reason, or would have to choose the
- * port of a tunnel that it lists already, which it does not open twice; as acclient_request_run().
+ * Errors: ACCLIENT_INVALID_ARGUMENT also for a remote port of 0, an ip that is neither an IP address nor
+ * a host name, a gateway that is neither an agent nor the controller, and a tunnel of an agent to
+ * itself; ACCLIENT_TUNNEL_EXISTS where the agent lists the tunnel already, open or not, and nothing was
+ * changed; ACCLIENT_JOB_FAILED where the agent cannot listen, with the reason, after which it does not
+ * list the tunnel; as acclient_request_run(). After a timeout the agent may open it later.
  */
 acclient_status acclient_client_tunnel_open(const acclient_client *client,
                                             int64_t gid,
@@ -2453,22 +2479,29 @@ acclient_status acclient_client_tunnel_open(const acclient_client *client,
 
 /**
  * Closes a tunnel: one that acclient_client_tunnel_open() returned, or one made from a row of
- * acclient_client_tunnel_list(). Closing a tunnel that is not open succeeds. An agent goes on listing a
- * tunnel whose port it chose.
+ * acclient_client_tunnel_list(). Afterwards the agent does not listen for it, and connections through it
+ * have ended. A tunnel that the agent lists and that is closed already can be closed again, since
+ * nothing tells it from an open one.
  *
- * Errors: as acclient_request_run().
+ * still_listed: [out] receives whether the agent still lists the tunnel; may be NULL. The agents of 2016
+ *   do so where they chose the port themselves, which acclient never asks for but other programs may:
+ *   they list the tunnel until they restart, and listen on its port again when their connection to the
+ *   controller is re-established.
+ * Errors: ACCLIENT_NO_SUCH_TUNNEL where the agent lists no such tunnel; port 0 names only one that is
+ * listed with port 0, and one that the agent opened has a real port. As acclient_request_run().
  */
 acclient_status acclient_client_tunnel_close(const acclient_client *client,
                                              int64_t gid,
                                              int64_t nid,
                                              const acclient_tunnel *tunnel,
+                                             bool *still_listed,
                                              int64_t timeout_ms,
                                              const acclient_cancel_token *cancel,
                                              acclient_error **error);
 
 /**
- * Lists the tunnels from an agent's machine: a row each, with the fields "local", "gateway", "ip" and
- * "remote".
+ * Lists the tunnels that an agent knows, open or not, in no order: a row each, with the fields "local",
+ * "gateway", "ip" and "remote", of which acclient_tunnel_new() makes the tunnel to be closed.
  *
  * answer: [out] receives the answer; free with acclient_answer_free().
  * Errors: as acclient_request_run().
@@ -2499,6 +2532,7 @@ acclient_status acclient_client_reverse_tunnel_open(const acclient_client *clien
  */
 acclient_status acclient_client_reverse_tunnel_close(const acclient_client *client,
                                                      const acclient_tunnel *tunnel,
+                                                     bool *still_listed,
                                                      int64_t timeout_ms,
                                                      const acclient_cancel_token *cancel,
                                                      acclient_error **error);

@@ -18,7 +18,8 @@
 /// - acclient/progress.hpp: stage and progress of a command
 /// - acclient/doctor.hpp: verdict, doctor_check, diagnosis
 /// - acclient/options.hpp: options
-/// - acclient/client.hpp: client, statistics, tunnel, process_query
+/// - acclient/tunnel.hpp: tunnel, closed_tunnel
+/// - acclient/client.hpp: client, statistics, process_query
 /// - acclient/log.hpp: set_log_hook(), log_level
 ///
 /// Conventions:
@@ -68,6 +69,7 @@
 #include "acclient/progress.hpp"
 #include "acclient/doctor.hpp"
 #include "acclient/options.hpp"
+#include "acclient/tunnel.hpp"
 #include "acclient/client.hpp"
 #include "acclient/log.hpp"
 

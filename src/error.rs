@@ -62,6 +62,11 @@ pub enum ErrorKind {
     Panic = 16,
     /// The operating system refused a descriptor, a thread or a file.
     System = 17,
+    /// The agent, or the controller, lists no such tunnel: it was never opened, it was closed, or the
+    /// agent has restarted.
+    NoSuchTunnel = 18,
+    /// The agent, or the controller, lists the tunnel already, open or not, and opened nothing.
+    TunnelExists = 19,
 }
 
 /// Error of a call: what was asked of whom, how long the call waited, how far it got.
@@ -220,6 +225,12 @@ impl Error {
         self.0.message = format!("{}; last error: {message}", self.0.message);
         self.0.last_failure = Some(message);
         self.0.source = source;
+        self
+    }
+
+    /// Says the same in other words.
+    pub(crate) fn with_message(mut self, message: String) -> Self {
+        self.0.message = message;
         self
     }
 

@@ -60,8 +60,8 @@ pub use engine::{CancelToken, Statistics, Timeout, WaitMethod};
 pub use error::{Error, ErrorKind, Result};
 pub use job::{Follow, Job, Message, MsgQuery, Outcome, Outcomes};
 pub use node::{
-    Answer, CpuInfo, DiskInfo, Gateway, MemInfo, NicAddr, NicInfo, OsInfo, ProcessQuery,
-    ProcessStats, Tunnel,
+    Answer, ClosedTunnel, CpuInfo, DiskInfo, Gateway, MemInfo, NicAddr, NicInfo, OsInfo,
+    ProcessQuery, ProcessStats, Tunnel,
 };
 pub use protocol::{
     AgentId, JobResult, JobState, ParseAgentIdError, ParseTargetError, RoleTarget, RunArgs, Target,

@@ -47,7 +47,10 @@ impl Status {
             ErrorKind::Timeout | ErrorKind::PoolExhausted => Status::TimedOut,
             ErrorKind::Cancelled => Status::Interrupted,
             ErrorKind::NoSuchAgent => Status::Nobody,
-            ErrorKind::JobFailed | ErrorKind::UnknownCommand => Status::SomeFailed,
+            ErrorKind::JobFailed
+            | ErrorKind::UnknownCommand
+            | ErrorKind::NoSuchTunnel
+            | ErrorKind::TunnelExists => Status::SomeFailed,
             ErrorKind::MaybeSent => Status::MaybeSent,
             _ => Status::Other,
         }

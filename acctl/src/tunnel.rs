@@ -1,14 +1,14 @@
 //! `acctl tunnel`: opens, lists and closes tunnels.
 
-use std::fmt;
-use std::net::SocketAddr;
 use std::str::FromStr;
+use std::{fmt, io};
 
-use acclient::{AgentId, Gateway, Tunnel};
+use acclient::{AgentId, Tunnel};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::exit::{Outcome, Status};
+use crate::output::Output;
 use crate::session::Session;
 use crate::target;
 
@@ -20,25 +20,35 @@ Examples:
 
 /// Opens, lists and closes tunnels
 ///
-/// A tunnel is LOCAL:GATEWAY:IP:PORT. Who connects to port LOCAL of an agent's machine talks to IP:PORT
-/// as the gateway sees it, which is another agent, like 2.1, or controller. LOCAL 0: the agent chooses a
-/// port.
+/// A tunnel is LOCAL:GATEWAY:IP:REMOTE. A connection to port LOCAL of an agent's machine is forwarded to
+/// IP:REMOTE as seen from the gateway: another agent, like 2.1, or controller. IP is an IP address or a
+/// host name. LOCAL 0 opens any free port from 49152 to 65535.
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub enum Tunnels {
     /// Opens a tunnel, and prints it with its real port
+    ///
+    /// Status 0 means that the agent listens. The line printed names the tunnel for close. A tunnel that
+    /// the agent lists already is not opened again (status 1): it may be open or not, so close it first.
     #[command(after_help = EXAMPLES)]
     Open {
         #[command(flatten)]
         tunnel: Named,
     },
-    /// Closes a tunnel; one that is not open is no error
+    /// Closes a tunnel, named as open printed it or as list shows it
+    ///
+    /// Status 0 means that the agent no longer listens for it, status 1 that it lists no such tunnel. An
+    /// agent goes on listing a tunnel that another program let it choose the port of, and listens again
+    /// after a restart of the controller.
     #[command(after_help = EXAMPLES)]
     Close {
         #[command(flatten)]
         tunnel: Named,
     },
-    /// Lists the tunnels from an agent's machine
+    /// Lists the tunnels that an agent knows, open or not
+    ///
+    /// An agent does not say which are open: it lists some after they were closed, and some that another
+    /// program failed to open.
     #[command(after_help = EXAMPLES)]
     List {
         /// The agent, or controller
@@ -53,8 +63,8 @@ pub struct Named {
     /// The agent on whose machine it begins, or controller
     #[arg(value_name = "AGENT")]
     at: Listener,
-    /// LOCAL:GATEWAY:IP:PORT
-    tunnel: Words,
+    /// LOCAL:GATEWAY:IP:REMOTE
+    tunnel: Tunnel,
 }
 
 /// Where tunnels begin.
@@ -84,41 +94,18 @@ impl fmt::Display for Listener {
     }
 }
 
-/// A tunnel as it is typed and printed.
-#[derive(Debug, Clone)]
-struct Words(Tunnel);
-
-impl FromStr for Words {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            "a tunnel is LOCAL:GATEWAY:IP:PORT, like 8022:2.1:127.0.0.1:22 or 0:controller:[::1]:80"
-                .to_owned()
-        };
-        let (local, rest) = text.split_once(':').ok_or_else(wrong)?;
-        let (gateway, rest) = rest.split_once(':').ok_or_else(wrong)?;
-        let local = local.parse().map_err(|_| wrong())?;
-        let address: SocketAddr = rest.parse().map_err(|_| wrong())?;
-        let gateway: Gateway = gateway.parse().map_err(|error| format!("{error}"))?;
-        Ok(Words(Tunnel::new(local, gateway, address.ip(), address.port())))
-    }
+fn json(tunnel: &Tunnel, at: Listener) -> Value {
+    let Tunnel { local, gateway, ip, remote, .. } = tunnel;
+    json!({
+        "agent": at.to_string(), "tunnel": tunnel.to_string(),
+        "local": local, "gateway": gateway.to_string(), "ip": ip, "remote": remote,
+    })
 }
 
-impl fmt::Display for Words {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Words(Tunnel { local, gateway, ip, remote, .. }) = self;
-        write!(f, "{local}:{gateway}:{}", SocketAddr::new(*ip, *remote))
-    }
-}
-
-impl Words {
-    fn json(&self, at: Listener) -> Value {
-        let Words(Tunnel { local, gateway, ip, remote, .. }) = self;
-        json!({
-            "agent": at.to_string(), "tunnel": self.to_string(),
-            "local": local, "gateway": gateway.to_string(), "ip": ip, "remote": remote,
-        })
+fn print(tunnel: &Tunnel, at: Listener, output: &Output) -> io::Result<()> {
+    match output.is_json() {
+        true => output.document(json(tunnel, at)),
+        false => output.line(tunnel.to_string()),
     }
 }
 
@@ -126,64 +113,35 @@ impl Tunnels {
     pub fn perform(&self, session: &Session) -> Outcome {
         let (client, output) = (&session.client, session.output);
         match self {
-            Tunnels::Open { tunnel: Named { at, tunnel: asked } } => {
-                let opened = Words(match at {
-                    Listener::Agent(agent) => client.tunnel_open(*agent, &asked.0)?,
-                    Listener::Controller => client.reverse_tunnel_open(&asked.0)?,
-                });
-                match output.is_json() {
-                    true => output.document(opened.json(*at))?,
-                    false => output.line(opened.to_string())?,
-                }
-                if asked.0.local == 0 {
-                    // The agent goes on knowing it by the port that was asked for.
-                    output.note(format!("close it with: acctl tunnel close {at} {asked}"));
-                }
+            Tunnels::Open { tunnel: Named { at, tunnel } } => {
+                let opened = match at {
+                    Listener::Agent(agent) => client.tunnel_open(*agent, tunnel)?,
+                    Listener::Controller => client.reverse_tunnel_open(tunnel)?,
+                };
+                print(&opened, *at, output)?;
             }
             Tunnels::Close { tunnel: Named { at, tunnel } } => {
-                match at {
-                    Listener::Agent(agent) => client.tunnel_close(*agent, &tunnel.0)?,
-                    Listener::Controller => client.reverse_tunnel_close(&tunnel.0)?,
+                let closed = match at {
+                    Listener::Agent(agent) => client.tunnel_close(*agent, tunnel)?,
+                    Listener::Controller => client.reverse_tunnel_close(tunnel)?,
+                };
+                let mut document = json(tunnel, *at);
+                document["still_listed"] = closed.still_listed.into();
+                output.document(document)?;
+                if closed.still_listed {
+                    output.note("closed, and still listed: the agent listens again after a restart of the controller");
                 }
-                output.document(tunnel.json(*at))?;
             }
             Tunnels::List { at } => {
                 let tunnels = match at {
-                    Listener::Agent(agent) => client.tunnel_list((agent.gid, agent.nid))?,
+                    Listener::Agent(agent) => client.tunnel_list(*agent)?,
                     Listener::Controller => client.reverse_tunnel_list()?,
                 };
-                for tunnel in tunnels.into_iter().map(Words) {
-                    match output.is_json() {
-                        true => output.document(tunnel.json(*at))?,
-                        false => output.line(tunnel.to_string())?,
-                    }
+                for tunnel in &tunnels {
+                    print(tunnel, *at, output)?;
                 }
             }
         }
         Ok(Status::Success)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tunnels_are_printed_as_they_are_typed() {
-        for text in ["8022:2.1:127.0.0.1:22", "0:controller:[::1]:80"] {
-            assert_eq!(text.parse::<Words>().map(|words| words.to_string()), Ok(text.to_owned()));
-        }
-        for wrong in [
-            "",
-            "22",
-            "1:2.1:localhost:22",
-            "x:2.1:127.0.0.1:22",
-            "1:2.1:127.0.0.1:99999",
-            "1:2:3",
-            "0:1.2:::1:80",
-        ] {
-            assert!(wrong.parse::<Words>().unwrap_err().contains("like 8022:2.1"), "{wrong:?}");
-        }
-        assert!("1:2:127.0.0.1:22".parse::<Words>().unwrap_err().contains("gateway"));
     }
 }

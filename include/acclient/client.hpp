@@ -1,4 +1,4 @@
-/// client, statistics, tunnel and process_query: part of acclient.hpp, which describes the
+/// client, statistics and process_query: part of acclient.hpp, which describes the
 /// conventions.
 #ifndef ACCLIENT_CLIENT_HPP
 #define ACCLIENT_CLIENT_HPP
@@ -6,55 +6,10 @@
 #include "doctor.hpp"
 #include "options.hpp"
 #include "request.hpp"
+#include "tunnel.hpp"
 
 namespace acclient {
 inline namespace v0_1 {
-
-/// Tunnel: a connection to the port local() of an agent's machine is forwarded to ip():remote() as
-/// seen from the gateway. It stays open when the object is destroyed.
-class ACCLIENT_OWNER tunnel : public detail::built {
-  public:
-    using c_type = acclient_tunnel;
-
-    /// Is empty.
-    tunnel() noexcept = default;
-    /// Takes over a C handle.
-    explicit tunnel(acclient_tunnel *handle) noexcept : handle_(handle) {
-    }
-    /// A tunnel to be opened or closed: the port that the agent listens on, or 0 to let it choose
-    /// one; the far end, an agent as "gid.nid" or "controller"; IP address and port from there.
-    tunnel(std::uint16_t local, std::string_view gateway, std::string_view ip,
-           std::uint16_t remote) {
-        acclient_tunnel *made = nullptr;
-        step({gateway, ip}, acclient_tunnel_new, local, std::string(gateway).c_str(),
-             std::string(ip).c_str(), remote, &made);
-        handle_.reset(made);
-    }
-
-    /// The port that the agent listens on; the actual one after client::tunnel_open().
-    std::uint16_t local() const noexcept {
-        return acclient_tunnel_local(get());
-    }
-    /// The far end: "gid.nid" or "controller".
-    std::string_view gateway() const noexcept ACCLIENT_LIFETIMEBOUND {
-        return detail::text(acclient_tunnel_gateway, get());
-    }
-    /// The address that the tunnel connects to.
-    std::string_view ip() const noexcept ACCLIENT_LIFETIMEBOUND {
-        return detail::text(acclient_tunnel_ip, get());
-    }
-    /// The port that the tunnel connects to.
-    std::uint16_t remote() const noexcept {
-        return acclient_tunnel_remote(get());
-    }
-    /// The C handle, borrowed.
-    const acclient_tunnel *get() const noexcept ACCLIENT_LIFETIMEBOUND {
-        return handle_.get();
-    }
-
-  private:
-    detail::handle<acclient_tunnel, acclient_tunnel_free> handle_;
-};
 
 /// Query of the jobs that an agent is running. Default: all of them.
 struct process_query {
@@ -622,22 +577,33 @@ class client {
 
 #if ACCLIENT_EXCEPTIONS
     /// Opens a tunnel from a port of an agent's machine, and returns it with its actual port.
-    /// Throws errc::invalid_argument also for a remote port of 0 and a tunnel of an agent to
-    /// itself; errc::job_failed where the agent cannot open it, without a reason, or would have to
-    /// choose the port of a tunnel that it lists already, which it does not open twice.
+    /// Success means that the agent listens on that port; an agent that was started seconds ago may
+    /// first have to connect to the controller. For port 0 up to eight random ports from 49152 to
+    /// 65535 are tried.
+    ///
+    /// Throws errc::invalid_argument also for a remote port of 0, an ip that is neither an IP
+    /// address nor a host name, a gateway that is neither an agent nor the controller, and a tunnel
+    /// of an agent to itself; errc::tunnel_exists where the agent lists the tunnel already, open or
+    /// not, and nothing was changed; errc::job_failed where the agent cannot listen, with the
+    /// reason, after which it does not list the tunnel. After a timeout the agent may open it
+    /// later.
     tunnel tunnel_open(const agent_id &agent, const tunnel &wanted,
                        const timeout &timeout = {}) const {
         return try_tunnel_open(agent, wanted, timeout).value();
     }
     /// Closes a tunnel: one that tunnel_open() returned, or one made from a row of tunnel_list().
-    /// Closing a tunnel that is not open succeeds. An agent goes on listing a tunnel whose port it
-    /// chose.
-    void tunnel_close(const agent_id &agent, const tunnel &opened,
-                      const timeout &timeout = {}) const {
-        try_tunnel_close(agent, opened, timeout).value();
+    /// Afterwards the agent does not listen for it, and connections through it have ended. A tunnel
+    /// that the agent lists and that is closed already can be closed again, since nothing tells it
+    /// from an open one.
+    ///
+    /// Throws errc::no_such_tunnel where the agent lists no such tunnel; port 0 names only one that
+    /// is listed with port 0, and one that the agent opened has a real port.
+    closed_tunnel tunnel_close(const agent_id &agent, const tunnel &opened,
+                               const timeout &timeout = {}) const {
+        return try_tunnel_close(agent, opened, timeout).value();
     }
-    /// Lists the tunnels from an agent's machine: a row each, with the fields "local", "gateway",
-    /// "ip" and "remote".
+    /// Lists the tunnels that an agent knows, open or not, in no order: a row each, with the fields
+    /// "local", "gateway", "ip" and "remote", of which to make the tunnel to be closed.
     answer tunnel_list(const agent_id &agent, const timeout &timeout = {}) const {
         return try_tunnel_list(agent, timeout).value();
     }
@@ -648,8 +614,8 @@ class client {
     }
     /// Closes a tunnel from a port of the controller's machine. Throws as tunnel_close(), and
     /// errc::unsupported.
-    void reverse_tunnel_close(const tunnel &opened, const timeout &timeout = {}) const {
-        try_reverse_tunnel_close(opened, timeout).value();
+    closed_tunnel reverse_tunnel_close(const tunnel &opened, const timeout &timeout = {}) const {
+        return try_reverse_tunnel_close(opened, timeout).value();
     }
     /// Lists the tunnels from the controller's machine. Throws as tunnel_list(), and
     /// errc::unsupported.
@@ -667,13 +633,16 @@ class client {
                                            agent.nid, wanted.get());
     }
     /// As tunnel_close(), without exceptions.
-    result<void> try_tunnel_close(const agent_id &agent, const tunnel &opened,
-                                  const timeout &timeout = {}) const {
+    result<closed_tunnel> try_tunnel_close(const agent_id &agent, const tunnel &opened,
+                                           const timeout &timeout = {}) const {
         if (const auto valid = opened.validate(); !valid) {
             return valid.error();
         }
-        return detail::done_within(timeout, acclient_client_tunnel_close, get(), agent.gid,
-                                   agent.nid, opened.get());
+        closed_tunnel closed;
+        const auto done =
+            detail::done_within(timeout, acclient_client_tunnel_close, get(), agent.gid, agent.nid,
+                                opened.get(), &closed.still_listed);
+        return done ? result<closed_tunnel>(closed) : result<closed_tunnel>(done.error());
     }
     /// As tunnel_list(), without exceptions.
     result<answer> try_tunnel_list(const agent_id &agent, const timeout &timeout = {}) const {
@@ -689,12 +658,15 @@ class client {
                                            wanted.get());
     }
     /// As reverse_tunnel_close(), without exceptions.
-    result<void> try_reverse_tunnel_close(const tunnel &opened, const timeout &timeout = {}) const {
+    result<closed_tunnel> try_reverse_tunnel_close(const tunnel &opened,
+                                                   const timeout &timeout = {}) const {
         if (const auto valid = opened.validate(); !valid) {
             return valid.error();
         }
-        return detail::done_within(timeout, acclient_client_reverse_tunnel_close, get(),
-                                   opened.get());
+        closed_tunnel closed;
+        const auto done = detail::done_within(timeout, acclient_client_reverse_tunnel_close, get(),
+                                              opened.get(), &closed.still_listed);
+        return done ? result<closed_tunnel>(closed) : result<closed_tunnel>(done.error());
     }
     /// As reverse_tunnel_list(), without exceptions.
     result<answer> try_reverse_tunnel_list(const timeout &timeout = {}) const {

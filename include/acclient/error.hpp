@@ -68,6 +68,11 @@ enum class errc : acclient_status {
     panic = ACCLIENT_PANIC,
     /// The operating system refused a descriptor, a thread or a file.
     system = ACCLIENT_SYSTEM,
+    /// The agent, or the controller, lists no such tunnel: it was never opened, it was closed, or
+    /// the agent has restarted.
+    no_such_tunnel = ACCLIENT_NO_SUCH_TUNNEL,
+    /// The agent, or the controller, lists the tunnel already, open or not, and opened nothing.
+    tunnel_exists = ACCLIENT_TUNNEL_EXISTS,
 };
 
 namespace detail {
@@ -116,6 +121,10 @@ constexpr errc_texts texts_of(errc code) noexcept {
         return {"panic", "internal error of the library"};
     case errc::system:
         return {"system", "resource refused by the operating system"};
+    case errc::no_such_tunnel:
+        return {"no_such_tunnel", "no such tunnel"};
+    case errc::tunnel_exists:
+        return {"tunnel_exists", "tunnel listed already"};
     }
     return {"unknown", "unknown error"};
 }

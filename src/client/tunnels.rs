@@ -4,78 +4,101 @@ use super::Client;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::node::{Tunnel, tunnel};
+use crate::node::listener::{self, Listener};
+use crate::node::{ClosedTunnel, Tunnel};
 use crate::protocol::AgentId;
 
-/// Tunnels. Each call asks one agent, or the controller, and blocks for the client's timeout at
-/// most.
+/// Tunnels. A call asks one agent, or the controller, one thing after the other, and blocks for the
+/// client's timeout at most in all.
+///
+/// An agent does not say which of the tunnels that it lists are open, and lists some that are not:
+///
+/// - one that another program failed to open; acclient makes the agent forget a tunnel that it refused
+/// - one whose port the agent chose for another program, after it was closed
+///   ([`ClosedTunnel::still_listed`])
+/// - all of them while the agent has no connection to the controller
+///
+/// A restart of the controller ends the connections through all tunnels. About four seconds later, when
+/// an agent's connection to the controller is re-established, the agent listens again for every tunnel
+/// that it lists, closed or not. A tunnel that is opened between the two may accept connections and
+/// drop them: close it and open it again. Tunnels do not survive a restart of their agent.
+///
+/// Where two programs open or close the same tunnel at the same time, each may report what the other did.
 impl Client {
-    /// Opens a tunnel from a port of an agent's machine. The answer has its real port.
+    /// Opens a tunnel from a port of an agent's machine, and returns it with its actual port. Success
+    /// means that the agent listens on that port; an agent that was started seconds ago may first have to
+    /// connect to the controller. For port 0 up to eight random ports from 49152 to 65535 are tried.
     ///
     /// ```no_run
     /// # use acclient::*;
     /// # let client = Client::connect("redis://localhost")?;
-    /// let loopback = std::net::Ipv4Addr::LOCALHOST.into();
-    /// let tunnel = client.tunnel_open((1, 1), &Tunnel::new(0, AgentId::new(2, 1), loopback, 22))?;
+    /// let tunnel = client.tunnel_open((1, 1), &Tunnel::new(0, "2.1", "127.0.0.1", 22))?;
     /// println!("ssh -p {} localhost, on the machine of 1:1", tunnel.local);
     /// client.tunnel_close((1, 1), &tunnel)?;
     /// # Ok::<(), acclient::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a remote port of 0 and for a tunnel of an agent to
-    /// itself; [`ErrorKind::JobFailed`] where the agent cannot open it (the port is taken, the
-    /// gateway unknown), which does not say why, and where it is to choose the port of a tunnel that
-    /// it has in its list already, which it opens no second time; those of
-    /// [`Request::run`](crate::Request::run).
+    /// - [`ErrorKind::InvalidArgument`] also for a remote port of 0, an address that is neither an IP
+    ///   address nor a host name, a gateway that is neither an agent nor the controller, and a tunnel of
+    ///   an agent to itself.
+    /// - [`ErrorKind::TunnelExists`] where the agent lists the tunnel already, open or not; nothing was
+    ///   changed.
+    /// - [`ErrorKind::JobFailed`] where the agent cannot listen, with the reason; the agent then does not
+    ///   list the tunnel.
+    /// - Those of [`Request::run`](crate::Request::run). After a timeout the agent may open it later.
     pub fn tunnel_open(&self, agent: impl Into<AgentId>, tunnel: &Tunnel) -> Result<Tunnel> {
-        tunnel::open(self.session(), agent.into(), tunnel)
+        listener::open(self.session(), Listener::Agent(agent.into()), tunnel)
     }
 
-    /// Closes a tunnel: the one that [`Client::tunnel_open`] returned, or one of
-    /// [`Client::tunnel_list`]. One that is not open is no error.
+    /// Closes a tunnel: one that [`Client::tunnel_open`] returned, or one of [`Client::tunnel_list`].
+    /// Connections through it end.
     ///
-    /// A tunnel whose port the agent chose is known to it by port 0; the value from `tunnel_open`
-    /// remembers that, one from `tunnel_list` cannot. Today's agents go on listing such a tunnel
-    /// after it is closed.
+    /// Afterwards the agent does not listen for this tunnel; see [`ClosedTunnel`] for what may be left of
+    /// it. A tunnel that the agent lists and that is closed already can be closed again, since nothing
+    /// tells it from an open one.
     ///
     /// # Errors
-    /// Those of [`Request::run`](crate::Request::run).
-    pub fn tunnel_close(&self, agent: impl Into<AgentId>, tunnel: &Tunnel) -> Result<()> {
-        tunnel::close(self.session(), agent.into(), tunnel)
+    /// - [`ErrorKind::NoSuchTunnel`] where the agent lists no such tunnel. Port 0 names only a tunnel that
+    ///   is listed with port 0: one that the agent opened has a real port.
+    /// - Those of [`Request::run`](crate::Request::run).
+    pub fn tunnel_close(&self, agent: impl Into<AgentId>, tunnel: &Tunnel) -> Result<ClosedTunnel> {
+        listener::close(self.session(), Listener::Agent(agent.into()), tunnel)
     }
 
-    /// The tunnels from an agent's machine.
+    /// Lists the tunnels that an agent knows, in no order. Whether they are open is not known.
     ///
     /// # Errors
     /// Those of [`Request::run`](crate::Request::run).
     pub fn tunnel_list(&self, agent: impl Into<AgentId>) -> Result<Vec<Tunnel>> {
-        tunnel::list(self.session(), agent.into())
+        listener::list(self.session(), Listener::Agent(agent.into()))
     }
 
     /// Opens a tunnel from a port of the controller's machine: with controllers later than the
     /// original of 2016 only.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] from a controller that does not offer it; else as
+    /// [`ErrorKind::Unsupported`] where the controller does not support it; else as
     /// [`Client::tunnel_open`].
     pub fn reverse_tunnel_open(&self, tunnel: &Tunnel) -> Result<Tunnel> {
-        tunnel::reverse_open(self.session(), tunnel)
+        listener::open(self.session(), Listener::Controller, tunnel)
     }
 
     /// Closes a tunnel from a port of the controller's machine.
     ///
     /// # Errors
-    /// As [`Client::reverse_tunnel_open`].
-    pub fn reverse_tunnel_close(&self, tunnel: &Tunnel) -> Result<()> {
-        tunnel::reverse_close(self.session(), tunnel)
+    /// [`ErrorKind::Unsupported`] where the controller does not support it; else as
+    /// [`Client::tunnel_close`].
+    pub fn reverse_tunnel_close(&self, tunnel: &Tunnel) -> Result<ClosedTunnel> {
+        listener::close(self.session(), Listener::Controller, tunnel)
     }
 
-    /// The tunnels from the controller's machine.
+    /// Lists the tunnels from the controller's machine.
     ///
     /// # Errors
-    /// As [`Client::reverse_tunnel_open`].
+    /// [`ErrorKind::Unsupported`] where the controller does not support it; else as
+    /// [`Client::tunnel_list`].
     pub fn reverse_tunnel_list(&self) -> Result<Vec<Tunnel>> {
-        tunnel::reverse_list(self.session())
+        listener::list(self.session(), Listener::Controller)
     }
 }

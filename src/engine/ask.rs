@@ -1,9 +1,12 @@
 //! Asking agents and the controller: builtin commands whose answers are all that matters.
 
+use std::time::Instant;
+
 use super::arrivals::Arrivals;
 use super::{Session, Timeout, ids, push_many, run};
 use crate::error::{Error, Result};
 use crate::protocol::{AgentId, Contents, Envelope, JobResult, Target};
+use crate::transport::clock;
 
 /// Runs a builtin command within the default timeout, and returns its successful result.
 pub(crate) fn order(session: &Session, target: Target, contents: Contents) -> Result<JobResult> {
@@ -14,6 +17,33 @@ pub(crate) fn order(session: &Session, target: Target, contents: Contents) -> Re
 /// The same for a question, which changes nothing: whether it went out matters to nobody.
 pub(crate) fn ask(session: &Session, target: Target, contents: Contents) -> Result<JobResult> {
     order(session, target, contents).map_err(Error::of_a_question)
+}
+
+/// Several orders and questions of one call, which share its deadline.
+pub(crate) struct Steps<'a> {
+    session: &'a Session,
+    begun: Instant,
+}
+
+impl<'a> Steps<'a> {
+    /// Starts the default timeout of the session.
+    pub(crate) fn begin(session: &'a Session) -> Self {
+        Steps { session, begun: clock::now() }
+    }
+
+    fn session(&self) -> Session {
+        self.session.with_timeout(self.session.quick().since(self.begun).duration)
+    }
+
+    /// [`order`] within what is left of the timeout.
+    pub(crate) fn order(&self, target: Target, contents: Contents) -> Result<JobResult> {
+        order(&self.session(), target, contents)
+    }
+
+    /// [`ask`] within what is left of the timeout.
+    pub(crate) fn ask(&self, target: Target, contents: Contents) -> Result<JobResult> {
+        ask(&self.session(), target, contents)
+    }
 }
 
 /// Runs a builtin command on each of some agents, all at once, and reads their successful results, each

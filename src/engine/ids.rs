@@ -40,7 +40,7 @@ pub(crate) fn new_id() -> Result<String> {
 /// A number below a limit, which is above 0.
 pub(crate) fn random_below(limit: usize) -> Result<usize> {
     let number = getrandom::u64().map_err(|error| {
-        Error::new(ErrorKind::System, format!("cannot get random bytes for a sample: {error}"))
+        Error::new(ErrorKind::System, format!("cannot get random bytes: {error}"))
     })?;
     // It is less than the limit, which is a usize.
     Ok((number % limit as u64) as usize)

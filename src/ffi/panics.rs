@@ -162,8 +162,18 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
         let broken: acclient_follow = poisoned(Single::new("follow", follow));
         refuses(acclient_follow_next(changed(&broken), &mut message, null_mut()));
 
-        let tunnel = Tunnel::new(1, Gateway::Controller, [127, 0, 0, 1].into(), 1);
+        let tunnel = Tunnel::new(1, Gateway::Controller, "127.0.0.1", 1);
         let broken = Some(&poisoned(tunnel));
-        refuses(acclient_client_tunnel_close(Some(&sound), 1, 1, broken, 1000, None, null_mut()));
+        let (listed, error) = (null_mut(), null_mut());
+        refuses(acclient_client_tunnel_close(
+            Some(&sound),
+            1,
+            1,
+            broken,
+            listed,
+            1000,
+            None,
+            error,
+        ));
     }
 }

@@ -43,6 +43,11 @@ pub const ACCLIENT_FORKED_HANDLE: i32 = 15;
 pub const ACCLIENT_PANIC: i32 = 16;
 /// The operating system refused a descriptor, a thread or a file.
 pub const ACCLIENT_SYSTEM: i32 = 17;
+/// The agent, or the controller, lists no such tunnel: it was never opened, it was closed, or the agent
+/// has restarted.
+pub const ACCLIENT_NO_SUCH_TUNNEL: i32 = 18;
+/// The agent, or the controller, lists the tunnel already, open or not, and opened nothing.
+pub const ACCLIENT_TUNNEL_EXISTS: i32 = 19;
 
 macro_rules! name_of {
     ($status:ident, $($name:ident)*) => {
@@ -61,7 +66,8 @@ pub extern "C" fn acclient_status_name(status: acclient_status) -> *const c_char
         ACCLIENT_AUTHENTICATION ACCLIENT_TIMEOUT ACCLIENT_CANCELLED ACCLIENT_SERVER
         ACCLIENT_PROTOCOL ACCLIENT_NO_SUCH_AGENT ACCLIENT_JOB_FAILED ACCLIENT_UNKNOWN_COMMAND
         ACCLIENT_UNSUPPORTED ACCLIENT_MAYBE_SENT ACCLIENT_POOL_EXHAUSTED ACCLIENT_CLOSED
-        ACCLIENT_FORKED_HANDLE ACCLIENT_PANIC ACCLIENT_SYSTEM);
+        ACCLIENT_FORKED_HANDLE ACCLIENT_PANIC ACCLIENT_SYSTEM
+        ACCLIENT_NO_SUCH_TUNNEL ACCLIENT_TUNNEL_EXISTS);
     name.as_ptr().cast()
 }
 
@@ -91,6 +97,8 @@ mod tests {
         (15, ErrorKind::ForkedHandle),
         (16, ErrorKind::Panic),
         (17, ErrorKind::System),
+        (18, ErrorKind::NoSuchTunnel),
+        (19, ErrorKind::TunnelExists),
     ];
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::client;
 use crate::command::Command;
-use crate::node::Gateway;
+use crate::node::Tunnel;
 use crate::protocol::{AgentId, Envelope, Target, check_cron, check_levels, keys};
 
 /// Whatever has a printed form: what is read prints as something that is read as the same.
@@ -25,8 +25,8 @@ pub fn printed(bytes: &[u8]) {
     if let Ok(agent) = text.parse::<AgentId>() {
         assert_eq!(agent.to_string().parse(), Ok(agent));
     }
-    if let Ok(gateway) = text.parse::<Gateway>() {
-        assert_eq!(gateway.to_string().parse::<Gateway>().expect("a gateway"), gateway);
+    if let Ok(tunnel) = text.parse::<Tunnel>() {
+        assert_eq!(tunnel.to_string().parse::<Tunnel>().expect("a tunnel"), tunnel);
     }
     if let Some((id, Some(agent))) = keys::parse_list(text) {
         assert_eq!(keys::parse_list(&keys::result(id, agent)), Some((id, Some(agent))));

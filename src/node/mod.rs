@@ -3,10 +3,11 @@
 pub(crate) mod agents;
 mod answer;
 pub(crate) mod info;
+pub(crate) mod listener;
 pub(crate) mod processes;
-pub(crate) mod tunnel;
+mod tunnel;
 
 pub use answer::Answer;
 pub use info::{CpuInfo, DiskInfo, MemInfo, NicAddr, NicInfo, OsInfo};
 pub use processes::{ProcessQuery, ProcessStats};
-pub use tunnel::{Gateway, Tunnel};
+pub use tunnel::{ClosedTunnel, Gateway, Tunnel};

@@ -65,65 +65,141 @@ static acclient_tunnel *new_tunnel(uint16_t local, const char *gateway, uint16_t
     return tunnel;
 }
 
-static void passing(const acclient_client *client, const char *gateway, uint16_t remote) {
+static acclient_tunnel *open_tunnel(const acclient_client *client, uint16_t local,
+                                    const char *gateway, uint16_t remote) {
     acclient_error *error;
     acclient_tunnel *opened = GARBAGE;
-    acclient_answer *answer = GARBAGE;
-    SAY("a tunnel that comes out at %s", gateway);
-    acclient_tunnel *tunnel = new_tunnel(0, gateway, remote);
+    acclient_tunnel *tunnel = new_tunnel(local, gateway, remote);
     EXPECT(ACCLIENT_OK,
            acclient_client_tunnel_open(client, 1, 1, tunnel, 10000, NULL, &opened, &error));
-    CHECK(acclient_tunnel_local(tunnel) == 0);
+    CHECK(acclient_tunnel_local(tunnel) == local);
     acclient_tunnel_free(tunnel);
-    const uint16_t port = acclient_tunnel_local(opened);
-    CHECK(port > 0 && acclient_tunnel_remote(opened) == remote);
+    CHECK(acclient_tunnel_local(opened) > 0 && acclient_tunnel_remote(opened) == remote);
     CHECK_TEXT(acclient_tunnel_gateway, opened, gateway);
     CHECK_TEXT(acclient_tunnel_ip, opened, "127.0.0.1");
+    return opened;
+}
+
+/* Makes a tunnel of the listed one on a port; NULL where there is none. */
+static acclient_tunnel *listed_tunnel(const acclient_client *client, uint16_t port) {
+    acclient_error *error;
+    acclient_answer *answer = GARBAGE;
+    acclient_tunnel *tunnel = NULL;
+    EXPECT(ACCLIENT_OK, acclient_client_tunnel_list(client, 1, 1, 10000, NULL, &answer, &error));
+    for (size_t row = 0; row < acclient_answer_count(answer); row++) {
+        if (acclient_answer_int(answer, row, "local") == port) {
+            EXPECT(ACCLIENT_OK,
+                   acclient_tunnel_new(port, acclient_answer_text(answer, row, "gateway", NULL),
+                                       acclient_answer_text(answer, row, "ip", NULL),
+                                       (uint16_t)acclient_answer_int(answer, row, "remote"),
+                                       &tunnel, &error));
+            break;
+        }
+    }
+    acclient_answer_free(answer);
+    return tunnel;
+}
+
+static void passing(const acclient_client *client, const char *gateway, uint16_t remote) {
+    acclient_error *error;
+    acclient_tunnel *opened = open_tunnel(client, 0, gateway, remote);
+    const uint16_t port = acclient_tunnel_local(opened);
+    bool still_listed = true;
+    SAY("a tunnel that comes out at %s", gateway);
     CHECK(passes(port));
 
-    EXPECT(ACCLIENT_OK, acclient_client_tunnel_list(client, 1, 1, 10000, NULL, &answer, &error));
-    size_t row = 0;
-    while (acclient_answer_int(answer, row, "local") != port) {
-        row++;
-        CHECK(row < acclient_answer_count(answer));
-    }
-    CHECK(strcmp(acclient_answer_text(answer, row, "gateway", NULL), gateway) == 0);
-    CHECK(strcmp(acclient_answer_text(answer, row, "ip", NULL), "127.0.0.1") == 0);
-    CHECK(acclient_answer_int(answer, row, "remote") == remote);
-    acclient_answer_free(answer);
+    acclient_tunnel *again = GARBAGE;
+    EXPECT(ACCLIENT_TUNNEL_EXISTS,
+           acclient_client_tunnel_open(client, 1, 1, opened, 10000, NULL, &again, &error));
+    CHECK(again == NULL && passes(port));
 
-    EXPECT(ACCLIENT_OK, acclient_client_tunnel_close(client, 1, 1, opened, 10000, NULL, &error));
-    WAIT_UNTIL(!passes(port));
-    EXPECT(ACCLIENT_OK, acclient_client_tunnel_close(client, 1, 1, opened, 10000, NULL, &error));
+    acclient_tunnel *listed = listed_tunnel(client, port);
+    CHECK_TEXT(acclient_tunnel_gateway, listed, gateway);
+    CHECK_TEXT(acclient_tunnel_ip, listed, "127.0.0.1");
+    CHECK(acclient_tunnel_remote(listed) == remote);
+    EXPECT(ACCLIENT_OK,
+           acclient_client_tunnel_close(client, 1, 1, listed, &still_listed, 10000, NULL, &error));
+    CHECK(!still_listed && !passes(port));
+    CHECK(listed_tunnel(client, port) == NULL);
+    EXPECT(ACCLIENT_NO_SUCH_TUNNEL,
+           acclient_client_tunnel_close(client, 1, 1, opened, NULL, 10000, NULL, &error));
+    acclient_tunnel_free(listed);
     acclient_tunnel_free(opened);
+}
+
+/* Opens a tunnel as another program may, which lets the agent choose the port; returns that. */
+static uint16_t opened_by_another_program(const acclient_client *client, uint16_t remote) {
+    acclient_error *error;
+    acclient_target *target = agent(1, 1);
+    acclient_request *request = GARBAGE;
+    acclient_job *job = GARBAGE;
+    char data[100];
+    snprintf(data, sizeof data,
+             "{\"local\":0,\"gateway\":\"2.1\",\"ip\":\"127.0.0.1\",\"remote\":%u}", remote);
+    EXPECT(ACCLIENT_OK,
+           acclient_request_new(client, target, "hubble_open_tunnel", &request, &error));
+    EXPECT(ACCLIENT_OK, acclient_request_set_data(request, data, strlen(data), &error));
+    EXPECT(ACCLIENT_OK, acclient_request_run(request, 10000, NULL, &job, &error));
+    unsigned port = 0;
+    CHECK(sscanf(acclient_job_data(job, NULL), "{\"local\":%u", &port) == 1);
+    acclient_job_free(job);
+    acclient_request_free(request);
+    acclient_target_free(target);
+    return (uint16_t)port;
+}
+
+static void chosen_by_the_agent(const acclient_client *client, uint16_t remote) {
+    acclient_error *error;
+    bool still_listed = false;
+    SAY("a tunnel whose port the agent chose, which it lists for good");
+    const uint16_t port = opened_by_another_program(client, remote);
+    acclient_tunnel *listed = listed_tunnel(client, port);
+    CHECK(passes(port));
+    EXPECT(ACCLIENT_OK,
+           acclient_client_tunnel_close(client, 1, 1, listed, &still_listed, 10000, NULL, &error));
+    CHECK(still_listed && !passes(port));
+    acclient_tunnel_free(listed);
 }
 
 static void refused(const acclient_client *client, uint16_t remote) {
     acclient_error *error;
     acclient_tunnel *opened = GARBAGE;
+    const struct {
+        const char *gateway, *ip;
+        uint16_t remote;
+    } wrong[] = {{"1.1", "127.0.0.1", 1}, {"controller", "127.0.0.1", 0},
+                 {"x", "127.0.0.1", 1},   {"", "127.0.0.1", 1},
+                 {"2.1", "1.2.3", 1},     {"2.1", "", 1}};
+    acclient_tunnel *tunnel;
     SAY("tunnels that cannot be");
-    acclient_tunnel *tunnel = new_tunnel(0, "1.1", remote);
-    EXPECT(ACCLIENT_INVALID_ARGUMENT,
-           acclient_client_tunnel_open(client, 1, 1, tunnel, 10000, NULL, &opened, &error));
-    CHECK(opened == NULL);
-    acclient_tunnel_free(tunnel);
-    tunnel = new_tunnel(0, "controller", 0);
-    EXPECT(ACCLIENT_INVALID_ARGUMENT,
-           acclient_client_tunnel_open(client, 1, 1, tunnel, 10000, NULL, &opened, &error));
-    acclient_tunnel_free(tunnel);
-    /* The port is that of our server. */
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        EXPECT(ACCLIENT_OK, acclient_tunnel_new(0, wrong[i].gateway, wrong[i].ip, wrong[i].remote,
+                                                &tunnel, &error));
+        EXPECT(ACCLIENT_INVALID_ARGUMENT,
+               acclient_client_tunnel_open(client, 1, 1, tunnel, 10000, NULL, &opened, &error));
+        CHECK(opened == NULL);
+        acclient_tunnel_free(tunnel);
+    }
+    SAY("a port in use: that of our server");
     tunnel = new_tunnel(remote, "controller", remote);
-    EXPECT(ACCLIENT_JOB_FAILED,
-           acclient_client_tunnel_open(client, 1, 1, tunnel, 10000, NULL, &opened, &error));
+    for (int i = 0; i < 2; i++) {
+        FAILS(ACCLIENT_JOB_FAILED,
+              acclient_client_tunnel_open(client, 1, 1, tunnel, 10000, NULL, &opened, &error));
+        CHECK(strstr(acclient_error_message(error, NULL), "the port is in use") != NULL);
+        acclient_error_free(error);
+        CHECK(listed_tunnel(client, remote) == NULL);
+    }
 
     SAY("tunnels from the controller, which this one does not offer");
     acclient_answer *answer = GARBAGE;
+    bool still_listed = true;
     opened = GARBAGE;
     EXPECT(ACCLIENT_UNSUPPORTED,
            acclient_client_reverse_tunnel_open(client, tunnel, 10000, NULL, &opened, &error));
     CHECK(opened == NULL);
-    EXPECT(ACCLIENT_UNSUPPORTED,
-           acclient_client_reverse_tunnel_close(client, tunnel, 10000, NULL, &error));
+    EXPECT(ACCLIENT_UNSUPPORTED, acclient_client_reverse_tunnel_close(client, tunnel, &still_listed,
+                                                                      10000, NULL, &error));
+    CHECK(!still_listed);
     EXPECT(ACCLIENT_UNSUPPORTED,
            acclient_client_reverse_tunnel_list(client, 10000, NULL, &answer, &error));
     CHECK(answer == NULL);
@@ -137,6 +213,7 @@ int main(void) {
     pthread_t server = start_thread(echo, &listener);
     passing(client, "2.1", port);
     passing(client, "controller", port);
+    chosen_by_the_agent(client, port);
     refused(client, port);
     acclient_client_free(client);
     CHECK(shutdown(listener, SHUT_RDWR) == 0);

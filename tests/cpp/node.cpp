@@ -202,10 +202,32 @@ void tunnels(const acclient::client &client) {
     CHECK(passes(opened.local()));
     const auto listed = client.tunnel_list(one);
     CHECK(listed.size() == 1 && listed[0].integer("local") == opened.local());
-    SAME(listed[0].text("gateway").value(), "2.1");
-    client.tunnel_close(one, opened);
-    WAIT_UNTIL(!passes(opened.local()));
-    BAD(errc::invalid_argument, acclient::tunnel(0, "nonsense", "127.0.0.1", port).validate());
+    BAD(errc::tunnel_exists, client.try_tunnel_open(one, opened));
+    BAD(errc::no_such_tunnel, client.try_tunnel_close(one, wanted));
+    CHECK(passes(opened.local()));
+    const acclient::tunnel from_row(opened.local(), listed[0].text("gateway").value(),
+                                    listed[0].text("ip").value(), port);
+    CHECK(!client.tunnel_close(one, from_row).still_listed);
+    CHECK(!passes(opened.local()) && client.tunnel_list(one).empty());
+
+    say("a tunnel whose port the agent chose for another program");
+    const auto data = R"({"local":0,"gateway":"2.1","ip":"127.0.0.1","remote":)";
+    client.cmd(target::agent(one), "hubble_open_tunnel")
+        .data(data + std::to_string(port) + '}')
+        .run(10s);
+    const auto chosen = client.tunnel_list(one)[0].integer("local");
+    const acclient::tunnel by_agent(static_cast<std::uint16_t>(chosen), "2.1", "127.0.0.1", port);
+    CHECK(passes(by_agent.local()));
+    CHECK(client.try_tunnel_close(one, by_agent)->still_listed);
+    CHECK(!passes(by_agent.local()));
+
+    say("tunnels that cannot be");
+    const acclient::tunnel in_use(port, "2.1", "127.0.0.1", port);
+    BAD(errc::job_failed, client.try_tunnel_open(one, in_use));
+    BAD(errc::job_failed, client.try_tunnel_open(one, in_use));
+    BAD(errc::no_such_tunnel, client.try_tunnel_close(one, in_use));
+    BAD(errc::invalid_argument,
+        client.try_tunnel_open(one, acclient::tunnel(0, "nonsense", "127.0.0.1", port)));
     BAD(errc::invalid_argument,
         client.try_tunnel_open(one, acclient::tunnel(0, "controller", "local\0host"sv, port)));
     BAD(errc::unsupported, client.try_reverse_tunnel_list());

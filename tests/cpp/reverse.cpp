@@ -10,6 +10,7 @@ int main() {
     auto listed = client.reverse_tunnel_list();
     CHECK(listed.size() == 1 && listed[0].integer("local") == 4711);
     SAME(listed[0].text("ip").value(), "127.0.0.1");
-    client.reverse_tunnel_close(opened);
+    CHECK(!client.reverse_tunnel_close(opened).still_listed);
+    BAD(errc::no_such_tunnel, client.try_reverse_tunnel_close(opened));
     CHECK(client.reverse_tunnel_list().empty());
 }

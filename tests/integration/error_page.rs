@@ -2,11 +2,12 @@
 //! error_page.txt. What differs from run to run is a `#` there.
 
 use std::fs;
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
 use acclient::{
-    AgentId, CancelToken, Client, Error, ErrorKind, MsgQuery, RunArgs, Target, Timeout,
+    AgentId, CancelToken, Client, Error, ErrorKind, MsgQuery, RunArgs, Target, Timeout, Tunnel,
 };
 use devgrid::{Grid, RedisServer};
 use support::alone::{is_alone, program_for};
@@ -132,6 +133,9 @@ fn of_the_grid(grid: &Grid) -> Vec<Row> {
     let client = Client::connect(&grid.url()).expect("a client");
     let one = || Target::agent((1, 1));
     let run = |program: &str| client.execute(one(), program).run(WAIT);
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let tunnel = Tunnel::new(free.port(), "2.1", "127.0.0.1", 22);
+    let in_use = Tunnel::new(grid.redis().port(), "2.1", "127.0.0.1", 22);
     let mut rows = vec![
         row("an agent that is not there", client.cmd(Target::agent((7, 7)), "ping").run(WAIT)),
         row(
@@ -158,8 +162,18 @@ fn of_the_grid(grid: &Grid) -> Vec<Row> {
         ),
         row("data that is not JSON", run("true").and_then(|job| job.json::<i64>())),
         row("tunnels of the controller", client.reverse_tunnel_list()),
+        row("a tunnel that is not listed", client.tunnel_close((1, 1), &tunnel)),
+        row("a tunnel on a port in use", client.tunnel_open((1, 1), &in_use)),
+        row(
+            "a tunnel that is listed already",
+            client.tunnel_open((1, 2), &tunnel).and_then(|_| client.tunnel_open((1, 2), &tunnel)),
+        ),
         row("a history that is not kept", client.get_cmds(0, 1)),
     ];
+    for Row(_, _, message) in &mut rows {
+        *message = message.replace(&tunnel.local.to_string(), "#");
+        *message = message.replace(&in_use.local.to_string(), "#");
+    }
     grid.pause_agent(1, 1);
     rows.push(row(
         "an agent that is away",
@@ -255,7 +269,7 @@ fn every_kind_says_what_failed_and_why() {
 
     // A panic is caught at the C boundary alone: src/ffi/guard.rs has its test.
     let kinds: Vec<i32> = rows.iter().map(|row| row.0 as i32).collect();
-    assert!((1..=17).filter(|kind| *kind != 16).all(|kind| kinds.contains(&kind)), "{kinds:?}");
+    assert!((1..=19).filter(|kind| *kind != 16).all(|kind| kinds.contains(&kind)), "{kinds:?}");
 
     let mut page = String::new();
     let mut last = None;

@@ -411,7 +411,7 @@ impl Recording<'_> {
     }
 
     fn reverse_tunnel(&self) {
-        let tunnel = Tunnel::new(9995, AgentId::new(1, 1), [127, 0, 0, 1].into(), 1);
+        let tunnel = Tunnel::new(9995, AgentId::new(1, 1), "127.0.0.1", 1);
         let error = match self.file {
             "reverse_tunnel_open" => self.client.reverse_tunnel_open(&tunnel).unwrap_err(),
             "reverse_tunnel_close" => self.client.reverse_tunnel_close(&tunnel).unwrap_err(),
@@ -425,24 +425,34 @@ impl Recording<'_> {
         let client = self.client;
         let sent = self.sent_data(0);
         let number = |field: &str| u16::try_from(sent[field].as_u64().unwrap()).unwrap();
-        let gateway: acclient::Gateway = text(&sent["gateway"]).parse().unwrap();
-        let ip = text(&sent["ip"]).parse().unwrap();
+        let (gateway, ip) = (text(&sent["gateway"]), text(&sent["ip"]));
         let tunnel = Tunnel::new(number("local"), gateway, ip, number("remote"));
         match self.file {
-            "tunnel_close_unknown" => client.tunnel_close((1, 1), &tunnel).unwrap(),
+            "tunnel_close_unknown" => {
+                // The agent answers with success; the client looks.
+                let error = client.tunnel_close((1, 1), &tunnel).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::NoSuchTunnel);
+            }
             "tunnel_to_self" => {
                 let error = client.tunnel_open((1, 1), &tunnel).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::InvalidArgument, "refused before it is sent");
             }
+            "tunnel_port_in_use" => {
+                // The port is that of Redis here as there.
+                let port = self.grid.redis().port();
+                let tunnel = Tunnel::new(port, gateway, ip, number("remote"));
+                let error = client.tunnel_open((1, 1), &tunnel).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::JobFailed);
+                let mut theirs = self.data_of(0);
+                theirs["Addr"]["Port"] = port.into();
+                assert_eq!(error.job().unwrap().json::<Value>().unwrap(), theirs);
+            }
             _ => {
                 let opened = client.tunnel_open((1, 1), &tunnel).unwrap();
-                assert_eq!(
-                    (opened.gateway, opened.ip, opened.remote),
-                    (tunnel.gateway, tunnel.ip, tunnel.remote)
-                );
                 assert!(opened.local == tunnel.local || tunnel.local == 0 && opened.local > 0);
+                assert_eq!(opened, Tunnel::new(opened.local, gateway, ip, tunnel.remote));
                 let listed = client.tunnel_list((1, 1)).unwrap();
-                assert!(listed.iter().any(|listed| listed.local == opened.local), "{listed:?}");
+                assert!(listed.contains(&opened), "{listed:?}");
                 client.tunnel_close((1, 1), &opened).unwrap();
             }
         }

@@ -63,6 +63,7 @@ fn free() -> u16 {
 fn replaced(text: &str, pairs: impl Iterator<Item = (u16, u16)>) -> String {
     pairs.fold(text.to_string(), |text, (from, to)| {
         let text = text.replace(&format!(r#"local\":{from},"#), &format!(r#"local\":{to},"#));
+        let text = text.replace(&format!(r#"Port\":{from},"#), &format!(r#"Port\":{to},"#));
         text.replace(&format!(r#"remote\":{from}}}"#), &format!(r#"remote\":{to}}}"#))
     })
 }
