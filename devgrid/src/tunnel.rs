@@ -173,8 +173,9 @@ impl Tunnels {
         };
         tunnel.stop();
         let real = tunnel.real.clone();
-        let forgotten: Vec<_> = state.known.extract_if(.., |tunnel| tunnel.asked == real).collect();
-        state.forgotten.extend(forgotten);
+        let forgotten = state.known.extract_if(.., |tunnel| tunnel.asked == real);
+        let listening: Vec<_> = forgotten.filter(|tunnel| tunnel.listening.is_some()).collect();
+        state.forgotten.extend(listening);
     }
 
     /// The connection to the controller is lost.
