@@ -38,7 +38,7 @@ pub enum Tunnels {
     /// Closes a tunnel, named as open printed it or as list shows it
     ///
     /// Status 0 means that the agent no longer listens for it, status 1 that it lists no such tunnel. An
-    /// agent goes on listing a tunnel that another program let it choose the port of, and listens again
+    /// agent goes on listing a tunnel whose port it chose for another program, and listens for it again
     /// after a restart of the controller.
     #[command(after_help = EXAMPLES)]
     Close {
