@@ -14,8 +14,14 @@
 //!
 //! Everything it started is gone when the [`Grid`] is dropped, and also when its process is killed.
 //!
-//! Not part of it: tunnels from the controller to an agent (`tunnel_open` and the like), which later
-//! controllers have.
+//! Where the original is worse than one would like, so is the grid: docs/protocol.md of acclient tells how. Known
+//! differences:
+//!
+//! - The controller never loses a command to a BLPOP that it has just given up, as the original can.
+//! - Processes of jobs that survive their agent keep their output; those of the original lose it.
+//! - Tunnels listen on 127.0.0.1 only.
+//! - There are no tunnels from the controller to an agent (`tunnel_open` and the like), which later
+//!   controllers have.
 
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]

@@ -125,6 +125,26 @@ fn jobs_of_a_queue_run_one_after_another() {
 }
 
 #[test]
+fn commands_that_pile_up_may_come_out_of_order() {
+    let grid = Grid::demo().unwrap();
+    let mut client = Client::new(&grid);
+    wait_until("a command that others overtake", || {
+        grid.pause_agent(1, 1);
+        let ids: Vec<String> = (0..80).map(|_| fresh("queued")).collect();
+        let (script, args) = ("echo $AGENT_NID >> order; wc -l < order", json!({"queue": "q"}));
+        for id in &ids {
+            client.send(id, "bash", json!({"args": args, "data": script}));
+        }
+        grid.resume_agent(1, 1);
+        let place = |id: &String| {
+            let result = client.wait(id, 1, 1);
+            result["streams"][0].as_str().unwrap().trim().parse::<usize>().unwrap()
+        };
+        !ids.iter().map(place).collect::<Vec<_>>().is_sorted()
+    });
+}
+
+#[test]
 fn a_job_that_waits_in_a_queue_runs_for_redis_and_for_nobody_else() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
