@@ -67,6 +67,37 @@ pub enum ErrorKind {
     NoSuchTunnel = 18,
     /// The agent, or the controller, lists the tunnel already, open or not, and opened nothing.
     TunnelExists = 19,
+    /// The job is lost: it was submitted, no agent has it, and its result cannot come any more.
+    Lost = 21,
+    /// Messages of a job may be missing from the log that a [`Follow`](crate::Follow) returns, which goes
+    /// on after it; see [`Error::gap`].
+    Gap = 22,
+}
+
+/// Part of the log of a job that a [`Follow`](crate::Follow) could not read; from [`Error::gap`].
+///
+/// An agent returns at most the newest 1000 messages of a level at a time, so that a job may log more
+/// between two polls than can be read. Messages with ids between the two here may be missing; some of
+/// them may have been returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Gap {
+    /// The [`Message::id`](crate::Message::id) up to which every message was returned or is part of an
+    /// earlier gap; `None` where the gap begins with the log.
+    pub after: Option<i64>,
+    /// The id from which on messages are returned again.
+    pub before: i64,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.after {
+            Some(after) => {
+                write!(f, "messages between ids {after} and {} may be missing", self.before)
+            }
+            None => write!(f, "messages before id {} may be missing", self.before),
+        }
+    }
 }
 
 /// Error of a call: what was asked of whom, how long the call waited, how far it got.
@@ -109,6 +140,7 @@ struct Inner {
     job: Option<JobResult>,
     agent: Option<AgentId>,
     server_code: Option<String>,
+    gap: Option<Gap>,
     source: Option<Source>,
 }
 
@@ -131,12 +163,21 @@ impl Error {
             job: None,
             agent: None,
             server_code: None,
+            gap: None,
             source: None,
         }))
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Error::new(ErrorKind::InvalidArgument, message)
+    }
+
+    /// An item of a log that is followed, which goes on after it.
+    pub(crate) fn of_gap(gap: Gap) -> Self {
+        let reason = "an agent returns at most the newest 1000 of a level at a time";
+        let mut error = Error::new(ErrorKind::Gap, format!("{gap}: {reason}"));
+        error.0.gap = Some(gap);
+        error.not_final()
     }
 
     /// A document in Redis that cannot be read.
@@ -335,6 +376,11 @@ impl Error {
     /// The code of Redis's own error, like `NOPERM` or `OOM`, where Redis answered with one.
     pub fn server_code(&self) -> Option<&str> {
         self.0.server_code.as_deref()
+    }
+
+    /// Where messages may be missing, for [`ErrorKind::Gap`].
+    pub fn gap(&self) -> Option<Gap> {
+        self.0.gap
     }
 
     /// The agent that the error is about, where it is about one of several.

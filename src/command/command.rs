@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 #[cfg(doc)]
 use super::Stage;
 use super::everywhere::{self, Ask};
+use super::lost::is_lost;
 use super::{Progress, Results, progress};
 use crate::engine::watch::Watch;
 use crate::engine::{Session, Timeout, result, retract, run, verdict};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(doc)]
 use crate::job::Outcome;
-use crate::job::{Job, Message, MsgQuery, Outcomes, questions};
+use crate::job::{Job, Message, MsgQuery, Origin, Outcomes, questions};
 use crate::node::ProcessStats;
 use crate::protocol::{
     AgentId, Contents, Envelope, JobResult, ResultDocument, RunArgs, Target, mended,
@@ -329,7 +331,11 @@ impl Command {
         &self,
         documents: impl IntoIterator<Item = (AgentId, ResultDocument)>,
     ) -> BTreeMap<AgentId, Job> {
-        let job = |(agent, document)| (agent, self.job(JobResult::new(self.id(), agent, document)));
+        let command = Arc::new(self.envelope.clone());
+        let job = |(agent, document)| {
+            let origin = Origin { command: command.clone(), is_lost };
+            (agent, self.job(JobResult::new(self.id(), agent, document)).with_origin(origin))
+        };
         documents.into_iter().map(job).collect()
     }
 }

@@ -4,6 +4,7 @@
 mod collected;
 mod command;
 mod everywhere;
+mod lost;
 mod progress;
 mod request;
 mod results;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::error::{self, ErrorKind};
 use crate::transport::{Condition, Error, Result, Until, sleep};
 
 /// What a step is part of.
@@ -43,6 +44,12 @@ fn policy(condition: Condition, purpose: Purpose) -> Retry {
 /// Whether a call waits until such a failure has passed.
 pub(crate) fn waits_out(error: &Error, purpose: Purpose) -> bool {
     policy(error.condition(), purpose) == Retry::AfterPause
+}
+
+/// Whether a wait goes on after such a failure of a question to an agent, which it asks again. The agents
+/// register a few seconds after their controller has started again, and until then nobody knows them.
+pub(crate) fn outlasts(error: &error::Error) -> bool {
+    error.is_retriable() || error.kind() == ErrorKind::NoSuchAgent
 }
 
 /// Decides, failure by failure, whether the steps of one call are tried again.
@@ -95,7 +102,7 @@ impl Retrier {
 }
 
 /// The log target of everything about retries.
-const LOG: &str = "acclient::retry";
+pub(super) const LOG: &str = "acclient::retry";
 
 /// The pauses between tries: none at first, then doubling from 10 ms to 1 s, each shortened by a
 /// random part so that a fleet of clients does not come back in step.

@@ -80,6 +80,16 @@ impl Session {
         Session { timeout, call: left.cancel.clone(), ..self.clone() }
     }
 
+    /// The session for one try of several that a call may make: with the default timeout, or a usual one where
+    /// there is none, but no more than the call has left.
+    pub(crate) fn for_a_try(&self, until: &Until) -> Self {
+        const USUAL: Duration = Duration::from_secs(10);
+        const LEAST: Duration = Duration::from_millis(1);
+        let longest = self.timeout.unwrap_or(USUAL);
+        let left = until.deadline.remaining().map_or(longest, |left| left.max(LEAST));
+        self.with_timeout(Some(longest.min(left)))
+    }
+
     /// One public call: makes what bounds it, and tells its errors what was asked of whom and how
     /// long it took.
     pub(crate) fn bounded<T>(

@@ -11,7 +11,7 @@ use super::scope::{Scope, Until};
 use super::status::acclient_status;
 use crate::engine::Session;
 use crate::error::{Error, Result};
-use crate::job::Job;
+use crate::job::{Job, Origin};
 use crate::protocol::JobResult;
 
 /// Result of a command on one agent.
@@ -19,13 +19,13 @@ pub struct acclient_job(Handle<JobHandle>);
 
 opaque!(acclient_job: JobHandle);
 
-/// What was reported, and the session by which more can be asked; the job of an error has none.
-pub struct JobHandle(JobResult, Option<Session>);
+/// What was reported, and how more can be asked; for the job of an error it cannot.
+pub struct JobHandle(JobResult, Option<(Session, Option<Origin>)>);
 
 impl JobHandle {
     pub(super) fn new(job: Job) -> Self {
-        let (session, result) = job.into_parts();
-        JobHandle(result, Some(session))
+        let (session, result, origin) = job.into_parts();
+        JobHandle(result, Some((session, origin)))
     }
 
     pub(super) fn of_error(result: &JobResult) -> Self {
@@ -33,10 +33,14 @@ impl JobHandle {
     }
 
     pub(super) fn job(&self) -> Result<Job> {
-        let session = self.1.clone().ok_or_else(|| {
+        let (session, origin) = self.1.clone().ok_or_else(|| {
             Error::invalid("the job of an error has no client: find its command again by its id")
         })?;
-        Ok(Job::new(session, self.0.clone()))
+        let job = Job::new(session, self.0.clone());
+        Ok(match origin {
+            Some(origin) => job.with_origin(origin),
+            None => job,
+        })
     }
 
     /// The job with the timeout and the token of one call.

@@ -5,56 +5,90 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::time::{Duration, Instant};
 
-use super::msgs::{MOST, Message, MsgQuery};
+use super::msgs::{Message, MsgQuery};
+use super::pages::Pages;
+use super::window::{WINDOW, Window};
+use super::{Job, questions};
+use crate::engine::{ask, result, retry, verdict};
 use crate::error::{Error, ErrorKind, Result};
-use crate::job::Job;
+use crate::protocol::{Envelope, JobResult};
 use crate::transport::{Until, clock, sleep};
 
 /// How often the agent is asked for what is new.
 const PAUSE: Duration = Duration::from_millis(250);
-/// The log of an agent runs behind its results; a log that has brought nothing new for so long
-/// after the end of the job has settled.
-const SETTLED: Duration = Duration::from_millis(500);
+/// The same while the job logs more than an agent returns at a time.
+const SHORT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a job says nothing before it is looked for, and again after that: it may be lost.
+const SILENCE: Duration = Duration::from_secs(3);
 
-/// Messages of a job as it logs them, each once, oldest first, until the job is over and its log has
-/// settled, or until the deadline; from [`Job::follow`].
+/// Messages of a job as it logs them, until the job is over and its log is complete; from [`Job::follow`].
 ///
-/// Each item blocks until there is one. An error ends the iterator, unless it says that messages were
-/// missed ([`ErrorKind::Protocol`], not [`Error::is_final`]): an agent returns its newest thousand, and a
-/// job that logs more between two polls outruns them.
+/// Each item blocks until there is one. While it waits it asks the agent every 250 ms, each time with a
+/// command.
+///
+/// **Order and completeness.** Agents write their logs in batches, so that messages become visible late,
+/// and some after later ones. A message is returned as soon as it is visible, and once. Messages that
+/// become visible together are ordered by [`Message::id`]; one that comes late has a smaller id than its
+/// predecessor. Nothing is missed that becomes visible within one second of a message with a greater id,
+/// which is five times the longest delay measured on the original agent. One second after the result of
+/// the job, or after its last message, the log ends.
+///
+/// **Gaps.** An agent returns the newest 1000 messages of a level at a time. Where a job logs more between
+/// two polls, or has logged more before the first, the next item is an [`ErrorKind::Gap`] that says where
+/// messages may be missing ([`Error::gap`]). It is not [`Error::is_final`], and the log goes on. Messages of
+/// the last 100 ms before an agent dies are never written and not told of.
+///
+/// **Outages.** It goes on where a wait for the result would: after a lost connection, and while the
+/// controller starts again or the agent is away, until the deadline. Without a deadline it waits without
+/// end for an agent that never comes back, as a wait does.
+///
+/// Any other error is the last item: [`ErrorKind::Lost`] for a job that is lost, found within a few
+/// seconds of the agent being there; [`ErrorKind::Timeout`], which says how long the agent has not answered;
+/// [`ErrorKind::Cancelled`]; [`ErrorKind::NoSuchAgent`] for the job of a command that matched no agent; those
+/// of [`Request::run`](crate::Request::run).
+///
+/// It keeps the ids of up to 3000 messages.
 ///
 /// ```no_run
 /// # use acclient::*;
 /// # let client = Client::connect("redis://localhost")?;
 /// for job in client.get_by_id("x").jobs()?.values() {
 ///     for message in job.follow(&MsgQuery::new(), None)? {
-///         println!("{}: {}", job.agent(), message?.data);
+///         match message {
+///             Ok(message) => println!("{}: {}", job.agent(), message.data),
+///             Err(error) if error.is_final() => return Err(error),
+///             Err(gap) => eprintln!("{}: {gap}", job.agent()),
+///         }
 ///     }
 /// }
 /// # Ok::<(), acclient::Error>(())
 /// ```
 pub struct Follow {
     job: Job,
-    query: MsgQuery,
+    pages: Pages,
+    window: Window,
     until: Until,
+    begun: Instant,
     ready: VecDeque<Result<Message>>,
-    /// The number of the last message that was given.
-    last: Option<i64>,
-    /// Since when the job is over and nothing new has come.
-    quiet: Option<Instant>,
+    /// When the last message was read, or when the job was found to be over.
+    changed: Instant,
+    /// When it was last made sure that the job is not lost.
+    checked: Instant,
     is_over: bool,
 }
 
 impl Follow {
     pub(crate) fn new(job: Job, query: MsgQuery, until: Until) -> Self {
-        let query = query.limit(MOST);
+        let now = clock::now();
         Follow {
             job,
-            query,
+            pages: Pages::new(query),
+            window: Window::default(),
             until,
+            begun: now,
             ready: VecDeque::new(),
-            last: None,
-            quiet: None,
+            changed: now,
+            checked: now,
             is_over: false,
         }
     }
@@ -72,43 +106,96 @@ impl Follow {
             if self.is_over {
                 return Ok(None);
             }
-            if self.look()? {
-                continue;
+            self.poll()?;
+            if self.ready.is_empty() && !self.is_over {
+                sleep(if self.pages.is_busy { SHORT_PAUSE } else { PAUSE }, &self.until)?;
             }
-            if self.quiet.is_some_and(|since| clock::since(since) >= SETTLED) {
-                self.is_over = true;
-                return Ok(None);
-            }
-            sleep(PAUSE, &self.until)?;
         }
     }
 
-    /// Asks the agent for what is new; whether there is anything.
-    fn look(&mut self) -> Result<bool> {
+    /// Reads how the job stands and what it has logged since.
+    fn poll(&mut self) -> Result<()> {
         self.until.check()?;
-        self.job.hurry(self.until.deadline.remaining());
+        self.read_result()?;
+        let asked = clock::now();
+        let (job, until) = (&self.job, &self.until);
+        let page = self.pages.read(&self.window, |query| {
+            let question = questions::msgs(job.id(), query);
+            ask::persist(job.session(), job.agent(), &question, until)?.json()
+        })?;
+        let (gap, mut fresh) = self.window.take(page, asked, clock::now());
+        let is_quiet = fresh.is_empty();
+        fresh.retain(|message| self.pages.is_wanted(message));
+        self.ready.extend(gap.map(|gap| Err(Error::of_gap(gap))));
+        self.ready.extend(fresh.into_iter().map(Ok));
+        if !is_quiet {
+            self.changed = clock::now();
+        } else if self.job.is_over() {
+            self.is_over = asked.saturating_duration_since(self.changed) >= WINDOW;
+        } else {
+            self.check_whether_lost()?;
+        }
+        Ok(())
+    }
+
+    /// Looks whether there is a result. The list alone says so; the hash is read with
+    /// [`Follow::check_whether_lost`].
+    fn read_result(&mut self) -> Result<()> {
+        let (id, agent) = (self.job.id(), self.job.agent());
         if !self.job.is_over() {
-            self.job.refresh()?;
+            let there = result::look_at_all(self.job.session(), id, &[agent], &self.until)?;
+            let Some(document) = there.into_iter().find_map(|(_, document)| document) else {
+                return Ok(());
+            };
+            let result = JobResult::new(id, agent, document);
+            self.job.set_result(result);
+            self.changed = clock::now();
         }
-        let was_over = self.job.is_over();
-        let mut newest_first = self.job.get_msgs(&self.query)?;
-        let is_full = newest_first.len() as u32 == MOST;
-        newest_first.retain(|message| self.last.is_none_or(|last| message.id > last));
-        if is_full && newest_first.len() as u32 == MOST && self.last.is_some() {
-            let missed = "messages were missed: the job logs more between two polls than the agent returns at a time";
-            self.ready.push_back(Err(Error::new(ErrorKind::Protocol, missed).not_final()));
+        if self.job.result().is_no_such_agent() {
+            let command = Envelope::known(self.job.id().to_owned(), agent.into());
+            verdict::delivered(&command, self.job.result().clone())?;
         }
-        if newest_first.is_empty() {
-            if was_over {
-                self.quiet.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    /// Fails where the job is lost, which is found out now and then while it says nothing.
+    fn check_whether_lost(&mut self) -> Result<()> {
+        let Some(origin) = self.job.origin() else { return Ok(()) };
+        if clock::since(self.changed.max(self.checked)) < SILENCE {
+            return Ok(());
+        }
+        let (session, agent) = (self.job.session().for_a_try(&self.until), self.job.agent());
+        let has_begun = !self.window.is_empty();
+        let lost = (origin.is_lost)(&session, &origin.command, agent, has_begun, &session.quick());
+        self.checked = clock::now();
+        match lost {
+            Ok(false) => {}
+            Ok(true) => {
+                let message =
+                    "the job is lost: its agent does not run it, and its result was not stored";
+                return Err(Error::new(ErrorKind::Lost, message).about_command(&*origin.command));
             }
-            return Ok(false);
+            Err(error) if retry::outlasts(&error) => {}
+            Err(error) => return Err(error),
         }
-        self.quiet = None;
-        self.last = newest_first.iter().map(|message| message.id).max();
-        newest_first.sort_by_key(|message| message.id);
-        self.ready.extend(newest_first.into_iter().map(Ok));
-        Ok(true)
+        self.read_hash()
+    }
+
+    /// Looks whether the hash has a final result: the list may have lost it.
+    fn read_hash(&mut self) -> Result<()> {
+        let mut job = self.job.by(self.job.session().for_a_try(&self.until));
+        match job.refresh() {
+            Ok(()) => {
+                let is_over = job.is_over();
+                self.job.set_result(job.result().clone());
+                if is_over {
+                    self.changed = clock::now();
+                }
+                Ok(())
+            }
+            Err(error) if retry::outlasts(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -120,9 +207,9 @@ impl Iterator for Follow {
             Ok(message) => message.map(Ok),
             Err(error) => {
                 self.is_over |= error.is_final();
-                Some(Err(error.asked(|| {
-                    format!("the log of job {} on agent {}", self.job.id(), self.job.agent())
-                })))
+                let (id, agent) = (self.job.id(), self.job.agent());
+                let error = error.asked(|| format!("the log of job {id} on agent {agent}"));
+                Some(Err(error.about_agent(agent).waited_if_it_did(clock::since(self.begun))))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! [`Job`]: what one agent made of a command, and what can be asked of it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
@@ -31,7 +32,20 @@ use crate::transport::Until;
 pub struct Job {
     session: Session,
     result: JobResult,
+    /// Known for a job that was not over when it was read.
+    origin: Option<Origin>,
 }
+
+/// The command that a job belongs to, and how to tell whether the job is lost.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) command: Arc<Envelope>,
+    pub(crate) is_lost: IsLost,
+}
+
+/// Tells whether the job of a command on an agent is lost, and `false` where that cannot be known at this
+/// moment. The flag says whether the job is known to have begun.
+type IsLost = fn(&Session, &Envelope, AgentId, bool, &Timeout) -> Result<bool>;
 
 /// What was reported; each is described at the method of the same name of [`JobResult`].
 impl Job {
@@ -138,7 +152,11 @@ impl Job {
 
 impl Job {
     pub(crate) fn new(session: Session, result: JobResult) -> Self {
-        Job { session, result }
+        Job { session, result, origin: None }
+    }
+
+    pub(crate) fn with_origin(self, origin: Origin) -> Self {
+        Job { origin: Some(origin), ..self }
     }
 
     /// This job if it ended with `SUCCESS`, else an error that holds its result.
@@ -146,8 +164,7 @@ impl Job {
     /// # Errors
     /// Those of [`JobResult::into_success`].
     pub fn into_success(self) -> Result<Job> {
-        let Job { session, result } = self;
-        Ok(Job { session, result: result.into_success()? })
+        Ok(Job { result: self.result.into_success()?, ..self })
     }
 
     /// Reads again how it stands. Asks Redis, for the client's timeout at most.
@@ -219,11 +236,12 @@ impl Job {
         read_msgs(&self.session, self.agent(), self.id(), query)
     }
 
-    /// Its messages as it logs them, oldest first, until it is over and its log has settled: an
-    /// iterator within one deadline. See [`Follow`]. The limit of the query does not count.
+    /// Follows its log: an iterator over its messages as it logs them, within one deadline, until it is over
+    /// and its log is complete. See [`Follow`]. The limit of the query is ignored. Sends nothing and does
+    /// not block.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a query out of range and for a wait of zero;
+    /// [`ErrorKind::InvalidArgument`] for a query out of range and for a timeout of zero;
     /// [`ErrorKind::Closed`], [`ErrorKind::Cancelled`]. Everything else is an item of it.
     pub fn follow(&self, query: &MsgQuery, timeout: impl Into<Timeout>) -> Result<Follow> {
         query.check()?;
@@ -233,20 +251,19 @@ impl Job {
         Ok(Follow::new(job, query.clone(), until))
     }
 
-    /// Lets no question about it take longer than what is left of a wait.
-    pub(crate) fn hurry(&mut self, left: Option<Duration>) {
-        let quick = self.session.timeout();
-        if let Some(left) = left.filter(|left| quick.is_none_or(|quick| *left < quick)) {
-            self.session = self.session.with_timeout(Some(left.max(Duration::from_millis(1))));
-        }
+    pub(super) fn set_result(&mut self, result: JobResult) {
+        self.result = result;
+    }
+
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     #[cfg(feature = "capi")]
-    pub(crate) fn into_parts(self) -> (Session, JobResult) {
-        (self.session, self.result)
+    pub(crate) fn into_parts(self) -> (Session, JobResult, Option<Origin>) {
+        (self.session, self.result, self.origin)
     }
 
-    #[cfg(feature = "capi")]
     pub(crate) fn session(&self) -> &Session {
         &self.session
     }

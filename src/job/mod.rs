@@ -5,8 +5,11 @@ mod follow;
 mod job;
 pub(crate) mod msgs;
 mod outcome;
+mod pages;
 pub(crate) mod questions;
+mod window;
 
+pub(crate) use job::Origin;
 pub(crate) use outcome::outcomes_of;
 
 pub use follow::Follow;

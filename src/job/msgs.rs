@@ -35,11 +35,19 @@ pub struct Message {
     pub level: i64,
     /// When it was logged, in milliseconds since 1970, by the clock of the agent.
     pub epoch: i64,
-    /// Number in the log of the agent; a later message has a greater one.
+    /// Number in the log of the agent; a later message has a greater one. Messages of other jobs and the
+    /// agent's own answers take numbers too, so that those of one job have holes.
     pub id: i64,
     /// Fields unknown to this version.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+impl Message {
+    fn time(&self) -> SystemTime {
+        let milliseconds = u64::try_from(self.epoch).unwrap_or_default();
+        SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds)
+    }
 }
 
 /// Query of the messages of a job; see [`Job::get_msgs`](crate::Job::get_msgs).
@@ -124,11 +132,21 @@ impl MsgQuery {
 
     pub(crate) fn read(&self, answer: &JobResult) -> Result<Vec<Message>> {
         let mut messages: Vec<Message> = answer.json()?;
-        messages.retain(|message| {
-            let milliseconds = u64::try_from(message.epoch).unwrap_or_default();
-            let at = SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds);
-            self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at <= to)
-        });
+        messages.retain(|message| self.is_wanted(message));
         Ok(messages)
+    }
+
+    pub(super) fn levels_asked(&self) -> &str {
+        &self.levels
+    }
+
+    /// Whether a message was logged before the time that is asked for.
+    pub(super) fn is_before(&self, message: &Message) -> bool {
+        self.from.is_some_and(|from| message.time() < from)
+    }
+
+    /// Whether a message was logged in the time that is asked for.
+    pub(super) fn is_wanted(&self, message: &Message) -> bool {
+        !self.is_before(message) && self.to.is_none_or(|to| message.time() <= to)
     }
 }

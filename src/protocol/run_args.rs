@@ -251,6 +251,11 @@ impl RunArgs {
         self.recurring_period != 0
     }
 
+    /// The queue of the agent, where there is one.
+    pub(crate) fn queue_name(&self) -> Option<&str> {
+        self.queue.as_deref().filter(|name| !name.is_empty())
+    }
+
     /// Whether the agents and the controller understand all of it.
     pub(crate) fn check(&self) -> Result<(), Invalid> {
         let named = [

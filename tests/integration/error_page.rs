@@ -9,7 +9,7 @@ use std::time::Duration;
 use acclient::{
     AgentId, CancelToken, Client, Error, ErrorKind, MsgQuery, RunArgs, Target, Timeout, Tunnel,
 };
-use devgrid::{Grid, RedisServer};
+use devgrid::{Fault, Grid, RedisServer};
 use support::alone::{is_alone, program_for};
 use support::process::{exit_status, fork};
 use support::scripted::Server;
@@ -170,6 +170,8 @@ fn of_the_grid(grid: &Grid) -> Vec<Row> {
         ),
         row("a history that is not kept", client.get_cmds(0, 1)),
     ];
+    rows.push(gap(&client));
+    rows.push(lost(grid, &client));
     for Row(_, _, message) in &mut rows {
         *message = message.replace(&tunnel.local.to_string(), "#");
         *message = message.replace(&in_use.local.to_string(), "#");
@@ -189,7 +191,34 @@ fn of_the_grid(grid: &Grid) -> Vec<Row> {
     let nobody = error(quick.list_agents(), "no controller");
     assert!(nobody.is_retriable(), "it changes nothing: {nobody}");
     rows.push(row::<()>("the agents without a controller", Err(nobody)));
+    let jobs = client.get_by_id("true").jobs().expect("jobs");
+    let follow = jobs[&AgentId::new(1, 1)].follow(&MsgQuery::new(), Duration::from_millis(300));
+    rows.push(row(
+        "a log without a controller",
+        follow.expect("messages").next().expect("an item"),
+    ));
     rows
+}
+
+fn gap(client: &Client) -> Row {
+    let job = client.bash(Target::agent((1, 1)), "seq 2000").run(WAIT).expect("a result");
+    wait_until("more is logged than is returned", || {
+        job.get_msgs(&MsgQuery::new().limit(1000)).expect("messages").len() == 1000
+    });
+    let follow = job.follow(&MsgQuery::new(), WAIT).expect("messages");
+    let gap = follow.filter_map(Result::err).next().expect("a gap");
+    let id = gap.gap().expect("its place").before.to_string();
+    Row(gap.kind(), "a job that logs a lot", gap.to_string().replace(&id, "#"))
+}
+
+fn lost(grid: &Grid, client: &Client) -> Row {
+    grid.inject(Fault::DropResult);
+    let command = client.bash(Target::agent((1, 1)), "true").id("true").submit().expect("sent");
+    wait_until("it is over", || !grid.is_injected(&Fault::DropResult));
+    let jobs = command.jobs().expect("jobs");
+    let follow = jobs[&AgentId::new(1, 1)].follow(&MsgQuery::new(), WAIT).expect("messages");
+    let lost = follow.filter_map(Result::err).next().expect("an error");
+    row::<()>("the log of a job whose result was lost", Err(lost))
 }
 
 fn unconfirmed() -> Row {
@@ -269,7 +298,10 @@ fn every_kind_says_what_failed_and_why() {
 
     // A panic is caught at the C boundary alone: src/ffi/guard.rs has its test.
     let kinds: Vec<i32> = rows.iter().map(|row| row.0 as i32).collect();
-    assert!((1..=19).filter(|kind| *kind != 16).all(|kind| kinds.contains(&kind)), "{kinds:?}");
+    assert!(
+        (1..=19).filter(|kind| *kind != 16).chain([21, 22]).all(|kind| kinds.contains(&kind)),
+        "{kinds:?}"
+    );
 
     let mut page = String::new();
     let mut last = None;

@@ -15,6 +15,7 @@ mod errors;
 mod failover;
 mod fanout;
 mod faults;
+mod follow;
 mod fork;
 mod golden;
 mod golden_run;

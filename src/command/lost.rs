@@ -1,0 +1,28 @@
+//! Whether a job is lost, for a log that is followed.
+
+use super::{Command, Stage, progress};
+use crate::engine::{Session, Timeout, retry};
+use crate::error::Result;
+use crate::protocol::{AgentId, Envelope};
+
+/// Whether [`Command::progress`] finds the job of a command lost on an agent. `false` also where that cannot
+/// be found out at this moment.
+pub(super) fn is_lost(
+    session: &Session,
+    command: &Envelope,
+    agent: AgentId,
+    has_begun: bool,
+    timeout: &Timeout,
+) -> Result<bool> {
+    // An agent does not tell of a job that waits in one of its queues.
+    let queue = command.sent.as_ref().and_then(|sent| sent.contents.args.queue_name());
+    if !has_begun && queue.is_some() {
+        return Ok(false);
+    }
+    let command = Command::new(session.clone(), command.clone());
+    match progress::of(&command, timeout.clone()) {
+        Ok(progress) => Ok(progress.agents.get(&agent) == Some(&Stage::Lost)),
+        Err(error) if retry::outlasts(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
