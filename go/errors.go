@@ -55,6 +55,10 @@ const (
 	ErrNoSuchTunnel Code = C.ACCLIENT_NO_SUCH_TUNNEL
 	// ErrTunnelExists: the agent, or the controller, lists the tunnel already, open or not, and opened nothing.
 	ErrTunnelExists Code = C.ACCLIENT_TUNNEL_EXISTS
+	// ErrLost: the job is lost: it was submitted, no agent has it, and its result cannot come any more.
+	ErrLost Code = C.ACCLIENT_LOST
+	// ErrGap: messages may be missing from a log that is followed, which goes on; [Error.Gap] says where.
+	ErrGap Code = C.ACCLIENT_GAP
 )
 
 // Error returns the name of the kind, like "no such agent".
@@ -75,6 +79,7 @@ type Error struct {
 	serverCode string
 	agent      AgentID
 	aboutAgent bool
+	gap        *Gap
 	job        *Job
 	timeout    bool
 	retriable  bool
@@ -122,6 +127,9 @@ func (e *Error) ServerCode() string { return e.serverCode }
 
 // Agent returns the agent that the error is about; false where it is not about one agent of several.
 func (e *Error) Agent() (AgentID, bool) { return e.agent, e.aboutAgent }
+
+// Gap returns where messages may be missing, for [ErrGap]; nil for other errors.
+func (e *Error) Gap() *Gap { return e.gap }
 
 // Job returns the job that failed; nil where the error is not about a job.
 func (e *Error) Job() *Job { return e.job }
@@ -206,6 +214,10 @@ func copyError(ctx context.Context, c *Client, raw *C.acclient_error) *Error {
 	e.agent, e.aboutAgent = agentOf(func(gid, nid *C.int64_t) C.bool {
 		return C.acclient_error_agent(raw, gid, nid)
 	})
+	var after, before C.int64_t
+	if C.acclient_error_gap(raw, &after, &before) {
+		e.gap = &Gap{After: int64(after), Before: int64(before)}
+	}
 	switch {
 	case e.Code == ErrCancelled && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		e.Code, e.Message, e.timeout = ErrTimeout, "deadline exceeded: "+e.Message, true

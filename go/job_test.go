@@ -2,6 +2,8 @@ package acclient
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +146,7 @@ func TestFollow(t *testing.T) {
 		must(t, err)
 		lines = append(lines, message.Data)
 	}
+	slices.Sort(lines) // one that was written late comes late
 	equal(t, "lines", strings.Join(lines, "; "), "line 1; line 2; line 3")
 	for _, err := range job.Follow(ctx(t), MsgQuery{Levels: "x"}) {
 		wants(t, err, ErrInvalidArgument)
@@ -164,4 +167,37 @@ func TestFollow(t *testing.T) {
 	}
 	equal(t, "errors", errs, 1)
 	must(t, job.Kill(ctx(t)))
+}
+
+func TestFollowSaysWhatIsMissing(t *testing.T) {
+	c := client(t)
+	job := got[*Job](t)(c.Bash(Agent(1, 1), "seq 3000").Run(ctx(t)))
+	messages, gaps := 0, 0
+	for _, err := range job.Follow(ctx(t), MsgQuery{}) {
+		if err == nil {
+			messages++
+			continue
+		}
+		wants(t, err, ErrGap)
+		var known *Error
+		equal(t, "kind of error", errors.As(err, &known) && !known.IsFinal(), true)
+		gap := known.Gap()
+		equal(t, "gap", gap.After >= 0 && gap.Before > gap.After, true)
+		gaps++
+	}
+	equal(t, "all that an agent returns", gaps > 0 && messages >= 1000 && messages < 3000, true)
+}
+
+func TestFollowOfALostJob(t *testing.T) {
+	c := client(t)
+	job := got[*Job](t)(c.Bash(Agent(1, 1), "echo line").Run(ctx(t)))
+	redisDo(t, "DEL", "cmd."+job.ID+".1.1")
+	redisDo(t, "HSET", "jobresult:"+job.ID, "1:1", `{"id":"x","gid":1,"nid":1,"state":"RUNNING"}`)
+	command := got[*Command](t)(c.GetByID(job.ID))
+	defer command.Close()
+	var last error
+	for _, err := range got[[]*Job](t)(command.Jobs(ctx(t)))[0].Follow(ctx(t), MsgQuery{}) {
+		last = err
+	}
+	wants(t, last, ErrLost)
 }

@@ -22,7 +22,8 @@ type Message struct {
 	Level int
 	// Time is when it was logged, by the clock of the agent.
 	Time time.Time
-	// ID is its number in the log of the agent: greater is later.
+	// ID is its number in the log of the agent: greater is later. Messages of other jobs and the agent's own
+	// answers take numbers too, so that those of one job have holes.
 	ID int64
 	// Raw is the JSON that it was decoded from.
 	Raw json.RawMessage
@@ -125,16 +126,41 @@ func readMessages(answer *C.acclient_answer) ([]Message, error) {
 	return messages, nil
 }
 
+// Gap is a part of the log of a job that a [Follow] could not read: messages with ids between the two may be
+// missing; some of them may have been returned.
+type Gap struct {
+	// After is the [Message.ID] up to which every message was returned or is part of an earlier gap; 0 where the
+	// gap begins with the log.
+	After int64
+	// Before is the id from which on messages are returned again.
+	Before int64
+}
+
 // Follow is the messages of a job as it logs them, until the end of one context. It has to be closed.
 // [Job.Follow] opens and closes one by itself.
 type Follow struct {
 	stream *stream
 }
 
-// Follow iterates over the messages of the job as it logs them, each once, oldest first, until the job is over
-// and its log has settled. The limit of the query is ignored. An error that is not final ([Error.IsFinal]) tells
-// of a gap: an agent returns its newest thousand messages, and a job that logs more between two polls outruns
-// them. Any other error is the last.
+// Follow iterates over the messages of the job as it logs them, each once, until the job is over and its log is
+// complete. The limit of the query is ignored. While it waits for a message it asks the agent every 250 ms, each
+// time with a command.
+//
+// Agents write their logs in batches, so that messages become visible late, and some after later ones. A message is
+// returned as soon as it is visible, and once. Messages that become visible together are in the order of their ids;
+// one that comes late has a smaller id than its predecessor. Nothing is missed that becomes visible within one
+// second of a message with a greater id, which is five times the longest delay measured on the original agent. One
+// second after the result of the job, or after its last message, the log ends. Messages of the last 100 ms before an
+// agent dies are never written.
+//
+// It goes on where a wait for the result would: after a lost connection, and while the controller starts again or
+// the agent is away, until the deadline of the context. Without a deadline it waits without end for an agent that
+// never comes back. It keeps the ids of up to 3000 messages.
+//
+// [ErrGap] means that messages may be missing, after which the next ones follow; [Error.Gap] says where. An agent
+// returns the newest 1000 messages of a level at a time, and a job may log more between two polls, or before the
+// first. Any other error is the last: [ErrLost] for a job that is lost, found within a few seconds of the agent being
+// there; [ErrTimeout], whose message says how long the agent has not answered.
 func (j *Job) Follow(ctx context.Context, query MsgQuery) iter.Seq2[Message, error] {
 	return each(func() (*Follow, error) { return j.OpenFollow(ctx, query) }, (*Follow).Next)
 }
@@ -170,7 +196,7 @@ func (f *Follow) opened() *stream {
 	return f.stream
 }
 
-// Next waits for the next message; [io.EOF] when the job is over and its log has settled. Errors are as those of
+// Next waits for the next message; [io.EOF] when the job is over and its log is complete. Errors are as those of
 // [Job.Follow].
 func (f *Follow) Next() (Message, error) {
 	var answer *C.acclient_answer

@@ -200,6 +200,16 @@
 #define ACCLIENT_TUNNEL_EXISTS 19
 
 /**
+ * The job is lost: it was submitted, no agent has it, and its result cannot come any more.
+ */
+#define ACCLIENT_LOST 21
+
+/**
+ * Messages may be missing from a log that is followed; acclient_error_gap() says where. The log goes on.
+ */
+#define ACCLIENT_GAP 22
+
+/**
  * Major version of this header.
  */
 #define ACCLIENT_VERSION_MAJOR 0
@@ -323,7 +333,7 @@ typedef struct acclient_commands acclient_commands;
 typedef struct acclient_error acclient_error;
 
 /**
- * The messages of a job as it logs them, each once, oldest first. For one thread at a time.
+ * Messages of a job as it logs them, each once. For one thread at a time.
  */
 typedef struct acclient_follow acclient_follow;
 
@@ -495,6 +505,18 @@ bool acclient_error_is_maybe_sent(const acclient_error *error);
 bool acclient_error_agent(const acclient_error *error,
                           int64_t *gid,
                           int64_t *nid);
+
+/**
+ * Whether the error is a gap in a log that is followed (ACCLIENT_GAP): messages with ids between the two may
+ * be missing.
+ *
+ * after: [out] receives the id up to which every message was returned or is part of an earlier gap; 0
+ *   where the gap begins with the log, and where there is none. May be NULL.
+ * before: [out] receives the id from which on messages are returned again, or 0; may be NULL.
+ */
+bool acclient_error_gap(const acclient_error *error,
+                        int64_t *after,
+                        int64_t *before);
 
 /**
  * What the failed job reported, with its state, data and streams; borrowed. NULL where the error is
@@ -2050,11 +2072,11 @@ double acclient_answer_double(const acclient_answer *answer,
 void acclient_answer_free(acclient_answer *answer);
 
 /**
- * Follows the log of a job until the job is over and its log has settled. Sends nothing and does
- * not block.
+ * Follows the log of a job until the job is over and its log is complete. Sends nothing and does not block.
  *
  * query: which messages, whose limit is ignored; may be NULL for all.
- * timeout_ms: from now, for all messages.
+ * timeout_ms: from now, for all messages. Without one, it waits without end for an agent that never comes
+ *   back.
  * cancel: also ends all later waits for a message. May be freed after this call.
  * follow: [out] receives the handle; free with acclient_follow_free().
  */
@@ -2069,12 +2091,25 @@ acclient_status acclient_job_follow(const acclient_job *job,
  * Waits for the next message, at most until the deadline. While it waits it asks the agent every 250 ms,
  * each time with a command.
  *
+ * Agents write their logs in batches, so that messages become visible late, and some after later ones. A
+ * message is returned as soon as it is visible, and once. Messages that become visible together are in the
+ * order of their ids; one that comes late has a smaller id than its predecessor. Nothing is missed that
+ * becomes visible within one second of a message with a greater id, which is five times the longest delay
+ * measured on the original agent. One second after the result of the job, or after its last message, the
+ * log ends. Messages of the last 100 ms before an agent dies are never written.
+ *
+ * It goes on where a wait for the result would: after a lost connection, and while the controller starts
+ * again or the agent is away, until the deadline. It keeps the ids of up to 3000 messages.
+ *
  * message: [out] receives one row with the fields "data", "level", "epoch" (milliseconds since 1970)
- *   and "id", or NULL with ACCLIENT_OK when the job is over and its log has settled; free with
+ *   and "id", or NULL with ACCLIENT_OK when the job is over and its log is complete; free with
  *   acclient_answer_free().
- * Errors: ACCLIENT_PROTOCOL where messages were missed, after which the next ones follow: an agent
- * returns its newest thousand, and a job that logs more between two polls outruns them. Any other
- * error ends the handle: as acclient_request_run().
+ * Errors: ACCLIENT_GAP where messages may be missing, after which the next ones follow:
+ * acclient_error_gap() says where. An agent returns the newest 1000 messages of a level at a time, and a job
+ * may log more between two polls, or before the first. Any other error ends the handle: ACCLIENT_LOST for a
+ * job that is lost, found within a few seconds of the agent being there; ACCLIENT_TIMEOUT, whose message
+ * says how long the agent has not answered; ACCLIENT_NO_SUCH_AGENT for the job of a command that matched no
+ * agent; as acclient_request_run().
  */
 acclient_status acclient_follow_next(acclient_follow *follow,
                                      acclient_answer **message,

@@ -11,13 +11,13 @@ use crate::output::Output;
 pub const HELP: &str = "\
 Exit status:
     0  all succeeded
-    1  some failed: a job ended in another state than SUCCESS
+    1  some failed: a job ended in another state than SUCCESS, or is lost
     2  bad usage: an option, a target, a printed command, a file of instances
     3  nobody reached: the controller knows no such agent
     4  timed out: agents, or Redis, did not answer in time
     5  could not connect to Redis, or it refused the login
     6  maybe sent: Redis did not confirm the command, which may run or not
-    7  anything else
+    7  anything else, such as a gap in a log
   130  interrupted; what was sent goes on, unless --kill-on-interrupt
   141  nobody reads the output any more
 
@@ -50,7 +50,8 @@ impl Status {
             ErrorKind::JobFailed
             | ErrorKind::UnknownCommand
             | ErrorKind::NoSuchTunnel
-            | ErrorKind::TunnelExists => Status::SomeFailed,
+            | ErrorKind::TunnelExists
+            | ErrorKind::Lost => Status::SomeFailed,
             ErrorKind::MaybeSent => Status::MaybeSent,
             _ => Status::Other,
         }

@@ -31,7 +31,7 @@ pub fn job(job: &Job) -> Value {
 
 /// What went wrong, and with which agent.
 pub fn error(error: &Error) -> Value {
-    json!({
+    let mut document = json!({
         "agent": error.agent().map(|agent| agent.to_string()),
         "error": {
             "kind": format!("{:?}", error.kind()),
@@ -39,7 +39,11 @@ pub fn error(error: &Error) -> Value {
             "message": error.to_string(),
             "command": error.command_handle(),
         },
-    })
+    });
+    if let Some(gap) = error.gap() {
+        document["error"]["gap"] = json!({ "after": gap.after, "before": gap.before });
+    }
+    document
 }
 
 /// What went wrong here and not in the library.

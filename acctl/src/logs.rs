@@ -1,21 +1,24 @@
 //! `acctl logs`: messages that jobs have logged.
 
-use std::time::{Duration, SystemTime};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
 use std::{io, thread};
 
-use acclient::{AgentId, ErrorKind, Job, Message, MsgQuery, Outcome as Answered};
+use acclient::{AgentId, ErrorKind, Job, Message, MsgQuery, Outcome as Answered, Stage};
 use serde_json::json;
 
 use crate::commands::Worst;
 use crate::connect::seconds;
 use crate::exit::{Failure, Outcome, Status};
 use crate::jobs::utc;
-use crate::session::Session;
+use crate::sending::Patience;
+use crate::session::{LOOK, Session};
 use crate::target;
 
 /// Shows what the jobs of a command have logged
 ///
-/// Oldest first. With -f as it is logged, until the jobs are over.
+/// Oldest first. With -f as it is logged, until the jobs are over and their logs complete. Then a message
+/// that the agent writes late comes late, and a gap is reported on stderr.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -27,6 +30,9 @@ pub struct Logs {
     /// Goes on with what is logged from now on
     #[arg(long, short)]
     follow: bool,
+    /// How long to follow, or forever
+    #[arg(long, value_name = "SECONDS", default_value = "forever", requires = "follow")]
+    wait: Patience,
     /// Of this agent only
     #[arg(long, value_name = "GID:NID", value_parser = target::agent)]
     agent: Option<AgentId>,
@@ -45,6 +51,11 @@ pub struct Logs {
 }
 
 impl Logs {
+    /// How long it may take to connect.
+    pub fn time(&self) -> Option<Duration> {
+        self.wait.0
+    }
+
     pub fn perform(&self, session: &Session) -> Outcome {
         let mut query = MsgQuery::new().levels(&self.levels).limit(self.limit);
         if let Some(begun) = self.since.and_then(|since| SystemTime::now().checked_sub(since)) {
@@ -90,7 +101,11 @@ impl Logs {
 
     /// Follows each agent by a thread of its own.
     fn follow(&self, session: &Session, query: &MsgQuery) -> Outcome {
-        let jobs = session.routed(&session.command(&self.command)?)?;
+        let begun = Instant::now();
+        let jobs = match self.routed(session, begun)? {
+            Ok(jobs) => jobs,
+            Err(status) => return Ok(status),
+        };
         let wanted: Vec<Job> =
             jobs.into_values().filter(|job| self.is_wanted(job.agent())).collect();
         if wanted.is_empty() {
@@ -98,7 +113,9 @@ impl Logs {
         }
         let is_many = wanted.len() > 1;
         let ends = thread::scope(|scope| {
-            let follow = |job| scope.spawn(move || self.follow_one(session, job, query, is_many));
+            let left = self.left(begun);
+            let follow =
+                |job| scope.spawn(move || self.follow_one(session, job, query, left, is_many));
             let threads: Vec<_> = wanted.iter().map(follow).collect();
             let died = || Err(Failure::Io(io::Error::other("a thread died")));
             let join = |thread: thread::ScopedJoinHandle<'_, Outcome>| {
@@ -106,33 +123,71 @@ impl Logs {
             };
             threads.into_iter().map(join).collect::<Vec<Outcome>>()
         });
-        let mut worst = Status::Success;
-        for end in ends {
-            match end? {
-                Status::Success => {}
-                status => worst = status,
-            }
+        let ends = ends.into_iter().collect::<Result<Vec<Status>, Failure>>()?;
+        if ends.contains(&Status::Interrupted) {
+            return Ok(Status::Interrupted);
         }
-        Ok(worst)
+        let failed = ends.into_iter().filter(|status| *status != Status::Success);
+        Ok(failed.min_by_key(|status| *status as i32).unwrap_or(Status::Success))
     }
 
-    fn follow_one(&self, session: &Session, job: &Job, query: &MsgQuery, is_many: bool) -> Outcome {
+    /// What is left of the time; never zero, which is no time to wait.
+    fn left(&self, begun: Instant) -> Option<Duration> {
+        self.wait.0.map(|wait| wait.saturating_sub(begun.elapsed()).max(Duration::from_millis(1)))
+    }
+
+    /// The jobs of the command as soon as a controller has routed it, for which it waits as long as the
+    /// command is in the queue. The status where there are none.
+    fn routed(
+        &self,
+        session: &Session,
+        begun: Instant,
+    ) -> Result<Result<BTreeMap<AgentId, Job>, Status>, Failure> {
+        let command = session.command(&self.command)?;
+        loop {
+            let jobs = command.jobs()?;
+            if !jobs.is_empty() {
+                return Ok(Ok(jobs));
+            }
+            let (left, usual) = (self.left(begun), session.client.timeout());
+            let progress = command.progress(left.into_iter().chain(usual).min())?;
+            match progress.stage {
+                Stage::Lost if progress.agents.is_empty() => {
+                    session.output.problem("the command is lost: nobody has it any more");
+                    return Ok(Err(Status::SomeFailed));
+                }
+                Stage::Unknown if progress.agents.is_empty() => {
+                    return Ok(Err(self.nobody(session)));
+                }
+                _ if self.wait.0.is_some_and(|wait| begun.elapsed() >= wait) => {
+                    session.output.problem("timed out: no controller has routed the command");
+                    return Ok(Err(Status::TimedOut));
+                }
+                _ => thread::sleep(LOOK),
+            }
+        }
+    }
+
+    fn follow_one(
+        &self,
+        session: &Session,
+        job: &Job,
+        query: &MsgQuery,
+        wait: Option<Duration>,
+        is_many: bool,
+    ) -> Outcome {
         let agent = job.agent();
-        let mut status = Status::Success;
-        for message in job.follow(query, None)? {
+        let mut worst = Worst::default();
+        for message in job.follow(query, wait)? {
             match message {
                 Ok(message) => self.show(session, agent, is_many, &message)?,
                 Err(error) if error.kind() == ErrorKind::Cancelled => {
                     return Ok(Status::Interrupted);
                 }
-                Err(error) => {
-                    let mut worst = Worst::default();
-                    worst.tell(session, agent, &error)?;
-                    status = worst.status();
-                }
+                Err(error) => worst.tell(session, agent, &error)?,
             }
         }
-        Ok(status)
+        Ok(worst.status())
     }
 
     fn show(

@@ -121,6 +121,7 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
         Command::Script(script) => script.how.sending.time(),
         Command::Cmd(cmd) => cmd.how.sending.time(),
         Command::Wait(wait) => wait.waiting.time(),
+        Command::Logs(logs) => logs.time(),
         _ => None,
     };
     let session = &Session::open(&cli.connection, output, lazily, wait)?;

@@ -108,8 +108,9 @@ impl Waiting {
     }
 }
 
+/// How long to wait: seconds, or `forever`.
 #[derive(Debug, Clone, Copy)]
-struct Patience(Option<Duration>);
+pub struct Patience(pub Option<Duration>);
 
 impl FromStr for Patience {
     type Err = String;

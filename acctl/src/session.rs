@@ -1,17 +1,16 @@
 //! Session: the client of one acctl call, with its cancel token and output.
 
-use std::collections::BTreeMap;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use acclient::{AgentId, CancelToken, Client, Command, Job};
+use acclient::{CancelToken, Client, Command};
 
 use crate::connect::Connection;
 use crate::exit::Failure;
 use crate::interrupt;
 use crate::output::Output;
 
-const LOOK: Duration = Duration::from_millis(50);
+/// Pause between two looks at what another program writes.
+pub const LOOK: Duration = Duration::from_millis(50);
 
 /// What every command works with.
 pub struct Session<'a> {
@@ -47,19 +46,5 @@ impl<'a> Session<'a> {
             )));
         }
         Ok(self.client.get_by_id(text))
-    }
-
-    /// The jobs of a command as soon as a controller has routed it. None: it has not, by the end of the
-    /// time for quick questions.
-    pub fn routed(&self, command: &Command) -> Result<BTreeMap<AgentId, Job>, Failure> {
-        let begun = Instant::now();
-        loop {
-            let jobs = command.jobs()?;
-            let is_late = self.client.timeout().is_some_and(|timeout| begun.elapsed() >= timeout);
-            if !jobs.is_empty() || is_late {
-                return Ok(jobs);
-            }
-            thread::sleep(LOOK);
-        }
     }
 }

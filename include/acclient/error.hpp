@@ -73,6 +73,11 @@ enum class errc : acclient_status {
     no_such_tunnel = ACCLIENT_NO_SUCH_TUNNEL,
     /// The agent, or the controller, lists the tunnel already, open or not, and opened nothing.
     tunnel_exists = ACCLIENT_TUNNEL_EXISTS,
+    /// The job is lost: it was submitted, no agent has it, and its result cannot come any more.
+    lost = ACCLIENT_LOST,
+    /// Messages may be missing from a log that is followed, which goes on; error_ref::gap() says
+    /// where.
+    gap = ACCLIENT_GAP,
 };
 
 namespace detail {
@@ -125,6 +130,10 @@ constexpr errc_texts texts_of(errc code) noexcept {
         return {"no_such_tunnel", "no such tunnel"};
     case errc::tunnel_exists:
         return {"tunnel_exists", "tunnel listed already"};
+    case errc::lost:
+        return {"lost", "job lost"};
+    case errc::gap:
+        return {"gap", "messages may be missing from a log"};
     }
     return {"unknown", "unknown error"};
 }
@@ -264,6 +273,16 @@ template <class T> T &present(T *pointer) noexcept {
 
 } // namespace detail
 
+/// Part of the log of a job that a follower could not read: messages with ids between the two may
+/// be missing; some of them may have been returned.
+struct log_gap {
+    /// The message::id() up to which every message was returned or is part of an earlier gap; none
+    /// where the gap begins with the log.
+    std::optional<std::int64_t> after = std::nullopt;
+    /// The id from which on messages are returned again.
+    std::int64_t before = 0;
+};
+
 /// Why something failed; borrowed from an error, collected or outcomes.
 class ACCLIENT_POINTER error_ref {
   public:
@@ -301,6 +320,18 @@ class ACCLIENT_POINTER error_ref {
         agent_id agent;
         const bool is_one = acclient_error_agent(handle_, &agent.gid, &agent.nid);
         return is_one ? std::optional(agent) : std::nullopt;
+    }
+    /// Where messages may be missing, for errc::gap.
+    std::optional<log_gap> gap() const noexcept {
+        log_gap gap;
+        std::int64_t after = 0;
+        if (!acclient_error_gap(handle_, &after, &gap.before)) {
+            return std::nullopt;
+        }
+        if (after != 0) {
+            gap.after = after;
+        }
+        return gap;
     }
     /// The job that failed, with its state, data and streams. Empty where the error is not about a
     /// job.

@@ -167,9 +167,10 @@ class ACCLIENT_POINTER job_ref {
     answer get_msgs(const msg_query &query = {}, const timeout &timeout = {}) const {
         return try_get_msgs(query, timeout).value();
     }
-    /// Follows the log of the job until the job is over and its log has settled. The limit of the
-    /// query is ignored. Does not block: its elements are waited for. Throws
-    /// errc::invalid_argument, errc::cancelled, errc::closed, errc::forked_handle.
+    /// Follows the log of the job until the job is over and its log is complete; see follower. The
+    /// limit of the query is ignored. The timeout is for all messages; without one, it waits
+    /// without end for an agent that never comes back. Does not block: its elements are waited for.
+    /// Throws errc::invalid_argument, errc::cancelled, errc::closed, errc::forked_handle.
     acclient::follower follow(const timeout &timeout, const msg_query &query = {}) const;
 #endif
     /// As refresh(), without exceptions.
@@ -269,14 +270,31 @@ class ACCLIENT_OWNER message : public answer {
     }
 };
 
-/// The messages of a job as it logs them, each once, oldest first. For one thread at a time.
+/// Messages of a job as it logs them, each once. For one thread at a time.
 ///
 ///     auto log = job.follow(timeout::none());
 ///     for (auto &message : log) { ... }
 ///
-/// Each element is a result<message>, valid until the next. errc::protocol means that messages were
-/// missed, after which the next ones follow: an agent returns its newest thousand, and a job that
-/// logs more between two polls outruns them. Any other error is the last element.
+/// Each element is a result<message>, valid until the next. While it waits for one it asks the
+/// agent every 250 ms, each time with a command.
+///
+/// Agents write their logs in batches, so that messages become visible late, and some after later
+/// ones. A message is returned as soon as it is visible, and once. Messages that become visible
+/// together are in the order of their ids; one that comes late has a smaller id than its
+/// predecessor. Nothing is missed that becomes visible within one second of a message with a
+/// greater id, which is five times the longest delay measured on the original agent. One second
+/// after the result of the job, or after its last message, the log ends. Messages of the last 100
+/// ms before an agent dies are never written.
+///
+/// It goes on where a wait for the result would: after a lost connection, and while the controller
+/// starts again or the agent is away, until the deadline. It keeps the ids of up to 3000 messages.
+///
+/// errc::gap means that messages may be missing, after which the next ones follow; error_ref::gap()
+/// says where. An agent returns the newest 1000 messages of a level at a time, and a job may log
+/// more between two polls, or before the first. Any other error is the last element: errc::lost for
+/// a job that is lost, found within a few seconds of the agent being there; errc::timeout, whose
+/// message says how long the agent has not answered; errc::no_such_agent for the job of a command
+/// that matched no agent; as request::run().
 class follower : public detail::stream<follower, message> {
   public:
     using c_type = acclient_follow;
@@ -288,7 +306,7 @@ class follower : public detail::stream<follower, message> {
     }
 
     /// Waits for the next message, at most until the deadline; none when the job is over and its
-    /// log has settled. Errors are those of elements: errc::protocol, and as request::run().
+    /// log is complete. Errors are those of elements.
     result<std::optional<message>> try_next() {
         return detail::maybe_made<message>(acclient_follow_next, handle_.get());
     }

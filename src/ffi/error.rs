@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::sync::OnceLock;
 
-use super::contract::{agent, text};
+use super::contract::{agent, contract, text};
 use super::guard::{self, Handle, opaque};
 use super::job::{JobHandle, acclient_job};
 use super::status::acclient_status;
@@ -104,6 +104,24 @@ pub unsafe extern "C" fn acclient_error_agent(
     nid: *mut i64,
 ) -> bool {
     agent!(error, gid, nid, |it| it.error.agent())
+}
+
+/// Whether the error is a gap in a log that is followed (ACCLIENT_GAP): messages with ids between the two may
+/// be missing.
+///
+/// after: [out] receives the id up to which every message was returned or is part of an earlier gap; 0
+///   where the gap begins with the log, and where there is none. May be NULL.
+/// before: [out] receives the id from which on messages are returned again, or 0; may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_error_gap(
+    error: Option<&acclient_error>,
+    after: *mut i64,
+    before: *mut i64,
+) -> bool {
+    let gap = guard::get(error, |it| Some(it.error.gap()));
+    contract!().write(after, gap.and_then(|gap| gap.after).unwrap_or(0));
+    contract!().write(before, gap.map_or(0, |gap| gap.before));
+    gap.is_some()
 }
 
 /// What the failed job reported, with its state, data and streams; borrowed. NULL where the error is

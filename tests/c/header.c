@@ -15,6 +15,7 @@
     X(acclient_error_is_final)                                                                     \
     X(acclient_error_is_maybe_sent)                                                                \
     X(acclient_error_agent)                                                                        \
+    X(acclient_error_gap)                                                                          \
     X(acclient_error_job)                                                                          \
     X(acclient_error_free)                                                                         \
     X(acclient_set_log_hook)                                                                       \

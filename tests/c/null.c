@@ -174,6 +174,8 @@ static void accessors(void) {
     int64_t nid = 12345;
     CHECK(!acclient_error_agent(NULL, &gid, &nid) && gid == 0 && nid == 0);
     CHECK(!acclient_error_agent(NULL, NULL, NULL));
+    CHECK(!acclient_error_gap(NULL, &gid, &nid) && gid == 0 && nid == 0);
+    CHECK(!acclient_error_gap(NULL, NULL, NULL));
     CHECK(acclient_error_job(NULL) == NULL);
     CHECK_NO_TEXT(acclient_job_id, NULL);
     CHECK_NO_TEXT(acclient_job_state, NULL);

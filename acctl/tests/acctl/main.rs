@@ -2,6 +2,7 @@
 
 mod cut;
 mod errors;
+mod follow;
 mod program;
 mod runs;
 mod sessions;
