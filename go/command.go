@@ -120,8 +120,8 @@ func (c *Command) sent() *Command {
 // ID returns the id of the command.
 func (c *Command) ID() string { return c.sent().id }
 
-// Handle returns the handle of the command, "acclient:1:<id>:<target>", by which [Client.GetByHandle] finds the
-// command again.
+// Handle returns the handle of the command, "acclient:1:<id>:<target>", followed by ":queue=<name>" for a command
+// with a queue, by which [Client.GetByHandle] finds the command again.
 func (c *Command) Handle() string { return c.sent().printed }
 
 // String returns the handle, as [Command.Handle] does.
@@ -236,8 +236,11 @@ func (c *Command) next(ctx context.Context, ms func(*call) C.int64_t) (*Job, err
 	return takeJob(c.client, job), nil
 }
 
-// Jobs reads the job of every agent that the command was routed to, in its current state, running or over. None
-// while no controller has routed the command.
+// Jobs reads the job of every agent that the command was routed to, as Redis has it now: queued, running or over.
+// None while no controller has routed the command. A job counts as [StateRunning] from the moment its agent has
+// fetched it, even while it waits in a queue of the agent; [Command.Progress] asks the agent. Agents of a list that
+// the controller does not know have no job and are left out. [ErrNoSuchAgent] where the controller knew no agent for
+// the target.
 func (c *Command) Jobs(ctx context.Context) ([]*Job, error) {
 	var jobs *C.acclient_jobs
 	if err := c.ask(ctx, func(ptr *C.acclient_command, call *call, raw errorOut) status {

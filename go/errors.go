@@ -55,6 +55,9 @@ const (
 	ErrNoSuchTunnel Code = C.ACCLIENT_NO_SUCH_TUNNEL
 	// ErrTunnelExists: the agent, or the controller, lists the tunnel already, open or not, and opened nothing.
 	ErrTunnelExists Code = C.ACCLIENT_TUNNEL_EXISTS
+	// ErrNotRunning: the agent is not running the job, so a kill cannot reach it: the job waits in a queue of the
+	// agent, was not started yet, or is lost; [Command.Progress] tells which.
+	ErrNotRunning Code = C.ACCLIENT_NOT_RUNNING
 	// ErrLost: the job is lost: it was submitted, no agent has it, and its result cannot come any more.
 	ErrLost Code = C.ACCLIENT_LOST
 	// ErrGap: messages may be missing from a log that is followed, which goes on; [Error.Gap] says where.

@@ -104,7 +104,7 @@ func blockingCalls(t *testing.T, c *Client, where string, sent *Command) map[str
 		"Command.Retract":  func(ctx ctxt) error { return failure(sent.Retract(ctx)) },
 		"Job.Refresh":      func(ctx ctxt) error { return failure(job.Refresh(ctx)) },
 		"Job.Wait":         func(ctx ctxt) error { return failure(job.Wait(ctx)) },
-		"Job.Kill":         func(ctx ctxt) error { return job.Kill(ctx) },
+		"Job.Kill":         func(ctx ctxt) error { return failure(job.Kill(ctx)) },
 		"Job.Stats":        func(ctx ctxt) error { return failure(job.Stats(ctx)) },
 		"Job.Msgs":         func(ctx ctxt) error { return failure(job.Msgs(ctx, MsgQuery{})) },
 		"Job.Follow":       func(ctx ctxt) error { return ending(job.Follow(ctx, MsgQuery{})) },

@@ -173,12 +173,16 @@ func (j *Job) Wait(ctx context.Context) (*Job, error) {
 	})
 }
 
-// Kill kills the job, with all its processes, and returns once its agent has accepted the order; its result,
-// usually KILLED, follows.
-func (j *Job) Kill(ctx context.Context) error {
-	return j.with(ctx, func(ptr *C.acclient_job, call *call, raw errorOut) status {
-		return C.acclient_job_kill(ptr, call.ms(), call.cancel, raw)
+// Kill kills the job: the agent sends SIGKILL to the process that it started; see [Command.Kill] for what a kill
+// does not reach. It returns [KillEnded] once the result is there, also where the job was over before, and
+// [KillOrdered] if something still holds the job's output a second after the kill. [ErrNotRunning] where the agent
+// does not run the job, so that a kill cannot reach it.
+func (j *Job) Kill(ctx context.Context) (KillResult, error) {
+	var kill C.int32_t
+	err := j.with(ctx, func(ptr *C.acclient_job, call *call, raw errorOut) status {
+		return C.acclient_job_kill(ptr, call.ms(), call.cancel, &kill, raw)
 	})
+	return KillResult(kill), err
 }
 
 // Stats reads what the running job uses. [ErrJobFailed] where the job is not running.

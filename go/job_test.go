@@ -48,7 +48,7 @@ func TestEverywhere(t *testing.T) {
 	})
 	_, err := command.Msgs(ctx(t), MsgQuery{Levels: "x"})
 	wants(t, err, ErrInvalidArgument)
-	for _, outcome := range got[[]Outcome[struct{}]](t)(command.Kill(ctx(t))) {
+	for _, outcome := range got[[]Outcome[KillResult]](t)(command.Kill(ctx(t))) {
 		equal(t, "kind", outcome.Kind, OutcomeDone)
 		equal(t, "kind", outcome.Kind.String(), "done")
 		must(t, outcome.Err)
@@ -57,7 +57,7 @@ func TestEverywhere(t *testing.T) {
 		must(t, err)
 		equal(t, "state", job.State, StateKilled)
 	}
-	for _, outcome := range got[[]Outcome[struct{}]](t)(command.Kill(ctx(t))) {
+	for _, outcome := range got[[]Outcome[KillResult]](t)(command.Kill(ctx(t))) {
 		equal(t, "kind", outcome.Kind, OutcomeOver)
 		equal(t, "state", outcome.Job.State, StateKilled)
 	}
@@ -110,7 +110,7 @@ func TestJob(t *testing.T) {
 	wants(t, err, ErrProtocol)
 
 	long := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
-	must(t, running(t, long)[0].Kill(ctx(t)))
+	got[KillResult](t)(running(t, long)[0].Kill(ctx(t)))
 	equal(t, "state", got[*Job](t)(long.NextResult(ctx(t))).State, StateKilled)
 }
 
@@ -166,7 +166,7 @@ func TestFollow(t *testing.T) {
 		cancel()
 	}
 	equal(t, "errors", errs, 1)
-	must(t, job.Kill(ctx(t)))
+	got[KillResult](t)(job.Kill(ctx(t)))
 }
 
 func TestFollowSaysWhatIsMissing(t *testing.T) {

@@ -188,7 +188,7 @@ func running(t testing.TB, command *Command) (jobs []*Job) {
 // kill kills a command on all of its agents.
 func kill(t testing.TB, command *Command) {
 	t.Helper()
-	for _, outcome := range got[[]Outcome[struct{}]](t)(command.Kill(ctx(t))) {
+	for _, outcome := range got[[]Outcome[KillResult]](t)(command.Kill(ctx(t))) {
 		must(t, outcome.Err)
 	}
 }

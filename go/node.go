@@ -164,8 +164,8 @@ func (c *Client) AggregatedStats(ctx context.Context, agent AgentID) (*ProcessSt
 	return askAgent(ctx, c, agent, askStats, readRow[ProcessStats])
 }
 
-// ListAgents lists the agents that the controller knows, in the order of their numbers. A dead agent stays in
-// the list for up to 30 s.
+// ListAgents lists the agents that the controller knows, in the order of their numbers. An agent that
+// died stays in the list for 30 to 45 s. One that runs 100 jobs leaves it after 30 s, until some of them end.
 func (c *Client) ListAgents(ctx context.Context) ([]AgentInfo, error) {
 	return ask(ctx, c, func(call *call, answer **C.acclient_answer, raw errorOut) status {
 		return C.acclient_client_list_agents(call.client, call.ms(), call.cancel, answer, raw)

@@ -21,6 +21,22 @@ const (
 // String returns the name of the kind: "done", "over" or "failed".
 func (k OutcomeKind) String() string { return C.GoString(C.acclient_outcome_name(C.int32_t(k))) }
 
+// KillResult is the result of a kill that an agent has accepted.
+type KillResult int32
+
+// Results of kills.
+const (
+	// KillEnded: the job has ended and its result is there. Its state is [StateKilled], or another one where the
+	// job ended by itself before the kill reached it.
+	KillEnded KillResult = C.ACCLIENT_KILL_ENDED
+	// KillOrdered: the agent has killed the process, now or by an earlier kill, but the job goes on: something that
+	// the process started still holds its output. The result follows when that ends.
+	KillOrdered KillResult = C.ACCLIENT_KILL_ORDERED
+)
+
+// String returns the name of the result: "ended" or "ordered".
+func (k KillResult) String() string { return C.GoString(C.acclient_kill_name(C.int32_t(k))) }
+
 // Outcome is the outcome of a kill, stats, messages or processes request on one agent.
 type Outcome[T any] struct {
 	// Agent is the agent.
@@ -35,24 +51,40 @@ type Outcome[T any] struct {
 	Err error
 }
 
-// Kill kills the job on every agent that runs it, with all its processes, and returns once the agents have
-// accepted the order; the results, usually KILLED, follow. There is an outcome for each agent, in the order of
-// agents, whose answer is empty. An error of one agent is in its outcome.
-func (c *Command) Kill(ctx context.Context) ([]Outcome[struct{}], error) {
+// Kill kills the job on every agent that runs it. There is an outcome for each agent, in the order of agents; the
+// answer tells whether the job has ended. Nothing is sent where it is over or is ending after an earlier kill.
+//
+// An agent sends SIGKILL to the process that it started, and to nothing else. Children of the process go on, and
+// KILLED is reported when the last of them has closed the job's output; what is written after the kill is dropped.
+// A script of [Client.Bash] is such a child, so it runs to its end; see [Request.Killable]. A job that waits in a
+// queue of the agent, or for a full agent, cannot be reached.
+//
+// The agent never answers a second kill of a job that is still ending, and that kill takes one of its 100 places
+// until it restarts. So this asks the agent first, and leaves the key cmd.<id>.killed.<gid>.<nid>, for 24 hours, by
+// which later calls know, in any process.
+//
+// An error of one agent is in its outcome: [ErrNotRunning] where the agent does not run the job, so that a kill
+// cannot reach it; [ErrTimeout] for an agent that is down, stopped or full; [ErrNoSuchAgent] for an agent of a list
+// that the controller does not know. Kill returns [ErrNoSuchAgent] where the controller knew no agent for the
+// target.
+func (c *Command) Kill(ctx context.Context) ([]Outcome[KillResult], error) {
 	return askEach(ctx, c, func(
 		ptr *C.acclient_command, call *call, outcomes **C.acclient_outcomes, raw errorOut,
 	) status {
 		return C.acclient_command_kill(ptr, call.ms(), call.cancel, outcomes, raw)
-	}, func(*C.acclient_answer) (nothing struct{}, err error) { return })
+	}, func(outcomes *C.acclient_outcomes, index C.size_t) (KillResult, error) {
+		return KillResult(C.acclient_outcomes_kill(outcomes, index)), nil
+	})
 }
 
-// Stats reads what the command uses at this moment, on each agent.
+// Stats reads what the command uses at this moment, on each agent. For [Client.Bash] that is the shell that runs the
+// script, without the script.
 func (c *Command) Stats(ctx context.Context) ([]Outcome[*ProcessStats], error) {
 	return askEach(ctx, c, func(
 		ptr *C.acclient_command, call *call, outcomes **C.acclient_outcomes, raw errorOut,
 	) status {
 		return C.acclient_command_get_stats(ptr, call.ms(), call.cancel, outcomes, raw)
-	}, readStats)
+	}, answers(readStats))
 }
 
 // Msgs reads what the command has logged, on each agent, newest first.
@@ -66,13 +98,23 @@ func (c *Command) Msgs(ctx context.Context, query MsgQuery) ([]Outcome[[]Message
 		ptr *C.acclient_command, call *call, outcomes **C.acclient_outcomes, raw errorOut,
 	) status {
 		return C.acclient_command_get_msgs(ptr, asked, call.ms(), call.cancel, outcomes, raw)
-	}, readMessages)
+	}, answers(readMessages))
 }
+
+// answers reads the answer of an outcome that is done.
+func answers[T any](read func(answer *C.acclient_answer) (T, error)) reader[T] {
+	return func(outcomes *C.acclient_outcomes, index C.size_t) (T, error) {
+		return read(C.acclient_outcomes_answer(outcomes, index))
+	}
+}
+
+// reader reads what an outcome that is done holds.
+type reader[T any] func(outcomes *C.acclient_outcomes, index C.size_t) (T, error)
 
 func askEach[T any](
 	ctx context.Context, c *Command,
 	f func(ptr *C.acclient_command, call *call, outcomes **C.acclient_outcomes, raw errorOut) status,
-	read func(answer *C.acclient_answer) (T, error),
+	read reader[T],
 ) ([]Outcome[T], error) {
 	var outcomes *C.acclient_outcomes
 	if err := c.ask(ctx, func(ptr *C.acclient_command, call *call, raw errorOut) status {
@@ -86,7 +128,7 @@ func askEach[T any](
 // takeOutcomes copies outcomes and frees them.
 func takeOutcomes[T any](
 	ctx context.Context, c *Client, outcomes *C.acclient_outcomes,
-	read func(answer *C.acclient_answer) (T, error),
+	read reader[T],
 ) []Outcome[T] {
 	defer own(func() { C.acclient_outcomes_free(outcomes) })()
 	var list []Outcome[T]
@@ -98,8 +140,8 @@ func takeOutcomes[T any](
 		outcome.Agent, _ = agentOf(func(gid, nid *C.int64_t) C.bool {
 			return C.acclient_outcomes_agent(outcomes, index, gid, nid)
 		})
-		if answer := C.acclient_outcomes_answer(outcomes, index); answer != nil {
-			outcome.Answer, outcome.Err = read(answer)
+		if outcome.Kind == OutcomeDone {
+			outcome.Answer, outcome.Err = read(outcomes, index)
 			if outcome.Err != nil {
 				outcome.Kind = OutcomeFailed
 			}

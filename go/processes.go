@@ -82,7 +82,7 @@ func (c *Client) AllProcesses(ctx context.Context, query ProcessQuery) ([]Outcom
 	}); err != nil {
 		return nil, err
 	}
-	return takeOutcomes(ctx, c, outcomes, readRows[ProcessStats]), nil
+	return takeOutcomes(ctx, c, outcomes, answers(readRows[ProcessStats])), nil
 }
 
 // readStats reads an answer of one row.

@@ -12,17 +12,21 @@ type Stage int32
 const (
 	// StageInQueue: in the queue; no controller has taken it. [Command.Retract] takes it back.
 	StageInQueue Stage = C.ACCLIENT_STAGE_IN_QUEUE
-	// StageRouted: routed to the agent, which has not fetched it: it is away or busy.
+	// StageRouted: routed to the agent, which has not fetched it: the agent is down, stopped or full (100 jobs).
 	StageRouted Stage = C.ACCLIENT_STAGE_ROUTED
-	// StageRunning: running on the agent.
+	// StageQueuedOnAgent: fetched by the agent, where it waits behind another job of the same queue; see
+	// [RunArgs.Queue]. No kill reaches it there, and it is lost if the agent dies.
+	StageQueuedOnAgent Stage = C.ACCLIENT_STAGE_QUEUED_ON_AGENT
+	// StageRunning: running on the agent, waiting for its next run, or ending after a kill.
 	StageRunning Stage = C.ACCLIENT_STAGE_RUNNING
 	// StageDone: there is a result.
 	StageDone Stage = C.ACCLIENT_STAGE_DONE
-	// StageLost: it was submitted and is gone: a controller took it and ended before it was routed, or the job
-	// ended while the controller was down, which loses its result for good.
+	// StageLost: it was submitted and its result cannot come any more: a controller took it and ended before it was
+	// routed, the job ended while the controller was down, or the agent was restarted meanwhile.
 	StageLost Stage = C.ACCLIENT_STAGE_LOST
-	// StageUnknown: nothing is known of it, not even whether it was ever submitted; or the agent that was
-	// running it does not answer.
+	// StageUnknown: nothing is known of it, not even whether it was ever submitted. Or the agent has fetched it and
+	// does not answer: it is down, stopped or full (100 jobs). Or the agent does not run it, and the handle does not
+	// tell whether it waits in a queue of the agent: a handle by id alone does not.
 	StageUnknown Stage = C.ACCLIENT_STAGE_UNKNOWN
 )
 
@@ -34,14 +38,18 @@ type Progress struct {
 	// Stage is [StageInQueue], [StageLost] or [StageUnknown] while no agent is known; then the stage of the
 	// agent that is least far.
 	Stage Stage
-	// Agents are the agents that the command went to, as far as is known: the agent 0:0, where no agent matched
-	// the target.
+	// Agents are the agents that the command went to, as far as is known. Agents of a list that the controller does
+	// not know are left out.
 	Agents map[AgentID]Stage
 }
 
 // Progress finds out how far the command got on each agent: it reads what Redis has, searches the queue, and
-// asks the agents that are recorded as running it. Those that do not answer by the deadline are
+// asks the agents that have fetched it whether they run it. Those that do not answer by the deadline are
 // [StageUnknown]; without a deadline they have the timeout that the client was connected with, or 10 s.
+//
+// A job that its agent does not run may wait in a queue of the agent, where nobody sees it. If the command has a
+// queue, Progress sends a "ping" through the same queue where the agent shows no job of it. [ErrNoSuchAgent] where the
+// controller knew no agent for the target.
 func (c *Command) Progress(ctx context.Context) (*Progress, error) {
 	var ptr *C.acclient_progress
 	if err := c.beside(ctx, func(command *C.acclient_command, call *call, raw errorOut) status {

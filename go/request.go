@@ -16,6 +16,9 @@ type Request struct {
 	Args []string
 	// Data is the standard input of a program, the script of [Client.Bash], or JSON for the built-in commands of
 	// the agents: UTF-8, which may contain NULs.
+	//
+	// The agent writes all of the standard input before it reads any output. So a program that answers while it reads,
+	// like cat, hangs without end once both exceed what a pipe holds, 64 KiB on Linux: let it write to a file.
 	Data string
 	// ID is the id, instead of a new UUID for each time that the request is sent. While a job with the same id
 	// is running, its agent refuses a second one, and the result of the first counts for both.
@@ -24,6 +27,18 @@ type Request struct {
 	Tags string
 	// RunArgs are how the agent runs the job.
 	RunArgs RunArgs
+	// Killable makes a kill and [RunArgs.MaxTime] reach the script of [Client.Bash]. Default: they do not.
+	//
+	// An agent kills the process that it started. For a script that is a shell which runs the script as a child, so
+	// without Killable the script runs to its end, and only then KILLED or TIMEOUT is reported. With it the agent
+	// kills the shell that runs the script as well. It puts "echo 101::$$; " in front of the script, by which the
+	// script announces its process to the agent.
+	//
+	// Commands that the script has started are still not killed, and the result waits for them as long as they hold
+	// the output. Let the script "exec" a long last command, or announce the process of a command in the same way:
+	// "command & echo 101::$!; wait". The statistics of the job count announced processes too. Sending fails with
+	// [ErrInvalidArgument] for any command but a script of the shell, and for a script that starts with "#!".
+	Killable bool
 
 	client *Client
 	target Target
@@ -45,7 +60,8 @@ const (
 	verbContent
 )
 
-// Cmd makes a request for any command that agents know: "ping", "killall", "restart", ...
+// Cmd makes a request for any command that agents know: "ping", "killall", "restart", ... "restart" has no result: an
+// original agent exits at once, so submit it and do not wait. "killall" is a job itself and ends as SUCCESS or KILLED.
 //
 // When it is sent, the data of "controller" with the name "scheduler_add" among its RunArgs, and that of
 // "jumpscript_content", are checked as the controller decodes them: [ErrInvalidArgument] where it would exit, at once
@@ -287,6 +303,9 @@ func (r *Request) set(args *arguments, ptr *C.acclient_request) {
 	if r.Data != "" {
 		data, length := payload(r.Data)
 		args.call(func(raw errorOut) status { return C.acclient_request_set_data(ptr, data, length, raw) })
+	}
+	if r.Killable {
+		args.call(func(raw errorOut) status { return C.acclient_request_set_killable(ptr, raw) })
 	}
 	args.set("id", r.ID, func(id *C.char, raw errorOut) status {
 		return C.acclient_request_set_id(ptr, id, raw)

@@ -32,14 +32,27 @@ type RunArgs struct {
 	LogLevelsDB Levels
 	// LogLevelsAC are the levels that it sends to the controller.
 	LogLevelsAC Levels
-	// Queue is the name of a queue: jobs with the same one run one after another on an agent.
+	// Queue is the queue of the agent in which the job waits for its turn: jobs of one queue name run one after another
+	// on an agent. Default: no queue, the job starts at once.
+	//
+	// A job that waits there is [StateRunning] as far as Redis can tell. The agent does not show it among its
+	// processes, no kill reaches it ([ErrNotRunning]), and it is lost if the agent dies. [Command.Progress] reports
+	// [StageQueuedOnAgent]. The order is that of submission only while the agent keeps up: of commands that wait for
+	// the agent to fetch them, later ones may overtake. A command that the agent refuses (UNKNOWN_CMD,
+	// DUPILICATE_ID) stops its queue until the agent restarts.
 	Queue string
 	// WorkingDir is the working directory. Default: that of the agent.
 	WorkingDir string
-	// MaxTime is how long the job may run, in whole seconds, before the agent kills it and reports TIMEOUT.
-	// -1 second: no limit, and run again when the agent restarts.
+	// MaxTime is how long the job may run, in whole seconds, before the agent kills the process that it started and
+	// reports TIMEOUT. Default: no limit. It reaches no further than [Command.Kill]: children of the process go on, a
+	// script of [Client.Bash] runs to its end, and TIMEOUT is reported when the last of them has closed the job's
+	// output. [Request.Killable] makes it reach the script.
+	//
+	// -1 second: no limit. It asks for the job to be run again when the agent restarts, which the original agents
+	// never do.
 	MaxTime time.Duration
-	// MaxRestart is how many times the agent restarts the job when it fails.
+	// MaxRestart is how many times the agent runs the job at most while it fails, the first run included: 2 is one
+	// more try, and 1 is none. The runs are 1 s apart, and the result is that of the last. Default 0: one run.
 	MaxRestart int
 	// RecurringPeriod runs the job again with this period, in whole seconds, until it is killed; it has no
 	// result until then.

@@ -200,6 +200,12 @@
 #define ACCLIENT_TUNNEL_EXISTS 19
 
 /**
+ * The agent is not running the job, so a kill cannot reach it: the job waits in a queue of the agent, was not
+ * started yet, or is lost; acclient_command_progress() tells which.
+ */
+#define ACCLIENT_NOT_RUNNING 20
+
+/**
  * The job is lost: it was submitted, no agent has it, and its result cannot come any more.
  */
 #define ACCLIENT_LOST 21
@@ -230,12 +236,12 @@
 #define ACCLIENT_STAGE_IN_QUEUE 1
 
 /**
- * Routed to the agent, which has not fetched it: it is away or busy.
+ * Routed to the agent, which has not fetched it: the agent is down, stopped or full (100 jobs).
  */
 #define ACCLIENT_STAGE_ROUTED 2
 
 /**
- * Running on the agent.
+ * Running on the agent, waiting for its next run, or ending after a kill.
  */
 #define ACCLIENT_STAGE_RUNNING 3
 
@@ -245,16 +251,24 @@
 #define ACCLIENT_STAGE_DONE 4
 
 /**
- * It was submitted and is gone: a controller took it and ended before it was routed, or the job ended
- * while the controller was down, which loses its result for good.
+ * It was submitted and its result cannot come any more: a controller took it and ended before it was
+ * routed, the job ended while the controller was down, or the agent was restarted meanwhile.
  */
 #define ACCLIENT_STAGE_LOST 5
 
 /**
- * Nothing is known of it, not even whether it was ever submitted; or the agent that was running it
- * does not answer.
+ * Nothing is known of it, not even whether it was ever submitted. Or the agent has fetched it and does not
+ * answer: it is down, stopped or full (100 jobs). Or the agent does not run it, and the handle does not tell
+ * whether it waits in a queue of the agent: a handle by id alone does not.
  */
 #define ACCLIENT_STAGE_UNKNOWN 6
+
+/**
+ * Fetched by the agent, where it waits behind another job of the same queue; see
+ * acclient_run_args_set_queue(). No kill reaches it there, and it is lost if the agent dies. Comes between
+ * ACCLIENT_STAGE_ROUTED and ACCLIENT_STAGE_RUNNING.
+ */
+#define ACCLIENT_STAGE_QUEUED_ON_AGENT 7
 
 /**
  * A blocking command on the one list that is left.
@@ -290,6 +304,18 @@
  * The agent gave no answer in time, or refused.
  */
 #define ACCLIENT_OUTCOME_FAILED 3
+
+/**
+ * Of an accepted kill: the job has ended, and its result is there. Its state is "KILLED", or another one
+ * where the job ended by itself before the kill reached it.
+ */
+#define ACCLIENT_KILL_ENDED 1
+
+/**
+ * Of an accepted kill: the agent has killed the process, now or by an earlier kill, but the job goes on:
+ * something that the process started still holds its output. The result follows when that ends.
+ */
+#define ACCLIENT_KILL_ORDERED 2
 
 /**
  * Answer of an agent or the controller: rows with fields, and the JSON they were decoded from. An
@@ -878,6 +904,9 @@ void acclient_options_free(acclient_options *options);
 /**
  * Makes a request for any command that agents know: "ping", "killall", "restart", ...
  *
+ * "restart" has no result: an original agent exits at once, so submit it and do not wait. "killall" kills all
+ * jobs as acclient_command_kill() does, and is a job itself: it ends as SUCCESS or KILLED. It also kills the
+ * daemon for jumpscripts of an original agent: later jumpscripts fail until the agent restarts.
  * When it is sent, the data of "controller" with the name "scheduler_add", and that of "jumpscript_content",
  * are checked as the controller decodes them: ACCLIENT_INVALID_ARGUMENT where it would exit, at once or when
  * the schedule fires. The message names the field, like cmd.args.args[0].
@@ -962,6 +991,10 @@ acclient_status acclient_request_set_run_args(acclient_request *request,
  * Sets the data: the standard input of a program, the script of "bash", JSON for built-in commands
  * of the agents.
  *
+ * The agent writes all of the standard input before it reads any output. So a program that answers while it
+ * reads, like cat, hangs without end once both exceed what a pipe holds, 64 KiB on Linux: let it write to a
+ * file.
+ *
  * data, data_length: UTF-8, which may contain NULs.
  */
 acclient_status acclient_request_set_data(acclient_request *request,
@@ -987,6 +1020,24 @@ acclient_status acclient_request_set_id(acclient_request *request,
 acclient_status acclient_request_set_tags(acclient_request *request,
                                           const char *tags,
                                           acclient_error **error);
+
+/**
+ * Makes a kill and the maximum run time reach the script of "bash". Default: they do not.
+ *
+ * An agent kills the process that it started. For "bash" that is a shell which runs the script as a child, so
+ * without this option the script runs to its end, and only then KILLED or TIMEOUT is reported. With it the
+ * agent kills the shell that runs the script as well. This puts the line "echo 101::$$; " in front of the
+ * script, by which the script announces its process to the agent.
+ *
+ * Commands that the script has started are still not killed, and the result waits for them as long as they
+ * hold the output. Let the script "exec" a long last command, or announce the process of a command in the
+ * same way: "command & echo 101::$!; wait". The statistics of the job count announced processes too.
+ *
+ * Errors: none of its own. Sending fails with ACCLIENT_INVALID_ARGUMENT for any command but "bash", and for a
+ * script that starts with "#!".
+ */
+acclient_status acclient_request_set_killable(acclient_request *request,
+                                              acclient_error **error);
 
 /**
  * Sends the command and returns once Redis has it. At most once: it is never sent again.
@@ -1089,8 +1140,16 @@ acclient_status acclient_run_args_set_loglevels_ac(acclient_run_args *args,
                                                    acclient_error **error);
 
 /**
- * Sets the name of a queue: jobs with the same one run one after another on an agent. Default: no
- * queue.
+ * Sets the queue of the agent in which the job waits for its turn: jobs of one queue name run one after
+ * another on an agent. Default: no queue, the job starts at once.
+ *
+ * A job that waits there is "RUNNING" as far as Redis can tell. The agent does not show it among its processes,
+ * no kill reaches it (ACCLIENT_NOT_RUNNING), and it is lost if the agent dies. acclient_command_progress()
+ * reports ACCLIENT_STAGE_QUEUED_ON_AGENT.
+ *
+ * The order is that of submission only while the agent keeps up: of commands that wait for the agent to fetch
+ * them, later ones may overtake. A command that the agent refuses (UNKNOWN_CMD, DUPILICATE_ID) stops its queue
+ * until the agent restarts.
  */
 acclient_status acclient_run_args_set_queue(acclient_run_args *args,
                                             const char *queue,
@@ -1104,8 +1163,15 @@ acclient_status acclient_run_args_set_working_dir(acclient_run_args *args,
                                                   acclient_error **error);
 
 /**
- * Sets how long the job may run, in seconds, before the agent kills it and reports TIMEOUT. 0 (the
- * default): no limit. -1: no limit, and run again when the agent restarts.
+ * Sets how long the job may run, in seconds, before the agent kills the process that it started and reports
+ * TIMEOUT. 0 (the default): no limit.
+ *
+ * The limit reaches no further than acclient_command_kill(): children of the process go on, a script of
+ * "bash" runs to its end, and TIMEOUT is reported when the last of them has closed the job's output.
+ * acclient_request_set_killable() makes it reach the script.
+ *
+ * -1: no limit. It asks for the job to be run again when the agent restarts, which the original agents never
+ * do.
  *
  * seconds: -1 to 2147483647; for a command that is scheduled, to 999999.
  */
@@ -1114,7 +1180,8 @@ acclient_status acclient_run_args_set_max_time(acclient_run_args *args,
                                                acclient_error **error);
 
 /**
- * Sets how many times the agent restarts the job when it fails. Default 0.
+ * Sets how many times the agent runs the job at most while it fails, the first run included: 2 is one more
+ * try, and 1 is none. The runs are 1 s apart, and the result is that of the last. Default 0: one run.
  */
 acclient_status acclient_run_args_set_max_restart(acclient_run_args *args,
                                                   int64_t times,
@@ -1329,8 +1396,8 @@ const char *acclient_command_id(const acclient_command *command,
                                 size_t *length);
 
 /**
- * The handle string, "acclient:1:<id>:<target>", by which acclient_client_get_by_handle() finds the
- * command again, in this process or another.
+ * The handle string, "acclient:1:<id>:<target>", followed by ":queue=<name>" for a command with a queue, by
+ * which acclient_client_get_by_handle() finds the command again, in this process or another.
  */
 const char *acclient_command_handle(const acclient_command *command,
                                     size_t *length);
@@ -1401,13 +1468,16 @@ const char *acclient_stage_name(int32_t stage);
 
 /**
  * Finds out how far a command got on each agent: reads what Redis has, searches the queue, and asks
- * the agents that are recorded as running it. May be called while another thread waits with the
- * command.
+ * the agents that have fetched it whether they run it. A job that its agent does not run may wait in a queue
+ * of the agent, where nobody sees it: if the command has a queue, this sends a "ping" through the same queue
+ * where the agent shows no job of it. Agents of a list that the controller does not know are left out. May
+ * be called while another thread waits with the command.
  *
  * timeout_ms: agents that do not answer by the deadline are ACCLIENT_STAGE_UNKNOWN; without a timeout
  *   agents have the default timeout of the client.
  * progress: [out] receives the progress; free with acclient_progress_free().
- * Errors: ACCLIENT_PROTOCOL for a result that cannot be decoded.
+ * Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target; ACCLIENT_PROTOCOL for a
+ * result that cannot be decoded.
  */
 acclient_status acclient_command_progress(const acclient_command *command,
                                           int64_t timeout_ms,
@@ -1443,8 +1513,7 @@ int32_t acclient_progress_stage(const acclient_progress *progress);
 size_t acclient_progress_count(const acclient_progress *progress);
 
 /**
- * Reads the agent at an index, and returns whether there is one. The agent 0:0, where no agent matched
- * the target.
+ * Reads the agent at an index, and returns whether there is one.
  *
  * gid, nid: [out] receive the agent, or 0; may be NULL.
  */
@@ -1889,11 +1958,14 @@ const acclient_command *acclient_commands_at(const acclient_commands *commands,
 void acclient_commands_free(acclient_commands *commands);
 
 /**
- * Reads the job of every agent that a command was routed to, in its current state, running or over.
- * Empty while no controller has routed the command.
+ * Reads the job of every agent that a command was routed to, as Redis has it now: queued, running or over.
+ * Empty while no controller has routed the command. A job counts as "RUNNING" from the moment its agent has
+ * fetched it, even while it waits in a queue of the agent; acclient_command_progress() asks the agent. Agents
+ * of a list that the controller does not know have no job and are left out.
  *
  * jobs: [out] receives the list; free with acclient_jobs_free().
- * Errors: ACCLIENT_PROTOCOL for a result that cannot be decoded.
+ * Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target; ACCLIENT_PROTOCOL for a
+ * result that cannot be decoded.
  */
 acclient_status acclient_command_jobs(const acclient_command *command,
                                       int64_t timeout_ms,
@@ -1918,15 +1990,33 @@ const acclient_job *acclient_jobs_at(const acclient_jobs *jobs,
 void acclient_jobs_free(acclient_jobs *jobs);
 
 /**
- * Kills the job on every agent that runs it, with all its processes, and returns once the agents have
- * accepted the order; the results, usually KILLED, follow. Where the job is over, nothing is asked.
+ * Name of the result of a kill: "ended" or "ordered"; "unknown kill" for any other number. Never NULL,
+ * never freed.
+ */
+const char *acclient_kill_name(int32_t kill);
+
+/**
+ * Kills the job on every agent that runs it. Nothing is sent where it is over or is ending after an earlier
+ * kill.
+ *
+ * An agent sends SIGKILL to the process that it started, and to nothing else. Children of the process go
+ * on, and KILLED is reported when the last of them has closed the job's output; what is written after the
+ * kill is dropped. A script of "bash" is such a child, so it runs to its end; see
+ * acclient_request_set_killable(). A job that waits in a queue of the agent, or for a full agent, cannot be
+ * reached.
+ *
+ * The agent never answers a second kill of a job that is still ending, and that kill takes one of its 100
+ * places until it restarts. So this asks the agent first, and leaves the key cmd.<id>.killed.<gid>.<nid>,
+ * for 24 hours, by which later calls know, in any process.
  *
  * timeout_ms: for the agents to answer.
- * outcomes: [out] receives an outcome for each agent, whose answers are only "true"; free with
- *   acclient_outcomes_free().
- * Errors: ACCLIENT_TIMEOUT where no controller has routed the command; as acclient_request_submit().
- * An error of one agent is in its outcome: ACCLIENT_TIMEOUT for an agent that is away, or busy with an
- * earlier kill of the same job; acclient_outcomes_failure() returns the first.
+ * outcomes: [out] receives an outcome for each agent. acclient_outcomes_kill() tells whether the job has
+ *   ended; the answers are its name. Free with acclient_outcomes_free().
+ * Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target; ACCLIENT_TIMEOUT where no
+ * controller has routed the command; as acclient_request_submit(). An error of one agent is in its outcome,
+ * and acclient_outcomes_failure() returns the first: ACCLIENT_NOT_RUNNING where the agent does not run the
+ * job, so that a kill cannot reach it; ACCLIENT_TIMEOUT for an agent that is down, stopped or full;
+ * ACCLIENT_NO_SUCH_AGENT for an agent of a list that the controller does not know.
  */
 acclient_status acclient_command_kill(const acclient_command *command,
                                       int64_t timeout_ms,
@@ -1936,8 +2026,9 @@ acclient_status acclient_command_kill(const acclient_command *command,
 
 /**
  * Reads what a running command uses, on each agent: answers with the fields "cpu" (per cent), "rss",
- * "vms", "swap" (bytes), "cmd" and "debug". Parameters and errors as
- * acclient_command_kill().
+ * "vms", "swap" (bytes), "cmd" and "debug". For "bash" that is the shell that runs the script, without the
+ * script. Parameters and errors as acclient_command_kill(); ACCLIENT_JOB_FAILED in the outcome of an agent
+ * that does not run the job, or not yet.
  */
 acclient_status acclient_command_get_stats(const acclient_command *command,
                                            int64_t timeout_ms,
@@ -2005,6 +2096,13 @@ const acclient_error *acclient_outcomes_failure(const acclient_outcomes *outcome
  * The kind of outcome at an index: one of ACCLIENT_OUTCOME_...
  */
 int32_t acclient_outcomes_kind(const acclient_outcomes *outcomes,
+                               size_t index);
+
+/**
+ * The result of the kill of the agent at an index: one of ACCLIENT_KILL_...; 0 unless the outcomes are those
+ * of a kill and the kind is ACCLIENT_OUTCOME_DONE.
+ */
+int32_t acclient_outcomes_kill(const acclient_outcomes *outcomes,
                                size_t index);
 
 /**
@@ -2239,7 +2337,8 @@ acclient_status acclient_client_get_msgs(const acclient_client *client,
 
 /**
  * Lists the agents that the controller knows: a row each, with the fields "gid", "nid" and "roles"
- * ("roles.0" is the first). A dead agent stays in the list for up to 30 s.
+ * ("roles.0" is the first). An agent that died stays in the list for 30 to 45 s. One
+ * that runs 100 jobs fetches no commands and leaves the list after 30 s, until some of them end.
  *
  * answer: [out] receives the answer; free with acclient_answer_free().
  * Errors: ACCLIENT_TIMEOUT where no controller drains the queue, ACCLIENT_UNKNOWN_COMMAND where the
@@ -2308,15 +2407,19 @@ acclient_status acclient_job_get_msgs(const acclient_job *job,
                                       acclient_error **error);
 
 /**
- * Kills a job, with all its processes, and returns once its agent has accepted the order; its result,
- * usually KILLED, follows. Does nothing where the job is over.
+ * Kills a job: the agent sends SIGKILL to the process that it started. See acclient_command_kill() for what
+ * a kill does not reach. Nothing is sent where the job is over or is ending after an earlier kill.
  *
- * Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same job; as
+ * kill: [out] receives ACCLIENT_KILL_ENDED once the result is there, also where the job was over before, or
+ *   ACCLIENT_KILL_ORDERED if something still holds the job's output a second after the kill; may be NULL.
+ * Errors: ACCLIENT_NOT_RUNNING where the agent does not run the job, so that a kill cannot reach it;
+ * ACCLIENT_TIMEOUT for an agent that is down, stopped or full; ACCLIENT_NO_SUCH_AGENT; as
  * acclient_request_run().
  */
 acclient_status acclient_job_kill(const acclient_job *job,
                                   int64_t timeout_ms,
                                   const acclient_cancel_token *cancel,
+                                  int32_t *kill,
                                   acclient_error **error);
 
 /**

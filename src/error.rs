@@ -67,6 +67,9 @@ pub enum ErrorKind {
     NoSuchTunnel = 18,
     /// The agent, or the controller, lists the tunnel already, open or not, and opened nothing.
     TunnelExists = 19,
+    /// The agent is not running the job, so a kill cannot reach it: the job waits in a queue of the agent,
+    /// was not started yet, or is lost. [`Command::progress`](crate::Command::progress) tells which.
+    NotRunning = 20,
     /// The job is lost: it was submitted, no agent has it, and its result cannot come any more.
     Lost = 21,
     /// Messages of a job may be missing from the log that a [`Follow`](crate::Follow) returns, which goes
@@ -139,6 +142,8 @@ struct Inner {
     unconfirmed: Option<(ErrorKind, String, bool)>,
     job: Option<JobResult>,
     agent: Option<AgentId>,
+    /// Whether the agent has fetched a question that it did not answer.
+    fetched: Option<bool>,
     server_code: Option<String>,
     gap: Option<Gap>,
     source: Option<Source>,
@@ -154,7 +159,10 @@ impl Error {
             command: None,
             retriable: matches!(
                 kind,
-                ErrorKind::Timeout | ErrorKind::Connect | ErrorKind::PoolExhausted
+                ErrorKind::Timeout
+                    | ErrorKind::Connect
+                    | ErrorKind::PoolExhausted
+                    | ErrorKind::NotRunning
             ),
             timeout: kind == ErrorKind::Timeout,
             is_final: true,
@@ -162,6 +170,7 @@ impl Error {
             unconfirmed: None,
             job: None,
             agent: None,
+            fetched: None,
             server_code: None,
             gap: None,
             source: None,
@@ -294,6 +303,24 @@ impl Error {
         );
         self.0.retriable = false;
         self
+    }
+
+    /// For a question that an agent did not answer: whether the agent has fetched it, as far as Redis
+    /// tells.
+    pub(crate) fn unanswered(mut self, fetched: Option<bool>) -> Self {
+        self.0.fetched = fetched;
+        self.noting(match fetched {
+            Some(true) => {
+                "the agent has fetched the command but not started it: it runs 100 jobs, its limit, or is stopped"
+            }
+            Some(false) => "the agent does not fetch commands: it is down, stopped or full (100 jobs)",
+            None => "no controller has routed the command",
+        })
+    }
+
+    /// Whether the agent has fetched a question that it did not answer; `None` where that is not known.
+    pub(crate) fn is_fetched(&self) -> Option<bool> {
+        self.0.fetched
     }
 
     /// For the failure of a part that is reported for the whole call.

@@ -58,7 +58,7 @@ pub use client::{Check, Client, ClientBuilder, Diagnosis, Scheduled, Verdict};
 pub use command::{Collected, Command, Progress, Request, Results, Rollout, RolloutPlan, Stage};
 pub use engine::{CancelToken, Statistics, Timeout, WaitMethod};
 pub use error::{Error, ErrorKind, Gap, Result};
-pub use job::{Follow, Job, Message, MsgQuery, Outcome, Outcomes};
+pub use job::{Follow, Job, KillResult, Message, MsgQuery, Outcome, Outcomes};
 pub use node::{
     Answer, ClosedTunnel, CpuInfo, DiskInfo, Gateway, MemInfo, NicAddr, NicInfo, OsInfo,
     ProcessQuery, ProcessStats, Tunnel,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use acclient::{AgentId, Error, Outcome as Answered, ProcessStats};
+use acclient::{AgentId, Error, KillResult, Outcome as Answered, ProcessStats};
 use serde_json::json;
 use unit_prefix::NumberPrefix;
 
@@ -41,7 +41,11 @@ impl Wait {
 
 /// Kills the jobs of a command, wherever they run
 ///
-/// Returns when the agents have taken the order. Jobs that are over are left as they are.
+/// The agent kills the process that it started, and nothing else: children go on, and so does a script of
+/// acctl bash, unless it was sent with --killable. Says for each agent: "ended"; "ordered", when something
+/// still holds the output of the job; or "over", when the job was over before. Status 4: an agent did not
+/// answer. Status 8: an agent does not run the job, so no kill reaches it: it waits in a queue of the agent,
+/// was not started yet, or is lost; see acctl job.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -56,20 +60,31 @@ impl Kill {
         let output = session.output;
         let mut worst = Worst::default();
         for (agent, outcome) in session.command(&self.command)?.kill()? {
-            let said = match outcome {
-                Answered::Done(()) => "killed".to_owned(),
-                Answered::Over(job) => format!("over: {}", job.state()),
+            let (name, said) = match outcome {
+                Answered::Done(kill) => (kill.name(), killed(kill)),
+                Answered::Over(job) => ("over", format!("over: {}", job.state())),
                 Answered::Failed(error) => {
                     worst.tell(session, agent, &error)?;
                     continue;
                 }
             };
             match output.is_json() {
-                true => output.document(json!({ "agent": agent.to_string(), "outcome": said }))?,
+                true => output.document(json!({ "agent": agent.to_string(), "outcome": name }))?,
                 false => output.line(format!("{agent}: {said}"))?,
             }
         }
         Ok(worst.status())
+    }
+}
+
+/// What the result of a kill means.
+pub fn killed(kill: KillResult) -> String {
+    match kill {
+        KillResult::Ordered => {
+            "ordered: the process was killed, but something still holds the output of the job"
+                .into()
+        }
+        kill => kill.to_string(),
     }
 }
 
@@ -100,6 +115,8 @@ impl Retract {
 }
 
 /// Shows what the jobs of a command use, on each agent
+///
+/// For acctl bash that is the shell that runs the script, without the script.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:

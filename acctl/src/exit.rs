@@ -18,10 +18,11 @@ Exit status:
     5  could not connect to Redis, or it refused the login
     6  maybe sent: Redis did not confirm the command, which may run or not
     7  anything else, such as a gap in a log
+    8  not running: a kill reached no job, which waits on its agent or is lost
   130  interrupted; what was sent goes on, unless --kill-on-interrupt
   141  nobody reads the output any more
 
-Where agents fare differently, the first of 130, 1, 4, 6 that is true of one counts.";
+Where agents fare differently, the first of 130, 1, 3, 4, 6, 8 that is true of one counts.";
 
 /// The exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub enum Status {
     NoConnection = 5,
     MaybeSent = 6,
     Other = 7,
+    NotRunning = 8,
     Interrupted = 130,
     /// What a shell says of a program that SIGPIPE has ended.
     BrokenPipe = 141,
@@ -53,6 +55,7 @@ impl Status {
             | ErrorKind::TunnelExists
             | ErrorKind::Lost => Status::SomeFailed,
             ErrorKind::MaybeSent => Status::MaybeSent,
+            ErrorKind::NotRunning => Status::NotRunning,
             _ => Status::Other,
         }
     }

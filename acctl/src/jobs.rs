@@ -13,6 +13,9 @@ use crate::session::Session;
 use crate::target;
 
 /// Lists the jobs of a command, one for each agent
+///
+/// As Redis has them. A job is RUNNING once its agent has fetched it, even while it waits in a queue of the
+/// agent: acctl job asks the agent.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -111,8 +114,9 @@ impl Show {
             return Ok(Status::Success);
         }
         if stages.is_empty() {
-            output.line(in_words(progress.stage))?;
             let is_known = progress.stage != Stage::Unknown;
+            let words = in_words(progress.stage);
+            output.line(if is_known { words } else { "unknown: nothing tells of it" })?;
             return Ok(if is_known { Status::Success } else { Status::Nobody });
         }
         for (agent, stage) in stages {
@@ -158,11 +162,17 @@ impl Show {
 fn in_words(stage: Stage) -> &'static str {
     match stage {
         Stage::InQueue => "in the queue: no controller has taken it; acctl retract takes it back",
-        Stage::Routed => "routed: the agent has not fetched it",
+        Stage::Routed => "routed: the agent has not fetched it; it is down, stopped or full",
+        Stage::QueuedOnAgent => {
+            "queued on the agent: it waits behind another job of its queue, and no kill reaches it"
+        }
         Stage::Running => "running",
         Stage::Done => "done",
-        Stage::Lost => "lost: it was submitted, and nobody has it any more",
-        _ => "unknown: nothing tells of it, or its agent does not answer",
+        Stage::Lost => "lost: it was submitted, and its result cannot come any more",
+        _ => {
+            "unknown: the agent does not answer, or the job may wait in a queue of the agent, which an id \
+             alone does not tell"
+        }
     }
 }
 

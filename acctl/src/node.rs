@@ -17,7 +17,8 @@ use crate::target;
 
 /// Lists the agents that the controller knows, and their roles
 ///
-/// A dead one stays in the list for up to 30 seconds.
+/// One that died stays in the list for 30 to 45 seconds. One that runs 100 jobs leaves it after 30 seconds,
+/// until some of them end.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:

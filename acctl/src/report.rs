@@ -9,6 +9,7 @@ use std::thread;
 use acclient::{Command, Error, ErrorKind, Job, Outcome as Answered, Results, Rollout};
 use serde_json::json;
 
+use crate::commands::killed;
 use crate::exit::{Failure, Outcome, Status};
 use crate::json;
 use crate::output::{BAD, GOOD, Output};
@@ -346,7 +347,7 @@ impl<'a> Report<'a> {
         };
         for (agent, outcome) in outcomes {
             match outcome {
-                Answered::Done(()) => self.output.note(format!("{agent}: killed")),
+                Answered::Done(kill) => self.output.note(format!("{agent}: {}", killed(kill))),
                 Answered::Over(job) => self.output.note(format!("{agent}: over: {}", job.state())),
                 Answered::Failed(error) => self.output.problem(&error.to_string()),
             }

@@ -80,6 +80,10 @@ pub struct Bash {
     /// A label for finding it again, see acctl ps
     #[arg(long)]
     name: Option<String>,
+    /// Lets a kill and --max-time reach the script, which otherwise runs to its end; what the script has
+    /// started still goes on
+    #[arg(long)]
+    killable: bool,
     #[command(flatten)]
     pub how: How,
 }
@@ -111,7 +115,10 @@ impl Bash {
 
     pub fn perform(&self, session: &Session, script: Vec<u8>) -> Outcome {
         let (target, _) = self.split()?;
-        let command = session.client.bash(target.clone(), script);
+        let mut command = session.client.bash(target.clone(), script);
+        if self.killable {
+            command = command.killable();
+        }
         self.how.send(session, &target, named(command, &self.name))
     }
 }
@@ -193,6 +200,7 @@ impl Script {
 
 /// Sends any command that agents know: ping, killall, restart, ...
 ///
+/// Agents never answer restart: it is sent, and not waited for.
 /// The data of controller with --name scheduler_add, and that of jumpscript_content, are checked as the controller
 /// decodes them. A command that would make it exit, at once or when the schedule fires, is not sent (status 2).
 #[derive(clap::Args)]
@@ -230,6 +238,9 @@ impl Cmd {
             ));
         };
         let command = session.client.cmd(target.clone(), name).data(input);
+        if name == "restart" {
+            return self.how.send_restart(session, &target, named(command, &self.name));
+        }
         self.how.send(session, &target, named(command, &self.name))
     }
 }

@@ -52,6 +52,10 @@ pub struct Add {
     /// Runs the shell script in this file; - is stdin
     #[arg(long, value_name = "FILE")]
     bash: Option<PathBuf>,
+    /// Lets a kill and --max-time reach the script, which otherwise runs to its end; what the script has
+    /// started still goes on
+    #[arg(long, requires = "bash")]
+    killable: bool,
     #[command(flatten)]
     running: Running,
 }
@@ -92,6 +96,7 @@ impl Add {
         let target = target::parse(&self.target).map_err(Failure::Usage)?;
         let command = match self.program.split_first() {
             Some((program, args)) => session.client.execute(target, program).args(args),
+            None if self.killable => session.client.bash(target, script).killable(),
             None => session.client.bash(target, script),
         };
         session.client.schedule_add(&self.id, &self.cron, self.running.apply(command))?;

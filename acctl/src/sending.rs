@@ -26,10 +26,11 @@ pub struct How {
 #[derive(clap::Args)]
 #[command(next_help_heading = "How it runs")]
 pub struct Running {
-    /// Kills the job after so many seconds; -1: none, and again after a restart
+    /// Kills the process that the agent started after so many seconds: its children go on, and so does a
+    /// script without --killable; -1: no limit
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     max_time: Option<i64>,
-    /// Starts it again so many times when it fails
+    /// Runs it at most so many times while it fails, 1 s apart; 2 is one more try
     #[arg(long, value_name = "TIMES")]
     max_restart: Option<u32>,
     /// Runs it again every so many seconds, until it is killed
@@ -38,7 +39,7 @@ pub struct Running {
     /// Measures it every so many milliseconds
     #[arg(long, value_name = "MS")]
     stats_interval: Option<u32>,
-    /// Jobs of one queue run one after another on an agent
+    /// Jobs of one queue run one after another on an agent; one that waits there cannot be killed
     #[arg(long)]
     queue: Option<String>,
     /// Adds a variable to its environment, which holds little else
@@ -170,10 +171,28 @@ impl How {
             ));
         }
         let Some(rollout) = sending.rollout() else {
-            return sending.perform(session, target, command);
+            return sending.perform(session, target, command, sending.detach);
         };
         let report = Report::new(session, &sending.waiting, target.is_fanout());
         report.rollout(command.rollout(rollout, sending.waiting.time())?)
+    }
+}
+
+impl How {
+    /// Sends a restart, which no agent ever answers.
+    pub fn send_restart(&self, session: &Session, target: &Target, command: Request) -> Outcome {
+        if self.sending.rollout().is_some() {
+            return Err(Failure::Usage(
+                "agents never answer restart, so no batch of it would end: leave out --batch and --sample"
+                    .into(),
+            ));
+        }
+        if !self.sending.detach {
+            session.output.note(
+                "not waiting: agents never answer restart; acctl agents lists those that are back",
+            );
+        }
+        self.sending.perform(session, target, self.running.apply(command), true)
     }
 }
 
@@ -211,8 +230,14 @@ impl Running {
 }
 
 impl Sending {
-    /// Sends the command, and reports its results.
-    fn perform(&self, session: &Session, target: &Target, command: Request) -> Outcome {
+    /// Sends the command, and reports its results unless it is detached.
+    fn perform(
+        &self,
+        session: &Session,
+        target: &Target,
+        command: Request,
+        detach: bool,
+    ) -> Outcome {
         let report = Report::new(session, &self.waiting, target.is_fanout());
         let command = match &self.id {
             Some(id) => command.id(id),
@@ -224,7 +249,7 @@ impl Sending {
             Err(error) if error.is_maybe_sent() => return report.doubtful(error),
             sent => sent?,
         };
-        if self.detach {
+        if detach {
             let printed = sent.to_string();
             let output = session.output;
             match output.is_json() {

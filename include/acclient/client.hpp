@@ -229,6 +229,8 @@ class client {
     // Requests, which their submit(), run(), run_all() or rollout() sends.
 
     /// Makes a request for any command that agents know: "ping", "killall", "restart", ...
+    /// "restart" has no result: an original agent exits at once, so submit it and do not wait.
+    /// "killall" is a job itself and ends as SUCCESS or KILLED.
     /// When it is sent, the data of "controller" with the name "scheduler_add", and that of
     /// "jumpscript_content", are checked as the controller decodes them: errc::invalid_argument
     /// where it would exit, at once or when the schedule fires.
@@ -382,7 +384,8 @@ class client {
 
 #if ACCLIENT_EXCEPTIONS
     /// Lists the agents that the controller knows: a row each, with the fields "gid", "nid" and
-    /// "roles" ("roles.0" is the first). A dead agent stays in the list for up to 30 s. Throws
+    /// "roles" ("roles.0" is the first). An agent that died stays in the list for
+    /// 30 to 45 s. One that runs 100 jobs leaves it after 30 s, until some of them end. Throws
     /// errc::timeout where no controller drains the queue.
     answer list_agents(const timeout &timeout = {}) const {
         return try_list_agents(timeout).value();

@@ -167,6 +167,8 @@ struct ACCLIENT_POINTER outcome {
     job_ref job;
     /// Why the agent gave no answer; no error unless failed.
     error_ref error;
+    /// The result of a kill; none unless done.
+    kill_result kill = kill_result::none;
 };
 
 namespace detail {
@@ -181,10 +183,12 @@ struct outcomes_traits {
     static outcome at(const acclient_outcomes *outcomes, std::size_t index) noexcept {
         agent_id agent;
         acclient_outcomes_agent(outcomes, index, &agent.gid, &agent.nid);
-        return {agent, static_cast<outcome_kind>(acclient_outcomes_kind(outcomes, index)),
+        return {agent,
+                static_cast<outcome_kind>(acclient_outcomes_kind(outcomes, index)),
                 answer_ref(acclient_outcomes_answer(outcomes, index)),
                 job_ref(acclient_outcomes_job(outcomes, index)),
-                error_ref(acclient_outcomes_error(outcomes, index))};
+                error_ref(acclient_outcomes_error(outcomes, index)),
+                static_cast<kill_result>(acclient_outcomes_kill(outcomes, index))};
     }
 };
 
@@ -237,8 +241,9 @@ class ACCLIENT_POINTER command_ref {
     std::string_view id() const noexcept {
         return detail::text(acclient_command_id, handle_);
     }
-    /// The handle string, "acclient:1:<id>:<target>", by which client::get_by_handle() finds the
-    /// command again, in this process or another, in any language.
+    /// The handle string, "acclient:1:<id>:<target>", followed by ":queue=<name>" for a command
+    /// with a queue, by which client::get_by_handle() finds the command again, in this process or
+    /// another, in any language.
     std::string_view handle() const noexcept {
         return detail::text(acclient_command_handle, handle_);
     }
@@ -281,16 +286,23 @@ class ACCLIENT_POINTER command_ref {
     acclient::results results(const timeout &timeout) const {
         return try_results(timeout).value();
     }
-    /// Reads the job of every agent that the command was routed to, in its current state, running
-    /// or over. Empty while no controller has routed the command. Throws errc::protocol for a
-    /// result that cannot be decoded, and as client::ping().
+    /// Reads the job of every agent that the command was routed to, as Redis has it now: queued,
+    /// running or over. Empty while no controller has routed the command. A job counts as "RUNNING"
+    /// from the moment its agent has fetched it, even while it waits in a queue of the agent;
+    /// progress() asks the agent. Agents of a list that the controller does not know have no job
+    /// and are left out. Throws errc::no_such_agent where the controller knew no agent for the
+    /// target, errc::protocol for a result that cannot be decoded, and as client::ping().
     job_list jobs(const timeout &timeout = {}) const {
         return try_jobs(timeout).value();
     }
     /// Finds out how far the command got on each agent: reads what Redis has, searches the queue,
-    /// and asks the agents that are recorded as running it. Agents that do not answer by the
-    /// deadline are stage::unknown. May be called while another thread waits with the command.
-    /// Throws errc::protocol for a result that cannot be decoded, and as client::ping().
+    /// and asks the agents that have fetched it whether they run it. Agents that do not answer by
+    /// the deadline are stage::unknown. A job that its agent does not run may wait in a queue of
+    /// the agent, where nobody sees it: if the command has a queue, this sends a "ping" through the
+    /// same queue where the agent shows no job of it. Agents of a list that the controller does not
+    /// know are left out. May be called while another thread waits with the command. Throws
+    /// errc::no_such_agent where the controller knew no agent for the target, errc::protocol for a
+    /// result that cannot be decoded, and as client::ping().
     acclient::progress progress(const timeout &timeout = {}) const {
         return try_progress(timeout).value();
     }
@@ -301,16 +313,29 @@ class ACCLIENT_POINTER command_ref {
     bool retract(const timeout &timeout = {}) const {
         return try_retract(timeout).value();
     }
-    /// Kills the job on every agent that runs it, with all its processes, and returns once the
-    /// agents have accepted the order; the results, usually KILLED, follow. Where the job is over,
-    /// nothing is asked. An error of one agent is in its outcome: errc::timeout for an agent that
-    /// is away, or busy with an earlier kill of the same job. Throws errc::timeout where no
-    /// controller has routed the command, and as request::submit().
+    /// Kills the job on every agent that runs it. outcome::kill tells whether the job has ended.
+    /// Nothing is sent where it is over or is ending after an earlier kill.
+    ///
+    /// An agent sends SIGKILL to the process that it started, and to nothing else. Children of the
+    /// process go on, and KILLED is reported when the last of them has closed the job's output;
+    /// what is written after the kill is dropped. A script of "bash" is such a child, so it runs to
+    /// its end; see request::killable(). A job that waits in a queue of the agent, or for a full
+    /// agent, cannot be reached.
+    ///
+    /// The agent never answers a second kill of a job that is still ending, and that kill takes one
+    /// of its 100 places until it restarts. So this asks the agent first, and leaves the key
+    /// cmd.<id>.killed.<gid>.<nid>, for 24 hours, by which later calls know, in any process.
+    ///
+    /// An error of one agent is in its outcome: errc::not_running where the agent does not run the
+    /// job, so that a kill cannot reach it; errc::timeout for an agent that is down, stopped or
+    /// full; errc::no_such_agent for an agent of a list that the controller does not know. Throws
+    /// errc::no_such_agent where the controller knew no agent for the target, errc::timeout where
+    /// no controller has routed the command, and as request::submit().
     outcomes kill(const timeout &timeout = {}) const {
         return try_kill(timeout).value();
     }
-    /// Reads what the command uses, on each agent: answers as those of job::get_stats(). Throws as
-    /// kill().
+    /// Reads what the command uses, on each agent: answers as those of job::get_stats(). For "bash"
+    /// that is the shell that runs the script, without the script. Throws as kill().
     outcomes get_stats(const timeout &timeout = {}) const {
         return try_get_stats(timeout).value();
     }

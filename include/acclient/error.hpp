@@ -73,6 +73,9 @@ enum class errc : acclient_status {
     no_such_tunnel = ACCLIENT_NO_SUCH_TUNNEL,
     /// The agent, or the controller, lists the tunnel already, open or not, and opened nothing.
     tunnel_exists = ACCLIENT_TUNNEL_EXISTS,
+    /// The agent is not running the job, so a kill cannot reach it: the job waits in a queue of the
+    /// agent, was not started yet, or is lost; command::progress() tells which.
+    not_running = ACCLIENT_NOT_RUNNING,
     /// The job is lost: it was submitted, no agent has it, and its result cannot come any more.
     lost = ACCLIENT_LOST,
     /// Messages may be missing from a log that is followed, which goes on; error_ref::gap() says
@@ -130,6 +133,8 @@ constexpr errc_texts texts_of(errc code) noexcept {
         return {"no_such_tunnel", "no such tunnel"};
     case errc::tunnel_exists:
         return {"tunnel_exists", "tunnel listed already"};
+    case errc::not_running:
+        return {"not_running", "job not running on the agent"};
     case errc::lost:
         return {"lost", "job lost"};
     case errc::gap:

@@ -11,6 +11,23 @@ inline namespace v0_1 {
 class job;
 class follower;
 
+/// Result of a kill that an agent has accepted.
+enum class kill_result : std::int32_t {
+    /// There is none: the outcome is not that of an accepted kill.
+    none = 0,
+    /// The job has ended: its result is there. Its state is KILLED, or another one where the job
+    /// ended by itself before the kill reached it.
+    ended = ACCLIENT_KILL_ENDED,
+    /// The agent has killed the process, now or by an earlier kill, but the job goes on: something
+    /// that the process started still holds its output. The result follows when that ends.
+    ordered = ACCLIENT_KILL_ORDERED,
+};
+
+/// Name of the result of a kill: "ended" or "ordered"; "unknown kill" for any other number.
+inline std::string_view to_string(kill_result kill) noexcept {
+    return acclient_kill_name(static_cast<std::int32_t>(kill));
+}
+
 /// Query of messages that jobs have logged. Default: the newest 20 messages of every level.
 struct msg_query {
     /// Levels: "*", or numbers and ranges like "1,2,6-9".
@@ -151,11 +168,14 @@ class ACCLIENT_POINTER job_ref {
     /// Waits until the job is over, and reads its result into a new one. Returns at once where the
     /// job is over already; a timeout of 0 polls once. Throws as command::next_result().
     acclient::job wait(const timeout &timeout) const;
-    /// Kills the job, with all its processes, and returns once its agent has accepted the order;
-    /// its result, usually KILLED, follows. Throws errc::timeout for an agent that is away, or busy
-    /// with an earlier kill of the same job, and as request::run().
-    void kill(const timeout &timeout = {}) const {
-        try_kill(timeout).value();
+    /// Kills the job: the agent sends SIGKILL to the process that it started; see command::kill()
+    /// for what a kill does not reach. Returns kill_result::ended once the result is there, also
+    /// where the job was over before, and kill_result::ordered if something still holds the job's
+    /// output a second after the kill. Throws errc::not_running where the agent does not run the
+    /// job, so that a kill cannot reach it; errc::timeout for an agent that is down, stopped or
+    /// full; errc::no_such_agent; and as request::run().
+    kill_result kill(const timeout &timeout = {}) const {
+        return try_kill(timeout).value();
     }
     /// Reads what a running job uses: one row, with the fields "cpu" (per cent), "rss", "vms",
     /// "swap" (bytes), "cmd" and "debug". Throws errc::job_failed where the job is not running, and
@@ -178,8 +198,14 @@ class ACCLIENT_POINTER job_ref {
     /// As wait(), without exceptions.
     result<acclient::job> try_wait(const timeout &timeout) const;
     /// As kill(), without exceptions.
-    result<void> try_kill(const timeout &timeout = {}) const {
-        return detail::done_within(timeout, acclient_job_kill, handle_);
+    result<kill_result> try_kill(const timeout &timeout = {}) const {
+        std::int32_t kill = 0;
+        const auto killed = detail::done(acclient_job_kill, handle_, timeout.c_milliseconds(),
+                                         timeout.c_token(), &kill);
+        if (!killed) {
+            return killed.error();
+        }
+        return static_cast<kill_result>(kill);
     }
     /// As get_stats(), without exceptions.
     result<answer> try_get_stats(const timeout &timeout = {}) const {

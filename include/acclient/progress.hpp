@@ -15,18 +15,27 @@ enum class stage : std::int32_t {
     none = 0,
     /// In the queue: no controller has taken it. command::retract() takes it back.
     in_queue = ACCLIENT_STAGE_IN_QUEUE,
-    /// Routed to the agent, which has not fetched it: it is away or busy.
+    /// Routed to the agent, which has not fetched it: the agent is down, stopped or full (100
+    /// jobs).
     routed = ACCLIENT_STAGE_ROUTED,
-    /// Running on the agent.
+    /// Running on the agent, waiting for its next run, or ending after a kill.
     running = ACCLIENT_STAGE_RUNNING,
     /// There is a result.
     done = ACCLIENT_STAGE_DONE,
-    /// It was submitted and is gone: a controller took it and ended before it was routed, or the
-    /// job ended while the controller was down, which loses its result for good.
+    /// It was submitted and its result cannot come any more: a controller took it and ended before
+    /// it was routed, the job ended while the controller was down, or the agent was restarted
+    /// meanwhile.
     lost = ACCLIENT_STAGE_LOST,
-    /// Nothing is known of it, not even whether it was ever submitted; or the agent that was
-    /// running it does not answer.
+    /// Nothing is known of it, not even whether it was ever submitted. Or the agent has fetched it
+    /// and does not answer: it is down, stopped or full (100 jobs). Or the agent does not run it,
+    /// and
+    /// the handle does not tell whether it waits in a queue of the agent: a handle by id alone does
+    /// not.
     unknown = ACCLIENT_STAGE_UNKNOWN,
+    /// Fetched by the agent, where it waits behind another job of the same queue; see
+    /// run_args::queue(). No kill reaches it there, and it is lost if the agent dies. Comes between
+    /// routed and running.
+    queued_on_agent = ACCLIENT_STAGE_QUEUED_ON_AGENT,
 };
 
 /// Name of a stage, like "in queue"; "unknown stage" for any other number.
@@ -39,7 +48,8 @@ struct progress {
     /// While no agent is known: in_queue, lost or unknown; then the stage of the agent that is
     /// least far.
     acclient::stage stage = acclient::stage::none;
-    /// The agents that the command went to; the agent 0:0, where no agent matched the target.
+    /// The agents that the command went to. Agents of a list that the controller does not know are
+    /// left out.
     std::map<agent_id, acclient::stage> agents;
 };
 

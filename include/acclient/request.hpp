@@ -190,19 +190,25 @@ class ACCLIENT_OWNER run_args : public detail::built {
     run_args &name(std::string_view name) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_name, name);
     }
-    /// Sets how long the job may run before the agent kills it and reports TIMEOUT: whole seconds,
-    /// not negative; 0 (the default): no limit.
+    /// Sets how long the job may run before the agent kills the process that it started and reports
+    /// TIMEOUT: whole seconds, not negative; 0 (the default): no limit. It reaches no further than
+    /// command::kill(): children of the process go on, a script of "bash" runs to its end, and
+    /// TIMEOUT is reported when the last of them has closed the job's output. request::killable()
+    /// makes it reach the script.
     run_args &max_time(std::chrono::seconds time) ACCLIENT_LIFETIMEBOUND {
         if (time.count() < 0) {
             fail({errc::invalid_argument, "invalid max_time: expected zero or more seconds"});
         }
         return set(acclient_run_args_set_max_time, std::int64_t{time.count()});
     }
-    /// No limit of the run time, and runs the job again when the agent restarts.
+    /// No limit of the run time, and asks for the job to be run again when the agent restarts,
+    /// which the original agents never do.
     run_args &survive_restart() ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_max_time, std::int64_t{-1});
     }
-    /// Sets how many times the agent restarts the job when it fails. Default 0.
+    /// Sets how many times the agent runs the job at most while it fails, the first run included: 2
+    /// is one more try, and 1 is none. The runs are 1 s apart, and the result is that of the last.
+    /// Default 0: one run.
     run_args &max_restart(std::int64_t times) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_max_restart, times);
     }
@@ -228,8 +234,15 @@ class ACCLIENT_OWNER run_args : public detail::built {
     run_args &loglevels_ac(std::string_view levels) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_loglevels_ac, levels);
     }
-    /// Sets the name of a queue: jobs with the same one run one after another on an agent. Default:
-    /// no queue.
+    /// Sets the queue of the agent in which the job waits for its turn: jobs of one queue name run
+    /// one after another on an agent. Default: no queue, the job starts at once.
+    ///
+    /// A job that waits there is "RUNNING" as far as Redis can tell. The agent does not show it
+    /// among its processes, no kill reaches it (errc::not_running), and it is lost if the agent
+    /// dies. command::progress() reports stage::queued_on_agent. The order is that of submission
+    /// only while the agent keeps up: of commands that wait for the agent to fetch them, later ones
+    /// may overtake. A command that the agent refuses (UNKNOWN_CMD, DUPILICATE_ID) stops its queue
+    /// until the agent restarts.
     run_args &queue(std::string_view queue) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_run_args_set_queue, queue);
     }
@@ -323,6 +336,10 @@ class ACCLIENT_OWNER [[nodiscard]] request : public detail::built {
     }
     /// Sets the data: the standard input of a program, the script of "bash", JSON for built-in
     /// commands of the agents. UTF-8, which may contain NULs.
+    ///
+    /// The agent writes all of the standard input before it reads any output. So a program that
+    /// answers while it reads, like cat, hangs without end once both exceed what a pipe holds, 64
+    /// KiB on Linux: let it write to a file.
     request &data(std::string_view data) & ACCLIENT_LIFETIMEBOUND {
         step({}, acclient_request_set_data, handle_.get(), data.data(), data.size());
         return *this;
@@ -338,8 +355,29 @@ class ACCLIENT_OWNER [[nodiscard]] request : public detail::built {
         return set(acclient_request_set_tags, tags);
     }
 
+    /// Makes a kill and the maximum run time reach the script of "bash". Default: they do not.
+    ///
+    /// An agent kills the process that it started. For "bash" that is a shell which runs the script
+    /// as a child, so without this option the script runs to its end, and only then KILLED or
+    /// TIMEOUT is reported. With it the agent kills the shell that runs the script as well. This
+    /// puts `echo 101::$$; ` in front of the script, by which the script announces its process to
+    /// the agent.
+    ///
+    /// Commands that the script has started are still not killed, and the result waits for them as
+    /// long as they hold the output. Let the script "exec" a long last command, or announce the
+    /// process of a command in the same way: `command & echo 101::$!; wait`. The statistics of the
+    /// job count announced processes too. Sending fails with errc::invalid_argument for any command
+    /// but "bash", and for a script that starts with "#!".
+    request &killable() & ACCLIENT_LIFETIMEBOUND {
+        step({}, acclient_request_set_killable, handle_.get());
+        return *this;
+    }
+
     // As above, for a temporary: `auto request = client.bash(target, script).tags("x");`
 
+    request &&killable() && ACCLIENT_LIFETIMEBOUND {
+        return std::move(killable());
+    }
     request &&arg(std::string_view text) && ACCLIENT_LIFETIMEBOUND {
         return std::move(arg(text));
     }

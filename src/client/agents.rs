@@ -30,8 +30,9 @@ impl Client {
         agents::ping(self.session(), agent.into())
     }
 
-    /// The agents that the controller knows at this moment, and their roles. A dead one stays in
-    /// the list for up to 30 s. Blocks for the client's timeout at most.
+    /// The agents that the controller knows at this moment, and their roles. An agent that died stays in
+    /// the list for 30 to 45 s. An agent that runs 100 jobs fetches no commands and leaves the list after
+    /// 30 s; it is back when some of them end. Blocks for the client's timeout at most.
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`] where no controller drains the queue,

@@ -158,7 +158,11 @@ impl Client {
                     agents.len()
                 );
                 let (verdict, advice) = if agents.is_empty() {
-                    (Verdict::Bad, "start an agent, and check that it can reach the controller")
+                    (
+                        Verdict::Bad,
+                        "start an agent, and check that it can reach the controller; an agent that runs \
+                         100 jobs is forgotten too, until some end",
+                    )
                 } else {
                     (Verdict::Good, "")
                 };
@@ -355,11 +359,7 @@ fn look_at_agents(
             Outcome::Done(took) => {
                 let found = format!("answered in {:.1} ms{waiting}", took.as_secs_f64() * 1000.0);
                 if took > SLOW {
-                    (
-                        Verdict::Weak,
-                        found,
-                        "it is behind: it may run a hundred jobs, or be far away",
-                    )
+                    (Verdict::Weak, found, "it is slow: its machine is busy, or it is far away")
                 } else {
                     (Verdict::Good, found, "")
                 }
@@ -367,13 +367,28 @@ fn look_at_agents(
             Outcome::Over(job) => (Verdict::Good, job.state().to_string(), ""),
             Outcome::Failed(error) => {
                 end_if_ended(&error)?;
-                let advice = "the controller forgets a dead agent after 30 s; until then commands wait for it";
+                let advice = on_silence(error.is_fetched());
                 (Verdict::Bad, format!("{error}{waiting}"), advice)
             }
         };
         diagnosis.add(format!("agent {agent}"), verdict, found, advice);
     }
     Ok(())
+}
+
+/// What to do about an agent that does not answer, by whether it has fetched the question.
+fn on_silence(fetched: Option<bool>) -> &'static str {
+    match fetched {
+        Some(true) => {
+            "if it runs 100 jobs, wait until some end or restart the agent, since no kill reaches it; if its \
+             process is stopped, continue it"
+        }
+        Some(false) => {
+            "start or continue the agent; one that runs 100 jobs fetches again when some end. The controller \
+             forgets an agent that does not fetch 30 to 45 s after it last did; until then commands wait for it"
+        }
+        None => "Redis or the controller did not keep up: try again with more time",
+    }
 }
 
 /// How many commands the controller holds for each agent; `None` where the user may not look.

@@ -45,12 +45,16 @@ impl Client {
         if kwargs.is_object() { command.data(data.to_string()) } else { command }
     }
 
-    /// Kills all jobs of the agents, this one included: it ends as `KILLED`, like them.
+    /// Kills all jobs of the agents, as [`Command::kill`](crate::Command::kill) does. The command is a job
+    /// itself: it ends as `SUCCESS` or `KILLED`. Jobs that wait in a queue of an agent are not reached. An
+    /// original agent also kills its daemon for jumpscripts: later jumpscripts fail until the agent restarts.
     pub fn killall(&self, target: impl Into<Target>) -> Request {
         self.cmd(target, "killall")
     }
 
-    /// Restarts the agents.
+    /// Restarts the agents. There is **no result**: an original agent exits at once, so
+    /// [`Request::submit`](crate::Request::submit) this and do not wait. The agent needs a supervisor that
+    /// starts it again. Its jobs are lost while their processes go on.
     pub fn restart(&self, target: impl Into<Target>) -> Request {
         self.cmd(target, "restart")
     }

@@ -15,7 +15,7 @@ use crate::engine::{Session, Timeout, result, retract, run, verdict};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(doc)]
 use crate::job::Outcome;
-use crate::job::{Job, Message, MsgQuery, Origin, Outcomes, questions};
+use crate::job::{Job, KillResult, Message, MsgQuery, Origin, Outcomes, questions};
 use crate::node::ProcessStats;
 use crate::protocol::{
     AgentId, Contents, Envelope, JobResult, ResultDocument, RunArgs, Target, mended,
@@ -27,7 +27,8 @@ use crate::transport::{Until, clock};
 /// From [`Request::submit`](crate::Request::submit), from
 /// [`Client::get_by_id`](crate::Client::get_by_id) by id, and from
 /// [`Client::get_by_handle`](crate::Client::get_by_handle) by its handle string. The handle string
-/// (`Display`), `acclient:1:<id>:<target>`, finds the command again from any process, in any language,
+/// (`Display`), `acclient:1:<id>:<target>`, followed by `:queue=<name>` for a command with a queue
+/// ([`RunArgs::queue`]), finds the command again from any process, in any language,
 /// for as long as Redis keeps its results: 24 hours.
 ///
 /// What was sent ([`Command::cmd`], [`Command::args`], [`Command::data`], [`Command::tags`],
@@ -234,15 +235,40 @@ impl Command {
 
 /// What else can be asked of it.
 impl Command {
-    /// The job of every agent that the command went to, as it stands now: running or over. Empty
-    /// while no controller has routed it. Asks Redis, for the client's timeout at most.
+    /// The job of every agent that the command went to, as Redis has it now: queued, running or over.
+    /// Empty while no controller has routed it. Asks Redis, for the client's timeout at most.
+    ///
+    /// A job counts as `RUNNING` from the moment its agent has fetched it, even while it waits in a queue
+    /// of the agent; [`Command::progress`] asks the agent. Agents of a list that the controller does not
+    /// know have no job and are left out.
     ///
     /// # Errors
+    /// [`ErrorKind::NoSuchAgent`] where the controller knew no agent for the target;
     /// [`ErrorKind::Protocol`] for a result that cannot be read, and those of the connection.
     pub fn jobs(&self) -> Result<BTreeMap<AgentId, Job>> {
         self.envelope.check_id()?;
         let latest = self.bounded(|until| result::latest(&self.session, self.id(), until))?;
-        Ok(self.jobs_of(latest))
+        Ok(self.jobs_of(self.known_agents(latest)?))
+    }
+
+    /// Leaves out agents that the controller did not know.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoSuchAgent`] where it knew none of those that the command was for.
+    pub(super) fn known_agents(
+        &self,
+        documents: Vec<(AgentId, ResultDocument)>,
+    ) -> Result<Vec<(AgentId, ResultDocument)>> {
+        let (unknown, known): (Vec<_>, Vec<_>) =
+            documents.into_iter().partition(|(_, document)| document.is_no_such_agent());
+        let is_nobody = unknown.len() >= self.target().agent_ids().len();
+        match unknown.into_iter().next() {
+            Some((agent, document)) if known.is_empty() && is_nobody => {
+                let result = JobResult::new(self.id(), agent, document);
+                Err(verdict::no_such_agent(&self.envelope, result))
+            }
+            _ => Ok(known),
+        }
     }
 
     /// Takes the command back if no controller has taken it yet, and returns whether it was still in
@@ -261,32 +287,55 @@ impl Command {
         taken.map_err(|error| error.about_command(self))
     }
 
-    /// How far the command got, on each agent, as well as can be found out: reads what Redis has, looks
-    /// through the queue, and asks the agents that are said to run it whether they do. Blocks for so
-    /// long at most; agents that do not answer within that are [`Stage::Unknown`].
+    /// How far the command got, on each agent, as well as can be found out: reads what Redis has, searches
+    /// the queue, and asks the agents that have fetched it whether they run it. Blocks for `timeout` at
+    /// most; agents that do not answer within that are [`Stage::Unknown`].
+    ///
+    /// A job that its agent does not run may wait in a queue of the agent ([`RunArgs::queue`]), where nobody
+    /// sees it. If the command has a queue, this sends a `ping` through the same queue where the agent shows
+    /// no job of it. A handle by id alone does not know the queue: [`Stage::Unknown`]. Agents of a
+    /// list that the controller does not know are left out.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a wait of zero, and those of the connection.
+    /// [`ErrorKind::NoSuchAgent`] where the controller knew no agent for the target;
+    /// [`ErrorKind::InvalidArgument`] for a timeout of zero, and those of the connection.
     pub fn progress(&self, timeout: impl Into<Timeout>) -> Result<Progress> {
         self.envelope.check_id()?;
         progress::of(self, timeout.into())
     }
 
-    /// Kills the job wherever it runs, with all its processes, and returns what came of it for
-    /// each agent once all have taken the order; the results, usually `KILLED`, follow. Blocks for
+    /// Kills the job on every agent that runs it, and returns the outcome for each agent: [`KillResult::Ended`]
+    /// once the result is there, [`KillResult::Ordered`] if the job goes on a second after the kill. Blocks for
     /// the client's timeout at most.
     ///
-    /// # Errors
-    /// [`ErrorKind::Timeout`] where it is not known whom the command went to, since no controller
-    /// has routed it; those of [`Command::jobs`]. What is about one agent is in its [`Outcome`].
-    pub fn kill(&self) -> Result<Outcomes<()>> {
-        everywhere::ask(self, Ask::Running, questions::kill(self.id()), |_| Ok(()))
-    }
-
-    /// What the job uses at this moment, on each agent. Blocks for the client's timeout at most.
+    /// An agent sends SIGKILL to the process that it started, and to nothing else:
+    /// - Children of the process go on. `KILLED` is reported when the last of them has closed the job's
+    ///   output; until then the job is running. What is written after the kill is dropped.
+    /// - A script of `bash` is such a child, so it runs to its end; see
+    ///   [`Request::killable`](crate::Request::killable).
+    /// - A job that waits in a queue of the agent, or for a full agent, cannot be reached:
+    ///   [`ErrorKind::NotRunning`], or [`ErrorKind::Timeout`].
+    ///
+    /// The agent never answers a second kill of a job that is still ending, and that kill takes one of its
+    /// 100 places until it restarts. So this asks the agent first, and leaves a mark
+    /// (`cmd.<id>.killed.<gid>.<nid>`, for 24 hours) by which later calls know, in any process. Where a
+    /// job of a handle without contents was killed by another client, or is over its limit, a kill may
+    /// still be sent in vain.
     ///
     /// # Errors
-    /// As [`Command::kill`].
+    /// [`ErrorKind::NoSuchAgent`] where the controller knew no agent for the target;
+    /// [`ErrorKind::Timeout`] where no controller has routed the command, so that its agents are not
+    /// known; those of [`Command::jobs`]. What is about one agent is in its [`Outcome`].
+    pub fn kill(&self) -> Result<Outcomes<KillResult>> {
+        everywhere::kill(self)
+    }
+
+    /// What the job uses at this moment, on each agent. For `bash` that is the shell that runs the script,
+    /// without the script. Blocks for the client's timeout at most.
+    ///
+    /// # Errors
+    /// As [`Command::kill`]. [`ErrorKind::JobFailed`] in the [`Outcome`] of an agent that does not run the
+    /// job, or not yet.
     pub fn get_stats(&self) -> Result<Outcomes<ProcessStats>> {
         everywhere::ask(self, Ask::Running, questions::stats(self.id()), JobResult::json)
     }

@@ -1,9 +1,12 @@
 //! Asking every agent that a command went to about its job.
 
+use std::time::Instant;
+
 use super::Command;
+use crate::engine::{Timeout, verdict};
 use crate::error::Result;
-use crate::job::{Outcome, Outcomes, outcomes_of};
-use crate::protocol::{Contents, JobResult};
+use crate::job::{KillResult, Outcome, Outcomes, kill_each, outcomes_of};
+use crate::protocol::{AgentId, Contents, JobResult};
 use crate::transport::clock;
 
 /// Whom a question is for.
@@ -15,6 +18,35 @@ pub(super) enum Ask {
     Everyone,
 }
 
+/// The agents to ask, and what is known of the others already.
+struct Asked<T> {
+    agents: Vec<AgentId>,
+    known: Vec<(AgentId, Outcome<T>)>,
+    /// What is left of the one deadline for all steps.
+    left: Timeout,
+}
+
+fn agents<T>(command: &Command, ask: Ask) -> Result<Asked<T>> {
+    let (quick, begun): (Timeout, Instant) = (command.session().quick(), clock::now());
+    let (mut agents, mut known) = (Vec::new(), Vec::new());
+    let jobs = command.routed_jobs()?;
+    let is_one = jobs.len() == 1;
+    for (agent, job) in jobs {
+        if job.result().is_no_such_agent() {
+            let error = verdict::no_such_agent(command.envelope(), job.result().clone());
+            if is_one {
+                return Err(error);
+            }
+            known.push((agent, Outcome::Failed(error)));
+        } else if ask == Ask::Running && job.is_over() {
+            known.push((agent, Outcome::Over(job)));
+        } else {
+            agents.push(agent);
+        }
+    }
+    Ok(Asked { agents, known, left: quick.since(begun) })
+}
+
 /// Asks the agents of a command, all at once, and waits for their answers.
 pub(super) fn ask<T>(
     command: &Command,
@@ -22,20 +54,17 @@ pub(super) fn ask<T>(
     question: Contents,
     read: impl Fn(&JobResult) -> Result<T>,
 ) -> Result<Outcomes<T>> {
-    // One deadline for all steps.
-    let quick = command.session().quick();
-    let begun = clock::now();
-    let (mut over, mut questions) = (Vec::new(), Vec::new());
-    for (agent, job) in command.routed_jobs()? {
-        if ask == Ask::Running && job.is_over() {
-            over.push((agent, Outcome::Over(job)));
-        } else {
-            questions.push((agent, question.clone()));
-        }
-    }
-    let left = quick.since(begun);
+    let Asked { agents, known, left } = agents(command, ask)?;
+    let questions = agents.into_iter().map(|agent| (agent, question.clone())).collect();
     let session = command.session().with_timeout(left.duration);
     let mut outcomes = outcomes_of(&session, questions, &left, read)?;
-    over.into_iter().for_each(|(agent, outcome)| outcomes.insert(agent, outcome));
+    known.into_iter().for_each(|(agent, outcome)| outcomes.insert(agent, outcome));
     Ok(outcomes)
+}
+
+/// Kills the job on the agents where it is not over.
+pub(super) fn kill(command: &Command) -> Result<Outcomes<KillResult>> {
+    let Asked { agents, mut known, left } = agents(command, Ask::Running)?;
+    known.extend(kill_each(command.session(), command.envelope(), agents, &left)?);
+    Ok(known.into_iter().collect())
 }

@@ -6,6 +6,7 @@ mod command;
 mod everywhere;
 mod lost;
 mod progress;
+mod queued;
 mod request;
 mod results;
 mod rollout;

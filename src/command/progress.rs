@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::Command;
+use super::{Command, queued};
 use crate::engine::{Session, Timeout, push, result, retract};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of, questions};
-use crate::protocol::{AgentId, JobState, ResultDocument};
+use crate::protocol::{AgentId, AgentQueue, JobState, ResultDocument};
 use crate::transport::{self, Until, clock, sleep};
 
 /// How long a controller may take from taking a command to saying whom it went to, and an agent from
@@ -26,17 +26,22 @@ const LOOK: Duration = Duration::from_millis(50);
 pub enum Stage {
     /// In the queue: no controller has taken it. [`Command::retract`] takes it back.
     InQueue,
-    /// Routed to the agent, which has not fetched it: it is away or busy.
+    /// Routed to the agent, which has not fetched it: the agent is down, stopped or full (100 jobs).
     Routed,
-    /// Running on the agent.
+    /// Fetched by the agent, where it waits behind another job of the same queue
+    /// ([`RunArgs::queue`](crate::RunArgs::queue)). No kill reaches it there, and it is lost if the agent
+    /// dies.
+    QueuedOnAgent,
+    /// Running on the agent, waiting for its next run, or ending after a kill.
     Running,
     /// There is a result.
     Done,
-    /// It was submitted and is gone: a controller took it and ended before it was routed, or the job
-    /// ended while the controller was down, which loses its result for good.
+    /// It was submitted and its result cannot come any more: a controller took it and ended before it was
+    /// routed, the job ended while the controller was down, or the agent was restarted meanwhile.
     Lost,
-    /// Nothing is known of it, not even whether it was ever submitted; or the agent that was running it
-    /// does not answer.
+    /// Nothing is known of it, not even whether it was ever submitted. Or the agent has fetched it and does
+    /// not answer: it is down, stopped or full (100 jobs). Or the agent does not run it, and the handle
+    /// does not tell whether it waits in a queue of the agent: a handle by id alone does not.
     Unknown,
 }
 
@@ -45,6 +50,7 @@ impl fmt::Display for Stage {
         f.pad(match self {
             Stage::InQueue => "in queue",
             Stage::Routed => "routed",
+            Stage::QueuedOnAgent => "queued on agent",
             Stage::Running => "running",
             Stage::Done => "done",
             Stage::Lost => "lost",
@@ -70,7 +76,8 @@ pub struct Progress {
     /// The stage of the agent that is least far. While no agent is known: [`Stage::InQueue`],
     /// [`Stage::Lost`] or [`Stage::Unknown`].
     pub stage: Stage,
-    /// Each agent that the command went to. The agent 0:0, where no agent matched a target.
+    /// Each agent that the command went to. Agents of a list that the controller does not know are left
+    /// out.
     pub agents: BTreeMap<AgentId, Stage>,
 }
 
@@ -83,6 +90,7 @@ impl Progress {
         let order = [
             Stage::InQueue,
             Stage::Routed,
+            Stage::QueuedOnAgent,
             Stage::Running,
             Stage::Unknown,
             Stage::Lost,
@@ -104,35 +112,63 @@ pub(crate) fn of(command: &Command, timeout: Timeout) -> Result<Progress> {
         Found::Agents(agents) => agents,
     };
     let running = agents.iter().filter(|(_, stage)| **stage == Stage::Running);
+    let running = running.map(|(agent, _)| *agent).collect();
+    let (stages, mut missing) = ask(command, running, &patience(session, &timeout, begun))?;
+    agents.extend(stages);
+    let left = || timeout.clone().since(begun);
+    let read = |missing: &[AgentId], span: Duration| {
+        session.bounded(&left(), asked, |until| results_of(command, missing, span, until))
+    };
+    let span = left().duration.map_or(MOMENT, |left| MOMENT.min(left / 3));
+    let there = read(&missing, span)?;
+    missing.retain(|agent| !there.contains(agent));
+    agents.extend(there.into_iter().map(|agent| (agent, Stage::Done)));
+    let stages = match &command.envelope().queue {
+        AgentQueue::None => missing.iter().map(|agent| (*agent, Stage::Lost)).collect(),
+        AgentQueue::Unknown => missing.iter().map(|agent| (*agent, Stage::Unknown)).collect(),
+        AgentQueue::Named(name) => queued::stages(session, name, &missing, &left())?,
+    };
+    // The probe may have waited until the job ended.
+    let lost = stages.iter().filter(|(_, stage)| *stage == Stage::Lost).map(|(agent, _)| *agent);
+    let there = match command.envelope().queue {
+        AgentQueue::Named(_) => read(&lost.collect::<Vec<_>>(), Duration::ZERO)?,
+        _ => Vec::new(),
+    };
+    agents.extend(stages);
+    agents.extend(there.into_iter().map(|agent| (agent, Stage::Done)));
+    Ok(Progress::of_agents(agents))
+}
+
+/// Asks agents whether they run the job. Returns the stages of those that say so or do not answer, and
+/// the agents that do not run it.
+fn ask(
+    command: &Command,
+    agents: Vec<AgentId>,
+    patience: &Timeout,
+) -> Result<(BTreeMap<AgentId, Stage>, Vec<AgentId>)> {
     let question = questions::stats(command.id());
-    let orders = running.map(|(agent, _)| (*agent, question.clone())).collect();
-    let patience = patience(session, &timeout, begun);
-    let answers = outcomes_of(&session.for_a_step(&patience), orders, &patience, |_| Ok(()))?;
-    let mut ended = Vec::new();
-    for (agent, answer) in answers {
+    let orders = agents.into_iter().map(|agent| (agent, question.clone())).collect();
+    let session = command.session().for_a_step(patience);
+    let (mut stages, mut missing) = (BTreeMap::new(), Vec::new());
+    for (agent, answer) in outcomes_of(&session, orders, patience, |_| Ok(()))? {
         let stage = match answer {
             Outcome::Done(_) | Outcome::Over(_) => Stage::Running,
-            // It does not run there, so there is or was a result.
             Outcome::Failed(error) if error.kind() == ErrorKind::JobFailed => {
-                ended.push(agent);
-                Stage::Lost
+                missing.push(agent);
+                continue;
             }
             // An agent that cannot be asked: what it said last counts.
             Outcome::Failed(error) if error.kind() == ErrorKind::UnknownCommand => Stage::Running,
             Outcome::Failed(error) if is_no_answer(&error) => Stage::Unknown,
             Outcome::Failed(error) => return Err(error),
         };
-        agents.insert(agent, stage);
+        stages.insert(agent, stage);
     }
-    let last = timeout.since(begun);
-    for agent in session.bounded(&last, asked, |until| results_of(command, ended, until))? {
-        agents.insert(agent, Stage::Done);
-    }
-    Ok(Progress::of_agents(agents))
+    Ok((stages, missing))
 }
 
 /// How long agents may take to answer: not all of the time that is left, since the results of those
-/// who say that it has ended are to be read then. Nobody waits for ever for an agent that is away.
+/// that do not run the job are read then. Without a timeout an agent that is away has the default one.
 fn patience(session: &Session, timeout: &Timeout, begun: Instant) -> Timeout {
     let quick = session.timeout().unwrap_or(Duration::from_secs(10));
     let left = timeout.clone().since(begun).duration.map(|left| left - MOMENT.min(left / 4));
@@ -140,7 +176,7 @@ fn patience(session: &Session, timeout: &Timeout, begun: Instant) -> Timeout {
 }
 
 /// Whether a question has found nobody to answer it, or may not even have been asked.
-fn is_no_answer(error: &Error) -> bool {
+pub(super) fn is_no_answer(error: &Error) -> bool {
     use ErrorKind::{MaybeSent, NoSuchAgent, Protocol, Timeout};
     matches!(error.kind(), Timeout | NoSuchAgent | Protocol | MaybeSent)
 }
@@ -158,6 +194,7 @@ fn look(command: &Command, until: &Until) -> Result<Found> {
     let is_list = listed.len() > 1;
     let moment = until.deadline.remaining().map_or(MOMENT, |left| MOMENT.min(left / 2));
     let last = clock::now() + moment;
+    let mut nobody: Vec<AgentId>;
     let mut agents = loop {
         let queued = retract::queued(session, envelope, until)?;
         if !queued.is_empty() && !is_list {
@@ -167,8 +204,13 @@ fn look(command: &Command, until: &Until) -> Result<Found> {
             queued.iter().filter_map(|it| Some((it.agent()?, Stage::InQueue))).collect();
         // After the queue: a command goes from there to here.
         let latest = result::latest(session, command.id(), until)?;
+        let is_there = |agent: &AgentId| latest.iter().any(|(other, _)| other == agent);
+        let is_complete =
+            !is_list || listed.iter().all(|agent| agents.contains_key(agent) || is_there(agent));
+        let unknown = latest.iter().filter(|(_, document)| document.is_no_such_agent());
+        nobody = unknown.map(|(agent, _)| *agent).collect();
+        let latest = command.known_agents(latest)?;
         agents.extend(latest.iter().map(|(agent, document)| (*agent, stage_of(document))));
-        let is_complete = !is_list || listed.iter().all(|agent| agents.contains_key(agent));
         if !agents.is_empty() && is_complete {
             return Ok(Found::Agents(agents));
         }
@@ -183,7 +225,7 @@ fn look(command: &Command, until: &Until) -> Result<Found> {
     if agents.is_empty() {
         return Ok(Found::Stage(stage));
     }
-    for agent in listed {
+    for agent in listed.iter().filter(|agent| !nobody.contains(agent)) {
         agents.entry(*agent).or_insert(stage);
     }
     Ok(Found::Agents(agents))
@@ -197,11 +239,16 @@ fn stage_of(document: &ResultDocument) -> Stage {
     }
 }
 
-/// Those of the agents whose results are there, or come within the time.
-fn results_of(command: &Command, mut agents: Vec<AgentId>, until: &Until) -> Result<Vec<AgentId>> {
+/// Those of the agents whose results are there, or come within `span`.
+fn results_of(
+    command: &Command,
+    agents: &[AgentId],
+    span: Duration,
+    until: &Until,
+) -> Result<Vec<AgentId>> {
     let (session, id) = (command.session(), command.id());
-    let mut there = Vec::new();
-    let last = clock::now() + MOMENT;
+    let (mut agents, mut there) = (agents.to_vec(), Vec::new());
+    let last = clock::now() + span;
     while !agents.is_empty() {
         let answers = match result::look_at_all(session, id, &agents, until) {
             Err(error) if error.is_timeout() => break,

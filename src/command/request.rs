@@ -101,6 +101,10 @@ impl Request {
     /// The data of the command: the stdin of a program, the script of `bash`, JSON for the
     /// agents' own commands. Text: what is not UTF-8 is refused when the command is sent. NUL is
     /// fine. Default: empty.
+    ///
+    /// The agent writes all of the stdin before it reads any output. So a program that answers while it
+    /// reads, like `cat`, hangs without end once both exceed what a pipe holds, 64 KiB on Linux: let
+    /// it write to a file.
     pub fn data(mut self, data: impl AsRef<[u8]>) -> Self {
         self.0.data = data.as_ref().to_vec();
         self
@@ -125,14 +129,14 @@ impl Request {
     /// Makes a kill and [`RunArgs::max_time`] reach the script of `bash`. Default: they do not.
     ///
     /// An agent kills the process that it started. For `bash` that is a shell which runs the script as a
-    /// child, so that without this option the script runs to its end, and only then `KILLED` or `TIMEOUT`
-    /// is reported. With it the script first announces its own process to the agent, by the line
-    /// `echo 101::$$` that this puts in front of it.
+    /// child, so without this option the script runs to its end, and only then `KILLED` or `TIMEOUT` is
+    /// reported. With it the agent kills the shell that runs the script as well. This puts
+    /// `echo 101::$$; ` in front of the script, by which the script announces its process to the agent.
     ///
-    /// The price: commands that the script has started are still not killed, and the result waits for
-    /// them as long as they hold the output. Let the script `exec` a long last command, or announce the
-    /// process of a command itself: `command & echo 101::$!; wait`. The statistics of the job count the
-    /// script too. The first line of the script cannot be a `#!` line.
+    /// Commands that the script has started are still not killed, and the result waits for them as long as
+    /// they hold the output. Let the script `exec` a long last command, or announce the process of a command
+    /// in the same way: `command & echo 101::$!; wait`. The statistics of the job count announced processes
+    /// too.
     ///
     /// ```no_run
     /// # use acclient::*;

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::arrivals::Arrivals;
+use super::fetched::fetched;
 use super::retry::{Backoff, LOG, outlasts};
+use super::verdict::tell_how_far;
 use super::{Session, Timeout, ids, push_many, result, retract, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Contents, Envelope, JobResult, Target, keys};
@@ -13,11 +15,67 @@ use crate::transport::{Owed, Until, clock};
 const RETRACT: Duration = Duration::from_secs(1);
 /// How long Redis keeps the answer to a question that is asked again and again, in seconds.
 const ANSWER_TTL: u32 = 10;
+/// How long before the deadline Redis is asked how far an unanswered question got.
+const LAST: Duration = Duration::from_millis(200);
+
+/// The wait without its last part, in which Redis is asked how far an unanswered question got.
+fn early(timeout: &Timeout) -> Timeout {
+    let duration = timeout.duration.map(|whole| whole - LAST.min(whole / 4));
+    Timeout { duration, ..timeout.clone() }
+}
 
 /// Runs a builtin command within the default timeout, and returns its successful result.
 pub(crate) fn order(session: &Session, target: Target, contents: Contents) -> Result<JobResult> {
     let command = Envelope::new(ids::new_id()?, target, contents)?;
-    run::run(session, &command, &session.quick())?.into_success()
+    let result = match command.target.answering() {
+        Some(&[agent]) if agent.is_real() => order_one(session, &command, agent)?,
+        _ => run::run(session, &command, &session.quick())?,
+    };
+    result.into_success()
+}
+
+fn order_one(session: &Session, command: &Envelope, agent: AgentId) -> Result<JobResult> {
+    let (timeout, begun) = (session.quick(), clock::now());
+    match run::run(session, command, &early(&timeout)) {
+        // Without a handle string it was not sent.
+        Err(error) if error.kind() == ErrorKind::Timeout && error.command_handle().is_some() => {
+            let found = find(session, &[(command, agent)], &timeout.clone().since(begun));
+            let waited = run::wait_for(session, command, agent, &timeout.since(begun));
+            waited.map_err(|error| match error.kind() {
+                ErrorKind::Timeout if error.last_failure().is_none() => {
+                    silent(command, found[0], begun).once_only()
+                }
+                _ => error,
+            })
+        }
+        answered => answered,
+    }
+}
+
+/// Whether agents have fetched questions that they did not answer; the deadline counts more.
+fn find(
+    session: &Session,
+    asked: &[(&Envelope, AgentId)],
+    timeout: &Timeout,
+) -> Vec<Option<Option<bool>>> {
+    let commands: Vec<_> = asked.iter().map(|(command, agent)| (&*command.id, *agent)).collect();
+    let found = session.until(timeout).and_then(|until| fetched(session, &commands, &until));
+    match found {
+        Ok(found) => found.into_iter().map(Some).collect(),
+        Err(_) => vec![None; asked.len()],
+    }
+}
+
+/// The error of a command that its agent did not answer. `found`: whether the agent has fetched it, where
+/// Redis could be asked.
+fn silent(command: &Envelope, found: Option<Option<bool>>, begun: Instant) -> Error {
+    let passed = Error::new(ErrorKind::Timeout, "deadline exceeded");
+    let silent = match found {
+        Some(fetched) => passed.unanswered(fetched),
+        None => tell_how_far(command, passed),
+    };
+    let silent = silent.asked(|| command.in_words()).about_command(command);
+    silent.waited(clock::since(begun))
 }
 
 /// The same for a question, which changes nothing: whether it went out matters to nobody.
@@ -116,31 +174,86 @@ pub(crate) fn order_each<T>(
     orders: Vec<(AgentId, Contents)>,
     timeout: &Timeout,
     read: impl Fn(&JobResult) -> Result<T>,
-) -> Result<Vec<(AgentId, Result<T>)>> {
+) -> Result<Answers<T>> {
+    let begun = clock::now();
+    let (sent, mut outcomes) = send_each(session, orders)?;
+    outcomes.extend(answers(session, sent, &timeout.clone().since(begun), begun, read)?);
+    Ok(outcomes)
+}
+
+/// Reads the successful results of orders that were sent at `begun`, each as it arrives. The error of an
+/// agent that does not answer says how far the order got.
+pub(crate) fn answers<T>(
+    session: &Session,
+    orders: Vec<Order>,
+    timeout: &Timeout,
+    begun: Instant,
+    read: impl Fn(&JobResult) -> Result<T>,
+) -> Result<Answers<T>> {
+    let started = clock::now();
     let mut outcomes = Vec::with_capacity(orders.len());
+    let read = |result: JobResult| result.into_success().and_then(|result| read(&result));
+    let late = take(session, orders, &early(timeout), &mut |agent, arrived| {
+        outcomes.push((agent, arrived.and_then(read)));
+    })?;
+    if late.is_empty() {
+        return Ok(outcomes);
+    }
+    let left = || timeout.clone().since(started);
+    let asked: Vec<_> = late.iter().map(|(command, agent)| (command, *agent)).collect();
+    let found = find(session, &asked, &left());
+    let unanswered = take(session, late.clone(), &left(), &mut |agent, arrived| {
+        outcomes.push((agent, arrived.and_then(read)));
+    })?;
+    for (command, agent) in unanswered {
+        let place = late.iter().position(|(_, other)| *other == agent);
+        let found = place.and_then(|place| found[place]);
+        let error = silent(&command, found, begun).about_agent(agent).not_final();
+        outcomes.push((agent, Err(error)));
+    }
+    Ok(outcomes)
+}
+
+/// A command for one agent.
+pub(crate) type Order = (Envelope, AgentId);
+/// What came of asking each of some agents.
+type Answers<T> = Vec<(AgentId, Result<T>)>;
+
+/// Sends a command to each of some agents. Beside those that were sent: why the others were not.
+pub(crate) fn send_each<T>(
+    session: &Session,
+    orders: Vec<(AgentId, Contents)>,
+) -> Result<(Vec<Order>, Answers<T>)> {
     let (agents, orders): (Vec<AgentId>, Vec<Contents>) = orders.into_iter().unzip();
     let commands = agents
         .iter()
         .zip(orders)
         .map(|(agent, contents)| Ok(Envelope::new(ids::new_id()?, (*agent).into(), contents)?));
-    let mut sent = Vec::new();
+    let (mut sent, mut failed) = (Vec::with_capacity(agents.len()), Vec::new());
     for (agent, pushed) in agents.iter().zip(push_many::push_many(session, commands)) {
         match pushed {
-            Ok(command) => sent.push((command, Some(vec![*agent]))),
-            Err(error) => outcomes.push((*agent, Err(error))),
+            Ok(command) => sent.push((command, *agent)),
+            Err(error) => failed.push((*agent, Err(error))),
         }
     }
-    for (_, arrived) in Arrivals::new(session, sent, timeout)? {
+    Ok((sent, failed))
+}
+
+/// Hands out the results of some orders as they arrive; returns the orders without one at the end.
+pub(crate) fn take(
+    session: &Session,
+    orders: Vec<Order>,
+    timeout: &Timeout,
+    each: &mut impl FnMut(AgentId, Result<JobResult>),
+) -> Result<Vec<Order>> {
+    let commands = orders.iter().map(|(command, agent)| (command.clone(), Some(vec![*agent])));
+    let mut left = Vec::new();
+    for (index, arrived) in Arrivals::new(session, commands.collect(), timeout)? {
         match arrived {
-            Ok(result) => {
-                let agent = result.agent();
-                outcomes.push((agent, result.into_success().and_then(|result| read(&result))));
-            }
-            Err(error) => match error.agent() {
-                Some(agent) => outcomes.push((agent, Err(error))),
-                None => return Err(error),
-            },
+            Err(error) if error.agent().is_none() => return Err(error),
+            Err(error) if error.kind() == ErrorKind::Timeout => left.push(orders[index].clone()),
+            arrived => each(orders[index].1, arrived),
         }
     }
-    Ok(outcomes)
+    Ok(left)
 }

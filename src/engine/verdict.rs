@@ -50,17 +50,19 @@ impl JobResult {
 
 /// The result as the caller gets it: an error where the controller answered that nobody matches.
 pub(crate) fn delivered(command: &Envelope, result: JobResult) -> Result<JobResult> {
-    if result.is_no_such_agent() {
-        let message = if command.target.agent_ids().is_empty() {
-            "no agent matches: those meant may be down or not registered yet"
-        } else {
-            "no such agent: it may be down or not registered yet, or the number is wrong"
-        };
-        let error = Error::new(ErrorKind::NoSuchAgent, message).asked(|| command.in_words());
-        let error = error.about_agent(result.agent()).about_command(command);
-        return Err(error.with_job(result));
-    }
-    Ok(result)
+    if result.is_no_such_agent() { Err(no_such_agent(command, result)) } else { Ok(result) }
+}
+
+/// The error of a result by which the controller answered that nobody matches.
+pub(crate) fn no_such_agent(command: &Envelope, result: JobResult) -> Error {
+    // The controller answers for an agent by its numbers, and for roles as 0:0 or gid:0.
+    let message = if result.agent().is_real() {
+        "no such agent: it may be down or not registered yet, or the number is wrong"
+    } else {
+        "no agent matches: those meant may be down or not registered yet"
+    };
+    let error = Error::new(ErrorKind::NoSuchAgent, message).asked(|| command.in_words());
+    error.about_agent(result.agent()).about_command(command).with_job(result)
 }
 
 /// The error of a wait, whose timeout says how far the command got, as far as that is known here.

@@ -68,8 +68,8 @@ pub unsafe extern "C" fn acclient_command_id(
     text!(command, length, "id", |it| Some(it.known.id()))
 }
 
-/// The handle string, "acclient:1:<id>:<target>", by which acclient_client_get_by_handle() finds the
-/// command again, in this process or another.
+/// The handle string, "acclient:1:<id>:<target>", followed by ":queue=<name>" for a command with a queue, by
+/// which acclient_client_get_by_handle() finds the command again, in this process or another.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_handle(
     command: Option<&acclient_command>,

@@ -103,19 +103,24 @@ impl<H: Opaque> Place for *mut *mut H {
     }
 }
 
-/// A flag that C may not want.
-impl Place for *mut bool {
-    type Value = bool;
+/// A flag or a number that C may not want.
+pub(super) trait Plain: Copy + Default {}
+
+impl Plain for bool {}
+impl Plain for i32 {}
+
+impl<P: Plain> Place for *mut P {
+    type Value = P;
 
     fn is_missing(self) -> bool {
         false
     }
 
     fn clear(self, contract: Contract) {
-        contract.write(self, false);
+        contract.write(self, P::default());
     }
 
-    fn give(self, contract: Contract, value: bool) {
+    fn give(self, contract: Contract, value: P) {
         contract.write(self, value);
     }
 }

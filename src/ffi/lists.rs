@@ -65,11 +65,14 @@ pub extern "C" fn acclient_commands_free(commands: Option<Box<acclient_commands>
     guard::free(commands);
 }
 
-/// Reads the job of every agent that a command was routed to, in its current state, running or over.
-/// Empty while no controller has routed the command.
+/// Reads the job of every agent that a command was routed to, as Redis has it now: queued, running or over.
+/// Empty while no controller has routed the command. A job counts as "RUNNING" from the moment its agent has
+/// fetched it, even while it waits in a queue of the agent; acclient_command_progress() asks the agent. Agents
+/// of a list that the controller does not know have no job and are left out.
 ///
 /// jobs: [out] receives the list; free with acclient_jobs_free().
-/// Errors: ACCLIENT_PROTOCOL for a result that cannot be decoded.
+/// Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target; ACCLIENT_PROTOCOL for a
+/// result that cannot be decoded.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_jobs(
     command: Option<&acclient_command>,

@@ -16,7 +16,7 @@ use super::query::{acclient_msg_query, acclient_process_query, msg_query, proces
 use super::status::acclient_status;
 use crate::AgentId;
 use crate::error::Result;
-use crate::job::{Outcome, Outcomes};
+use crate::job::{KillResult, Outcome, Outcomes};
 
 /// The agent has answered.
 pub const ACCLIENT_OUTCOME_DONE: i32 = 1;
@@ -24,6 +24,33 @@ pub const ACCLIENT_OUTCOME_DONE: i32 = 1;
 pub const ACCLIENT_OUTCOME_OVER: i32 = 2;
 /// The agent gave no answer in time, or refused.
 pub const ACCLIENT_OUTCOME_FAILED: i32 = 3;
+
+/// Of an accepted kill: the job has ended, and its result is there. Its state is "KILLED", or another one
+/// where the job ended by itself before the kill reached it.
+pub const ACCLIENT_KILL_ENDED: i32 = 1;
+/// Of an accepted kill: the agent has killed the process, now or by an earlier kill, but the job goes on:
+/// something that the process started still holds its output. The result follows when that ends.
+pub const ACCLIENT_KILL_ORDERED: i32 = 2;
+
+/// The number of the result of a kill.
+pub(super) fn kill_number(kill: KillResult) -> i32 {
+    match kill {
+        KillResult::Ended => ACCLIENT_KILL_ENDED,
+        KillResult::Ordered => ACCLIENT_KILL_ORDERED,
+    }
+}
+
+/// Name of the result of a kill: "ended" or "ordered"; "unknown kill" for any other number. Never NULL,
+/// never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn acclient_kill_name(kill: i32) -> *const c_char {
+    let name: &CStr = match kill {
+        ACCLIENT_KILL_ENDED => c"ended",
+        ACCLIENT_KILL_ORDERED => c"ordered",
+        _ => c"unknown kill",
+    };
+    name.as_ptr()
+}
 
 /// Outcome of a kill, stats or messages request on each agent of a command, in the order of agents.
 pub struct acclient_outcomes(Handle<OutcomesHandle>);
@@ -33,6 +60,7 @@ opaque!(acclient_outcomes: OutcomesHandle);
 pub struct OutcomesHandle(Vec<(AgentId, What)>);
 
 enum What {
+    Killed(KillResult, Box<acclient_answer>),
     Done(Box<acclient_answer>),
     Over(Box<acclient_job>),
     Failed(Box<acclient_error>),
@@ -51,20 +79,46 @@ impl OutcomesHandle {
         Ok(OutcomesHandle(outcomes.into_iter().map(one).collect::<Result<_>>()?))
     }
 
+    fn of_kill(outcomes: Outcomes<KillResult>) -> Result<Self> {
+        let kills = outcomes.values().map(|outcome| match outcome {
+            Outcome::Done(kill) => Some(*kill),
+            _ => None,
+        });
+        let kills: Vec<_> = kills.collect();
+        let OutcomesHandle(each) = OutcomesHandle::new(outcomes)?;
+        let with = |((agent, what), kill)| match (what, kill) {
+            (What::Done(answer), Some(kill)) => (agent, What::Killed(kill, answer)),
+            (what, _) => (agent, what),
+        };
+        Ok(OutcomesHandle(each.into_iter().zip(kills).map(with).collect()))
+    }
+
     fn what(&self, index: usize) -> Option<&What> {
         self.0.get(index).map(|(_, what)| what)
     }
 }
 
-/// Kills the job on every agent that runs it, with all its processes, and returns once the agents have
-/// accepted the order; the results, usually KILLED, follow. Where the job is over, nothing is asked.
+/// Kills the job on every agent that runs it. Nothing is sent where it is over or is ending after an earlier
+/// kill.
+///
+/// An agent sends SIGKILL to the process that it started, and to nothing else. Children of the process go
+/// on, and KILLED is reported when the last of them has closed the job's output; what is written after the
+/// kill is dropped. A script of "bash" is such a child, so it runs to its end; see
+/// acclient_request_set_killable(). A job that waits in a queue of the agent, or for a full agent, cannot be
+/// reached.
+///
+/// The agent never answers a second kill of a job that is still ending, and that kill takes one of its 100
+/// places until it restarts. So this asks the agent first, and leaves the key cmd.<id>.killed.<gid>.<nid>,
+/// for 24 hours, by which later calls know, in any process.
 ///
 /// timeout_ms: for the agents to answer.
-/// outcomes: [out] receives an outcome for each agent, whose answers are only "true"; free with
-///   acclient_outcomes_free().
-/// Errors: ACCLIENT_TIMEOUT where no controller has routed the command; as acclient_request_submit().
-/// An error of one agent is in its outcome: ACCLIENT_TIMEOUT for an agent that is away, or busy with an
-/// earlier kill of the same job; acclient_outcomes_failure() returns the first.
+/// outcomes: [out] receives an outcome for each agent. acclient_outcomes_kill() tells whether the job has
+///   ended; the answers are its name. Free with acclient_outcomes_free().
+/// Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target; ACCLIENT_TIMEOUT where no
+/// controller has routed the command; as acclient_request_submit(). An error of one agent is in its outcome,
+/// and acclient_outcomes_failure() returns the first: ACCLIENT_NOT_RUNNING where the agent does not run the
+/// job, so that a kill cannot reach it; ACCLIENT_TIMEOUT for an agent that is down, stopped or full;
+/// ACCLIENT_NO_SUCH_AGENT for an agent of a list that the controller does not know.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_kill(
     command: Option<&acclient_command>,
@@ -75,14 +129,14 @@ pub unsafe extern "C" fn acclient_command_kill(
 ) -> acclient_status {
     call!(error, outcomes, |scope| {
         let command = scope.borrow("command", command)?.bounded(scope, (timeout_ms, cancel))?;
-        let outcomes = command.kill()?;
-        OutcomesHandle::new(outcomes)
+        OutcomesHandle::of_kill(command.kill()?)
     })
 }
 
 /// Reads what a running command uses, on each agent: answers with the fields "cpu" (per cent), "rss",
-/// "vms", "swap" (bytes), "cmd" and "debug". Parameters and errors as
-/// acclient_command_kill().
+/// "vms", "swap" (bytes), "cmd" and "debug". For "bash" that is the shell that runs the script, without the
+/// script. Parameters and errors as acclient_command_kill(); ACCLIENT_JOB_FAILED in the outcome of an agent
+/// that does not run the job, or not yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_get_stats(
     command: Option<&acclient_command>,
@@ -192,10 +246,23 @@ pub extern "C" fn acclient_outcomes_kind(
 ) -> i32 {
     guard::get(outcomes, |it| {
         Some(match it.what(index)? {
-            What::Done(_) => ACCLIENT_OUTCOME_DONE,
+            What::Done(_) | What::Killed(..) => ACCLIENT_OUTCOME_DONE,
             What::Over(_) => ACCLIENT_OUTCOME_OVER,
             What::Failed(_) => ACCLIENT_OUTCOME_FAILED,
         })
+    })
+}
+
+/// The result of the kill of the agent at an index: one of ACCLIENT_KILL_...; 0 unless the outcomes are those
+/// of a kill and the kind is ACCLIENT_OUTCOME_DONE.
+#[unsafe(no_mangle)]
+pub extern "C" fn acclient_outcomes_kill(
+    outcomes: Option<&acclient_outcomes>,
+    index: usize,
+) -> i32 {
+    guard::get(outcomes, |it| match it.what(index)? {
+        What::Killed(kill, _) => Some(kill_number(*kill)),
+        _ => None,
     })
 }
 
@@ -206,7 +273,7 @@ pub extern "C" fn acclient_outcomes_answer(
     index: usize,
 ) -> *const acclient_answer {
     guard::part(outcomes, |it| match it.what(index)? {
-        What::Done(answer) => Some(&**answer),
+        What::Done(answer) | What::Killed(_, answer) => Some(&**answer),
         _ => None,
     })
 }

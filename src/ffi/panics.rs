@@ -156,7 +156,7 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
         refuses(acclient_rollout_in_flight(Some(&broken), 0, &mut sent, null_mut()));
 
         let broken: acclient_job = poisoned(JobHandle::new(a_job()));
-        refuses(acclient_job_kill(Some(&broken), 1000, None, null_mut()));
+        refuses(acclient_job_kill(Some(&broken), 1000, None, null_mut(), null_mut()));
 
         let follow = a_job().follow(&MsgQuery::new(), Duration::from_secs(1)).unwrap();
         let broken: acclient_follow = poisoned(Single::new("follow", follow));

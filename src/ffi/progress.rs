@@ -13,23 +13,29 @@ use crate::command::{Progress, Stage};
 
 /// In the queue: no controller has taken it. acclient_command_retract() takes it back.
 pub const ACCLIENT_STAGE_IN_QUEUE: i32 = 1;
-/// Routed to the agent, which has not fetched it: it is away or busy.
+/// Routed to the agent, which has not fetched it: the agent is down, stopped or full (100 jobs).
 pub const ACCLIENT_STAGE_ROUTED: i32 = 2;
-/// Running on the agent.
+/// Running on the agent, waiting for its next run, or ending after a kill.
 pub const ACCLIENT_STAGE_RUNNING: i32 = 3;
 /// There is a result.
 pub const ACCLIENT_STAGE_DONE: i32 = 4;
-/// It was submitted and is gone: a controller took it and ended before it was routed, or the job ended
-/// while the controller was down, which loses its result for good.
+/// It was submitted and its result cannot come any more: a controller took it and ended before it was
+/// routed, the job ended while the controller was down, or the agent was restarted meanwhile.
 pub const ACCLIENT_STAGE_LOST: i32 = 5;
-/// Nothing is known of it, not even whether it was ever submitted; or the agent that was running it
-/// does not answer.
+/// Nothing is known of it, not even whether it was ever submitted. Or the agent has fetched it and does not
+/// answer: it is down, stopped or full (100 jobs). Or the agent does not run it, and the handle does not tell
+/// whether it waits in a queue of the agent: a handle by id alone does not.
 pub const ACCLIENT_STAGE_UNKNOWN: i32 = 6;
+/// Fetched by the agent, where it waits behind another job of the same queue; see
+/// acclient_run_args_set_queue(). No kill reaches it there, and it is lost if the agent dies. Comes between
+/// ACCLIENT_STAGE_ROUTED and ACCLIENT_STAGE_RUNNING.
+pub const ACCLIENT_STAGE_QUEUED_ON_AGENT: i32 = 7;
 
 fn number(stage: Stage) -> i32 {
     match stage {
         Stage::InQueue => ACCLIENT_STAGE_IN_QUEUE,
         Stage::Routed => ACCLIENT_STAGE_ROUTED,
+        Stage::QueuedOnAgent => ACCLIENT_STAGE_QUEUED_ON_AGENT,
         Stage::Running => ACCLIENT_STAGE_RUNNING,
         Stage::Done => ACCLIENT_STAGE_DONE,
         Stage::Lost => ACCLIENT_STAGE_LOST,
@@ -43,6 +49,7 @@ pub extern "C" fn acclient_stage_name(stage: i32) -> *const c_char {
     let name: &CStr = match stage {
         ACCLIENT_STAGE_IN_QUEUE => c"in queue",
         ACCLIENT_STAGE_ROUTED => c"routed",
+        ACCLIENT_STAGE_QUEUED_ON_AGENT => c"queued on agent",
         ACCLIENT_STAGE_RUNNING => c"running",
         ACCLIENT_STAGE_DONE => c"done",
         ACCLIENT_STAGE_LOST => c"lost",
@@ -70,13 +77,16 @@ impl From<Progress> for ProgressHandle {
 }
 
 /// Finds out how far a command got on each agent: reads what Redis has, searches the queue, and asks
-/// the agents that are recorded as running it. May be called while another thread waits with the
-/// command.
+/// the agents that have fetched it whether they run it. A job that its agent does not run may wait in a queue
+/// of the agent, where nobody sees it: if the command has a queue, this sends a "ping" through the same queue
+/// where the agent shows no job of it. Agents of a list that the controller does not know are left out. May
+/// be called while another thread waits with the command.
 ///
 /// timeout_ms: agents that do not answer by the deadline are ACCLIENT_STAGE_UNKNOWN; without a timeout
 ///   agents have the default timeout of the client.
 /// progress: [out] receives the progress; free with acclient_progress_free().
-/// Errors: ACCLIENT_PROTOCOL for a result that cannot be decoded.
+/// Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target; ACCLIENT_PROTOCOL for a
+/// result that cannot be decoded.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_progress(
     command: Option<&acclient_command>,
@@ -128,8 +138,7 @@ pub extern "C" fn acclient_progress_count(progress: Option<&acclient_progress>) 
     guard::get(progress, |it| Some(it.agents.len()))
 }
 
-/// Reads the agent at an index, and returns whether there is one. The agent 0:0, where no agent matched
-/// the target.
+/// Reads the agent at an index, and returns whether there is one.
 ///
 /// gid, nid: [out] receive the agent, or 0; may be NULL.
 #[unsafe(no_mangle)]
@@ -169,6 +178,7 @@ mod tests {
         (4, Stage::Done),
         (5, Stage::Lost),
         (6, Stage::Unknown),
+        (7, Stage::QueuedOnAgent),
     ];
 
     #[test]
@@ -179,7 +189,7 @@ mod tests {
             let name = unsafe { CStr::from_ptr(acclient_stage_name(*count)) }.to_str().unwrap();
             assert_eq!(name.replace(' ', ""), format!("{stage:?}").to_lowercase());
         }
-        for none in [i32::MIN, 0, 7] {
+        for none in [i32::MIN, 0, 8] {
             // SAFETY: as above.
             assert_eq!(unsafe { CStr::from_ptr(acclient_stage_name(none)) }, c"unknown stage");
         }

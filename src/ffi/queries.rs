@@ -8,6 +8,7 @@ use super::client::acclient_client;
 use super::contract::call;
 use super::error::acclient_error;
 use super::job::acclient_job;
+use super::outcomes::kill_number;
 use super::query::{acclient_msg_query, acclient_process_query, msg_query, process_query};
 use super::scope::{Scope, Until, agent};
 use super::status::acclient_status;
@@ -196,7 +197,8 @@ pub unsafe extern "C" fn acclient_client_get_msgs(
 }
 
 /// Lists the agents that the controller knows: a row each, with the fields "gid", "nid" and "roles"
-/// ("roles.0" is the first). A dead agent stays in the list for up to 30 s.
+/// ("roles.0" is the first). An agent that died stays in the list for 30 to 45 s. One
+/// that runs 100 jobs fetches no commands and leaves the list after 30 s, until some of them end.
 ///
 /// answer: [out] receives the answer; free with acclient_answer_free().
 /// Errors: ACCLIENT_TIMEOUT where no controller drains the queue, ACCLIENT_UNKNOWN_COMMAND where the
@@ -296,17 +298,24 @@ pub unsafe extern "C" fn acclient_job_get_msgs(
     })
 }
 
-/// Kills a job, with all its processes, and returns once its agent has accepted the order; its result,
-/// usually KILLED, follows. Does nothing where the job is over.
+/// Kills a job: the agent sends SIGKILL to the process that it started. See acclient_command_kill() for what
+/// a kill does not reach. Nothing is sent where the job is over or is ending after an earlier kill.
 ///
-/// Errors: ACCLIENT_TIMEOUT for an agent that is away, or busy with an earlier kill of the same job; as
+/// kill: [out] receives ACCLIENT_KILL_ENDED once the result is there, also where the job was over before, or
+///   ACCLIENT_KILL_ORDERED if something still holds the job's output a second after the kill; may be NULL.
+/// Errors: ACCLIENT_NOT_RUNNING where the agent does not run the job, so that a kill cannot reach it;
+/// ACCLIENT_TIMEOUT for an agent that is down, stopped or full; ACCLIENT_NO_SUCH_AGENT; as
 /// acclient_request_run().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_kill(
     job: Option<&acclient_job>,
     timeout_ms: i64,
     cancel: Option<&acclient_cancel_token>,
+    kill: *mut i32,
     error: *mut *mut acclient_error,
 ) -> acclient_status {
-    call!(error, |scope| scope.borrow("job", job)?.bounded(scope, (timeout_ms, cancel))?.kill())
+    call!(error, kill, |scope| {
+        let job = scope.borrow("job", job)?.bounded(scope, (timeout_ms, cancel))?;
+        Ok(kill_number(job.kill()?))
+    })
 }

@@ -72,6 +72,9 @@ fn set<'a>(
 
 /// Makes a request for any command that agents know: "ping", "killall", "restart", ...
 ///
+/// "restart" has no result: an original agent exits at once, so submit it and do not wait. "killall" kills all
+/// jobs as acclient_command_kill() does, and is a job itself: it ends as SUCCESS or KILLED. It also kills the
+/// daemon for jumpscripts of an original agent: later jumpscripts fail until the agent restarts.
 /// When it is sent, the data of "controller" with the name "scheduler_add", and that of "jumpscript_content",
 /// are checked as the controller decodes them: ACCLIENT_INVALID_ARGUMENT where it would exit, at once or when
 /// the schedule fires. The message names the field, like cmd.args.args[0].
@@ -203,6 +206,10 @@ pub unsafe extern "C" fn acclient_request_set_run_args(
 /// Sets the data: the standard input of a program, the script of "bash", JSON for built-in commands
 /// of the agents.
 ///
+/// The agent writes all of the standard input before it reads any output. So a program that answers while it
+/// reads, like cat, hangs without end once both exceed what a pipe holds, 64 KiB on Linux: let it write to a
+/// file.
+///
 /// data, data_length: UTF-8, which may contain NULs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_set_data(
@@ -239,6 +246,27 @@ pub unsafe extern "C" fn acclient_request_set_tags(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| set(scope, request, |it| Ok(it.tags(scope.name("tags", tags)?))))
+}
+
+/// Makes a kill and the maximum run time reach the script of "bash". Default: they do not.
+///
+/// An agent kills the process that it started. For "bash" that is a shell which runs the script as a child, so
+/// without this option the script runs to its end, and only then KILLED or TIMEOUT is reported. With it the
+/// agent kills the shell that runs the script as well. This puts the line "echo 101::$$; " in front of the
+/// script, by which the script announces its process to the agent.
+///
+/// Commands that the script has started are still not killed, and the result waits for them as long as they
+/// hold the output. Let the script "exec" a long last command, or announce the process of a command in the
+/// same way: "command & echo 101::$!; wait". The statistics of the job count announced processes too.
+///
+/// Errors: none of its own. Sending fails with ACCLIENT_INVALID_ARGUMENT for any command but "bash", and for a
+/// script that starts with "#!".
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_request_set_killable(
+    request: *mut acclient_request,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    call!(error, |scope| set(scope, request, |it| Ok(it.killable())))
 }
 
 /// Sends the command and returns once Redis has it. At most once: it is never sent again.

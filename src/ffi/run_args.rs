@@ -104,8 +104,16 @@ pub unsafe extern "C" fn acclient_run_args_set_loglevels_ac(
     })
 }
 
-/// Sets the name of a queue: jobs with the same one run one after another on an agent. Default: no
-/// queue.
+/// Sets the queue of the agent in which the job waits for its turn: jobs of one queue name run one after
+/// another on an agent. Default: no queue, the job starts at once.
+///
+/// A job that waits there is "RUNNING" as far as Redis can tell. The agent does not show it among its processes,
+/// no kill reaches it (ACCLIENT_NOT_RUNNING), and it is lost if the agent dies. acclient_command_progress()
+/// reports ACCLIENT_STAGE_QUEUED_ON_AGENT.
+///
+/// The order is that of submission only while the agent keeps up: of commands that wait for the agent to fetch
+/// them, later ones may overtake. A command that the agent refuses (UNKNOWN_CMD, DUPILICATE_ID) stops its queue
+/// until the agent restarts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_queue(
     args: *mut acclient_run_args,
@@ -127,8 +135,15 @@ pub unsafe extern "C" fn acclient_run_args_set_working_dir(
     })
 }
 
-/// Sets how long the job may run, in seconds, before the agent kills it and reports TIMEOUT. 0 (the
-/// default): no limit. -1: no limit, and run again when the agent restarts.
+/// Sets how long the job may run, in seconds, before the agent kills the process that it started and reports
+/// TIMEOUT. 0 (the default): no limit.
+///
+/// The limit reaches no further than acclient_command_kill(): children of the process go on, a script of
+/// "bash" runs to its end, and TIMEOUT is reported when the last of them has closed the job's output.
+/// acclient_request_set_killable() makes it reach the script.
+///
+/// -1: no limit. It asks for the job to be run again when the agent restarts, which the original agents never
+/// do.
 ///
 /// seconds: -1 to 2147483647; for a command that is scheduled, to 999999.
 #[unsafe(no_mangle)]
@@ -140,7 +155,8 @@ pub unsafe extern "C" fn acclient_run_args_set_max_time(
     call!(error, |scope| set(scope, args, |it| Ok(it.max_time(seconds))))
 }
 
-/// Sets how many times the agent restarts the job when it fails. Default 0.
+/// Sets how many times the agent runs the job at most while it fails, the first run included: 2 is one more
+/// try, and 1 is none. The runs are 1 s apart, and the result is that of the last. Default 0: one run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_max_restart(
     args: *mut acclient_run_args,

@@ -48,6 +48,9 @@ pub const ACCLIENT_SYSTEM: i32 = 17;
 pub const ACCLIENT_NO_SUCH_TUNNEL: i32 = 18;
 /// The agent, or the controller, lists the tunnel already, open or not, and opened nothing.
 pub const ACCLIENT_TUNNEL_EXISTS: i32 = 19;
+/// The agent is not running the job, so a kill cannot reach it: the job waits in a queue of the agent, was not
+/// started yet, or is lost; acclient_command_progress() tells which.
+pub const ACCLIENT_NOT_RUNNING: i32 = 20;
 /// The job is lost: it was submitted, no agent has it, and its result cannot come any more.
 pub const ACCLIENT_LOST: i32 = 21;
 /// Messages may be missing from a log that is followed; acclient_error_gap() says where. The log goes on.
@@ -71,7 +74,7 @@ pub extern "C" fn acclient_status_name(status: acclient_status) -> *const c_char
         ACCLIENT_PROTOCOL ACCLIENT_NO_SUCH_AGENT ACCLIENT_JOB_FAILED ACCLIENT_UNKNOWN_COMMAND
         ACCLIENT_UNSUPPORTED ACCLIENT_MAYBE_SENT ACCLIENT_POOL_EXHAUSTED ACCLIENT_CLOSED
         ACCLIENT_FORKED_HANDLE ACCLIENT_PANIC ACCLIENT_SYSTEM ACCLIENT_NO_SUCH_TUNNEL
-        ACCLIENT_TUNNEL_EXISTS ACCLIENT_LOST ACCLIENT_GAP);
+        ACCLIENT_TUNNEL_EXISTS ACCLIENT_NOT_RUNNING ACCLIENT_LOST ACCLIENT_GAP);
     name.as_ptr().cast()
 }
 
@@ -103,6 +106,7 @@ mod tests {
         (17, ErrorKind::System),
         (18, ErrorKind::NoSuchTunnel),
         (19, ErrorKind::TunnelExists),
+        (20, ErrorKind::NotRunning),
         (21, ErrorKind::Lost),
         (22, ErrorKind::Gap),
     ];
@@ -116,7 +120,7 @@ mod tests {
             let plain = |text: &str| text.replace('_', "").to_lowercase();
             assert_eq!(plain(name), plain(&format!("acclient{kind:?}")));
         }
-        let beyond = TABLE.iter().map(|(number, _)| number + 1).max().unwrap_or_default();
+        let beyond = TABLE.last().unwrap().0 + 1;
         // SAFETY: as above.
         let name = unsafe { CStr::from_ptr(acclient_status_name(beyond)) };
         assert_eq!(name, c"unknown status");

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use serde::de::DeserializeOwned;
 
 use super::msgs::read_msgs;
-use super::{Follow, Message, MsgQuery, questions};
-use crate::engine::{Session, Timeout, ask, result, run};
+use super::{Follow, KillResult, Message, MsgQuery, kill, questions};
+use crate::engine::{Session, Timeout, ask, result, run, verdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::ProcessStats;
 use crate::protocol::{AgentId, Envelope, JobResult, JobState};
@@ -170,13 +170,18 @@ impl Job {
     /// Reads again how it stands. Asks Redis, for the client's timeout at most.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] where it cannot be read or is gone, and those of the connection.
+    /// [`ErrorKind::Protocol`] where it cannot be read or is gone, [`ErrorKind::NoSuchAgent`] where the
+    /// controller knew no such agent, and those of the connection.
     pub fn refresh(&mut self) -> Result<()> {
         let (session, id, agent) = (&self.session, self.id(), self.agent());
         let read = |until: &Until| result::latest(session, id, until);
         let latest = session.bounded(&session.quick(), || format!("{self:?}"), read)?;
         match latest.into_iter().find(|(other, _)| *other == agent) {
-            Some((_, document)) => self.result = JobResult::new(id, agent, document),
+            Some((_, document)) => {
+                let command = Envelope::known(id.to_owned(), agent.into());
+                let result = JobResult::new(id, agent, document);
+                self.result = verdict::delivered(&command, result)?;
+            }
             None => {
                 let gone = "the job is gone; Redis keeps results for 24 hours";
                 return Err(Error::new(ErrorKind::Protocol, gone).asked(|| format!("{self:?}")));
@@ -199,15 +204,22 @@ impl Job {
         Ok(())
     }
 
-    /// Kills it, with all its processes, and returns once the agent has taken the order; its
-    /// result, usually `KILLED`, follows. Blocks for the client's timeout at most.
+    /// Kills the job: the agent sends SIGKILL to the process that it started. Returns
+    /// [`KillResult::Ended`] once the result is there, also where the job was over before, and
+    /// [`KillResult::Ordered`] if something still holds the job's output a second after the kill. Blocks for the
+    /// client's timeout at most.
+    ///
+    /// See [`Command::kill`](crate::Command::kill) for what a kill does not reach.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] for an agent that is away, or busy with an earlier kill of the same
-    /// job; those of [`Request::run`](crate::Request::run).
-    pub fn kill(&self) -> Result<()> {
-        ask::order(&self.session, self.agent().into(), questions::kill(self.id()))?;
-        Ok(())
+    /// [`ErrorKind::NotRunning`] where the agent does not run the job, so that a kill cannot reach it;
+    /// [`ErrorKind::Timeout`] for an agent that is down, stopped or full;
+    /// [`ErrorKind::NoSuchAgent`]; those of [`Request::run`](crate::Request::run).
+    pub fn kill(&self) -> Result<KillResult> {
+        if self.is_over() && !self.result.is_no_such_agent() {
+            return Ok(KillResult::Ended);
+        }
+        kill::kill_one(&self.session, &self.result)
     }
 
     /// What it uses at this moment. Blocks for the client's timeout at most.
@@ -220,7 +232,9 @@ impl Job {
         let answer = ask::ask(&self.session, self.agent().into(), question);
         // The agent says no more than "{}".
         let answer = answer.map_err(|error| match error.kind() {
-            ErrorKind::JobFailed => error.noting("statistics exist only while the job is running"),
+            ErrorKind::JobFailed => {
+                error.noting("statistics exist only while the job is running on its agent")
+            }
             _ => error,
         });
         answer?.json()

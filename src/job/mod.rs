@@ -3,6 +3,7 @@
 
 mod follow;
 mod job;
+mod kill;
 pub(crate) mod msgs;
 mod outcome;
 mod pages;
@@ -10,9 +11,11 @@ pub(crate) mod questions;
 mod window;
 
 pub(crate) use job::Origin;
+pub(crate) use kill::kill_each;
 pub(crate) use outcome::outcomes_of;
 
 pub use follow::Follow;
 pub use job::Job;
+pub use kill::KillResult;
 pub use msgs::{Message, MsgQuery};
 pub use outcome::{Outcome, Outcomes};

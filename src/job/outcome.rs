@@ -23,12 +23,13 @@ use crate::protocol::{AgentId, Contents, JobResult};
 /// ```
 #[derive(Debug, Clone)]
 pub enum Outcome<T> {
-    /// The agent has answered.
+    /// The agent has answered. For a kill, [`KillResult`](crate::KillResult) tells whether the job has ended.
     Done(T),
     /// The job was over already; the agent was not asked.
     Over(Job),
-    /// The agent gave no answer in time
-    /// ([`ErrorKind::Timeout`](crate::ErrorKind::Timeout)), or refused.
+    /// The agent gave no answer in time ([`ErrorKind::Timeout`](crate::ErrorKind::Timeout)), refused, or
+    /// does not run the job ([`ErrorKind::NotRunning`](crate::ErrorKind::NotRunning)); or there is no such
+    /// agent ([`ErrorKind::NoSuchAgent`](crate::ErrorKind::NoSuchAgent)).
     Failed(Error),
 }
 

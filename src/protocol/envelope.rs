@@ -8,17 +8,40 @@ use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
 use super::command::{CommandDocument, Contents, check_size};
 use super::text::{Invalid, WORD, check_name};
-use super::{Documents, Target};
+use super::{Documents, RunArgs, Target};
 
 /// The start of every handle string: the name and the version of the format.
 const PREFIX: &str = "acclient:1:";
 
+/// What stands between the target and the queue in a handle string. No target contains it.
+const QUEUE: &str = ":queue=";
+/// The queue of a handle string of which it is not known. No queue is printed like this.
+const UNKNOWN: &str = "@unknown";
+
+/// The queue of an agent that a command runs in, the run argument `queue`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AgentQueue {
+    /// What was sent is not known.
+    Unknown,
+    /// The command runs at once.
+    None,
+    Named(String),
+}
+
+impl AgentQueue {
+    fn of(args: &RunArgs) -> Self {
+        args.queue_name().map_or(AgentQueue::None, |name| AgentQueue::Named(name.to_owned()))
+    }
+}
+
 /// A command as the layers pass it around. Its `Display` form is the handle string
-/// `acclient:1:<id>:<target>`, from which any process finds the command again.
+/// `acclient:1:<id>:<target>`, from which any process finds the command again. The queue follows where
+/// there is one.
 #[derive(Debug, Clone)]
 pub(crate) struct Envelope {
     pub(crate) id: String,
     pub(crate) target: Target,
+    pub(crate) queue: AgentQueue,
     /// `None` for a command that is known by its id alone. Shared, since there may be many commands
     /// at a time.
     pub(crate) sent: Option<Arc<Sent>>,
@@ -35,7 +58,7 @@ pub(crate) struct Sent {
 impl Envelope {
     /// A command that is known by its id alone.
     pub(crate) fn known(id: String, target: Target) -> Self {
-        Envelope { id, target, sent: None }
+        Envelope { id, target, queue: AgentQueue::Unknown, sent: None }
     }
 
     /// A command that is about to be sent. Fails for one that controller or agents would not
@@ -46,6 +69,7 @@ impl Envelope {
         envelope.target.each_address(|_| Ok(()))?;
         check_size("the data", contents.data.len())?;
         contents.check()?;
+        envelope.queue = AgentQueue::of(&contents.args);
         envelope.sent = Some(Arc::new(Sent { contents, found: None }));
         Ok(envelope)
     }
@@ -55,7 +79,8 @@ impl Envelope {
         let id = document.id.value().cloned().unwrap_or_default();
         let target = Target::of_document(&document)?;
         let sent = Sent { contents: document.into(), found: Some(json) };
-        Ok(Envelope { id, target, sent: Some(Arc::new(sent)) })
+        let queue = AgentQueue::of(&sent.contents.args);
+        Ok(Envelope { id, target, queue, sent: Some(Arc::new(sent)) })
     }
 
     /// Writes the documents that are pushed to the queue, in place of others: one, or one for each agent
@@ -86,6 +111,12 @@ impl Envelope {
         self.sent.as_ref().is_some_and(|sent| sent.contents.args.is_recurring())
     }
 
+    /// Whether the agent may run it again after it ended, by itself or by its limit; `None` where what was
+    /// sent is not known.
+    pub(crate) fn repeats(&self) -> Option<bool> {
+        self.sent.as_ref().map(|sent| sent.contents.args.repeats())
+    }
+
     /// Fails for an id that no command can have, for whose result a wait would be in vain.
     pub(crate) fn check_id(&self) -> Result<(), Invalid> {
         if self.id.is_empty() {
@@ -112,7 +143,15 @@ impl AsRef<Envelope> for Envelope {
 
 impl fmt::Display for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}:{}", utf8_percent_encode(&self.id, WORD), self.target)
+        write!(f, "{PREFIX}{}:{}", utf8_percent_encode(&self.id, WORD), self.target)?;
+        match &self.queue {
+            AgentQueue::Named(name) => write!(f, "{QUEUE}{}", utf8_percent_encode(name, WORD)),
+            // Who does not know the target knows no queue either.
+            AgentQueue::Unknown if self.target != Target::unknown() => {
+                write!(f, "{QUEUE}{UNKNOWN}")
+            }
+            AgentQueue::Unknown | AgentQueue::None => Ok(()),
+        }
     }
 }
 
@@ -129,14 +168,64 @@ impl FromStr for Envelope {
             .strip_prefix(PREFIX)
             .ok_or_else(|| wrong("it does not begin with acclient:1:"))?;
         let (id, target) = rest.split_once(':').ok_or_else(|| wrong("no target"))?;
-        let is_hex = |text: &str| text.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
-        if !id.split('%').skip(1).all(is_hex) {
-            return Err(wrong("invalid escape in the id"));
-        }
-        let id = percent_decode_str(id).decode_utf8().map_err(|_| wrong("the id is not UTF-8"))?;
+        let (target, queue) = match target.split_once(QUEUE) {
+            Some((target, queue)) => (target, Some(queue)),
+            None => (target, None),
+        };
+        let id = decoded(id).ok_or_else(|| wrong("invalid escape in the id"))?;
         let target = Target::of_handle(target).map_err(|error| wrong(&error.to_string()))?;
-        let envelope = Envelope::known(id.into_owned(), target);
+        let mut envelope = Envelope::known(id, target);
+        envelope.queue = match queue {
+            Some(UNKNOWN) => AgentQueue::Unknown,
+            None if envelope.target == Target::unknown() => AgentQueue::Unknown,
+            None | Some("") => AgentQueue::None,
+            Some(name) => AgentQueue::Named(
+                decoded(name).ok_or_else(|| wrong("invalid escape in the queue"))?,
+            ),
+        };
         envelope.check_id().map_err(|_| wrong("the id is empty or holds a NUL"))?;
         Ok(envelope)
+    }
+}
+
+/// `%xx` decoded; `None` for an escape that is none, and for what is not UTF-8.
+fn decoded(text: &str) -> Option<String> {
+    let is_hex = |text: &str| text.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if !text.split('%').skip(1).all(is_hex) {
+        return None;
+    }
+    percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_string_carries_the_queue() {
+        let sent = |args| {
+            let contents = Contents { args, ..Contents::of("ping", "") };
+            Envelope::new("x".into(), Target::agent((1, 1)), contents).unwrap()
+        };
+        for (args, printed, queue) in [
+            (RunArgs::new(), "acclient:1:x:1:1", AgentQueue::None),
+            (RunArgs::new().queue(""), "acclient:1:x:1:1", AgentQueue::None),
+            (RunArgs::new().queue("a"), "acclient:1:x:1:1:queue=a", AgentQueue::Named("a".into())),
+            (
+                RunArgs::new().queue("?:q"),
+                "acclient:1:x:1:1:queue=%3F%3Aq",
+                AgentQueue::Named("?:q".into()),
+            ),
+        ] {
+            assert_eq!(sent(args).to_string(), printed);
+            let read: Envelope = printed.parse().unwrap();
+            assert_eq!((read.target, read.queue), (Target::agent((1, 1)), queue));
+        }
+        let unknown = Envelope::known("x".into(), Target::agent((1, 1)));
+        assert_eq!(unknown.to_string(), "acclient:1:x:1:1:queue=@unknown");
+        for printed in ["acclient:1:x:1:1:queue=@unknown", "acclient:1:x:unknown"] {
+            assert_eq!(printed.parse::<Envelope>().unwrap().queue, AgentQueue::Unknown);
+        }
+        assert!("acclient:1:x:1:1:queue=%f".parse::<Envelope>().is_err());
     }
 }

@@ -22,6 +22,11 @@ pub(crate) fn submitted(id: &str) -> String {
     format!("cmd.{id}.submitted")
 }
 
+/// Written once an agent has accepted a kill of the job. The client's own.
+pub(crate) fn killed(id: &str, agent: AgentId) -> String {
+    format!("cmd.{id}.killed.{}.{}", agent.gid, agent.nid)
+}
+
 /// Commands that an agent is still to fetch. The controller's own; only its length is read.
 pub(crate) fn for_agent(agent: AgentId) -> String {
     format!("cmds:{}:{}", agent.gid, agent.nid)

@@ -24,7 +24,7 @@ pub(crate) use command::{Address, CommandDocument, Contents, check_size, in_word
 pub(crate) use cron::check_cron;
 pub(crate) use document::{DocumentError, Field, mended};
 pub(crate) use documents::Documents;
-pub(crate) use envelope::Envelope;
+pub(crate) use envelope::{AgentQueue, Envelope};
 pub use job_result::JobResult;
 pub(crate) use result::ResultDocument;
 pub use run_args::RunArgs;

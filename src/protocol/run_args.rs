@@ -90,15 +90,24 @@ impl RunArgs {
         self
     }
 
-    /// How long the job may run, in seconds, before the agent kills it and reports `TIMEOUT`.
-    /// 0 (the default): no limit. −1: no limit, and run again when the agent restarts. At most
-    /// 2 147 483 647, and 999 999 for a command that is scheduled.
+    /// How long the job may run, in seconds, before the agent kills the process that it started and
+    /// reports `TIMEOUT`. 0 (the default): no limit.
+    ///
+    /// The limit reaches no further than [`Command::kill`](crate::Command::kill): children of the process
+    /// go on, a script of `bash` runs to its end, and `TIMEOUT` is reported when the last of them has closed
+    /// the job's output. [`Request::killable`](crate::Request::killable) makes it reach the script.
+    ///
+    /// −1: no limit. It asks for the job to be run again when the agent restarts, which the original agents
+    /// never do.
+    ///
+    /// At most 2 147 483 647, and 999 999 for a command that is scheduled.
     pub fn max_time(mut self, seconds: i64) -> Self {
         self.max_time = seconds;
         self
     }
 
-    /// How many times the agent starts the job again when it fails. Default 0.
+    /// How many times the agent runs the job at most while it fails, the first run included: 2 is one more
+    /// try, and 1 is none. The runs are 1 s apart, and the result is that of the last. Default 0: one run.
     pub fn max_restart(mut self, times: u32) -> Self {
         self.max_restart = times.into();
         self
@@ -157,7 +166,18 @@ impl RunArgs {
         self
     }
 
-    /// Jobs of one queue name run one after another on an agent. Default: no queue, at once.
+    /// Queue of the agent in which the job waits for its turn: jobs of one queue name run one after another
+    /// on an agent. Default: no queue, the job starts at once.
+    ///
+    /// A job that waits there is `RUNNING` as far as Redis can tell. The agent does not show it
+    /// ([`Client::get_processes`](crate::Client::get_processes)) and no kill reaches it
+    /// ([`ErrorKind::NotRunning`](crate::ErrorKind::NotRunning)). It is lost if the agent dies.
+    /// [`Command::progress`](crate::Command::progress) reports
+    /// [`Stage::QueuedOnAgent`](crate::Stage::QueuedOnAgent).
+    ///
+    /// The order is that of submission only while the agent keeps up: of commands that wait for the agent
+    /// to fetch them, later ones may overtake. A command that the agent refuses (`UNKNOWN_CMD`,
+    /// `DUPILICATE_ID`) stops its queue until the agent restarts.
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.queue = Some(queue.into());
         self
@@ -249,6 +269,11 @@ impl RunArgs {
     /// Whether the job recurs, and so has no result until it is killed.
     pub(crate) fn is_recurring(&self) -> bool {
         self.recurring_period != 0
+    }
+
+    /// Whether an agent may run the job again after it ended by itself or by its limit.
+    pub(crate) fn repeats(&self) -> bool {
+        self.is_recurring() || self.max_restart > 1
     }
 
     /// The queue of the agent, where there is one.

@@ -12,17 +12,17 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum JobState {
-    /// In the queue of the agent.
+    /// Waiting for the agent to fetch it.
     Queued,
-    /// Running on the agent.
+    /// Fetched by the agent: running there, or waiting in a queue of the agent or for a full agent.
     Running,
     /// Succeeded.
     Success,
     /// Failed, or could not be started; or the controller knew no agent for the target.
     Error,
-    /// Ran longer than its `max_time`.
+    /// Ran longer than its `max_time`; reported when its output was closed.
     Timeout,
-    /// Was killed.
+    /// Was killed; reported when its output was closed.
     Killed,
     /// The agent or the controller does not know the command.
     UnknownCmd,

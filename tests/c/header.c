@@ -64,6 +64,7 @@
     X(acclient_request_set_data)                                                                   \
     X(acclient_request_set_id)                                                                     \
     X(acclient_request_set_tags)                                                                   \
+    X(acclient_request_set_killable)                                                               \
     X(acclient_request_submit)                                                                     \
     X(acclient_request_submit_once)                                                                \
     X(acclient_request_run)                                                                        \
@@ -181,8 +182,10 @@
     X(acclient_outcomes_count)                                                                     \
     X(acclient_outcomes_agent)                                                                     \
     X(acclient_outcome_name)                                                                       \
+    X(acclient_kill_name)                                                                          \
     X(acclient_outcomes_failure)                                                                   \
     X(acclient_outcomes_kind)                                                                      \
+    X(acclient_outcomes_kill)                                                                      \
     X(acclient_outcomes_answer)                                                                    \
     X(acclient_outcomes_job)                                                                       \
     X(acclient_outcomes_error)                                                                     \

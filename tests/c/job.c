@@ -64,7 +64,7 @@ static void at_work(const acclient_client *client) {
     CHECK(ended == NULL && acclient_error_is_timeout(error));
     acclient_error_free(error);
     EXPECT(ACCLIENT_TIMEOUT, acclient_job_wait(job, 0, NULL, &ended, &error));
-    EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, NULL, &error));
     EXPECT(ACCLIENT_OK, acclient_job_wait(job, LONG_MS, NULL, &ended, &error));
     CHECK_TEXT(acclient_job_state, ended, "KILLED");
     CHECK_TEXT(acclient_job_stdout, ended, "one\n");
@@ -155,7 +155,7 @@ static void following(const acclient_client *client) {
     EXPECT(ACCLIENT_CANCELLED, acclient_follow_next(handle, &message, &error));
     CHECK(message == NULL);
     acclient_follow_free(handle);
-    EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, NULL, &error));
     acclient_jobs_free(jobs);
     acclient_command_free(command);
 }
@@ -209,7 +209,7 @@ static void outliving(void) {
     acclient_command_free(command);
     acclient_client_free(client);
     acclient_job *ended = GARBAGE;
-    EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, NULL, &error));
     EXPECT(ACCLIENT_OK, acclient_job_wait(job, LONG_MS, NULL, &ended, &error));
     CHECK_TEXT(acclient_job_state, ended, "KILLED");
     acclient_job_free(ended);

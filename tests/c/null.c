@@ -203,6 +203,7 @@ static void accessors(void) {
     CHECK(strcmp(acclient_status_name(INT32_MIN), "unknown status") == 0);
     CHECK(strcmp(acclient_stage_name(INT32_MIN), "unknown stage") == 0);
     CHECK(strcmp(acclient_outcome_name(INT32_MIN), "unknown outcome") == 0);
+    CHECK(strcmp(acclient_kill_name(INT32_MIN), "unknown kill") == 0);
     CHECK(acclient_check_version(UINT32_MAX, UINT32_MAX, UINT32_MAX) == ACCLIENT_UNSUPPORTED);
 }
 

@@ -260,6 +260,8 @@ static void changing_requests(acclient_request *request) {
     SETS_TEXT(acclient_request_set_id, request);
     SETS_TEXT(acclient_request_set_tags, request);
     REFUSED(acclient_request_set_id(request, "", &error));
+    REFUSED(acclient_request_set_killable(NULL, &error));
+    CHECK(acclient_request_set_killable(NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
     EXPECT(ACCLIENT_OK, acclient_run_args_new(&args, &error));
     REFUSED(acclient_request_set_run_args(NULL, args, &error));
     REFUSED(acclient_request_set_run_args(request, NULL, &error));

@@ -144,9 +144,9 @@ static void jobs(const acclient_job *job) {
     REFUSES(other, acclient_job_wait(NULL, 1000, NULL, &other, &error));
     REFUSED(acclient_job_wait(job, 1000, NULL, NULL, &error));
     CHECK(acclient_job_wait(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
-    REFUSED(acclient_job_kill(NULL, 1000, NULL, &error));
-    REFUSED(acclient_job_kill(job, 0, NULL, &error));
-    CHECK(acclient_job_kill(NULL, 0, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    REFUSED(acclient_job_kill(NULL, 1000, NULL, NULL, &error));
+    REFUSED(acclient_job_kill(job, 0, NULL, NULL, &error));
+    CHECK(acclient_job_kill(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
 
     SAY("acclient_job_get_stats, acclient_job_get_msgs");
     REFUSES(answer, acclient_job_get_stats(NULL, 1000, NULL, &answer, &error));
@@ -210,6 +210,7 @@ static void outcomes(const acclient_client *client, const acclient_command *comm
     CHECK(!acclient_outcomes_agent(NULL, 0, NULL, NULL));
     CHECK(acclient_outcomes_failure(NULL) == NULL);
     CHECK(acclient_outcomes_kind(NULL, 0) == 0);
+    CHECK(acclient_outcomes_kill(NULL, 0) == 0);
     CHECK(acclient_outcomes_answer(NULL, 0) == NULL);
     CHECK(acclient_outcomes_job(NULL, 0) == NULL);
     CHECK(acclient_outcomes_error(NULL, 0) == NULL);

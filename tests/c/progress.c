@@ -134,7 +134,7 @@ static void on_agents(const acclient_client *client) {
     for (size_t i = 0; i < acclient_jobs_count(jobs); i++) {
         const acclient_job *job = acclient_jobs_at(jobs, i);
         if (strcmp(acclient_job_state(job, NULL), "RUNNING") == 0) {
-            EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, &error));
+            EXPECT(ACCLIENT_OK, acclient_job_kill(job, 10000, NULL, NULL, &error));
         }
     }
     acclient_jobs_free(jobs);

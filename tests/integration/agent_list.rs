@@ -91,7 +91,7 @@ fn kill_reaches_every_agent_of_the_list() {
     wait_until("both run", || command.progress(WAIT).expect("progress").stage == Stage::Running);
     let outcomes = command.kill().expect("outcomes");
     assert_eq!(outcomes.keys().copied().collect::<BTreeSet<_>>(), set(&[(1, 1), (2, 1)]));
-    assert!(outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(()))), "{outcomes:?}");
+    assert!(outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(_))), "{outcomes:?}");
     let states = command.results(WAIT).expect("results");
     let states: Vec<String> = states.map(|job| job.expect("a job").state().to_string()).collect();
     assert_eq!(states, ["KILLED", "KILLED"]);

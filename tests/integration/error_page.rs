@@ -13,7 +13,7 @@ use devgrid::{Fault, Grid, RedisServer};
 use support::alone::{is_alone, program_for};
 use support::process::{exit_status, fork};
 use support::scripted::Server;
-use support::{ClosedPort, ROOT, WAIT, ask, error, wait_until};
+use support::{ClosedPort, ROOT, WAIT, ask, error, wait_until, wait_until_running};
 
 const PAGE: &str = "tests/integration/error_page.txt";
 /// Set to write the page instead of comparing it.
@@ -170,6 +170,7 @@ fn of_the_grid(grid: &Grid) -> Vec<Row> {
         ),
         row("a history that is not kept", client.get_cmds(0, 1)),
     ];
+    rows.push(row("a kill of a job that waits in a queue", kill_in_a_queue(&client)));
     rows.push(gap(&client));
     rows.push(lost(grid, &client));
     for Row(_, _, message) in &mut rows {
@@ -219,6 +220,16 @@ fn lost(grid: &Grid, client: &Client) -> Row {
     let follow = jobs[&AgentId::new(1, 1)].follow(&MsgQuery::new(), WAIT).expect("messages");
     let lost = follow.filter_map(Result::err).next().expect("an error");
     row::<()>("the log of a job whose result was lost", Err(lost))
+}
+
+fn kill_in_a_queue(client: &Client) -> Result<(), Error> {
+    let sleep = || {
+        let sleep = client.execute(Target::agent((1, 1)), "sleep").arg("600");
+        sleep.run_args(RunArgs::new().queue("q")).submit().expect("sent")
+    };
+    let (_first, second) = (sleep(), sleep());
+    wait_until_running(&second);
+    second.kill()?.into_result().map(|_| ())
 }
 
 fn unconfirmed() -> Row {
@@ -298,10 +309,7 @@ fn every_kind_says_what_failed_and_why() {
 
     // A panic is caught at the C boundary alone: src/ffi/guard.rs has its test.
     let kinds: Vec<i32> = rows.iter().map(|row| row.0 as i32).collect();
-    assert!(
-        (1..=19).filter(|kind| *kind != 16).chain([21, 22]).all(|kind| kinds.contains(&kind)),
-        "{kinds:?}"
-    );
+    assert!((1..=22).filter(|kind| *kind != 16).all(|kind| kinds.contains(&kind)), "{kinds:?}");
 
     let mut page = String::new();
     let mut last = None;

@@ -381,7 +381,7 @@ fn kill_stats_and_messages_find_the_agents() {
     let hasty = client.with_timeout(Duration::from_secs(3));
     let outcomes = hasty.get_by_handle(&command.to_string()).unwrap().kill().unwrap();
     let of = |gid, nid| &outcomes[&AgentId::new(gid, nid)];
-    assert!(matches!(of(1, 1), Outcome::Done(())), "{outcomes:?}");
+    assert!(matches!(of(1, 1), Outcome::Done(_)), "{outcomes:?}");
     assert!(matches!(of(1, 2), Outcome::Over(job) if job.is_success()), "{outcomes:?}");
     assert!(matches!(of(2, 1), Outcome::Failed(error) if error.is_timeout()), "{outcomes:?}");
     assert!(outcomes.into_result().unwrap_err().is_timeout());

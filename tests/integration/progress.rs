@@ -88,13 +88,6 @@ fn a_fan_out_is_as_far_as_the_last_agent() {
     wait_until("all are done", || progress(&command).stage == Stage::Done);
 }
 
-#[test]
-fn nobody_for_a_target_is_an_answer() {
-    let (_grid, client) = grid();
-    let command = client.cmd(Target::agent((7, 7)), "ping").submit().expect("sent");
-    wait_until("it is answered", || progress(&command).stage == Stage::Done);
-}
-
 /// What the hash says for ever, and is not so.
 #[test]
 fn a_result_that_never_came_is_lost() {

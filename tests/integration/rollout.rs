@@ -34,7 +34,7 @@ fn in_flight(rollout: &Rollout) -> Vec<String> {
 fn kill_all(rollout: &Rollout) {
     for command in rollout.in_flight() {
         let outcomes = command.kill().expect("killed");
-        assert!(outcomes.values().all(|it| matches!(it, Outcome::Done(()))), "{outcomes:?}");
+        assert!(outcomes.values().all(|it| matches!(it, Outcome::Done(_))), "{outcomes:?}");
     }
 }
 

@@ -166,6 +166,11 @@ fn progress() {
 }
 
 #[test]
+fn kill() {
+    functional("kill.c");
+}
+
+#[test]
 fn rollout() {
     let grid = with_a_silent_agent();
     checked(&Programs::new("c-rollout"), "rollout.c", &[("ACCLIENT_URL", &grid.url())]);

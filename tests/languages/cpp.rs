@@ -185,6 +185,11 @@ fn progress() {
 }
 
 #[test]
+fn kill() {
+    functional("kill");
+}
+
+#[test]
 fn rollout() {
     functional("rollout");
 }

@@ -3,6 +3,7 @@
 mod cut;
 mod errors;
 mod follow;
+mod kill;
 mod program;
 mod runs;
 mod sessions;

@@ -168,7 +168,7 @@ fn ctrl_c_kills_where_it_is_told_to() {
     wait_until("the jobs run", || grid.running_jobs() == 3);
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
-    assert!(status == 130 && shown.contains("2:1: killed"), "{shown:?}");
+    assert!(status == 130 && shown.contains("2:1: ended"), "{shown:?}");
     wait_until("none runs", || grid.running_jobs() == 0);
     // What no controller has taken is taken back.
     grid.stop_controller();
@@ -203,7 +203,7 @@ fn ctrl_c_in_a_rollout() {
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
     assert!(
-        status == 130 && shown.contains("1:1: killed") && shown.contains("1:2: killed"),
+        status == 130 && shown.contains("1:1: ended") && shown.contains("1:2: ended"),
         "{shown:?}"
     );
     wait_until("none runs", || grid.running_jobs() == 0);

@@ -17,7 +17,7 @@ pub mod sentinels;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use acclient::{Command, Error, JobState};
+use acclient::{Command, Error, JobState, MsgQuery, Outcome};
 use devgrid::RedisServer;
 
 /// The root of the repository.
@@ -57,6 +57,15 @@ pub fn wait_until_running(command: &Command) {
     wait_until("the job runs", || {
         let jobs = command.jobs().unwrap();
         jobs.values().any(|job| job.state() == &JobState::Running)
+    });
+}
+
+/// Waits until the job of one agent has printed something: its script runs, and not only the shell that
+/// starts it.
+pub fn wait_until_it_printed(command: &Command) {
+    wait_until("the job prints", || {
+        let outcomes = command.get_msgs(&MsgQuery::new()).unwrap();
+        outcomes.values().any(|it| matches!(it, Outcome::Done(messages) if !messages.is_empty()))
     });
 }
 
