@@ -1,6 +1,7 @@
 //! Connection options, and the client they lead to.
 
 use std::env;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,6 +55,15 @@ pub struct Connection {
     /// How long a quick question may take: sending, a kill, a list [default: 10]
     #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
+    /// How large a result may be. All of it is held in memory, more than once [default: 64]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "MIB",
+        conflicts_with = "instance"
+    )]
+    max_reply: Option<NonZeroUsize>,
 }
 
 /// Seconds, as a decimal number.
@@ -123,6 +133,9 @@ impl Connection {
         }
         if let Some(timeout) = self.timeout {
             builder = builder.timeout(timeout);
+        }
+        if let Some(mebibytes) = self.max_reply {
+            builder = builder.max_reply(mebibytes.get().saturating_mul(1024 * 1024));
         }
         Ok(builder.build()?)
     }

@@ -161,3 +161,16 @@ fn it_is_installed_with_completions_and_taken_away() {
     prefix.script(&["uninstall"]);
     assert!(!usr.join("bin/acctl").exists() && completions.iter().all(|file| !file.exists()));
 }
+
+#[test]
+fn a_result_above_the_limit_can_be_read_with_a_higher_one() {
+    let grid = Grid::demo().expect("a grid");
+    let script = "head -c 2000000 /dev/zero | tr '\\0' x";
+    let job = acctl(&grid.url(), &["bash", "1:1", "--detach", script]).stdout;
+    let job = job.trim_end();
+    let refused = acctl(&grid.url(), &["wait", "--max-reply", "1", job]);
+    assert_eq!(refused.status, 7, "{}", refused.stderr);
+    assert!(refused.stderr.contains("raise that limit"), "{}", refused.stderr);
+    let read = acctl(&grid.url(), &["wait", "--max-reply", "4", job]);
+    assert_eq!((read.status, read.stdout.len()), (0, 2_000_001), "{}", read.stderr);
+}
