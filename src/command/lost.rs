@@ -1,12 +1,15 @@
 //! Whether a job is lost, for a log that is followed.
 
+use std::collections::BTreeMap;
+
 use super::{Command, Stage, progress};
 use crate::engine::{Session, Timeout, retry};
 use crate::error::Result;
 use crate::protocol::{AgentId, Envelope};
+use crate::transport::clock;
 
-/// Whether [`Command::progress`] finds the job of a command lost on an agent. `false` also where that cannot
-/// be found out at this moment.
+/// Whether a job that its agent has fetched is lost, by what [`Command::progress`] goes by. `false` also where
+/// that cannot be found out at this moment.
 pub(super) fn is_lost(
     session: &Session,
     command: &Envelope,
@@ -20,8 +23,9 @@ pub(super) fn is_lost(
         return Ok(false);
     }
     let command = Command::new(session.clone(), command.clone());
-    match progress::of(&command, timeout.clone()) {
-        Ok(progress) => Ok(progress.agents.get(&agent) == Some(&Stage::Lost)),
+    let fetched = BTreeMap::from([(agent, Stage::Running)]);
+    match progress::asked_of(&command, fetched, timeout, clock::now()) {
+        Ok(stages) => Ok(stages.get(&agent) == Some(&Stage::Lost)),
         Err(error) if retry::outlasts(&error) => Ok(false),
         Err(error) => Err(error),
     }

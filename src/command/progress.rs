@@ -107,13 +107,26 @@ pub(crate) fn of(command: &Command, timeout: Timeout) -> Result<Progress> {
     let asked = || format!("the progress of {}", command.in_words());
     let found = session.bounded(&timeout, asked, |until| look(command, until));
     let found = found.map_err(|error| error.about_command(command))?;
-    let mut agents = match found {
-        Found::Stage(stage) => return Ok(Progress::without_agents(stage)),
-        Found::Agents(agents) => agents,
-    };
+    match found {
+        Found::Stage(stage) => Ok(Progress::without_agents(stage)),
+        Found::Agents(agents) => {
+            Ok(Progress::of_agents(asked_of(command, agents, &timeout, begun)?))
+        }
+    }
+}
+
+/// The stages of agents after those that are said to run the job were asked, in a call that began at `begun`.
+pub(super) fn asked_of(
+    command: &Command,
+    mut agents: BTreeMap<AgentId, Stage>,
+    timeout: &Timeout,
+    begun: Instant,
+) -> Result<BTreeMap<AgentId, Stage>> {
+    let session = command.session();
+    let asked = || format!("the progress of {}", command.in_words());
     let running = agents.iter().filter(|(_, stage)| **stage == Stage::Running);
     let running = running.map(|(agent, _)| *agent).collect();
-    let (stages, mut missing) = ask(command, running, &patience(session, &timeout, begun))?;
+    let (stages, mut missing) = ask(command, running, &patience(session, timeout, begun))?;
     agents.extend(stages);
     let left = || timeout.clone().since(begun);
     let read = |missing: &[AgentId], span: Duration| {
@@ -136,7 +149,7 @@ pub(crate) fn of(command: &Command, timeout: Timeout) -> Result<Progress> {
     };
     agents.extend(stages);
     agents.extend(there.into_iter().map(|agent| (agent, Stage::Done)));
-    Ok(Progress::of_agents(agents))
+    Ok(agents)
 }
 
 /// Asks agents whether they run the job. Returns the stages of those that say so or do not answer, and

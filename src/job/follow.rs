@@ -11,7 +11,7 @@ use super::window::{WINDOW, Window};
 use super::{Job, questions};
 use crate::engine::{ask, result, retry, verdict};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Envelope, JobResult};
+use crate::protocol::{Envelope, JobResult, JobState};
 use crate::transport::{Until, clock, sleep};
 
 /// How often the agent is asked for what is new.
@@ -160,29 +160,28 @@ impl Follow {
 
     /// Fails where the job is lost, which is found out now and then while it says nothing.
     fn check_whether_lost(&mut self) -> Result<()> {
-        let Some(origin) = self.job.origin() else { return Ok(()) };
+        let Some(origin) = self.job.origin().cloned() else { return Ok(()) };
         if clock::since(self.changed.max(self.checked)) < SILENCE {
             return Ok(());
         }
         let (session, agent) = (self.job.session().for_a_try(&self.until), self.job.agent());
         let has_begun = !self.window.is_empty();
-        let lost = (origin.is_lost)(&session, &origin.command, agent, has_begun, &session.quick());
+        let is_queued = self.job.state() == &JobState::Queued;
+        // What the agent has not fetched it does not know.
+        let is_lost = (!is_queued || has_begun)
+            && (origin.is_lost)(&session, &origin.command, agent, has_begun, &session.quick())?;
         self.checked = clock::now();
-        match lost {
-            Ok(false) => {}
-            Ok(true) => {
-                let message =
-                    "the job is lost: its agent does not run it, and its result was not stored";
-                return Err(Error::new(ErrorKind::Lost, message).about_command(&*origin.command));
-            }
-            Err(error) if retry::outlasts(&error) => {}
-            Err(error) => return Err(error),
+        let was_read = (is_queued || is_lost) && self.read_hash()?;
+        if is_lost && was_read && !self.job.is_over() {
+            let message =
+                "the job is lost: its agent does not run it, and its result was not stored";
+            return Err(Error::new(ErrorKind::Lost, message).about_command(&*origin.command));
         }
-        self.read_hash()
+        Ok(())
     }
 
-    /// Looks whether the hash has a final result: the list may have lost it.
-    fn read_hash(&mut self) -> Result<()> {
+    /// Looks whether the hash has a final result: the list may have lost it. Returns whether it could be read.
+    fn read_hash(&mut self) -> Result<bool> {
         let mut job = self.job.by(self.job.session().for_a_try(&self.until));
         match job.refresh() {
             Ok(()) => {
@@ -191,9 +190,9 @@ impl Follow {
                 if is_over {
                     self.changed = clock::now();
                 }
-                Ok(())
+                Ok(true)
             }
-            Err(error) if retry::outlasts(&error) => Ok(()),
+            Err(error) if retry::outlasts(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -43,8 +43,8 @@ pub(crate) struct Origin {
     pub(crate) is_lost: IsLost,
 }
 
-/// Tells whether the job of a command on an agent is lost, and `false` where that cannot be known at this
-/// moment. The flag says whether the job is known to have begun.
+/// Tells whether the job of a command that an agent has fetched is lost, and `false` where that cannot be
+/// known at this moment. The flag says whether the job is known to have begun.
 type IsLost = fn(&Session, &Envelope, AgentId, bool, &Timeout) -> Result<bool>;
 
 /// What was reported; each is described at the method of the same name of [`JobResult`].

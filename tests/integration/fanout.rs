@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use acclient::{
-    AgentId, Client, Command, ErrorKind, Job, JobState, MsgQuery, Outcome, RoleTarget, Target,
-    WaitMethod,
+    AgentId, Client, Command, ErrorKind, Job, JobState, KillResult, MsgQuery, Outcome, RoleTarget,
+    Target, WaitMethod,
 };
 use devgrid::{Fault, Grid, RedisServer};
 use support::gate::Gate;
@@ -385,7 +385,10 @@ fn kill_stats_and_messages_find_the_agents() {
     assert!(matches!(of(1, 2), Outcome::Over(job) if job.is_success()), "{outcomes:?}");
     assert!(matches!(of(2, 1), Outcome::Failed(error) if error.is_timeout()), "{outcomes:?}");
     assert!(outcomes.into_result().unwrap_err().is_timeout());
+    // Nothing was ordered of an agent that does not say whether it runs the job.
     grid.resume_agent(2, 1);
+    let again = command.kill().unwrap();
+    assert!(matches!(again[&AgentId::new(2, 1)], Outcome::Done(KillResult::Ended)), "{again:?}");
     let jobs = all_of(&command);
     let killed: Vec<_> = jobs.iter().filter(|job| job.state() == &JobState::Killed).collect();
     assert_eq!(killed.len(), 2, "{jobs:?}");
