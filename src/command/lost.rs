@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Command, Stage, progress};
 use crate::engine::{Session, Timeout, retry};
 use crate::error::Result;
-use crate::protocol::{AgentId, Envelope};
+use crate::protocol::{AgentId, AgentQueue, Envelope};
 use crate::transport::clock;
 
 /// Whether a job that its agent has fetched is lost, by what [`Command::progress`] goes by. `false` also where
@@ -17,12 +17,12 @@ pub(super) fn is_lost(
     has_begun: bool,
     timeout: &Timeout,
 ) -> Result<bool> {
-    // An agent does not tell of a job that waits in one of its queues.
-    let queue = command.sent.as_ref().and_then(|sent| sent.contents.args.queue_name());
-    if !has_begun && queue.is_some() {
-        return Ok(false);
+    let mut command = command.clone();
+    if has_begun {
+        // It does not wait in a queue of its agent any more.
+        command.queue = AgentQueue::None;
     }
-    let command = Command::new(session.clone(), command.clone());
+    let command = Command::new(session.clone(), command);
     let fetched = BTreeMap::from([(agent, Stage::Running)]);
     match progress::asked_of(&command, fetched, timeout, clock::now()) {
         Ok(stages) => Ok(stages.get(&agent) == Some(&Stage::Lost)),

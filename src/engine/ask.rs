@@ -48,6 +48,11 @@ fn order_one(session: &Session, command: &Envelope, agent: AgentId) -> Result<Jo
                 _ => error,
             })
         }
+        // It could not be sent so far, and may be sent in the time that is left.
+        Err(error) if error.kind() == ErrorKind::Timeout => {
+            run::run(session, command, &timeout.since(begun))
+                .map_err(|error| error.waited(clock::since(begun)))
+        }
         answered => answered,
     }
 }

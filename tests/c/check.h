@@ -365,20 +365,24 @@ static inline acclient_target *everyone(const char *role) {
     return target;
 }
 
-/* A shell script for a target, which is freed. It names its shell to the agent, so that a kill
- * reaches it; what it starts is not reached, so that a long command has to be its last and be
- * exec'ed. */
+/* A shell script for a target, which is freed. */
+static inline acclient_request *plain_script(const acclient_client *client, acclient_target *target,
+                                             const char *text) {
+    acclient_error *error;
+    acclient_request *request = GARBAGE;
+    EXPECT(ACCLIENT_OK,
+           acclient_request_bash(client, target, text, strlen(text), &request, &error));
+    CHECK(request != NULL);
+    acclient_target_free(target);
+    return request;
+}
+
+/* The same, which a kill reaches. */
 static inline acclient_request *script(const acclient_client *client, acclient_target *target,
                                        const char *text) {
     acclient_error *error;
-    acclient_request *request = GARBAGE;
-    char whole[4096];
-    const int length = snprintf(whole, sizeof whole, "echo 101::$$; %s", text);
-    CHECK(length > 0 && (size_t)length < sizeof whole);
-    EXPECT(ACCLIENT_OK,
-           acclient_request_bash(client, target, whole, (size_t)length, &request, &error));
-    CHECK(request != NULL);
-    acclient_target_free(target);
+    acclient_request *request = plain_script(client, target, text);
+    EXPECT(ACCLIENT_OK, acclient_request_set_killable(request, &error));
     return request;
 }
 

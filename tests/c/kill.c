@@ -60,7 +60,7 @@ static void scripts(const acclient_client *client) {
     snprintf(path, sizeof path, "/tmp/acclient-kill-c-%ld", (long)getpid());
     snprintf(text, sizeof text, "echo started; while [ ! -e %s ]; do sleep 0.02; done", path);
     SAY("a script goes on after its kill, and is not killed twice");
-    acclient_command *command = send_script(client, agent(1, 1), text);
+    acclient_command *command = sent(plain_script(client, agent(1, 1), text));
     wait_until_it_printed(command);
     CHECK(killed(command) == ACCLIENT_KILL_ORDERED);
     CHECK(killed(command) == ACCLIENT_KILL_ORDERED);
@@ -80,7 +80,7 @@ static void scripts(const acclient_client *client) {
     acclient_command_free(command);
 
     SAY("a killable one ends with its kill");
-    acclient_request *request = script(client, agent(1, 1), "echo started; exec sleep 600");
+    acclient_request *request = plain_script(client, agent(1, 1), "echo started; exec sleep 600");
     EXPECT(ACCLIENT_OK, acclient_request_set_killable(request, &error));
     command = sent(request);
     wait_until_it_printed(command);
@@ -89,7 +89,7 @@ static void scripts(const acclient_client *client) {
     acclient_command_free(command);
 
     SAY("only a script of the shell can be killable");
-    request = script(client, agent(1, 1), "#!/bin/sh\n");
+    request = plain_script(client, agent(1, 1), "#!/bin/sh\n");
     EXPECT(ACCLIENT_OK, acclient_request_set_killable(request, &error));
     EXPECT(ACCLIENT_INVALID_ARGUMENT,
            acclient_request_submit(request, 10000, NULL, &command, &error));
@@ -102,7 +102,7 @@ static acclient_command *in_queue(const acclient_client *client, const char *tex
     acclient_run_args *args = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_run_args_new(&args, &error));
     EXPECT(ACCLIENT_OK, acclient_run_args_set_queue(args, "a queue", &error));
-    acclient_request *request = script(client, agent(1, 1), text);
+    acclient_request *request = plain_script(client, agent(1, 1), text);
     EXPECT(ACCLIENT_OK, acclient_request_set_run_args(request, args, &error));
     acclient_run_args_free(args);
     acclient_command *command = sent(request);

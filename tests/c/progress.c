@@ -158,19 +158,14 @@ static void on_agents(const acclient_client *client) {
 
     SAY("nobody for a target");
     command = send_script(client, everyone("no such role"), "true");
-    acclient_progress *progress;
+    acclient_status status;
     do {
-        progress = progress_of(command);
-        const bool is_answered = acclient_progress_count(progress) == 1;
-        CHECK(is_answered || acclient_progress_stage(progress) == ACCLIENT_STAGE_IN_QUEUE);
-        if (is_answered) {
-            break;
-        }
+        acclient_progress *progress = GARBAGE;
+        status = acclient_command_progress(command, 5000, NULL, &progress, NULL);
+        CHECK(status == ACCLIENT_OK ? acclient_progress_count(progress) == 0 : progress == NULL);
         acclient_progress_free(progress);
-    } while (true);
-    CHECK(acclient_progress_stage(progress) == done);
-    CHECK(progress_agent_gid(progress, 0) == 0 && progress_agent_nid(progress, 0) == 0);
-    acclient_progress_free(progress);
+    } while (status == ACCLIENT_OK);
+    CHECK(status == ACCLIENT_NO_SUCH_AGENT);
     acclient_command_free(command);
 }
 

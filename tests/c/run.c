@@ -20,7 +20,12 @@ static void versions_and_names(void) {
                            "CLOSED",
                            "FORKED_HANDLE",
                            "PANIC",
-                           "SYSTEM"};
+                           "SYSTEM",
+                           "NO_SUCH_TUNNEL",
+                           "TUNNEL_EXISTS",
+                           "NOT_RUNNING",
+                           "LOST",
+                           "GAP"};
     const int count = sizeof names / sizeof *names;
     char text[64];
     SAY("version and status names");
