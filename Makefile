@@ -106,7 +106,8 @@ header:
 # the tool reads only with this variable.
 public-api:
 	RUSTC_BOOTSTRAP=1 $(CARGO) rustdoc --quiet --lib -- -Z unstable-options --output-format json
-	cargo-public-api public-api --rustdoc-json $(TARGET)/doc/acclient.json -sss > docs/public-api.txt
+	cargo-public-api public-api --rustdoc-json $(TARGET)/doc/acclient.json -sss > $(TARGET)/public-api.txt
+	mv $(TARGET)/public-api.txt docs/public-api.txt
 
 # As PREFIX=/opt/acclient make install, or make install PREFIX=/usr DESTDIR=/tmp/package.
 export PREFIX LIBDIR INCLUDEDIR DESTDIR
