@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of};
 use crate::node::agents;
 use crate::protocol::{AgentId, Contents, keys};
-use crate::transport::{self, Connection, Tracking, Until, bulk, clock, field, integer};
+use crate::transport::{self, Connection, Tracking, Until, bulk, clock, field, integer, items};
 
 /// An agent that takes longer than this to answer a ping is behind.
 const SLOW: Duration = Duration::from_secs(1);
@@ -58,8 +58,9 @@ impl fmt::Display for Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Check {
-    /// What was checked: `redis`, `login`, `resp3`, `tracking`, `scripts`, `queue`, `controller`,
-    /// `agent 1:2`, or `agents` where none could be asked. Later versions may check more.
+    /// What was checked: `redis`, `login`, `resp3`, `tracking`, `scripts`, `settings` where one of Redis
+    /// does harm, `queue`, `controller`, `agent 1:2`, or `agents` where none could be asked. Later versions
+    /// may check more.
     pub name: String,
     /// The verdict.
     pub verdict: Verdict,
@@ -160,8 +161,8 @@ impl Client {
                 let (verdict, advice) = if agents.is_empty() {
                     (
                         Verdict::Bad,
-                        "start an agent, and check that it can reach the controller; an agent that runs \
-                         100 jobs is forgotten too, until some end",
+                        "start an agent, and check that it can reach the controller; agents need up to 4 s \
+                         after a start of the controller, and one that runs 100 jobs is forgotten until some end",
                     )
                 } else {
                     (Verdict::Good, "")
@@ -177,8 +178,8 @@ impl Client {
             }
             Err(error) => {
                 end_if_ended(&error)?;
-                let advice = "commands wait in the queue: is the controller running, and does it use this \
-                              Redis and this database?";
+                let advice = "commands wait in the queue: is the controller running, under a supervisor since it \
+                              exits on errors of Redis, and does it use this Redis and this database?";
                 diagnosis.add("controller", Verdict::Bad, error.to_string(), advice);
             }
         }
@@ -229,6 +230,7 @@ fn look_at_redis(session: &Session, diagnosis: &mut Diagnosis, until: &Until) ->
         let took = clock::since(begun);
         look_at_server(session, connection, diagnosis, took, until)?;
         look_at_abilities(connection, diagnosis, until)?;
+        look_at_settings(connection, diagnosis, until)?;
         look_at_queue(connection, diagnosis, until)
     })?;
     Ok(())
@@ -301,6 +303,36 @@ fn look_at_abilities(
             diagnosis.add("scripts", Verdict::Weak, "not allowed", advice);
         }
         Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Settings of Redis that an original controller does not outlive, as docs/protocol.md tells. Nothing is said of
+/// those that are well, or that this user may not read.
+fn look_at_settings(
+    connection: &mut Connection,
+    diagnosis: &mut Diagnosis,
+    until: &Until,
+) -> transport::Result<()> {
+    let harmful = [
+        ("timeout", "writes of the controller get lost, and it may exit: set timeout 0"),
+        (
+            "min-replicas-to-write",
+            "the controller exits while replicas are missing, and loses results: set it to 0",
+        ),
+    ];
+    for (name, advice) in harmful {
+        connection.command(&[b"CONFIG", b"GET", name.as_bytes()]);
+        let value = match connection.reply(until) {
+            Ok(reply) => items(reply).ok().and_then(|mut items| bulk(items.pop()?).ok()?),
+            Err(transport::Error::Server(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let value = value.and_then(|value| String::from_utf8(value).ok());
+        if let Some(value) = value.filter(|value| value != "0") {
+            let found = format!("{name} is {value}");
+            diagnosis.add("settings", Verdict::Weak, found, advice);
+        }
     }
     Ok(())
 }

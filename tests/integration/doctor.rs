@@ -69,6 +69,19 @@ fn an_agent_that_is_away() {
 }
 
 #[test]
+fn settings_of_redis_that_harm_the_controller() {
+    let redis = RedisServer::builder().arg("--timeout", "300").start().expect("a Redis");
+    let client = Client::connect(&redis.url()).expect("a client");
+    let diagnosis = with_growing_time(Duration::from_secs(1), |wait| {
+        let diagnosis = client.doctor(wait).expect("a diagnosis");
+        diagnosis.checks.iter().any(|check| check.name == "settings").then_some(diagnosis)
+    });
+    let settings = check(&diagnosis, "settings");
+    assert_eq!((settings.verdict, &*settings.found), (Verdict::Weak, "timeout is 300"));
+    assert!(settings.advice.contains("set timeout 0"), "{diagnosis}");
+}
+
+#[test]
 fn no_controller_and_no_agents() {
     let grid = Grid::demo().expect("a grid");
     let client = Client::connect(&grid.url()).expect("a client");
