@@ -6,14 +6,9 @@ use std::time::Duration;
 use acclient::{
     AgentId, Client, Collected, Command, Error, ErrorKind, Outcome, RolloutPlan, Stage, Target,
 };
-use devgrid::{Grid, RedisServer};
+use devgrid::RedisServer;
+use support::demo as grid;
 use support::{WAIT, ask, error, keys_without_ttl, wait_until};
-
-fn grid() -> (Grid, Client) {
-    let grid = Grid::demo().expect("a grid");
-    let client = Client::connect(&grid.url()).expect("a client");
-    (grid, client)
-}
 
 fn two() -> Target {
     Target::agents([(2, 1), (1, 1)])

@@ -9,16 +9,11 @@ use acclient::{
     Target, WaitMethod,
 };
 use devgrid::{Fault, Grid, RedisServer};
+use support::demo as grid;
 use support::gate::Gate;
 use support::{
     WAIT, ask, keys_without_ttl, redis, wait_until, wait_until_running, with_growing_time,
 };
-
-fn grid() -> (Grid, Client) {
-    let grid = Grid::demo().unwrap();
-    let client = Client::connect(&grid.url()).unwrap();
-    (grid, client)
-}
 
 fn agents(jobs: &[Job]) -> BTreeSet<String> {
     jobs.iter().map(|job| job.agent().to_string()).collect()

@@ -6,14 +6,9 @@ use std::time::{Duration, Instant};
 
 use acclient::{CancelToken, Client, ErrorKind, JobState, RunArgs, Target, Timeout};
 use devgrid::{Fault, Grid, RedisServer};
+use support::demo as grid;
 use support::gate::Gate;
 use support::{WAIT, keys_without_ttl, wait_until, wait_until_running, with_growing_time};
-
-fn grid() -> (Grid, Client) {
-    let grid = Grid::demo().unwrap();
-    let client = Client::connect(&grid.url()).unwrap();
-    (grid, client)
-}
 
 fn agent() -> Target {
     Target::agent((1, 1))

@@ -7,15 +7,9 @@ use acclient::{
     AgentId, Client, Command, ErrorKind, JobState, KillResult, MsgQuery, Outcome, ProcessQuery,
     Request, RunArgs, Stage, Target,
 };
-use devgrid::Grid;
 use support::gate::Gate;
+use support::patient_demo as grid;
 use support::{WAIT, ask, error, wait_until, wait_until_it_printed, wait_until_running};
-
-fn grid() -> (Grid, Client) {
-    let grid = Grid::demo().expect("a grid");
-    let client = Client::connect(&grid.url()).expect("a client");
-    (grid, client.with_timeout(WAIT))
-}
 
 fn one() -> Target {
     Target::agent((1, 1))

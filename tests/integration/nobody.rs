@@ -3,14 +3,8 @@
 use acclient::{
     AgentId, Client, Command, Error, ErrorKind, MsgQuery, Outcome, Outcomes, Stage, Target,
 };
-use devgrid::Grid;
+use support::patient_demo as grid;
 use support::{WAIT, error, wait_until};
-
-fn grid() -> (Grid, Client) {
-    let grid = Grid::demo().expect("a grid");
-    let client = Client::connect(&grid.url()).expect("a client");
-    (grid, client.with_timeout(WAIT))
-}
 
 /// A command that is answered.
 fn answered(client: &Client, target: impl Into<Target>) -> Command {

@@ -6,15 +6,10 @@ use std::time::{Duration, Instant};
 use acclient::{
     AgentId, CancelToken, Client, Command, ErrorKind, MsgQuery, Progress, Stage, Target, Timeout,
 };
-use devgrid::{Fault, Grid, RedisServer, Step};
+use devgrid::{Fault, RedisServer, Step};
+use support::demo as grid;
 use support::scripted::{Server, bulk};
 use support::{LATE, WAIT, ask, error, redis, wait_until, wait_until_running, with_growing_time};
-
-fn grid() -> (Grid, Client) {
-    let grid = Grid::demo().expect("a grid");
-    let client = Client::connect(&grid.url()).expect("a client");
-    (grid, client)
-}
 
 fn one() -> Target {
     Target::agent((1, 1))

@@ -8,17 +8,12 @@ use acclient::{
 };
 use devgrid::{Fault, Grid};
 use support::gate::Gate;
+use support::patient_demo as grid;
 use support::{
     WAIT, error, wait_until, wait_until_it_printed, wait_until_running, with_growing_time,
 };
 
 const AGENT: AgentId = AgentId::new(1, 1);
-
-fn grid() -> (Grid, Client) {
-    let grid = Grid::demo().expect("a grid");
-    let client = Client::connect(&grid.url()).expect("a client");
-    (grid, client.with_timeout(WAIT))
-}
 
 fn one() -> Target {
     Target::agent((1, 1))

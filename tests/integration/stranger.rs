@@ -5,15 +5,10 @@ use std::time::{Duration, Instant};
 
 use acclient::{CancelToken, Client, ErrorKind, JobState, Outcome, RolloutPlan, Target, Timeout};
 use devgrid::{Fault, Grid, RedisServer};
+use support::demo as grid;
 use support::{LATE, WAIT, error, wait_until, wait_until_running, with_growing_time};
 
 const SHORT: Duration = Duration::from_secs(1);
-
-fn grid() -> (Grid, Client) {
-    let grid = Grid::demo().unwrap();
-    let client = Client::connect(&grid.url()).unwrap();
-    (grid, client)
-}
 
 #[test]
 fn a_timeout_after_the_push_is_no_invitation_to_push_again() {

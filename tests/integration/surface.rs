@@ -9,13 +9,8 @@ use acclient::{
 };
 use devgrid::{Grid, RedisServer};
 use serde_json::json;
+use support::demo as grid;
 use support::{WAIT, wait_until, wait_until_running, with_growing_time};
-
-fn grid() -> (Grid, Client) {
-    let grid = Grid::demo().unwrap();
-    let client = Client::connect(&grid.url()).unwrap();
-    (grid, client)
-}
 
 /// Asks for something of an agent that there is, and of one that there is not.
 macro_rules! asks {

@@ -6,17 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use acclient::{AgentId, Client, ErrorKind, Gateway, Job, JobState, Target, Tunnel};
-use devgrid::{Grid, RedisServer};
+use devgrid::RedisServer;
 use serde_json::{Value, json};
+use support::demo as grid;
 use support::{WAIT, wait_until};
 
 const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
-
-fn grid() -> (Grid, Client) {
-    let grid = Grid::demo().unwrap();
-    let client = Client::connect(&grid.url()).unwrap();
-    (grid, client)
-}
 
 /// A server that answers each connection with what it was sent, until the first line ends.
 fn echo() -> u16 {

@@ -17,8 +17,8 @@ pub mod sentinels;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use acclient::{Command, Error, JobState, MsgQuery, Outcome};
-use devgrid::RedisServer;
+use acclient::{Client, Command, Error, JobState, MsgQuery, Outcome};
+use devgrid::{Grid, RedisServer};
 
 /// The root of the repository.
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -50,6 +50,19 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "waited for {WAIT:?}: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Starts the demo grid and connects a client to it.
+pub fn demo() -> (Grid, Client) {
+    let grid = Grid::demo().expect("a grid");
+    let client = Client::connect(&grid.url()).expect("a client");
+    (grid, client)
+}
+
+/// The same with [`WAIT`] as the default timeout of the client.
+pub fn patient_demo() -> (Grid, Client) {
+    let (grid, client) = demo();
+    (grid, client.with_timeout(WAIT))
 }
 
 /// Waits until the agent says that the job runs.
