@@ -131,7 +131,7 @@ impl Logs {
         Ok(failed.min_by_key(|status| *status as i32).unwrap_or(Status::Success))
     }
 
-    /// What is left of the time; never zero, which is no time to wait.
+    /// Remaining time, at least a moment: a timeout of zero is invalid.
     fn left(&self, begun: Instant) -> Option<Duration> {
         self.wait.0.map(|wait| wait.saturating_sub(begun.elapsed()).max(Duration::from_millis(1)))
     }

@@ -26,11 +26,11 @@ pub struct How {
 #[derive(clap::Args)]
 #[command(next_help_heading = "How it runs")]
 pub struct Running {
-    /// Kills the process that the agent started after so many seconds: its children go on, and so does a
+    /// Kills the process that the agent started after SECONDS: its children go on, and so does a
     /// script without --killable; -1: no limit
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     max_time: Option<i64>,
-    /// Runs it at most so many times while it fails, 1 s apart; 2 is one more try
+    /// Limits the runs of a job that fails, 1 s apart; 2 is one retry
     #[arg(long, value_name = "TIMES")]
     max_restart: Option<u32>,
     /// Runs it again every so many seconds, until it is killed

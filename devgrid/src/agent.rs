@@ -17,7 +17,7 @@ use crate::wire::{AgentId, Command};
 use crate::worker::Flag;
 use crate::{builtin, extension, lock, stats, sys};
 
-/// Jobs that an agent runs at a time, those that nobody can end included.
+/// Limit of jobs on an agent, including kills that are never answered.
 const MAX_JOBS: usize = 100;
 
 /// What was posted while the agent was paused: the command's id and the result.
@@ -192,7 +192,7 @@ impl Agent {
         jobs.under_way.push(Arc::clone(&job));
         drop(jobs);
         let cmd = &*job.command.cmd;
-        // A kill may wait for good, and others could be told to.
+        // A kill may never return, and a recurring job returns only when it is killed.
         let is_quick = cmd != "kill" && job.command.arg_int("recurring_period") == 0;
         if builtin::find(cmd).is_some() && is_quick && queue.is_none() {
             return self.carry_out(&job);
@@ -270,7 +270,7 @@ impl Agent {
             post.held.push_back((id.into(), json.into()));
             return;
         }
-        // It is posted once: with the controller down a result is lost for good.
+        // A result is posted once: while the controller is down it is lost.
         if let Some(controller) = self.shared.controller() {
             if post.conn.0.as_ptr() != Arc::as_ptr(&controller) {
                 post.conn = (Arc::downgrade(&controller), None);

@@ -175,7 +175,7 @@ fn killall(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     Ok("true".into())
 }
 
-/// The agent's process exits: nobody ever gets an answer.
+/// Exits the agent's process, so that the command is never answered.
 fn restart(agent: &Arc<Agent>, _: &Arc<Job>) -> Answer {
     agent.exit();
     let agent = Arc::clone(agent);

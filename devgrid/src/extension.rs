@@ -10,8 +10,8 @@ use crate::jumpscript;
 use crate::process::{self, Program};
 use crate::wire::Command;
 
-/// Runs a script that comes on stdin. It is the process that the agent knows, and kills; the script
-/// is a child of it. From the agent's default configuration.
+/// Shell command that runs the script on its stdin, from the agent's default configuration. The agent knows
+/// and kills this shell; the script is a child of it.
 const BASH: &str =
     "T=`mktemp` && cat > $T && chmod +x $T && bash -c $T; EXIT=$?; rm -rf $T; exit $EXIT";
 

@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     /// Connections through the tunnels of all agents.
     pub(crate) links: Links,
     pub(crate) routable_for: Duration,
-    /// How long a dead controller stays dead, if somebody sees to it.
+    /// Delay before a dead controller is started again; `None` without a supervisor.
     supervised: Option<Duration>,
     agents: Mutex<BTreeMap<AgentId, Arc<Agent>>>,
     /// The latest controller, dead or alive.
@@ -124,7 +124,7 @@ impl Shared {
         }
     }
 
-    /// Starts a controller in place of one that died, if somebody is to.
+    /// Restarts the controller after it died, if the grid is supervised.
     pub(crate) fn supervise(self: &Arc<Self>, dead: &Arc<Controller>) {
         let Some(delay) = self.supervised else { return };
         if self.ending.wait(delay) {

@@ -44,7 +44,7 @@ struct State {
     pid: Option<u32>,
     /// Processes that the job asked the agent to watch (messages of level 101).
     tracked: Vec<u32>,
-    /// The agent is gone: nobody waits any longer.
+    /// The agent is gone: every wait for this job ends.
     abandoned: bool,
 }
 
@@ -149,7 +149,7 @@ impl Job {
         if let Some(pid) = state.pid {
             sys::kill(pid, Signal::KILL);
         }
-        // The number of a tracked process that has ended may belong to somebody else by now.
+        // The id of a tracked process that has ended may have been reused.
         state.tracked.iter().for_each(|pid| stats::kill_with(*pid, &self.mark));
         self.changed.notify_all();
     }

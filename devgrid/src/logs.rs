@@ -12,7 +12,7 @@ use crate::wire::now_ms;
 /// The original writes each message from a goroutine of its own, in batches that are written 100 ms after
 /// their first row, so that rows show up late, and one that missed its batch after later ones.
 const LATE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
-/// One row in so many misses its batch: of the original, under load, 26 of 120 000 did.
+/// One row in `STRAGGLERS` misses its batch; on the original under load, 26 of 120 000 rows did.
 const STRAGGLERS: u32 = 100;
 const STRAGGLER: Duration = Duration::from_millis(100);
 const ROWS_PER_JOB: usize = 20_000;

@@ -22,7 +22,7 @@ pub(crate) const TRACKED: i64 = 101;
 /// So many lines of each stream are kept.
 const KEPT_LINES: usize = 1000;
 
-/// What Go says of text that is no number, as the agent passes it on.
+/// Go's error for text that is not a number, encoded as the agent returns it.
 fn not_a_number(text: &str) -> String {
     let text = gojson::string(text);
     format!(r#"{{"Func":"ParseInt","Num":{text},"Err":{{}}}}"#)

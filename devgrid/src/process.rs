@@ -35,9 +35,9 @@ pub(crate) fn run(agent: &Arc<Agent>, job: &Arc<Job>, program: Program) -> Outco
         Some(Err(data)) => return Outcome { state: "ERROR", data, start, ..Outcome::default() },
         None => return Outcome { state: "KILLED", start, ..Outcome::default() },
     };
-    // All of the input goes in before any output is read or a kill accepted: a program that answers
-    // before it has read everything hangs for good once the pipes are full, as on the original. A
-    // program that doesn't want its input is no error.
+    // Like the original, write all of the input before reading any output or accepting a kill: a
+    // program that answers before it has read everything hangs once the pipes are full. A program that
+    // does not read its input is fine.
     if let Some(mut stdin) = child.stdin.take() {
         let _ = stdin.write_all(&program.stdin);
     }
@@ -52,7 +52,7 @@ pub(crate) fn run(agent: &Arc<Agent>, job: &Arc<Job>, program: Program) -> Outco
         })
     });
     let output = read(agent, job, &mut child);
-    // Until it is reaped its number is its own, so that a kill can't hit somebody else.
+    // An unreaped process keeps its id, so a kill cannot reach another process.
     sys::wait_ended(child.id());
     let stopped = job.finished();
     let status = child.wait().ok();

@@ -6,8 +6,8 @@
 //! The bookkeeping is that of the original with its traps (`agent/agent.go` and `agent/tunnel.go` of its hubble):
 //!
 //! - A tunnel is known by what was asked for, so one whose port the agent chose is closed by port 0 only.
-//! - Closing forgets what is known by the real port. So such a tunnel stays in the list, and one that was asked for on
-//!   that port is forgotten and goes on listening.
+//! - Closing removes the entry of the real port. So a tunnel whose port the agent chose stays in the list, and a
+//!   tunnel that was asked for on that port leaves the list but keeps listening.
 //! - A tunnel that could not be opened is known, and opening it again does nothing and succeeds.
 //! - An agent listens for nothing while it has no controller, and for all that it knows once it has one again.
 

@@ -131,7 +131,7 @@ impl Worker {
             }
             self.ready.set();
             let answer = redis::cmd("BLPOP").arg(key).arg(BLOCK).query::<Value>(conn).ok()?;
-            // Nil: its time is over, or somebody woke us to have a look at the flag.
+            // Nil: timed out, or unblocked to check the stop flag.
             let popped = redis::from_redis_value::<Option<(Vec<u8>, Vec<u8>)>>(answer);
             let Ok(Some((_, payload))) = popped else { continue };
             if self.stop.is_set() {

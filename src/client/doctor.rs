@@ -178,8 +178,8 @@ impl Client {
             }
             Err(error) => {
                 end_if_ended(&error)?;
-                let advice = "commands wait in the queue: is the controller running, under a supervisor since it \
-                              exits on errors of Redis, and does it use this Redis and this database?";
+                let advice = "commands wait in the queue: check that the controller is running and uses this Redis \
+                              and this database; it exits on errors of Redis, so it needs a supervisor";
                 diagnosis.add("controller", Verdict::Bad, error.to_string(), advice);
             }
         }
@@ -307,8 +307,8 @@ fn look_at_abilities(
     Ok(())
 }
 
-/// Settings of Redis that an original controller does not outlive, as docs/protocol.md tells. Nothing is said of
-/// those that are well, or that this user may not read.
+/// Checks the settings of Redis that make an original controller lose writes or exit (docs/protocol.md). Adds a
+/// check for a harmful value only; settings that the user may not read are skipped.
 fn look_at_settings(
     connection: &mut Connection,
     diagnosis: &mut Diagnosis,

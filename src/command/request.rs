@@ -342,11 +342,12 @@ impl Request {
 
 /// Lets a script announce its shell to the agent.
 fn announce_shell(cmd: &str, script: &mut Vec<u8>) -> Result<()> {
-    let wrong = match cmd {
-        "bash" if !script.starts_with(b"#!") => None,
-        "bash" => Some("killable needs a script for the shell: expected no #! line".to_string()),
-        _ => Some(format!("killable is for bash: {cmd} is no script")),
-    };
+    if cmd != "bash" {
+        return Err(Error::invalid(format!("invalid use of killable for {cmd}: expected bash")));
+    }
+    if script.starts_with(b"#!") {
+        return Err(Error::invalid("invalid killable script: expected no #! line"));
+    }
     script.splice(..0, ANNOUNCE_SHELL.bytes());
-    wrong.map_or(Ok(()), |wrong| Err(Error::invalid(wrong)))
+    Ok(())
 }

@@ -113,7 +113,7 @@ impl Maker<'_> {
         usize::from(*first) % count
     }
 
-    /// True once in so many times.
+    /// Returns true once in `times` calls on average.
     fn seldom(&mut self, times: usize) -> bool {
         self.choose(times) == times - 1
     }

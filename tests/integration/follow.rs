@@ -7,7 +7,7 @@ use devgrid::{Fault, Grid, RedisServer};
 use support::gate::Gate;
 use support::{LATE, WAIT, ask, error, wait_until, wait_until_running, with_growing_time};
 
-/// Set to follow the log of [`every_line_is_returned_once`] so many times.
+/// Number of runs of [`every_line_is_returned_once`].
 const RUNS: &str = "ACCLIENT_FOLLOW_RUNS";
 
 fn grid() -> (Grid, Client) {

@@ -10,7 +10,7 @@ use crate::program::{ACCTL, acctl, command};
 use support::gate::Gate;
 use support::{ask, wait_until};
 
-/// Set to follow the log of [`every_line_is_printed_once`] so many times.
+/// Number of runs of [`every_line_is_printed_once`].
 const RUNS: &str = "ACCLIENT_FOLLOW_RUNS";
 
 fn grid() -> Grid {

@@ -218,7 +218,7 @@ fn the_time_limit_and_a_kill_hit_the_process_itself_only() {
     wait_for_rows(&mut client, "kill", 1);
     client.run("order", "kill", json!({"data": "{\"id\":\"kill\"}"}));
     assert_eq!(client.len("cmd.kill.1.1"), 0);
-    // It is no process any more, though there still is a job.
+    // The job is still there, but its process is not listed any more.
     let all = client.run("all", "get_processes_stats", json!({"data": "{}"}));
     assert!(!all["data"].as_str().unwrap().contains("\"kill\""), "{all}");
     let one = client.run("one", "get_process_stats", json!({"data": "{\"id\":\"kill\"}"}));
