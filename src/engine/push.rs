@@ -114,7 +114,7 @@ pub(super) fn connection(session: &Session, until: &Until) -> Result<Pooled> {
 /// other, or the call ends.
 fn push_once(session: &Session, id: &str, documents: &Documents, until: &Until) -> Result<()> {
     let mut push = Once { id, documents, doubt: None };
-    let mut retrier = Retrier::new(Purpose::Wait);
+    let mut retrier = Retrier::new(Purpose::PushOnce);
     loop {
         let tried = session.pool().once(until, |connection| push.attempt(connection, until));
         let ended = match tried {

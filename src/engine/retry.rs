@@ -12,6 +12,8 @@ pub(crate) enum Purpose {
     Wait,
     /// The push of a command of which nothing has left for the server.
     Push,
+    /// The push of a command that does not run twice, however often it is pushed.
+    PushOnce,
     /// A quick question to Redis, whose caller would rather hear of a failure than wait.
     Question,
 }
@@ -27,17 +29,25 @@ enum Retry {
 
 /// The policy. Every loop of the library that tries again asks it.
 ///
-/// |          | unreachable | lost        | not ready   | full        | final |
-/// |----------|-------------|-------------|-------------|-------------|-------|
-/// | wait     | after pause | after pause | after pause | after pause | never |
-/// | push     | never       | once        | after pause | never       | never |
-/// | question | never       | once        | after pause | never       | never |
+/// |           | unreachable | lost        | not ready   | full        | refuses writes | unknown     | final |
+/// |-----------|-------------|-------------|-------------|-------------|----------------|-------------|-------|
+/// | wait      | after pause | after pause | after pause | after pause | after pause    | after pause | never |
+/// | push once | after pause | after pause | after pause | after pause | never          | never       | never |
+/// | push      | never       | once        | after pause | never       | never          | never       | never |
+/// | question  | never       | once        | after pause | never       | never          | never       | never |
+///
+/// An error code that neither Redis nor Valkey has is unknown: a proxy may be without its server for a moment,
+/// which a wait outlasts. What refuses writes may take an administrator to mend, so the caller of a push
+/// hears of it at once; a wait goes on by reading.
 fn policy(condition: Condition, purpose: Purpose) -> Retry {
+    use Condition::{Final, Full, Lost, NotReady, RefusesWrites, Unknown, Unreachable};
     match (purpose, condition) {
-        (_, Condition::Final) => Retry::Never,
-        (Purpose::Wait, _) | (_, Condition::NotReady) => Retry::AfterPause,
-        (_, Condition::Lost) => Retry::Once,
-        (_, Condition::Unreachable | Condition::Full) => Retry::Never,
+        (_, Final) => Retry::Never,
+        (Purpose::Wait, _) | (_, NotReady) => Retry::AfterPause,
+        (_, RefusesWrites | Unknown) => Retry::Never,
+        (Purpose::PushOnce, Unreachable | Lost | Full) => Retry::AfterPause,
+        (_, Lost) => Retry::Once,
+        (_, Unreachable | Full) => Retry::Never,
     }
 }
 
@@ -71,7 +81,7 @@ impl Retrier {
     pub(crate) fn again(&mut self, error: Error, until: &Until) -> Result<()> {
         // The deadline may pass during a try. Other steps are short, so the last failure is the cause;
         // a wait may have recovered since its last failure.
-        if matches!(error, Error::Timeout) && self.purpose != Purpose::Wait {
+        if matches!(error, Error::Timeout) && !self.is_patient() {
             let cause = self.last.take().map(|last| Error::TimeoutAfter(Box::new(last)));
             return Err(cause.unwrap_or(error));
         }
@@ -90,6 +100,11 @@ impl Retrier {
             }
             Retry::Once | Retry::Never => Err(error),
         }
+    }
+
+    /// Whether it goes on until the deadline, whatever happens.
+    fn is_patient(&self) -> bool {
+        matches!(self.purpose, Purpose::Wait | Purpose::PushOnce)
     }
 
     /// Logs the first failure of a call as a warning, since the call may now wait for long, and the others
@@ -180,6 +195,26 @@ mod tests {
         let mut retrier = Retrier::new(Purpose::Push);
         assert!(retrier.again(refused("OOM"), &until).is_err());
         assert!(retrier.again(refused("LOADING"), &until).is_ok());
+    }
+
+    #[test]
+    fn a_wait_outlasts_every_code_but_those_that_time_does_not_mend() {
+        let until = Until::new(Deadline::after(None));
+        let goes_on =
+            |code: &str, purpose| Retrier::new(purpose).again(refused(code), &until).is_ok();
+        for code in ["LOADING", "READONLY", "BUSY", "NOREPLICAS", "MISCONF", "OOM", "upstream"] {
+            assert!(goes_on(code, Purpose::Wait), "{code}");
+        }
+        for code in ["WRONGTYPE", "NOPERM", "NOAUTH", "ERR", "MOVED"] {
+            assert!(!goes_on(code, Purpose::Wait), "{code}");
+        }
+        for purpose in [Purpose::Push, Purpose::PushOnce, Purpose::Question] {
+            assert!(goes_on("BUSY", purpose) && goes_on("REDIRECT", purpose), "{purpose:?}");
+            for code in ["NOREPLICAS", "MISCONF", "OOM", "upstream", "ERR"] {
+                assert!(!goes_on(code, purpose), "{code} {purpose:?}");
+            }
+        }
+        assert!(Retrier::new(Purpose::PushOnce).again(lost(), &until).is_ok());
     }
 
     #[test]

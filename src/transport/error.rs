@@ -64,49 +64,6 @@ pub(crate) enum Error {
     System { what: &'static str, source: io::Error },
 }
 
-/// What a failure says of the server and the connection. Whether a call is repeated after it, and
-/// how, depends on the call too: see `engine::retry`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Condition {
-    /// No connection could be made.
-    Unreachable,
-    /// The connection broke.
-    Lost,
-    /// The server is there, but loads its data, is a replica, or is about to be replaced.
-    NotReady,
-    /// The server has as many clients as it takes.
-    Full,
-    /// Time does not mend it.
-    Final,
-}
-
-/// The codes of Redis's own errors that time mends.
-const CODES: [(&str, Condition); 5] = [
-    ("LOADING", Condition::NotReady),
-    ("MASTERDOWN", Condition::NotReady),
-    ("READONLY", Condition::NotReady),
-    ("TRYAGAIN", Condition::NotReady),
-    // A blocked client that an administrator woke.
-    ("UNBLOCKED", Condition::NotReady),
-];
-
-impl Error {
-    pub(crate) fn condition(&self) -> Condition {
-        match self {
-            Error::Connect { .. } => Condition::Unreachable,
-            Error::Lost { .. } => Condition::Lost,
-            Error::NoMaster { .. } => Condition::NotReady,
-            Error::Server(error) => error.condition(),
-            _ => Condition::Final,
-        }
-    }
-
-    /// Whether the same step may succeed a moment later on another connection.
-    pub(crate) fn is_passing(&self) -> bool {
-        self.condition() != Condition::Final
-    }
-}
-
 /// An error reply: its code (`WRONGTYPE`, `NOPERM`, …) and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerError {
@@ -115,23 +72,6 @@ pub(crate) struct ServerError {
 }
 
 impl ServerError {
-    pub(crate) fn condition(&self) -> Condition {
-        if self.text.contains("max number of clients") {
-            return Condition::Full;
-        }
-        // As Redis before 7 says it of a script.
-        if self.code == "ERR" && self.text.contains("-READONLY ") {
-            return Condition::NotReady;
-        }
-        let known = CODES.iter().find(|(code, _)| *code == self.code);
-        known.map_or(Condition::Final, |(_, condition)| *condition)
-    }
-
-    /// Whether the same command may succeed a moment later.
-    pub(crate) fn is_passing(&self) -> bool {
-        self.condition() != Condition::Final
-    }
-
     /// Whether only a node of a Redis Cluster says so.
     pub(crate) fn is_of_a_cluster(&self) -> bool {
         matches!(self.code.as_str(), "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT")

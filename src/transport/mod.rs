@@ -11,6 +11,7 @@
 
 mod address;
 pub(crate) mod clock;
+mod condition;
 mod connection;
 mod counters;
 mod deadline;
@@ -35,12 +36,13 @@ mod wake;
 #[cfg(feature = "capi")]
 pub(crate) use address::SENTINEL_PORT;
 pub(crate) use address::{Config, DEFAULT_PORT, Endpoint, Secret};
+pub(crate) use condition::Condition;
 pub(crate) use connection::Connection;
 pub(crate) use counters::Counters;
 pub(crate) use deadline::{Deadline, Until};
 #[cfg(test)]
 pub(crate) use error::ServerError;
-pub(crate) use error::{Condition, Error, Result};
+pub(crate) use error::{Error, Result};
 pub(crate) use owed::Owed;
 pub(crate) use poll::sleep;
 pub(crate) use pool::{Broadcast, Pool, Pooled};

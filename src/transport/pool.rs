@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::address::Config;
+use super::condition::Condition;
 use super::connection::Connection;
 use super::counters::{Connections, Counters};
 use super::deadline::{Deadline, Until};
@@ -153,7 +154,7 @@ impl Pool {
     /// What a failure means for other calls: after a failover, no connection leads to the master.
     pub(crate) fn note_failure(&self, connection: &mut Connection, error: &Error) {
         let Error::Server(server) = error else { return };
-        if !server.is_passing() {
+        if server.condition() != Condition::NotReady {
             return;
         }
         connection.retire();
