@@ -10,7 +10,7 @@ use super::Stage;
 use super::everywhere::{self, Ask};
 use super::lost::is_lost;
 use super::{Progress, Results, progress};
-use crate::engine::watch::Watch;
+use crate::engine::watch::{Wanted, Watch};
 use crate::engine::{Session, Timeout, result, retract, run, verdict};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(doc)]
@@ -143,12 +143,7 @@ impl Command {
             };
         }
         let begun = clock::now();
-        let found = self.session.until(&timeout).and_then(|until| {
-            if self.agents().is_none() {
-                self.routed = Some(result::targets(&self.session, self.id(), &until, None)?);
-            }
-            self.first_of_pending(&until)
-        });
+        let found = self.session.until(&timeout).and_then(|until| self.first_of_pending(&until));
         let found = found
             .map_err(|error| self.explained(verdict::tell_how_far(&self.envelope, error), begun))?;
         let Some((agent, document)) = found else { return Ok(None) };
@@ -208,14 +203,14 @@ impl Command {
         self.deliver(agent, document).map(Some)
     }
 
-    fn first_of_pending(&self, until: &Until) -> Result<Option<(AgentId, ResultDocument)>> {
-        let pending = self.pending().unwrap_or_default();
-        if let [agent] = pending.as_slice() {
-            let document = result::final_result(&self.session, self.id(), *agent, until, None)?;
+    fn first_of_pending(&mut self, until: &Until) -> Result<Option<(AgentId, ResultDocument)>> {
+        if let Some([agent]) = self.pending().as_deref() {
+            let document = run::final_document(&self.session, self.id(), *agent, until)?;
             return Ok(Some((*agent, document)));
         }
-        let watched = vec![(self.id().to_owned(), Some(pending))];
-        let Some(found) = Watch::new(self.session.clone(), watched).next(until)? else {
+        let mut watch = Watch::new(self.session.clone(), vec![self.wanted()]);
+        let Some(found) = watch.next(until)? else {
+            self.routed = Some(self.returned.clone());
             return Ok(None);
         };
         Ok(Some((found.agent, found.document.map_err(|error| error.about_agent(found.agent))?)))
@@ -356,7 +351,7 @@ impl Command {
         let latest = self.bounded(|until| {
             let agents = match self.agents() {
                 Some(agents) => agents.to_vec(),
-                None => result::targets(session, id, until, None).map_err(|error| {
+                None => result::targets(session, id, until).map_err(|error| {
                     let is_timeout = error.kind() == ErrorKind::Timeout;
                     match is_timeout {
                         true if self.was_sent() => {
@@ -417,6 +412,12 @@ impl Command {
     /// Whom it went to, where that is known.
     fn agents(&self) -> Option<&[AgentId]> {
         self.routed.as_deref().or(self.target().answering())
+    }
+
+    /// The results that are still to be returned.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let agents = self.agents().map(<[AgentId]>::to_vec);
+        Wanted { id: self.id().to_owned(), agents, returned: self.returned.clone() }
     }
 
     /// Agents whose results are still to be returned, where it is known who they are.

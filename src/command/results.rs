@@ -74,8 +74,7 @@ impl Results {
     }
 
     pub(crate) fn new(session: Session, commands: &[Command], timeout: &Timeout) -> Result<Self> {
-        let awaited =
-            commands.iter().map(|command| (command.envelope().clone(), command.pending()));
+        let awaited = commands.iter().map(|command| (command.envelope().clone(), command.wanted()));
         let arrivals = Arrivals::new(&session, awaited.collect(), timeout)?;
         Ok(Results { session, arrivals })
     }

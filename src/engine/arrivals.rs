@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::verdict::delivered;
-use super::watch::{Found, WaitMethod, Watch};
+use super::watch::{Found, WaitMethod, Wanted, Watch};
 use super::{Session, Timeout};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Envelope, JobResult};
@@ -30,17 +30,14 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
-    /// `commands` come with the agents whose results are wanted; `None` where the controller is still
-    /// to say who they are.
     pub(crate) fn new(
         session: &Session,
-        commands: Vec<(Envelope, Option<Vec<AgentId>>)>,
+        commands: Vec<(Envelope, Wanted)>,
         timeout: &Timeout,
     ) -> Result<Self> {
         let begun = clock::now();
-        let watched = commands.iter().map(|(command, agents)| (command.id.clone(), agents.clone()));
-        let watch = Watch::new(session.clone(), watched.collect());
-        let commands: Vec<Envelope> = commands.into_iter().map(|(command, _)| command).collect();
+        let (commands, wanted): (Vec<Envelope>, Vec<Wanted>) = commands.into_iter().unzip();
+        let watch = Watch::new(session.clone(), wanted);
         let until = session.until(timeout).map_err(|error| explained(error, &commands, begun))?;
         Ok(Arrivals {
             commands,
@@ -153,6 +150,15 @@ impl Arrivals {
         Some(self.verdict(first))
     }
 
+    /// The message about a command whose agents may not all be known.
+    fn unrouted(&self, index: usize) -> &'static str {
+        if self.watch.knows_agents(index) {
+            "deadline exceeded; the controller has not routed the command to all of its agents"
+        } else {
+            "deadline exceeded; no controller has routed the command"
+        }
+    }
+
     fn verdict(&self, (index, agent): (usize, Option<AgentId>)) -> (usize, Result<JobResult>) {
         let command = &self.commands[index];
         let error = match agent {
@@ -161,10 +167,11 @@ impl Arrivals {
                 format!("deadline exceeded; no result from agent {agent}"),
             )
             .about_agent(agent),
-            None => Error::new(
-                ErrorKind::Timeout,
-                "deadline exceeded; no controller has routed the command",
-            ),
+            None => Error::new(ErrorKind::Timeout, self.unrouted(index)),
+        };
+        let error = match self.watch.last_round().filter(|_| agent.is_some()) {
+            Some(words) => error.noting(&words),
+            None => error,
         };
         let error = match &self.cause {
             Some(cause) => error.noting(&format!("last error: {cause}")),

@@ -6,6 +6,7 @@ use super::arrivals::Arrivals;
 use super::fetched::fetched;
 use super::retry::{Backoff, LOG, outlasts};
 use super::verdict::tell_how_far;
+use super::watch::Wanted;
 use super::{Session, Timeout, ids, push_many, result, retract, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Contents, Envelope, JobResult, Target, keys};
@@ -251,7 +252,8 @@ pub(crate) fn take(
     timeout: &Timeout,
     each: &mut impl FnMut(AgentId, Result<JobResult>),
 ) -> Result<Vec<Order>> {
-    let commands = orders.iter().map(|(command, agent)| (command.clone(), Some(vec![*agent])));
+    let wanted = |(command, agent): &Order| (command.clone(), Wanted::of(command, vec![*agent]));
+    let commands = orders.iter().map(wanted);
     let mut left = Vec::new();
     for (index, arrived) in Arrivals::new(session, commands.collect(), timeout)? {
         match arrived {

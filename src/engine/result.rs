@@ -1,147 +1,58 @@
-//! Waiting for one result. Results live in lists that any number of readers share.
-//!
-//! The list `cmd.<id>.<gid>.<nid>` is the truth about "done": it holds what the agent said last.
-//! A wait moves the list's tail onto its own head, which blocks until there is one and takes
-//! nothing away. That only wakes: an id used twice can leave several entries, and each such move
-//! turns the list for every reader, so where there is more than one entry they are all read.
+//! Reading results. They live in lists that any number of readers share: `cmd.<id>.<gid>.<nid>` is the truth
+//! about "done", and holds what the agent said last.
 
 use std::time::Duration;
 
 use redis::Value;
 
 use super::Session;
+use super::retry::{Purpose, waits_out};
+use super::rounds::{Rounds, final_in_hash};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, ResultDocument, keys};
-use crate::transport::{self, Connection, Owed, Reply, Until, bulk, integer, items};
+use crate::transport::{self, Connection, Owed, Reply, Until, bulk, integer, items, sleep};
 
-/// Blocking commands are sent again at least so often: no deadline, but what tells a server that has
-/// nothing to say from one that is gone (see `Until::impatient`).
-const SLICE_SECONDS: &str = "5";
 /// How often a list is looked at where blocking cannot help.
 pub(crate) const LOOK: Duration = Duration::from_millis(40);
 /// How long a command and its results are kept by the server, from the last word of its agents.
 const KEPT: Duration = Duration::from_secs(keys::TTL as u64);
+/// How many jobs the hashes are asked about in one round: each field may be a document of some size.
+pub(super) const HASHED: usize = 1000;
 /// How long a key that was not there yet is tried again once its result is in hand.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
-/// What one look at a result list brought.
-#[derive(Debug)]
-pub(crate) struct Look {
-    moved: Reply,
-    length: Reply,
-}
-
-/// Queues the wait for one result list, and all that is wanted when it ends: the tail, how many
-/// entries there are, and the time to live that the controller forgets to give to `queued`.
-pub(crate) fn ask(connection: &mut Connection, id: &str, agent: AgentId) {
-    let key = keys::result(id, agent);
-    queue_move(connection, &key);
-    connection.command(&[b"LLEN", key.as_bytes()]);
-    queue_expire(connection, id);
-}
-
-pub(crate) fn queue_move(connection: &mut Connection, key: &str) {
-    let (key, slice) = (key.as_bytes(), SLICE_SECONDS.as_bytes());
+/// Queues a move of the tail of a list onto its head, which blocks until the next round: no deadline, but
+/// what tells a server that has nothing to say from one that is gone (see `Until::impatient`).
+pub(super) fn queue_move(connection: &mut Connection, key: &str, rounds: &Rounds) {
+    let key = key.as_bytes();
     if connection.server.blmove {
-        connection.command(&[b"BLMOVE", key, key, b"RIGHT", b"LEFT", slice]);
+        // A wait of zero is one without an end.
+        let seconds = format!("{:.3}", rounds.pause().as_secs_f64().max(0.001));
+        connection.command(&[b"BLMOVE", key, key, b"RIGHT", b"LEFT", seconds.as_bytes()]);
     } else {
-        connection.command(&[b"BRPOPLPUSH", key, key, slice]);
+        // Whole seconds are all that Redis 5 takes.
+        connection.command(&[b"BRPOPLPUSH", key, key, b"1"]);
     }
 }
 
-fn queue_expire(connection: &mut Connection, id: &str) {
+pub(super) fn queue_expire(connection: &mut Connection, id: &str) {
     connection.command(&[b"EXPIRE", keys::queued(id).as_bytes(), keys::TTL.to_string().as_bytes()]);
 }
 
 /// Reads the reply of [`queue_expire`]. Where the controller answers itself, the result is there
-/// before `queued`: that key is kept and expired along with the next command.
-fn read_expire(connection: &mut Connection, id: &str, until: &Until) -> transport::Result<()> {
-    if let Value::Int(0) = connection.reply(until)? {
-        connection.owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, SOON));
-    }
-    Ok(())
-}
-
-impl Look {
-    /// Reads what [`ask`] queued.
-    pub(crate) fn read(
-        connection: &mut Connection,
-        id: &str,
-        until: &Until,
-    ) -> transport::Result<Look> {
-        let moved = connection.reply(until)?;
-        let length = connection.reply(until)?;
-        read_expire(connection, id, until)?;
-        Ok(Look { moved, length })
-    }
-}
-
-/// Waits for the final result of a command on an agent. `first` is what the look that went out
-/// with the command brought.
-pub(crate) fn final_result(
-    session: &Session,
+/// before `queued`: that key is kept and expired along with the next command. So it is where Redis refuses to
+/// write.
+pub(super) fn read_expire(
+    connection: &mut Connection,
     id: &str,
-    agent: AgentId,
     until: &Until,
-    first: Option<transport::Result<Look>>,
-) -> Result<ResultDocument> {
-    let key = keys::result(id, agent);
-    session.counters().blocking_waits.add(1);
-    let mut first = first;
-    let waited = loop {
-        let look = match first.take() {
-            Some(Err(error)) if !error.is_passing() => Err(error),
-            Some(Ok(look)) => Ok(look),
-            _ => session.repeat(until, |connection, until| {
-                ask(connection, id, agent);
-                Look::read(connection, id, until)
-            }),
-        };
-        let Look { moved, length } = match look {
-            Ok(look) => look,
-            Err(error) => break Err(about_key(error, &key)),
-        };
-        let Some(entry) = bulk(moved)? else { continue };
-        if integer(&length)? == 1 {
-            let document = parse(&key, &entry)?;
-            if !document.is_duplicate() {
-                break Ok(document);
-            }
+) -> transport::Result<()> {
+    match connection.reply(until) {
+        Err(transport::Error::Server(_)) | Ok(Value::Int(0)) => {
+            connection.owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, SOON));
+            Ok(())
         }
-        match disputed(session, &key, until) {
-            Ok(Some(document)) => break Ok(document),
-            Ok(None) => {} // the list is gone again: block anew
-            Err(error) => break Err(error),
-        }
-    };
-    waited.inspect_err(|error| leave(session, id, error))
-}
-
-/// Looks at a list that holds more than one entry, or only refusals of an id in use, until it
-/// holds an answer. Blocking is no help: the list is there, so it would return at once.
-fn disputed(session: &Session, key: &str, until: &Until) -> Result<Option<ResultDocument>> {
-    let mut pause = Duration::ZERO;
-    loop {
-        let entries = session.repeat(until, |connection, until| {
-            if !pause.is_zero() {
-                connection.pause(pause, until)?;
-            }
-            read_list(connection, key, until)
-        });
-        let entries = match entries {
-            Ok(entries) => items(entries)?,
-            Err(error) => {
-                let error = about_key(error, key);
-                return Err(if error.is_timeout() { still_in_use(error) } else { error });
-            }
-        };
-        if entries.is_empty() {
-            return Ok(None);
-        }
-        if let Some(document) = answer(key, entries)? {
-            return Ok(Some(document));
-        }
-        pause = LOOK;
+        expired => expired.map(|_| ()),
     }
 }
 
@@ -155,17 +66,8 @@ pub(crate) fn about_key(error: transport::Error, key: &str) -> Error {
     }
 }
 
-fn still_in_use(error: Error) -> Error {
-    let message = "deadline exceeded; the agent rejected the id because a job with the same id is still running";
-    Error::new(error.kind(), message)
-}
-
-fn read_list(connection: &mut Connection, key: &str, until: &Until) -> transport::Result<Reply> {
-    connection.command(&[b"LRANGE", key.as_bytes(), b"0", b"-1"]);
-    connection.reply(until)
-}
-
-/// The final results of several agents that are there now, by one look at all.
+/// The final results of several agents that are there now: by their lists, and by the hash where a list is
+/// gone.
 pub(crate) fn look_at_all(
     session: &Session,
     id: &str,
@@ -173,17 +75,46 @@ pub(crate) fn look_at_all(
     until: &Until,
 ) -> Result<Vec<(AgentId, Option<ResultDocument>)>> {
     let lists = session.repeat(until, |connection, until| {
-        for agent in agents {
-            connection.command(&[b"LRANGE", keys::result(id, *agent).as_bytes(), b"0", b"-1"]);
-        }
+        queue_lists(connection, id, agents);
         queue_expire(connection, id);
-        let lists = agents
-            .iter()
-            .map(|_| connection.reply(until))
-            .collect::<transport::Result<Vec<_>>>()?;
+        let lists = read_lists(connection, agents, until)?;
         read_expire(connection, id, until)?;
         Ok(lists)
     })?;
+    let mut answers = answers(id, agents, lists)?;
+    let missing =
+        answers.iter().filter(|(_, document)| document.is_none()).map(|(agent, _)| *agent);
+    let missing: Vec<AgentId> = missing.take(HASHED).collect();
+    let ended =
+        session.repeat(until, |connection, until| hashed(connection, id, &missing, until))?;
+    for (agent, document) in ended {
+        let place = answers.iter_mut().find(|(other, _)| *other == agent);
+        if let Some((_, answer)) = place {
+            *answer = Some(document?);
+        }
+    }
+    Ok(answers)
+}
+
+fn queue_lists(connection: &mut Connection, id: &str, agents: &[AgentId]) {
+    for agent in agents {
+        connection.command(&[b"LRANGE", keys::result(id, *agent).as_bytes(), b"0", b"-1"]);
+    }
+}
+
+fn read_lists(
+    connection: &mut Connection,
+    agents: &[AgentId],
+    until: &Until,
+) -> transport::Result<Vec<Reply>> {
+    agents.iter().map(|_| connection.reply(until)).collect()
+}
+
+fn answers(
+    id: &str,
+    agents: &[AgentId],
+    lists: Vec<Reply>,
+) -> Result<Vec<(AgentId, Option<ResultDocument>)>> {
     let answers = agents
         .iter()
         .zip(lists)
@@ -191,48 +122,118 @@ pub(crate) fn look_at_all(
     answers.collect()
 }
 
+/// Which of some agents of a command have ended, by the hash, although their lists are empty. A hash that
+/// cannot be read says nothing.
+pub(super) fn hashed(
+    connection: &mut Connection,
+    id: &str,
+    agents: &[AgentId],
+    until: &Until,
+) -> transport::Result<Vec<(AgentId, Result<ResultDocument>)>> {
+    if agents.is_empty() {
+        return Ok(Vec::new());
+    }
+    let hash = keys::results(id);
+    let fields: Vec<String> = agents.iter().map(AgentId::to_string).collect();
+    let fields = fields.iter().map(String::as_bytes);
+    let command: Vec<&[u8]> = [b"HMGET", hash.as_bytes()].into_iter().chain(fields).collect();
+    connection.command(&command);
+    let fields = match connection.reply(until) {
+        Err(error @ transport::Error::Server(_)) if !waits_out(&error, Purpose::Wait) => Vec::new(),
+        fields => items(fields?).unwrap_or_default(),
+    };
+    let ended = agents.iter().zip(fields).filter_map(|(agent, field)| {
+        let field = bulk(field).ok().flatten()?;
+        Some((*agent, final_in_hash(&field)?))
+    });
+    let (agents, ended): (Vec<AgentId>, Vec<ResultDocument>) = ended.unzip();
+    // A result may have reached its list meanwhile, and the list counts.
+    queue_lists(connection, id, &agents);
+    let lists = read_lists(connection, &agents, until)?;
+    let mut found = Vec::new();
+    for ((agent, document), list) in agents.into_iter().zip(ended).zip(lists) {
+        let list = items(list).map_err(Error::from);
+        let document = match list {
+            Ok(list) if list.is_empty() => Ok(Some(document)),
+            list => list.and_then(|list| answer(&keys::result(id, agent), list)),
+        };
+        found.extend(document.transpose().map(|document| (agent, document)));
+    }
+    Ok(found)
+}
+
 /// Queues the wait for the controller to route a command, and the question whom it went to.
-pub(crate) fn ask_targets(connection: &mut Connection, id: &str) {
-    queue_move(connection, &keys::queued(id));
+pub(super) fn ask_targets(connection: &mut Connection, id: &str, rounds: &Rounds) {
+    queue_move(connection, &keys::queued(id), rounds);
     connection.command(&[b"HKEYS", keys::results(id).as_bytes()]);
     queue_expire(connection, id);
 }
 
-/// Reads what [`ask_targets`] queued: whether it is routed, and whom it went to.
-pub(crate) fn read_targets(
+/// What Redis says of whom a command went to.
+#[derive(Debug)]
+pub(super) struct Targets {
+    is_routed: Reply,
+    fields: Reply,
+}
+
+/// Reads what [`ask_targets`] queued.
+pub(super) fn read_targets(
     connection: &mut Connection,
     id: &str,
     until: &Until,
-) -> transport::Result<(Reply, Reply)> {
-    let moved = connection.reply(until)?;
+    rounds: &Rounds,
+) -> transport::Result<Targets> {
+    let is_routed = match connection.reply(&rounds.bound(until)) {
+        // The server is late; the pool closes the connection.
+        Err(transport::Error::Timeout) if !until.deadline.has_passed() => {
+            return Ok(Targets { is_routed: Value::Nil, fields: Value::Array(Vec::new()) });
+        }
+        // It may be read all the same.
+        Err(transport::Error::Server(_)) => Value::Nil,
+        moved => moved?,
+    };
     let fields = connection.reply(until)?;
     read_expire(connection, id, until)?;
-    Ok((moved, fields))
+    Ok(Targets { is_routed, fields })
 }
 
-/// Waits until the controller has routed a command, and returns whom it went to. `first` is what
+/// Waits until the controller has routed a command, and returns whom it went to.
+pub(crate) fn targets(session: &Session, id: &str, until: &Until) -> Result<Vec<AgentId>> {
+    more_targets(session, id, until, false, Rounds::begin(until), None)
+}
+
+/// The same. A command that `is_for_one` agent is known to be routed once there is an agent. `first` is what
 /// the question that went out with the command brought.
-pub(crate) fn targets(
+pub(super) fn more_targets(
     session: &Session,
     id: &str,
     until: &Until,
-    mut first: Option<transport::Result<(Reply, Reply)>>,
+    is_for_one: bool,
+    mut rounds: Rounds,
+    mut first: Option<transport::Result<Targets>>,
 ) -> Result<Vec<AgentId>> {
+    let until = &until.impatient();
     let mut wait = || loop {
-        let (moved, fields) = match first.take() {
-            Some(Ok(replies)) => replies,
-            Some(Err(error)) if !error.is_passing() => {
+        let targets = match first.take() {
+            Some(Ok(targets)) => targets,
+            Some(Err(error)) if !waits_out(&error, Purpose::Wait) => {
                 return Err(about_key(error, &keys::queued(id)));
             }
             _ => session.repeat(until, |connection, until| {
-                ask_targets(connection, id);
-                read_targets(connection, id, until)
+                ask_targets(connection, id, &rounds);
+                read_targets(connection, id, until, &rounds)
             })?,
         };
-        if bulk(moved)?.is_some() {
-            let fields = items(fields)?.into_iter();
-            let agents = fields.map(|field| agent_of(id, field)).collect::<Result<_>>()?;
-            return not_gone(id, agents);
+        let is_routed = bulk(targets.is_routed)?.is_some();
+        let fields = items(targets.fields)?;
+        if is_routed || (is_for_one && !fields.is_empty()) {
+            let agents = fields.into_iter().map(|field| agent_of(id, field));
+            return not_gone(id, agents.collect::<Result<_>>()?);
+        }
+        if rounds.is_due() {
+            rounds.done();
+        } else {
+            sleep(LOOK.min(rounds.pause()), until)?; // the server does not block
         }
     };
     wait().inspect_err(|error| leave(session, id, error))
@@ -257,6 +258,27 @@ pub(crate) fn targets_now(
     not_gone(id, agents).map(Some)
 }
 
+/// The latest word of one agent, the final one where there is one.
+pub(crate) fn latest_of(
+    session: &Session,
+    id: &str,
+    agent: AgentId,
+    until: &Until,
+) -> Result<Option<ResultDocument>> {
+    let (hash, field) = (keys::results(id), agent.to_string());
+    let (latest, list) = session.repeat(until, |connection, until| {
+        connection.command(&[b"HGET", hash.as_bytes(), field.as_bytes()]);
+        queue_lists(connection, id, &[agent]);
+        Ok((connection.reply(until)?, connection.reply(until)?))
+    })?;
+    let key = keys::result(id, agent);
+    match (answer(&key, items(list)?)?, bulk(latest)?) {
+        (Some(document), _) => Ok(Some(document)),
+        (None, Some(latest)) => parse(&format!("{hash} {agent}"), &latest).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
 /// All that is known of a command at this moment: the latest word of each agent, the final one
 /// where there is one.
 pub(crate) fn latest(
@@ -277,8 +299,11 @@ pub(crate) fn latest(
         found.push((agent, document));
     }
     let agents: Vec<AgentId> = found.iter().map(|(agent, _)| *agent).collect();
-    let finals = look_at_all(session, id, &agents, until)?;
-    for ((_, latest), (_, document)) in found.iter_mut().zip(finals) {
+    let lists = session.repeat(until, |connection, until| {
+        queue_lists(connection, id, &agents);
+        read_lists(connection, &agents, until)
+    })?;
+    for ((_, latest), (_, document)) in found.iter_mut().zip(answers(id, &agents, lists)?) {
         if let Some(document) = document {
             *latest = document; // the hash may still say RUNNING
         }
@@ -319,7 +344,7 @@ pub(crate) fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocu
     Ok(answer)
 }
 
-fn parse(key: &str, bytes: &[u8]) -> Result<ResultDocument> {
+pub(super) fn parse(key: &str, bytes: &[u8]) -> Result<ResultDocument> {
     let document = ResultDocument::parse(bytes)
         .map_err(|error| Error::document(&format!("the result in {key}"), &error))?;
     if document.state.value().is_none() {
@@ -331,7 +356,7 @@ fn parse(key: &str, bytes: &[u8]) -> Result<ResultDocument> {
 
 /// A wait that ends without a result has no time to expire `queued`, which may not even be there
 /// yet: the client does it along with later commands.
-fn leave(session: &Session, id: &str, error: &Error) {
+pub(super) fn leave(session: &Session, id: &str, error: &Error) {
     if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Cancelled | ErrorKind::MaybeSent) {
         owe_queued(session, id);
     }

@@ -1,6 +1,8 @@
 //! Pushing a command and waiting for its one result, in one round trip where the agent is known.
 
-use super::result::{self, Look};
+use super::one::One;
+use super::result;
+use super::rounds::Rounds;
 use super::verdict::{delivered, tell_how_far};
 use super::{Session, Timeout, push};
 use crate::error::{Error, ErrorKind, Result};
@@ -36,12 +38,22 @@ pub(crate) fn wait_for(
         found.ok_or_else(|| no_result_yet(command))?
     } else {
         let waited = |until: &Until| {
-            let document = result::final_result(session, id, agent, until, None);
+            let document = final_document(session, id, agent, until);
             document.map_err(|error| tell_how_far(command, error))
         };
         session.bounded(timeout, || command.in_words(), waited)?
     };
     delivered(command, JobResult::new(id, agent, document))
+}
+
+/// Waits for the final result of a command on an agent.
+pub(crate) fn final_document(
+    session: &Session,
+    id: &str,
+    agent: AgentId,
+    until: &Until,
+) -> Result<ResultDocument> {
+    One::begin(session, id, agent, until).finish(None)
 }
 
 /// The error of a wait of zero that found nothing.
@@ -58,13 +70,13 @@ fn run_on(
     until: &Until,
 ) -> Result<ResultDocument> {
     let id = &command.id;
-    let wait = |connection: &mut _| result::ask(connection, id, agent);
-    let mut connection = push::push(session, command, documents, until, wait)?;
+    let wait = One::begin(session, id, agent, until);
+    let ask = |connection: &mut _| wait.ask(connection);
+    let mut connection = push::push(session, command, documents, until, ask)?;
     // From here on the command is with Redis: whatever breaks now, only the wait goes on.
-    let first = Look::read(&mut connection, id, &until.impatient());
+    let first = wait.read(&mut connection);
     drop(connection);
-    let document = result::final_result(session, id, agent, until, Some(first));
-    document.map_err(|error| after_the_push(command, error))
+    wait.finish(Some(first)).map_err(|error| after_the_push(command, error))
 }
 
 /// The controller chooses the agent, and tells which one in the hash.
@@ -75,17 +87,18 @@ fn run_on_any(
     until: &Until,
 ) -> Result<(AgentId, ResultDocument)> {
     let id = &command.id;
-    let wait = |connection: &mut _| result::ask_targets(connection, id);
-    let mut connection = push::push(session, command, documents, until, wait)?;
-    let first = result::read_targets(&mut connection, id, &until.impatient());
+    let rounds = Rounds::begin(until);
+    let ask = |connection: &mut _| result::ask_targets(connection, id, &rounds);
+    let mut connection = push::push(session, command, documents, until, ask)?;
+    let first = result::read_targets(&mut connection, id, &until.impatient(), &rounds);
     drop(connection);
     let wait = || {
-        let agents = result::targets(session, id, until, Some(first))?;
+        let agents = result::more_targets(session, id, until, true, rounds, Some(first))?;
         let [agent] = agents[..] else {
             let several = format!("the controller sent it to {} agents", agents.len());
             return Err(Error::new(ErrorKind::Protocol, several));
         };
-        Ok((agent, result::final_result(session, id, agent, until, None)?))
+        Ok((agent, final_document(session, id, agent, until)?))
     };
     wait().map_err(|error| after_the_push(command, error))
 }

@@ -174,10 +174,9 @@ impl Job {
     /// controller knew no such agent, and those of the connection.
     pub fn refresh(&mut self) -> Result<()> {
         let (session, id, agent) = (&self.session, self.id(), self.agent());
-        let read = |until: &Until| result::latest(session, id, until);
-        let latest = session.bounded(&session.quick(), || format!("{self:?}"), read)?;
-        match latest.into_iter().find(|(other, _)| *other == agent) {
-            Some((_, document)) => {
+        let read = |until: &Until| result::latest_of(session, id, agent, until);
+        match session.bounded(&session.quick(), || format!("{self:?}"), read)? {
+            Some(document) => {
                 let command = Envelope::known(id.to_owned(), agent.into());
                 let result = JobResult::new(id, agent, document);
                 self.result = verdict::delivered(&command, result)?;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{Job, Outcome, questions};
 use crate::engine::arrivals::Arrivals;
 use crate::engine::ask::{self, Order};
+use crate::engine::watch::Wanted;
 use crate::engine::{Session, Timeout, kills, result, verdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::ProcessStats;
@@ -262,8 +263,9 @@ impl Killing<'_> {
         let (sent, unsent) = ask::send_each::<()>(&self.step(), orders)?;
         failed.extend(unsent.into_iter().filter_map(|(agent, sent)| Some((agent, sent.err()?))));
         let mut open: BTreeSet<AgentId> = sent.iter().map(|(_, agent)| *agent).collect();
-        let job = (self.command.clone(), Some(open.iter().copied().collect()));
-        let kills = sent.into_iter().map(|(command, agent)| (command, Some(vec![agent])));
+        let wanted = |command: Envelope, agents| (command.clone(), Wanted::of(&command, agents));
+        let job = wanted(self.command.clone(), open.iter().copied().collect());
+        let kills = sent.into_iter().map(|(command, agent)| wanted(command, vec![agent]));
         let watched = std::iter::once(job).chain(kills).collect();
         let mut accepted = Vec::new();
         // Some time is left to read the results.
@@ -314,7 +316,7 @@ impl Killing<'_> {
         let left = self.left();
         let time = left.duration.map_or(moment, |left| left.min(moment));
         let wait = Timeout { duration: Some(time), ..left };
-        let watched = vec![(self.command.clone(), Some(agents.to_vec()))];
+        let watched = vec![(self.command.clone(), Wanted::of(self.command, agents.to_vec()))];
         for (_, arrived) in Arrivals::new(self.session, watched, &wait)? {
             match arrived {
                 Ok(result) => _ = there.insert(result.agent(), result),

@@ -37,6 +37,11 @@ pub(crate) fn results(id: &str) -> String {
     format!("jobresult:{id}")
 }
 
+/// The command of such a hash.
+pub(crate) fn parse_results(key: &str) -> Option<&str> {
+    key.strip_prefix("jobresult:")
+}
+
 /// What the names of all lists of a command begin with.
 pub(crate) fn lists(id: &str) -> String {
     format!("cmd.{id}.")

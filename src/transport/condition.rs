@@ -33,6 +33,11 @@ fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 impl Condition {
+    /// Whether it passes by itself.
+    fn is_passing(self) -> bool {
+        !matches!(self, Condition::RefusesWrites | Condition::Unknown | Condition::Final)
+    }
+
     fn of_code(code: &str) -> Self {
         match rows().find(|(known, _)| *known == code) {
             Some((_, "not-ready")) => Condition::NotReady,
@@ -54,9 +59,9 @@ impl Error {
         }
     }
 
-    /// Whether the same step may succeed a moment later.
+    /// Whether the same step may succeed a moment later, without anybody's help.
     pub(crate) fn is_passing(&self) -> bool {
-        !matches!(self.condition(), Condition::Unknown | Condition::Final)
+        self.condition().is_passing()
     }
 }
 
@@ -74,7 +79,7 @@ impl ServerError {
 
     /// Whether the same command may succeed a moment later.
     pub(crate) fn is_passing(&self) -> bool {
-        !matches!(self.condition(), Condition::Unknown | Condition::Final)
+        self.condition().is_passing()
     }
 }
 

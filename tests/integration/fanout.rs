@@ -95,7 +95,7 @@ fn one_slow_among_fifty_holds_nobody_up() {
         assert_ne!(job.agent().nid, 7);
         assert!(seen.insert(job.agent()), "{} twice", job.agent());
     }
-    assert_eq!((results.remaining(), results.method()), (1, Some(WaitMethod::Tracking)));
+    assert_eq!((results.remaining(), results.method()), (1, Some(WaitMethod::Broadcast)));
     client.get_by_handle(&command.to_string()).unwrap().kill().unwrap().into_result().unwrap();
     let last = results.next().unwrap().unwrap();
     assert_eq!((last.agent().nid, last.state()), (7, &JobState::Killed));

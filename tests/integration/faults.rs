@@ -185,7 +185,9 @@ fn a_connection_that_stalls_at_any_byte_makes_no_call_late() {
             let outcome = call(&client, &id);
             let took = begun.elapsed();
             assert!(took < SHORT + LATE, "{name}, {plan:?}: {took:?}");
-            if name != "jobs" && name != "retract" {
+            // A wait reads once more over another connection before its deadline.
+            let is_found = name == "run" && outcome.is_ok();
+            if name != "jobs" && name != "retract" && !is_found {
                 let error = outcome.expect_err("nothing comes");
                 assert!(error.is_timeout() || error.is_maybe_sent(), "{name}, {plan:?}: {error}");
             }

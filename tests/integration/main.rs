@@ -40,3 +40,4 @@ mod surface;
 mod table;
 mod tls;
 mod tunnels;
+mod witness;

@@ -32,7 +32,7 @@ fn the_rights_that_are_listed_are_enough() {
     let all = client.bash(Target::all(), "sleep 0.1").submit().expect("sent");
     let mut results = all.results(WAIT).expect("results");
     assert!(results.next().expect("one").expect("a result").is_success());
-    assert_eq!(results.method(), Some(WaitMethod::Tracking), "the server tells of them");
+    assert_eq!(results.method(), Some(WaitMethod::Broadcast), "the server sends notifications");
     assert_eq!(results.count(), 2);
     assert_eq!(all.jobs().expect("jobs").len(), 3);
     client.cmd(Target::agent((1, 1)), "ping").id("x").submit_once().expect("sent");

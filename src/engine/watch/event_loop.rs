@@ -5,9 +5,10 @@ use std::os::fd::BorrowedFd;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::result::LOOK;
-use super::retry::{Backoff, Purpose, waits_out};
-use super::watch::{ANYWAY, Failure, Found, WaitMethod, Watch};
+use super::{Failure, Found, Link, Watch};
+use crate::engine::result::LOOK;
+use crate::engine::retry::{Backoff, Purpose, waits_out};
+use crate::engine::rounds::Rounds;
 use crate::error::Result;
 use crate::transport::{self, Until, clock};
 
@@ -24,10 +25,11 @@ pub(super) struct Polled {
 impl Watch {
     /// The next result that is there. `Pending`: none is there now. Blocks for a round trip to Redis at
     /// most, and to connect.
-    pub(super) fn poll_next(&mut self, until: &Until) -> Poll<Result<Option<Found>>> {
+    pub(crate) fn poll_next(&mut self, until: &Until) -> Poll<Result<Option<Found>>> {
         let step = until.within(STEP);
         let polled = Polled { due: clock::now(), backoff: Backoff::new() };
         self.polled.get_or_insert(polled);
+        self.rounds.get_or_insert_with(|| Rounds::begin(until)).renew(until);
         loop {
             if self.is_done() {
                 self.finish(until);
@@ -63,7 +65,8 @@ impl Watch {
             }
             return Ok(found.map_or(Step::Progress, |found| Step::Found(Box::new(found))));
         }
-        if let Some(link) = self.link.as_mut().filter(|link| link.is_told()) {
+        let is_notified = self.link.as_ref().is_some_and(Link::is_notified);
+        if let Some(link) = self.link.as_mut().filter(|_| is_notified) {
             let changes = link.connection.changes(Duration::ZERO, until)?;
             if changes.all || !changes.keys.is_empty() {
                 self.note(changes, until)?;
@@ -73,24 +76,30 @@ impl Watch {
         if !is_due {
             return Ok(Step::Idle);
         }
-        self.look_at_all(until)?;
+        if !is_notified {
+            self.look_at_all(until)?;
+        }
+        if self.rounds.as_ref().is_some_and(Rounds::is_due) {
+            self.round(until)?;
+        }
         let due = self.next_look();
         self.polled.as_mut().expect("set by the caller").due = due;
         Ok(if self.has_work() { Step::Progress } else { Step::Idle })
     }
 
     fn next_look(&self) -> Instant {
-        let is_told = self.link.as_ref().is_some_and(|link| link.is_told());
-        clock::now() + if is_told { ANYWAY } else { LOOK }
+        let round = self.rounds.as_ref().map_or(LOOK, Rounds::pause);
+        let is_notified = self.link.as_ref().is_some_and(Link::is_notified);
+        clock::now() + if is_notified { round } else { LOOK.min(round) }.min(self.routing_pause())
     }
 
     /// The descriptor that gets readable when there may be a result; `None` without a connection.
-    pub(super) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
         self.link.as_ref().map(|link| link.connection.fd())
     }
 
     /// When to take the next step at the latest.
-    pub(super) fn poll_at(&self) -> Instant {
+    pub(crate) fn poll_at(&self) -> Instant {
         let due = self.polled.as_ref().map(|polled| polled.due);
         due.filter(|_| !self.has_work()).unwrap_or_else(clock::now)
     }
@@ -108,11 +117,4 @@ enum Step {
     /// Something was done, and there may be more to do.
     Progress,
     Idle,
-}
-
-impl super::watch::Link {
-    /// Whether the server sends push notifications.
-    fn is_told(&self) -> bool {
-        matches!(self.method, WaitMethod::Tracking | WaitMethod::Broadcast)
-    }
 }

@@ -1,0 +1,206 @@
+//! Waiting for the result of a command on one agent.
+//!
+//! The wait moves the tail of the result list onto its own head, which blocks until there is one and
+//! takes nothing away. That only wakes: an id used twice can leave several entries, and each such move
+//! turns the list for every reader, so where there is more than one entry they are all read.
+
+use super::Session;
+use super::result::{LOOK, about_key, answer, leave, parse, queue_expire, queue_move, read_expire};
+use super::retry::{Purpose, waits_out};
+use super::rounds::{Rounds, final_in_hash};
+use crate::error::{Error, Result};
+use crate::protocol::{AgentId, JobState, ResultDocument, keys};
+use crate::transport::{self, Condition, Connection, Reply, Until, bulk, integer, items, sleep};
+
+/// A wait for one result, which begins before the command is pushed.
+#[derive(Debug)]
+pub(super) struct One<'a> {
+    session: &'a Session,
+    id: &'a str,
+    agent: AgentId,
+    key: String,
+    until: Until,
+    rounds: Rounds,
+    /// The state of the job when the hash was last read.
+    state: Option<JobState>,
+    /// Whether the list held only refusals of an id in use.
+    is_in_use: bool,
+}
+
+/// What a blocking move of the list brought.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// The tail, null where the time was over, and the length of the list.
+    Tail(Reply, Reply),
+    /// The server is late; its connection is closed.
+    Late,
+    /// Redis refuses the move. It may still be read.
+    Refused,
+    /// The entries, read where Redis refuses the move for a while.
+    Entries(Reply),
+}
+
+impl<'a> One<'a> {
+    pub(super) fn begin(session: &'a Session, id: &'a str, agent: AgentId, until: &Until) -> Self {
+        session.counters().blocking_waits.add(1);
+        One {
+            session,
+            id,
+            agent,
+            key: keys::result(id, agent),
+            until: until.impatient(),
+            rounds: Rounds::begin(until),
+            state: None,
+            is_in_use: false,
+        }
+    }
+
+    /// Queues the move, and all that is wanted when it ends: how many entries there are, and the time to
+    /// live that the controller forgets to give to `queued`.
+    pub(super) fn ask(&self, connection: &mut Connection) {
+        queue_move(connection, &self.key, &self.rounds);
+        connection.command(&[b"LLEN", self.key.as_bytes()]);
+        queue_expire(connection, self.id);
+    }
+
+    /// Reads what [`One::ask`] queued.
+    pub(super) fn read(&self, connection: &mut Connection) -> transport::Result<Look> {
+        let until = self.rounds.bound(&self.until);
+        let moved = match connection.reply(&until) {
+            // The pool closes the connection, which is in the middle of the move.
+            Err(transport::Error::Timeout) if !self.until.deadline.has_passed() => {
+                return Ok(Look::Late);
+            }
+            Err(transport::Error::Server(error)) => Err(error),
+            moved => Ok(moved?),
+        };
+        let length = connection.reply(&self.until)?;
+        read_expire(connection, self.id, &self.until)?;
+        match moved {
+            Ok(tail) => Ok(Look::Tail(tail, length)),
+            // Another server may take its place, so the next try is on another connection.
+            Err(error) if error.condition() == Condition::NotReady => {
+                match read_list(connection, &self.key, &self.until)? {
+                    Reply::Array(entries) if entries.is_empty() => {
+                        Err(transport::Error::Server(error))
+                    }
+                    entries => Ok(Look::Entries(entries)),
+                }
+            }
+            Err(_) => Ok(Look::Refused),
+        }
+    }
+
+    /// Waits until the result is there. `first` is what the move brought that went out with the command.
+    pub(super) fn finish(
+        mut self,
+        first: Option<transport::Result<Look>>,
+    ) -> Result<ResultDocument> {
+        let waited = self.wait(first).map_err(|error| self.explained(error));
+        waited.inspect_err(|error| leave(self.session, self.id, error))
+    }
+
+    fn wait(&mut self, mut first: Option<transport::Result<Look>>) -> Result<ResultDocument> {
+        loop {
+            let look = match first.take() {
+                Some(Err(error)) if !waits_out(&error, Purpose::Wait) => Err(error),
+                Some(Ok(look)) => Ok(look),
+                _ => self.session.repeat(&self.until, |connection, _| {
+                    self.ask(connection);
+                    self.read(connection)
+                }),
+            };
+            let document = match look.map_err(|error| about_key(error, &self.key))? {
+                Look::Tail(tail, length) => self.tail(tail, &length)?,
+                Look::Refused => self.poll()?,
+                Look::Entries(entries) => answer(&self.key, items(entries)?)?,
+                Look::Late => None,
+            };
+            let document = match document {
+                None if self.rounds.is_due() => self.ask_hash()?,
+                document => document,
+            };
+            if let Some(document) = document {
+                return Ok(document);
+            }
+        }
+    }
+
+    fn tail(&mut self, tail: Reply, length: &Reply) -> Result<Option<ResultDocument>> {
+        let Some(entry) = bulk(tail)? else {
+            // A server that does not block.
+            sleep(LOOK.min(self.rounds.pause()), &self.until)?;
+            return Ok(None);
+        };
+        if integer(length)? == 1 {
+            let document = parse(&self.key, &entry)?;
+            if !document.is_duplicate() {
+                return Ok(Some(document));
+            }
+        }
+        self.poll()
+    }
+
+    /// Reads the list again and again until the next round: it holds more than one entry, or only refusals of
+    /// an id in use, so that a blocking move would return at once; or Redis refuses the move.
+    fn poll(&mut self) -> Result<Option<ResultDocument>> {
+        loop {
+            let entries = self
+                .session
+                .repeat(&self.until, |connection, until| read_list(connection, &self.key, until));
+            let entries = items(entries.map_err(|error| about_key(error, &self.key))?)?;
+            self.is_in_use = !entries.is_empty();
+            if let Some(document) = answer(&self.key, entries)? {
+                return Ok(Some(document));
+            }
+            if self.rounds.is_due() {
+                return Ok(None);
+            }
+            sleep(LOOK, &self.until)?;
+        }
+    }
+
+    /// Asks the hash whether the job has ended, and the list once more after it.
+    fn ask_hash(&mut self) -> Result<Option<ResultDocument>> {
+        let (field, hash) = (self.agent.to_string(), keys::results(self.id));
+        let read = self.session.repeat(&self.until, |connection, until| {
+            connection.command(&[b"HGET", hash.as_bytes(), field.as_bytes()]);
+            connection.command(&[b"LRANGE", self.key.as_bytes(), b"0", b"-1"]);
+            let field = match connection.reply(until) {
+                // The list counts, and tells what is wrong with the server.
+                Err(transport::Error::Server(_)) => None,
+                field => bulk(field?).ok().flatten(),
+            };
+            Ok((field, connection.reply(until)?))
+        });
+        let (field, entries) = read.map_err(|error| about_key(error, &self.key))?;
+        self.rounds.done();
+        let field = field.unwrap_or_default();
+        self.state = ResultDocument::parse(&field).ok().and_then(|it| it.state.into_value());
+        let entries = items(entries)?;
+        if entries.is_empty() {
+            return Ok(final_in_hash(&field));
+        }
+        answer(&self.key, entries)
+    }
+
+    /// What is known of the job when the time is over.
+    fn explained(&self, error: Error) -> Error {
+        if !error.is_timeout() {
+            return error;
+        }
+        if self.is_in_use {
+            let message = "deadline exceeded; the agent rejected the id because a job with the same id is still running";
+            return Error::new(error.kind(), message);
+        }
+        match self.rounds.in_words(self.state.as_ref()) {
+            Some(words) => error.noting(&words),
+            None => error,
+        }
+    }
+}
+
+fn read_list(connection: &mut Connection, key: &str, until: &Until) -> transport::Result<Reply> {
+    connection.command(&[b"LRANGE", key.as_bytes(), b"0", b"-1"]);
+    connection.reply(until)
+}

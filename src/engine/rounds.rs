@@ -1,0 +1,141 @@
+//! When a wait reads the hash of its command, the second witness of a job that has ended.
+//!
+//! Redis may evict a result list, and when memory runs out it may take the hash of a result and refuse its
+//! list. The list stays the truth: a final state in the hash counts only where the list, read after it, is
+//! empty, since an agent's result reaches the hash first.
+
+use std::time::{Duration, Instant};
+
+use crate::protocol::{JobState, ResultDocument};
+use crate::transport::{Deadline, Until, clock};
+
+/// How long there is between two rounds at most.
+pub(super) const EVERY: Duration = Duration::from_secs(1);
+/// How long before the deadline the last round begins, where the wait is not shorter than four times that.
+const BEFORE: Duration = Duration::from_millis(200);
+
+/// The rounds of one wait: every second, and once shortly before its deadline.
+#[derive(Debug)]
+pub(super) struct Rounds {
+    deadline: Deadline,
+    next: Option<Instant>,
+    last: Option<Instant>,
+    /// How long before the deadline the last one is.
+    before: Duration,
+    read: Option<Instant>,
+}
+
+impl Rounds {
+    pub(super) fn begin(until: &Until) -> Self {
+        let now = clock::now();
+        let left = until.deadline.remaining();
+        let before = left.map_or(BEFORE, |left| BEFORE.min(left / 4));
+        let last = left.map(|left| now + (left - before));
+        let mut rounds = Rounds { deadline: until.deadline, next: None, last, before, read: None };
+        rounds.next = rounds.after(now);
+        rounds
+    }
+
+    /// Goes on with another deadline, if it is another one.
+    pub(super) fn renew(&mut self, until: &Until) {
+        if self.deadline != until.deadline {
+            *self = Rounds { read: self.read, ..Rounds::begin(until) };
+        }
+    }
+
+    fn after(&self, now: Instant) -> Option<Instant> {
+        match self.last {
+            Some(last) if last <= now => None,
+            Some(last) => Some(last.min(now + EVERY)),
+            None => Some(now + EVERY),
+        }
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.next.is_some_and(|next| next <= clock::now())
+    }
+
+    /// Whether the next round is the one before the deadline.
+    pub(super) fn is_last(&self) -> bool {
+        self.next.is_some() && self.next == self.last
+    }
+
+    /// How long to wait for the next round.
+    pub(super) fn pause(&self) -> Duration {
+        self.next.map_or(EVERY, |next| next.saturating_duration_since(clock::now()))
+    }
+
+    /// What bounds a reply to a blocking command that comes back in time for the next round. Where that is
+    /// the last, a server that is late is not waited for.
+    pub(super) fn bound(&self, until: &Until) -> Until {
+        if self.is_last() { until.within(self.pause() + self.before / 2) } else { until.clone() }
+    }
+
+    /// One round is over.
+    pub(super) fn done(&mut self) {
+        let now = clock::now();
+        self.read = Some(now);
+        self.next = self.after(now);
+    }
+
+    /// What is known of a job without a result, for the error of a wait that timed out.
+    pub(super) fn in_words(&self, state: Option<&JobState>) -> Option<String> {
+        let ago = clock::since(self.read?).as_secs_f64();
+        Some(match state {
+            Some(state) => format!("state {state} in Redis {ago:.1} s before the deadline"),
+            None => format!("no final state in Redis {ago:.1} s before the deadline"),
+        })
+    }
+}
+
+/// A document of the hash, if it says that the job has ended. The refusal of an id in use does not.
+pub(super) fn final_in_hash(document: &[u8]) -> Option<ResultDocument> {
+    let document = ResultDocument::parse(document).ok()?;
+    let is_final = document.state.value().is_some_and(JobState::is_final);
+    (is_final && !document.is_duplicate()).then_some(document)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_reads_every_second_and_before_its_deadline_and_not_after_it() {
+        let _clock = clock::simulated::Clock::start();
+        let until = Until::new(Deadline::after(Some(Duration::from_millis(2500))));
+        let mut rounds = Rounds::begin(&until);
+        let mut pauses = Vec::new();
+        while rounds.next.is_some() {
+            pauses.push((rounds.pause().as_millis(), rounds.is_last()));
+            clock::simulated::advance(rounds.pause());
+            assert!(rounds.is_due());
+            rounds.done();
+        }
+        assert_eq!(pauses, [(1000, false), (1000, false), (300, true)]);
+        clock::simulated::advance(Duration::from_secs(1));
+        assert!(!rounds.is_due());
+        assert_eq!(
+            rounds.in_words(None).unwrap(),
+            "no final state in Redis 1.0 s before the deadline"
+        );
+        let short = Until::new(Deadline::after(Some(Duration::from_millis(100))));
+        assert_eq!(Rounds::begin(&short).pause().as_millis(), 75);
+        let endless = Rounds::begin(&Until::new(Deadline::after(None)));
+        assert!(endless.pause() == EVERY && !endless.is_last());
+    }
+
+    #[test]
+    fn only_a_final_state_that_is_no_refusal_counts() {
+        for (document, counts) in [
+            (r#"{"state":"SUCCESS"}"#, true),
+            (r#"{"state":"SOMETHING_NEW"}"#, true),
+            (r#"{"state":"RUNNING"}"#, false),
+            (r#"{"state":"QUEUED"}"#, false),
+            (r#"{"state":"DUPILICATE_ID"}"#, false),
+            (r#"{"data":"x"}"#, false),
+            ("", false),
+        ] {
+            assert_eq!(final_in_hash(document.as_bytes()).is_some(), counts, "{document}");
+        }
+    }
+}

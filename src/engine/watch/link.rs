@@ -1,0 +1,254 @@
+//! The connection of a watch: how it waits for changes, and what it reads at regular intervals.
+
+use super::{Failure, Found, LOG, List, Step, WaitMethod, Watch, Wrapped};
+use crate::engine::result::{self, HASHED, LOOK, SOON};
+use crate::engine::retry::{Purpose, waits_out};
+use crate::engine::rounds::{EVERY, Rounds};
+use crate::protocol::{AgentId, keys};
+use crate::transport::{
+    self, Broadcast, Changes, Counters, Owed, Pooled, Tracking, Until, bulk, clock, integer,
+};
+
+/// Up to so many lists are watched by reading them, which arms each; more by their prefix.
+const PLAIN_TRACKING: usize = 256;
+/// Between two polls there is at least so many times the time that a poll takes, where that is long.
+const IDLE: u32 = 4;
+
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) connection: Pooled,
+    pub(super) method: WaitMethod,
+    /// One of the broadcasts that a client may have.
+    _broadcast: Option<Broadcast>,
+}
+
+impl Link {
+    /// Whether the server sends push notifications.
+    pub(super) fn is_notified(&self) -> bool {
+        matches!(self.method, WaitMethod::Tracking | WaitMethod::Broadcast)
+    }
+}
+
+impl Counters {
+    fn count_wait(&self, method: WaitMethod) {
+        let counter = match method {
+            WaitMethod::Blocking => &self.blocking_waits,
+            WaitMethod::Tracking => &self.tracking_waits,
+            WaitMethod::Broadcast => &self.broadcast_waits,
+            WaitMethod::Polling => &self.polling_waits,
+        };
+        counter.add(1);
+    }
+}
+
+impl Watch {
+    /// Takes a connection, chooses how to wait, and looks at everything once.
+    pub(super) fn link_up(&mut self, until: &Until) -> Step<()> {
+        let pool = self.session.pool().clone();
+        let mut connection = pool.get(until)?;
+        let mut broadcast = None;
+        let method = match self.wanted_method() {
+            WaitMethod::Broadcast => {
+                broadcast = pool.broadcast();
+                let prefix = keys::lists(&self.ids[0]);
+                let is_given = match broadcast {
+                    Some(_) => connection.track(Tracking::Prefix(&prefix), until)?,
+                    None => false,
+                };
+                if is_given { WaitMethod::Broadcast } else { WaitMethod::Polling }
+            }
+            WaitMethod::Tracking if connection.track(Tracking::Read, until)? => {
+                WaitMethod::Tracking
+            }
+            WaitMethod::Blocking => WaitMethod::Blocking,
+            _ => WaitMethod::Polling,
+        };
+        if method != WaitMethod::Broadcast {
+            broadcast = None;
+        }
+        self.session.counters().count_wait(method);
+        let (lists, unrouted) = (self.pending.len(), self.unrouted.len());
+        log::debug!(
+            target: LOG,
+            "waiting for {lists} results and {unrouted} commands without known agents, method {method:?}"
+        );
+        self.link = Some(Link { connection, method, _broadcast: broadcast });
+        if method != WaitMethod::Blocking {
+            self.look_at_all(until)?;
+        }
+        Ok(())
+    }
+
+    /// How to wait, if the server has it.
+    fn wanted_method(&self) -> WaitMethod {
+        let is_one_list = self.pending.len() == 1 && self.unrouted.is_empty();
+        if is_one_list && self.polled.is_none() {
+            return WaitMethod::Blocking;
+        }
+        let is_large = !self.unrouted.is_empty() || self.pending.len() > PLAIN_TRACKING;
+        if self.ids.len() == 1 && is_large { WaitMethod::Broadcast } else { WaitMethod::Tracking }
+    }
+
+    /// Asks whom commands went to, and of every list how long it is, which arms plain tracking.
+    pub(super) fn look_at_all(&mut self, until: &Until) -> Step<()> {
+        if !self.unrouted.is_empty() {
+            self.routed = self.unrouted.clone();
+            self.read_routing(until)?;
+        }
+        let lists: Vec<List> = self.pending.iter().copied().collect();
+        self.filled.clear();
+        self.look_at(&lists, until)
+    }
+
+    /// Asks of some lists how long they are.
+    pub(super) fn look_at(&mut self, lists: &[List], until: &Until) -> Step<()> {
+        let Some(link) = &mut self.link else { return Ok(()) };
+        let connection = &mut link.connection;
+        for (command, agent) in lists {
+            let key = keys::result(&self.ids[*command as usize], *agent);
+            connection.command(&[b"LLEN", key.as_bytes()]);
+        }
+        for list in lists {
+            let length = match connection.reply(until) {
+                // Of another type: reading it will say so, for this agent only.
+                Err(error @ transport::Error::Server(_)) if !waits_out(&error, Purpose::Wait) => 1,
+                reply => integer(&reply?).map_err(Wrapped)?,
+            };
+            if length > 0 {
+                self.filled.push_back(*list);
+            }
+        }
+        Ok(())
+    }
+
+    /// After the last result of a command: its `queued` gets a time to live.
+    pub(super) fn expire_queued(&mut self, command: u32) {
+        let first = AgentId { gid: 0, nid: 0 };
+        let last = AgentId { gid: u32::MAX, nid: u32::MAX };
+        let is_done = self.pending.range((command, first)..=(command, last)).next().is_none();
+        if let Some(link) = self.link.as_mut().filter(|_| is_done) {
+            let key = keys::queued(&self.ids[command as usize]).into_bytes();
+            link.connection.owe(Owed::new(key, keys::TTL, SOON));
+        }
+    }
+
+    /// Waits until something may have changed.
+    pub(super) fn wait(&mut self, until: &Until) -> Step<()> {
+        let pause = self.rounds.as_ref().map_or(EVERY, Rounds::pause).min(self.routing_pause());
+        let Some(link) = &mut self.link else { return Ok(()) };
+        if link.is_notified() {
+            let changes = link.connection.changes(pause, until)?;
+            until.check()?;
+            return self.note(changes, until);
+        }
+        let alone = self.pending.len() == 1 && self.unrouted.is_empty() && !self.disputed;
+        if let Some(list) = self.pending.first().filter(|_| alone).copied() {
+            return self.block(list, until);
+        }
+        // Never most of the time: many such waits would keep a server from all else.
+        link.connection.pause(LOOK.max(self.last_look * IDLE).min(pause), until)?;
+        let begun = clock::now();
+        let looked = self.look_at_all(until);
+        self.last_look = clock::since(begun);
+        looked
+    }
+
+    /// Blocks on the one list that is left, until the next round.
+    fn block(&mut self, list: List, until: &Until) -> Step<()> {
+        let (Some(link), Some(rounds)) = (&mut self.link, &self.rounds) else { return Ok(()) };
+        let key = keys::result(&self.ids[list.0 as usize], list.1);
+        result::queue_move(&mut link.connection, &key, rounds);
+        let moved = match link.connection.reply(&rounds.bound(until)) {
+            // The server is late; its connection is closed.
+            Err(transport::Error::Timeout) if !until.deadline.has_passed() => {
+                self.unlink();
+                return Ok(());
+            }
+            // The list may be read all the same.
+            Err(transport::Error::Server(_)) => {
+                self.disputed = true;
+                true
+            }
+            reply => bulk(reply?).map_err(Wrapped)?.is_some(),
+        };
+        if moved {
+            self.filled.push_back(list);
+        } else if !rounds.is_due() {
+            let pause = LOOK.min(rounds.pause());
+            link.connection.pause(pause, until)?; // the server does not block
+        }
+        Ok(())
+    }
+
+    /// What is done at regular intervals: the lists are polled, in case a notification was lost, and the
+    /// hashes are asked about lists that are gone.
+    pub(super) fn round(&mut self, until: &Until) -> Step<()> {
+        let is_notified = self.link.as_ref().is_some_and(Link::is_notified);
+        let is_last = self.rounds.as_ref().is_some_and(Rounds::is_last);
+        if is_notified && !is_last {
+            self.look_at_all(until)?;
+        }
+        self.ask_hashes(until)?;
+        if let Some(rounds) = &mut self.rounds {
+            rounds.done();
+        }
+        Ok(())
+    }
+
+    /// Asks the hashes about some of the lists that are empty, in turn.
+    fn ask_hashes(&mut self, until: &Until) -> Step<()> {
+        let is_later = |list: &&List| self.hashed_to.is_none_or(|last| **list > last);
+        let mut lists: Vec<List> =
+            self.pending.iter().filter(is_later).take(HASHED).copied().collect();
+        if lists.len() < HASHED {
+            let more = self.pending.iter().take_while(|list| !is_later(list));
+            lists.extend(more.take(HASHED - lists.len()).copied());
+        }
+        self.hashed_to = lists.last().copied();
+        let Some(link) = &mut self.link else { return Ok(()) };
+        let mut found = Vec::new();
+        for of_one in lists.chunk_by(|one, other| one.0 == other.0) {
+            let (command, id) = (of_one[0].0, &self.ids[of_one[0].0 as usize]);
+            let agents: Vec<AgentId> = of_one.iter().map(|(_, agent)| *agent).collect();
+            let ended = result::hashed(&mut link.connection, id, &agents, until)?;
+            found.extend(ended.into_iter().map(|(agent, document)| ((command, agent), document)));
+        }
+        let found: Vec<Found> =
+            found.into_iter().filter_map(|(list, document)| self.found(list, document)).collect();
+        self.hashed.extend(found);
+        Ok(())
+    }
+
+    /// Takes note of changes that the server has sent notifications of.
+    pub(super) fn note(&mut self, changes: Changes, until: &Until) -> Result<(), Failure> {
+        if changes.all {
+            return self.look_at_all(until);
+        }
+        for key in changes.keys {
+            match self.list_of(&key) {
+                Some((command, Some(agent))) => self.note_list((command, agent)),
+                Some((command, None)) => self.note_routing(command, key.ends_with(b".queued")),
+                None => {} // of another command
+            }
+        }
+        Ok(())
+    }
+
+    /// A list has changed: that of an agent, who may have been unknown so far.
+    fn note_list(&mut self, list: List) {
+        if self.unrouted.contains(&list.0) && !self.returned.contains(&list) {
+            self.pending.insert(list);
+        }
+        if self.pending.contains(&list) {
+            self.filled.push_back(list);
+        }
+    }
+
+    /// Which list a key names: that of an agent, or what tells whom a command went to.
+    fn list_of(&self, key: &[u8]) -> Option<(u32, Option<AgentId>)> {
+        let key = std::str::from_utf8(key).ok()?;
+        let (id, agent) = keys::parse_results(key)
+            .map_or_else(|| keys::parse_list(key), |id| Some((id, None)))?;
+        Some((*self.by_id.get(id)?, agent))
+    }
+}

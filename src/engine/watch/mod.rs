@@ -1,0 +1,391 @@
+//! Watching many result lists at a time, and reading each as it fills.
+//!
+//! A server with RESP3 sends push notifications for lists that change: plain tracking for a few hundred
+//! lists, one broadcast prefix for a fan-out. Elsewhere the lists are polled. What is notified or seen is a
+//! hint: a list is then read, and its content counts.
+//!
+//! Only the numbers of agents are kept, never their results: lists that have filled are read a few
+//! at a time, as the caller takes them.
+
+mod event_loop;
+mod link;
+mod routing;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use self::event_loop::Polled;
+use self::link::Link;
+use super::Session;
+use super::result;
+use super::retry::{Purpose, Retrier, waits_out};
+use super::rounds::Rounds;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{AgentId, Envelope, ResultDocument, keys};
+use crate::transport::{self, Until, clock, items};
+
+/// How many lists are asked for before the first of them is taken.
+const AHEAD: usize = 64;
+
+/// The log target of everything about waits for results.
+const LOG: &str = "acclient::wait";
+
+/// How results are waited for; see [`Results::method`](crate::Results::method).
+///
+/// ```no_run
+/// # use acclient::*;
+/// # let client = Client::connect("redis://localhost")?;
+/// let mut results = client.get_by_id("x").results(std::time::Duration::from_secs(10))?;
+/// results.next();
+/// if results.method() == Some(WaitMethod::Polling) {
+///     eprintln!("this server has no push notifications");
+/// }
+/// # Ok::<(), acclient::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WaitMethod {
+    /// A blocking command on the one list that is left.
+    Blocking,
+    /// Push notifications for the lists that were read (client-side tracking).
+    Tracking,
+    /// Push notifications for all lists of the command (client-side tracking in broadcast mode).
+    Broadcast,
+    /// Polling of all lists, with an interval of 40 ms: a server older than 6, a user without the
+    /// right to `HELLO 3` or `CLIENT TRACKING`, or more than 16 broadcasts in one client.
+    Polling,
+}
+
+/// A result list: of which command, of which agent.
+type List = (u32, AgentId);
+
+/// A command whose results are wanted.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) id: String,
+    /// The agents that it went to, `None` where the controller is still to say who they are.
+    pub(crate) agents: Option<Vec<AgentId>>,
+    /// Those whose results are not wanted any more.
+    pub(crate) returned: Vec<AgentId>,
+}
+
+impl Wanted {
+    /// The results of some agents.
+    pub(crate) fn of(command: &Envelope, agents: Vec<AgentId>) -> Self {
+        Wanted { id: command.id.clone(), agents: Some(agents), returned: Vec::new() }
+    }
+}
+
+/// What was found in one list.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) command: usize,
+    pub(crate) agent: AgentId,
+    /// A document that cannot be read is the failure of this agent only.
+    pub(crate) document: Result<ResultDocument>,
+}
+
+/// Commands whose results are still to come.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    session: Session,
+    ids: Vec<String>,
+    by_id: HashMap<String, u32>,
+    /// Commands of which it is not known that they are routed, so that there may be more agents.
+    unrouted: BTreeSet<u32>,
+    /// Agents of such commands whose results were returned.
+    returned: BTreeSet<List>,
+    pending: BTreeSet<List>,
+    /// Commands of which there may be more agents than are known, by a notification.
+    routed: BTreeSet<u32>,
+    /// When such commands are polled next.
+    routing_due: Instant,
+    /// Lists that hold something.
+    filled: VecDeque<List>,
+    /// Lists that were asked for; their replies come in this order.
+    asked: VecDeque<List>,
+    /// Results that were found in the hash.
+    hashed: VecDeque<Found>,
+    /// Where the next round goes on in the hashes.
+    hashed_to: Option<List>,
+    /// Whether a list held only refusals of an id in use, or Redis refuses to block.
+    disputed: bool,
+    link: Option<Link>,
+    /// How long the last poll of all lists took.
+    last_look: Duration,
+    rounds: Option<Rounds>,
+    /// For a caller with an event loop of its own.
+    polled: Option<Polled>,
+}
+
+/// What ended a step: a failure of the link, which may pass, or of something else.
+enum Failure {
+    Link(transport::Error),
+    Other(Error),
+}
+
+impl From<transport::Error> for Failure {
+    fn from(error: transport::Error) -> Self {
+        Failure::Link(error)
+    }
+}
+
+impl<E: Into<Error>> From<Wrapped<E>> for Failure {
+    fn from(error: Wrapped<E>) -> Self {
+        Failure::Other(error.0.into())
+    }
+}
+
+/// Marks an error that is not of the link.
+struct Wrapped<E>(E);
+
+type Step<T> = std::result::Result<T, Failure>;
+
+impl Watch {
+    pub(crate) fn new(session: Session, commands: Vec<Wanted>) -> Self {
+        let mut watch = Watch {
+            session,
+            ids: Vec::with_capacity(commands.len()),
+            by_id: HashMap::with_capacity(commands.len()),
+            unrouted: BTreeSet::new(),
+            returned: BTreeSet::new(),
+            pending: BTreeSet::new(),
+            routed: BTreeSet::new(),
+            routing_due: clock::now(),
+            filled: VecDeque::new(),
+            asked: VecDeque::new(),
+            hashed: VecDeque::new(),
+            hashed_to: None,
+            disputed: false,
+            link: None,
+            last_look: Duration::ZERO,
+            rounds: None,
+            polled: None,
+        };
+        for (index, wanted) in (0u32..).zip(commands) {
+            let lists = |agents: Vec<AgentId>| agents.into_iter().map(move |agent| (index, agent));
+            match wanted.agents {
+                Some(agents) => {
+                    watch.pending.extend(lists(agents));
+                    lists(wanted.returned).for_each(|list| {
+                        watch.pending.remove(&list);
+                    });
+                }
+                None => {
+                    watch.unrouted.insert(index);
+                    watch.returned.extend(lists(wanted.returned));
+                }
+            }
+            watch.by_id.insert(wanted.id.clone(), index);
+            watch.ids.push(wanted.id);
+        }
+        watch
+    }
+
+    pub(crate) fn method(&self) -> Option<WaitMethod> {
+        self.link.as_ref().map(|link| link.method)
+    }
+
+    /// Lists that are still to be read.
+    pub(crate) fn pending(&self) -> impl ExactSizeIterator<Item = (usize, AgentId)> + '_ {
+        self.pending.iter().map(|(command, agent)| (*command as usize, *agent))
+    }
+
+    /// Whether there is nothing left to wait for.
+    fn is_done(&self) -> bool {
+        self.pending.is_empty() && self.unrouted.is_empty() && self.hashed.is_empty()
+    }
+
+    /// Whether there is something to read already.
+    fn has_work(&self) -> bool {
+        let has_lists = !(self.asked.is_empty() && self.filled.is_empty());
+        has_lists || !self.hashed.is_empty() || self.is_routing_due()
+    }
+
+    /// Commands that no controller has routed, as far as is known.
+    pub(crate) fn unrouted(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.unrouted.iter().map(|command| *command as usize)
+    }
+
+    /// Whether an agent of such a command is known.
+    pub(crate) fn knows_agents(&self, command: usize) -> bool {
+        let is_of = |list: &List| list.0 as usize == command;
+        self.pending.iter().any(is_of) || self.returned.iter().any(is_of)
+    }
+
+    /// What is known of jobs without a result after the deadline.
+    pub(crate) fn last_round(&self) -> Option<String> {
+        self.rounds.as_ref()?.in_words(None)
+    }
+
+    /// Waits for the next result; `None` when there is none left.
+    pub(crate) fn next(&mut self, until: &Until) -> Result<Option<Found>> {
+        let until = &until.impatient();
+        self.rounds.get_or_insert_with(|| Rounds::begin(until)).renew(until);
+        let mut retrier = Retrier::new(Purpose::Wait);
+        loop {
+            if self.is_done() {
+                self.finish(until);
+                return Ok(None);
+            }
+            match self.step(until) {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(Failure::Link(error)) => {
+                    self.unlink();
+                    retrier.again(error, until).map_err(|error| self.leave(error.into()))?;
+                }
+                Err(Failure::Other(error)) => return Err(self.leave(error)),
+            }
+        }
+    }
+
+    /// The next of the results that are there already; for a caller who comes after the deadline.
+    pub(crate) fn next_there(&mut self, until: &Until) -> Result<Option<Found>> {
+        let mut looked = self.link.is_none(); // linking up looks at everything
+        loop {
+            if self.is_done() {
+                return Ok(None);
+            }
+            let nothing_left = !self.has_work();
+            let step = match &self.link {
+                Some(_) if nothing_left && looked => return Ok(None),
+                Some(_) if nothing_left => {
+                    looked = true;
+                    self.look_at_all(until).map(|()| None)
+                }
+                _ => self.step(until),
+            };
+            match step {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(Failure::Link(error)) => return Err(error.into()),
+                Err(Failure::Other(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// One step towards the next result.
+    fn step(&mut self, until: &Until) -> Step<Option<Found>> {
+        until.check_cancelled()?;
+        if let Some(found) = self.hashed.pop_front() {
+            return Ok(Some(found));
+        }
+        if self.link.is_none() {
+            self.link_up(until)?;
+            return Ok(None);
+        }
+        if let Some(list) = self.asked.pop_front() {
+            return self.take(list, until);
+        }
+        if self.rounds.as_ref().is_some_and(Rounds::is_due) {
+            self.round(until)?;
+        } else if self.is_routing_due() {
+            self.learn_routing(until)?;
+        } else if !self.filled.is_empty() {
+            self.ask_ahead();
+        } else if self.link.as_ref().is_some_and(|link| link.connection.is_stale()) {
+            self.unlink();
+        } else {
+            self.wait(until)?;
+        }
+        Ok(None)
+    }
+
+    /// Asks for some of the lists that hold something; their replies are read one by one.
+    fn ask_ahead(&mut self) {
+        let Some(link) = &mut self.link else { return };
+        for list in self.filled.drain(..AHEAD.min(self.filled.len())) {
+            let key = keys::result(&self.ids[list.0 as usize], list.1);
+            link.connection.command(&[b"LRANGE", key.as_bytes(), b"0", b"-1"]);
+            self.asked.push_back(list);
+        }
+    }
+
+    /// Reads the list that was asked for first.
+    fn take(&mut self, list: List, until: &Until) -> Step<Option<Found>> {
+        let Some(link) = &mut self.link else { return Ok(None) };
+        let (command, agent) = (list.0 as usize, list.1);
+        let key = keys::result(&self.ids[command], agent);
+        let document = match link.connection.reply(until) {
+            Err(error @ transport::Error::Server(_)) if !waits_out(&error, Purpose::Wait) => {
+                Err(result::about_key(error, &key))
+            }
+            // Too large, most likely. It is the failure of this agent; the others are read on
+            // another connection.
+            Err(error @ transport::Error::Protocol { .. }) => {
+                self.unlink();
+                Err(result::about_key(error, &key))
+            }
+            reply => {
+                items(reply?).map_err(Error::from).and_then(|entries| result::answer(&key, entries))
+            }
+        };
+        let document = match document {
+            Ok(None) => {
+                self.disputed = true; // refusals only, or gone: it is looked at again
+                return Ok(None);
+            }
+            Ok(Some(document)) => Ok(document),
+            Err(error) => Err(error),
+        };
+        Ok(self.found(list, document))
+    }
+
+    /// A result as it is returned, once.
+    fn found(&mut self, list: List, document: Result<ResultDocument>) -> Option<Found> {
+        if !self.pending.remove(&list) {
+            return None; // notified twice, and read already
+        }
+        if self.unrouted.contains(&list.0) {
+            self.returned.insert(list);
+        } else {
+            self.expire_queued(list.0);
+        }
+        Some(Found { command: list.0 as usize, agent: list.1, document })
+    }
+
+    /// The end: the connection is of use to others again.
+    fn finish(&mut self, until: &Until) {
+        /// How long it may take, since the caller has all results.
+        const FINISH: Duration = Duration::from_millis(50);
+        if let Some(mut link) = self.link.take() {
+            // If it fails, the connection is closed instead.
+            let _ = link.connection.untrack(&until.within(FINISH));
+        }
+    }
+
+    /// A wait that ends without results: keys that are still to be expired are the client's.
+    pub(crate) fn leave(&mut self, error: Error) -> Error {
+        if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Cancelled) {
+            self.leave_keys();
+        }
+        self.unlink();
+        error
+    }
+
+    fn leave_keys(&mut self) {
+        let mut commands: BTreeSet<u32> = self.unrouted.iter().copied().collect();
+        commands.extend(self.pending.iter().map(|(command, _)| *command));
+        for command in commands {
+            result::owe_queued(&self.session, &self.ids[command as usize]);
+        }
+    }
+
+    /// Lets go of the connection, and forgets what it was asked.
+    fn unlink(&mut self) {
+        self.link = None;
+        self.asked.clear();
+        self.filled.clear();
+        self.routed.clear();
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // In a forked child nothing is the child's to expire.
+        if self.link.is_some() && self.link.as_ref().is_some_and(|link| link.connection.is_ours()) {
+            self.leave_keys();
+        }
+    }
+}
