@@ -35,6 +35,7 @@ mod rooms;
 mod scale;
 mod schedule;
 mod signals;
+mod states;
 mod stranger;
 mod surface;
 mod table;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use acclient::{Client, ClientBuilder, Error, Request, Target};
 use devgrid::RedisServer;
 use support::scripted::{Peer, Server};
-use support::{ClosedPort, LATE};
+use support::{ClosedPort, LATE, ask, wait_until};
 
 /// The deadline of each call, at first.
 const TIME: Duration = Duration::from_millis(150);
@@ -100,6 +100,27 @@ fn faults() -> Vec<Fault> {
         .arg("replicaof", &format!("127.0.0.1 {}", master.port()))
         .start()
         .expect("a replica");
+    let alone = RedisServer::builder().arg("min-replicas-to-write", "1").start().expect("a Redis");
+    let unsaved = RedisServer::builder().arg("save", "3600 1").start().expect("a Redis");
+    // Its working directory, to which it saves.
+    fs::remove_dir_all(unsaved.dir()).expect("removed");
+    ask::<()>(&mut unsaved.connection(), &[b"BGSAVE"]);
+    let failed = |info: String| info.contains("rdb_last_bgsave_status:err");
+    wait_until("it has failed", || {
+        failed(ask(&mut unsaved.connection(), &[b"INFO", b"persistence"]))
+    });
+    let busy = RedisServer::builder().arg("lua-time-limit", "1").start().expect("a Redis");
+    let mut script = busy.connection();
+    thread::spawn(move || {
+        // Until the server ends.
+        let _ = redis::cmd("EVAL").arg("while true do end").arg(0).query::<()>(&mut script);
+    });
+    wait_until("it is busy", || {
+        let refused = redis::cmd("GET").arg("k").query::<()>(&mut busy.connection());
+        refused.is_err_and(|error| error.to_string().contains("BUSY"))
+    });
+    let no_hello = RedisServer::builder().arg("--rename-command", "HELLO \"\"");
+    let no_hello = no_hello.start().expect("a Redis");
     let full = RedisServer::builder().arg("maxmemory", "1").start().expect("a Redis");
     let few =
         RedisServer::builder().user_acl("few on nopass ~* +hello +ping").start().expect("a Redis");
@@ -130,7 +151,12 @@ fn faults() -> Vec<Fault> {
         Fault::answer("a replica without its master", b"-MASTERDOWN Link with MASTER is down\r\n"),
         Fault::new("wants a password", at(locked.port()).password("wrong"), locked),
         Fault::new("a user without rights", at(few.port()).user("few"), few),
-        Fault::new("out of memory", at(full.port()), full),
+        Fault::new("out of memory (`OOM`)", at(full.port()), full),
+        Fault::new("too few replicas (`NOREPLICAS`)", at(alone.port()), alone),
+        Fault::new("cannot save (`MISCONF`)", at(unsaved.port()), unsaved),
+        Fault::new("runs a script (`BUSY`)", at(busy.port()), busy),
+        Fault::new("has no `HELLO`", at(no_hello.port()), no_hello),
+        Fault::answer("a proxy without its server", b"-upstream failure\r\n"),
         Fault::answer("no Redis: an HTTP answer", b"HTTP/1.1 400 Bad Request\r\n\r\n"),
         Fault::answer("a node of a cluster", b"-MOVED 1 127.0.0.1:1\r\n"),
     ]
