@@ -236,6 +236,19 @@ func (c *Command) next(ctx context.Context, ms func(*call) C.int64_t) (*Job, err
 	return takeJob(c.client, job), nil
 }
 
+// Job reads the job of one of the agents that the command was routed to, as [Command.Jobs] has it. It costs the same
+// however many agents there are. [ErrProtocol] where Redis has no such job; [ErrNoSuchAgent] where the controller did
+// not know the agent.
+func (c *Command) Job(ctx context.Context, agent AgentID) (*Job, error) {
+	var job *C.acclient_job
+	if err := c.ask(ctx, func(ptr *C.acclient_command, call *call, raw errorOut) status {
+		return C.acclient_command_job(ptr, C.int64_t(agent.GID), C.int64_t(agent.NID), call.ms(), call.cancel, &job, raw)
+	}); err != nil {
+		return nil, err
+	}
+	return takeJob(c.client, job), nil
+}
+
 // Jobs reads the job of every agent that the command was routed to, as Redis has it now: queued, running or over.
 // None while no controller has routed the command. A job counts as [StateRunning] from the moment its agent has
 // fetched it, even while it waits in a queue of the agent; [Command.Progress] asks the agent. Agents of a list that

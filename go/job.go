@@ -118,31 +118,21 @@ func (j *Job) with(ctx context.Context, f func(ptr *C.acclient_job, call *call, 
 	if args.err != nil {
 		return args.err
 	}
-	found := false
-	err := j.client.do(ctx, func(call *call, raw errorOut) status {
+	return j.client.do(ctx, func(call *call, raw errorOut) status {
 		var command *C.acclient_command
 		if code := C.acclient_client_get_by_id(call.client, id, &command, raw); code != C.ACCLIENT_OK {
 			return code
 		}
 		defer own(func() { C.acclient_command_free(command) })()
-		var jobs *C.acclient_jobs
-		code := C.acclient_command_jobs(command, call.ms(), call.cancel, &jobs, raw)
+		var job *C.acclient_job
+		gid, nid := C.int64_t(j.Agent.GID), C.int64_t(j.Agent.NID)
+		code := C.acclient_command_job(command, gid, nid, call.ms(), call.cancel, &job, raw)
 		if code != C.ACCLIENT_OK {
 			return code
 		}
-		defer own(func() { C.acclient_jobs_free(jobs) })()
-		for index := range C.acclient_jobs_count(jobs) {
-			if ptr := C.acclient_jobs_at(jobs, index); agentOfJob(ptr) == j.Agent {
-				found = true
-				return f(ptr, call, raw)
-			}
-		}
-		return C.ACCLIENT_OK
+		defer own(func() { C.acclient_job_free(job) })()
+		return f(job, call, raw)
 	})
-	if err == nil && !found {
-		err = &Error{Code: ErrProtocol, Message: "no job " + j.ID + " of agent " + j.Agent.String() + " in Redis"}
-	}
-	return err
 }
 
 // again makes a call that reads the job into a new one.

@@ -1958,6 +1958,23 @@ const acclient_command *acclient_commands_at(const acclient_commands *commands,
 void acclient_commands_free(acclient_commands *commands);
 
 /**
+ * Reads the job of one of the agents that a command was routed to, as acclient_command_jobs() has it. Costs the
+ * same however many agents there are.
+ *
+ * gid, nid: the agent, 0 to 4294967295 each.
+ * job: [out] receives the job; free with acclient_job_free().
+ * Errors: ACCLIENT_PROTOCOL where Redis has no such job, or it cannot be decoded; ACCLIENT_NO_SUCH_AGENT where
+ * the controller did not know the agent.
+ */
+acclient_status acclient_command_job(const acclient_command *command,
+                                     int64_t gid,
+                                     int64_t nid,
+                                     int64_t timeout_ms,
+                                     const acclient_cancel_token *cancel,
+                                     acclient_job **job,
+                                     acclient_error **error);
+
+/**
  * Reads the job of every agent that a command was routed to, as Redis has it now: queued, running or over.
  * Empty while no controller has routed the command. A job counts as "RUNNING" from the moment its agent has
  * fetched it, even while it waits in a queue of the agent; acclient_command_progress() asks the agent. Agents

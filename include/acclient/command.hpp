@@ -286,6 +286,13 @@ class ACCLIENT_POINTER command_ref {
     acclient::results results(const timeout &timeout) const {
         return try_results(timeout).value();
     }
+    /// Reads the job of one of the agents that the command was routed to, as jobs() has it. Costs
+    /// the same however many agents there are. Throws errc::protocol where Redis has no such job,
+    /// or it cannot be decoded, errc::no_such_agent where the controller did not know the agent,
+    /// and as client::ping().
+    acclient::job job(agent_id agent, const timeout &timeout = {}) const {
+        return try_job(agent, timeout).value();
+    }
     /// Reads the job of every agent that the command was routed to, as Redis has it now: queued,
     /// running or over. Empty while no controller has routed the command. A job counts as "RUNNING"
     /// from the moment its agent has fetched it, even while it waits in a queue of the agent;
@@ -353,6 +360,11 @@ class ACCLIENT_POINTER command_ref {
             made->keep_alive(timeout.keep_alive());
         }
         return made;
+    }
+    /// As job(), without exceptions.
+    result<acclient::job> try_job(agent_id agent, const timeout &timeout = {}) const {
+        return detail::made_within<acclient::job>(timeout, acclient_command_job, handle_, agent.gid,
+                                                  agent.nid);
     }
     /// As jobs(), without exceptions.
     result<job_list> try_jobs(const timeout &timeout = {}) const {

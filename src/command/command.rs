@@ -220,11 +220,7 @@ impl Command {
     fn deliver(&mut self, agent: AgentId, document: ResultDocument) -> Result<Job> {
         self.returned.push(agent);
         let result = JobResult::new(self.id(), agent, document);
-        Ok(self.job(verdict::delivered(&self.envelope, result)?))
-    }
-
-    fn job(&self, result: JobResult) -> Job {
-        Job::new(self.session.clone(), result)
+        Ok(Job::new(self.session.clone(), verdict::delivered(&self.envelope, result)?))
     }
 }
 
@@ -244,6 +240,35 @@ impl Command {
         self.envelope.check_id()?;
         let latest = self.bounded(|until| result::latest(&self.session, self.id(), until))?;
         Ok(self.jobs_of(self.known_agents(latest)?))
+    }
+
+    /// The job of one of the agents that the command went to, as Redis has it now; see [`Command::jobs`]. Costs
+    /// the same however many agents there are. Asks Redis, for the client's timeout at most.
+    ///
+    /// ```no_run
+    /// # use acclient::*;
+    /// # let client = Client::connect("redis://localhost")?;
+    /// let job = client.get_by_id("x").job((1, 2))?;
+    /// println!("{}", job.state());
+    /// # Ok::<(), acclient::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] where Redis has no such job, or it cannot be read;
+    /// [`ErrorKind::NoSuchAgent`] where the controller did not know the agent; those of the connection.
+    pub fn job(&self, agent: impl Into<AgentId>) -> Result<Job> {
+        let agent = agent.into();
+        self.envelope.check_id()?;
+        let latest = |until: &Until| result::latest_of(&self.session, self.id(), agent, until);
+        let job = self.bounded(|until| {
+            let none = || {
+                let message = format!("no job of agent {agent}; Redis keeps results for 24 hours");
+                Error::new(ErrorKind::Protocol, message)
+            };
+            let result = JobResult::new(self.id(), agent, latest(until)?.ok_or_else(none)?);
+            verdict::delivered(&self.envelope, result)
+        })?;
+        Ok(self.job_of(Arc::new(self.envelope.clone()), job))
     }
 
     /// Leaves out agents that the controller did not know.
@@ -377,10 +402,13 @@ impl Command {
     ) -> BTreeMap<AgentId, Job> {
         let command = Arc::new(self.envelope.clone());
         let job = |(agent, document)| {
-            let origin = Origin { command: command.clone(), is_lost };
-            (agent, self.job(JobResult::new(self.id(), agent, document)).with_origin(origin))
+            (agent, self.job_of(command.clone(), JobResult::new(self.id(), agent, document)))
         };
         documents.into_iter().map(job).collect()
+    }
+
+    fn job_of(&self, command: Arc<Envelope>, result: JobResult) -> Job {
+        Job::new(self.session.clone(), result).with_origin(Origin { command, is_lost })
     }
 }
 

@@ -65,6 +65,32 @@ pub extern "C" fn acclient_commands_free(commands: Option<Box<acclient_commands>
     guard::free(commands);
 }
 
+/// Reads the job of one of the agents that a command was routed to, as acclient_command_jobs() has it. Costs the
+/// same however many agents there are.
+///
+/// gid, nid: the agent, 0 to 4294967295 each.
+/// job: [out] receives the job; free with acclient_job_free().
+/// Errors: ACCLIENT_PROTOCOL where Redis has no such job, or it cannot be decoded; ACCLIENT_NO_SUCH_AGENT where
+/// the controller did not know the agent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_command_job(
+    command: Option<&acclient_command>,
+    gid: i64,
+    nid: i64,
+    timeout_ms: i64,
+    cancel: Option<&acclient_cancel_token>,
+    job: *mut *mut acclient_job,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    call!(error, job, |scope| {
+        let command = scope.borrow("command", command)?;
+        let agent = super::scope::agent_of_job((gid, nid))?;
+        let job = command.bounded(scope, (timeout_ms, cancel))?.job(agent)?;
+        // Later calls have timeouts and tokens of their own.
+        Ok(JobHandle::new(job.by(command.client().session().clone())))
+    })
+}
+
 /// Reads the job of every agent that a command was routed to, as Redis has it now: queued, running or over.
 /// Empty while no controller has routed the command. A job counts as "RUNNING" from the moment its agent has
 /// fetched it, even while it waits in a queue of the agent; acclient_command_progress() asks the agent. Agents

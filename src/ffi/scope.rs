@@ -222,6 +222,16 @@ fn check_count<T>(what: &str, count: usize) -> Result<()> {
 }
 
 /// The agent with these numbers: grid and node.
+/// The agent of a job, which is 0:0 where the controller itself answered.
+pub(super) fn agent_of_job((gid, nid): (i64, i64)) -> Result<AgentId> {
+    let number = |name, number| {
+        u32::try_from(number).map_err(|_| {
+            Error::invalid(format!("invalid {name} {number}: expected 0 to {}", u32::MAX))
+        })
+    };
+    Ok(AgentId { gid: number("gid", gid)?, nid: number("nid", nid)? })
+}
+
 pub(super) fn agent((gid, nid): (i64, i64)) -> Result<AgentId> {
     Ok(AgentId { gid: agent_number("gid", gid)?, nid: agent_number("nid", nid)? })
 }

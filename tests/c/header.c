@@ -171,6 +171,7 @@
     X(acclient_commands_count)                                                                     \
     X(acclient_commands_at)                                                                        \
     X(acclient_commands_free)                                                                      \
+    X(acclient_command_job)                                                                        \
     X(acclient_command_jobs)                                                                       \
     X(acclient_jobs_count)                                                                         \
     X(acclient_jobs_at)                                                                            \

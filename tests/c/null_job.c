@@ -33,7 +33,14 @@ static void finding(const acclient_client *client) {
 
 static void commands(const acclient_command *command) {
     acclient_error *error;
+    acclient_job *job;
     acclient_jobs *jobs;
+    SAY("acclient_command_job");
+    REFUSES(job, acclient_command_job(NULL, 1, 1, 1000, NULL, &job, &error));
+    REFUSES(job, acclient_command_job(command, 1, 1, 0, NULL, &job, &error));
+    REFUSES(job, acclient_command_job(command, -1, 1, 1000, NULL, &job, &error));
+    REFUSES(job, acclient_command_job(command, 1, 4294967296, 1000, NULL, &job, &error));
+    REFUSED(acclient_command_job(command, 1, 1, 1000, NULL, NULL, &error));
     SAY("acclient_command_jobs");
     REFUSES(jobs, acclient_command_jobs(NULL, 1000, NULL, &jobs, &error));
     REFUSES(jobs, acclient_command_jobs(command, 0, NULL, &jobs, &error));
