@@ -376,7 +376,7 @@ impl Command {
         let latest = self.bounded(|until| {
             let agents = match self.agents() {
                 Some(agents) => agents.to_vec(),
-                None => result::targets(session, id, until).map_err(|error| {
+                None => result::targets(&session.asking(), id, until).map_err(|error| {
                     let is_timeout = error.kind() == ErrorKind::Timeout;
                     match is_timeout {
                         true if self.was_sent() => {

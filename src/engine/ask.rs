@@ -28,6 +28,7 @@ fn early(timeout: &Timeout) -> Timeout {
 /// Runs a builtin command within the default timeout, and returns its successful result.
 pub(crate) fn order(session: &Session, target: Target, contents: Contents) -> Result<JobResult> {
     let command = Envelope::new(ids::new_id()?, target, contents)?;
+    let session = &session.asking();
     let result = match command.target.answering() {
         Some(&[agent]) if agent.is_real() => order_one(session, &command, agent)?,
         _ => run::run(session, &command, &session.quick())?,
@@ -255,7 +256,7 @@ pub(crate) fn take(
     let wanted = |(command, agent): &Order| (command.clone(), Wanted::of(command, vec![*agent]));
     let commands = orders.iter().map(wanted);
     let mut left = Vec::new();
-    for (index, arrived) in Arrivals::new(session, commands.collect(), timeout)? {
+    for (index, arrived) in Arrivals::new(&session.asking(), commands.collect(), timeout)? {
         match arrived {
             Err(error) if error.agent().is_none() => return Err(error),
             Err(error) if error.kind() == ErrorKind::Timeout => left.push(orders[index].clone()),

@@ -3,24 +3,25 @@
 use std::cell::RefCell;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::Process;
 
 /// Random bytes are cheap when drawn many at a time: 256 ids' worth.
 const DRAWN: usize = 4096;
 
 struct Random {
-    process: u32,
+    process: Process,
     bytes: [u8; DRAWN],
     left: usize,
 }
 
 thread_local! {
-    static RANDOM: RefCell<Random> = const { RefCell::new(Random { process: 0, bytes: [0; DRAWN], left: 0 }) };
+    static RANDOM: RefCell<Random> = const { RefCell::new(Random { process: Process::NONE, bytes: [0; DRAWN], left: 0 }) };
 }
 
 /// A UUID of version 4.
 pub(crate) fn new_id() -> Result<String> {
     RANDOM.with_borrow_mut(|random| {
-        let process = std::process::id();
+        let process = Process::current();
         // A forked child has its parent's bytes, and would give out its parent's ids.
         if random.left == 0 || random.process != process {
             getrandom::fill(&mut random.bytes).map_err(|error| {

@@ -105,7 +105,7 @@ impl<'a> One<'a> {
             let look = match first.take() {
                 Some(Err(error)) if !waits_out(&error, Purpose::Wait) => Err(error),
                 Some(Ok(look)) => Ok(look),
-                _ => self.session.repeat(&self.until, |connection, _| {
+                _ => self.session.wait(&self.until, |connection, _| {
                     self.ask(connection);
                     self.read(connection)
                 }),

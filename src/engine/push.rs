@@ -13,7 +13,7 @@ use super::retry::{Purpose, Retrier};
 use super::{Session, Timeout};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Documents, Envelope, keys};
-use crate::transport::{self, Connection, Pooled, Until, integer};
+use crate::transport::{self, Class, Connection, Pooled, Until, integer};
 
 /// The log target of everything about commands.
 pub(super) const LOG: &str = "acclient::command";
@@ -42,12 +42,12 @@ pub(super) fn push(
     session: &Session,
     command: &Envelope,
     documents: &Documents,
-    until: &Until,
+    (class, until): (Class, &Until),
     then: impl Fn(&mut Connection),
 ) -> Result<Pooled> {
     let mut retrier = Retrier::new(Purpose::Push);
     loop {
-        let error = match session.pool().get(until) {
+        let error = match session.pool().get(class, until) {
             Ok(mut connection) => {
                 let mark = queue(&mut connection, documents);
                 then(&mut connection);
@@ -78,7 +78,9 @@ pub(super) fn push(
 /// Pushes a command, as a whole call.
 pub(crate) fn submit(session: &Session, command: &Envelope, timeout: &Timeout) -> Result<()> {
     let documents = command.documents()?;
-    let push = |until: &Until| push(session, command, &documents, until, |_| ()).map(|_| ());
+    let push = |until: &Until| {
+        push(session, command, &documents, (Class::Quick, until), |_| ()).map(|_| ())
+    };
     session.bounded(timeout, || command.in_words(), push)?;
     log::debug!(target: LOG, "submitted {command}");
     Ok(())
@@ -103,7 +105,7 @@ pub(super) fn maybe_sent(command: &Envelope, error: Error) -> Error {
 pub(super) fn connection(session: &Session, until: &Until) -> Result<Pooled> {
     let mut retrier = Retrier::new(Purpose::Push);
     loop {
-        match session.pool().get(until) {
+        match session.pool().get(Class::Quick, until) {
             Err(error) => retrier.again(error, until)?,
             Ok(connection) => return Ok(connection),
         }
@@ -116,7 +118,8 @@ fn push_once(session: &Session, id: &str, documents: &Documents, until: &Until) 
     let mut push = Once { id, documents, doubt: None };
     let mut retrier = Retrier::new(Purpose::PushOnce);
     loop {
-        let tried = session.pool().once(until, |connection| push.attempt(connection, until));
+        let tried =
+            session.pool().once(Class::Quick, until, |connection| push.attempt(connection, until));
         let ended = match tried {
             Ok(true) => {
                 session.counters().pushed.add(1);

@@ -219,7 +219,7 @@ pub(super) fn more_targets(
             Some(Err(error)) if !waits_out(&error, Purpose::Wait) => {
                 return Err(about_key(error, &keys::queued(id)));
             }
-            _ => session.repeat(until, |connection, until| {
+            _ => session.wait(until, |connection, until| {
                 ask_targets(connection, id, &rounds);
                 read_targets(connection, id, until, &rounds)
             })?,

@@ -10,7 +10,7 @@ use super::atomic::{Step, transaction};
 use super::retry::{Purpose, Retrier};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, CommandDocument, Envelope, keys};
-use crate::transport::{self, Connection, Until, bulk, items};
+use crate::transport::{self, Class, Connection, Until, bulk, items};
 
 /// ARGV: how many documents were pushed, and those of them to remove. The mark goes with the last of
 /// them: a command that some agents got must not be pushed again.
@@ -31,7 +31,7 @@ pub(crate) fn take_back(session: &Session, command: &Envelope, until: &Until) ->
     // Whether a try that was not confirmed may have taken it.
     let mut doubt = false;
     loop {
-        let tried = session.pool().once(until, |connection| {
+        let tried = session.pool().once(Class::Quick, until, |connection| {
             let documents = match &pushed {
                 Some(documents) => documents.clone(),
                 None => find(connection, &command.id, agents, until)?,

@@ -72,7 +72,7 @@ fn run_on(
     let id = &command.id;
     let wait = One::begin(session, id, agent, until);
     let ask = |connection: &mut _| wait.ask(connection);
-    let mut connection = push::push(session, command, documents, until, ask)?;
+    let mut connection = push::push(session, command, documents, (session.class(), until), ask)?;
     // From here on the command is with Redis: whatever breaks now, only the wait goes on.
     let first = wait.read(&mut connection);
     drop(connection);
@@ -89,7 +89,7 @@ fn run_on_any(
     let id = &command.id;
     let rounds = Rounds::begin(until);
     let ask = |connection: &mut _| result::ask_targets(connection, id, &rounds);
-    let mut connection = push::push(session, command, documents, until, ask)?;
+    let mut connection = push::push(session, command, documents, (session.class(), until), ask)?;
     let first = result::read_targets(&mut connection, id, &until.impatient(), &rounds);
     drop(connection);
     let wait = || {

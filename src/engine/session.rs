@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::retry::{Purpose, Retrier};
 use super::{CancelToken, Timeout};
 use crate::error::{Error, Result};
-use crate::transport::{self, Config, Connection, Counters, Deadline, Pool, Until, clock};
+use crate::transport::{self, Class, Config, Connection, Counters, Deadline, Pool, Until, clock};
 
 /// Connections, default timeout and cancel tokens. Clones share the connections.
 #[derive(Clone)]
@@ -17,11 +17,14 @@ pub(crate) struct Session {
     cancel: Option<CancelToken>,
     /// The token of the call that this session serves a step of: see [`Session::for_a_step`].
     call: Option<CancelToken>,
+    /// What its waits need a connection for.
+    class: Class,
 }
 
 impl Session {
     pub(crate) fn new(config: Config, timeout: Option<Duration>) -> Result<Self> {
-        Ok(Session { pool: Pool::new(config)?, timeout, cancel: None, call: None })
+        let pool = Pool::new(config)?;
+        Ok(Session { pool, timeout, cancel: None, call: None, class: Class::Wait })
     }
 
     /// The same connections with another default timeout; `None` is no timeout.
@@ -32,6 +35,16 @@ impl Session {
     /// The same connections with a token that ends every call.
     pub(crate) fn with_cancel(&self, cancel: &CancelToken) -> Self {
         Session { cancel: Some(cancel.clone()), ..self.clone() }
+    }
+
+    /// The same connections for a question, whose wait for an answer is a short one.
+    pub(crate) fn asking(&self) -> Self {
+        Session { class: Class::Question, ..self.clone() }
+    }
+
+    /// What a wait of this session needs a connection for.
+    pub(super) fn class(&self) -> Class {
+        self.class
     }
 
     pub(crate) fn timeout(&self) -> Option<Duration> {
@@ -109,28 +122,38 @@ impl Session {
         until: &Until,
         mut step: impl FnMut(&mut Connection) -> transport::Result<T>,
     ) -> transport::Result<T> {
-        self.steps(Purpose::Question, until, |connection, _| step(connection))
+        self.steps(Purpose::Question, Class::Quick, until, |connection, _| step(connection))
     }
 
-    /// Runs a step of a wait again and again, until its failure is none that passes, or the call
-    /// ends. A connection that falls silent is replaced.
+    /// Runs a step of a call again and again, until its failure is none that passes, or the call ends.
+    /// A connection that falls silent is replaced. The step must not wait for anything but Redis.
     pub(crate) fn repeat<T>(
         &self,
         until: &Until,
         step: impl FnMut(&mut Connection, &Until) -> transport::Result<T>,
     ) -> transport::Result<T> {
-        self.steps(Purpose::Wait, &until.impatient(), step)
+        self.steps(Purpose::Wait, Class::Quick, &until.impatient(), step)
+    }
+
+    /// The same for a step that waits for an agent or the controller.
+    pub(super) fn wait<T>(
+        &self,
+        until: &Until,
+        step: impl FnMut(&mut Connection, &Until) -> transport::Result<T>,
+    ) -> transport::Result<T> {
+        self.steps(Purpose::Wait, self.class, &until.impatient(), step)
     }
 
     fn steps<T>(
         &self,
         purpose: Purpose,
+        class: Class,
         until: &Until,
         mut step: impl FnMut(&mut Connection, &Until) -> transport::Result<T>,
     ) -> transport::Result<T> {
         let mut retrier = Retrier::new(purpose);
         loop {
-            match self.pool.once(until, |connection| step(connection, until)) {
+            match self.pool.once(class, until, |connection| step(connection, until)) {
                 Err(error) => retrier.again(error, until)?,
                 done => return done,
             }

@@ -1,19 +1,21 @@
 //! Locks of handles: for one thread at a time, or for any number of them.
 
+use std::mem::ManuallyDrop;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::error::{Error, Result};
+use crate::transport::close_inherited;
 
 /// A value for one thread at a time. A second one is refused: no deadline could end its wait here.
 pub struct Single<T> {
     what: &'static str,
-    value: Mutex<T>,
+    value: ManuallyDrop<Mutex<T>>,
 }
 
 impl<T> Single<T> {
     /// `what` names the handle in errors.
     pub(super) fn new(what: &'static str, value: T) -> Self {
-        Single { what, value: Mutex::new(value) }
+        Single { what, value: ManuallyDrop::new(Mutex::new(value)) }
     }
 
     pub(super) fn lock(&self) -> Result<MutexGuard<'_, T>> {
@@ -26,6 +28,19 @@ impl<T> Single<T> {
                 self.what
             ))),
         }
+    }
+}
+
+impl<T> Drop for Single<T> {
+    /// A thread that uses it while it is freed can only be one of the parent, in a forked child: the value
+    /// is as that thread left it, in the middle of a change perhaps. Its memory stays as it is.
+    fn drop(&mut self) {
+        if let Err(TryLockError::WouldBlock) = self.value.try_lock() {
+            close_inherited();
+            return;
+        }
+        // SAFETY: dropped here only, and not used after.
+        unsafe { ManuallyDrop::drop(&mut self.value) };
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 use std::ffi::{CString, c_char, c_void};
-use std::sync::{Mutex, PoisonError};
+use std::ptr::{self, null_mut};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use log::{LevelFilter, Log, Metadata, Record};
 
@@ -41,8 +42,17 @@ pub type acclient_log_hook = Option<
 
 type Function = extern "C" fn(i32, *const c_char, *const c_char, *mut c_void);
 
-/// The hook and its user data, as a number since it is not used here.
-static HOOK: Mutex<Option<(Function, usize)>> = Mutex::new(None);
+/// The hook that was set last. No lock: a fork might leave it taken for good in the child.
+static HOOK: AtomicPtr<Installed> = AtomicPtr::new(null_mut());
+
+/// A hook. It is never freed, since another thread may be about to call it.
+struct Installed {
+    function: Option<Function>,
+    /// As a number, since it is not used here.
+    user_data: usize,
+    /// The hook before, so that each can be reached from the last.
+    before: AtomicPtr<Installed>,
+}
 
 thread_local! {
     /// Whether the hook runs on this thread: what it calls must not call it again.
@@ -57,15 +67,20 @@ impl Log for Hook {
     }
 
     fn log(&self, record: &Record<'_>) {
-        let hook = *HOOK.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((function, user_data)) = hook else { return };
+        // SAFETY: null, or made by Box::into_raw and never freed.
+        let hook = unsafe { HOOK.load(Ordering::Acquire).as_ref() };
+        let Some((function, user_data)) =
+            hook.and_then(|hook| Some((hook.function?, hook.user_data)))
+        else {
+            return;
+        };
         if !self.enabled(record.metadata()) || IN_HOOK.replace(true) {
             return;
         }
         let text = |text: String| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
         let target = text(record.target().to_owned());
         let message = text(record.args().to_string().replace(['\n', '\r'], " "));
-        let user_data = std::ptr::with_exposed_provenance_mut(user_data);
+        let user_data = ptr::with_exposed_provenance_mut(user_data);
         function(record.level() as i32, target.as_ptr(), message.as_ptr(), user_data);
         IN_HOOK.set(false);
     }
@@ -102,14 +117,18 @@ pub unsafe extern "C" fn acclient_set_log_hook(
             }
         };
         static LOGGER: Hook = Hook;
-        let mut current = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
-        // The first call of the process installs the logger.
-        let is_ours = std::ptr::addr_eq(log::logger(), &raw const LOGGER);
-        if !is_ours && log::set_logger(&LOGGER).is_err() {
+        // The first call of the process installs the logger; another thread may be about to do so too.
+        let is_ours = || ptr::addr_eq(log::logger(), &raw const LOGGER);
+        if !is_ours() && log::set_logger(&LOGGER).is_err() && !is_ours() {
             let message = "the program has a logger of its own: see the crate log";
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        *current = hook.map(|function| (function, user_data.expose_provenance()));
+        let user_data = user_data.expose_provenance();
+        let before = AtomicPtr::new(null_mut());
+        let installed = Box::leak(Box::new(Installed { function: hook, user_data, before }));
+        let installed: &Installed = installed;
+        let before = HOOK.swap(ptr::from_ref(installed).cast_mut(), Ordering::AcqRel);
+        installed.before.store(before, Ordering::Relaxed);
         log::set_max_level(if hook.is_some() { level } else { LevelFilter::Off });
         Ok(())
     })

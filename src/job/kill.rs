@@ -96,7 +96,7 @@ pub(crate) fn kill_each(
     agents: Vec<AgentId>,
     timeout: &Timeout,
 ) -> Result<Vec<(AgentId, Outcome<KillResult>)>> {
-    let outcomes = BTreeMap::new();
+    let (outcomes, session) = (BTreeMap::new(), &session.asking());
     let mut killing = Killing { session, command, timeout, begun: clock::now(), outcomes };
     let mut unanswered = killing.ask(agents)?;
     // Agents that answer are not kept waiting for those that do not.

@@ -1,109 +1,311 @@
-//! What a forked child may touch.
+//! Forks: which process this is, and descriptors that each process closes at most once.
 //!
-//! A child inherits copies of the client's locks (perhaps held by threads that do not exist in
-//! it) and the same sockets and pipes as its parent. It must take none of those locks and send
-//! nothing on those sockets; all it may do is close(2) its copies of the descriptors, so that the
-//! server sees the parent's connections end when the parent ends them.
+//! A child inherits copies of the client's locks (perhaps held by threads that do not exist in it)
+//! and the same sockets and pipes as its parent. It must take none of those locks and send nothing on
+//! those sockets; all it may do is close its copies of the descriptors, so that the server sees the
+//! parent's connections end when the parent ends them.
+//!
+//! Every descriptor of the library is a [`Descriptor`], and has a slot in one register of the process.
+//! Whoever closes it claims the slot first: its owner, when it is dropped, or [`close_inherited`].
 
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::io;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-/// The id of this process, asked of the kernel each time: a value kept across a fork would be
-/// the parent's.
-pub(crate) fn process_id() -> u32 {
-    std::process::id()
-}
-
-/// A descriptor with the inode behind it. A child may have closed the number and opened another
-/// file under it, so the number alone is not enough to close it by.
+/// A process, told from its parent and its children by the number of forks up to it. Asking which one
+/// this is costs no system call.
+///
+/// `fork()` runs the handler that counts. `vfork()`, a raw `clone()` and `_Fork()` do not: their child
+/// takes itself for its parent, and may only exec or exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FdIdentity {
-    fd: RawFd,
-    inode: u64,
-}
+pub(crate) struct Process(u32);
 
-impl FdIdentity {
-    pub(crate) fn of(fd: BorrowedFd<'_>) -> Option<Self> {
-        let fd = fd.as_raw_fd();
-        Some(FdIdentity { fd, inode: inode(fd)? })
-    }
+/// Not 0, which is no process.
+static FORKS: AtomicU32 = AtomicU32::new(1);
 
-    fn close_if_still_ours(self) {
-        if inode(self.fd) == Some(self.inode) {
-            // SAFETY: the number still names the file that we opened; its owner is a value of the
-            // parent that this child never uses or drops.
-            unsafe { libc::close(self.fd) };
-        }
-    }
-}
+/// How processes are told apart, once the first has been asked for.
+static TOLD_BY: AtomicU8 = AtomicU8::new(UNKNOWN);
+const UNKNOWN: u8 = 0;
+const FORK_COUNT: u8 = 1;
+/// There was no memory for a handler.
+const PROCESS_ID: u8 = 2;
 
-fn inode(fd: RawFd) -> Option<u64> {
-    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: fstat() fills the struct where it returns 0, and only then is it read.
-    let stat = unsafe {
-        if libc::fstat(fd, stat.as_mut_ptr()) != 0 {
-            return None;
-        }
-        stat.assume_init()
-    };
-    // The type of st_ino differs between systems.
-    #[allow(clippy::unnecessary_cast)]
-    Some(stat.st_ino as u64)
-}
+impl Process {
+    /// No process at all.
+    pub(crate) const NONE: Process = Process(0);
 
-/// The descriptors of a process's state, in a table that a child can read without a lock.
-#[derive(Debug)]
-pub(crate) struct FdTable {
-    slots: Box<[Slot]>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    fd: AtomicI32,
-    inode: AtomicU64,
-}
-
-const FREE: i32 = -1;
-
-impl FdTable {
-    pub(crate) fn new(size: usize) -> Self {
-        let slot = || Slot { fd: AtomicI32::new(FREE), inode: AtomicU64::new(0) };
-        FdTable { slots: (0..size).map(|_| slot()).collect() }
-    }
-
-    /// Enters a descriptor; whether there was room for it.
-    pub(crate) fn enter(&self, fd: BorrowedFd<'_>) -> bool {
-        let Some(identity) = FdIdentity::of(fd) else {
-            return false;
+    /// This process. Async-signal-safe once it was called before.
+    pub(crate) fn current() -> Process {
+        let told_by = match TOLD_BY.load(Ordering::Acquire) {
+            UNKNOWN => install(),
+            known => known,
         };
-        self.slots.iter().any(|slot| {
-            let taken =
-                slot.fd.compare_exchange(FREE, identity.fd, Ordering::SeqCst, Ordering::SeqCst);
-            if taken.is_ok() {
-                slot.inode.store(identity.inode, Ordering::SeqCst);
-            }
-            taken.is_ok()
+        Process(if told_by == FORK_COUNT {
+            FORKS.load(Ordering::Relaxed)
+        } else {
+            std::process::id()
         })
     }
 
-    /// Takes a descriptor out; to be called before it is closed.
-    pub(crate) fn leave(&self, fd: BorrowedFd<'_>) {
-        let fd = fd.as_raw_fd();
-        if let Some(slot) = self.slots.iter().find(|slot| slot.fd.load(Ordering::SeqCst) == fd) {
-            slot.inode.store(0, Ordering::SeqCst);
-            slot.fd.store(FREE, Ordering::SeqCst);
+    /// Differs between processes of one line of forks.
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn is_current(self) -> bool {
+        self == Process::current()
+    }
+}
+
+/// Installs the handler. Nobody is given a process before it is there, so that no two processes are
+/// ever given the same. No lock: a child might find it taken for good. Threads that come here at a time
+/// install several handlers, which does no harm.
+fn install() -> u8 {
+    extern "C" fn count() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    // SAFETY: the handler is async-signal-safe and never unwinds; it lives as long as this library, with
+    // which the C library forgets it.
+    let failure = unsafe { libc::pthread_atfork(None, None, Some(count)) };
+    let told_by = if failure == 0 { FORK_COUNT } else { PROCESS_ID };
+    let first = TOLD_BY.compare_exchange(UNKNOWN, told_by, Ordering::AcqRel, Ordering::Acquire);
+    first.map_or_else(|others| others, |_| told_by)
+}
+
+/// Which file a descriptor stands for. A program may close our descriptors (a daemonizer does) and open
+/// others under their numbers, so the number alone is not enough to close it by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    /// Where sockets have no inodes, it tells them from other files at least.
+    kind: u32,
+}
+
+impl Identity {
+    /// Async-signal-safe.
+    fn of(fd: RawFd) -> io::Result<Self> {
+        let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+        // SAFETY: fstat() fills the struct where it returns 0, and only then is it read.
+        let stat = unsafe {
+            if libc::fstat(fd, stat.as_mut_ptr()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            stat.assume_init()
+        };
+        // The types differ between systems.
+        #[allow(clippy::unnecessary_cast)]
+        Ok(Identity {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            kind: (stat.st_mode & libc::S_IFMT) as u32,
+        })
+    }
+}
+
+/// The register: a list of segments that only grows, by one for as many descriptors as a segment holds.
+/// Read and written without a lock, since a child might find it taken for good.
+static REGISTER: Segment = Segment::new();
+
+const SEGMENT: usize = 64;
+
+struct Segment {
+    slots: [Slot; SEGMENT],
+    next: AtomicPtr<Segment>,
+}
+
+/// A descriptor and the process that has it in one number, which changes in one step.
+#[derive(Debug)]
+struct Slot {
+    holder: AtomicU64,
+    /// Of the descriptor; written while the slot is reserved.
+    device: AtomicU64,
+    inode: AtomicU64,
+    kind: AtomicU32,
+}
+
+const FREE: u64 = 0;
+
+/// What [`Slot::holder`] is for a descriptor.
+fn holder(process: Process, fd: RawFd) -> u64 {
+    (u64::from(process.0) << 32) | (u64::from(fd.cast_unsigned()) + 1)
+}
+
+/// The same while the slot is filled in.
+fn reserved(process: Process) -> u64 {
+    (u64::from(process.0) << 32) | u64::from(u32::MAX)
+}
+
+impl Segment {
+    const fn new() -> Self {
+        Segment { slots: [const { Slot::new() }; SEGMENT], next: AtomicPtr::new(null_mut()) }
+    }
+
+    fn next(&self) -> Option<&'static Segment> {
+        // SAFETY: null, or made by Box::into_raw and never freed.
+        unsafe { self.next.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The next one, made where there is none.
+    fn grow(&self) -> &'static Segment {
+        if let Some(next) = self.next() {
+            return next;
+        }
+        let made = Box::into_raw(Box::new(Segment::new()));
+        let first =
+            self.next.compare_exchange(null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
+        // SAFETY: `made` was never shared if another thread was faster. What stands in `next` is never
+        // freed.
+        unsafe {
+            match first {
+                Ok(_) => &*made,
+                Err(others) => {
+                    drop(Box::from_raw(made));
+                    &*others
+                }
+            }
+        }
+    }
+}
+
+impl Slot {
+    const fn new() -> Self {
+        Slot {
+            holder: AtomicU64::new(FREE),
+            device: AtomicU64::new(0),
+            inode: AtomicU64::new(0),
+            kind: AtomicU32::new(0),
         }
     }
 
-    /// In a child: closes its copies of all that the table held when it forked.
-    pub(crate) fn close_inherited(&self, also: &[Option<FdIdentity>]) {
-        let held = self.slots.iter().filter_map(|slot| {
-            let fd = slot.fd.load(Ordering::SeqCst);
-            let inode = slot.inode.load(Ordering::SeqCst);
-            (fd != FREE).then_some(FdIdentity { fd, inode })
-        });
-        for identity in held.chain(also.iter().copied().flatten()) {
-            identity.close_if_still_ours();
+    /// Changes the holder from one that was seen; false where another thread has changed it.
+    fn change(&self, seen: u64, holder: u64) -> bool {
+        self.holder.compare_exchange(seen, holder, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    fn identity(&self) -> Identity {
+        Identity {
+            device: self.device.load(Ordering::SeqCst),
+            inode: self.inode.load(Ordering::SeqCst),
+            kind: self.kind.load(Ordering::SeqCst),
+        }
+    }
+}
+
+fn enter(process: Process, fd: RawFd, identity: Identity) -> &'static Slot {
+    let mut segment: &'static Segment = &REGISTER;
+    let slot = loop {
+        let free = |slot: &&Slot| {
+            slot.holder.load(Ordering::SeqCst) == FREE && slot.change(FREE, reserved(process))
+        };
+        match segment.slots.iter().find(free) {
+            Some(slot) => break slot,
+            None => segment = segment.grow(),
+        }
+    };
+    slot.device.store(identity.device, Ordering::SeqCst);
+    slot.inode.store(identity.inode, Ordering::SeqCst);
+    slot.kind.store(identity.kind, Ordering::SeqCst);
+    slot.holder.store(holder(process, fd), Ordering::SeqCst);
+    slot
+}
+
+/// Closes this process's copies of the descriptors that it inherited from its parent, each unless it is
+/// closed already. In a process that was not forked there are none.
+pub(crate) fn close_inherited() {
+    /// The last process for which it was done.
+    static DONE: AtomicU32 = AtomicU32::new(0);
+    let process = Process::current();
+    if DONE.swap(process.0, Ordering::SeqCst) == process.0 {
+        return;
+    }
+    let mut segment = Some(&REGISTER);
+    while let Some(found) = segment {
+        found.slots.iter().for_each(|slot| slot.close_unless_of(process));
+        segment = found.next();
+    }
+}
+
+impl Slot {
+    fn close_unless_of(&self, process: Process) {
+        let seen = self.holder.load(Ordering::SeqCst);
+        if seen == FREE || (seen >> 32) as u32 == process.0 {
+            return;
+        }
+        // Read before the claim, after which the slot may be another's. A slot that a thread of the
+        // parent had reserved tells of no descriptor, and is free now.
+        let identity = self.identity();
+        let is_reserved = seen as u32 == u32::MAX;
+        if !self.change(seen, FREE) || is_reserved {
+            return;
+        }
+        let fd = (seen as u32 - 1).cast_signed();
+        if Identity::of(fd).is_ok_and(|found| found == identity) {
+            // SAFETY: the number names the file that the library opened, and the claim leaves its owner,
+            // which is of another process, no right to close it.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+/// A descriptor of the library, inside the value that owns it.
+///
+/// It is closed at most once in each process that has it, and only while its number still stands for
+/// the file that was opened: never what a program has opened since under the number.
+#[derive(Debug)]
+pub(crate) struct Descriptor<T: AsFd> {
+    value: ManuallyDrop<T>,
+    process: Process,
+    identity: Identity,
+    slot: &'static Slot,
+}
+
+impl<T: AsFd> Descriptor<T> {
+    pub(crate) fn new(value: T) -> io::Result<Self> {
+        let process = Process::current();
+        let fd = value.as_fd().as_raw_fd();
+        let identity = Identity::of(fd)?;
+        let slot = enter(process, fd, identity);
+        Ok(Descriptor { value: ManuallyDrop::new(value), process, identity, slot })
+    }
+
+    /// Whether this process made it, and is no forked child of the one that did.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.process.is_current()
+    }
+
+    /// The value; an error in a forked child, which must not use it.
+    pub(crate) fn ours(&self) -> io::Result<&T> {
+        if self.is_ours() {
+            return Ok(&self.value);
+        }
+        Err(io::Error::other("the descriptor is of another process, before a fork"))
+    }
+
+    /// Whether its number still stands for the file that was opened. Async-signal-safe.
+    pub(crate) fn is_intact(&self) -> bool {
+        Identity::of(self.value.as_fd().as_raw_fd()).is_ok_and(|found| found == self.identity)
+    }
+}
+
+/// For what does no harm in a forked child; see [`Descriptor::ours`] for the rest.
+impl<T: AsFd> Deref for Descriptor<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: AsFd> Drop for Descriptor<T> {
+    fn drop(&mut self) {
+        let holder = holder(self.process, self.value.as_fd().as_raw_fd());
+        if self.slot.change(holder, FREE) && self.is_intact() {
+            // SAFETY: dropped here only, and not used after.
+            unsafe { ManuallyDrop::drop(&mut self.value) };
         }
     }
 }
@@ -111,25 +313,131 @@ impl FdTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd;
+    use std::os::fd::{FromRawFd, OwnedFd};
 
-    #[test]
-    fn a_number_that_now_names_another_file_is_left_alone() {
-        let (reader, writer) = std::io::pipe().unwrap();
-        let stale =
-            FdIdentity { fd: reader.as_raw_fd(), inode: inode(reader.as_raw_fd()).unwrap() + 1 };
-        stale.close_if_still_ours();
-        assert!(inode(reader.as_raw_fd()).is_some());
-        drop(writer);
+    /// Runs it in a forked child, and returns the exit status of that.
+    fn in_child(body: impl FnOnce() -> i32) -> i32 {
+        // SAFETY: the child runs the body and leaves by _exit; waitpid() stores into a live number.
+        unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                let body = std::panic::AssertUnwindSafe(body);
+                libc::_exit(std::panic::catch_unwind(body).unwrap_or(99));
+            }
+            let mut status = 0;
+            assert_eq!(libc::waitpid(child, &mut status, 0), child);
+            if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -1 }
+        }
+    }
+
+    fn is_open(fd: RawFd) -> bool {
+        Identity::of(fd).is_ok()
+    }
+
+    /// A descriptor of a pipe whose other end is closed, and its number.
+    fn descriptor() -> (Descriptor<OwnedFd>, RawFd) {
+        let (reader, _) = io::pipe().unwrap();
+        let fd = reader.as_raw_fd();
+        (Descriptor::new(OwnedFd::from(reader)).unwrap(), fd)
+    }
+
+    /// Puts another file under a number.
+    fn replace(fd: RawFd) {
+        let (reader, _) = io::pipe().unwrap();
+        // SAFETY: the number is one of this test's.
+        unsafe { assert_eq!(libc::dup2(reader.as_raw_fd(), fd), fd) };
     }
 
     #[test]
-    fn places_are_reused_and_a_full_table_says_so() {
-        let (reader, writer) = std::io::pipe().unwrap();
-        let table = FdTable::new(1);
-        assert!(table.enter(reader.as_fd()));
-        assert!(!table.enter(writer.as_fd()));
-        table.leave(reader.as_fd());
-        assert!(table.enter(writer.as_fd()));
+    fn processes_along_a_line_of_forks_differ() {
+        let parent = Process::current();
+        assert!(parent.is_current() && parent != Process::NONE);
+        let status = in_child(|| {
+            let child = Process::current();
+            let grandchild = in_child(|| {
+                i32::from(parent.is_current() || child.is_current() || Process::NONE.is_current())
+            });
+            grandchild + i32::from(parent.is_current())
+        });
+        assert_eq!(status, 0);
+        assert!(parent.is_current());
+    }
+
+    #[test]
+    fn a_drop_closes_a_descriptor_and_frees_its_slot() {
+        let (first, fd) = descriptor();
+        let (slot, held) = (first.slot, holder(first.process, fd));
+        assert!(is_open(fd) && slot.holder.load(Ordering::SeqCst) == held);
+        drop(first);
+        // The number may be another thread's by now.
+        assert_ne!(slot.holder.load(Ordering::SeqCst), held);
+    }
+
+    #[test]
+    fn a_number_that_now_names_another_file_is_left_alone() {
+        let (first, fd) = descriptor();
+        replace(fd);
+        assert!(!first.is_intact());
+        drop(first);
+        assert!(is_open(fd));
+        // SAFETY: it was this test's own, and is nobody's now.
+        drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    }
+
+    #[test]
+    fn a_child_closes_each_descriptor_once_whatever_the_order() {
+        let (first, fd) = descriptor();
+        let (second, other) = descriptor();
+        let both = || is_open(fd) && is_open(other);
+        let status = in_child(|| {
+            assert!(both() && first.ours().is_err());
+            close_inherited();
+            assert!(!is_open(fd) && !is_open(other));
+            // The child's own, under the same numbers.
+            let (reader, writer) = io::pipe().unwrap();
+            replace(fd);
+            replace(other);
+            drop(first);
+            close_inherited();
+            drop(second);
+            i32::from(!both() || !is_open(reader.as_raw_fd()) || !is_open(writer.as_raw_fd()))
+        });
+        assert_eq!(status, 0, "closed first, then dropped");
+        let (first, fd) = descriptor();
+        let status = in_child(|| {
+            drop(first);
+            assert!(!is_open(fd));
+            replace(fd);
+            close_inherited();
+            i32::from(!is_open(fd))
+        });
+        assert_eq!(status, 0, "dropped first, then closed");
+    }
+
+    #[test]
+    fn a_child_reuses_the_slots_that_it_has_closed() {
+        let (first, _) = descriptor();
+        let status = in_child(|| {
+            close_inherited();
+            let (own, fd) = descriptor();
+            let grandchild = in_child(|| {
+                drop(first);
+                assert!(is_open(fd));
+                close_inherited();
+                i32::from(is_open(fd))
+            });
+            grandchild + i32::from(!is_open(fd) || !own.is_intact())
+        });
+        assert_eq!(status, 0);
+    }
+
+    #[test]
+    fn the_register_grows() {
+        let many: Vec<_> = (0..3 * SEGMENT).map(|_| descriptor()).collect();
+        let status = in_child(|| {
+            close_inherited();
+            many.iter().filter(|(_, fd)| is_open(*fd)).count().min(1) as i32
+        });
+        assert_eq!(status, 0);
     }
 }

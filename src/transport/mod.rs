@@ -43,9 +43,12 @@ pub(crate) use deadline::{Deadline, Until};
 #[cfg(test)]
 pub(crate) use error::ServerError;
 pub(crate) use error::{Error, Result};
+pub(crate) use fork::Process;
+#[cfg(feature = "capi")]
+pub(crate) use fork::close_inherited;
 pub(crate) use owed::Owed;
 pub(crate) use poll::sleep;
-pub(crate) use pool::{Broadcast, Pool, Pooled};
+pub(crate) use pool::{Broadcast, Class, Pool, Pooled};
 pub(crate) use reply::{Reply, Unexpected, bulk, error_in, integer, items};
 pub(crate) use server::{NO_CLUSTER, field};
 pub(crate) use tls::TlsFiles;

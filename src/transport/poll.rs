@@ -79,6 +79,10 @@ fn wait_any(
             slot.fd = wake.fd().as_raw_fd();
             slot.events = libc::POLLIN;
         }
+        // A socket that has the number of a token now.
+        if fds[0].fd >= 0 && fds[1..].iter().any(|slot| slot.fd == fds[0].fd) {
+            return Err(closed_by_the_program());
+        }
         let count = match ppoll(&mut fds, wake_at.remaining()) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -87,9 +91,14 @@ fn wait_any(
             }
         };
         if fds[1..].iter().any(|slot| slot.revents != 0) {
-            continue; // check_cancelled() above says which
+            // A token is set before its descriptor gets readable.
+            until.check_cancelled()?;
+            return Err(closed_by_the_program());
         }
         let events = fds[0].revents;
+        if events & libc::POLLNVAL != 0 {
+            return Err(closed_by_the_program());
+        }
         if events != 0 {
             let failed = events & !(libc::POLLIN | libc::POLLOUT) != 0;
             return Ok(Some(Ready {
@@ -100,6 +109,15 @@ fn wait_any(
         if count == 0 && wake_at.has_passed() {
             return Ok(None);
         }
+    }
+}
+
+/// The error of a descriptor that is closed, or stands for another file by now. Waiting on it would end
+/// at once, again and again.
+fn closed_by_the_program() -> Error {
+    Error::System {
+        what: "a descriptor of the library was closed by the program",
+        source: io::Error::from_raw_os_error(libc::EBADF),
     }
 }
 

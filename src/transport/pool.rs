@@ -12,7 +12,7 @@ use super::connection::Connection;
 use super::counters::{Connections, Counters};
 use super::deadline::{Deadline, Until};
 use super::error::{Error, Result};
-use super::fork::{FdTable, process_id};
+use super::fork::{self, Process};
 use super::owed::{Owed, OwedKeys};
 use super::poll::{self, Interest};
 use super::tls::Connector;
@@ -23,10 +23,23 @@ const BROADCASTS: usize = 16;
 /// How long closing may take to give the last keys their time to live.
 const CLOSING: Duration = Duration::from_millis(500);
 
+/// What a call needs a connection for. Long waits must not keep the others from getting one, so each
+/// class but theirs has some connections that are for it alone: see [`Loans::allow`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Waiting for results, for as long as the caller likes.
+    Wait,
+    /// A question to an agent or the controller, which is to be answered within the default timeout.
+    Question,
+    /// What Redis answers by itself.
+    Quick,
+}
+
 /// A pool of connections to one server, shared by every handle of a client and every thread.
 ///
-/// Each call that is under way has a connection of its own, up to `max_connections`; a call past
-/// that waits its turn, first come first served, within its deadline.
+/// Each call that is under way has a connection of its own, up to `max_connections` and a few more for
+/// calls that do not wait; a call past that waits its turn, first come first served among those that
+/// may have the connection that gets free, within its deadline.
 #[derive(Debug)]
 pub(crate) struct Pool {
     config: Config,
@@ -41,9 +54,8 @@ pub(crate) struct Pool {
 
 #[derive(Debug)]
 struct State {
-    process: u32,
+    process: Process,
     closing: Arc<Wake>,
-    descriptors: FdTable,
     broadcasts: AtomicUsize,
     inner: Mutex<Inner>,
 }
@@ -52,12 +64,63 @@ struct State {
 struct Inner {
     /// Most recently used last, and reused first.
     idle: Vec<Connection>,
-    /// Connections that exist or are being made, idle ones included.
-    open: usize,
-    /// Calls that wait for a connection, longest first.
-    waiting: VecDeque<Arc<Wake>>,
+    loans: Loans,
+    /// Calls that wait for a connection, longest first. None of them may have one at this moment.
+    waiting: VecDeque<Turn>,
     /// Keys left by connections that broke.
     owed: OwedKeys,
+}
+
+/// How many connections the calls of each class have, or are making.
+#[derive(Debug)]
+struct Loans {
+    counts: [usize; 3],
+    max: usize,
+}
+
+/// A call that waits for a connection. It is counted among the loans before it is woken, so that no
+/// other call can come between.
+#[derive(Debug)]
+struct Turn {
+    class: Class,
+    wake: Arc<Wake>,
+}
+
+impl Loans {
+    fn new(max: usize) -> Self {
+        Loans { counts: [0; 3], max }
+    }
+
+    fn total(&self) -> usize {
+        self.counts.iter().sum()
+    }
+
+    /// How many connections are for this class alone, beyond `max` for all.
+    fn reserve(&self, class: Class) -> usize {
+        match class {
+            Class::Wait => 0,
+            Class::Question | Class::Quick => self.max.div_ceil(8),
+        }
+    }
+
+    /// Whether one more call of this class may have a connection. Without waits there are `max`; calls
+    /// of the reserves take nothing from the waits, which may be `max` beside them.
+    fn allow(&self, class: Class) -> bool {
+        let beyond = |class: Class| self.counts[class as usize].saturating_sub(self.reserve(class));
+        let shared = beyond(Class::Wait) + beyond(Class::Question) + beyond(Class::Quick);
+        match class {
+            Class::Wait => shared < self.max,
+            _ => self.total() < self.max || self.counts[class as usize] < self.reserve(class),
+        }
+    }
+
+    fn add(&mut self, class: Class) {
+        self.counts[class as usize] += 1;
+    }
+
+    fn remove(&mut self, class: Class) {
+        self.counts[class as usize] -= 1;
+    }
 }
 
 impl Pool {
@@ -81,7 +144,7 @@ impl Pool {
         let Some(state) = self.existing_state() else { return Connections::default() };
         let inner = state.lock();
         let (idle, waiting) = (inner.idle.len(), inner.waiting.len());
-        Connections { open: inner.open, idle, waiting }
+        Connections { open: idle + inner.loans.total(), idle, waiting }
     }
 
     /// What bounds a call on this pool.
@@ -100,50 +163,49 @@ impl Pool {
         Ok(until)
     }
 
-    /// Takes an idle connection that is still alive, or makes one, or waits for one.
-    pub(crate) fn get(self: &Arc<Self>, until: &Until) -> Result<Pooled> {
+    /// Takes an idle connection that is still alive, or makes one, once the class of the call may have
+    /// one more.
+    pub(crate) fn get(self: &Arc<Self>, class: Class, until: &Until) -> Result<Pooled> {
         let state = self.state()?;
-        loop {
-            let mut inner = state.lock();
-            if let Some(mut connection) = inner.idle.pop() {
-                // A server that restarted has ended it; what is sent into such a connection is
-                // lost without a word.
-                if connection.is_reusable() && !connection.is_stale() && !connection.has_input() {
-                    return Ok(self.pooled(state, inner, connection));
-                }
-                state.discard(&mut inner, connection);
-                continue;
-            }
-            if inner.open < self.config.max_connections {
-                inner.open += 1;
-                drop(inner);
-                let made = Connection::open(&self.config, self.tls.as_ref(), until);
-                let mut inner = state.lock();
-                match made {
-                    Ok(connection) => {
-                        self.counters.connected.add(1);
-                        state.descriptors.enter(connection.fd());
-                        return Ok(self.pooled(state, inner, connection));
-                    }
-                    Err(error) => {
-                        inner.open -= 1;
-                        inner.wake_next();
-                        return Err(error);
-                    }
-                }
-            }
+        let mut inner = state.lock();
+        if inner.loans.allow(class) {
+            inner.loans.add(class);
+        } else {
             self.counters.pool_waits.add(1);
-            state.wait_for_turn(inner, until, self.config.max_connections)?;
+            state.wait_for_turn(inner, class, until)?;
+            inner = state.lock();
+        }
+        while let Some(mut connection) = inner.idle.pop() {
+            // A server that restarted has ended it; what is sent into such a connection is
+            // lost without a word.
+            if connection.is_reusable() && !connection.is_stale() && !connection.has_input() {
+                return Ok(self.pooled(state, inner, class, connection));
+            }
+            inner.discard(connection);
+        }
+        drop(inner);
+        let made = Connection::open(&self.config, self.tls.as_ref(), until);
+        let mut inner = state.lock();
+        match made {
+            Ok(connection) => {
+                self.counters.connected.add(1);
+                Ok(self.pooled(state, inner, class, connection))
+            }
+            Err(error) => {
+                inner.give_back(class);
+                Err(error)
+            }
         }
     }
 
     /// Runs a step on a connection, which goes back before another is taken: it may be the only one.
     pub(crate) fn once<T>(
         self: &Arc<Self>,
+        class: Class,
         until: &Until,
         step: impl FnOnce(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        let mut connection = self.get(until)?;
+        let mut connection = self.get(class, until)?;
         let result = step(&mut connection);
         if let Err(error) = &result {
             self.note_failure(&mut connection, error);
@@ -161,7 +223,7 @@ impl Pool {
         if let Some(state) = self.existing_state() {
             let mut inner = state.lock();
             while let Some(idle) = inner.idle.pop() {
-                state.discard(&mut inner, idle);
+                inner.discard(idle);
             }
         }
     }
@@ -201,12 +263,13 @@ impl Pool {
         self: &Arc<Self>,
         state: &State,
         mut inner: MutexGuard<'_, Inner>,
+        class: Class,
         mut connection: Connection,
     ) -> Pooled {
         for owed in inner.owed.drain() {
             connection.owe(owed);
         }
-        Pooled { pool: self.clone(), process: state.process, connection: Some(connection) }
+        Pooled { pool: self.clone(), process: state.process, class, connection: Some(connection) }
     }
 
     /// The state of this process, made anew after a fork.
@@ -217,14 +280,8 @@ impl Pool {
         let inherited = self.state.load(Ordering::SeqCst);
         let fresh = Box::into_raw(State::new(&self.config)?);
         match self.state.compare_exchange(inherited, fresh, Ordering::SeqCst, Ordering::SeqCst) {
-            Ok(_) => {
-                // SAFETY: states are freed by Drop of the pool only, in the process that made
-                // them. Nothing but plain atomics and numbers is read of the inherited one.
-                let inherited = unsafe { &*inherited };
-                inherited.descriptors.close_inherited(&inherited.closing.identities());
-                // SAFETY: just made, and from now on owned by `self.state`.
-                Ok(unsafe { &*fresh })
-            }
+            // SAFETY: just made, and from now on owned by `self.state`. The inherited one is left as it is.
+            Ok(_) => Ok(unsafe { &*fresh }),
             Err(others) => {
                 // SAFETY: `fresh` was never shared; another thread of the child was faster, and
                 // what it put there is its process's state, alive as long as the pool.
@@ -240,7 +297,7 @@ impl Pool {
     fn existing_state(&self) -> Option<&State> {
         // SAFETY: never null, and freed only by Drop of the pool.
         let state = unsafe { &*self.state.load(Ordering::SeqCst) };
-        (state.process == process_id()).then_some(state)
+        state.process.is_current().then_some(state)
     }
 }
 
@@ -248,12 +305,10 @@ impl Drop for Pool {
     fn drop(&mut self) {
         let state = *self.state.get_mut();
         // SAFETY: made by Box::into_raw, and nobody else has the pool any more.
-        let (process, closing) = unsafe { ((*state).process, (*state).closing.clone()) };
-        if process != process_id() {
-            // The parent's, in a child that never used the client: see `state()`.
-            // SAFETY: only numbers and atomics are read; the value itself is left alone.
-            unsafe { (*state).descriptors.close_inherited(&closing.identities()) };
-            std::mem::forget(closing);
+        if !unsafe { (*state).process.is_current() } {
+            // The parent's, in a child that never used the client: it is left as it is, since its locks
+            // may be held by threads that the child does not have.
+            fork::close_inherited();
             return;
         }
         // SAFETY: as above; this process made it and frees it.
@@ -265,20 +320,20 @@ impl Drop for Pool {
 
 impl State {
     fn new(config: &Config) -> Result<Box<Self>> {
+        fork::close_inherited();
         let closing = Wake::new().map_err(|source| Error::System {
             what: "cannot create a pipe for a client",
             source,
         })?;
         let inner = Inner {
             idle: Vec::new(),
-            open: 0,
+            loans: Loans::new(config.max_connections),
             waiting: VecDeque::new(),
             owed: OwedKeys::default(),
         };
         Ok(Box::new(State {
-            process: process_id(),
+            process: Process::current(),
             closing: Arc::new(closing),
-            descriptors: FdTable::new(config.max_connections),
             broadcasts: AtomicUsize::new(0),
             inner: Mutex::new(inner),
         }))
@@ -290,46 +345,29 @@ impl State {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until the call is counted among the loans.
     fn wait_for_turn(
         &self,
         mut inner: MutexGuard<'_, Inner>,
+        class: Class,
         until: &Until,
-        max: usize,
     ) -> Result<()> {
-        let turn = Wake::new().map_err(|source| Error::System {
+        let wake = Wake::new().map_err(|source| Error::System {
             what: "cannot create a pipe for a connection",
             source,
         })?;
-        let turn = Arc::new(turn);
-        inner.waiting.push_back(turn.clone());
+        let wake = Arc::new(wake);
+        inner.waiting.push_back(Turn { class, wake: wake.clone() });
         drop(inner);
-        let waited = poll::wait(turn.fd(), Interest::Read, until);
+        let Err(error) = poll::wait(wake.fd(), Interest::Read, until) else { return Ok(()) };
         let mut inner = self.lock();
-        inner.waiting.retain(|other| !Arc::ptr_eq(other, &turn));
-        match waited {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                if turn.is_set() {
-                    inner.wake_next(); // the turn that came too late for us is another's
-                }
-                Err(if matches!(error, Error::Timeout) {
-                    Error::PoolExhausted { max }
-                } else {
-                    error
-                })
-            }
+        let max = inner.loans.max;
+        if wake.is_set() {
+            inner.give_back(class); // the turn that came too late for us is another's
+        } else {
+            inner.waiting.retain(|turn| !Arc::ptr_eq(&turn.wake, &wake));
         }
-    }
-
-    /// Closes a connection that is of no more use.
-    fn discard(&self, inner: &mut Inner, mut connection: Connection) {
-        for owed in connection.owed().drain() {
-            inner.owed.add(owed);
-        }
-        self.descriptors.leave(connection.fd());
-        drop(connection);
-        inner.open -= 1;
-        inner.wake_next();
+        Err(if matches!(error, Error::Timeout) { Error::PoolExhausted { max } } else { error })
     }
 
     /// At the end: what is still owed is sent and waited for, briefly.
@@ -338,7 +376,7 @@ impl State {
         let mut owed: Vec<Owed> = inner.owed.drain();
         while let Some(mut connection) = inner.idle.pop() {
             owed.extend(connection.owed().drain());
-            self.discard(&mut inner, connection);
+            drop(connection);
         }
         drop(inner);
         if owed.is_empty() {
@@ -379,9 +417,20 @@ fn settle_owed(
 }
 
 impl Inner {
-    fn wake_next(&mut self) {
-        if let Some(next) = self.waiting.pop_front() {
-            next.set();
+    /// Ends a loan, and hands out what others may have now.
+    fn give_back(&mut self, class: Class) {
+        self.loans.remove(class);
+        while let Some(next) = self.waiting.iter().position(|turn| self.loans.allow(turn.class)) {
+            let turn = self.waiting.remove(next).expect("its position was just found");
+            self.loans.add(turn.class);
+            turn.wake.set();
+        }
+    }
+
+    /// Closes a connection that is of no more use.
+    fn discard(&mut self, mut connection: Connection) {
+        for owed in connection.owed().drain() {
+            self.owed.add(owed);
         }
     }
 }
@@ -391,7 +440,8 @@ impl Inner {
 #[derive(Debug)]
 pub(crate) struct Pooled {
     pool: Arc<Pool>,
-    process: u32,
+    process: Process,
+    class: Class,
     connection: Option<Connection>,
 }
 
@@ -421,17 +471,17 @@ impl Drop for Pooled {
         let mut inner = state.lock();
         if connection.is_reusable() && !self.pool.closed.load(Ordering::SeqCst) {
             inner.idle.push(connection);
-            inner.wake_next();
         } else {
-            state.discard(&mut inner, connection);
+            inner.discard(connection);
         }
+        inner.give_back(self.class);
     }
 }
 
 impl Pooled {
     /// Whether this process made it, and is no forked child of the one that did.
     pub(crate) fn is_ours(&self) -> bool {
-        self.process == process_id()
+        self.process.is_current()
     }
 }
 
@@ -439,7 +489,7 @@ impl Pooled {
 #[derive(Debug)]
 pub(crate) struct Broadcast {
     pool: Arc<Pool>,
-    process: u32,
+    process: Process,
 }
 
 impl Drop for Broadcast {

@@ -2,21 +2,47 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::deadline::Until;
 use super::error::{Error, Result};
+use super::fork::Process;
 use super::poll::{self, Interest};
 use super::wake::Wake;
 
 /// How many look-ups may be under way. getaddrinfo cannot be cancelled, so one that outlives its
 /// call keeps its thread; without a limit a silent name server would collect threads.
-const MAX_LOOKUPS: usize = 32;
+const MAX_LOOKUPS: u32 = 32;
 /// getaddrinfo of glibc and musl is content with far less.
 const STACK: usize = 256 * 1024;
 
-static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
+static LOOKUPS: Slots = Slots(AtomicU64::new(0));
+
+/// How many look-ups a process has under way. A forked child starts at 0: the threads of its parent do
+/// not exist in it. The process and the number are the halves of one value, which changes in one step.
+struct Slots(AtomicU64);
+
+impl Slots {
+    /// Counts one more; false where there are too many.
+    fn take(&self, process: Process) -> bool {
+        self.change(process, |count| (count < MAX_LOOKUPS).then_some(count + 1))
+    }
+
+    fn give_back(&self, process: Process) {
+        self.change(process, |count| count.checked_sub(1));
+    }
+
+    fn change(&self, process: Process, change: impl Fn(u32) -> Option<u32>) -> bool {
+        let half = u64::from(process.number()) << 32;
+        let changed = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |value| {
+            let is_ours = value >> 32 == u64::from(process.number());
+            let count = if is_ours { value as u32 } else { 0 };
+            change(count).map(|count| half | u64::from(count))
+        });
+        changed.is_ok()
+    }
+}
 
 /// What the look-up thread and the waiting call share; whichever ends last frees it.
 struct Lookup {
@@ -49,8 +75,8 @@ pub(super) fn resolve(host: &str, port: u16, until: &Until) -> Result<Vec<Socket
 }
 
 fn start(lookup: Arc<Lookup>) -> Result<()> {
-    if LOOKUPS.fetch_add(1, Ordering::SeqCst) >= MAX_LOOKUPS {
-        LOOKUPS.fetch_sub(1, Ordering::SeqCst);
+    let process = Process::current();
+    if !LOOKUPS.take(process) {
         let address = format!("{}:{}", lookup.host, lookup.port);
         let source = io::Error::other(format!(
             "{MAX_LOOKUPS} name look-ups are in progress already; does the name server answer?"
@@ -62,14 +88,14 @@ fn start(lookup: Arc<Lookup>) -> Result<()> {
         thread.spawn(move || {
             let found = (lookup.host.as_str(), lookup.port).to_socket_addrs();
             let _ = lookup.answer.set(found.map(Iterator::collect));
-            LOOKUPS.fetch_sub(1, Ordering::SeqCst);
+            LOOKUPS.give_back(process);
             lookup.done.set();
         })
     });
     match spawned {
         Ok(_abandoned) => Ok(()),
         Err(source) => {
-            LOOKUPS.fetch_sub(1, Ordering::SeqCst);
+            LOOKUPS.give_back(process);
             Err(Error::System { what: "cannot start a thread for name resolution", source })
         }
     }

@@ -10,6 +10,7 @@ use socket2::{Domain, SockAddr, TcpKeepalive, Type};
 use super::address::Endpoint;
 use super::deadline::Until;
 use super::error::{Error, Result};
+use super::fork::Descriptor;
 use super::poll::{self, Interest};
 use super::resolve::resolve;
 
@@ -21,7 +22,7 @@ const DEAD_AFTER: Duration = Duration::from_secs(30);
 
 /// A connected, non-blocking, close-on-exec socket.
 #[derive(Debug)]
-pub(super) struct Socket(socket2::Socket);
+pub(super) struct Socket(Descriptor<socket2::Socket>);
 
 impl Socket {
     pub(super) fn connect(endpoint: &Endpoint, until: &Until) -> Result<Socket> {
@@ -61,8 +62,9 @@ impl Socket {
     /// Never through `write` or `write_vectored`: a server that is gone would then kill the
     /// process by SIGPIPE under the default disposition that C programs have.
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let socket = self.0.ours()?;
         loop {
-            match self.0.send_with_flags(bytes, SEND_FLAGS) {
+            match socket.send_with_flags(bytes, SEND_FLAGS) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 sent => return sent,
             }
@@ -71,8 +73,9 @@ impl Socket {
 
     /// Receives what is there; `WouldBlock` when nothing is, 0 at the end.
     pub(super) fn receive(&self, into: &mut [u8]) -> io::Result<usize> {
+        let mut socket = self.0.ours()?;
         loop {
-            match (&self.0).read(into) {
+            match socket.read(into) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 received => return received,
             }
@@ -81,7 +84,8 @@ impl Socket {
 
     pub(super) fn has_input(&self) -> bool {
         let mut byte = [std::mem::MaybeUninit::uninit()];
-        !matches!(self.0.peek(&mut byte), Err(error) if error.kind() == ErrorKind::WouldBlock)
+        let peeked = self.0.ours().and_then(|socket| socket.peek(&mut byte));
+        !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -109,6 +113,7 @@ impl From<io::Error> for Attempt {
 
 fn connect(address: &SockAddr, until: &Until) -> std::result::Result<Socket, Attempt> {
     let socket = socket2::Socket::new(address.domain(), Type::STREAM, None)?; // close-on-exec
+    let socket = Descriptor::new(socket)?;
     socket.set_nonblocking(true)?;
     #[cfg(any(target_os = "macos", target_os = "ios"))]
     socket.set_nosigpipe(true)?;

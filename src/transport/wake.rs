@@ -4,39 +4,43 @@ use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::fork::{FdIdentity, process_id};
+use super::fork::Descriptor;
 
 /// Set once, never reset; any number of waits may watch it.
 ///
-/// [`Wake::set`] is async-signal-safe: one atomic exchange and one `write(2)`, no lock, no
+/// [`Wake::set`] is async-signal-safe: one atomic exchange and a few system calls, no lock, no
 /// allocation, `errno` kept. Nothing ever reads the pipe, so its reading end stays readable.
 #[derive(Debug)]
 pub(crate) struct Wake {
     set: AtomicBool,
+    /// The id of the process that made it.
     process: u32,
-    reader: PipeReader,
-    writer: PipeWriter,
+    reader: Descriptor<PipeReader>,
+    writer: Descriptor<PipeWriter>,
 }
 
 impl Wake {
     pub(crate) fn new() -> io::Result<Self> {
         // Both ends are close-on-exec. A pipe and not an eventfd: it exists everywhere, and has
-        // an inode of its own by which a forked child can tell that the number is still ours.
+        // an inode of its own by which it is known that the number is still ours.
         let (reader, writer) = io::pipe()?;
-        Ok(Wake { set: AtomicBool::new(false), process: process_id(), reader, writer })
+        let (reader, writer) = (Descriptor::new(reader)?, Descriptor::new(writer)?);
+        Ok(Wake { set: AtomicBool::new(false), process: std::process::id(), reader, writer })
     }
 
     /// Sets the flag and wakes whoever waits. In a process other than the one that made it, this
     /// does nothing and answers `false`: the pipe is shared with the parent, whose waits are not
     /// the child's to end.
     pub(crate) fn set(&self) -> bool {
-        if self.is_foreign() {
+        // The system is asked too: a signal may arrive in a child before its fork was counted, and a byte
+        // in the pipe of the parent cannot be taken back.
+        if self.is_foreign() || self.process != std::process::id() {
             return false;
         }
         if !self.set.swap(true, Ordering::SeqCst) {
             // A single byte into an empty pipe neither blocks nor fails, so there is nothing to
             // report, and nobody to report to in a signal handler.
-            write_byte_keeping_errno(self.writer.as_raw_fd());
+            self.write_byte_keeping_errno();
         }
         true
     }
@@ -47,7 +51,7 @@ impl Wake {
 
     /// Whether this process is a forked child of the one that made it.
     pub(crate) fn is_foreign(&self) -> bool {
-        self.process != process_id()
+        !self.reader.is_ours()
     }
 
     /// Readable from the moment that the flag is set.
@@ -55,19 +59,17 @@ impl Wake {
         self.reader.as_fd()
     }
 
-    /// Both descriptors, for a forked child that has to close them without this value's help.
-    pub(crate) fn identities(&self) -> [Option<FdIdentity>; 2] {
-        [FdIdentity::of(self.reader.as_fd()), FdIdentity::of(self.writer.as_fd())]
-    }
-}
-
-fn write_byte_keeping_errno(fd: i32) {
-    // SAFETY: errno_location() points to this thread's errno; write() reads one byte of a live
-    // array. Both are async-signal-safe.
-    unsafe {
-        let errno = *errno_location();
-        let _ = libc::write(fd, [1u8].as_ptr().cast(), 1);
-        *errno_location() = errno;
+    /// Writes nothing into a file that the program has opened since under the number of the pipe.
+    fn write_byte_keeping_errno(&self) {
+        // SAFETY: errno_location() points to this thread's errno; write() reads one byte of a live
+        // array. All calls are async-signal-safe.
+        unsafe {
+            let errno = *errno_location();
+            if self.writer.is_intact() {
+                let _ = libc::write(self.writer.as_raw_fd(), [1u8].as_ptr().cast(), 1);
+            }
+            *errno_location() = errno;
+        }
     }
 }
 

@@ -90,12 +90,15 @@ impl Watch {
     fn next_look(&self) -> Instant {
         let round = self.rounds.as_ref().map_or(LOOK, Rounds::pause);
         let is_notified = self.link.as_ref().is_some_and(Link::is_notified);
-        clock::now() + if is_notified { round } else { LOOK.min(round) }.min(self.routing_pause())
+        let pause = if is_notified { round } else { LOOK.min(round) };
+        clock::now() + pause.min(self.routing_pause())
     }
 
-    /// The descriptor that gets readable when there may be a result; `None` without a connection.
+    /// The descriptor that gets readable when there may be a result; `None` without a connection, and in
+    /// a forked child, which has closed its copy or may do so.
     pub(crate) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.link.as_ref().map(|link| link.connection.fd())
+        let link = self.link.as_ref().filter(|link| link.connection.is_ours())?;
+        Some(link.connection.fd())
     }
 
     /// When to take the next step at the latest.

@@ -45,7 +45,7 @@ impl Watch {
     /// Takes a connection, chooses how to wait, and looks at everything once.
     pub(super) fn link_up(&mut self, until: &Until) -> Step<()> {
         let pool = self.session.pool().clone();
-        let mut connection = pool.get(until)?;
+        let mut connection = pool.get(self.session.class(), until)?;
         let mut broadcast = None;
         let method = match self.wanted_method() {
             WaitMethod::Broadcast => {

@@ -32,6 +32,21 @@ pub fn exit_status(child: i32) -> i32 {
     }
 }
 
+/// Lowers the number of descriptors that this process may have.
+pub fn limit_descriptors(count: u64) {
+    let limit = libc::rlimit { rlim_cur: count, rlim_max: count };
+    // SAFETY: reads a live struct.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+}
+
+/// Closes descriptors of this process that belong to somebody else, as a daemonizer does.
+pub fn close_numbers(numbers: impl IntoIterator<Item = i32>) {
+    for number in numbers {
+        // SAFETY: closing a number is no memory unsafety; whose it is is the point of the test.
+        unsafe { libc::close(number) };
+    }
+}
+
 extern "C" fn nothing(_signal: i32) {}
 
 /// Sends SIGALRM to this process a hundred times a second, to a handler that does nothing and
