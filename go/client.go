@@ -12,8 +12,8 @@ import (
 type Client struct {
 	handle *handle
 	tokens *tokens
-	// slots has a place for each call that may block in C at a time.
-	slots chan struct{}
+	// slots has a place for each wait that may block in C at a time, and brief one for each other call.
+	slots, brief chan struct{}
 }
 
 // Connect connects to the Redis of a grid and logs in. The URL has one of these forms, with %xx for characters
@@ -93,6 +93,7 @@ func newClient(ptr *C.acclient_client, tokens *tokens, connections int) *Client 
 		handle: newHandle("client", unsafe.Pointer(ptr), func() { C.acclient_client_free(ptr) }),
 		tokens: tokens,
 		slots:  make(chan struct{}, connections),
+		brief:  make(chan struct{}, connections),
 	}
 }
 
@@ -133,7 +134,7 @@ type Statistics struct {
 	// OpenConnections is the number of connections; IdleConnections of them are not in use.
 	OpenConnections int64 `json:"open_connections"`
 	IdleConnections int64 `json:"idle_connections"`
-	// WaitingCalls is the number of calls in C that wait for a connection.
+	// WaitingCalls is the number of calls in C that wait for a connection now.
 	WaitingCalls int64 `json:"waiting_calls"`
 
 	// Connected counts the connections made since the client was made.

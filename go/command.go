@@ -212,7 +212,7 @@ func (c *Command) ask(
 // when the connection is lost. A job that failed is a result like any other. [io.EOF] when every result has
 // been returned.
 func (c *Command) NextResult(ctx context.Context) (*Job, error) {
-	return c.next(ctx, (*call).ms)
+	return c.next(wait(ctx), (*call).ms)
 }
 
 // TryNextResult polls once for the next result; [ErrTimeout] where there is none yet.

@@ -117,14 +117,67 @@ func TestContextEndsTheWaitForASlot(t *testing.T) {
 	eventually(t, "it waits", func() bool { return len(c.slots) == 1 })
 	short, stop := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer stop()
-	err := c.Ping(short)
+	other := got[*Command](t)(c.GetByHandle(command.String()))
+	defer other.Close()
+	_, err := other.NextResult(short)
 	wants(t, err, ErrPoolExhausted, context.DeadlineExceeded)
 	equal(t, "timeout", err.(*Error).Timeout(), false)
 	_, err = command.NextResult(short)
 	wants(t, err, ErrTimeout, context.DeadlineExceeded)
 	cancel()
 	wants(t, <-waited, ErrCancelled)
-	must(t, c.Ping(ctx(t)))
+	kill(t, command)
+}
+
+func TestWaitsHoldUpNoOtherCall(t *testing.T) {
+	c := got[*Client](t)(Open(ctx(t), Options{URL: gridURL(t), MaxConnections: 4}))
+	defer c.Close()
+	command := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
+	cancellable, cancel := context.WithCancel(context.Background())
+	const count = 40
+	errs := make(chan error, count)
+	for index := range count {
+		go func() {
+			own, err := c.GetByHandle(command.String())
+			if err == nil {
+				defer own.Close()
+				switch index % 4 {
+				case 0:
+					_, err = own.NextResult(cancellable)
+				case 1:
+					for _, err = range own.Results(cancellable) {
+					}
+				case 2:
+					_, err = c.Execute(Agent(1, 1), "sleep", "600").Run(cancellable)
+				default:
+					_, err = (&Job{client: c, ID: command.ID(), Agent: Agent(1, 1)}).Wait(cancellable)
+				}
+			}
+			errs <- err
+		}()
+	}
+	eventually(t, "all slots are taken", func() bool { return len(c.slots) == cap(c.slots) })
+	for range 10 {
+		must(t, c.Ping(ctx(t)))
+		must(t, c.PingAgent(ctx(t), Agent(1, 2)))
+		brief := submit(t, c.Execute(Agent(1, 2), "true"))
+		eventually(t, "there is a result", func() bool {
+			_, err := brief.TryNextResult(ctx(t))
+			return err == nil
+		})
+		got[[]*Job](t)(command.Jobs(ctx(t)))
+		must(t, brief.Close())
+	}
+	statistics := got[*Statistics](t)(c.Statistics())
+	if statistics.OpenConnections > 6 {
+		t.Errorf("%d connections are open", statistics.OpenConnections)
+	}
+	cancel()
+	for range count {
+		if err := <-errs; err == nil {
+			t.Error("a wait ended with a result")
+		}
+	}
 	kill(t, command)
 }
 

@@ -63,6 +63,26 @@ func check(ctx context.Context) error {
 	return nil
 }
 
+// waiting is the context of a wait for results, which may block in C for as long as its caller likes. Other calls
+// have slots of their own, so that waits never hold them up.
+type waiting struct{ context.Context }
+
+// wait marks a context as that of a wait.
+func wait(ctx context.Context) context.Context {
+	if ctx == nil {
+		return nil
+	}
+	return waiting{ctx}
+}
+
+// slotsFor are the slots of the calls with a context.
+func (c *Client) slotsFor(ctx context.Context) chan struct{} {
+	if _, waits := ctx.(waiting); waits {
+		return c.slots
+	}
+	return c.brief
+}
+
 // timedOut tells whether a context was ended by its deadline, which C keeps by itself.
 func timedOut(ctx context.Context) bool {
 	_, has := ctx.Deadline()
@@ -148,12 +168,14 @@ func (t *tokens) watch(ctx context.Context) (token *C.acclient_cancel_token, end
 	return token, end, nil
 }
 
-// slot takes one of the slots of calls that may block in C. A call that closing over ends, too, waits no longer
-// than until then; over may be nil.
-func (c *Client) slot(ctx context.Context, over *handle) error {
+// slot takes one of the slots of calls that may block in C, and returns the function that gives it back. A call
+// that closing over ends, too, waits no longer than until then; over may be nil.
+func (c *Client) slot(ctx context.Context, over *handle) (free func(), err error) {
+	slots := c.slotsFor(ctx)
+	free = func() { <-slots }
 	select {
-	case c.slots <- struct{}{}:
-		return nil
+	case slots <- struct{}{}:
+		return free, nil
 	default:
 	}
 	var gone chan struct{}
@@ -161,14 +183,14 @@ func (c *Client) slot(ctx context.Context, over *handle) error {
 		gone = over.gone
 	}
 	select {
-	case c.slots <- struct{}{}:
-		return nil
+	case slots <- struct{}{}:
+		return free, nil
 	case <-c.handle.gone:
-		return c.handle.errClosed()
+		return nil, c.handle.errClosed()
 	case <-gone:
-		return over.errClosed()
+		return nil, over.errClosed()
 	case <-ctx.Done():
-		return errContext(ctx, ErrPoolExhausted, "while all connections of the client were in use")
+		return nil, errContext(ctx, ErrPoolExhausted, "while all connections of the client were in use")
 	}
 }
 
@@ -197,10 +219,11 @@ func (c *Client) doOver(
 		return err
 	}
 	defer c.handle.release(nil)
-	if err := c.slot(ctx, over); err != nil {
+	free, err := c.slot(ctx, over)
+	if err != nil {
 		return err
 	}
-	defer func() { <-c.slots }()
+	defer free()
 	var token *C.acclient_cancel_token
 	if over != nil || ctx.Done() != nil {
 		var end func()

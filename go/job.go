@@ -158,7 +158,7 @@ func (j *Job) Refresh(ctx context.Context) (*Job, error) {
 // Wait waits until the job is over, and reads its result into a new Job. It returns at once where the job is
 // over already.
 func (j *Job) Wait(ctx context.Context) (*Job, error) {
-	return j.again(ctx, func(ptr *C.acclient_job, call *call, job **C.acclient_job, raw errorOut) status {
+	return j.again(wait(ctx), func(ptr *C.acclient_job, call *call, job **C.acclient_job, raw errorOut) status {
 		return C.acclient_job_wait(ptr, call.ms(), call.cancel, job, raw)
 	})
 }

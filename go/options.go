@@ -32,8 +32,9 @@ type Options struct {
 	Password string
 	// DB is the number of the database.
 	DB uint32
-	// MaxConnections is the maximum number of connections, 1 to 10000; each waiting call uses one, and further
-	// calls wait. Default: 64.
+	// MaxConnections is the maximum number of connections, 1 to 10000: each wait for results uses one, and further
+	// waits are held up. Calls that do not wait for results are not: an eighth more connections, at least one, is
+	// for those that only talk to Redis, and as many for questions to agents and the controller. Default: 64.
 	MaxConnections int
 	// MaxReply is the size, in bytes, of the largest reply that the client accepts. Default: 64 MiB.
 	MaxReply int

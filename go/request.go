@@ -134,7 +134,7 @@ func (r *Request) Run(ctx context.Context) (*Job, error) {
 			" for Run: expected one agent (RunAll is for several)")
 	}
 	var job *C.acclient_job
-	if err := r.do(ctx, func(ptr *C.acclient_request, call *call, raw errorOut) status {
+	if err := r.do(wait(ctx), func(ptr *C.acclient_request, call *call, raw errorOut) status {
 		return C.acclient_request_run(ptr, call.ms(), call.cancel, &job, raw)
 	}); err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ type Collected struct {
 // failures are in [Collected.Errors].
 func (r *Request) RunAll(ctx context.Context, stopAtFailure bool) (*Collected, error) {
 	var all *C.acclient_collected
-	if err := r.do(ctx, func(ptr *C.acclient_request, call *call, raw errorOut) status {
+	if err := r.do(wait(ctx), func(ptr *C.acclient_request, call *call, raw errorOut) status {
 		return C.acclient_request_run_all(ptr, C.bool(stopAtFailure), call.ms(), call.cancel, &all, raw)
 	}); err != nil {
 		return nil, err

@@ -83,10 +83,11 @@ func (r *Request) OpenRollout(ctx context.Context, plan RolloutPlan) (*Rollout, 
 	if err := check(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.client.slot(ctx, nil); err != nil {
+	free, err := r.client.slot(ctx, nil)
+	if err != nil {
 		return nil, err
 	}
-	defer func() { <-r.client.slots }()
+	defer free()
 	stream, err := r.client.open(ctx, "rollout", func(call *call, raw errorOut) (status, unsafe.Pointer, func()) {
 		var ptr *C.acclient_rollout
 		code := C.acclient_request_rollout(request, batches, call.ms(), call.cancel, &ptr, raw)

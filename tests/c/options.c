@@ -112,9 +112,11 @@ static void limits(void) {
     EXPECT(ACCLIENT_OK, acclient_results_next(results, &job, &error));
     CHECK(job_gid(job) == 2);
     acclient_job_free(job);
-    EXPECT(ACCLIENT_POOL_EXHAUSTED, acclient_client_ping(client, 50, NULL, &error));
-    acclient_results_free(results);
+    EXPECT(ACCLIENT_POOL_EXHAUSTED, acclient_command_next_result(command, 50, NULL, &job, &error));
+    CHECK(job == NULL);
     EXPECT(ACCLIENT_OK, acclient_client_ping(client, 10000, NULL, &error));
+    EXPECT(ACCLIENT_OK, acclient_client_ping_agent(client, 1, 2, 10000, NULL, &error));
+    acclient_results_free(results);
     EXPECT(ACCLIENT_OK, kill_everywhere(command, 10000, NULL, &error));
     acclient_command_free(command);
     acclient_client_free(client);

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/wait.h>
 
 /* Look-ups that may be under way, by the documentation. */
 #define LOOKUPS 32
@@ -83,6 +84,21 @@ int main(void) {
     acclient_client *direct = connect_grid();
     EXPECT(ACCLIENT_OK, acclient_client_ping(direct, 10000, NULL, &error));
     acclient_client_free(direct);
+
+    SAY("a forked child has none of its parent's look-ups, and as many of its own");
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        asked = 0;
+        WAIT_UNTIL((status = acclient_client_connect(url, 1, NULL, &client, NULL)) !=
+                   ACCLIENT_TIMEOUT);
+        CHECK(status == ACCLIENT_CONNECT && client == NULL);
+        WAIT_UNTIL(asked == LOOKUPS);
+        _exit(EXIT_SUCCESS);
+    }
+    int ended;
+    CHECK(waitpid(child, &ended, 0) == child && WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
 
     SAY("once it answers, all is well");
     pthread_mutex_lock(&mutex);

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <csignal>
 #include <exception>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,6 +84,77 @@ void forked(acclient::client &client) {
     CHECK(count == 2);
     CHECK(!client.get_by_handle(command.handle()).kill().failure());
     waiting.join();
+}
+
+// Files that use up the descriptors of this process.
+class open_files {
+  public:
+    open_files() {
+        const rlimit few{200, 200};
+        CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+        int fd = -1;
+        while ((fd = open("/proc/version", O_RDONLY)) >= 0) {
+            files_.push_back(fd);
+        }
+    }
+    bool can_be_read() const {
+        const auto readable = [](int fd) {
+            char start[5];
+            return pread(fd, start, sizeof start, 0) == sizeof start &&
+                   std::string_view(start, sizeof start) == "Linux";
+        };
+        return std::all_of(files_.begin(), files_.end(), readable);
+    }
+
+  private:
+    std::vector<int> files_;
+};
+
+void inherited() {
+    say("a forked child opens files and destroys what it inherited");
+    auto client = acclient::client::connect(grid_url());
+    auto other = acclient::client::connect(grid_url());
+    auto token = acclient::cancel_token::make();
+    const auto half = "[ $AGENT_GID:$AGENT_NID = 1:1 ] && exec sleep 600; true";
+    auto request = client.bash(target::all().role("cpu"), half);
+    auto command = request.submit();
+    auto results = command.results(timeout(120s).or_cancelled(token));
+    CHECK(results.next());
+    auto rollout = request.rollout(acclient::rollout_plan::agents(2), 120s);
+    auto job = rollout.next();
+    CHECK(job);
+    auto follow = job->follow(120s);
+    const auto destroy = [&](const open_files &files, int first) {
+        const std::function<void()> steps[] = {
+            [&] { auto gone = std::move(results); }, [&] { auto gone = std::move(rollout); },
+            [&] { auto gone = std::move(follow); },  [&] { auto gone = std::move(job); },
+            [&] { auto gone = std::move(command); }, [&] { auto gone = std::move(request); },
+            [&] { auto gone = std::move(token); },   [&] { auto gone = std::move(other); },
+            [&] { auto gone = std::move(client); },
+        };
+        const int count = static_cast<int>(std::size(steps));
+        for (int i = 0; i < count; i++) {
+            steps[(first + i) % count]();
+            CHECK(files.can_be_read());
+        }
+    };
+    for (int first = 0; first < 9; first++) {
+        CHECK(succeeds([&] { destroy(open_files(), first); }));
+        CHECK(succeeds([&] {
+            client.ping();
+            destroy(open_files(), first);
+        }));
+        CHECK(succeeds([&] {
+            client.ping();
+            const open_files files;
+            CHECK(succeeds([&] { destroy(files, first); }));
+            CHECK(files.can_be_read());
+            destroy(files, first);
+        }));
+    }
+    client.ping();
+    CHECK(token.cancel() == acclient::errc{});
+    BAD(errc::cancelled, results.try_next());
 }
 
 // A Redis that closes the connection instead of confirming a command.
@@ -182,6 +255,7 @@ int main() {
     auto client = acclient::client::connect(grid_url());
     interrupted(client);
     forked(client);
+    inherited();
     maybe_sent();
     invalid_text(client);
 }

@@ -475,14 +475,15 @@ fn an_iterator_holds_one_connection_until_it_is_done() {
     let command = client.cmd(Target::all(), "ping").submit().unwrap();
     let mut results = command.results(WAIT).unwrap();
     results.next().unwrap().unwrap();
-    let hasty = client.with_timeout(Duration::from_millis(30));
-    assert_eq!(hasty.ping().unwrap_err().kind(), ErrorKind::PoolExhausted);
+    let first_within = |wait| command.results(wait).unwrap().next().unwrap();
+    let held_up = first_within(Duration::from_millis(30));
+    assert_eq!(held_up.unwrap_err().kind(), ErrorKind::PoolExhausted);
     assert_eq!(results.by_ref().count(), 2);
-    client.ping().unwrap();
+    first_within(WAIT).unwrap();
     let mut dropped = command.results(WAIT).unwrap();
     dropped.next().unwrap().unwrap();
     drop(dropped);
-    client.ping().unwrap();
+    first_within(WAIT).unwrap();
 }
 
 #[test]

@@ -339,18 +339,19 @@ fn calls_past_the_pool_wait_their_turn() {
         .drain(..)
         .map(|mut command| thread::spawn(move || command.next_result(WAIT)))
         .collect();
-    let hasty = client.with_timeout(Duration::from_millis(50));
+    let one_more = |wait| client.get_by_handle(&kill[0]).unwrap().next_result(wait);
     wait_until("both connections are in use", || {
-        hasty.ping().is_err_and(|error| error.kind() == ErrorKind::PoolExhausted)
+        one_more(Duration::from_millis(50))
+            .is_err_and(|error| error.kind() == ErrorKind::PoolExhausted)
     });
     // One that waits longer gets its turn as soon as a wait ends.
     let patient = {
-        let client = client.clone();
-        thread::spawn(move || client.ping())
+        let mut command = client.get_by_handle(&kill[0]).unwrap();
+        thread::spawn(move || command.next_result(WAIT))
     };
     let other = Client::connect(&grid.url()).unwrap();
     other.get_by_handle(&kill[0]).unwrap().kill().unwrap().into_result().unwrap();
-    patient.join().unwrap().unwrap();
+    patient.join().unwrap().unwrap().expect("a result");
     other.get_by_handle(&kill[1]).unwrap().kill().unwrap().into_result().unwrap();
     for waiter in waiters {
         assert_eq!(waiter.join().unwrap().unwrap().unwrap().state(), &JobState::Killed);

@@ -290,6 +290,12 @@ fn fork() {
     Programs::new("c-fork").run("fork.c", &[("ACCLIENT_URL", &grid.url())]);
 }
 
+#[test]
+fn inherited() {
+    let grid = Grid::demo().expect("a grid");
+    Programs::new("c-inherited").run("inherited.c", &[("ACCLIENT_URL", &grid.url())]);
+}
+
 /// A user who may not even look.
 const FEW_RIGHTS: &str = "few on nopass ~* +hello +auth +ping +llen +info +rpush";
 
