@@ -150,7 +150,7 @@ func TestWaitsHoldUpNoOtherCall(t *testing.T) {
 				case 2:
 					_, err = c.Execute(Agent(1, 1), "sleep", "600").Run(cancellable)
 				default:
-					_, err = (&Job{client: c, ID: command.ID(), Agent: Agent(1, 1)}).Wait(cancellable)
+					_, err = (&Job{client: c, ID: command.ID(), Agent: AgentID{1, 1}}).Wait(cancellable)
 				}
 			}
 			errs <- err
@@ -159,7 +159,7 @@ func TestWaitsHoldUpNoOtherCall(t *testing.T) {
 	eventually(t, "all slots are taken", func() bool { return len(c.slots) == cap(c.slots) })
 	for range 10 {
 		must(t, c.Ping(ctx(t)))
-		must(t, c.PingAgent(ctx(t), Agent(1, 2)))
+		must(t, c.PingAgent(ctx(t), AgentID{1, 2}))
 		brief := submit(t, c.Execute(Agent(1, 2), "true"))
 		eventually(t, "there is a result", func() bool {
 			_, err := brief.TryNextResult(ctx(t))

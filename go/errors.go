@@ -40,11 +40,13 @@ const (
 	// ErrMaybeSent: the whole command was sent, but Redis did not confirm it: it may run or not.
 	// [Error.CommandHandle] returns the handle by which to find out.
 	ErrMaybeSent Code = C.ACCLIENT_MAYBE_SENT
-	// ErrPoolExhausted: all connections of the client stayed in use until the deadline.
+	// ErrPoolExhausted: the connections that the call may have stayed in use until the deadline; see
+	// [Options.MaxConnections].
 	ErrPoolExhausted Code = C.ACCLIENT_POOL_EXHAUSTED
 	// ErrClosed: the client, or the value that the method belongs to, was closed.
 	ErrClosed Code = C.ACCLIENT_CLOSED
-	// ErrForkedHandle: the client was made in another process, before a fork.
+	// ErrForkedHandle: the client was made in another process, before a fork. A Go program cannot fork without
+	// an exec, so only C code in the same process can lead to it.
 	ErrForkedHandle Code = C.ACCLIENT_FORKED_HANDLE
 	// ErrPanic: a panic was caught inside the C library; what was used in that call refuses further use.
 	ErrPanic Code = C.ACCLIENT_PANIC

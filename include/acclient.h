@@ -63,6 +63,8 @@
  *   Signals do not disturb calls, no call raises SIGPIPE, and no call uses the stdio, the locale or,
  *   except for acclient_client_instance(), the environment of the program. After a fork, clients and
  *   commands work in the child too, on connections of their own; cancel tokens of the parent do not.
+ *   Any handle can be freed there, and no descriptor of the child is closed by it. A child of vfork(),
+ *   _Fork() or a bare clone() may only exec or exit.
  */
 
 #ifndef ACCLIENT_H
@@ -607,7 +609,8 @@ acclient_status acclient_cancel_token_new(acclient_cancel_token **token,
 /**
  * Ends the calls that have this token, at once; later ones end before they start.
  *
- * Async-signal-safe: one atomic exchange and one write(2), no lock, no allocation, errno kept.
+ * Async-signal-safe: one atomic exchange, getpid(), fstat() and write(), no lock, no allocation, errno
+ * kept.
  * Errors: ACCLIENT_FORKED_HANDLE, with nothing done, in a process other than the one that made the
  * token.
  */
@@ -861,7 +864,11 @@ acclient_status acclient_options_set_db(acclient_options *options,
                                         acclient_error **error);
 
 /**
- * Sets the maximum number of connections; each waiting call uses one. 1 to 10000, default 64.
+ * Sets the maximum number of connections: each wait for results uses one, and further waits are held
+ * up, in order, until their deadline. 1 to 10000, default 64.
+ *
+ * Waits hold up no other call: an eighth more connections, at least one, is for calls that only talk to
+ * Redis, and as many for questions to agents and the controller.
  */
 acclient_status acclient_options_set_max_connections(acclient_options *options,
                                                      size_t max_connections,

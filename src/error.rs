@@ -52,7 +52,8 @@ pub enum ErrorKind {
     /// The whole command was sent, but Redis did not confirm it: it may run or not. Requests that change
     /// nothing, like [`Client::list_agents`](crate::Client::list_agents), never return this kind.
     MaybeSent = 12,
-    /// All connections of the client stayed in use until the deadline.
+    /// The connections that the call may have stayed in use until the deadline: see
+    /// `ClientBuilder::max_connections`.
     PoolExhausted = 13,
     /// The client was closed.
     Closed = 14,

@@ -25,7 +25,7 @@ struct statistics {
     std::size_t open_connections = 0;
     /// Open connections that no call uses.
     std::size_t idle_connections = 0;
-    /// Calls that wait for a connection, since options::max_connections() are in use.
+    /// Calls that wait for a connection now: see options::max_connections().
     std::size_t waiting_calls = 0;
     /// Connections opened since the client was made.
     std::uint64_t connected = 0;

@@ -85,7 +85,10 @@ class ACCLIENT_OWNER options : public detail::built {
         step({}, acclient_options_set_db, handle_.get(), db);
         return *this;
     }
-    /// Sets the maximum number of connections; each waiting call uses one. 1 to 10000, default 64.
+    /// Sets the maximum number of connections: each wait for results uses one, and further waits
+    /// are held up, in order, until their deadline. 1 to 10000, default 64. Waits hold up no other
+    /// call: an eighth more connections, at least one, is for calls that only talk to Redis, and as
+    /// many for questions to agents and the controller.
     options &max_connections(std::size_t count) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_options_set_max_connections, count);
     }

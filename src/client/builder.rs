@@ -154,8 +154,12 @@ impl ClientBuilder {
         self
     }
 
-    /// How many connections the client may have at a time: each waiting call has one. Default
-    /// 64, at least 1.
+    /// How many connections the client may have at a time: each wait for results has one, and further
+    /// waits are held up, in order, until their deadline. Default 64, at least 1.
+    ///
+    /// Waits hold up no other call: an eighth more connections, at least one, is for calls that only talk
+    /// to Redis (`ping`, `submit`, `progress`, …), and as many for questions to agents and the controller
+    /// (`kill`, `get_stats`, `list_agents`, …). They are opened while waits use the others.
     pub fn max_connections(mut self, max: usize) -> Self {
         self.config.max_connections = max;
         self

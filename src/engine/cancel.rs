@@ -42,7 +42,7 @@ impl CancelToken {
     }
 
     /// Ends the calls that have this token. Safe from any thread and in a signal handler: one
-    /// atomic exchange and one `write(2)`, no lock, no allocation, `errno` kept.
+    /// atomic exchange, `getpid`, `fstat` and `write`, no lock, no allocation, `errno` kept.
     ///
     /// Returns `false`, and does nothing, in a process other than the one that made the token.
     pub fn cancel(&self) -> bool {

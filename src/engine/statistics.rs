@@ -22,8 +22,8 @@ pub struct Statistics {
     pub open_connections: usize,
     /// Open connections that no call uses.
     pub idle_connections: usize,
-    /// Calls that wait for a connection, since [`max_connections`](crate::ClientBuilder::max_connections)
-    /// are in use.
+    /// Calls that wait for a connection now, since those that they may have are in use: see
+    /// [`max_connections`](crate::ClientBuilder::max_connections).
     pub waiting_calls: usize,
     /// Connections opened so far.
     pub connected: u64,

@@ -28,7 +28,8 @@ pub unsafe extern "C" fn acclient_cancel_token_new(
 
 /// Ends the calls that have this token, at once; later ones end before they start.
 ///
-/// Async-signal-safe: one atomic exchange and one write(2), no lock, no allocation, errno kept.
+/// Async-signal-safe: one atomic exchange, getpid(), fstat() and write(), no lock, no allocation, errno
+/// kept.
 /// Errors: ACCLIENT_FORKED_HANDLE, with nothing done, in a process other than the one that made the
 /// token.
 #[unsafe(no_mangle)]

@@ -201,7 +201,11 @@ pub unsafe extern "C" fn acclient_options_set_db(
     call!(error, |scope| set(scope, options, |it| Ok(it.db(db))))
 }
 
-/// Sets the maximum number of connections; each waiting call uses one. 1 to 10000, default 64.
+/// Sets the maximum number of connections: each wait for results uses one, and further waits are held
+/// up, in order, until their deadline. 1 to 10000, default 64.
+///
+/// Waits hold up no other call: an eighth more connections, at least one, is for calls that only talk to
+/// Redis, and as many for questions to agents and the controller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_max_connections(
     options: *mut acclient_options,
