@@ -1,6 +1,6 @@
 //! [`Command`]: the handle of a command that was sent, and the way to its results.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -53,13 +53,32 @@ pub struct Command {
     envelope: Envelope,
     /// Whom it went to, once the controller has said it.
     routed: Option<Vec<AgentId>>,
-    /// Those whose results were handed out.
-    returned: Vec<AgentId>,
+    /// Those whose results were returned.
+    returned: BTreeSet<AgentId>,
+    /// How [`Command::next_result`] waits.
+    waiting: Waiting,
+}
+
+/// The watch of a command from one call of [`Command::next_result`] to the next, so that each costs no more than its
+/// result. A clone of the command makes its own.
+#[derive(Default)]
+struct Waiting(Option<Box<Watch>>);
+
+impl Clone for Waiting {
+    fn clone(&self) -> Self {
+        Waiting(None)
+    }
 }
 
 impl Command {
     pub(crate) fn new(session: Session, envelope: Envelope) -> Self {
-        Command { session, envelope, routed: None, returned: Vec::new() }
+        Command {
+            session,
+            envelope,
+            routed: None,
+            returned: BTreeSet::new(),
+            waiting: Waiting(None),
+        }
     }
 
     /// The id of the command.
@@ -115,12 +134,12 @@ impl Command {
 /// Results.
 impl Command {
     /// Waits for the next result: that of an agent whose result this `Command` has not
-    /// returned yet. `None`: all are returned. Blocks; a lost connection is replaced and the wait
-    /// goes on.
+    /// returned yet. `None`: all are returned. Blocks; reconnects and goes on where a connection is
+    /// lost.
     ///
-    /// A job that failed is a result like any other. A wait of zero looks once. For a fan-out to many
-    /// agents [`Command::results`] is far cheaper: each call of this one looks at all agents that
-    /// are left.
+    /// A job that failed is a result like any other. A wait of zero reads once. Between two calls the
+    /// `Command` keeps its connection, as long as no other call needs the place; the next call then costs no
+    /// more than an item of [`Command::results`].
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`]; [`ErrorKind::Cancelled`]; [`ErrorKind::NoSuchAgent`] where the
@@ -132,7 +151,7 @@ impl Command {
         let timeout = timeout.into();
         self.envelope.check_id()?;
         self.refuse_endless(&timeout)?;
-        if self.is_exhausted() {
+        if self.waiting.0.is_none() && self.is_exhausted() {
             return Ok(None);
         }
         if timeout.is_zero() {
@@ -200,25 +219,33 @@ impl Command {
         });
         let found = found.map_err(|error| self.explained(error, begun))?;
         let Some((agent, document)) = found else { return Ok(None) };
+        self.waiting = Waiting(None); // it would find that result too
         self.deliver(agent, document).map(Some)
     }
 
     fn first_of_pending(&mut self, until: &Until) -> Result<Option<(AgentId, ResultDocument)>> {
-        if let Some([agent]) = self.pending().as_deref() {
-            let document = run::final_document(&self.session, self.id(), *agent, until)?;
-            return Ok(Some((*agent, document)));
-        }
-        let mut watch = Watch::new(self.session.clone(), vec![self.wanted()]);
+        let mut watch = match self.waiting.0.take() {
+            Some(watch) => watch,
+            None => match self.pending().as_deref() {
+                Some([agent]) => {
+                    let document = run::final_document(&self.session, self.id(), *agent, until)?;
+                    return Ok(Some((*agent, document)));
+                }
+                _ => Box::new(Watch::new(self.session.clone(), vec![self.wanted()])),
+            },
+        };
         let Some(found) = watch.next(until)? else {
-            self.routed = Some(self.returned.clone());
+            self.routed = Some(self.returned.iter().copied().collect());
             return Ok(None);
         };
+        watch.park();
+        self.waiting = Waiting(Some(watch));
         Ok(Some((found.agent, found.document.map_err(|error| error.about_agent(found.agent))?)))
     }
 
     /// A result as the caller gets it, which counts as returned.
     fn deliver(&mut self, agent: AgentId, document: ResultDocument) -> Result<Job> {
-        self.returned.push(agent);
+        self.returned.insert(agent);
         let result = JobResult::new(self.id(), agent, document);
         Ok(Job::new(self.session.clone(), verdict::delivered(&self.envelope, result)?))
     }
@@ -434,7 +461,8 @@ impl Command {
 
     /// Counts a result as returned that was returned elsewhere.
     pub(crate) fn note_returned(&mut self, agent: AgentId) {
-        self.returned.push(agent);
+        self.waiting = Waiting(None);
+        self.returned.insert(agent);
     }
 
     /// Whom it went to, where that is known.
@@ -445,7 +473,11 @@ impl Command {
     /// The results that are still to be returned.
     pub(crate) fn wanted(&self) -> Wanted {
         let agents = self.agents().map(<[AgentId]>::to_vec);
-        Wanted { id: self.id().to_owned(), agents, returned: self.returned.clone() }
+        Wanted {
+            id: self.id().to_owned(),
+            agents,
+            returned: self.returned.iter().copied().collect(),
+        }
     }
 
     /// Agents whose results are still to be returned, where it is known who they are.

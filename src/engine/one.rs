@@ -10,7 +10,7 @@ use super::retry::{Purpose, waits_out};
 use super::rounds::{Rounds, final_in_hash};
 use crate::error::{Error, Result};
 use crate::protocol::{AgentId, JobState, ResultDocument, keys};
-use crate::transport::{self, Condition, Connection, Reply, Until, bulk, integer, items, sleep};
+use crate::transport::{self, Condition, Connection, Reply, Until, bulk, integer, items};
 
 /// A wait for one result, which begins before the command is pushed.
 #[derive(Debug)]
@@ -100,88 +100,122 @@ impl<'a> One<'a> {
         waited.inspect_err(|error| leave(self.session, self.id, error))
     }
 
-    fn wait(&mut self, mut first: Option<transport::Result<Look>>) -> Result<ResultDocument> {
+    fn wait(&mut self, first: Option<transport::Result<Look>>) -> Result<ResultDocument> {
+        let mut look = match first {
+            Some(Err(error)) if !waits_out(&error, Purpose::Wait) => {
+                return Err(about_key(error, &self.key));
+            }
+            Some(look) => look.ok(),
+            None => None,
+        };
+        if let Some(Look::Tail(tail, length)) = &look
+            && let Some(document) = self.only_entry(tail, length)?
+        {
+            return Ok(document);
+        }
+        let (session, until) = (self.session, self.until.clone());
         loop {
-            let look = match first.take() {
-                Some(Err(error)) if !waits_out(&error, Purpose::Wait) => Err(error),
-                Some(Ok(look)) => Ok(look),
-                _ => self.session.wait(&self.until, |connection, _| {
-                    self.ask(connection);
-                    self.read(connection)
-                }),
-            };
-            let document = match look.map_err(|error| about_key(error, &self.key))? {
-                Look::Tail(tail, length) => self.tail(tail, &length)?,
-                Look::Refused => self.poll()?,
-                Look::Entries(entries) => answer(&self.key, items(entries)?)?,
-                Look::Late => None,
-            };
-            let document = match document {
-                None if self.rounds.is_due() => self.ask_hash()?,
-                document => document,
-            };
-            if let Some(document) = document {
+            let waited = session.wait(&until, |connection, _| self.on(connection, look.take()));
+            if let Some(document) = waited.map_err(|error| about_key(error, &self.key))?? {
                 return Ok(document);
             }
         }
     }
 
-    fn tail(&mut self, tail: Reply, length: &Reply) -> Result<Option<ResultDocument>> {
-        let Some(entry) = bulk(tail)? else {
-            // A server that does not block.
-            sleep(LOOK.min(self.rounds.pause()), &self.until)?;
-            return Ok(None);
-        };
-        if integer(length)? == 1 {
-            let document = parse(&self.key, &entry)?;
-            if !document.is_duplicate() {
-                return Ok(Some(document));
+    /// Waits on one connection, which stays with the wait; `None` where it is in the middle of a move that
+    /// takes too long.
+    fn on(
+        &mut self,
+        connection: &mut Connection,
+        mut first: Option<Look>,
+    ) -> transport::Result<Result<Option<ResultDocument>>> {
+        loop {
+            let look = match first.take() {
+                Some(look) => look,
+                None => {
+                    self.ask(connection);
+                    self.read(connection)?
+                }
+            };
+            let is_late = matches!(look, Look::Late);
+            let document = match look {
+                Look::Tail(tail, length) => match self.only_entry(&tail, &length) {
+                    Ok(None) if tail != Reply::Nil => self.poll(connection)?,
+                    Ok(None) if !self.rounds.is_due() => {
+                        // The server does not block.
+                        connection.pause(LOOK.min(self.rounds.pause()), &self.until)?;
+                        Ok(None)
+                    }
+                    document => document,
+                },
+                Look::Refused => self.poll(connection)?,
+                Look::Entries(entries) => self.answer(entries),
+                Look::Late => Ok(None),
+            };
+            match document {
+                Ok(None) if is_late => return Ok(Ok(None)),
+                Ok(None) if self.rounds.is_due() => match self.ask_hash(connection)? {
+                    Ok(None) => {}
+                    document => return Ok(document),
+                },
+                Ok(None) => {}
+                document => return Ok(document),
             }
         }
-        self.poll()
+    }
+
+    /// The result, if the list has one entry and that is none of an id in use.
+    fn only_entry(&self, tail: &Reply, length: &Reply) -> Result<Option<ResultDocument>> {
+        let Some(entry) = bulk(tail.clone())? else { return Ok(None) };
+        if integer(length)? != 1 {
+            return Ok(None);
+        }
+        let document = parse(&self.key, &entry)?;
+        Ok((!document.is_duplicate()).then_some(document))
+    }
+
+    fn answer(&mut self, entries: Reply) -> Result<Option<ResultDocument>> {
+        let entries = items(entries)?;
+        self.is_in_use = !entries.is_empty();
+        answer(&self.key, entries)
     }
 
     /// Reads the list again and again until the next round: it holds more than one entry, or only refusals of
     /// an id in use, so that a blocking move would return at once; or Redis refuses the move.
-    fn poll(&mut self) -> Result<Option<ResultDocument>> {
+    fn poll(
+        &mut self,
+        connection: &mut Connection,
+    ) -> transport::Result<Result<Option<ResultDocument>>> {
         loop {
-            let entries = self
-                .session
-                .repeat(&self.until, |connection, until| read_list(connection, &self.key, until));
-            let entries = items(entries.map_err(|error| about_key(error, &self.key))?)?;
-            self.is_in_use = !entries.is_empty();
-            if let Some(document) = answer(&self.key, entries)? {
-                return Ok(Some(document));
+            let entries = read_list(connection, &self.key, &self.until)?;
+            match self.answer(entries) {
+                Ok(None) if !self.rounds.is_due() => connection.pause(LOOK, &self.until)?,
+                document => return Ok(document),
             }
-            if self.rounds.is_due() {
-                return Ok(None);
-            }
-            sleep(LOOK, &self.until)?;
         }
     }
 
     /// Asks the hash whether the job has ended, and the list once more after it.
-    fn ask_hash(&mut self) -> Result<Option<ResultDocument>> {
+    fn ask_hash(
+        &mut self,
+        connection: &mut Connection,
+    ) -> transport::Result<Result<Option<ResultDocument>>> {
         let (field, hash) = (self.agent.to_string(), keys::results(self.id));
-        let read = self.session.repeat(&self.until, |connection, until| {
-            connection.command(&[b"HGET", hash.as_bytes(), field.as_bytes()]);
-            connection.command(&[b"LRANGE", self.key.as_bytes(), b"0", b"-1"]);
-            let field = match connection.reply(until) {
-                // The list counts, and tells what is wrong with the server.
-                Err(transport::Error::Server(_)) => None,
-                field => bulk(field?).ok().flatten(),
-            };
-            Ok((field, connection.reply(until)?))
-        });
-        let (field, entries) = read.map_err(|error| about_key(error, &self.key))?;
+        connection.command(&[b"HGET", hash.as_bytes(), field.as_bytes()]);
+        connection.command(&[b"LRANGE", self.key.as_bytes(), b"0", b"-1"]);
+        let field = match connection.reply(&self.until) {
+            // The list counts, and tells what is wrong with the server.
+            Err(transport::Error::Server(_)) => None,
+            field => bulk(field?).ok().flatten(),
+        };
+        let entries = connection.reply(&self.until)?;
         self.rounds.done();
         let field = field.unwrap_or_default();
         self.state = ResultDocument::parse(&field).ok().and_then(|it| it.state.into_value());
-        let entries = items(entries)?;
-        if entries.is_empty() {
-            return Ok(final_in_hash(&field));
+        if matches!(&entries, Reply::Array(entries) if entries.is_empty()) {
+            return Ok(Ok(final_in_hash(&field)));
         }
-        answer(&self.key, entries)
+        Ok(self.answer(entries))
     }
 
     /// What is known of the job when the time is over.

@@ -48,7 +48,7 @@ pub(crate) use fork::Process;
 pub(crate) use fork::close_inherited;
 pub(crate) use owed::Owed;
 pub(crate) use poll::sleep;
-pub(crate) use pool::{Broadcast, Class, Pool, Pooled};
+pub(crate) use pool::{Broadcast, Class, Parked, Pool, Pooled};
 pub(crate) use reply::{Reply, Unexpected, bulk, error_in, integer, items};
 pub(crate) use server::{NO_CLUSTER, field};
 pub(crate) use tls::TlsFiles;

@@ -1,11 +1,16 @@
 //! The connections of a client: how many there may be, who has them, what a fork does to them.
 
+mod parked;
+
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub(crate) use self::parked::Parked;
+
+use self::parked::Lot;
 use super::address::Config;
 use super::condition::Condition;
 use super::connection::Connection;
@@ -64,6 +69,8 @@ struct State {
 struct Inner {
     /// Most recently used last, and reused first.
     idle: Vec<Connection>,
+    /// Put aside between two calls of a wait.
+    lot: Lot,
     loans: Loans,
     /// Calls that wait for a connection, longest first. None of them may have one at this moment.
     waiting: VecDeque<Turn>,
@@ -143,7 +150,7 @@ impl Pool {
     pub(crate) fn connections(&self) -> Connections {
         let Some(state) = self.existing_state() else { return Connections::default() };
         let inner = state.lock();
-        let (idle, waiting) = (inner.idle.len(), inner.waiting.len());
+        let (idle, waiting) = (inner.idle.len() + inner.parked(), inner.waiting.len());
         Connections { open: idle + inner.loans.total(), idle, waiting }
     }
 
@@ -183,6 +190,7 @@ impl Pool {
             }
             inner.discard(connection);
         }
+        inner.make_room();
         drop(inner);
         let made = Connection::open(&self.config, self.tls.as_ref(), until);
         let mut inner = state.lock();
@@ -225,6 +233,7 @@ impl Pool {
             while let Some(idle) = inner.idle.pop() {
                 inner.discard(idle);
             }
+            inner.clear_lot();
         }
     }
 
@@ -327,6 +336,7 @@ impl State {
         })?;
         let inner = Inner {
             idle: Vec::new(),
+            lot: Lot::default(),
             loans: Loans::new(config.max_connections),
             waiting: VecDeque::new(),
             owed: OwedKeys::default(),
@@ -373,6 +383,7 @@ impl State {
     /// At the end: what is still owed is sent and waited for, briefly.
     fn settle(&self, config: &Config, tls: Option<&Connector>) {
         let mut inner = self.lock();
+        inner.clear_lot();
         let mut owed: Vec<Owed> = inner.owed.drain();
         while let Some(mut connection) = inner.idle.pop() {
             owed.extend(connection.owed().drain());

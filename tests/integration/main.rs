@@ -9,6 +9,7 @@ mod api;
 mod bad_input;
 mod bad_results;
 mod closed_descriptors;
+mod cost;
 mod doctor;
 mod endurance;
 mod error_page;

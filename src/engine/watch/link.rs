@@ -6,7 +6,7 @@ use crate::engine::retry::{Purpose, waits_out};
 use crate::engine::rounds::{EVERY, Rounds};
 use crate::protocol::{AgentId, keys};
 use crate::transport::{
-    self, Broadcast, Changes, Counters, Owed, Pooled, Tracking, Until, bulk, clock, integer,
+    self, Broadcast, Changes, Counters, Owed, Parked, Pooled, Tracking, Until, bulk, clock, integer,
 };
 
 /// Up to so many lists are watched by reading them, which arms each; more by their prefix.
@@ -19,7 +19,21 @@ pub(super) struct Link {
     pub(super) connection: Pooled,
     pub(super) method: WaitMethod,
     /// One of the broadcasts that a client may have.
-    _broadcast: Option<Broadcast>,
+    broadcast: Option<Broadcast>,
+}
+
+/// The link of a watch that rests between two calls.
+#[derive(Debug)]
+pub(super) struct ParkedLink {
+    connection: Parked,
+    method: WaitMethod,
+    broadcast: Option<Broadcast>,
+}
+
+impl ParkedLink {
+    pub(super) fn is_ours(&self) -> bool {
+        self.connection.is_ours()
+    }
 }
 
 impl Link {
@@ -42,6 +56,24 @@ impl Counters {
 }
 
 impl Watch {
+    /// Puts the connection aside until the owner asks for the next result; other calls may need its place
+    /// meanwhile.
+    pub(crate) fn park(&mut self) {
+        if let Some(Link { connection, method, broadcast }) = self.link.take() {
+            let parked = connection.park();
+            self.parked = parked.map(|connection| ParkedLink { connection, method, broadcast });
+        }
+    }
+
+    /// Goes on with the connection that was put aside, if it is still there.
+    pub(super) fn unpark(&mut self) {
+        let Some(ParkedLink { connection, method, broadcast }) = self.parked.take() else { return };
+        match connection.take(self.session.class()) {
+            Some(connection) => self.link = Some(Link { connection, method, broadcast }),
+            None => self.unlink(),
+        }
+    }
+
     /// Takes a connection, chooses how to wait, and looks at everything once.
     pub(super) fn link_up(&mut self, until: &Until) -> Step<()> {
         let pool = self.session.pool().clone();
@@ -72,7 +104,7 @@ impl Watch {
             target: LOG,
             "waiting for {lists} results and {unrouted} commands without known agents, method {method:?}"
         );
-        self.link = Some(Link { connection, method, _broadcast: broadcast });
+        self.link = Some(Link { connection, method, broadcast });
         if method != WaitMethod::Blocking {
             self.look_at_all(until)?;
         }

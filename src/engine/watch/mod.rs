@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use self::event_loop::Polled;
-use self::link::Link;
+use self::link::{Link, ParkedLink};
 use super::Session;
 use super::result;
 use super::retry::{Purpose, Retrier, waits_out};
@@ -111,6 +111,7 @@ pub(crate) struct Watch {
     /// Whether a list held only refusals of an id in use, or Redis refuses to block.
     disputed: bool,
     link: Option<Link>,
+    parked: Option<ParkedLink>,
     /// How long the last poll of all lists took.
     last_look: Duration,
     rounds: Option<Rounds>,
@@ -158,6 +159,7 @@ impl Watch {
             hashed_to: None,
             disputed: false,
             link: None,
+            parked: None,
             last_look: Duration::ZERO,
             rounds: None,
             polled: None,
@@ -222,6 +224,7 @@ impl Watch {
     pub(crate) fn next(&mut self, until: &Until) -> Result<Option<Found>> {
         let until = &until.impatient();
         self.rounds.get_or_insert_with(|| Rounds::begin(until)).renew(until);
+        self.unpark();
         let mut retrier = Retrier::new(Purpose::Wait);
         loop {
             if self.is_done() {
@@ -384,7 +387,8 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         // In a forked child nothing is the child's to expire.
-        if self.link.is_some() && self.link.as_ref().is_some_and(|link| link.connection.is_ours()) {
+        let is_linked = self.link.as_ref().is_some_and(|link| link.connection.is_ours());
+        if is_linked || self.parked.as_ref().is_some_and(ParkedLink::is_ours) {
             self.leave_keys();
         }
     }
