@@ -5,6 +5,10 @@
 //! it. The framer walks a reply without recursion, resumes where the bytes ran out, and gives the
 //! parser complete replies within limits only.
 
+use std::fmt;
+
+/// The content types of TLS records. No reply begins with any of them.
+const TLS_RECORDS: std::ops::RangeInclusive<u8> = 0x14..=0x17;
 /// The longest line (type byte, number or text, CRLF).
 const MAX_LINE: usize = 64 * 1024;
 /// The deepest nesting of arrays, maps and sets.
@@ -51,6 +55,7 @@ impl Framer {
     /// The text of an error or status that is not UTF-8 is mended in place, with a `?` for each
     /// byte that is not ASCII: the parser would refuse the reply for it, or make three bytes of one.
     pub(super) fn frame(&mut self, bytes: &mut [u8]) -> Result<Frame, Violation> {
+        self.first_byte(bytes)?;
         while let Some(line_end) = self.line(bytes)? {
             let (kind, line) = (bytes[self.position], self.position + 1..line_end - 2);
             let mut next = line_end;
@@ -66,7 +71,7 @@ impl Framer {
                 b',' => {}
                 b'$' | b'!' | b'=' => {
                     if let Some(length) = self.length(kind, &bytes[line])? {
-                        next = line_end + length + 2;
+                        next = line_end.saturating_add(length).saturating_add(2);
                         self.within_limit(next)?;
                         if bytes.len() < next {
                             return Ok(Frame::Incomplete { at_least: next });
@@ -101,6 +106,14 @@ impl Framer {
         Ok(Frame::Incomplete { at_least: bytes.len() + 1 })
     }
 
+    /// A server that speaks TLS answers a plain command with an alert, which has no lines.
+    fn first_byte(&self, bytes: &[u8]) -> Result<(), Violation> {
+        if self.position == 0 && bytes.first().is_some_and(|kind| TLS_RECORDS.contains(kind)) {
+            return Err("a TLS record; this is a TLS port: use rediss:// or enable TLS".into());
+        }
+        Ok(())
+    }
+
     /// The end of the line at `position`, CRLF included, once it is there.
     fn line(&mut self, bytes: &[u8]) -> Result<Option<usize>, Violation> {
         let from = self.scanned.max(self.position);
@@ -121,8 +134,8 @@ impl Framer {
             -1 if kind == b'$' => Ok(None),
             length => match usize::try_from(length) {
                 Ok(length) if length <= self.max_reply => Ok(Some(length)),
-                Ok(_) => Err(self.too_large(length)),
-                Err(_) => Err(format!("a string of length {length}")),
+                Err(_) if length < 0 => Err(format!("a string of length {length}")),
+                _ => Err(self.too_large(length)),
             },
         }
     }
@@ -133,8 +146,10 @@ impl Framer {
         if announced == -1 && kind == b'*' {
             return Ok(0);
         }
-        let count = usize::try_from(announced)
-            .map_err(|_| format!("an aggregate of {announced} elements"))?;
+        if announced < 0 {
+            return Err(format!("an aggregate of {announced} elements"));
+        }
+        let count = usize::try_from(announced).map_err(|_| self.too_large(announced))?;
         let count = match kind {
             b'%' => count.checked_mul(2),
             b'|' => count.checked_mul(2).and_then(|count| count.checked_add(1)),
@@ -172,10 +187,13 @@ impl Framer {
 
     fn within_limit(&self, length: usize) -> Result<(), Violation> {
         let memory = self.elements.saturating_mul(ELEMENT).saturating_add(length);
-        if memory > self.max_reply + MAX_LINE { Err(self.too_large(memory as i64)) } else { Ok(()) }
+        if memory > self.max_reply.saturating_add(MAX_LINE) {
+            return Err(self.too_large(memory));
+        }
+        Ok(())
     }
 
-    fn too_large(&self, claimed: i64) -> Violation {
+    fn too_large(&self, claimed: impl fmt::Display) -> Violation {
         format!(
             "a reply of {claimed} bytes or elements exceeds the maximum reply size of {} bytes; raise that limit if such replies are expected",
             self.max_reply
@@ -321,6 +339,36 @@ mod tests {
             violation(&b"+".iter().chain(&[b'x'; MAX_LINE]).copied().collect::<Vec<_>>())
                 .contains("line")
         );
+    }
+
+    #[test]
+    fn a_limit_of_any_size_is_a_limit() {
+        for limit in [usize::MAX, usize::MAX - 1, usize::MAX - MAX_LINE, isize::MAX as usize] {
+            let mut framer = Framer::new(limit);
+            for (reply, depth) in WHOLE {
+                let found = framer.frame(&mut reply.to_vec());
+                assert_eq!(found, Ok(Frame::Complete { length: reply.len(), depth: *depth }));
+            }
+            // Longer than the limit of a line, which such an overflow left as the limit of all.
+            let large = [&b"$100000\r\n"[..], &vec![b'x'; 100_000], b"\r\n"].concat();
+            let found = framer.frame(&mut large.clone());
+            assert_eq!(found, Ok(Frame::Complete { length: large.len(), depth: 0 }));
+            for claim in ["$9223372036854775807\r\n", "*2\r\n+x\r\n$9223372036854775807\r\n"] {
+                // It fits the limit, or it does not; it is never taken as a whole reply.
+                let found = Framer::new(limit).frame(&mut claim.as_bytes().to_vec());
+                assert!(!matches!(found, Ok(Frame::Complete { .. })), "{found:?}");
+            }
+            let many = Framer::new(limit).frame(&mut b"*9223372036854775807\r\n".to_vec());
+            assert!(many.unwrap_err().contains("maximum reply size"));
+        }
+    }
+
+    #[test]
+    fn a_tls_alert_is_named_before_any_line_ends() {
+        for alert in [&b"\x15"[..], b"\x15\x03\x01\0\x02\x02\x46"] {
+            assert!(violation(alert).contains("TLS port"), "{alert:?}");
+        }
+        assert!(matches!(frame(b"$3\r\n\x15\x03\x01\r\n"), Ok(Frame::Complete { .. })));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use redis::Value;
 
 use super::error::{Error, Result, ServerError};
+use super::resolve::with_signals_blocked;
 
 /// How deep a reply may nest for the parser to run on the caller's own stack. In an unoptimized
 /// build the parser takes some 20 KiB a level; callers may have little stack (a thread of 128 KiB,
@@ -29,14 +30,19 @@ pub(super) fn decode(frame: &[u8], depth: usize) -> std::result::Result<Value, S
             Ok(Value::BulkString(line(start).to_vec()))
         }
         _ if depth <= SHALLOW => parse(frame),
-        _ => std::thread::scope(|scope| {
-            let parser = std::thread::Builder::new().stack_size(DEEP_STACK);
-            match parser.spawn_scoped(scope, || parse(frame)) {
-                Ok(parser) => parser.join().unwrap_or_else(|_| Err("the parser failed".into())),
-                Err(error) => Err(format!("cannot start a thread for a nested reply: {error}")),
-            }
-        }),
+        _ => on_a_deep_stack(|| parse(frame))?,
     }
+}
+
+/// Runs `f` on a short-lived thread with all the stack that it may need.
+fn on_a_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> std::result::Result<T, String> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(DEEP_STACK);
+        match with_signals_blocked(|| thread.spawn_scoped(scope, f)) {
+            Ok(thread) => thread.join().map_err(|_| "the parser failed".to_owned()),
+            Err(error) => Err(format!("cannot start a thread for a nested reply: {error}")),
+        }
+    })
 }
 
 fn parse(frame: &[u8]) -> std::result::Result<Value, String> {
@@ -124,6 +130,24 @@ mod tests {
         let parser = std::thread::Builder::new().stack_size(128 * 1024);
         let parser = parser.spawn(move || decode(&reply, 16).is_ok()).unwrap();
         assert!(parser.join().unwrap());
+    }
+
+    /// A handler of the program that we live in may need more stack than there is here, or a thread
+    /// that the program knows.
+    #[test]
+    fn the_thread_of_a_deep_reply_takes_no_signals() {
+        let blocked = on_a_deep_stack(|| {
+            let mut mask = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+            // SAFETY: with a null set pthread_sigmask() only fills `mask`.
+            unsafe {
+                let get = libc::SIG_BLOCK;
+                assert_eq!(libc::pthread_sigmask(get, std::ptr::null(), mask.as_mut_ptr()), 0);
+                let mask = mask.assume_init();
+                [libc::SIGALRM, libc::SIGUSR1, libc::SIGCHLD, libc::SIGTERM]
+                    .map(|signal| libc::sigismember(&mask, signal))
+            }
+        });
+        assert_eq!(blocked, Ok([1; 4]));
     }
 
     #[test]

@@ -103,7 +103,7 @@ fn start(lookup: Arc<Lookup>) -> Result<()> {
 
 /// Runs `f` with every signal blocked, so that a thread started in it never runs a handler of the
 /// program that we live in.
-fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
+pub(super) fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
     let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigfillset() initializes `all`; pthread_sigmask() reads it and fills `before`.
