@@ -7,7 +7,7 @@ use super::Client;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::transport::{Config, DEFAULT_PORT, Endpoint, Secret, TlsFiles};
+use crate::transport::{Config, DEFAULT_PORT, Endpoint, Secret, TlsFiles, bare_host, is_host};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// More connections than this are a mistake: each costs Redis a client and this process a
@@ -58,13 +58,14 @@ impl ClientBuilder {
         Ok(self)
     }
 
-    /// Host name or number. Default `127.0.0.1`.
+    /// Host name or IP address; an IPv6 address may have a zone, as in `fe80::1%eth0`, and brackets.
+    /// Default `127.0.0.1`.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         let port = match self.config.endpoint {
             Endpoint::Tcp { port, .. } => port,
             Endpoint::Unix(_) | Endpoint::Sentinel { .. } => DEFAULT_PORT,
         };
-        self.config.endpoint = Endpoint::Tcp { host: host.into(), port };
+        self.config.endpoint = Endpoint::Tcp { host: bare_host(&host.into()), port };
         self
     }
 
@@ -92,7 +93,8 @@ impl ClientBuilder {
         name: impl Into<String>,
         sentinels: impl IntoIterator<Item = (H, u16)>,
     ) -> Self {
-        let sentinels = sentinels.into_iter().map(|(host, port)| (host.into(), port)).collect();
+        let sentinels = sentinels.into_iter();
+        let sentinels = sentinels.map(|(host, port)| (bare_host(&host.into()), port)).collect();
         self.config.endpoint = Endpoint::Sentinel { sentinels, name: name.into() };
         self
     }
@@ -213,7 +215,7 @@ impl ClientBuilder {
                 sentinels.iter().map(|(host, _)| host).collect()
             }
         };
-        if hosts.iter().any(|host| host.is_empty() || host.contains(['\0', '/', '@', ' '])) {
+        if !hosts.iter().all(|host| is_host(host)) {
             return Err(Error::invalid("invalid host: expected a host name or an IP address"));
         }
         Client::new(config, timeout)

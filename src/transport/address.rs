@@ -1,7 +1,9 @@
 //! Where a Redis is and how to log in there: URLs and their parts.
 
+use std::ffi::OsString;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
@@ -94,10 +96,14 @@ impl Config {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(invalid("missing scheme"));
         };
-        match scheme {
-            "redis" | "valkey" => tcp(&parsed(text)?),
-            "redis+unix" | "valkey+unix" | "unix" => unix(&parsed(text)?),
-            "rediss" | "valkeys" => with_tls(text, |url| tcp(&parsed(url)?)),
+        // The parser of URLs would leave them out without a word, also from a password.
+        if text.contains(|character: char| character.is_ascii_control()) {
+            return Err(invalid("unexpected control character"));
+        }
+        match scheme.to_ascii_lowercase().as_str() {
+            "redis" | "valkey" => tcp(text),
+            "redis+unix" | "valkey+unix" | "unix" => unix(rest),
+            "rediss" | "valkeys" => with_tls(text, tcp),
             // They list hosts, unlike any other URL.
             "redis+sentinel" | "valkey+sentinel" => sentinel(rest),
             "rediss+sentinel" | "valkeys+sentinel" => with_tls(rest, sentinel),
@@ -107,8 +113,52 @@ impl Config {
     }
 }
 
-fn parsed(text: &str) -> Result<Url, AddressError> {
-    Url::parse(text).map_err(|error| AddressError(error.to_string()))
+/// A URL, and the zone of its host, which the parser of URLs does not know.
+fn parsed(text: &str) -> Result<(Url, Option<String>), AddressError> {
+    let parse = |text: &str| Url::parse(text).map_err(|error| AddressError(error.to_string()));
+    let Some((percent, end)) = zone_in(text) else { return Ok((parse(text)?, None)) };
+    let zone = zone(&text[percent..end])?;
+    let without = format!("{}{}", &text[..percent], &text[end..]);
+    Ok((parse(&without)?, Some(zone)))
+}
+
+/// Where the zone stands in `redis://[fe80::1%25eth0]:6379`, its `%` included.
+fn zone_in(text: &str) -> Option<(usize, usize)> {
+    let start = text.find("://")? + 3;
+    let authority = &text[start..];
+    let authority = &authority[..authority.find(['/', '?', '#']).unwrap_or(authority.len())];
+    let host = authority.rfind('@').map_or(0, |at| at + 1);
+    let inner = authority[host..].strip_prefix('[')?;
+    let inner = &inner[..inner.find(']')?];
+    let inside = start + host + 1;
+    Some((inside + inner.find('%')?, inside + inner.len()))
+}
+
+/// The zone in `%25eth0`, as URLs write it (RFC 6874), or `%eth0`, as everything else does.
+fn zone(text: &str) -> Result<String, AddressError> {
+    let encoded = text.strip_prefix("%25").filter(|zone| !zone.is_empty());
+    let zone = decode(encoded.unwrap_or(text.trim_start_matches('%')), "zone")?;
+    if zone.is_empty() { Err(invalid("missing zone after the %")) } else { Ok(zone) }
+}
+
+/// A host as an address has it: IPv6 numbers without their brackets, with their zone behind one `%`.
+pub(crate) fn bare_host(text: &str) -> String {
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let zoned = inner.split_once('%').filter(|(number, _)| number.parse::<Ipv6Addr>().is_ok());
+    match zoned.map(|(number, _)| (number, zone(&inner[number.len()..]))) {
+        Some((number, Ok(zone))) => format!("{number}%{zone}"),
+        _ if inner.parse::<Ipv6Addr>().is_ok() => inner.to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+/// Whether this can be the name or the number of a host, as [`bare_host`] has it.
+pub(crate) fn is_host(host: &str) -> bool {
+    let number = host.split_once('%').map_or(host, |(number, _)| number);
+    let is_number = number.parse::<Ipv6Addr>().is_ok();
+    !host.is_empty()
+        && !host.contains(['\0', '/', '@', ' ', '[', ']'])
+        && (is_number || !host.contains(':'))
 }
 
 /// The same under TLS; `#insecure` at the end believes any certificate.
@@ -155,11 +205,11 @@ fn sentinel(text: &str) -> Result<Config, AddressError> {
 
 fn one_sentinel(text: &str) -> Result<(String, u16), AddressError> {
     // As part of a URL of its own: numbers of IPv6 stand in brackets there too.
-    let url = parsed(&format!("redis://{text}/"))?;
-    let Endpoint::Tcp { host, .. } = tcp(&url)?.endpoint else {
+    let text = format!("redis://{text}/");
+    let Endpoint::Tcp { host, .. } = tcp(&text)?.endpoint else {
         return Err(invalid("invalid host of a Sentinel"));
     };
-    Ok((host, url.port().unwrap_or(SENTINEL_PORT)))
+    Ok((host, parsed(&text)?.0.port().unwrap_or(SENTINEL_PORT)))
 }
 
 /// Why a URL gives no address.
@@ -174,7 +224,8 @@ fn invalid(message: impl Into<String>) -> AddressError {
 }
 
 /// `redis://[[user]:password@]host[:port][/db]`
-fn tcp(url: &Url) -> Result<Config, AddressError> {
+fn tcp(text: &str) -> Result<Config, AddressError> {
+    let (url, zone) = parsed(text)?;
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| invalid("no host"))?;
     let host = decode(host, "host")?;
     // A URL writes IPv6 numbers in brackets, everything else without.
@@ -183,7 +234,8 @@ fn tcp(url: &Url) -> Result<Config, AddressError> {
         return Err(invalid("0.0.0.0 and [::] are addresses to listen on, not to connect to"));
     }
     let port = url.port().unwrap_or(DEFAULT_PORT);
-    let mut config = Config::new(Endpoint::Tcp { host: number.to_owned(), port });
+    let host = zone.map_or_else(|| number.to_owned(), |zone| format!("{number}%{zone}"));
+    let mut config = Config::new(Endpoint::Tcp { host, port });
     config.user = Some(decode(url.username(), "user")?).filter(|user| !user.is_empty());
     config.password =
         url.password().map(|text| decode(text, "password")).transpose()?.map(Secret::new);
@@ -197,20 +249,27 @@ fn tcp(url: &Url) -> Result<Config, AddressError> {
     Ok(config)
 }
 
-/// `redis+unix:///path[?db=N&user=U&pass=P]`
-fn unix(url: &Url) -> Result<Config, AddressError> {
-    if url.host_str().is_some_and(|host| !host.is_empty()) {
+/// `redis+unix:///path[?db=N&user=U&pass=P]`, of which this is what follows `//`. Nothing but `%xx` is
+/// decoded: a path may have dots and any byte, and a password a plus sign.
+fn unix(text: &str) -> Result<Config, AddressError> {
+    if text.contains('#') {
+        return Err(invalid("unexpected #fragment: write %23 for a # in the path or the password"));
+    }
+    let (path, query) = text.split_once('?').unwrap_or((text, ""));
+    if !path.starts_with('/') && !path.is_empty() {
         return Err(invalid("unexpected host in the URL of a Unix socket: write three slashes"));
     }
-    let path = decode(url.path(), "path")?;
-    if !path.starts_with('/') || path == "/" || path.contains('\0') {
+    let path: Vec<u8> = percent_decode_str(path).collect();
+    if matches!(path[..], [] | [b'/']) || path.contains(&0) {
         return Err(invalid("missing path of the Unix socket"));
     }
-    let mut config = Config::new(Endpoint::Unix(path.into()));
-    for (key, value) in url.query_pairs() {
-        match &*key {
+    let mut config = Config::new(Endpoint::Unix(OsString::from_vec(path).into()));
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = decode(value, "value of a parameter")?;
+        match key {
             "db" => config.db = db(&value)?,
-            "user" => config.user = Some(value.into_owned()),
+            "user" => config.user = Some(value),
             "pass" => config.password = Some(Secret::new(value)),
             _ => return Err(invalid("unknown parameter: expected db, user or pass")),
         }
@@ -270,6 +329,9 @@ mod tests {
             "redis+unix://h/p",
             "redis+unix:///",
             "redis+unix:///p?x=1",
+            "redis+unix:///p?pass=sesame#x",
+            "redis+unix:///p?pass=%ff",
+            "redis://:ses\name@h",
             "redis+unix:p?pass=://",
             "redis+unix:u:sesame@redis://h",
             "redis+unix:///p?db=a",
@@ -312,6 +374,85 @@ mod tests {
         assert_eq!((found.db, found.tls), (3, None));
         assert_eq!(config("rediss+sentinel://a/n#insecure").tls, Some(insecure));
         assert_eq!(config("redis+sentinel://:p@a/n").password, Some(Secret::new("p")));
+    }
+
+    #[test]
+    fn schemes_are_in_any_case() {
+        for (url, same) in [
+            ("REDIS://h:1/2", "redis://h:1/2"),
+            ("Valkey://h", "valkey://h"),
+            ("REDISS://u:P@h#insecure", "rediss://u:P@h#insecure"),
+            ("Redis+Unix:///P?pass=P", "redis+unix:///P?pass=P"),
+            ("UNIX:///P", "unix:///P"),
+            ("REDIS+SENTINEL://:P@a,b/N", "redis+sentinel://:P@a,b/N"),
+            ("RedisS+Sentinel://a/N", "rediss+sentinel://a/N"),
+        ] {
+            assert_eq!(config(url), config(same), "{url}");
+        }
+    }
+
+    #[test]
+    fn only_percents_are_decoded() {
+        let password = |url: &str| config(url).password;
+        for url in [
+            "redis+unix:///p?pass=a+b%2Bc%20d",
+            "redis://:a+b%2Bc%20d@h",
+            "redis+sentinel://:a+b%2Bc%20d@h/n",
+        ] {
+            assert_eq!(password(url), Some(Secret::new("a+b+c d")), "{url}");
+        }
+        assert_eq!(config("redis+unix:///p?user=a+b&pass=x=y").user.as_deref(), Some("a+b"));
+        assert_eq!(password("redis+unix:///p?user=a+b&pass=x=y"), Some(Secret::new("x=y")));
+        // A path is taken as it is, dots, slashes, and bytes that are no text.
+        let path = |url: &str| match config(url).endpoint {
+            Endpoint::Unix(path) => path.into_os_string().into_vec(),
+            other => panic!("{other}"),
+        };
+        assert_eq!(path("redis+unix:///a/../b//c/.+d"), b"/a/../b//c/.+d");
+        assert_eq!(path("redis+unix:///%ff%2e"), b"/\xff.");
+    }
+
+    #[test]
+    fn zones_of_ipv6() {
+        let host = |endpoint: Endpoint| match endpoint {
+            Endpoint::Tcp { host, .. } => host,
+            Endpoint::Sentinel { sentinels, .. } => {
+                sentinels.into_iter().map(|(host, _)| host).collect::<Vec<_>>().join(" ")
+            }
+            Endpoint::Unix(_) => panic!("a path"),
+        };
+        for (url, expected) in [
+            ("redis://[fe80::1%25eth0]", "fe80::1%eth0"),
+            ("redis://[fe80::1%eth0]:7/1", "fe80::1%eth0"),
+            ("rediss://u:p%40@[fe80::1%252]:7", "fe80::1%2"),
+            ("redis://[fe80::1%25]", "fe80::1%25"),
+            ("redis://[fe80::1%25a%2Db]", "fe80::1%a-b"),
+            (
+                "redis+sentinel://:p@[fe80::1%25eth0],[fe80::2%wlan0]:3,h/n",
+                "fe80::1%eth0 fe80::2%wlan0 h",
+            ),
+        ] {
+            assert_eq!(host(config(url).endpoint), expected, "{url}");
+        }
+        let shown = config("redis://[fe80::1%25eth0]:7").endpoint.to_string();
+        assert_eq!(shown, "[fe80::1%eth0]:7");
+        for wrong in ["redis://[fe80::1%]", "redis://[::%25eth0]", "redis://[fe80::1%25eth0"] {
+            assert!(Config::from_url(wrong).is_err(), "{wrong}");
+        }
+        for (text, bare) in [
+            ("[::1]", "::1"),
+            ("[fe80::1%25eth0]", "fe80::1%eth0"),
+            ("fe80::1%25eth0", "fe80::1%eth0"),
+            ("fe80::1%eth0", "fe80::1%eth0"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("a-name", "a-name"),
+        ] {
+            assert_eq!(bare_host(text), bare);
+            assert!(is_host(&bare_host(text)), "{text}");
+        }
+        for wrong in ["", "[a]", "[127.0.0.1]", "a:1", "[::1]:1", "127.0.0.1:6379", "a b", "u@h"] {
+            assert!(!is_host(&bare_host(wrong)), "{wrong}");
+        }
     }
 
     #[test]

@@ -55,6 +55,52 @@ pub(crate) fn sleep(pause: Duration, until: &Until) -> Result<()> {
     until.check()
 }
 
+/// Waits until some of the sockets can be written to or have failed, and says which; none of them once
+/// `pause` has passed. A signal does not end the wait.
+pub(crate) fn wait_for_any(
+    sockets: &[BorrowedFd<'_>],
+    pause: Duration,
+    until: &Until,
+) -> Result<Vec<usize>> {
+    let wake_at = until.deadline.within(pause);
+    let wakes = || until.cancels.iter().chain([&until.closing]).flatten();
+    loop {
+        until.check_cancelled()?;
+        let slot =
+            |fd: BorrowedFd<'_>, events| libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
+        let mut fds: Vec<libc::pollfd> =
+            sockets.iter().map(|socket| slot(*socket, libc::POLLOUT)).collect();
+        fds.extend(wakes().map(|wake| slot(wake.fd(), libc::POLLIN)));
+        let polled = ppoll(&mut fds, wake_at.remaining());
+        let failed = |source| Error::System { what: "cannot poll a socket", source };
+        match polled {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(source) => return Err(failed(source)),
+            Ok(_) if fds.iter().any(|slot| slot.revents & libc::POLLNVAL != 0) => {
+                return Err(failed(io::Error::from_raw_os_error(libc::EBADF)));
+            }
+            Ok(_) => {}
+        }
+        let ready = |slots: &[libc::pollfd]| -> Vec<usize> {
+            let ready =
+                |(index, slot): (usize, &libc::pollfd)| (slot.revents != 0).then_some(index);
+            slots.iter().enumerate().filter_map(ready).collect()
+        };
+        let (slots, wakes) = fds.split_at(sockets.len());
+        if !ready(wakes).is_empty() {
+            continue; // check_cancelled() above says which
+        }
+        let ready = ready(slots);
+        if !ready.is_empty() {
+            return Ok(ready);
+        }
+        if wake_at.has_passed() {
+            until.check()?;
+            return Ok(ready);
+        }
+    }
+}
+
 /// `None`: `wake_at` has passed.
 fn wait_any(
     fd: Option<(BorrowedFd<'_>, Interest)>,

@@ -1,17 +1,20 @@
 //! One socket: connecting, sending and receiving without ever blocking outside [`poll`]. The only place
 //! that makes system calls on sockets.
 
+use std::collections::VecDeque;
+use std::ffi::CString;
 use std::io::{self, ErrorKind, Read};
+use std::net::{SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use socket2::{Domain, SockAddr, TcpKeepalive, Type};
 
 use super::address::Endpoint;
-use super::deadline::Until;
+use super::deadline::{Deadline, Until};
 use super::error::{Error, Result};
 use super::fork::Descriptor;
-use super::poll::{self, Interest};
+use super::poll;
 use super::resolve::resolve;
 
 /// How long a peer that answers nothing at all keeps a connection alive: probes start after 15 s
@@ -20,41 +23,45 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 
+/// The pause between the beginnings of attempts at the addresses of a name (RFC 8305, section 5).
+const STAGGER: Duration = Duration::from_millis(250);
+/// How long an address may take to answer: by then the system has sent its packet four times.
+const PER_ADDRESS: Duration = Duration::from_secs(10);
+
 /// A connected, non-blocking, close-on-exec socket.
 #[derive(Debug)]
 pub(super) struct Socket(Descriptor<socket2::Socket>);
 
 impl Socket {
+    /// Connects to the first address of the endpoint that answers.
     pub(super) fn connect(endpoint: &Endpoint, until: &Until) -> Result<Socket> {
         let refused = |source| Error::Connect { address: endpoint.to_string(), source };
         let addresses: Vec<SockAddr> = match endpoint {
             Endpoint::Tcp { host, port } => {
-                resolve(host, *port, until)?.into_iter().map(SockAddr::from).collect()
+                let found = match zoned(host, *port) {
+                    Some(address) => vec![address.map_err(refused)?],
+                    None => resolve(host, *port, until)?,
+                };
+                interleaved(found).into_iter().map(SockAddr::from).collect()
             }
             Endpoint::Unix(path) => vec![SockAddr::unix(path).map_err(refused)?],
             Endpoint::Sentinel { .. } => {
                 return Err(refused(io::Error::other("Sentinels were not asked for the master")));
             }
         };
-        let mut last = io::Error::from(ErrorKind::NotFound);
-        for (tried, address) in addresses.iter().enumerate() {
-            // Each address gets its share of what is left, so that a silent one cannot eat the
-            // time of those behind it.
-            let left = addresses.len() - tried;
-            let share = match until.deadline.remaining() {
-                Some(remaining) if left > 1 => until.within(remaining / left as u32),
-                _ => until.clone(),
-            };
-            match connect(address, &share) {
-                Ok(socket) => return Ok(socket),
-                Err(Attempt::Refused(error)) => last = error,
-                Err(Attempt::Ended(Error::Timeout)) if left > 1 => {
-                    last = ErrorKind::TimedOut.into()
-                }
-                Err(Attempt::Ended(error)) => return Err(error),
+        let mut race = Race { waiting: addresses.into(), running: Vec::new(), failure: None };
+        match race.run(until) {
+            Ok(Some(socket)) => Ok(socket),
+            Ok(None) => {
+                let none = || io::Error::from(ErrorKind::NotFound);
+                Err(refused(race.failure.unwrap_or_else(none)))
             }
+            Err(Error::Timeout) => Err(match race.failure {
+                Some(failure) => Error::TimeoutAfter(Box::new(refused(failure))),
+                None => Error::Timeout,
+            }),
+            Err(error) => Err(error),
         }
-        Err(refused(last))
     }
 
     /// Sends what the socket takes now; `WouldBlock` when it takes nothing.
@@ -88,6 +95,10 @@ impl Socket {
         !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
+    pub(super) fn is_tcp(&self) -> bool {
+        self.0.local_addr().is_ok_and(|own| !own.is_unix())
+    }
+
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -99,41 +110,147 @@ const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 #[cfg(any(target_os = "macos", target_os = "ios"))]
 const SEND_FLAGS: i32 = 0;
 
-/// Why one address gave no connection.
-enum Attempt {
-    Refused(io::Error),
-    Ended(Error),
+/// An IPv6 number with the zone that it is in, such as `fe80::1%eth0`.
+fn zoned(host: &str, port: u16) -> Option<io::Result<SocketAddr>> {
+    let (number, zone) = host.split_once('%')?;
+    let ip = number.parse().ok()?;
+    Some(scope_of(zone).map(|scope| SocketAddrV6::new(ip, port, 0, scope).into()))
 }
 
-impl From<io::Error> for Attempt {
-    fn from(error: io::Error) -> Self {
-        Attempt::Refused(error)
+fn scope_of(zone: &str) -> io::Result<u32> {
+    if let Ok(number) = zone.parse() {
+        return Ok(number);
+    }
+    let name = CString::new(zone)?;
+    // SAFETY: reads a string that ends with a NUL.
+    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
+        0 => Err(io::Error::new(ErrorKind::NotFound, format!("no network interface {zone:?}"))),
+        index => Ok(index),
     }
 }
 
-fn connect(address: &SockAddr, until: &Until) -> std::result::Result<Socket, Attempt> {
+/// The families by turns, that of the first address first: a family that leads nowhere costs one pause
+/// and not one for each of its addresses.
+fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first = addresses.first().map(SocketAddr::is_ipv6);
+    let (one, other): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| Some(address.is_ipv6()) == first);
+    let longest = one.len().max(other.len());
+    let turn = |index: usize| [one.get(index), other.get(index)];
+    (0..longest).flat_map(turn).flatten().copied().collect()
+}
+
+/// Attempts to connect to several addresses, started one after the other and running beside each other
+/// (RFC 8305): one that swallows packets costs those behind it a moment and not its whole time.
+struct Race {
+    waiting: VecDeque<SockAddr>,
+    running: Vec<Attempt>,
+    /// Why the last attempt that ended has failed.
+    failure: Option<io::Error>,
+}
+
+struct Attempt {
+    socket: Descriptor<socket2::Socket>,
+    address: SockAddr,
+    end: Deadline,
+}
+
+impl Race {
+    /// The first socket that is connected; the others are closed. `None`: every address has failed.
+    fn run(&mut self, until: &Until) -> Result<Option<Socket>> {
+        let mut next = Deadline::after(Some(Duration::ZERO));
+        loop {
+            while !self.waiting.is_empty() && (self.running.is_empty() || next.has_passed()) {
+                if let Some(socket) = self.start() {
+                    return Ok(Some(socket));
+                }
+                if !self.running.is_empty() {
+                    next = Deadline::after(Some(STAGGER));
+                }
+            }
+            if self.running.is_empty() {
+                return Ok(None);
+            }
+            let ends = self.running.iter().map(|attempt| attempt.end);
+            let wakes = ends.chain((!self.waiting.is_empty()).then_some(next));
+            let pause = wakes.filter_map(Deadline::remaining).min().unwrap_or(PER_ADDRESS);
+            let sockets: Vec<_> =
+                self.running.iter().map(|attempt| attempt.socket.as_fd()).collect();
+            let ready = poll::wait_for_any(&sockets, pause, until)?;
+            let before = self.running.len();
+            if let Some(socket) = self.settle(&ready) {
+                return Ok(Some(socket));
+            }
+            if self.running.len() < before {
+                next = Deadline::after(Some(Duration::ZERO)); // there is nothing to spare it
+            }
+        }
+    }
+
+    /// Starts the next attempt; a socket where it succeeds at once.
+    fn start(&mut self) -> Option<Socket> {
+        let address = self.waiting.pop_front()?;
+        match begin(&address) {
+            Ok((socket, true)) => match connected(socket, &address) {
+                Ok(socket) => return Some(socket),
+                Err(error) => self.failure = Some(error),
+            },
+            Ok((socket, false)) => {
+                let end = Deadline::after(Some(PER_ADDRESS));
+                self.running.push(Attempt { socket, address, end });
+            }
+            Err(error) => self.failure = Some(error),
+        }
+        None
+    }
+
+    /// Takes those that have ended out of the race.
+    fn settle(&mut self, ready: &[usize]) -> Option<Socket> {
+        let mut running = Vec::with_capacity(self.running.len());
+        for (index, attempt) in self.running.drain(..).enumerate() {
+            if ready.contains(&index) {
+                let done = match attempt.socket.take_error() {
+                    Ok(None) => connected(attempt.socket, &attempt.address),
+                    Ok(Some(error)) | Err(error) => Err(error),
+                };
+                match done {
+                    Ok(socket) => return Some(socket),
+                    Err(error) => self.failure = Some(error),
+                }
+            } else if attempt.end.has_passed() {
+                let seconds = PER_ADDRESS.as_secs();
+                let silent = format!("no answer from the network for {seconds} s");
+                self.failure = Some(io::Error::new(ErrorKind::TimedOut, silent));
+            } else {
+                running.push(attempt);
+            }
+        }
+        self.running = running;
+        None
+    }
+}
+
+/// Begins to connect; whether that is done already.
+fn begin(address: &SockAddr) -> io::Result<(Descriptor<socket2::Socket>, bool)> {
     let socket = socket2::Socket::new(address.domain(), Type::STREAM, None)?; // close-on-exec
     let socket = Descriptor::new(socket)?;
     socket.set_nonblocking(true)?;
     #[cfg(any(target_os = "macos", target_os = "ios"))]
     socket.set_nosigpipe(true)?;
     match socket.connect(address) {
-        Ok(()) => {}
-        Err(error) if is_under_way(&error) => {
-            poll::wait(socket.as_fd(), Interest::Write, until).map_err(Attempt::Ended)?;
-            if let Some(error) = socket.take_error()? {
-                return Err(error.into());
-            }
-        }
-        // A unix socket with a full backlog: there is nothing to poll for.
-        Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error.into()),
-        Err(error) => return Err(error.into()),
+        Ok(()) => Ok((socket, true)),
+        Err(error) if is_under_way(&error) => Ok((socket, false)),
+        // Among others a unix socket with a full backlog: there is nothing to poll for.
+        Err(error) => Err(error),
     }
+}
+
+fn connected(socket: Descriptor<socket2::Socket>, address: &SockAddr) -> io::Result<Socket> {
     if address.domain() != Domain::UNIX {
         // Connecting to a port of our own range that nobody listens on can meet itself. It would
         // read its own commands as replies, and keep the server from getting its port back.
         if socket.local_addr()? == *address {
-            return Err(io::Error::from(ErrorKind::ConnectionRefused).into());
+            return Err(ErrorKind::ConnectionRefused.into());
         }
         socket.set_tcp_nodelay(true)?;
         let keepalive =
@@ -148,4 +265,140 @@ fn connect(address: &SockAddr, until: &Until) -> std::result::Result<Socket, Att
 fn is_under_way(error: &io::Error) -> bool {
     // EINTR: the connect goes on all the same.
     error.raw_os_error() == Some(libc::EINPROGRESS) || error.kind() == ErrorKind::Interrupted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Wake;
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    /// A port at which packets are swallowed: its listener accepts nothing, and its queue is full.
+    struct Swallowing {
+        address: SocketAddr,
+        _listener: socket2::Socket,
+        _queued: Vec<Descriptor<socket2::Socket>>,
+    }
+
+    impl Swallowing {
+        fn new() -> Self {
+            let listener = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+            listener.listen(0).unwrap();
+            let address = listener.local_addr().unwrap();
+            let mut queued = Vec::new();
+            loop {
+                let (socket, _) = begin(&address).unwrap();
+                let until = Until::new(Deadline::after(None));
+                let pause = Duration::from_millis(200);
+                let taken = poll::wait_for_any(&[socket.as_fd()], pause, &until).unwrap();
+                queued.push(socket);
+                if taken.is_empty() {
+                    let address = address.as_socket().unwrap();
+                    return Swallowing { address, _listener: listener, _queued: queued };
+                }
+            }
+        }
+    }
+
+    fn listening() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    fn race(addresses: &[SocketAddr]) -> Race {
+        let waiting = addresses.iter().map(|address| SockAddr::from(*address)).collect();
+        Race { waiting, running: Vec::new(), failure: None }
+    }
+
+    fn within(time: Duration) -> Until {
+        Until::new(Deadline::after(Some(time)))
+    }
+
+    fn peer(socket: &Socket) -> SocketAddr {
+        socket.0.peer_addr().unwrap().as_socket().unwrap()
+    }
+
+    #[test]
+    fn addresses_that_swallow_packets_do_not_cost_their_whole_time() {
+        let (silent, (_listener, answering)) = (Swallowing::new(), listening());
+        let begun = Instant::now();
+        let mut race = race(&[silent.address, silent.address, silent.address, answering]);
+        let socket = race.run(&within(Duration::from_secs(60))).unwrap().unwrap();
+        assert_eq!(peer(&socket), answering);
+        assert!(begun.elapsed() >= STAGGER * 3 && begun.elapsed() < PER_ADDRESS);
+    }
+
+    #[test]
+    fn a_refused_address_costs_no_pause_and_its_reason_is_kept() {
+        let (closed, address) = listening();
+        drop(closed);
+        let mut all = race(&[address, address]);
+        assert!(all.run(&within(Duration::from_secs(60))).unwrap().is_none());
+        assert_eq!(all.failure.unwrap().kind(), ErrorKind::ConnectionRefused);
+        let (_listener, answering) = listening();
+        let mut race = race(&[address, answering]);
+        let socket = race.run(&within(Duration::from_secs(60))).unwrap().unwrap();
+        assert_eq!(peer(&socket), answering);
+    }
+
+    #[test]
+    fn the_deadline_and_a_token_end_a_race() {
+        let silent = Swallowing::new();
+        let time = Duration::from_millis(300);
+        let ended = race(&[silent.address; 2]).run(&within(time));
+        assert!(matches!(ended, Err(Error::Timeout)));
+        let token = Arc::new(Wake::new().unwrap());
+        let mut until = Until::new(Deadline::after(None));
+        until.cancels[0] = Some(token.clone());
+        let setter = std::thread::spawn(move || token.set());
+        assert!(matches!(race(&[silent.address]).run(&until), Err(Error::Cancelled)));
+        assert!(setter.join().unwrap());
+    }
+
+    #[test]
+    fn an_address_that_never_answers_is_given_up_alone() {
+        let silent = Swallowing::new();
+        let mut race = race(&[silent.address]);
+        race.running.extend(race.waiting.pop_front().map(|address| {
+            let (socket, _) = begin(&address).unwrap();
+            let end = Deadline::after(Some(Duration::from_millis(50)));
+            Attempt { socket, address, end }
+        }));
+        assert!(race.run(&within(Duration::from_secs(60))).unwrap().is_none());
+        assert_eq!(race.failure.unwrap().kind(), ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let all = |texts: &[&str]| -> Vec<SocketAddr> {
+            texts.iter().map(|text| text.parse().unwrap()).collect()
+        };
+        let (six, four) = (["[::1]:1", "[::2]:1", "[::3]:1"], ["1.1.1.1:1", "1.1.1.2:1"]);
+        assert_eq!(
+            interleaved(all(&[six, [four[0], four[1], "1.1.1.3:1"]].concat())),
+            all(&[six[0], four[0], six[1], four[1], six[2], "1.1.1.3:1"])
+        );
+        assert_eq!(interleaved(all(&[four[0], four[1]])), all(&four));
+        assert_eq!(interleaved(all(&[four[0], six[0], six[1]])), all(&[four[0], six[0], six[1]]));
+        assert!(interleaved(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn zones_are_names_and_numbers_of_interfaces() {
+        let scope = |host: &str| match zoned(host, 7) {
+            Some(Ok(SocketAddr::V6(address))) => Some(address.scope_id()),
+            _ => None,
+        };
+        assert_eq!(scope("fe80::1%3"), Some(3));
+        assert!(scope("fe80::1%lo").is_some_and(|index| index > 0));
+        let unknown = zoned("fe80::1%no-such-zone", 7).unwrap().unwrap_err();
+        assert!(unknown.to_string().contains("no-such-zone"), "{unknown}");
+        for other in ["fe80::1", "127.0.0.1", "name", "na%me"] {
+            assert!(zoned(other, 7).is_none(), "{other}");
+        }
+    }
 }
