@@ -260,12 +260,8 @@ fn look_at_server(
         (Verdict::Good, "")
     };
     diagnosis.add("redis", verdict, found, advice);
-    connection.command(&[b"ACL", b"WHOAMI"]);
-    let user = match connection.reply(until) {
-        Ok(reply) => bulk(reply).ok().flatten(),
-        Err(transport::Error::Server(_)) => None,
-        Err(error) => return Err(error),
-    };
+    let user = connection.ask_if_allowed(&[b"ACL", b"WHOAMI"], until)?;
+    let user = user.and_then(|user| bulk(user).ok().flatten());
     let found = match user {
         Some(user) => format!("as the user {:?}", String::from_utf8_lossy(&user)),
         None => "taken".to_owned(),
@@ -322,12 +318,10 @@ fn look_at_settings(
         ),
     ];
     for (name, advice) in harmful {
-        connection.command(&[b"CONFIG", b"GET", name.as_bytes()]);
-        let value = match connection.reply(until) {
-            Ok(reply) => items(reply).ok().and_then(|mut items| bulk(items.pop()?).ok()?),
-            Err(transport::Error::Server(_)) => None,
-            Err(error) => return Err(error),
-        };
+        let value = connection.ask_if_allowed(&[b"CONFIG", b"GET", name.as_bytes()], until)?;
+        let value = value
+            .and_then(|value| items(value).ok())
+            .and_then(|mut items| bulk(items.pop()?).ok()?);
         let value = value.and_then(|value| String::from_utf8(value).ok());
         if let Some(value) = value.filter(|value| value != "0") {
             let found = format!("{name} is {value}");

@@ -38,9 +38,12 @@ impl Client {
                     first.as_bytes(),
                     last.as_bytes(),
                 ]);
-                Ok((connection.reply(until)?, connection.reply(until)?))
+                Ok((connection.allowed(until)?, connection.reply(until)?))
             })?;
-            if integer(&there)? == 0 {
+            let entries = items(entries)?;
+            // Without the right to EXISTS an empty part looks like no history.
+            let there = there.map_or(Ok(i64::from(!entries.is_empty())), |there| integer(&there));
+            if there? == 0 {
                 let none = "no history: this controller does not keep one, or has run nothing yet";
                 return Err(Error::new(ErrorKind::Unsupported, none));
             }
@@ -49,7 +52,7 @@ impl Client {
                 let place = || format!("entry {number} of {}", keys::HISTORY);
                 command.map_err(|error| error.asked(place))
             };
-            (u64::from(start)..).zip(items(entries)?).map(read).collect()
+            (u64::from(start)..).zip(entries).map(read).collect()
         };
         session.bounded(&session.quick(), asked, call)
     }

@@ -29,7 +29,9 @@ impl Step<'_> {
         let reply = connection.reply(until);
         match reply {
             Ok(reply) => integer(&reply).map_err(|error| connection.violated(error.to_string())),
-            Err(transport::Error::Server(error)) if error.is_without_scripts() => {
+            Err(transport::Error::Server(error))
+                if connection.is_without_scripts(&error, self.keys[0], until) =>
+            {
                 transaction(connection, until, sent)
             }
             Err(error @ transport::Error::Server(_)) => Err(error),

@@ -66,7 +66,7 @@ impl<'a> One<'a> {
     /// Reads what [`One::ask`] queued.
     pub(super) fn read(&self, connection: &mut Connection) -> transport::Result<Look> {
         let until = self.rounds.bound(&self.until);
-        let moved = match connection.reply(&until) {
+        let moved = match connection.moved(&until) {
             // The pool closes the connection, which is in the middle of the move.
             Err(transport::Error::Timeout) if !self.until.deadline.has_passed() => {
                 return Ok(Look::Late);

@@ -24,15 +24,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(10);
 /// Queues a move of the tail of a list onto its head, which blocks until the next round: no deadline, but
 /// what tells a server that has nothing to say from one that is gone (see `Until::impatient`).
 pub(super) fn queue_move(connection: &mut Connection, key: &str, rounds: &Rounds) {
-    let key = key.as_bytes();
-    if connection.server.blmove {
-        // A wait of zero is one without an end.
-        let seconds = format!("{:.3}", rounds.pause().as_secs_f64().max(0.001));
-        connection.command(&[b"BLMOVE", key, key, b"RIGHT", b"LEFT", seconds.as_bytes()]);
-    } else {
-        // Whole seconds are all that Redis 5 takes.
-        connection.command(&[b"BRPOPLPUSH", key, key, b"1"]);
-    }
+    connection.queue_move(key.as_bytes(), rounds.pause());
 }
 
 pub(super) fn queue_expire(connection: &mut Connection, id: &str) {
@@ -183,7 +175,7 @@ pub(super) fn read_targets(
     until: &Until,
     rounds: &Rounds,
 ) -> transport::Result<Targets> {
-    let is_routed = match connection.reply(&rounds.bound(until)) {
+    let is_routed = match connection.moved(&rounds.bound(until)) {
         // The server is late; the pool closes the connection.
         Err(transport::Error::Timeout) if !until.deadline.has_passed() => {
             return Ok(Targets { is_routed: Value::Nil, fields: Value::Array(Vec::new()) });

@@ -1,6 +1,5 @@
 //! One connection: packing commands, sending them, reading their replies.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -10,15 +9,16 @@ use redis::Value;
 use super::address::{Config, Endpoint};
 use super::clock;
 use super::deadline::Until;
-use super::error::{Error, Result};
+use super::error::{Error, Result, ServerError};
 use super::framer::{self, Frame, Framer};
 use super::owed::{Owed, OwedKeys};
 use super::poll::{self, Interest, Ready};
 use super::reply::{self, Reply};
 use super::sentinel;
-use super::server::{Mode, NO_CLUSTER, Server, is_without_hello};
+use super::server::{Mode, NO_CLUSTER, Server};
 use super::stream::Stream;
-use super::tls::Connector;
+use super::tls::{self, Connector};
+use super::tracking::Pushes;
 
 const READ_BUFFER: usize = 64 * 1024;
 /// Past this much unsent output, sending starts while more is packed, so that the server is at work
@@ -27,10 +27,6 @@ const SEND_EARLY: usize = 6 * 1024;
 
 /// How long a master that Sentinels have named is believed to be it.
 const NAMED_FOR: Duration = Duration::from_secs(4);
-
-/// How many pushes may wait to be taken: a broadcast of a fan-out to a hundred thousand agents, and
-/// some.
-const MAX_PUSHES: usize = 1 << 18;
 
 /// A logged-in connection. One thread uses it at a time; the [`Pool`](super::Pool) hands it out.
 ///
@@ -51,12 +47,14 @@ pub(crate) struct Connection {
     sent: u64,
     /// Why nothing more can be sent.
     failure: Option<io::Error>,
+    /// Whether anything was ever received.
+    heard: bool,
     input: Input,
     /// Replies to come, those to EXPIREs of `owed` left out.
     outstanding: usize,
     owed: OwedKeys,
     /// Pushes that arrived between replies.
-    pub(super) pushes: VecDeque<Value>,
+    pub(super) pushes: Pushes,
     /// Whether the server was asked to tell of changes.
     pub(super) tracks: bool,
     /// Not to be used by another call.
@@ -91,9 +89,9 @@ impl Connection {
             endpoint => Connection::open_at(endpoint, config, tls, until)?,
         };
         let what = match connection.server.mode {
-            Mode::Standalone => return Ok(connection),
-            Mode::Cluster => NO_CLUSTER,
-            Mode::Sentinel => "a Sentinel: name it in a redis+sentinel:// URL",
+            None | Some(Mode::Standalone) => return Ok(connection),
+            Some(Mode::Cluster) => NO_CLUSTER,
+            Some(Mode::Sentinel) => "a Sentinel: name it in a redis+sentinel:// URL",
         };
         Err(Error::Unsupported { address: connection.address, what })
     }
@@ -119,29 +117,28 @@ impl Connection {
         tls: Option<&Connector>,
         until: &Until,
     ) -> Result<Self> {
-        let stream = Stream::connect(endpoint, tls, until)?;
-        let mut connection = Connection {
-            stream,
-            address: endpoint.to_string(),
-            server: Server::default(),
-            output: Vec::new(),
-            flushed: 0,
-            packed: 0,
-            taken: 0,
-            sent: 0,
-            failure: None,
-            input: Input::new(config.max_reply),
-            outstanding: 0,
-            owed: OwedKeys::default(),
-            pushes: VecDeque::new(),
-            tracks: false,
-            retired: false,
-            named: None,
-            run_id: None,
-        };
-        match connection.log_in(config, until) {
+        let mut connection = Connection::unused(endpoint, config, tls, until)?;
+        let mut logged_in = connection.log_in(config, until);
+        // Some proxies close the connection on a command that they do not know, such as HELLO.
+        if connection.was_closed_unheard(&logged_in) {
+            connection = Connection::unused(endpoint, config, tls, until)?;
+            connection.server.closes = true;
+            logged_in = connection.log_in(config, until);
+        }
+        match logged_in {
             Ok(()) => Ok(connection),
-            Err(Error::Lost { address, source }) => Err(Error::Connect { address, source }),
+            Err(Error::Lost { address, source }) => Err(match tls::refusal(&source) {
+                // Since TLS 1.3 a server refuses the certificate of a client after the handshake.
+                Some(message) => {
+                    Error::Tls { host: address, message, source: Some(tls::cause(source)) }
+                }
+                // OpenSSL ends a connection that does not begin with TLS without a word.
+                None if !connection.heard && connection.stream.is_plain_tcp() => {
+                    let hint = format!("{source} before any reply; this may be a TLS port");
+                    Error::Connect { address, source: io::Error::new(source.kind(), hint) }
+                }
+                None => Error::Connect { address, source },
+            }),
             Err(Error::Server(error)) => {
                 // Some servers quote the command that they refuse.
                 let error = error.without(config.password.as_ref());
@@ -155,16 +152,64 @@ impl Connection {
         }
     }
 
+    /// A connection that is not logged in.
+    fn unused(
+        endpoint: &Endpoint,
+        config: &Config,
+        tls: Option<&Connector>,
+        until: &Until,
+    ) -> Result<Self> {
+        Ok(Connection {
+            stream: Stream::connect(endpoint, tls, until)?,
+            address: endpoint.to_string(),
+            server: Server::default(),
+            output: Vec::new(),
+            flushed: 0,
+            packed: 0,
+            taken: 0,
+            sent: 0,
+            failure: None,
+            heard: false,
+            input: Input::new(config.max_reply),
+            outstanding: 0,
+            owed: OwedKeys::default(),
+            pushes: Pushes::default(),
+            tracks: false,
+            retired: false,
+            named: None,
+            run_id: None,
+        })
+    }
+
+    /// Whether the server ended the connection in order, and before it said anything. A reset is no
+    /// answer to a command: a server that dies leaves one.
+    fn was_closed_unheard(&self, logged_in: &Result<()>) -> bool {
+        let is_end = |source: &io::Error| source.kind() == ErrorKind::UnexpectedEof;
+        !self.heard && matches!(logged_in, Err(Error::Lost { source, .. }) if is_end(source))
+    }
+
     /// RESP3 where the server has it, RESP2 where not. Where there is nothing to log in with and
     /// no database to select, this is one round trip.
     fn log_in(&mut self, config: &Config, until: &Until) -> Result<()> {
-        let user = config.user.as_deref().unwrap_or("default").as_bytes();
-        // A user may have no password, but a user that is named has to be the one that is used.
-        let no_password = config.user.as_ref().map(|_| &b""[..]);
-        let password = config.password.as_ref().map(|password| password.expose().as_bytes());
-        let password = password.or(no_password);
-        let db = config.db.to_string();
-        match password {
+        let refusal = if self.server.closes { None } else { self.say_hello(config, until)? };
+        if !self.server.resp3 {
+            match (self.log_in_without_hello(config, until), refusal) {
+                // It has said why before it closed.
+                (Err(Error::Lost { .. }), Some(refusal)) => return Err(Error::Server(refusal)),
+                (done, _) => done?,
+            }
+        }
+        if config.db != 0 {
+            self.command(&[b"SELECT", config.db.to_string().as_bytes()]);
+            self.reply(until)?;
+        }
+        if self.server.mode.is_none() { self.find_mode(until) } else { Ok(()) }
+    }
+
+    /// Logs in by HELLO. `Some`: it is refused for a reason other than the password, in whatever words.
+    fn say_hello(&mut self, config: &Config, until: &Until) -> Result<Option<ServerError>> {
+        let user = config.user.as_deref().unwrap_or(DEFAULT_USER).as_bytes();
+        match password(config) {
             Some(password) => self.command(&[b"HELLO", b"3", b"AUTH", user, password]),
             None => self.command(&[b"HELLO", b"3"]),
         };
@@ -172,22 +217,34 @@ impl Connection {
             Ok(hello) => {
                 let server = Server::from_hello(hello);
                 self.server = server.map_err(|error| self.violated(error.to_string()))?;
+                Ok(None)
             }
-            Err(Error::Server(error)) if is_without_hello(&error) => {
-                match (password, &config.user) {
-                    (Some(password), Some(_)) => self.command(&[b"AUTH", user, password]),
-                    (Some(password), None) => self.command(&[b"AUTH", password]),
-                    (None, _) => self.command(&[b"PING"]),
-                };
-                self.reply(until)?;
+            Err(Error::Server(error)) if !error.is_passing() && error.code != "WRONGPASS" => {
+                Ok(Some(error))
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
-        if config.db != 0 {
-            self.command(&[b"SELECT", db.as_bytes()]);
-            self.reply(until)?;
+    }
+
+    fn log_in_without_hello(&mut self, config: &Config, until: &Until) -> Result<()> {
+        match (password(config), &config.user) {
+            // Servers that know users accept it too, and others know only this form.
+            (Some(password), Some(user)) if user != DEFAULT_USER => {
+                self.command(&[b"AUTH", user.as_bytes(), password]);
+            }
+            (Some(password), _) => drop(self.command(&[b"AUTH", password])),
+            (None, _) => drop(self.command(&[b"PING"])),
         }
-        Ok(())
+        match self.reply(until) {
+            // A server that cannot write to its disk refuses PING too, and takes reads.
+            Err(Error::Server(error)) if error.code == "MISCONF" => Ok(()),
+            reply => reply.map(drop),
+        }
+    }
+
+    /// Where the server is.
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     /// Whether it is time to ask the Sentinels again whether this is the master: one that they have
@@ -393,7 +450,16 @@ impl Connection {
 
     /// The next reply of those that have arrived, on a connection that is lost for sending.
     fn received_value(&mut self) -> Result<Option<Value>> {
-        while matches!(self.receive(0), Ok(true)) {}
+        loop {
+            match self.receive(0) {
+                Ok(true) => {}
+                // A TLS alert says more than the failure to send.
+                Err(Error::Lost { address, source }) if tls::refusal(&source).is_some() => {
+                    return Err(Error::Lost { address, source });
+                }
+                Ok(false) | Err(_) => break,
+            }
+        }
         let (start, end) = (self.input.start, self.input.end);
         let found = self.input.framer.frame(&mut self.input.buffer[start..end]);
         match found.map_err(|message| self.violated(message))? {
@@ -412,11 +478,7 @@ impl Connection {
     /// Keeps a push until somebody asks for it. Nobody does between calls, so a server must not
     /// fill the memory with them.
     pub(super) fn keep_push(&mut self, push: Value) -> Result<()> {
-        if self.pushes.len() >= MAX_PUSHES {
-            return Err(self.violated(format!("more than {MAX_PUSHES} pushes between replies")));
-        }
-        self.pushes.push_back(push);
-        Ok(())
+        self.pushes.keep(push).map_err(|message| self.violated(message))
     }
 
     fn read_value(&mut self, until: &Until) -> Result<Value> {
@@ -444,6 +506,7 @@ impl Connection {
             }
             Ok(count) => {
                 self.input.end += count;
+                self.heard = true;
                 Ok(true)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
@@ -546,6 +609,16 @@ impl Input {
             }
         }
     }
+}
+
+/// The user that a server without users, and one that is told of none, logs in.
+const DEFAULT_USER: &str = "default";
+
+/// What to log in with. A user may have no password, but a user that is named has to be the one that is
+/// used.
+fn password(config: &Config) -> Option<&[u8]> {
+    let password = config.password.as_ref().map(|password| password.expose().as_bytes());
+    password.or(config.user.as_ref().map(|_| &b""[..]))
 }
 
 fn push_header(output: &mut Vec<u8>, kind: u8, number: usize) {

@@ -77,10 +77,17 @@ impl ServerError {
         matches!(self.code.as_str(), "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT")
     }
 
-    /// Whether it refuses to run a script, which has not run then.
-    pub(crate) fn is_without_scripts(&self) -> bool {
-        let refused = self.code == "NOPERM" && self.text.to_ascii_lowercase().contains("'eval'");
-        refused || (self.code == "ERR" && self.text.contains("unknown command"))
+    /// Whether the command is refused, and neither for now nor for want of a login: the server, a proxy
+    /// or the rights of the user do not offer it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        !self.is_passing() && !matches!(self.code.as_str(), "NOAUTH" | "WRONGPASS")
+    }
+
+    /// Whether it refuses EVAL itself in words of Redis, and not a command of a script.
+    pub(crate) fn is_about_eval(&self) -> bool {
+        let text = self.text.to_ascii_lowercase();
+        let refused = self.code == "NOPERM" && text.contains("'eval'");
+        refused || (self.code == "ERR" && text.starts_with("unknown command"))
     }
 
     /// The same with the password, where it is quoted, masked.
@@ -98,7 +105,10 @@ impl ServerError {
         // Redis 5 and older know no WRONGPASS: they say it in words.
         matches!(self.code.as_str(), "WRONGPASS" | "NOAUTH")
             || (self.code == "ERR"
-                && (self.text.contains("invalid password") || self.text.contains("AUTH")))
+                && (self.text.contains("invalid password")
+                    || self.text.contains("AUTH")
+                    // A server without users, told of one.
+                    || self.text.contains("for 'auth' command")))
     }
 }
 

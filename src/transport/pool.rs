@@ -20,6 +20,7 @@ use super::error::{Error, Result};
 use super::fork::{self, Process};
 use super::owed::{Owed, OwedKeys};
 use super::poll::{self, Interest};
+use super::sentinel;
 use super::tls::Connector;
 use super::wake::Wake;
 
@@ -185,8 +186,25 @@ impl Pool {
         while let Some(mut connection) = inner.idle.pop() {
             // A server that restarted has ended it; what is sent into such a connection is
             // lost without a word.
-            if connection.is_reusable() && !connection.is_stale() && !connection.has_input() {
-                return Ok(self.pooled(state, inner, class, connection));
+            if connection.is_reusable() && !connection.has_input() {
+                if !connection.is_stale() {
+                    return Ok(self.pooled(state, inner, class, connection));
+                }
+                drop(inner);
+                let confirmed = self.confirm(&mut connection, until);
+                inner = state.lock();
+                match confirmed {
+                    Ok(true) => {
+                        inner.confirm(&connection);
+                        return Ok(self.pooled(state, inner, class, connection));
+                    }
+                    Ok(false) => {}
+                    Err(error) => {
+                        inner.discard(connection);
+                        inner.give_back(class);
+                        return Err(error);
+                    }
+                }
             }
             inner.discard(connection);
         }
@@ -204,6 +222,12 @@ impl Pool {
                 Err(error)
             }
         }
+    }
+
+    /// Whether the server of a connection still is the master, by the Sentinels and by itself. Between
+    /// replies only.
+    pub(crate) fn confirm(&self, connection: &mut Connection, until: &Until) -> Result<bool> {
+        sentinel::confirm(connection, &self.config, self.tls.as_ref(), until)
     }
 
     /// Runs a step on a connection, which goes back before another is taken: it may be the only one.
@@ -435,6 +459,13 @@ impl Inner {
             let turn = self.waiting.remove(next).expect("its position was just found");
             self.loans.add(turn.class);
             turn.wake.set();
+        }
+    }
+
+    /// What the Sentinels said of one connection is good for the others to the same server.
+    fn confirm(&mut self, confirmed: &Connection) {
+        for idle in self.idle.iter_mut().filter(|idle| idle.address() == confirmed.address()) {
+            idle.named = confirmed.named;
         }
     }
 

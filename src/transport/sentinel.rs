@@ -65,11 +65,41 @@ pub(super) fn connect(
             Ok(connection)
         }
         Ok(_) => Err(passing("it is not a master, or not yet".to_owned())),
-        Err(Error::Timeout | Error::TimeoutAfter(_)) if !until.deadline.has_passed() => {
+        Err(Error::Timeout) if !until.deadline.has_passed() => {
             Err(passing("it does not answer".to_owned()))
+        }
+        Err(Error::TimeoutAfter(cause)) if !until.deadline.has_passed() => {
+            Err(passing(format!("it does not answer: {cause}")))
         }
         Err(error) if error.is_passing() => Err(passing(error.to_string())),
         Err(error) => Err(error),
+    }
+}
+
+/// Asks the Sentinels whether the server of a connection still is the master, and the server too; the
+/// connection is good for another while then. Between replies only.
+pub(super) fn confirm(
+    connection: &mut Connection,
+    config: &Config,
+    tls: Option<&Connector>,
+    until: &Until,
+) -> Result<bool> {
+    let Endpoint::Sentinel { sentinels, name } = &config.endpoint else { return Ok(true) };
+    if master(config, sentinels, name, tls, until)?.to_string() != connection.address() {
+        return Ok(false);
+    }
+    connection.server.is_master = None; // what it said at the login is old
+    match connection.is_master(&until.within(PATIENCE)) {
+        Ok(true) => {
+            connection.named = Some(clock::now());
+            Ok(true)
+        }
+        Ok(false) => Ok(false),
+        Err(error) => {
+            until.check()?;
+            log::debug!(target: "acclient::connection", "the master does not confirm its role: {error}");
+            Ok(false)
+        }
     }
 }
 

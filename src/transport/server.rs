@@ -1,8 +1,12 @@
 //! What a server is, and what it can do.
 
+use std::time::Duration;
+
+use super::condition::Condition;
 use super::connection::Connection;
 use super::deadline::Until;
 use super::error::{Error, Result, ServerError};
+use super::poll;
 use super::reply::{self, Reply};
 
 /// Why a Redis Cluster is of no use.
@@ -12,18 +16,34 @@ pub(crate) const NO_CLUSTER: &str = "a node of a Redis Cluster: the controller k
 /// What a server is and can do, found out when a connection is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Server {
-    pub(super) mode: Mode,
+    /// `None` where it does not say.
+    pub(super) mode: Option<Mode>,
     /// Whether it is a master, where it has said so.
     pub(super) is_master: Option<bool>,
     /// It speaks RESP3 (Redis 6 and later, and a user who may say HELLO).
     pub(crate) resp3: bool,
-    /// It knows BLMOVE (6.2 and later); else BRPOPLPUSH does the same.
-    pub(crate) blmove: bool,
+    /// It closes the connection on a command that it does not know, as some proxies do: what it may
+    /// not have is not asked of it.
+    pub(super) closes: bool,
+    waiting: Waiting,
 }
 
+/// How a list is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Mode {
+enum Waiting {
+    /// 6.2 and later.
+    Blmove,
     #[default]
+    Brpoplpush,
+    /// By reading it again and again: neither of these is to be had.
+    Reading,
+}
+
+/// How often a list is read where it cannot be waited for.
+const LOOK: Duration = Duration::from_millis(40);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
     Standalone,
     Cluster,
     Sentinel,
@@ -39,38 +59,174 @@ impl Server {
         };
         while let (Some(key), Some(value)) = (fields.next(), fields.next()) {
             match text(key).as_str() {
-                "version" => {
-                    let version = text(value);
-                    let mut numbers =
-                        version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-                    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-                    server.blmove = version >= (6, 2);
-                }
-                "mode" => {
-                    server.mode = match text(value).as_str() {
-                        "cluster" => Mode::Cluster,
-                        "sentinel" => Mode::Sentinel,
-                        _ => Mode::Standalone,
-                    };
-                }
+                "version" => server.note_version(&text(value)),
+                "mode" => server.mode = Some(Mode::named(&text(value))),
                 "role" => server.is_master = Some(text(value) == "master"),
                 _ => {}
             }
         }
         Ok(server)
     }
+
+    fn note_version(&mut self, version: &str) {
+        let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        self.waiting = if version >= (6, 2) { Waiting::Blmove } else { Waiting::Brpoplpush };
+    }
+}
+
+impl Mode {
+    fn named(name: &str) -> Mode {
+        match name {
+            "cluster" => Mode::Cluster,
+            "sentinel" => Mode::Sentinel,
+            _ => Mode::Standalone,
+        }
+    }
 }
 
 impl Connection {
-    /// Whether the server is a master at this moment.
+    /// Finds out what HELLO would have said: Redis 5 has none, and some users and proxies have none
+    /// either. What is refused stays unknown.
+    pub(super) fn find_mode(&mut self, until: &Until) -> Result<()> {
+        if self.server.closes {
+            self.server.waiting = Waiting::Reading;
+            return Ok(());
+        }
+        self.command(&[b"INFO", b"server"]);
+        self.command(&[b"ROLE"]);
+        self.command(&[b"CLUSTER", b"INFO"]);
+        let mut replies = [None, None, None];
+        for reply in &mut replies {
+            *reply = match self.reply(until) {
+                Ok(reply) => Some(reply),
+                Err(Error::Server(_)) => None,
+                Err(error) => return Err(error),
+            };
+        }
+        let [info, role, cluster] = replies;
+        let mode = if let Some(info) = info.map(text_of) {
+            self.run_id = field(&info, "run_id");
+            if let Some(version) = field(&info, "redis_version") {
+                self.server.note_version(&version);
+            }
+            field(&info, "redis_mode").or_else(|| field(&info, "server_mode"))
+        } else {
+            None
+        };
+        let role = role.and_then(first_of);
+        if let Some(role) = &role {
+            self.server.is_master = Some(role == "master");
+        }
+        // A cluster node names its state; other servers refuse the question.
+        let cluster = cluster.map(text_of).is_some_and(|info| info.contains("cluster_state:"));
+        self.server.mode = match (mode, cluster, role.as_deref()) {
+            (Some(mode), _, _) => Some(Mode::named(&mode)),
+            (None, true, _) => Some(Mode::Cluster),
+            (None, false, Some("sentinel")) => Some(Mode::Sentinel),
+            (None, false, _) => None,
+        };
+        Ok(())
+    }
+
+    /// The reply to a command that some servers, proxies and users do not have: `None` where it is
+    /// refused, in whatever words, unless for want of a login.
+    pub(crate) fn allowed(&mut self, until: &Until) -> Result<Option<Reply>> {
+        match self.reply(until) {
+            Err(Error::Server(error)) if error.is_refusal() => Ok(None),
+            reply => reply.map(Some),
+        }
+    }
+
+    /// Asks for what some servers, proxies and users do not have; see [`Connection::allowed`].
+    pub(crate) fn ask_if_allowed(
+        &mut self,
+        command: &[&[u8]],
+        until: &Until,
+    ) -> Result<Option<Reply>> {
+        if self.server.closes {
+            return Ok(None);
+        }
+        self.command(command);
+        self.allowed(until)
+    }
+
+    /// Whether the server is a master at this moment, as far as it says so; one that says nothing is
+    /// what the Sentinels call it.
     pub(super) fn is_master(&mut self, until: &Until) -> Result<bool> {
         if let Some(is_master) = self.server.is_master {
             return Ok(is_master);
         }
-        self.command(&[b"ROLE"]);
-        let role = reply::items(self.reply(until)?).ok().and_then(|role| role.into_iter().next());
-        let role = role.and_then(|role| reply::bulk(role).ok().flatten());
-        Ok(role.as_deref() == Some(b"master"))
+        let role = self.ask_if_allowed(&[b"ROLE"], until)?.and_then(first_of);
+        let role = match role {
+            Some(role) => Some(role),
+            None => self.info(b"replication", until)?.and_then(|info| field(&info, "role")),
+        };
+        Ok(role.is_none_or(|role| role == "master"))
+    }
+
+    /// Queues the wait for an entry in a list, of `pause` at most, or one second: by moving its tail to its own head,
+    /// which blocks until there is one and takes nothing away.
+    pub(crate) fn queue_move(&mut self, key: &[u8], pause: Duration) {
+        match self.server.waiting {
+            Waiting::Blmove => {
+                // A wait of zero is one without an end.
+                let seconds = format!("{:.3}", pause.as_secs_f64().max(0.001));
+                self.command(&[b"BLMOVE", key, key, b"RIGHT", b"LEFT", seconds.as_bytes()])
+            }
+            // Redis 5 takes whole seconds only.
+            Waiting::Brpoplpush => self.command(&[b"BRPOPLPUSH", key, key, b"1"]),
+            Waiting::Reading => self.command(&[b"LRANGE", key, b"-1", b"-1"]),
+        };
+    }
+
+    /// The entry that [`Connection::queue_move`] brought, or a null. Where the server refuses such a
+    /// command, in whatever words, this is a null and the next wait is another one.
+    pub(crate) fn moved(&mut self, until: &Until) -> Result<Reply> {
+        let reply = self.reply(until);
+        match (reply, self.server.waiting) {
+            (Err(Error::Server(error)), Waiting::Blmove | Waiting::Brpoplpush)
+                if error.is_refusal()
+                    && error.condition() == Condition::Final
+                    && error.code != "WRONGTYPE"
+                    && !error.is_of_a_cluster() =>
+            {
+                log::debug!(target: "acclient::connection", "no blocking command: {error}");
+                self.server.waiting = match self.server.waiting {
+                    Waiting::Blmove => Waiting::Brpoplpush,
+                    _ => Waiting::Reading,
+                };
+                Ok(Reply::Nil)
+            }
+            (Ok(entries), Waiting::Reading) => {
+                let entries = reply::items(entries);
+                let entries = entries.map_err(|error| self.violated(error.to_string()))?;
+                if entries.is_empty() {
+                    poll::sleep(LOOK, until)?;
+                }
+                Ok(entries.into_iter().next().unwrap_or(Reply::Nil))
+            }
+            (reply, _) => reply,
+        }
+    }
+
+    /// Whether a user who got this reply to a script may run none. Only then it is certain that no part
+    /// of the script has run.
+    pub(crate) fn is_without_scripts(
+        &mut self,
+        error: &ServerError,
+        key: &str,
+        until: &Until,
+    ) -> bool {
+        if !error.is_refusal() || error.is_of_a_cluster() {
+            return false;
+        }
+        if error.is_about_eval() {
+            return true;
+        }
+        // In other words than those of Redis: a script that does nothing tells.
+        self.command(&[b"EVAL", b"return 1", b"1", key.as_bytes()]);
+        matches!(self.reply(until), Err(Error::Server(error)) if error.is_refusal())
     }
 
     /// What tells this run of this server from every other: a restart and a failover change it. `None`
@@ -82,28 +238,24 @@ impl Connection {
         Ok(self.run_id.clone())
     }
 
-    /// A section of INFO; `None` where a user may not ask.
+    /// A section of INFO; `None` where it is refused.
     pub(crate) fn info(&mut self, section: &[u8], until: &Until) -> Result<Option<String>> {
-        self.command(&[b"INFO", section]);
-        match self.reply(until) {
-            Ok(info) => {
-                let text = reply::bulk(info).ok().flatten().unwrap_or_default();
-                Ok(Some(String::from_utf8_lossy(&text).into_owned()))
-            }
-            Err(Error::Server(error)) if error.code == "NOPERM" => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(self.ask_if_allowed(&[b"INFO", section], until)?.map(text_of))
     }
+}
+
+fn text_of(reply: Reply) -> String {
+    let text = reply::bulk(reply).ok().flatten().unwrap_or_default();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The first element of a list, as text.
+fn first_of(reply: Reply) -> Option<String> {
+    reply::items(reply).ok()?.into_iter().next().map(text_of)
 }
 
 /// A field of INFO.
 pub(crate) fn field(info: &str, name: &str) -> Option<String> {
     let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned());
     info.lines().find_map(value)
-}
-
-/// Whether this refusal of HELLO means only that the server (or its ACL) has no RESP3 for us.
-pub(super) fn is_without_hello(error: &ServerError) -> bool {
-    matches!(error.code.as_str(), "NOPROTO" | "NOPERM")
-        || (error.code == "ERR" && error.text.contains("unknown command"))
 }

@@ -17,8 +17,8 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Connects to the first address of the endpoint that answers, within the deadline, and agrees on
-    /// TLS where there is to be some.
+    /// Connects to the address of the endpoint that answers first, within the deadline, and agrees on TLS
+    /// where there is to be some.
     pub(super) fn connect(
         endpoint: &Endpoint,
         tls: Option<&Connector>,
@@ -26,7 +26,9 @@ impl Stream {
     ) -> Result<Stream> {
         let socket = Socket::connect(endpoint, until)?;
         let session = match (tls, endpoint) {
-            (Some(tls), Endpoint::Tcp { host, .. }) => Some(tls.connect(&socket, host, until)?),
+            (Some(tls), Endpoint::Tcp { host, .. }) => {
+                Some(tls.connect(&socket, host, &endpoint.to_string(), until)?)
+            }
             _ => None, // a unix socket needs none
         };
         Ok(Stream { socket, session })
@@ -70,6 +72,11 @@ impl Stream {
             None => self.socket.has_input(),
             Some(session) => session.has_input(&self.socket),
         }
+    }
+
+    /// Whether there is neither TLS nor a unix socket.
+    pub(super) fn is_plain_tcp(&self) -> bool {
+        self.session.is_none() && self.socket.is_tcp()
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

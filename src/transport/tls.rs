@@ -4,13 +4,16 @@ use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{self, CryptoProvider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
+    SignatureScheme,
 };
 
 use super::deadline::Until;
@@ -33,9 +36,45 @@ pub(crate) struct TlsFiles {
     pub(crate) insecure: bool,
 }
 
+/// How long a server may take for the handshake, from the moment that the connection is made. A server
+/// without TLS takes the handshake for the beginning of a line, and waits for its end.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Alerts that mean the same at the next try: certificates, rights, and what both sides support. All
+/// others are failures of a moment, such as `internal_error` of a server that runs out of memory.
+const FINAL_ALERTS: [AlertDescription; 20] = [
+    AlertDescription::AccessDenied,
+    AlertDescription::BadCertificate,
+    AlertDescription::BadCertificateHashValue,
+    AlertDescription::BadCertificateStatusResponse,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateRequired,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::CertificateUnobtainable,
+    AlertDescription::HandshakeFailure,
+    AlertDescription::InappropriateFallback,
+    AlertDescription::InsufficientSecurity,
+    AlertDescription::MissingExtension,
+    AlertDescription::NoApplicationProtocol,
+    AlertDescription::NoCertificate,
+    AlertDescription::ProtocolVersion,
+    AlertDescription::UnknownCA,
+    AlertDescription::UnrecognisedName,
+    AlertDescription::UnsupportedCertificate,
+    AlertDescription::UnsupportedExtension,
+];
+
 /// The files, read: what every session of a client starts from.
 #[derive(Clone)]
-pub(crate) struct Connector(Arc<ClientConfig>);
+pub(crate) struct Connector {
+    config: Arc<ClientConfig>,
+    /// Handshakes in a row that the server has not answered, or [`SPEAKS_TLS`].
+    unanswered: Arc<AtomicU32>,
+}
+
+/// A handshake has succeeded: a server that answers none is busy or frozen, and no plain port.
+const SPEAKS_TLS: u32 = u32::MAX;
 
 impl Connector {
     pub(super) fn new(files: &TlsFiles) -> Result<Self> {
@@ -60,24 +99,75 @@ impl Connector {
                 config.map_err(|error| unusable(certificates, &error))?
             }
         };
-        Ok(Connector(Arc::new(config)))
+        Ok(Connector { config: Arc::new(config), unanswered: Arc::default() })
     }
 
-    /// Agrees with the server on a session, within the deadline.
-    pub(super) fn connect(&self, socket: &Socket, host: &str, until: &Until) -> Result<Session> {
+    /// Agrees with the server on a session, within the deadline. A failure of a moment is one of the
+    /// connection; one that the next try meets too is [`Error::Tls`].
+    pub(super) fn connect(
+        &self,
+        socket: &Socket,
+        host: &str,
+        address: &str,
+        until: &Until,
+    ) -> Result<Session> {
+        // No certificate is of a zone.
+        let host = host.split_once('%').map_or(host, |(number, _zone)| number);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| Error::Setting(format!("{host:?} cannot be the name in a certificate")))?;
-        let failed = |message: String, source: Option<Cause>| Error::Tls {
+        let refused = |message: String, source: Option<Cause>| Error::Tls {
             host: host.to_owned(),
             message,
             source,
         };
-        let connection = ClientConnection::new(self.0.clone(), name);
+        let connection = ClientConnection::new(self.config.clone(), name);
         let connection =
-            connection.map_err(|error| failed(error.to_string(), Some(error.into())))?;
-        let mut session = Session { connection: Box::new(connection) };
-        session.shake_hands(socket, until, failed)?;
-        Ok(session)
+            connection.map_err(|error| refused(error.to_string(), Some(error.into())))?;
+        let mut session = Session { connection: Box::new(connection), heard: Vec::new() };
+        let unanswered = self.unanswered.load(Ordering::SeqCst);
+        match session.shake_hands(socket, &until.within(HANDSHAKE)) {
+            Ok(()) => {
+                self.unanswered.store(SPEAKS_TLS, Ordering::SeqCst);
+                Ok(session)
+            }
+            Err(Failed::Call(Error::Timeout)) => {
+                let seconds = HANDSHAKE.as_secs();
+                let message = if session.heard.is_empty() {
+                    "no reply to the TLS handshake; this may not be a TLS port".to_owned()
+                } else {
+                    format!("the TLS handshake was not complete within {seconds} s")
+                };
+                if until.deadline.has_passed() {
+                    return Err(Error::TimeoutAfter(Box::new(refused(message, None))));
+                }
+                if session.heard.is_empty() && unanswered != SPEAKS_TLS {
+                    if unanswered > 0 {
+                        return Err(refused(message, None));
+                    }
+                    // Not in place of a success that another thread has noted since.
+                    let _ = self.unanswered.compare_exchange(
+                        unanswered,
+                        unanswered + 1,
+                        Ordering::SeqCst,
+                        Ordering::SeqCst,
+                    );
+                }
+                let source = io::Error::new(ErrorKind::TimedOut, message);
+                Err(Error::Connect { address: address.to_owned(), source })
+            }
+            Err(Failed::Call(error)) => Err(error),
+            Err(Failed::Connection(error)) => {
+                let message = if session.is_not_tls(&error) {
+                    Some(format!("this is not a TLS port ({error})"))
+                } else {
+                    refusal(&error)
+                };
+                Err(match message {
+                    Some(message) => refused(message, Some(cause(error))),
+                    None => Error::Connect { address: address.to_owned(), source: error },
+                })
+            }
+        }
     }
 }
 
@@ -118,51 +208,68 @@ fn roots(ca: Option<&Path>) -> Result<RootCertStore> {
     Ok(roots)
 }
 
+/// Why there is no session.
+enum Failed {
+    /// The call has ended, or the time for the handshake is over.
+    Call(Error),
+    Connection(io::Error),
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Failed::Connection(error)
+    }
+}
+
 /// One session.
 #[derive(Debug)]
 pub(super) struct Session {
     connection: Box<ClientConnection>,
+    /// The first bytes of the server, up to [`HEAD`].
+    heard: Vec<u8>,
 }
 
+/// By so many bytes a TLS record is known: its type, and the major version, which is always 3.
+const HEAD: usize = 2;
+
 impl Session {
-    fn shake_hands(
-        &mut self,
-        socket: &Socket,
-        until: &Until,
-        failed: impl Fn(String, Option<Cause>) -> Error,
-    ) -> Result<()> {
+    fn shake_hands(&mut self, socket: &Socket, until: &Until) -> std::result::Result<(), Failed> {
         loop {
-            let sent = self.push_out(socket);
-            let sent = sent.map_err(|error| failed(error.to_string(), Some(cause(error))))?;
+            let sent = match self.push_out(socket) {
+                Ok(sent) => sent,
+                // A server that refuses a client says why before it closes.
+                Err(error) => {
+                    while self.take_in(socket)? > 0 {}
+                    return Err(error.into());
+                }
+            };
             if sent && !self.connection.is_handshaking() {
                 return Ok(());
             }
             let interest = if sent { Interest::Read } else { Interest::ReadWrite };
-            let ready = poll::wait(socket.fd(), interest, until).map_err(|error| match error {
-                Error::Timeout => {
-                    let silent = "no reply to the TLS handshake; this may not be a TLS port";
-                    Error::TimeoutAfter(Box::new(failed(silent.to_owned(), None)))
-                }
-                error => error,
-            })?;
+            let ready = poll::wait(socket.fd(), interest, until).map_err(Failed::Call)?;
             if ready.read {
                 match self.take_in(socket) {
                     Ok(0) => {
-                        let ended = "the server closed the connection".to_owned();
-                        return Err(failed(
-                            ended,
-                            Some(io::Error::from(ErrorKind::UnexpectedEof).into()),
-                        ));
+                        let ended = "closed by the server during the TLS handshake";
+                        return Err(io::Error::new(ErrorKind::UnexpectedEof, ended).into());
                     }
                     Ok(_) => {}
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     Err(error) => {
                         let _ = self.push_out(socket); // the alert that tells the server why
-                        return Err(failed(explained(&error), Some(cause(error))));
+                        return Err(error.into());
                     }
                 }
             }
         }
+    }
+
+    /// Whether the very first record of the server is none.
+    fn is_not_tls(&self, error: &io::Error) -> bool {
+        let unreadable = matches!(of_rustls(error), Some(rustls::Error::InvalidMessage(_)));
+        let begins_a_record = matches!(self.heard[..], [0x14..=0x18] | [0x14..=0x18, 3]);
+        unreadable && !begins_a_record
     }
 
     /// Encrypts one record of `bytes`, once the last is out, and sends what the socket takes.
@@ -178,7 +285,7 @@ impl Session {
     /// Sends what is encrypted; whether that is all.
     pub(super) fn push_out(&mut self, socket: &Socket) -> io::Result<bool> {
         while self.connection.wants_write() {
-            match self.connection.write_tls(&mut Raw(socket)) {
+            match self.connection.write_tls(&mut Raw { socket, heard: None }) {
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
@@ -228,7 +335,8 @@ impl Session {
 
     /// Reads once from the socket, and decrypts what is whole.
     fn take_in(&mut self, socket: &Socket) -> io::Result<usize> {
-        let count = self.connection.read_tls(&mut Raw(socket))?;
+        let heard = Some(&mut self.heard);
+        let count = self.connection.read_tls(&mut Raw { socket, heard })?;
         let broken = |error: rustls::Error| io::Error::new(ErrorKind::InvalidData, error);
         self.connection.process_new_packets().map_err(broken)?;
         Ok(count)
@@ -236,40 +344,61 @@ impl Session {
 }
 
 /// The error of rustls, where it stands in one of the socket.
-fn cause(error: io::Error) -> Cause {
+pub(super) fn cause(error: io::Error) -> Cause {
     match error.downcast::<rustls::Error>() {
         Ok(error) => error.into(),
         Err(error) => error.into(),
     }
 }
 
-/// What a failed handshake means, where rustls says it in its own words.
-fn explained(error: &io::Error) -> String {
-    let source = error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>());
-    match source {
-        Some(rustls::Error::InvalidMessage(_)) => {
-            format!("this does not seem to be a TLS port ({error})")
+fn of_rustls(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Why one side refuses the other, where the next try would end in the same way.
+pub(super) fn refusal(error: &io::Error) -> Option<String> {
+    let found = of_rustls(error)?;
+    match found {
+        rustls::Error::InvalidCertificate(_) => {
+            Some(format!("{error}; set a CA file if the server has an authority of its own"))
         }
-        Some(rustls::Error::InvalidCertificate(_)) => {
-            format!("{error}; set a CA file if the server has an authority of its own")
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            Some(format!("{error}; set a client certificate"))
         }
-        _ => error.to_string(),
+        rustls::Error::AlertReceived(alert) => {
+            FINAL_ALERTS.contains(alert).then(|| error.to_string())
+        }
+        rustls::Error::NoCertificatesPresented
+        | rustls::Error::InvalidCertRevocationList(_)
+        | rustls::Error::UnsupportedNameType
+        | rustls::Error::PeerIncompatible(_)
+        | rustls::Error::NoApplicationProtocol => Some(error.to_string()),
+        _ => None,
     }
 }
 
 /// The socket as rustls uses it. It gathers its buffers by `write_vectored`, which on a socket is a
 /// call that raises SIGPIPE; this has none, so that the default takes them one by one.
-struct Raw<'a>(&'a Socket);
+struct Raw<'a> {
+    socket: &'a Socket,
+    /// Where the first bytes that are received go.
+    heard: Option<&'a mut Vec<u8>>,
+}
 
 impl Read for Raw<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.receive(into)
+        let count = self.socket.receive(into)?;
+        if let Some(heard) = &mut self.heard {
+            let missing = HEAD.saturating_sub(heard.len());
+            heard.extend(&into[..count.min(missing)]);
+        }
+        Ok(count)
     }
 }
 
 impl Write for Raw<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.send(bytes)
+        self.socket.send(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

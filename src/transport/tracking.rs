@@ -1,5 +1,6 @@
 //! Being told by the server that keys have changed (client-side caching, Redis 6 and later).
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use redis::{PushKind, Value};
@@ -24,6 +25,57 @@ pub(crate) struct Changes {
     pub(crate) keys: Vec<Vec<u8>>,
     /// Everything, perhaps: the server was flushed, or has forgotten what was read.
     pub(crate) all: bool,
+}
+
+/// The memory that pushes may take until somebody asks for them: those of a broadcast to 300 000 agents.
+const MAX_PUSHED: usize = 128 * 1024 * 1024;
+
+/// Pushes that arrived between replies. Nobody asks for them between calls, so a server must not fill
+/// the memory with them.
+#[derive(Debug, Default)]
+pub(super) struct Pushes {
+    queue: VecDeque<Value>,
+    /// The memory that they take.
+    size: usize,
+}
+
+impl Pushes {
+    /// `Err` says what is wrong with one more.
+    pub(super) fn keep(&mut self, push: Value) -> std::result::Result<(), String> {
+        self.size = self.size.saturating_add(memory_of(&push));
+        if self.size > MAX_PUSHED {
+            return Err(format!("pushes of more than {MAX_PUSHED} bytes between replies"));
+        }
+        self.queue.push_back(push);
+        Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(super) fn take(&mut self) -> VecDeque<Value> {
+        self.size = 0;
+        std::mem::take(&mut self.queue)
+    }
+}
+
+/// What a value takes in memory, about. The framer limits how deep it nests.
+fn memory_of(value: &Value) -> usize {
+    let all = |values: &[Value]| values.iter().map(memory_of).sum();
+    let pair = |pair: &(Value, Value)| memory_of(&pair.0) + memory_of(&pair.1);
+    let inner: usize = match value {
+        Value::BulkString(bytes) | Value::BigNumber(bytes) => bytes.len(),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.len(),
+        Value::Array(values) | Value::Set(values) | Value::Push { data: values, .. } => all(values),
+        Value::Map(pairs) => pairs.iter().map(pair).sum(),
+        Value::Attribute { data, attributes } => {
+            memory_of(data) + attributes.iter().map(pair).sum::<usize>()
+        }
+        Value::ServerError(error) => error.details().map_or(0, str::len),
+        _ => 0,
+    };
+    size_of::<Value>() + inner
 }
 
 impl Connection {
@@ -59,7 +111,7 @@ impl Connection {
             self.command(&[b"CLIENT", b"TRACKING", b"OFF"]);
             self.reply(until)?;
             // The server has sent the last of them before its reply.
-            self.pushes.clear();
+            self.pushes.take();
             self.tracks = false;
         }
         Ok(())
@@ -69,7 +121,7 @@ impl Connection {
     pub(crate) fn changes(&mut self, pause: Duration, until: &Until) -> Result<Changes> {
         self.receive_pushes(pause, until)?;
         let mut changes = Changes::default();
-        for push in self.pushes.drain(..) {
+        for push in self.pushes.take() {
             let Value::Push { kind: PushKind::Invalidate, data } = push else { continue };
             for keys in data {
                 match keys {
@@ -82,5 +134,30 @@ impl Connection {
             }
         }
         Ok(changes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(data: Vec<Value>) -> Value {
+        Value::Push { kind: PushKind::Invalidate, data }
+    }
+
+    #[test]
+    fn pushes_count_by_their_bytes_until_they_are_taken() {
+        let large = || push(vec![Value::BulkString(vec![b'x'; 1 << 20])]);
+        let small = || push(vec![Value::Array(vec![Value::BulkString(b"cmd.x.1.1".to_vec())])]);
+        let mut pushes = Pushes::default();
+        let kept = (0..200).take_while(|_| pushes.keep(large()).is_ok()).count();
+        assert_eq!(kept, 127, "of 1 MiB and a little each");
+        assert_eq!(pushes.take().len(), 127);
+        // Those of a large fan-out are all kept.
+        assert!((0..300_000).all(|_| pushes.keep(small()).is_ok()));
+        // Elements count, also where they are empty.
+        let mut pushes = Pushes::default();
+        let nulls = || push(vec![Value::Nil; 100_000]);
+        assert!((0..100).any(|_| pushes.keep(nulls()).is_err()));
     }
 }

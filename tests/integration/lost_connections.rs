@@ -15,7 +15,8 @@ const HUGE: usize = 32 * 1024 * 1024;
 #[test]
 fn a_connection_that_ends_within_the_login_is_a_connect_error() {
     let whole = hello("7.2.4");
-    for end in 0..whole.len() {
+    // One that says nothing at all may be a proxy that knows no HELLO: see abilities.rs.
+    for end in 1..whole.len() {
         let part = whole[..end].to_vec();
         let server = server_that(At::Hello, move |peer| {
             peer.send(&part);

@@ -4,6 +4,8 @@
 //! They share one process. A test that counts what the process holds, forks, or sends signals runs in
 //! a process of its own, see `support::alone`.
 
+mod abilities;
+mod addresses;
 mod agent_list;
 mod api;
 mod bad_input;

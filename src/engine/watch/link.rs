@@ -111,6 +111,16 @@ impl Watch {
         Ok(())
     }
 
+    /// Asks the Sentinels whether this still is the master; if not, the next step finds the new one.
+    pub(super) fn confirm(&mut self, until: &Until) -> Step<()> {
+        let pool = self.session.pool().clone();
+        let Some(link) = &mut self.link else { return Ok(()) };
+        if !pool.confirm(&mut link.connection, until)? {
+            self.unlink();
+        }
+        Ok(())
+    }
+
     /// How to wait, if the server has it.
     fn wanted_method(&self) -> WaitMethod {
         let is_one_list = self.pending.len() == 1 && self.unrouted.is_empty();
@@ -190,10 +200,16 @@ impl Watch {
         let (Some(link), Some(rounds)) = (&mut self.link, &self.rounds) else { return Ok(()) };
         let key = keys::result(&self.ids[list.0 as usize], list.1);
         result::queue_move(&mut link.connection, &key, rounds);
-        let moved = match link.connection.reply(&rounds.bound(until)) {
+        let moved = match link.connection.moved(&rounds.bound(until)) {
             // The server is late; its connection is closed.
             Err(transport::Error::Timeout) if !until.deadline.has_passed() => {
                 self.unlink();
+                return Ok(());
+            }
+            // Too large, most likely: reading it on another connection will say so, for this agent.
+            Err(transport::Error::Protocol { .. }) => {
+                self.unlink();
+                self.disputed = true;
                 return Ok(());
             }
             // The list may be read all the same.

@@ -288,7 +288,7 @@ impl Watch {
         } else if !self.filled.is_empty() {
             self.ask_ahead();
         } else if self.link.as_ref().is_some_and(|link| link.connection.is_stale()) {
-            self.unlink();
+            self.confirm(until)?;
         } else {
             self.wait(until)?;
         }

@@ -10,6 +10,7 @@ pub mod prefix;
 pub mod process;
 pub mod programs;
 pub mod proxy;
+pub mod refusing;
 pub mod scripted;
 pub mod secured;
 pub mod sentinels;

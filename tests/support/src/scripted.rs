@@ -448,7 +448,7 @@ pub fn violations() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// The first command in the bytes and how long it is; `None` before it is whole.
-fn parse(bytes: &[u8]) -> Option<(Vec<String>, usize)> {
+pub fn parse(bytes: &[u8]) -> Option<(Vec<String>, usize)> {
     let mut at = 0;
     let header = |kind: u8, at: &mut usize| -> Option<usize> {
         let line = bytes.get(*at..)?;
