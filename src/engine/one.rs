@@ -5,7 +5,9 @@
 //! turns the list for every reader, so where there is more than one entry they are all read.
 
 use super::Session;
-use super::result::{LOOK, about_key, answer, leave, parse, queue_expire, queue_move, read_expire};
+use super::result::{
+    LOOK, about_agent, about_key, answer, leave, parse, queue_expire, queue_move, read_expire,
+};
 use super::retry::{Purpose, waits_out};
 use super::rounds::{Rounds, final_in_hash};
 use crate::error::{Error, Result};
@@ -221,7 +223,7 @@ impl<'a> One<'a> {
     /// What is known of the job when the time is over.
     fn explained(&self, error: Error) -> Error {
         if !error.is_timeout() {
-            return error;
+            return about_agent(error, self.agent);
         }
         if self.is_in_use {
             let message = "deadline exceeded; the agent rejected the id because a job with the same id is still running";

@@ -66,12 +66,22 @@ pub(crate) fn look_at_all(
     agents: &[AgentId],
     until: &Until,
 ) -> Result<Vec<(AgentId, Option<ResultDocument>)>> {
+    let mut reading = None;
     let lists = session.repeat(until, |connection, until| {
         queue_lists(connection, id, agents);
         queue_expire(connection, id);
-        let lists = read_lists(connection, agents, until)?;
+        let read = |agent: &AgentId| {
+            reading = Some(*agent);
+            connection.reply(until)
+        };
+        let lists = agents.iter().map(read).collect::<transport::Result<Vec<_>>>()?;
+        reading = None;
         read_expire(connection, id, until)?;
         Ok(lists)
+    });
+    let lists = lists.map_err(|error| match reading {
+        Some(agent) => about_agent(about_key(error, &keys::result(id, agent)), agent),
+        None => error.into(),
     })?;
     let mut answers = answers(id, agents, lists)?;
     let missing =
@@ -86,6 +96,12 @@ pub(crate) fn look_at_all(
         }
     }
     Ok(answers)
+}
+
+/// Names the agent in an error that is about what stands in its key, and not about the way to it.
+pub(super) fn about_agent(error: Error, agent: AgentId) -> Error {
+    let is_about_key = matches!(error.kind(), ErrorKind::Server | ErrorKind::Protocol);
+    if is_about_key { error.about_agent(agent) } else { error }
 }
 
 fn queue_lists(connection: &mut Connection, id: &str, agents: &[AgentId]) {

@@ -60,6 +60,53 @@ fn the_master_is_found_and_used() {
     assert!(wrong.to_string().contains("redis+sentinel://"), "{wrong}");
 }
 
+/// How many connections a server has taken, this one left out.
+fn taken(server: &RedisServer) -> i64 {
+    let info: String =
+        redis::cmd("INFO").arg("stats").query(&mut server.connection()).expect("INFO");
+    let line = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+    line.and_then(|count| count.trim().parse().ok()).expect("a count")
+}
+
+/// A master is believed to be it for 4 s; its connections live longer.
+#[test]
+fn connections_outlive_the_word_of_the_sentinels() {
+    // Sentinels that know no replica and no other make no connections of their own after the first.
+    let master = RedisServer::start().expect("a master");
+    let watch = format!("grid 127.0.0.1 {} 1", master.port());
+    let sentinel = RedisServer::builder().sentinel().arg("sentinel monitor", &watch);
+    let sentinel = sentinel.start().expect("a Sentinel");
+    let url = format!("redis+sentinel://127.0.0.1:{}/grid", sentinel.port());
+    let client = Client::connect(&url).expect("a client").with_timeout(WAIT);
+    let mut command = submit(&client);
+    let (wait, tracked) = (command.clone(), [submit(&client), submit(&client)]);
+    let together = client.wait_any(&tracked, WAIT).expect("results");
+    let together = thread::spawn(move || together.filter(Result::is_ok).count());
+    let waiting = thread::spawn(move || command.next_result(WAIT));
+    let is_waited_for = |id: &str| {
+        let list: String = support::ask(&mut master.connection(), &[b"CLIENT", b"LIST"]);
+        list.contains(id)
+    };
+    wait_until("it waits", || is_waited_for("cmd=blmove") || is_waited_for("cmd=brpoplpush"));
+    wait_until("the Sentinel has its connections", || {
+        let list: String = support::ask(&mut master.connection(), &[b"CLIENT", b"LIST"]);
+        list.matches("name=sentinel").count() >= 2
+    });
+    client.ping().expect("a connection beside those that wait");
+    let (before, begun) = (taken(&master), Instant::now());
+    while begun.elapsed() < Duration::from_secs(10) {
+        client.ping().expect("PONG");
+        thread::sleep(Duration::from_millis(500));
+    }
+    let own = 1; // that of the question itself
+    assert_eq!(taken(&master) - before - own, 0, "connections made for the same master");
+    for command in [&wait, &tracked[0], &tracked[1]] {
+        answer(&master, command);
+    }
+    assert!(waiting.join().expect("no panic").expect("a result").is_some());
+    assert_eq!(together.join().expect("no panic"), 2);
+}
+
 #[test]
 fn a_wait_outlives_a_failover() {
     let sentinels = Sentinels::start();

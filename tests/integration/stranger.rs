@@ -3,9 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acclient::{CancelToken, Client, ErrorKind, JobState, Outcome, RolloutPlan, Target, Timeout};
+use acclient::{
+    CancelToken, Client, Error, ErrorKind, JobState, Outcome, RolloutPlan, Target, Timeout,
+};
 use devgrid::{Fault, Grid, RedisServer};
 use support::demo as grid;
+use support::refusing::{Refusing, Verdict};
 use support::{LATE, WAIT, error, wait_until, wait_until_running, with_growing_time};
 
 const SHORT: Duration = Duration::from_secs(1);
@@ -149,6 +152,58 @@ fn a_reply_that_is_too_large_is_the_failure_of_one_agent() {
     let error = &all.errors[0];
     assert_eq!((error.kind(), error.agent().unwrap().gid), (ErrorKind::Protocol, 2));
     assert!(error.to_string().contains("raise that limit"), "{error}");
+}
+
+/// Also where its list is the last one, and where nothing is pushed or nothing blocks.
+#[test]
+fn a_reply_that_is_too_large_names_its_agent_in_each_way_of_waiting() {
+    let (grid, _) = grid();
+    let script =
+        "[ $AGENT_GID = 2 ] && { sleep 0.5; head -c 500000 /dev/zero | tr '\\0' x; }; echo";
+    for lost in [&[][..], &["CLIENT"], &["HELLO"], &["BLMOVE", "BRPOPLPUSH"], &["CLIENT", "BLMOVE"]]
+    {
+        let proxy = Refusing::new(grid.redis().port(), move |command| {
+            if lost.contains(&&*command[0].to_uppercase()) {
+                return Verdict::Refuse("ERR command not allowed".to_owned());
+            }
+            Verdict::Pass
+        });
+        let client = Client::builder().url(&proxy.url()).unwrap().max_reply(100_000);
+        let client = client.timeout(WAIT).connect().unwrap();
+        let check = |way: &str, error: &Error| {
+            let named = error.agent().map(|agent| agent.gid);
+            assert_eq!(
+                (error.kind(), named),
+                (ErrorKind::Protocol, Some(2)),
+                "{way} {lost:?}: {error}"
+            );
+            assert!(error.to_string().contains("raise that limit"), "{way} {lost:?}: {error}");
+        };
+        let all = client.bash(Target::all(), script).run_all(WAIT).unwrap();
+        assert_eq!((all.jobs.len(), all.errors.len()), (2, 1), "{lost:?}: {:?}", all.errors);
+        check("run_all", &all.errors[0]);
+        let command = client.bash(Target::all(), script).submit().unwrap();
+        let (jobs, errors): (Vec<_>, Vec<_>) =
+            command.results(WAIT).unwrap().partition(Result::is_ok);
+        assert_eq!((jobs.len(), errors.len()), (2, 1), "{lost:?}: {errors:?}");
+        check("results", errors[0].as_ref().unwrap_err());
+        let one = || client.bash(Target::agent((2, 1)), script);
+        check("run", &error(one().run(WAIT), "run"));
+        let mut sent = one().submit().unwrap();
+        check("next_result", &error(sent.next_result(WAIT), "next_result"));
+        check("next_result once more", &error(sent.next_result(WAIT), "next_result"));
+        check("next_result of zero", &error(sent.next_result(Duration::ZERO), "next_result"));
+        check("try_next_result", &error(sent.try_next_result(), "try_next_result"));
+        let other = client.cmd(Target::agent((1, 1)), "ping").submit().unwrap();
+        let (jobs, errors): (Vec<_>, Vec<_>) =
+            client.wait_any([&sent, &other], WAIT).unwrap().partition(Result::is_ok);
+        assert_eq!((jobs.len(), errors.len()), (1, 1), "{lost:?}: {errors:?}");
+        check("wait_any", errors[0].as_ref().unwrap_err());
+        check(
+            "one of wait_any",
+            &client.wait_any([&sent], WAIT).unwrap().next().unwrap().unwrap_err(),
+        );
+    }
 }
 
 #[test]
