@@ -276,6 +276,9 @@ mod tests {
             ("::1", ("::1", 26379)),
             ("[::1]", ("::1", 26379)),
             ("[::1]:3", ("::1", 3)),
+            // The client reads the zone.
+            ("[fe80::1%25lo]:3", ("fe80::1%25lo", 3)),
+            ("fe80::1%lo", ("fe80::1%lo", 26379)),
         ] {
             assert_eq!(sentinel(text), Some(place));
         }

@@ -236,7 +236,7 @@ fn a_full_server_is_waited_out() {
     let waiter = thread::spawn(move || command.next_result(WAIT));
     wait_until("it waits", || {
         let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut admin).unwrap();
-        clients.contains("cmd=blmove")
+        clients.contains("cmd=blmove") || clients.contains("cmd=brpoplpush")
     });
     let set = |admin: &mut redis::Connection, max: &str| {
         let _: String = redis::cmd("CONFIG").arg(&["SET", "maxclients", max]).query(admin).unwrap();

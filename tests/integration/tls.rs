@@ -15,6 +15,15 @@ use support::{LATE, WAIT, error, wait_until_running};
 
 const SHORT: Duration = Duration::from_secs(1);
 
+/// Redis 5 has no TLS.
+fn tls_is_available() -> bool {
+    let started = TlsRedis::new("localhost").builder().start();
+    if let Err(error) = &started {
+        support::not_tested(&format!("this Redis has no TLS: {error}"));
+    }
+    started.is_ok()
+}
+
 fn builder(redis: &TlsRedis) -> ClientBuilder {
     Client::builder().url(&redis.url()).expect("a URL")
 }
@@ -25,6 +34,9 @@ fn trusting(redis: &TlsRedis) -> Client {
 
 #[test]
 fn a_grid_is_used_as_without_it() {
+    if !tls_is_available() {
+        return;
+    }
     let redis = TlsRedis::new("localhost");
     let grid = Grid::demo_builder().redis(redis.builder()).start().expect("a grid");
     let client = trusting(&redis);
@@ -53,6 +65,9 @@ fn a_grid_is_used_as_without_it() {
 
 #[test]
 fn waits_end_by_deadlines_and_tokens() {
+    if !tls_is_available() {
+        return;
+    }
     let redis = TlsRedis::new("localhost");
     let _server = redis.builder().start().expect("a server");
     let client = trusting(&redis);
@@ -74,6 +89,9 @@ fn waits_end_by_deadlines_and_tokens() {
 
 #[test]
 fn a_child_works_and_its_parent_is_unharmed() {
+    if !tls_is_available() {
+        return;
+    }
     const URL: &str = "ACCLIENT_TEST_URL";
     const CA: &str = "ACCLIENT_TEST_CA";
     let test = support::this_test!();
@@ -105,6 +123,9 @@ fn a_child_works_and_its_parent_is_unharmed() {
 
 #[test]
 fn whoever_cannot_be_believed_is_refused() {
+    if !tls_is_available() {
+        return;
+    }
     let redis = TlsRedis::new("localhost");
     let _server = redis.builder().start().expect("a server");
     let stranger = error(builder(&redis).connect(), "an authority of its own");
@@ -130,6 +151,9 @@ fn whoever_cannot_be_believed_is_refused() {
 
 #[test]
 fn a_server_may_want_to_know_who_the_client_is() {
+    if !tls_is_available() {
+        return;
+    }
     let redis = TlsRedis::new("localhost");
     let _server = redis.builder().arg("tls-auth-clients", "yes").start().expect("a server");
     let trusting = || builder(&redis).tls_ca_file(redis.certificates.ca());
@@ -161,6 +185,9 @@ fn files_that_cannot_be_used_are_named() {
 
 #[test]
 fn one_side_without_tls_is_told() {
+    if !tls_is_available() {
+        return;
+    }
     let plain = RedisServer::start().expect("a server");
     // It takes the handshake for the beginning of a line, and waits for its end.
     let confused = Client::builder().port(plain.port()).tls_insecure().timeout(SHORT);
@@ -252,6 +279,9 @@ fn a_first_record_that_is_none_is_final() {
 
 #[test]
 fn a_handshake_that_is_cut_or_reset_is_tried_again() {
+    if !tls_is_available() {
+        return;
+    }
     let redis = TlsRedis::new("localhost");
     let server = redis.builder().start().expect("a server");
     let proxy = Proxy::new(redis.port);
@@ -312,6 +342,9 @@ fn a_handshake_has_a_bound_of_its_own() {
 
 #[test]
 fn a_tls_server_that_is_frozen_for_long_is_waited_for() {
+    if !tls_is_available() {
+        return;
+    }
     let redis = TlsRedis::new("localhost");
     let server = redis.builder().start().expect("a server");
     let proxy = Proxy::new(redis.port);
@@ -350,6 +383,9 @@ fn a_server_that_never_shakes_hands_ends_no_call_late() {
 /// Killed while a client writes: by SIGPIPE the process would end.
 #[test]
 fn a_server_that_dies_in_a_write_is_an_error() {
+    if !tls_is_available() {
+        return;
+    }
     let redis = TlsRedis::new("localhost");
     let server = redis.builder().start().expect("a server");
     let client = trusting(&redis);
