@@ -107,9 +107,6 @@ impl Connection {
         let [info, role, cluster] = replies;
         let mode = if let Some(info) = info.map(text_of) {
             self.run_id = field(&info, "run_id");
-            if let Some(version) = field(&info, "redis_version") {
-                self.server.note_version(&version);
-            }
             field(&info, "redis_mode").or_else(|| field(&info, "server_mode"))
         } else {
             None

@@ -83,11 +83,12 @@ fn connections_outlive_the_word_of_the_sentinels() {
     let together = client.wait_any(&tracked, WAIT).expect("results");
     let together = thread::spawn(move || together.filter(Result::is_ok).count());
     let waiting = thread::spawn(move || command.next_result(WAIT));
-    let is_waited_for = |id: &str| {
+    let is_waited_for = |last: &str| {
         let list: String = support::ask(&mut master.connection(), &[b"CLIENT", b"LIST"]);
-        list.contains(id)
+        list.contains(last)
     };
-    wait_until("it waits", || is_waited_for("cmd=blmove") || is_waited_for("cmd=brpoplpush"));
+    wait_until("one waits", || is_waited_for("cmd=blmove") || is_waited_for("cmd=brpoplpush"));
+    wait_until("the others wait", || is_waited_for("cmd=llen"));
     wait_until("the Sentinel has its connections", || {
         let list: String = support::ask(&mut master.connection(), &[b"CLIENT", b"LIST"]);
         list.matches("name=sentinel").count() >= 2
