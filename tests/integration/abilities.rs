@@ -135,7 +135,7 @@ fn denied_by_the_rights_of_the_user() {
     let server = users.fold(RedisServer::builder(), |server, (number, lost)| {
         let denied = lost.iter().map(|command| format!("-{}", command.to_lowercase()));
         let denied = denied.collect::<Vec<_>>().join(" ");
-        server.user_acl(&format!("user{number} on >secret ~* &* +@all {denied}"))
+        server.user_acl(&format!("user{number} on >secret ~* +@all {denied}"))
     });
     let grid = match Grid::demo_builder().redis(server).start() {
         Ok(grid) => grid,

@@ -8,30 +8,34 @@ use acclient::{Client, ErrorKind, JobState, Stage, Target, WaitMethod};
 use devgrid::{Grid, RedisServer};
 use support::{WAIT, error};
 
-/// The rules of the documentation, without name and password.
-fn rules() -> String {
+/// The rules of the documentation for this Redis, without name and password: the first ones that it takes.
+/// `None`: it has no users.
+fn rules() -> Option<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/redis.md");
     let text = fs::read_to_string(path).expect("docs/redis.md");
-    let line = text.lines().find_map(|line| line.strip_prefix("user grid on >secret "));
-    line.expect("a line of rules").to_owned()
-}
-
-/// `None`: this Redis has no users.
-fn grid_with(rules: &str) -> Option<(Grid, Client)> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("user grid on >secret "));
+    let takes = |rules: &&str| {
+        RedisServer::builder().user_acl(&format!("grid on >secret {rules}")).start().is_ok()
+    };
     if RedisServer::builder().user_acl("x on nopass").start().is_err() {
         support::not_tested("this Redis has no users");
         return None;
     }
+    Some(lines.into_iter().find(takes).expect("rules that this Redis takes").to_owned())
+}
+
+fn grid_with(rules: &str) -> (Grid, Client) {
     let redis = RedisServer::builder().user_acl(&format!("grid on >secret {rules}"));
     let grid = Grid::demo_builder().redis(redis).joblog().start().expect("a grid");
     let builder = Client::builder().port(grid.redis().port()).user("grid").password("secret");
     let client = builder.connect().expect("a client");
-    Some((grid, client))
+    (grid, client)
 }
 
 #[test]
 fn the_rights_that_are_listed_are_enough() {
-    let Some((grid, client)) = grid_with(&rules()) else { return };
+    let Some(rules) = rules() else { return };
+    let (grid, client) = grid_with(&rules);
     let job = client.bash(Target::agent((1, 1)), "echo done").run(WAIT).expect("a result");
     assert_eq!((job.state(), job.stdout()), (&JobState::Success, "done\n"));
     let all = client.bash(Target::all(), "sleep 0.1").submit().expect("sent");
@@ -57,13 +61,14 @@ fn the_rights_that_are_listed_are_enough() {
 
 #[test]
 fn a_right_that_is_missing_is_named() {
-    let without = |right: &str| rules().replace(&format!(" +{right} "), " ");
-    let Some((_grid, client)) = grid_with(&without("rpush")) else { return };
+    let Some(rules) = rules() else { return };
+    let without = |right: &str| rules.replace(&format!(" +{right} "), " ");
+    let (_grid, client) = grid_with(&without("rpush"));
     let refused = error(client.cmd(Target::agent((1, 1)), "ping").submit(), "no RPUSH");
     assert_eq!((refused.kind(), refused.server_code()), (ErrorKind::Server, Some("NOPERM")));
     assert!(refused.to_string().contains("rpush") && !refused.is_retriable(), "{refused}");
     // Without the right to be told, results are looked at.
-    let Some((_grid, client)) = grid_with(&without("client|tracking")) else { return };
+    let (_grid, client) = grid_with(&without("client|tracking"));
     let all = client.bash(Target::all(), "sleep 0.1").submit().expect("sent");
     let mut results = all.results(WAIT).expect("results");
     assert!(results.next().expect("one").expect("a result").is_success());
