@@ -224,4 +224,19 @@ mod tests {
         assert!(matches!(ended, Err(Error::Cancelled)));
         assert!(setter.join().unwrap());
     }
+
+    /// A number that no file has.
+    fn closed() -> BorrowedFd<'static> {
+        // SAFETY: nothing is read or written through it, and that it is not open is the point.
+        unsafe { BorrowedFd::borrow_raw(100_000) }
+    }
+
+    #[test]
+    fn a_closed_descriptor_ends_a_wait_at_once() {
+        let until = Until::new(Deadline::after(None));
+        for interest in [Interest::Read, Interest::Write, Interest::ReadWrite] {
+            let ended = wait(closed(), interest, &until);
+            assert!(matches!(ended, Err(Error::System { .. })), "{ended:?}");
+        }
+    }
 }

@@ -548,6 +548,66 @@ impl Drop for Broadcast {
 mod tests {
     use super::*;
 
+    fn inner(max: usize) -> Inner {
+        let (loans, owed) = (Loans::new(max), OwedKeys::default());
+        Inner { idle: Vec::new(), loans, waiting: VecDeque::new(), owed }
+    }
+
+    #[test]
+    fn waits_leave_a_connection_for_each_other_class() {
+        for max in [1, 2, 8, 9, 64] {
+            let mut loans = Loans::new(max);
+            for class in [Class::Wait, Class::Question, Class::Quick] {
+                assert!(loans.allow(class), "{class:?} of {max}");
+                while loans.allow(class) {
+                    loans.add(class);
+                }
+            }
+            let reserve = max.div_ceil(8);
+            assert_eq!(loans.counts, [max, reserve, reserve]);
+        }
+    }
+
+    #[test]
+    fn other_calls_leave_waits_their_connections_and_stay_within_the_maximum() {
+        let mut loans = Loans::new(8);
+        while loans.allow(Class::Quick) {
+            loans.add(Class::Quick);
+        }
+        // One of them is on the connection beyond those that waits may have.
+        assert_eq!((loans.total(), loans.allow(Class::Wait)), (8, true));
+        loans.add(Class::Wait);
+        assert!(!loans.allow(Class::Wait) && !loans.allow(Class::Quick));
+        assert!(loans.allow(Class::Question));
+        let mut loans = Loans::new(8);
+        loans.add(Class::Quick);
+        loans.add(Class::Question);
+        while loans.allow(Class::Wait) {
+            loans.add(Class::Wait);
+        }
+        assert_eq!(loans.counts, [8, 1, 1]);
+    }
+
+    #[test]
+    fn the_longest_waiting_call_that_may_have_a_connection_gets_it() {
+        let mut inner = inner(1);
+        let classes = [Class::Wait, Class::Quick, Class::Wait, Class::Quick];
+        inner.loans.add(Class::Wait);
+        inner.loans.add(Class::Quick);
+        let wakes = classes.map(|class| {
+            let wake = Arc::new(Wake::new().unwrap());
+            inner.waiting.push_back(Turn { class, wake: wake.clone() });
+            wake
+        });
+        let woken = || wakes.iter().map(|wake| wake.is_set()).collect::<Vec<_>>();
+        inner.give_back(Class::Quick);
+        assert_eq!(woken(), [false, true, false, false]);
+        inner.give_back(Class::Wait);
+        assert_eq!(woken(), [true, true, false, false]);
+        inner.give_back(Class::Quick);
+        assert_eq!((woken(), inner.waiting.len()), (vec![true, true, false, true], 1));
+    }
+
     /// The state hides behind a pointer, where the compiler does not look for what is in it.
     #[test]
     fn a_pool_may_be_shared_between_threads() {

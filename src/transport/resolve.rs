@@ -148,4 +148,16 @@ mod tests {
         let ended = resolve("no-such-host.invalid", 7, &within(0));
         assert!(matches!(ended, Err(Error::Timeout)), "{ended:?}");
     }
+
+    #[test]
+    fn each_process_has_all_look_ups_for_itself() {
+        let slots = Slots(AtomicU64::new(0));
+        let (parent, child) = (Process::current(), Process::NONE);
+        assert!((0..MAX_LOOKUPS).all(|_| slots.take(parent)) && !slots.take(parent));
+        assert!(slots.take(child));
+        slots.give_back(child);
+        assert!((0..MAX_LOOKUPS).all(|_| slots.take(child)) && !slots.take(child));
+        slots.give_back(child);
+        assert!(slots.take(child));
+    }
 }
