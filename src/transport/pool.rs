@@ -550,7 +550,7 @@ mod tests {
 
     fn inner(max: usize) -> Inner {
         let (loans, owed) = (Loans::new(max), OwedKeys::default());
-        Inner { idle: Vec::new(), loans, waiting: VecDeque::new(), owed }
+        Inner { idle: Vec::new(), lot: Lot::default(), loans, waiting: VecDeque::new(), owed }
     }
 
     #[test]
