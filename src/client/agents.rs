@@ -5,18 +5,21 @@ use std::collections::BTreeMap;
 use super::Client;
 #[cfg(doc)]
 use crate::command::Request;
-use crate::command::{Collected, Command};
-use crate::engine::ids;
+use crate::engine::arrivals::Arrivals;
+use crate::engine::watch::Wanted;
+use crate::engine::{ask, ids, push};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::job::msgs::read_msgs;
 use crate::job::{Message, MsgQuery, Outcome, Outcomes};
+use crate::node::answer::read_rows;
 use crate::node::{
     Answer, CpuInfo, DiskInfo, MemInfo, NicInfo, OsInfo, ProcessQuery, ProcessStats, agents, info,
     processes,
 };
 use crate::protocol::{AgentId, Envelope, Target};
+use crate::transport::clock;
 
 /// Which agents there are.
 impl Client {
@@ -114,26 +117,35 @@ impl Client {
         processes::processes(self.session(), agent.into(), query)
     }
 
-    /// The same of every agent of every grid. Blocks for the client's timeout at most; agents that
-    /// have not answered by then are [`Outcome::Failed`].
+    /// The same of every agent of every grid. Blocks for the client's timeout at most; agents that have not
+    /// answered by then, or before an error that ends the wait for all of them, are [`Outcome::Failed`].
     ///
     /// # Errors
-    /// Those of [`Request::run_all`](crate::Request::run_all).
+    /// Those of [`Request::run_all`](crate::Request::run_all), where no agent has answered.
     pub fn get_all_processes(&self, query: &ProcessQuery) -> Result<Outcomes<Vec<ProcessStats>>> {
         let every = Target::from(Target::all());
         let question = Envelope::new(ids::new_id()?, every, processes::question(query))?;
-        let timeout = self.session().quick();
-        let all = Collected::of(Command::new(self.session().clone(), question), timeout, false)?;
-        let answered = all.jobs.into_iter().map(|job| {
-            let agent = job.agent();
-            (agent, job.into_success().and_then(|job| job.json()).into())
-        });
-        let mut outcomes: Outcomes<_> = answered.collect();
-        for error in all.errors {
-            match error.agent() {
-                // A grid without agents answers for itself.
-                Some(agent) if agent.nid > 0 => outcomes.insert(agent, Outcome::Failed(error)),
-                _ => return Err(error),
+        let (session, timeout, begun) = (self.session(), self.session().quick(), clock::now());
+        push::submit(session, &question, &timeout)?;
+        let wanted = Wanted { id: question.id.clone(), agents: None, returned: Vec::new() };
+        let mut answers = Arrivals::new(session, vec![(question, wanted)], &timeout.since(begun))?;
+        let mut outcomes: Outcomes<_> = std::iter::empty().collect();
+        while let Some((_, answer)) = answers.next() {
+            match answer {
+                Ok(answer) => {
+                    let agent = answer.agent();
+                    let rows = answer.into_success().and_then(|answer| read_rows(&answer));
+                    outcomes.insert(agent, rows.into());
+                }
+                Err(error) => match error.agent() {
+                    Some(agent) => outcomes.insert(agent, Outcome::Failed(error)),
+                    // A grid without agents answers for itself.
+                    None if outcomes.is_empty() => return Err(error),
+                    None => {
+                        let ended = ask::ended_for(answers.pending().into_iter(), &error);
+                        ended.into_iter().for_each(|(agent, it)| outcomes.insert(agent, it.into()));
+                    }
+                },
             }
         }
         Ok(outcomes)

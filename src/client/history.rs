@@ -2,7 +2,7 @@
 
 use super::Client;
 use crate::command::Command;
-use crate::engine::Session;
+use crate::engine::{Session, result};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{CommandDocument, Envelope, keys};
 use crate::transport::{Until, bulk, integer, items};
@@ -15,12 +15,14 @@ impl Client {
     /// recent still. [`Command::jobs`](crate::Command::jobs) gives the jobs of each, for as
     /// long as they are kept. Blocks for the client's timeout at most.
     ///
-    /// Only controllers older than the original of 2016 keep a history (the list `joblog`).
+    /// Only controllers older than the original of 2016 keep a history (the list `joblog`). Entries that are
+    /// not JSON objects are left out and logged. Of the others, fields that cannot be read count as absent, and
+    /// a target that cannot be read is unknown; [`Command::dump`] has all of them.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] where there is none, which is not the same as an empty one;
     /// [`ErrorKind::InvalidArgument`] for a count of 0 or above 10 000;
-    /// [`ErrorKind::Protocol`] for an entry that cannot be read; those of the connection.
+    /// [`ErrorKind::Protocol`] where no entry can be read; those of the connection.
     pub fn get_cmds(&self, start: u32, count: u32) -> Result<Vec<Command>> {
         if !(1..=MOST).contains(&count) {
             return Err(Error::invalid(format!("invalid count {count}: expected 1 to {MOST}")));
@@ -47,12 +49,15 @@ impl Client {
                 let none = "no history: this controller does not keep one, or has run nothing yet";
                 return Err(Error::new(ErrorKind::Unsupported, none));
             }
-            let read = |(number, entry)| {
-                let command = command_of(session, bulk(entry)?.unwrap_or_default());
+            let (mut commands, mut unreadable) = (Vec::new(), Vec::new());
+            for (number, entry) in (u64::from(start)..).zip(entries) {
                 let place = || format!("entry {number} of {}", keys::HISTORY);
-                command.map_err(|error| error.asked(place))
-            };
-            (u64::from(start)..).zip(entries).map(read).collect()
+                match command_of(session, bulk(entry)?.unwrap_or_default()) {
+                    Ok(command) => commands.push(command),
+                    Err(error) => unreadable.push(error.asked(place)),
+                }
+            }
+            result::readable(commands, unreadable)
         };
         session.bounded(&session.quick(), asked, call)
     }
@@ -62,7 +67,5 @@ impl Client {
 pub(crate) fn command_of(session: &Session, json: Vec<u8>) -> Result<Command> {
     let document =
         CommandDocument::parse(&json).map_err(|error| Error::document("the command", &error))?;
-    let envelope = Envelope::found(document, json)
-        .map_err(|error| Error::new(ErrorKind::Protocol, error.to_string()))?;
-    Ok(Command::new(session.clone(), envelope))
+    Ok(Command::new(session.clone(), Envelope::found(document, json)))
 }

@@ -1,6 +1,6 @@
 //! The schedule of the controller.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Client;
@@ -8,7 +8,8 @@ use crate::command::Request;
 use crate::engine::ask;
 use crate::error::{Error, Result};
 use crate::node::Answer;
-use crate::protocol::{Contents, JobResult, Target, check_cron, check_name};
+use crate::node::answer::read_rows;
+use crate::protocol::{Contents, JobResult, Target, check_cron, check_name, record, whole};
 
 /// Entry of the controller's schedule, from [`Client::schedule_list`].
 ///
@@ -20,7 +21,7 @@ use crate::protocol::{Contents, JobResult, Target, check_cron, check_name};
 /// }
 /// # Ok::<(), acclient::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Scheduled {
     /// The id that it was added under.
@@ -30,6 +31,8 @@ pub struct Scheduled {
     /// The command as JSON.
     pub cmd: Value,
 }
+
+record!(Scheduled { id, cron, cmd });
 
 /// The schedule of the controller. Each call asks it and blocks for the client's timeout at most.
 impl Client {
@@ -79,10 +82,10 @@ impl Client {
     /// # Errors
     /// Those of [`Request::run`].
     pub fn schedule_list(&self) -> Result<Answer<Vec<Scheduled>>> {
-        let mut listed: Answer<Vec<Scheduled>> =
-            Answer::of(&self.scheduler("scheduler_list", "")?)?;
-        listed.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(listed)
+        let listed = self.scheduler("scheduler_list", "")?;
+        let mut entries: Vec<Scheduled> = read_rows(&listed)?;
+        entries.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(Answer::new(entries, &listed))
     }
 
     /// Takes a command off the schedule; whether there was one of that id.
@@ -90,8 +93,8 @@ impl Client {
     /// # Errors
     /// Those of [`Request::run`].
     pub fn schedule_remove(&self, id: &str) -> Result<bool> {
-        let removed: i64 = self.scheduler("scheduler_remove", &json!(id).to_string())?.json()?;
-        Ok(removed > 0)
+        let removed = self.scheduler("scheduler_remove", &json!(id).to_string())?;
+        Ok(whole(&removed.json_text()?).is_some_and(|count| count > 0))
     }
 
     /// Takes all commands whose ids begin with a prefix off the schedule. An empty prefix is all.

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::job::Outcome;
 use crate::job::{Job, KillResult, Message, MsgQuery, Origin, Outcomes, questions};
 use crate::node::ProcessStats;
+use crate::node::answer::read_one;
 use crate::protocol::{
     AgentId, Contents, Envelope, JobResult, ResultDocument, RunArgs, Target, mended,
 };
@@ -144,7 +145,7 @@ impl Command {
     /// # Errors
     /// [`ErrorKind::Timeout`]; [`ErrorKind::Cancelled`]; [`ErrorKind::NoSuchAgent`] where the
     /// controller knew no agent for the target, which is returned once, like a result;
-    /// [`ErrorKind::Protocol`] for a result that cannot be read;
+    /// [`ErrorKind::Protocol`] for a result that cannot be read, which one of several agents returns once;
     /// [`ErrorKind::InvalidArgument`] for a wait for ever on a recurring command, which has no
     /// result until it is killed; and those of the connection.
     pub fn next_result(&mut self, timeout: impl Into<Timeout>) -> Result<Option<Job>> {
@@ -214,8 +215,10 @@ impl Command {
                 self.routed = result::targets_now(&self.session, self.id(), &until)?;
             }
             let pending = self.pending().unwrap_or_default();
-            let answers = result::look_at_all(&self.session, self.id(), &pending, &until)?;
-            Ok(answers.into_iter().find_map(|(agent, document)| Some((agent, document?))))
+            let answers = result::answers(&self.session, self.id(), &pending, &until)?;
+            let mut there = answers.into_iter();
+            let found = there.find_map(|(agent, document)| Some((agent, document.transpose()?)));
+            found.map(|(agent, document)| self.readable(agent, document)).transpose()
         });
         let found = found.map_err(|error| self.explained(error, begun))?;
         let Some((agent, document)) = found else { return Ok(None) };
@@ -228,8 +231,8 @@ impl Command {
             Some(watch) => watch,
             None => match self.pending().as_deref() {
                 Some([agent]) => {
-                    let document = run::final_document(&self.session, self.id(), *agent, until)?;
-                    return Ok(Some((*agent, document)));
+                    let document = run::final_document(&self.session, self.id(), *agent, until);
+                    return self.readable(*agent, document).map(Some);
                 }
                 _ => Box::new(Watch::new(self.session.clone(), vec![self.wanted()])),
             },
@@ -240,7 +243,24 @@ impl Command {
         };
         watch.park();
         self.waiting = Waiting(Some(watch));
-        Ok(Some((found.agent, found.document.map_err(|error| error.about_agent(found.agent))?)))
+        self.readable(found.agent, found.document).map(Some)
+    }
+
+    /// A result that was found. One of several that cannot be read counts as returned, so that it hides no
+    /// other.
+    fn readable(
+        &mut self,
+        agent: AgentId,
+        document: Result<ResultDocument>,
+    ) -> Result<(AgentId, ResultDocument)> {
+        let is_only_one = self.agents().is_some_and(|agents| agents.len() == 1);
+        match document {
+            Err(error) if error.kind() == ErrorKind::Protocol && !is_only_one => {
+                self.returned.insert(agent);
+                Err(error.about_agent(agent))
+            }
+            document => Ok((agent, document.map_err(|error| error.about_agent(agent))?)),
+        }
     }
 
     /// A result as the caller gets it, which counts as returned.
@@ -262,7 +282,8 @@ impl Command {
     ///
     /// # Errors
     /// [`ErrorKind::NoSuchAgent`] where the controller knew no agent for the target;
-    /// [`ErrorKind::Protocol`] for a result that cannot be read, and those of the connection.
+    /// [`ErrorKind::Protocol`] where no result can be read (where some can, the others are left out and
+    /// logged), and those of the connection.
     pub fn jobs(&self) -> Result<BTreeMap<AgentId, Job>> {
         self.envelope.check_id()?;
         let latest = self.bounded(|until| result::latest(&self.session, self.id(), until))?;
@@ -384,7 +405,7 @@ impl Command {
     /// As [`Command::kill`]. [`ErrorKind::JobFailed`] in the [`Outcome`] of an agent that does not run the
     /// job, or not yet.
     pub fn get_stats(&self) -> Result<Outcomes<ProcessStats>> {
-        everywhere::ask(self, Ask::Running, questions::stats(self.id()), JobResult::json)
+        everywhere::ask(self, Ask::Running, questions::stats(self.id()), read_one)
     }
 
     /// What the job has logged, on each agent. Blocks for the client's timeout at most.

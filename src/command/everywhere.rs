@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::Command;
+use crate::engine::ask::ended_for;
 use crate::engine::{Timeout, verdict};
 use crate::error::Result;
 use crate::job::{KillResult, Outcome, Outcomes, kill_each, outcomes_of};
@@ -55,16 +56,33 @@ pub(super) fn ask<T>(
     read: impl Fn(&JobResult) -> Result<T>,
 ) -> Result<Outcomes<T>> {
     let Asked { agents, known, left } = agents(command, ask)?;
-    let questions = agents.into_iter().map(|agent| (agent, question.clone())).collect();
+    let questions = agents.iter().map(|agent| (*agent, question.clone())).collect();
     let session = command.session().with_timeout(left.duration);
-    let mut outcomes = outcomes_of(&session, questions, &left, read)?;
-    known.into_iter().for_each(|(agent, outcome)| outcomes.insert(agent, outcome));
-    Ok(outcomes)
+    let answers = outcomes_of(&session, questions, &left, read);
+    beside(known, agents, answers)
+}
+
+/// What is known already and what the others have answered. An error that ended the question is the outcome
+/// of each of them, unless nothing else is known.
+fn beside<T>(
+    known: Vec<(AgentId, Outcome<T>)>,
+    agents: Vec<AgentId>,
+    answers: Result<Outcomes<T>>,
+) -> Result<Outcomes<T>> {
+    let answers: Vec<_> = match answers {
+        Ok(answers) => answers.into_iter().collect(),
+        Err(error) if known.is_empty() => return Err(error),
+        Err(error) => {
+            let ended = ended_for(agents.into_iter(), &error).into_iter();
+            ended.map(|(agent, error)| (agent, error.into())).collect()
+        }
+    };
+    Ok(known.into_iter().chain(answers).collect())
 }
 
 /// Kills the job on the agents where it is not over.
 pub(super) fn kill(command: &Command) -> Result<Outcomes<KillResult>> {
-    let Asked { agents, mut known, left } = agents(command, Ask::Running)?;
-    known.extend(kill_each(command.session(), command.envelope(), agents, &left)?);
-    Ok(known.into_iter().collect())
+    let Asked { agents, known, left } = agents(command, Ask::Running)?;
+    let kills = kill_each(command.session(), command.envelope(), agents.clone(), &left);
+    beside(known, agents, kills)
 }

@@ -7,6 +7,7 @@ use super::progress::is_no_answer;
 use crate::engine::{Session, Timeout};
 use crate::error::Result;
 use crate::job::{Outcome, outcomes_of};
+use crate::node::answer::read_rows;
 use crate::node::{ProcessQuery, ProcessStats, processes};
 use crate::protocol::{AgentId, Contents, JobResult, RunArgs};
 use crate::transport::clock;
@@ -33,7 +34,7 @@ pub(super) fn stages(
     let question = processes::question(&ProcessQuery::new());
     let orders = agents.iter().map(|agent| (*agent, question.clone())).collect();
     let is_shown = |answer: &JobResult| {
-        let jobs: Vec<ProcessStats> = answer.json()?;
+        let jobs: Vec<ProcessStats> = read_rows(answer)?;
         Ok(jobs.iter().any(|job| job.cmd["args"]["queue"] == queue))
     };
     let mut free = Vec::new();

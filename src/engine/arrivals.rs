@@ -60,6 +60,11 @@ impl Arrivals {
         self.watch.pending().len()
     }
 
+    /// Agents that have not answered, as far as it is known which agents the commands went to.
+    pub(crate) fn pending(&self) -> Vec<AgentId> {
+        self.watch.pending().map(|(_, agent)| agent).collect()
+    }
+
     fn item(&mut self) -> Option<(usize, Result<JobResult>)> {
         if let Some(verdict) = self.verdicts.pop_front() {
             return Some(self.verdict(verdict));

@@ -175,7 +175,8 @@ fn unanswered(ended: Error, last: Error, waited: Duration) -> Error {
 }
 
 /// Runs a builtin command on each of some agents, all at once, and reads their successful results, each
-/// as it arrives. `Err`: what ended the wait for all of them.
+/// as it arrives. An error that ends the wait for all of them is the outcome of each agent without an answer;
+/// `Err` where nothing arrived before it.
 pub(crate) fn order_each<T>(
     session: &Session,
     orders: Vec<(AgentId, Contents)>,
@@ -183,13 +184,13 @@ pub(crate) fn order_each<T>(
     read: impl Fn(&JobResult) -> Result<T>,
 ) -> Result<Answers<T>> {
     let begun = clock::now();
-    let (sent, mut outcomes) = send_each(session, orders)?;
+    let (sent, mut outcomes) = send_each(session, orders);
     outcomes.extend(answers(session, sent, &timeout.clone().since(begun), begun, read)?);
     Ok(outcomes)
 }
 
 /// Reads the successful results of orders that were sent at `begun`, each as it arrives. The error of an
-/// agent that does not answer says how far the order got.
+/// agent that does not answer says how far the order got. Errors are those of [`order_each`].
 pub(crate) fn answers<T>(
     session: &Session,
     orders: Vec<Order>,
@@ -200,20 +201,29 @@ pub(crate) fn answers<T>(
     let started = clock::now();
     let mut outcomes = Vec::with_capacity(orders.len());
     let read = |result: JobResult| result.into_success().and_then(|result| read(&result));
-    let late = take(session, orders, &early(timeout), &mut |agent, arrived| {
+    let mut answered = |agent, arrived: Result<JobResult>| {
         outcomes.push((agent, arrived.and_then(read)));
-    })?;
-    if late.is_empty() {
+    };
+    let late = take(session, orders, &early(timeout), &mut answered);
+    let (mut asked, mut found) = (Vec::new(), Vec::new());
+    let mut unanswered = late;
+    if unanswered.ended.is_none() && !unanswered.orders.is_empty() {
+        let left = || timeout.clone().since(started);
+        asked = unanswered.orders;
+        let orders: Vec<_> = asked.iter().map(|(command, agent)| (command, *agent)).collect();
+        found = find(session, &orders, &left());
+        unanswered = take(session, asked.clone(), &left(), &mut answered);
+    }
+    let Unanswered { orders, ended } = unanswered;
+    if let Some(error) = ended {
+        if outcomes.is_empty() {
+            return Err(error);
+        }
+        outcomes.extend(ended_for(orders.iter().map(|(_, agent)| *agent), &error));
         return Ok(outcomes);
     }
-    let left = || timeout.clone().since(started);
-    let asked: Vec<_> = late.iter().map(|(command, agent)| (command, *agent)).collect();
-    let found = find(session, &asked, &left());
-    let unanswered = take(session, late.clone(), &left(), &mut |agent, arrived| {
-        outcomes.push((agent, arrived.and_then(read)));
-    })?;
-    for (command, agent) in unanswered {
-        let place = late.iter().position(|(_, other)| *other == agent);
+    for (command, agent) in orders {
+        let place = asked.iter().position(|(_, other)| *other == agent);
         let found = place.and_then(|place| found[place]);
         let error = silent(&command, found, begun).about_agent(agent).not_final();
         outcomes.push((agent, Err(error)));
@@ -226,11 +236,23 @@ pub(crate) type Order = (Envelope, AgentId);
 /// What came of asking each of some agents.
 type Answers<T> = Vec<(AgentId, Result<T>)>;
 
+/// Orders without a result.
+pub(crate) struct Unanswered {
+    pub(crate) orders: Vec<Order>,
+    /// What ended the wait for all of them before the deadline.
+    pub(crate) ended: Option<Error>,
+}
+
+/// The error that ended the wait for some agents, as that of each.
+pub(crate) fn ended_for<T>(agents: impl Iterator<Item = AgentId>, error: &Error) -> Answers<T> {
+    agents.map(|agent| (agent, Err(error.clone().about_agent(agent).not_final()))).collect()
+}
+
 /// Sends a command to each of some agents. Beside those that were sent: why the others were not.
 pub(crate) fn send_each<T>(
     session: &Session,
     orders: Vec<(AgentId, Contents)>,
-) -> Result<(Vec<Order>, Answers<T>)> {
+) -> (Vec<Order>, Answers<T>) {
     let (agents, orders): (Vec<AgentId>, Vec<Contents>) = orders.into_iter().unzip();
     let commands = agents
         .iter()
@@ -243,7 +265,7 @@ pub(crate) fn send_each<T>(
             Err(error) => failed.push((*agent, Err(error))),
         }
     }
-    Ok((sent, failed))
+    (sent, failed)
 }
 
 /// Hands out the results of some orders as they arrive; returns the orders without one at the end.
@@ -252,16 +274,25 @@ pub(crate) fn take(
     orders: Vec<Order>,
     timeout: &Timeout,
     each: &mut impl FnMut(AgentId, Result<JobResult>),
-) -> Result<Vec<Order>> {
+) -> Unanswered {
     let wanted = |(command, agent): &Order| (command.clone(), Wanted::of(command, vec![*agent]));
     let commands = orders.iter().map(wanted);
-    let mut left = Vec::new();
-    for (index, arrived) in Arrivals::new(&session.asking(), commands.collect(), timeout)? {
+    let arrivals = match Arrivals::new(&session.asking(), commands.collect(), timeout) {
+        Ok(arrivals) => arrivals,
+        Err(error) => return Unanswered { orders, ended: Some(error) },
+    };
+    let mut open: Vec<Option<Order>> = orders.into_iter().map(Some).collect();
+    let mut ended = None;
+    for (index, arrived) in arrivals {
         match arrived {
-            Err(error) if error.agent().is_none() => return Err(error),
-            Err(error) if error.kind() == ErrorKind::Timeout => left.push(orders[index].clone()),
-            arrived => each(orders[index].1, arrived),
+            Err(error) if error.is_final() => ended = Some(error),
+            Err(error) if error.kind() == ErrorKind::Timeout => {}
+            arrived => {
+                if let Some((_, agent)) = open[index].take() {
+                    each(agent, arrived);
+                }
+            }
         }
     }
-    Ok(left)
+    Unanswered { orders: open.into_iter().flatten().collect(), ended }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use redis::Value;
 
 use super::Session;
+use super::push::LOG;
 use super::retry::{Purpose, waits_out};
 use super::rounds::{Rounds, final_in_hash};
 use crate::error::{Error, ErrorKind, Result};
@@ -66,6 +67,23 @@ pub(crate) fn look_at_all(
     agents: &[AgentId],
     until: &Until,
 ) -> Result<Vec<(AgentId, Option<ResultDocument>)>> {
+    let (mut read, mut unreadable) = (Vec::new(), Vec::new());
+    for (agent, document) in answers(session, id, agents, until)? {
+        match document {
+            Ok(document) => read.push((agent, document)),
+            Err(error) => unreadable.push(error),
+        }
+    }
+    readable(read, unreadable)
+}
+
+/// The same with the error of each agent whose result cannot be read.
+pub(crate) fn answers(
+    session: &Session,
+    id: &str,
+    agents: &[AgentId],
+    until: &Until,
+) -> Result<Vec<(AgentId, Result<Option<ResultDocument>>)>> {
     let mut reading = None;
     let lists = session.repeat(until, |connection, until| {
         queue_lists(connection, id, agents);
@@ -83,16 +101,16 @@ pub(crate) fn look_at_all(
         Some(agent) => about_agent(about_key(error, &keys::result(id, agent)), agent),
         None => error.into(),
     })?;
-    let mut answers = answers(id, agents, lists)?;
-    let missing =
-        answers.iter().filter(|(_, document)| document.is_none()).map(|(agent, _)| *agent);
-    let missing: Vec<AgentId> = missing.take(HASHED).collect();
+    let mut answers = in_lists(id, agents, lists)?;
+    let is_missing = |document: &Result<Option<_>>| matches!(document, Ok(None));
+    let missing = answers.iter().filter(|(_, document)| is_missing(document));
+    let missing: Vec<AgentId> = missing.take(HASHED).map(|(agent, _)| *agent).collect();
     let ended =
         session.repeat(until, |connection, until| hashed(connection, id, &missing, until))?;
     for (agent, document) in ended {
         let place = answers.iter_mut().find(|(other, _)| *other == agent);
         if let Some((_, answer)) = place {
-            *answer = Some(document?);
+            *answer = document.map(Some);
         }
     }
     Ok(answers)
@@ -118,15 +136,15 @@ fn read_lists(
     agents.iter().map(|_| connection.reply(until)).collect()
 }
 
-fn answers(
+fn in_lists(
     id: &str,
     agents: &[AgentId],
     lists: Vec<Reply>,
-) -> Result<Vec<(AgentId, Option<ResultDocument>)>> {
+) -> Result<Vec<(AgentId, Result<Option<ResultDocument>>)>> {
     let answers = agents
         .iter()
         .zip(lists)
-        .map(|(agent, list)| Ok((*agent, answer(&keys::result(id, *agent), items(list)?)?)));
+        .map(|(agent, list)| Ok((*agent, answer(&keys::result(id, *agent), items(list)?))));
     answers.collect()
 }
 
@@ -235,8 +253,7 @@ pub(super) fn more_targets(
         let is_routed = bulk(targets.is_routed)?.is_some();
         let fields = items(targets.fields)?;
         if is_routed || (is_for_one && !fields.is_empty()) {
-            let agents = fields.into_iter().map(|field| agent_of(id, field));
-            return not_gone(id, agents.collect::<Result<_>>()?);
+            return not_gone(id, agents_of(id, fields)?);
         }
         if rounds.is_due() {
             rounds.done();
@@ -261,9 +278,7 @@ pub(crate) fn targets_now(
     if integer(&length)? == 0 {
         return Ok(None);
     }
-    let agents =
-        items(fields)?.into_iter().map(|field| agent_of(id, field)).collect::<Result<_>>()?;
-    not_gone(id, agents).map(Some)
+    not_gone(id, agents_of(id, items(fields)?)?).map(Some)
 }
 
 /// The latest word of one agent, the final one where there is one.
@@ -301,22 +316,42 @@ pub(crate) fn latest(
     })?;
     let mut fields = items(fields)?.into_iter();
     let mut found = Vec::new();
+    let mut unreadable = Vec::new();
     while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
-        let agent = agent_of(id, field)?;
-        let document = parse(&format!("{results} {agent}"), &bulk(value)?.unwrap_or_default())?;
-        found.push((agent, document));
+        let value = bulk(value)?.unwrap_or_default();
+        match agent_of(id, field) {
+            Ok(agent) => found.push((agent, parse(&format!("{results} {agent}"), &value))),
+            Err(error) => unreadable.push(error),
+        }
     }
     let agents: Vec<AgentId> = found.iter().map(|(agent, _)| *agent).collect();
     let lists = session.repeat(until, |connection, until| {
         queue_lists(connection, id, &agents);
         read_lists(connection, &agents, until)
     })?;
-    for ((_, latest), (_, document)) in found.iter_mut().zip(answers(id, &agents, lists)?) {
-        if let Some(document) = document {
+    for ((_, latest), (_, document)) in found.iter_mut().zip(in_lists(id, &agents, lists)?) {
+        if let Some(document) = document.transpose() {
             *latest = document; // the hash may still say RUNNING
         }
     }
-    Ok(found)
+    let mut read = Vec::with_capacity(found.len());
+    for (agent, document) in found {
+        match document {
+            Ok(document) => read.push((agent, document)),
+            Err(error) => unreadable.push(error),
+        }
+    }
+    readable(read, unreadable)
+}
+
+/// What could be read of several agents: one that is unreadable does not hide the others. The error where
+/// there is nothing else.
+pub(crate) fn readable<T>(read: Vec<T>, mut unreadable: Vec<Error>) -> Result<Vec<T>> {
+    if read.is_empty() && !unreadable.is_empty() {
+        return Err(unreadable.swap_remove(0));
+    }
+    unreadable.iter().for_each(|error| log::warn!(target: LOG, "left out: {error}"));
+    Ok(read)
 }
 
 /// Whom a command went to, unless nothing is known of it any more.
@@ -326,6 +361,18 @@ pub(crate) fn not_gone(id: &str, agents: Vec<AgentId>) -> Result<Vec<AgentId>> {
         return Err(Error::new(ErrorKind::Protocol, gone));
     }
     Ok(agents)
+}
+
+/// The agents that the fields of the hash of a command are of.
+fn agents_of(id: &str, fields: Vec<Reply>) -> Result<Vec<AgentId>> {
+    let (mut agents, mut unreadable) = (Vec::new(), Vec::new());
+    for field in fields {
+        match agent_of(id, field) {
+            Ok(agent) => agents.push(agent),
+            Err(error) => unreadable.push(error),
+        }
+    }
+    readable(agents, unreadable)
 }
 
 /// The agent that a field of the hash of a command is of.
@@ -340,8 +387,15 @@ pub(crate) fn agent_of(id: &str, field: Reply) -> Result<AgentId> {
 /// been turned by its readers, so "last" goes by when the job started.
 pub(crate) fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocument>> {
     let mut answer: Option<ResultDocument> = None;
+    let mut unreadable = None;
     for entry in entries {
-        let document = parse(key, &bulk(entry)?.unwrap_or_default())?;
+        let document = match parse(key, &bulk(entry)?.unwrap_or_default()) {
+            Ok(document) => document,
+            Err(error) => {
+                unreadable = Some(error);
+                continue;
+            }
+        };
         let started = |document: &ResultDocument| document.starttime.value().copied();
         if !document.is_duplicate()
             && answer.as_ref().is_none_or(|last| started(&document) >= started(last))
@@ -349,7 +403,10 @@ pub(crate) fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocu
             answer = Some(document);
         }
     }
-    Ok(answer)
+    match (answer, unreadable) {
+        (None, Some(error)) => Err(error),
+        (answer, _) => Ok(answer),
+    }
 }
 
 pub(super) fn parse(key: &str, bytes: &[u8]) -> Result<ResultDocument> {

@@ -1,9 +1,11 @@
 //! What a result means to the caller: success, failure, or that no agent matched.
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Envelope, JobResult, JobState, Target};
+use crate::protocol::{Envelope, JobResult, JobState, Target, mended};
 
 impl JobResult {
     /// Reads [`JobResult::data`], which has to be JSON, as a type of yours or as
@@ -12,15 +14,21 @@ impl JobResult {
     /// # Errors
     /// [`ErrorKind::Protocol`] where it is not JSON, or not of that shape.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        let unreadable = |message: String| {
-            Error::new(ErrorKind::Protocol, message).asked(|| format!("the data of {self:?}"))
-        };
+        serde_json::from_str(&self.json_text()?)
+            .map_err(|error| self.unreadable(format!("unexpected JSON: {error}")).caused_by(error))
+    }
+
+    /// [`JobResult::data`] as JSON text.
+    pub(crate) fn json_text(&self) -> Result<Cow<'_, str>> {
         if !self.is_json() {
             let level = self.level();
-            return Err(unreadable(format!("not JSON: its level is {level}, not 20")));
+            return Err(self.unreadable(format!("not JSON: its level is {level}, not 20")));
         }
-        serde_json::from_str(self.data())
-            .map_err(|error| unreadable(format!("unexpected JSON: {error}")).caused_by(error))
+        Ok(mended(self.data().as_bytes()))
+    }
+
+    fn unreadable(&self, message: String) -> Error {
+        Error::new(ErrorKind::Protocol, message).asked(|| format!("the data of {self:?}"))
     }
 
     /// This result if the job ended with `SUCCESS`, else an error that holds it.

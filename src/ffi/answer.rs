@@ -3,17 +3,20 @@
 use std::ffi::c_char;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::contract::{contract, text};
 use super::guard::{self, Handle, opaque};
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{mended, real, value, whole};
 
 /// Answer of an agent or the controller: rows with fields, and the JSON they were decoded from. An
 /// answer that is one object has one row, null has none.
 ///
 /// The field of a row is a name. Dots separate nested fields, as in "cmd.id"; list items are
-/// numbers, as in "addrs.0.addr"; "" is the whole row.
+/// numbers, as in "addrs.0.addr"; "" is the whole row. A field has whatever type the agent gave it; a number
+/// beyond a double, and what nests deeper than 32 levels, is its JSON as a string.
 pub struct acclient_answer(Handle<AnswerHandle>);
 
 opaque!(acclient_answer: AnswerHandle);
@@ -25,7 +28,8 @@ pub struct AnswerHandle {
 
 impl AnswerHandle {
     pub(super) fn new(json: String) -> Result<Self> {
-        let value: Value = serde_json::from_str(&json).map_err(|error| {
+        let text = mended(json.as_bytes());
+        let value = serde_json::from_str::<&RawValue>(&text).map(value).map_err(|error| {
             Error::new(ErrorKind::Protocol, format!("the answer is not JSON: {error}"))
         })?;
         let rows = match value {
@@ -90,8 +94,8 @@ pub unsafe extern "C" fn acclient_answer_text(
     })
 }
 
-/// A field of a row as an integer. 0 where there is no such field, and where it is not a number;
-/// acclient_answer_text() tells the difference.
+/// A field of a row as an integer, without its fraction; also a number in a string, like "12". 0 where there
+/// is no such field, and where it is not a number; acclient_answer_text() tells the difference.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_answer_int(
     answer: Option<&acclient_answer>,
@@ -101,12 +105,12 @@ pub unsafe extern "C" fn acclient_answer_int(
     let scope = Scope::new(contract!());
     guard::get(answer, |it| {
         let value = it.field(row, scope.name("field", field).ok()?)?;
-        // Beyond 2^63, and with a fraction: the nearest that there is.
-        value.as_i64().or_else(|| value.as_f64().map(|number| number as i64))
+        // Beyond 2^63: the nearest that there is.
+        whole(&value.to_string()).or_else(|| value.as_f64().map(|number| number as i64))
     })
 }
 
-/// A field of a row as a floating-point number; 0 as for acclient_answer_int().
+/// A field of a row as a floating-point number, also one in a string; 0 as for acclient_answer_int().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_answer_double(
     answer: Option<&acclient_answer>,
@@ -114,7 +118,10 @@ pub unsafe extern "C" fn acclient_answer_double(
     field: *const c_char,
 ) -> f64 {
     let scope = Scope::new(contract!());
-    guard::get(answer, |it| it.field(row, scope.name("field", field).ok()?)?.as_f64())
+    guard::get(answer, |it| {
+        let value = it.field(row, scope.name("field", field).ok()?)?;
+        value.as_f64().or_else(|| real(&value.to_string()))
+    })
 }
 
 /// Frees an answer.

@@ -11,6 +11,7 @@ use super::window::{WINDOW, Window};
 use super::{Job, questions};
 use crate::engine::{ask, result, retry, verdict};
 use crate::error::{Error, ErrorKind, Result};
+use crate::node::answer::read_rows;
 use crate::protocol::{Envelope, JobResult, JobState};
 use crate::transport::{Until, clock, sleep};
 
@@ -121,7 +122,7 @@ impl Follow {
         let (job, until) = (&self.job, &self.until);
         let page = self.pages.read(&self.window, |query| {
             let question = questions::msgs(job.id(), query);
-            ask::persist(job.session(), job.agent(), &question, until)?.json()
+            read_rows(&ask::persist(job.session(), job.agent(), &question, until)?)
         })?;
         let (gap, mut fresh) = self.window.take(page, asked, clock::now());
         let is_quiet = fresh.is_empty();

@@ -11,6 +11,7 @@ use super::{Follow, KillResult, Message, MsgQuery, kill, questions};
 use crate::engine::{Session, Timeout, ask, result, run, verdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::ProcessStats;
+use crate::node::answer::read_one;
 use crate::protocol::{AgentId, Envelope, JobResult, JobState};
 use crate::transport::Until;
 
@@ -143,10 +144,15 @@ impl Job {
         self.result.dump()
     }
 
-    /// The document byte for byte, where it held something that is not text; see
+    /// The document byte for byte, where the other methods say something else than it does; see
     /// [`JobResult::raw`].
     pub fn raw(&self) -> Option<&[u8]> {
         self.result.raw()
+    }
+
+    /// Names of the fields that could not be read; see [`JobResult::dropped_fields`].
+    pub fn dropped_fields(&self) -> Vec<&str> {
+        self.result.dropped_fields()
     }
 }
 
@@ -236,7 +242,7 @@ impl Job {
             }
             _ => error,
         });
-        answer?.json()
+        read_one(&answer?)
     }
 
     /// What it has logged, newest first. The agent logs a little behind: right after the result

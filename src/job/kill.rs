@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Job, Outcome, questions};
+use super::{Job, Outcome, Outcomes, questions};
 use crate::engine::arrivals::Arrivals;
 use crate::engine::ask::{self, Order};
 use crate::engine::watch::Wanted;
 use crate::engine::{Session, Timeout, kills, result, verdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::ProcessStats;
+use crate::node::answer::read_one;
 use crate::protocol::{AgentId, Envelope, JobResult};
 use crate::transport::clock;
 
@@ -95,23 +96,20 @@ pub(crate) fn kill_each(
     command: &Envelope,
     agents: Vec<AgentId>,
     timeout: &Timeout,
-) -> Result<Vec<(AgentId, Outcome<KillResult>)>> {
+) -> Result<Outcomes<KillResult>> {
     let (outcomes, session) = (BTreeMap::new(), &session.asking());
     let mut killing = Killing { session, command, timeout, begun: clock::now(), outcomes };
-    let mut unanswered = killing.ask(agents)?;
-    // Agents that answer are not kept waiting for those that do not.
-    let mut slice = FIRST;
-    while !unanswered.is_empty() {
-        let time = killing.left().duration.map_or(slice, |left| slice.min(left / 2));
-        let (sorted, late) = killing.listen(unanswered, time)?;
-        killing.settle(sorted)?;
-        if killing.left().duration.is_some_and(|left| left < LEAST) {
-            killing.give_up(late)?;
-            break;
+    let killed = killing.kill(&agents);
+    let mut outcomes = killing.outcomes;
+    if let Err(error) = killed {
+        if outcomes.is_empty() {
+            return Err(error);
         }
-        (unanswered, slice) = (late, LATER);
+        for (agent, ended) in ask::ended_for(agents.into_iter(), &error) {
+            outcomes.entry(agent).or_insert_with(|| ended.into());
+        }
     }
-    Ok(killing.outcomes.into_iter().collect())
+    Ok(outcomes.into_iter().collect())
 }
 
 /// A kill of one job on some agents, within one deadline.
@@ -123,7 +121,36 @@ struct Killing<'a> {
     outcomes: BTreeMap<AgentId, Outcome<KillResult>>,
 }
 
+/// What sending a kill led to.
+#[derive(Default)]
+struct Ordered {
+    /// Agents that have accepted it.
+    accepted: BTreeSet<AgentId>,
+    /// Agents whose job has ended meanwhile.
+    over: BTreeSet<AgentId>,
+    failed: BTreeMap<AgentId, Error>,
+    /// What ended the wait for the others.
+    ended: Option<Error>,
+}
+
 impl Killing<'_> {
+    /// Kills the job. What is known of agents when an error ends it is in the outcomes.
+    fn kill(&mut self, agents: &[AgentId]) -> Result<()> {
+        let mut unanswered = self.ask(agents.iter().copied());
+        // Agents that answer are not kept waiting for those that do not.
+        let mut slice = FIRST;
+        while !unanswered.is_empty() {
+            let time = self.left().duration.map_or(slice, |left| slice.min(left / 2));
+            let (sorted, late) = self.listen(unanswered, time)?;
+            self.settle(sorted)?;
+            if self.left().duration.is_some_and(|left| left < LEAST) {
+                return self.give_up(late);
+            }
+            (unanswered, slice) = (late, LATER);
+        }
+        Ok(())
+    }
+
     fn left(&self) -> Timeout {
         self.timeout.clone().since(self.begun)
     }
@@ -134,30 +161,32 @@ impl Killing<'_> {
     }
 
     /// Asks the agents what they run.
-    fn ask(&mut self, agents: Vec<AgentId>) -> Result<Vec<Order>> {
+    fn ask(&mut self, agents: impl Iterator<Item = AgentId>) -> Vec<Order> {
         let question = questions::stats(&self.command.id);
-        let questions = agents.into_iter().map(|agent| (agent, question.clone())).collect();
-        let (sent, failed) = ask::send_each::<()>(&self.step(), questions)?;
+        let questions = agents.map(|agent| (agent, question.clone())).collect();
+        let (sent, failed) = ask::send_each::<()>(&self.step(), questions);
         for (agent, unsent) in failed {
             if let Err(error) = unsent {
                 self.fail(agent, error.of_a_question());
             }
         }
-        Ok(sent)
+        sent
     }
 
     /// Sorts the agents that answer in time. Returns the questions to the others too.
     fn listen(&mut self, asked: Vec<Order>, time: Duration) -> Result<(Sorted, Vec<Order>)> {
         let (mut running, mut unclear, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        // Zero would not be a time to wait.
+        let time = time.max(Duration::from_nanos(1));
         let wait = Timeout { duration: Some(time), ..self.left() };
-        let late =
-            ask::take(self.session, asked, &wait, &mut |agent, answer| match seen(answer) {
-                Seen::Process => running.push(agent),
-                Seen::Failed(error) => failed.push((agent, error)),
-                seen => unclear.push((agent, seen)),
-            })?;
+        let late = ask::take(self.session, asked, &wait, &mut |agent, answer| match seen(answer) {
+            Seen::Process => running.push(agent),
+            Seen::Failed(error) => failed.push((agent, error)),
+            seen => unclear.push((agent, seen)),
+        });
         failed.into_iter().for_each(|(agent, error)| self.fail(agent, error));
-        Ok((Sorted { running, unclear }, late))
+        late.ended.map_or(Ok(()), Err)?;
+        Ok((Sorted { running, unclear }, late.orders))
     }
 
     /// Waits for the agents that have not answered until the end, which leaves no time to kill anything.
@@ -176,21 +205,34 @@ impl Killing<'_> {
         let Sorted { running: mut orders, unclear } = sorted;
         let (again, mut pending) = self.sort_again(unclear)?;
         orders.extend(again);
-        let unanswered = self.order(&orders)?;
-        pending.extend(orders);
-        let ended = self.results(&pending, MOMENT)?;
+        let Ordered { accepted, mut over, failed, mut ended } = self.order(&orders);
+        pending.extend(&orders);
+        if ended.is_none() {
+            let (there, error) = self.results(&pending, MOMENT);
+            over.extend(there.into_keys());
+            ended = error;
+        }
         for agent in pending {
             if self.outcomes.contains_key(&agent) {
                 continue; // its result cannot be read
             }
-            let outcome = match (ended.contains_key(&agent), unanswered.get(&agent)) {
-                (true, _) => Outcome::Done(KillResult::Ended),
-                (false, Some(error)) => Outcome::Failed(error.clone()),
-                (false, None) => Outcome::Done(KillResult::Ordered),
+            let outcome = match (over.contains(&agent), failed.get(&agent), &ended) {
+                (true, _, _) => Outcome::Done(KillResult::Ended),
+                (false, Some(error), _) => Outcome::Failed(error.clone()),
+                (false, None, None) => Outcome::Done(KillResult::Ordered),
+                (false, None, Some(error)) => {
+                    let note = match (accepted.contains(&agent), orders.contains(&agent)) {
+                        (true, _) => "the agent has accepted the kill",
+                        (false, true) => "the kill was sent, and the agent may have accepted it",
+                        (false, false) => "the job was ending already",
+                    };
+                    let error = error.clone().noting(note).about_agent(agent);
+                    Outcome::Failed(error.not_final().once_only())
+                }
             };
             self.outcomes.insert(agent, outcome);
         }
-        Ok(())
+        ended.map_or(Ok(()), Err)
     }
 
     fn fail(&mut self, agent: AgentId, error: Error) {
@@ -208,7 +250,7 @@ impl Killing<'_> {
         }
         let is_missing = unclear.iter().any(|(_, seen)| matches!(seen, Seen::Nothing));
         let agents: Vec<AgentId> = unclear.iter().map(|(agent, _)| *agent).collect();
-        let ended = self.results(&agents, if is_missing { MOMENT } else { INSTANT })?;
+        let (ended, error) = self.results(&agents, if is_missing { MOMENT } else { INSTANT });
         for (agent, seen) in unclear {
             let Some(result) = ended.get(&agent) else { continue };
             let job = Job::new(self.session.clone(), result.clone());
@@ -218,8 +260,9 @@ impl Killing<'_> {
             };
             self.outcomes.insert(agent, outcome);
         }
+        error.map_or(Ok(()), Err)?;
         let left = agents.into_iter().filter(|agent| !self.outcomes.contains_key(agent));
-        let asked = self.ask(left.collect())?;
+        let asked = self.ask(left.collect::<Vec<_>>().into_iter());
         let time = self.left().duration.map_or(LATER, |left| LATER.min(left / 2));
         let (Sorted { running: mut orders, unclear }, late) = self.listen(asked, time)?;
         self.give_up(late)?;
@@ -252,22 +295,38 @@ impl Killing<'_> {
     }
 
     /// Sends the kill to agents, and waits until each has accepted it or its job has ended: a kill that
-    /// meets the end of the job may never be answered. Returns the errors of those that did neither.
-    fn order(&mut self, agents: &[AgentId]) -> Result<BTreeMap<AgentId, Error>> {
-        let mut failed = BTreeMap::new();
+    /// meets the end of the job may never be answered.
+    fn order(&mut self, agents: &[AgentId]) -> Ordered {
+        let mut ordered = Ordered::default();
         if agents.is_empty() {
-            return Ok(failed);
+            return ordered;
         }
         let kill = questions::kill(&self.command.id);
         let orders = agents.iter().map(|agent| (*agent, kill.clone())).collect();
-        let (sent, unsent) = ask::send_each::<()>(&self.step(), orders)?;
-        failed.extend(unsent.into_iter().filter_map(|(agent, sent)| Some((agent, sent.err()?))));
+        let (sent, unsent) = ask::send_each::<()>(&self.step(), orders);
+        let unsent = unsent.into_iter().filter_map(|(agent, sent)| Some((agent, sent.err()?)));
+        ordered.failed.extend(unsent);
+        if let Err(error) = self.await_kills(sent, &mut ordered) {
+            ordered.ended = Some(error);
+        }
+        let asked = || self.in_words();
+        let accepted: Vec<AgentId> = ordered.accepted.iter().copied().collect();
+        let marked = self.session.bounded(&self.left(), asked, |until| {
+            kills::mark(self.session, &self.command.id, &accepted, until)
+        });
+        if let Err(error) = marked {
+            ordered.ended.get_or_insert(error);
+        }
+        ordered
+    }
+
+    /// Takes what comes of kills that were sent. `Err`: what ended the wait for all of them.
+    fn await_kills(&self, sent: Vec<Order>, ordered: &mut Ordered) -> Result<()> {
         let mut open: BTreeSet<AgentId> = sent.iter().map(|(_, agent)| *agent).collect();
         let wanted = |command: Envelope, agents| (command.clone(), Wanted::of(&command, agents));
         let job = wanted(self.command.clone(), open.iter().copied().collect());
         let kills = sent.into_iter().map(|(command, agent)| wanted(command, vec![agent]));
         let watched = std::iter::once(job).chain(kills).collect();
-        let mut accepted = Vec::new();
         // Some time is left to read the results.
         let left = self.left();
         let spare = left.duration.map(|left| left - MOMENT.min(left / 4));
@@ -275,19 +334,22 @@ impl Killing<'_> {
         for (index, arrived) in Arrivals::new(self.session, watched, &wait)? {
             // The first is the job, whose result counts in whatever state; its errors come again.
             let agent = match arrived {
-                Ok(result) if index == 0 => result.agent(),
+                Ok(result) if index == 0 => {
+                    ordered.over.insert(result.agent());
+                    result.agent()
+                }
                 Ok(result) => {
                     let agent = result.agent();
                     match result.into_success() {
-                        Ok(_) => accepted.push(agent),
-                        Err(error) => _ = failed.insert(agent, error.about_agent(agent)),
+                        Ok(_) => _ = ordered.accepted.insert(agent),
+                        Err(error) => _ = ordered.failed.insert(agent, error.about_agent(agent)),
                     }
                     agent
                 }
                 Err(error) => {
                     let Some(agent) = error.agent() else { return Err(error) };
                     if index > 0 {
-                        failed.insert(agent, error);
+                        ordered.failed.insert(agent, error);
                     }
                     continue;
                 }
@@ -296,38 +358,39 @@ impl Killing<'_> {
                 break;
             }
         }
-        let asked = || self.in_words();
-        self.session.bounded(&self.left(), asked, |until| {
-            kills::mark(self.session, &self.command.id, &accepted, until)
-        })?;
-        Ok(failed)
+        Ok(())
     }
 
-    /// The results of the job that are there, or come within `moment`.
+    /// The results of the job that are there, or come within `moment`, and what ended the wait for them
+    /// earlier.
     fn results(
         &mut self,
         agents: &[AgentId],
         moment: Duration,
-    ) -> Result<BTreeMap<AgentId, JobResult>> {
+    ) -> (BTreeMap<AgentId, JobResult>, Option<Error>) {
         let mut there = BTreeMap::new();
         if agents.is_empty() {
-            return Ok(there);
+            return (there, None);
         }
         let left = self.left();
         let time = left.duration.map_or(moment, |left| left.min(moment));
         let wait = Timeout { duration: Some(time), ..left };
         let watched = vec![(self.command.clone(), Wanted::of(self.command, agents.to_vec()))];
-        for (_, arrived) in Arrivals::new(self.session, watched, &wait)? {
+        let arrivals = match Arrivals::new(self.session, watched, &wait) {
+            Ok(arrivals) => arrivals,
+            Err(error) => return (there, Some(error)),
+        };
+        for (_, arrived) in arrivals {
             match arrived {
                 Ok(result) => _ = there.insert(result.agent(), result),
                 Err(error) => match error.agent() {
                     Some(_) if error.is_timeout() => {}
                     Some(agent) => _ = self.outcomes.insert(agent, Outcome::Failed(error)),
-                    None => return Err(error),
+                    None => return (there, Some(error)),
                 },
             }
         }
-        Ok(there)
+        (there, None)
     }
 
     fn in_words(&self) -> String {
@@ -344,7 +407,7 @@ impl Killing<'_> {
 
 fn seen(answer: Result<JobResult>) -> Seen {
     let stats = answer.and_then(JobResult::into_success);
-    match stats.and_then(|answer| answer.json::<ProcessStats>()) {
+    match stats.and_then(|answer| read_one::<ProcessStats>(&answer)) {
         Ok(stats) if stats.cmd.is_null() => Seen::NoProcess,
         Ok(_) => Seen::Process,
         Err(error) => match error.kind() {

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::questions;
 use crate::engine::{Session, ask};
 use crate::error::{Error, Result};
-use crate::protocol::{AgentId, JobResult, check_levels};
+use crate::node::answer::read_rows;
+use crate::protocol::{AgentId, JobResult, Text, check_levels, record, shown};
 
 /// The most that an agent gives at a time.
 pub(crate) const MOST: u32 = 1000;
@@ -25,10 +26,10 @@ const DEFAULT_LIMIT: u32 = 20;
 /// }
 /// # Ok::<(), acclient::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Message {
-    /// The text.
+    /// The text; of a message that is not text, its JSON.
     pub data: String,
     /// Level: 1 stdout, 2 stderr, 3 public, 4 operator, 5 log, 6 structured log, 7 warning,
     /// 8 operations error, 9 critical, 10 statsd, 11 debug, 20 to 23 and 30 results.
@@ -38,9 +39,24 @@ pub struct Message {
     /// Number in the log of the agent; a later message has a greater one. Messages of other jobs and the
     /// agent's own answers take numbers too, so that those of one job have holes.
     pub id: i64,
-    /// Fields unknown to this version.
-    #[serde(flatten)]
+    /// Fields unknown to this version, and those that could not be read, as they stand in the answer; their
+    /// fields above are zero.
     pub extra: Map<String, Value>,
+}
+
+record!(Message { data as Text, level, epoch, id; extra });
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let Message { data, level, epoch, id, extra } = self;
+        let fields = [
+            ("data", json!(data)),
+            ("level", json!(level)),
+            ("epoch", json!(epoch)),
+            ("id", json!(id)),
+        ];
+        shown(fields, extra).serialize(serializer)
+    }
 }
 
 impl Message {
@@ -131,7 +147,7 @@ impl MsgQuery {
     }
 
     pub(crate) fn read(&self, answer: &JobResult) -> Result<Vec<Message>> {
-        let mut messages: Vec<Message> = answer.json()?;
+        let mut messages: Vec<Message> = read_rows(answer)?;
         messages.retain(|message| self.is_wanted(message));
         Ok(messages)
     }

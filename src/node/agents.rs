@@ -2,22 +2,41 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::value::RawValue;
+
+use super::answer::left_out;
 use crate::engine::{Session, ask};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{AgentId, Contents, Target};
+use crate::protocol::{AgentId, Contents, Fields, Target};
 
 /// The agents that the controller knows at this moment, and their roles.
 pub(crate) fn list(session: &Session) -> Result<BTreeMap<AgentId, Vec<String>>> {
     let question = Contents::of_controller("list_agents", "");
     let answer = ask::ask(session, Target::controller(), question)?;
-    let unreadable =
-        |message| Error::new(ErrorKind::Protocol, message).asked(|| "list_agents".to_owned());
-    let agents: BTreeMap<String, Vec<String>> = answer.json()?;
-    let agent = |(agent, roles): (String, Vec<String>)| match agent.parse() {
-        Ok(agent) => Ok((agent, roles)),
-        Err(error) => Err(unreadable(format!("{error}"))),
-    };
-    agents.into_iter().map(agent).collect()
+    let text = answer.json_text()?;
+    let mut agents = BTreeMap::new();
+    if text.trim() == "null" {
+        return Ok(agents);
+    }
+    let fields = Fields::parse(&text).map_err(|error| {
+        let error = Error::new(ErrorKind::Protocol, format!("unexpected JSON: {error}"));
+        error.asked(|| "list_agents".to_owned())
+    })?;
+    let mut unreadable = 0;
+    for (agent, roles) in fields.into_iter() {
+        match agent.parse::<AgentId>() {
+            Ok(agent) => _ = agents.insert(agent, read_roles(roles)),
+            Err(_) => unreadable += 1,
+        }
+    }
+    left_out(&answer, unreadable);
+    Ok(agents)
+}
+
+/// The roles of an agent, without what is not a string.
+fn read_roles(json: &RawValue) -> Vec<String> {
+    let roles = serde_json::from_str::<Vec<&RawValue>>(json.get()).unwrap_or_default();
+    roles.iter().filter_map(|role| serde_json::from_str(role.get()).ok()).collect()
 }
 
 /// Asks an agent for `pong`.

@@ -2,16 +2,17 @@
 
 use std::ops::Deref;
 
-use serde::de::DeserializeOwned;
-
 use crate::engine::{Session, ask};
-use crate::error::Result;
-use crate::protocol::{AgentId, Contents, JobResult};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{AgentId, Contents, DocumentError, Fields, JobResult, Record, rows};
+
+const LOG: &str = "acclient::command";
 
 /// Answer of an agent or the controller, decoded and as the JSON that was received.
 ///
-/// Dereferences to the decoded value; [`Answer::json`] also has fields that a later version of the agent
-/// may have added.
+/// Dereferences to the decoded value. A field that cannot be read is zero or empty, and a row that is not an
+/// object is left out, so that neither hides the others; [`Answer::json`] has both, and fields that a later
+/// version of the agent may have added. Whole numbers may be written in any form.
 ///
 /// ```no_run
 /// # use acclient::*;
@@ -26,9 +27,9 @@ pub struct Answer<T> {
     json: String,
 }
 
-impl<T: DeserializeOwned> Answer<T> {
-    pub(crate) fn of(answer: &JobResult) -> Result<Self> {
-        Ok(Answer { value: answer.json()?, json: answer.data().to_owned() })
+impl<T> Answer<T> {
+    pub(crate) fn new(value: T, answer: &JobResult) -> Self {
+        Answer { value, json: answer.data().to_owned() }
     }
 }
 
@@ -57,12 +58,49 @@ impl<T> Deref for Answer<T> {
     }
 }
 
-/// Asks an agent one of its builtin commands, one that changes nothing, within the default timeout.
-pub(super) fn ask_agent<T: DeserializeOwned>(
+/// The rows of a list in an answer. Those that are not objects are left out.
+pub(crate) fn read_rows<T: Record>(answer: &JobResult) -> Result<Vec<T>> {
+    let found = rows(&answer.json_text()?).map_err(|error| unreadable(answer, &error))?;
+    left_out(answer, found.left_out);
+    Ok(found.rows)
+}
+
+/// The only row of an answer.
+pub(crate) fn read_one<T: Record>(answer: &JobResult) -> Result<T> {
+    let text = answer.json_text()?;
+    Fields::parse(&text).map(T::take).map_err(|error| unreadable(answer, &error))
+}
+
+/// Logs how many rows of an answer could not be read.
+pub(super) fn left_out(answer: &JobResult, count: usize) {
+    if count > 0 {
+        log::warn!(target: LOG, "left out {count} rows of {answer:?} that cannot be read");
+    }
+}
+
+fn unreadable(answer: &JobResult, error: &DocumentError) -> Error {
+    let error = Error::new(ErrorKind::Protocol, format!("unexpected JSON: {error}"));
+    error.asked(|| format!("the data of {answer:?}"))
+}
+
+/// Asks an agent for a list, by a builtin command that changes nothing, within the default timeout.
+pub(super) fn ask_rows<T: Record>(
+    session: &Session,
+    agent: AgentId,
+    cmd: &'static str,
+    data: &str,
+) -> Result<Answer<Vec<T>>> {
+    let answer = ask::ask(session, agent.into(), Contents::of(cmd, data))?;
+    Ok(Answer::new(read_rows(&answer)?, &answer))
+}
+
+/// The same for one object.
+pub(super) fn ask_one<T: Record>(
     session: &Session,
     agent: AgentId,
     cmd: &'static str,
     data: &str,
 ) -> Result<Answer<T>> {
-    Answer::of(&ask::ask(session, agent.into(), Contents::of(cmd, data))?)
+    let answer = ask::ask(session, agent.into(), Contents::of(cmd, data))?;
+    Ok(Answer::new(read_one(&answer)?, &answer))
 }

@@ -1,17 +1,15 @@
 //! What an agent reports about the machine that it runs on.
 //!
-//! Fields that an agent leaves out are zero or empty; fields unknown to this version are in the JSON of
-//! the [`Answer`].
-
-use serde::Deserialize;
+//! Fields that an agent leaves out, and those of the wrong type, are zero or empty; the JSON of the
+//! [`Answer`] has those too, and fields unknown to this version.
 
 use super::Answer;
-use super::answer::ask_agent;
+use super::answer::{ask_one, ask_rows};
 #[cfg(doc)]
 use crate::client::Client;
 use crate::engine::Session;
 use crate::error::Result;
-use crate::protocol::AgentId;
+use crate::protocol::{AgentId, record};
 
 /// Processor of an agent's machine, from [`Client::get_cpu_info`].
 ///
@@ -23,8 +21,7 @@ use crate::protocol::AgentId;
 /// }
 /// # Ok::<(), acclient::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct CpuInfo {
     /// Number of the processor.
@@ -53,6 +50,21 @@ pub struct CpuInfo {
     pub flags: Vec<String>,
 }
 
+record!(CpuInfo {
+    cpu,
+    vendor_id,
+    family,
+    model,
+    stepping,
+    physical_id,
+    core_id,
+    cores,
+    model_name,
+    mhz,
+    cache_size,
+    flags
+});
+
 /// Mounted file system of an agent's machine, from [`Client::get_disk_info`].
 ///
 /// ```no_run
@@ -63,8 +75,7 @@ pub struct CpuInfo {
 /// }
 /// # Ok::<(), acclient::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct DiskInfo {
     /// Device.
@@ -77,6 +88,8 @@ pub struct DiskInfo {
     pub opts: String,
 }
 
+record!(DiskInfo { device, mountpoint, fstype, opts });
+
 /// Memory of an agent's machine, from [`Client::get_mem_info`]: bytes, except for the percentage.
 ///
 /// ```no_run
@@ -86,8 +99,7 @@ pub struct DiskInfo {
 /// println!("{} of {} bytes available", memory.available, memory.total);
 /// # Ok::<(), acclient::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the fields are those of every memory table")]
 pub struct MemInfo {
@@ -105,6 +117,20 @@ pub struct MemInfo {
     pub shared: u64,
 }
 
+record!(MemInfo {
+    total,
+    available,
+    used,
+    used_percent,
+    free,
+    active,
+    inactive,
+    buffers,
+    cached,
+    wired,
+    shared
+});
+
 /// Network interface of an agent's machine, from [`Client::get_nic_info`].
 ///
 /// ```no_run
@@ -115,8 +141,7 @@ pub struct MemInfo {
 /// }
 /// # Ok::<(), acclient::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct NicInfo {
     /// Maximum transmission unit in bytes.
@@ -131,6 +156,8 @@ pub struct NicInfo {
     pub addrs: Vec<NicAddr>,
 }
 
+record!(NicInfo { mtu, name, hardwareaddr, flags, addrs });
+
 /// Address of a network interface: see [`NicInfo`].
 ///
 /// ```no_run
@@ -141,13 +168,14 @@ pub struct NicInfo {
 /// }
 /// # Ok::<(), acclient::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct NicAddr {
     /// Address and length of the prefix, like `192.0.2.2/24`.
     pub addr: String,
 }
+
+record!(NicAddr { addr });
 
 /// Operating system of an agent's machine, from [`Client::get_os_info`].
 ///
@@ -158,8 +186,7 @@ pub struct NicAddr {
 /// println!("{} runs {} {}", os.hostname, os.platform, os.platform_version);
 /// # Ok::<(), acclient::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct OsInfo {
     /// Name of the host.
@@ -184,22 +211,35 @@ pub struct OsInfo {
     pub virtualization_role: String,
 }
 
+record!(OsInfo {
+    hostname,
+    uptime,
+    boot_time,
+    procs,
+    os,
+    platform,
+    platform_family,
+    platform_version,
+    virtualization_system,
+    virtualization_role
+});
+
 pub(crate) fn cpu(session: &Session, agent: AgentId) -> Result<Answer<Vec<CpuInfo>>> {
-    ask_agent(session, agent, "get_cpu_info", "")
+    ask_rows(session, agent, "get_cpu_info", "")
 }
 
 pub(crate) fn disk(session: &Session, agent: AgentId) -> Result<Answer<Vec<DiskInfo>>> {
-    ask_agent(session, agent, "get_disk_info", "")
+    ask_rows(session, agent, "get_disk_info", "")
 }
 
 pub(crate) fn mem(session: &Session, agent: AgentId) -> Result<Answer<MemInfo>> {
-    ask_agent(session, agent, "get_mem_info", "")
+    ask_one(session, agent, "get_mem_info", "")
 }
 
 pub(crate) fn nic(session: &Session, agent: AgentId) -> Result<Answer<Vec<NicInfo>>> {
-    ask_agent(session, agent, "get_nic_info", "")
+    ask_rows(session, agent, "get_nic_info", "")
 }
 
 pub(crate) fn os(session: &Session, agent: AgentId) -> Result<Answer<OsInfo>> {
-    ask_agent(session, agent, "get_os_info", "")
+    ask_one(session, agent, "get_os_info", "")
 }

@@ -15,14 +15,15 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::answer::{left_out, read_one, read_rows};
 use super::tunnel::{ClosedTunnel, Gateway, Tunnel};
 use crate::engine::ask::Steps;
 use crate::engine::{Session, ids};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{AgentId, Contents, JobResult, Target};
+use crate::protocol::{AgentId, Contents, Fields, JobResult, Record, Rest, Target};
 
 /// The first of the ports that no service is assigned to; they go up to 65535.
 const FIRST_DYNAMIC_PORT: u16 = 49152;
@@ -95,13 +96,30 @@ impl Verb {
 }
 
 /// A tunnel on the wire, with the text by which the agent knows it.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 struct Wire {
     local: u16,
     gateway: String,
     ip: String,
     remote: u16,
+}
+
+/// A row of a list. All its fields name the tunnel, so that one with a field that cannot be read is none.
+struct Row(Option<Wire>);
+
+impl Record for Row {
+    fn take(mut fields: Fields<'_>) -> Self {
+        let wire = Wire {
+            local: fields.take("local").into_value().unwrap_or_default(),
+            gateway: fields.take("gateway").into_value().unwrap_or_default(),
+            ip: fields.take("ip").into_value().unwrap_or_default(),
+            remote: fields.take("remote").into_value().unwrap_or_default(),
+        };
+        let Rest { odd, .. } = fields.rest();
+        let names = ["local", "gateway", "ip", "remote"];
+        let is_dropped = odd.iter().any(|odd| odd.is_dropped && names.contains(&&*odd.name));
+        Row((!is_dropped).then_some(wire))
+    }
 }
 
 impl Wire {
@@ -150,7 +168,11 @@ impl<'a> Call<'a> {
         let (name, contents) = self.listener.command(Verb::List, String::new());
         let answer = self.steps.ask(self.listener.target(), contents);
         let answer = answer.map_err(|error| self.unsupported(name, error))?;
-        Ok(answer.json::<Option<Vec<Wire>>>()?.unwrap_or_default())
+        let rows: Vec<Row> = read_rows(&answer)?;
+        let count = rows.len();
+        let wires: Vec<Wire> = rows.into_iter().filter_map(|Row(wire)| wire).collect();
+        left_out(&answer, count - wires.len());
+        Ok(wires)
     }
 
     fn unsupported(&self, name: &str, error: Error) -> Error {
@@ -212,7 +234,11 @@ impl Call<'_> {
     fn open(&self, tunnel: &Tunnel, before: &[Wire]) -> Result<Tunnel> {
         let wire = Wire::of(tunnel);
         let opened = match self.order(Verb::Open, &wire) {
-            Ok(answer) => answer.json::<Wire>()?.tunnel(),
+            // It is open, or listed, whatever the answer says.
+            Ok(answer) => match read_one(&answer) {
+                Ok(Row(Some(wire))) => wire.tunnel(),
+                _ => tunnel.clone(),
+            },
             Err(error) => match listen_error(&error) {
                 Some(number) => {
                     let message =

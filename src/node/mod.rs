@@ -1,7 +1,7 @@
 //! Nodes: which agents there are, and what each knows of its machine, its processes and its tunnels.
 
 pub(crate) mod agents;
-mod answer;
+pub(crate) mod answer;
 pub(crate) mod info;
 pub(crate) mod listener;
 pub(crate) mod processes;

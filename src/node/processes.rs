@@ -1,15 +1,15 @@
 //! The processes that an agent runs, and what each uses.
 
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::Answer;
-use super::answer::ask_agent;
+use super::answer::{ask_one, ask_rows};
 #[cfg(doc)]
 use crate::client::Client;
 use crate::engine::Session;
 use crate::error::Result;
-use crate::protocol::{AgentId, Contents};
+use crate::protocol::{AgentId, Contents, record, shown};
 
 /// Resource usage of a process of an agent, as the agent measures it.
 ///
@@ -21,11 +21,10 @@ use crate::protocol::{AgentId, Contents};
 /// }
 /// # Ok::<(), acclient::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct ProcessStats {
     /// The command that it runs, as JSON; `null` for a process that is not a job.
-    #[serde(default)]
     pub cmd: Value,
     /// CPU usage in per cent of one processor.
     pub cpu: f64,
@@ -36,11 +35,27 @@ pub struct ProcessStats {
     /// Swapped memory in bytes.
     pub swap: u64,
     /// Text for people: today's agents write the process id.
-    #[serde(default)]
     pub debug: String,
-    /// Fields unknown to this version.
-    #[serde(flatten)]
+    /// Fields unknown to this version, and those that could not be read, as they stand in the answer; their
+    /// fields above are zero or empty.
     pub extra: Map<String, Value>,
+}
+
+record!(ProcessStats { cmd, cpu, rss, vms, swap, debug; extra });
+
+impl Serialize for ProcessStats {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let ProcessStats { cmd, cpu, rss, vms, swap, debug, extra } = self;
+        let fields = [
+            ("cmd", json!(cmd)),
+            ("cpu", json!(cpu)),
+            ("rss", json!(rss)),
+            ("vms", json!(vms)),
+            ("swap", json!(swap)),
+            ("debug", json!(debug)),
+        ];
+        shown(fields, extra).serialize(serializer)
+    }
 }
 
 /// Query of the jobs that an agent is running; see [`Client::get_processes`].
@@ -91,9 +106,9 @@ pub(crate) fn processes(
     agent: AgentId,
     query: &ProcessQuery,
 ) -> Result<Answer<Vec<ProcessStats>>> {
-    ask_agent(session, agent, CMD, &query.to_json())
+    ask_rows(session, agent, CMD, &query.to_json())
 }
 
 pub(crate) fn aggregated_stats(session: &Session, agent: AgentId) -> Result<Answer<ProcessStats>> {
-    ask_agent(session, agent, "get_aggregated_stats", "")
+    ask_one(session, agent, "get_aggregated_stats", "")
 }

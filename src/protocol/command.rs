@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::controller_data::check_data;
 use super::document::document;
 use super::text::{Invalid, check_name};
-use super::{AgentId, Field, RunArgs, Target};
+use super::{AgentId, Field, RunArgs, Target, Text};
 
 /// Longer commands are refused: Redis itself takes up to 512 MiB, but the controller and the
 /// agent hold a command several times over.
@@ -34,7 +34,7 @@ document! {
         fanout: bool,
         cmd: String,
         args: Box<RawValue>,
-        data: String,
+        data: Text,
     }
 }
 
@@ -167,7 +167,7 @@ impl From<CommandDocument> for Contents {
         Contents {
             cmd: text(document.cmd).unwrap_or_default().into(),
             args: RunArgs::read(document.args.value().map(|args| &**args)),
-            data: text(document.data).unwrap_or_default(),
+            data: document.data.into_value().unwrap_or_default().0,
             tags: text(document.tags),
         }
     }

@@ -477,7 +477,7 @@ mod tests {
                 for pushed in words.as_array().unwrap().iter().skip(2) {
                     let json = pushed.as_str().unwrap().as_bytes().to_vec();
                     let document = CommandDocument::parse(&json).unwrap();
-                    let found = Envelope::found(document, json).unwrap();
+                    let found = Envelope::found(document, json);
                     let contents = found.sent.unwrap().contents.clone();
                     if let Err(error) = Envelope::new(found.id, found.target, contents) {
                         panic!("{}: {error}: {pushed}", path.display());

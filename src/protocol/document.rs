@@ -1,4 +1,4 @@
-//! JSON objects with known fields, which keep what they do not know.
+//! JSON objects with known fields, which keep what they do not know and what they could not read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,9 +6,11 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::controller_data::is_field;
+
 /// How deep a field that is kept as it is may nest. Documents of AgentController8 nest three
 /// levels; the limit keeps a later reading of such a field off the end of a small stack.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// A field of a document: absent and null are different things to some readers, so both are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,106 +37,152 @@ impl<T> Field<T> {
     }
 }
 
-/// What is wrong with a document. It names fields and places, never values.
+/// What is wrong with a document. It names places, never values.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DocumentError {
     #[error("not a JSON object: {0}")]
     NotAnObject(String),
-    #[error("the field {field:?} is {problem}")]
-    Field { field: &'static str, problem: String },
-    #[error("the field {field:?} nests deeper than {MAX_DEPTH} levels")]
-    TooDeep { field: String },
+    #[error("not a list of JSON objects: {0}")]
+    NotAList(String),
+}
+
+impl DocumentError {
+    pub(super) fn not_a_list(error: &serde_json::Error) -> Self {
+        DocumentError::NotAList(place(error))
+    }
+}
+
+/// A field that a document spells in another way than acclient does, or that is of no use.
+#[derive(Debug, Clone)]
+pub(crate) struct Odd {
+    pub(crate) name: String,
+    /// As it stands in the document; `None` where it nests too deep to be kept.
+    pub(crate) json: Option<Box<RawValue>>,
+    /// Whether its value was dropped, or a part of it.
+    pub(crate) is_dropped: bool,
 }
 
 /// The fields of an object as they stand in its text, without a copy and without recursion.
-pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(crate) struct Fields<'a> {
+    fields: Vec<(Cow<'a, str>, &'a RawValue)>,
+    odd: Vec<Odd>,
+    /// Whether what was taken says all that the text says.
+    is_exact: bool,
+}
+
+/// What is left of an object after its known fields were taken.
+pub(crate) struct Rest {
+    /// Unknown fields.
+    pub(crate) extra: Vec<(String, Box<RawValue>)>,
+    pub(crate) odd: Vec<Odd>,
+    /// Whether known fields, `extra` and the JSON of `odd` say all that the text says.
+    pub(crate) is_exact: bool,
+}
 
 impl<'a> Fields<'a> {
-    pub(super) fn parse(text: &'a str) -> Result<Self, DocumentError> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, DocumentError> {
         serde_json::from_str(text).map_err(|error| DocumentError::NotAnObject(place(&error)))
     }
 
-    /// Takes a field out, the last of its name.
-    pub(super) fn take<T: TakeField>(
+    /// Takes a field out. Of several of its name the last that can be read counts; a name in another case
+    /// counts where the exact one does not, as Go's decoder has it.
+    pub(crate) fn take<T: TakeField>(&mut self, field: &'static str) -> Field<T> {
+        let known = self.odd.len();
+        let taken = self.take_named(field, |name| name == field);
+        if taken.value().is_some() || !self.fields.iter().any(|(name, _)| is_field(name, field)) {
+            return taken;
+        }
+        self.is_exact = false;
+        self.odd.truncate(known);
+        match self.take_named(field, |name| is_field(name, field)) {
+            Field::Absent | Field::Null => taken,
+            folded => folded,
+        }
+    }
+
+    fn take_named<T: TakeField>(
         &mut self,
         field: &'static str,
-    ) -> Result<Field<T>, DocumentError> {
+        is_it: impl Fn(&str) -> bool,
+    ) -> Field<T> {
         let mut taken = Field::Absent;
-        let mut failure = None;
-        self.0.retain(|(name, raw)| {
-            if name != field {
+        let mut odd = None;
+        let mut count = 0;
+        self.fields.retain(|(name, json)| {
+            if !is_it(name) {
                 return true;
             }
-            if raw.get() == "null" {
-                taken = Field::Null;
-            } else {
-                match T::take(field, raw) {
-                    Ok(value) => taken = Field::Value(value),
-                    Err(error) => failure = Some(error),
+            count += 1;
+            if json.get() == "null" {
+                if matches!(taken, Field::Absent) {
+                    taken = Field::Null;
                 }
+                return false;
             }
+            let is_dropped = match T::take(json) {
+                Taken::Plain(value) => {
+                    taken = Field::Value(value);
+                    odd = None;
+                    return false;
+                }
+                Taken::Odd(value) => {
+                    taken = Field::Value(value);
+                    false
+                }
+                Taken::Part(value) => {
+                    taken = Field::Value(value);
+                    true
+                }
+                Taken::Nothing if taken.value().is_some() => return false,
+                Taken::Nothing => true,
+            };
+            let json = (depth(json.get()) <= MAX_DEPTH).then(|| (*json).to_owned());
+            odd = Some(Odd { name: field.to_owned(), json, is_dropped });
             false
         });
-        failure.map_or(Ok(taken), Err)
+        self.is_exact &= count < 2;
+        self.odd.extend(odd);
+        taken
     }
 
     /// The fields in the order of the text, those of one name as often as it has them.
-    pub(super) fn into_iter(self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
-        self.0.into_iter()
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
+        self.fields.into_iter()
     }
 
-    /// All that was not taken.
-    pub(super) fn rest(self) -> Result<Vec<(String, Box<RawValue>)>, DocumentError> {
-        let keep = |(name, raw): (Cow<'_, str>, &RawValue)| {
-            check_depth(&name, raw)?;
-            Ok((name.into_owned(), raw.to_owned()))
-        };
-        self.0.into_iter().map(keep).collect()
-    }
-}
-
-/// A type that a field can have.
-pub(super) trait TakeField: Sized {
-    fn take(field: &'static str, raw: &RawValue) -> Result<Self, DocumentError>;
-}
-
-macro_rules! take_flat_field {
-    ($($type:ty: $wanted:literal),+) => {$(
-        impl TakeField for $type {
-            fn take(field: &'static str, raw: &RawValue) -> Result<Self, DocumentError> {
-                serde_json::from_str(raw.get())
-                    .map_err(|_| DocumentError::Field { field, problem: concat!("not ", $wanted).into() })
+    /// All that was not taken, without what nests too deep to be kept.
+    pub(crate) fn rest(mut self) -> Rest {
+        let mut extra = Vec::with_capacity(self.fields.len());
+        for (name, json) in self.fields {
+            let name = name.into_owned();
+            if depth(json.get()) > MAX_DEPTH {
+                self.odd.push(Odd { name, json: None, is_dropped: true });
+            } else {
+                extra.push((name, json.to_owned()));
             }
         }
-    )+};
-}
-
-take_flat_field!(
-    String: "a string",
-    i64: "a whole number",
-    bool: "true or false",
-    Vec<String>: "a list of strings",
-    super::JobState: "a string"
-);
-
-/// Kept as it is: whatever a later version adds to it stays.
-impl TakeField for Box<RawValue> {
-    fn take(field: &'static str, raw: &RawValue) -> Result<Self, DocumentError> {
-        check_depth(field, raw)?;
-        Ok(raw.to_owned())
+        let is_exact = self.is_exact && self.odd.is_empty();
+        Rest { extra, odd: self.odd, is_exact }
     }
 }
 
-fn check_depth(field: &str, raw: &RawValue) -> Result<(), DocumentError> {
-    if depth(raw.get()) > MAX_DEPTH {
-        Err(DocumentError::TooDeep { field: field.to_owned() })
-    } else {
-        Ok(())
-    }
+/// What was read of a field.
+pub(crate) enum Taken<T> {
+    Plain(T),
+    /// All of it, from JSON of another form.
+    Odd(T),
+    /// What could be read of it.
+    Part(T),
+    Nothing,
+}
+
+/// A type that a field can have, read from any JSON that can be understood as it.
+pub(crate) trait TakeField: Sized {
+    fn take(json: &RawValue) -> Taken<Self>;
 }
 
 /// How deep arrays and objects nest in a JSON text.
-pub(super) fn depth(json: &str) -> usize {
+pub(crate) fn depth(json: &str) -> usize {
     let (mut depth, mut deepest) = (0usize, 0);
     for (_, byte) in unquoted(json) {
         match byte {
@@ -234,7 +282,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                 while let Some(field) = map.next_entry::<Name<'de>, &'de RawValue>()? {
                     fields.push((field.0.0, field.1));
                 }
-                Ok(Fields(fields))
+                Ok(Fields { fields, odd: Vec::new(), is_exact: true })
             }
         }
         deserializer.deserialize_map(FieldsVisitor)
@@ -276,21 +324,27 @@ macro_rules! document {
             $($(#[$field_meta])* $vis $field: $crate::protocol::Field<$type>,)+
             /// Fields that this version does not know, as they stood in the document.
             $vis extra: Vec<(String, Box<serde_json::value::RawValue>)>,
-            /// The document byte for byte, where its text had to be mended.
+            /// Fields that were read from JSON of another form, or dropped.
+            $vis odd: Vec<$crate::protocol::Odd>,
+            /// The document byte for byte, where the other fields say it in another way.
             #[allow(dead_code, reason = "asked for of results only")]
             $vis raw: Option<Box<[u8]>>,
         }
 
         impl $name {
-            /// Reads a document; an error names the field that is wrong.
+            /// Reads a document: any JSON object. What cannot be read of it is dropped.
             $vis fn parse(bytes: &[u8]) -> Result<Self, $crate::protocol::DocumentError> {
                 let text = $crate::protocol::document::mended(bytes);
                 let mut fields = $crate::protocol::document::Fields::parse(&text)?;
-                Ok($name {
-                    $($field: fields.take(stringify!($field))?,)+
-                    extra: fields.rest()?,
-                    raw: matches!(text, std::borrow::Cow::Owned(_)).then(|| bytes.into()),
-                })
+                $(let $field = fields.take(stringify!($field));)+
+                let $crate::protocol::document::Rest { extra, odd, is_exact } = fields.rest();
+                let is_exact = is_exact && matches!(text, std::borrow::Cow::Borrowed(_));
+                Ok($name { $($field,)+ extra, odd, raw: (!is_exact).then(|| bytes.into()) })
+            }
+
+            /// Names of the fields whose value was dropped, or a part of it.
+            $vis fn dropped(&self) -> impl Iterator<Item = &str> {
+                self.odd.iter().filter(|odd| odd.is_dropped).map(|odd| odd.name.as_str())
             }
         }
 
@@ -299,10 +353,17 @@ macro_rules! document {
                 use serde::ser::SerializeMap;
                 use $crate::protocol::Field;
                 let mut map = serializer.serialize_map(None)?;
-                $(match &self.$field {
-                    Field::Absent => {}
-                    Field::Null => map.serialize_entry(stringify!($field), &())?,
-                    Field::Value(value) => map.serialize_entry(stringify!($field), value)?,
+                $(match self.odd.iter().find(|odd| odd.name == stringify!($field)) {
+                    Some(odd) => {
+                        if let Some(json) = &odd.json {
+                            map.serialize_entry(stringify!($field), json)?;
+                        }
+                    }
+                    None => match &self.$field {
+                        Field::Absent => {}
+                        Field::Null => map.serialize_entry(stringify!($field), &())?,
+                        Field::Value(value) => map.serialize_entry(stringify!($field), value)?,
+                    }
                 })+
                 for (name, value) in &self.extra {
                     map.serialize_entry(name, value)?;

@@ -75,12 +75,12 @@ impl Envelope {
     }
 
     /// A command as it stood in a history.
-    pub(crate) fn found(document: CommandDocument, json: Vec<u8>) -> Result<Self, Invalid> {
+    pub(crate) fn found(document: CommandDocument, json: Vec<u8>) -> Self {
         let id = document.id.value().cloned().unwrap_or_default();
-        let target = Target::of_document(&document)?;
+        let target = Target::of_document(&document);
         let sent = Sent { contents: document.into(), found: Some(json) };
         let queue = AgentQueue::of(&sent.contents.args);
-        Ok(Envelope { id, target, queue, sent: Some(Arc::new(sent)) })
+        Envelope { id, target, queue, sent: Some(Arc::new(sent)) }
     }
 
     /// Writes the documents that are pushed to the queue, in place of others: one, or one for each agent

@@ -62,7 +62,7 @@ impl JobResult {
     /// answered.
     pub fn args(&self) -> serde_json::Value {
         let args = self.document.args.value();
-        args.and_then(|args| serde_json::from_str(args.get()).ok()).unwrap_or_default()
+        args.map(|args| super::value(args)).unwrap_or_default()
     }
 
     /// The result data: the last message of level 20 to 23 or 30 that the job printed, or why a program
@@ -70,7 +70,7 @@ impl JobResult {
     /// answer of an agent's builtin command. The reason for the failure, for some errors. Often
     /// empty.
     pub fn data(&self) -> &str {
-        text(self.document.data.value())
+        self.document.data.value().map_or("", |data| &data.0)
     }
 
     /// The level of [`JobResult::data`]: 20 JSON, 21 YAML, 22 TOML, 23 HRD, 30 job, 0 plain text.
@@ -119,19 +119,32 @@ impl JobResult {
         Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())
     }
 
-    /// The document as JSON, with fields that this version does not know.
+    /// The document as JSON, with fields that this version does not know, and those that it could not read as
+    /// they stand in the document. Without fields that nest deeper than 32 levels.
     pub fn dump(&self) -> String {
         // Strings, numbers and JSON that was read before: nothing of it can fail.
         serde_json::to_string(&*self.document).unwrap_or_default()
     }
 
-    /// The document byte for byte, where it held something that is not text: bytes that are not
-    /// UTF-8, or an escape that is half of a surrogate pair. The other methods show each as U+FFFD.
-    /// `None` for all other documents; for those see [`JobResult::dump`].
+    /// The document byte for byte, where the other methods say something else than it does: for numbers in
+    /// another form than digits, fields of the wrong type, two fields of one name or a name in another case,
+    /// and for what is not text: bytes that are not UTF-8, or an escape that is half of a surrogate pair,
+    /// shown as U+FFFD. `None` for all other documents; for those see [`JobResult::dump`].
     ///
     /// The original agents write no such documents, but anything may write to Redis.
     pub fn raw(&self) -> Option<&[u8]> {
         self.document.raw.as_deref()
+    }
+
+    /// Names of the fields that could not be read, or only in part: of the wrong type, out of range, or nested
+    /// deeper than 32 levels. Such a field counts as absent; [`JobResult::raw`] has the document with it.
+    /// Empty for every document of the original agents.
+    ///
+    /// Only a state is required. Whole numbers may be written in any form (`1795521098681.0`, `1e3`, `"12"`); a
+    /// fraction is cut off. Data that is not a string is read as its JSON text. Of two fields of one name the
+    /// last that can be read counts, and names may be in another case.
+    pub fn dropped_fields(&self) -> Vec<&str> {
+        self.document.dropped().collect()
     }
 
     /// Whether this is the final report, and not the refusal of an id that is in use.
@@ -144,9 +157,9 @@ impl JobResult {
         self.document.is_no_such_agent()
     }
 
-    /// Whether [`JobResult::data`] is JSON.
+    /// Whether [`JobResult::data`] is JSON, or may be since the level cannot be read.
     pub(crate) fn is_json(&self) -> bool {
-        self.level() == LEVEL_JSON
+        self.document.level.value().is_none_or(|level| *level == LEVEL_JSON)
     }
 
     fn stream(&self, index: usize) -> &str {

@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::controller_data::{MAX_LEVELS, is_field};
+use super::document::Fields;
+use super::lenient::value;
 use super::text::{Invalid, check_name};
 
 /// Run arguments: how an agent runs a job. Everything is optional.
@@ -249,7 +251,9 @@ impl RunArgs {
     }
 
     fn read_each(json: &str) -> Self {
-        let all: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
+        let fields = Fields::parse(json).ok().into_iter().flat_map(Fields::into_iter);
+        let all = fields.map(|(name, json)| (name.into_owned(), value(json)));
+        let all: Map<String, Value> = all.collect();
         let is_known = |(name, value): &(String, Value)| {
             let one = Map::from_iter([(name.clone(), value.clone())]);
             RunArgs::deserialize(Value::Object(one)).is_ok()

@@ -227,26 +227,29 @@ impl Target {
         }
     }
 
-    /// The target of a command on the wire.
-    pub(crate) fn of_document(document: &CommandDocument) -> Result<Self> {
+    /// The target of a command on the wire; unknown where it cannot be read.
+    pub(crate) fn of_document(document: &CommandDocument) -> Self {
+        let is_address = |name| matches!(name, "gid" | "nid" | "roles" | "fanout");
         let number = |field: &Field<i64>| u32::try_from(field.value().copied().unwrap_or_default());
-        let (Ok(gid), Ok(nid)) = (number(&document.gid), number(&document.nid)) else {
-            return Err(invalid("agent numbers out of range"));
+        let (Ok(gid), Ok(nid), false) =
+            (number(&document.gid), number(&document.nid), document.dropped().any(is_address))
+        else {
+            return Target::unknown();
         };
         let Some(roles) = document.roles.value().filter(|roles| !roles.is_empty()) else {
             // Without numbers and roles no agent gets it.
             let nobody = (gid, nid) == (0, 0);
-            return Ok(if nobody { Target::unknown() } else { Target::agent((gid, nid)) });
+            return if nobody { Target::unknown() } else { Target::agent((gid, nid)) };
         };
         if document.cmd.value().is_some_and(|cmd| cmd == "controller") {
-            return Ok(Target::controller());
+            return Target::controller();
         }
         let target = RoleTarget {
             fanout: document.fanout.value().copied().unwrap_or_default(),
             roles: roles.clone(),
             grid: Some(gid).filter(|gid| *gid > 0),
         };
-        Ok(target.into())
+        target.into()
     }
 
     /// The target in a sentence.

@@ -69,13 +69,12 @@ impl Watch {
         for command in commands {
             let id = &self.ids[command as usize];
             let is_routed = integer(&connection.reply(until)?).map_err(Wrapped)? > 0;
-            let mut agents = Ok(Vec::new());
-            connection.each(until, |field| match (result::agent_of(id, field), &mut agents) {
-                (Ok(agent), Ok(agents)) => agents.push(agent),
-                (Err(error), Ok(_)) => agents = Err(error),
-                (_, Err(_)) => {}
+            let (mut agents, mut unreadable) = (Vec::new(), Vec::new());
+            connection.each(until, |field| match result::agent_of(id, field) {
+                Ok(agent) => agents.push(agent),
+                Err(error) => unreadable.push(error),
             })?;
-            let mut agents = agents.map_err(Wrapped)?;
+            let mut agents = result::readable(agents, unreadable).map_err(Wrapped)?;
             if is_routed {
                 agents = result::not_gone(id, agents).map_err(Wrapped)?;
                 connection.owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, SOON));
