@@ -1,10 +1,10 @@
 //! Named instances: where the grids of this machine are, written down once.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::{Client, ClientBuilder};
 use crate::error::{Error, ErrorKind, Result};
@@ -14,8 +14,7 @@ const VARIABLE: &str = "ACCLIENT_CONFIG";
 const FILE: &str = "acclient/instances.toml";
 
 /// One table of the file: either a URL, or the parts of an address.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table with the name of an instance, like [main]")]
+#[derive(Default)]
 struct Instance {
     url: Option<String>,
     host: Option<String>,
@@ -33,6 +32,24 @@ struct Instance {
     timeout: Option<f64>,
     max_connections: Option<usize>,
 }
+
+/// The keys of a table, in the order of [`Instance`].
+const KEYS: [&str; 14] = [
+    "url",
+    "host",
+    "port",
+    "unix_socket",
+    "user",
+    "password",
+    "db",
+    "tls",
+    "tls_ca_file",
+    "tls_cert_file",
+    "tls_key_file",
+    "tls_insecure",
+    "timeout",
+    "max_connections",
+];
 
 pub(crate) fn builder(name: &str) -> Result<ClientBuilder> {
     let path = file()?;
@@ -64,27 +81,138 @@ fn from_file(path: &Path, name: &str) -> Result<ClientBuilder> {
     from_text(&text, name)
 }
 
+/// The instance of a name. The other tables of the file are not looked at.
+///
+/// A line may hold a password, so that no error has the text of one, nor a message of the parser, which may
+/// quote it: they tell the place, and the keys that an instance can have.
 pub(crate) fn from_text(text: &str, name: &str) -> Result<ClientBuilder> {
-    let mut tables: BTreeMap<String, Instance> = toml::from_str(text).map_err(|error| {
-        // The error's own text quotes the line, which may be the one with the password.
-        let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-        Error::invalid(format!("line {line}: {}", without_value(error.message())))
+    let file = DeTable::parse(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start.min(text.len()));
+        Error::invalid(format!("{}: not TOML{}", place(text, at), surroundings(text, at)))
     })?;
-    let known = tables.keys().cloned().collect::<Vec<_>>().join(", ");
-    let instance = tables
-        .remove(name)
-        .ok_or_else(|| Error::invalid(format!("no such instance; the file has: {known}")))?;
-    instance.into_builder()
+    let mut known = Vec::new();
+    let mut stray = None;
+    for (table, value) in file.into_inner() {
+        match value.get_ref().as_table() {
+            Some(keys) if table.get_ref() == name => {
+                return Instance::read(text, name, keys)?.into_builder();
+            }
+            Some(_) => known.push(table.into_inner().into_owned()),
+            None => stray = stray.or(Some(table.span().start)),
+        }
+    }
+    let has = match known.as_slice() {
+        [] => "it has none".to_owned(),
+        known => format!("the file has: {}", known.join(", ")),
+    };
+    let stray = stray.map(|at| format!("; {}: a key outside of a table", place(text, at)));
+    let hint = "; expected a table with the name of an instance, like [main]";
+    let hint = stray.map_or_else(String::new, |stray| stray + hint);
+    Err(Error::invalid(format!("no such instance; {has}{hint}")))
 }
 
-/// What is wrong with a value, without the value, which may be a password: one of digits without its
-/// quotes, or one outside of any table.
-fn without_value(message: &str) -> String {
-    match message.rsplit_once(", expected ") {
-        Some((wrong, wanted)) if wrong.starts_with("invalid ") => {
-            format!("wrong type: expected {wanted}")
+/// Line and column, from 1 on.
+fn place(text: &str, at: usize) -> String {
+    let before = text.as_bytes().get(..at).unwrap_or_default();
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+    format!("line {line}, column {column}")
+}
+
+/// In which table, and at which key, a place is that cannot be parsed; only what is safe to tell.
+fn surroundings(text: &str, at: usize) -> String {
+    let start =
+        text.as_bytes()[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let is_bare = |name: &&str| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        !name.is_empty() && name.bytes().all(is_allowed)
+    };
+    let header = |line: &'_ str| -> Option<String> {
+        let name = line.trim().strip_prefix('[')?.strip_suffix(']')?.trim();
+        Some(name).filter(is_bare).map(|name| format!(", in [{name}]"))
+    };
+    let table = text.get(..start).unwrap_or_default().lines().rev().find_map(header);
+    let line = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
+    let key = line.split_once('=').map_or("", |(key, _)| key.trim());
+    let key = KEYS.iter().find(|known| **known == key).map(|key| format!(", at the key {key}"));
+    table.unwrap_or_default() + &key.unwrap_or_default()
+}
+
+/// A value of a table, and where it is.
+struct Entry<'a> {
+    text: &'a str,
+    name: &'a str,
+    key: &'a str,
+    value: &'a Spanned<DeValue<'a>>,
+}
+
+impl Entry<'_> {
+    fn wrong(&self, what: &str) -> Error {
+        let at = place(self.text, self.value.span().start);
+        Error::invalid(format!("{at}: {} of instance {:?}: {what}", self.key, self.name))
+    }
+
+    fn text<T: From<String>>(&self) -> Result<Option<T>> {
+        match self.value.get_ref().as_str() {
+            Some(text) => Ok(Some(text.to_owned().into())),
+            None => Err(self.wrong("expected a string in quotes")),
         }
-        _ => message.to_owned(),
+    }
+
+    fn flag(&self) -> Result<Option<bool>> {
+        let flag = self.value.get_ref().as_bool();
+        flag.map(Some).ok_or_else(|| self.wrong("expected true or false"))
+    }
+
+    fn number<T: TryFrom<u64>>(&self) -> Result<Option<T>> {
+        let number = self.value.get_ref().as_integer();
+        let number = number.and_then(|it| u64::from_str_radix(it.as_str(), it.radix()).ok());
+        let number = number.and_then(|number| T::try_from(number).ok());
+        number.map(Some).ok_or_else(|| self.wrong("expected a whole number in range"))
+    }
+
+    fn seconds(&self) -> Result<Option<f64>> {
+        let value = self.value.get_ref();
+        let whole =
+            value.as_integer().and_then(|it| i64::from_str_radix(it.as_str(), it.radix()).ok());
+        let real = value.as_float().and_then(|it| it.as_str().parse::<f64>().ok());
+        let seconds = real.or(whole.map(|whole| whole as f64));
+        let is_time = |seconds: &f64| Duration::try_from_secs_f64(*seconds).is_ok();
+        seconds.filter(is_time).map(Some).ok_or_else(|| self.wrong("expected seconds, like 2.5"))
+    }
+}
+
+impl Instance {
+    fn read<'a>(text: &'a str, name: &'a str, keys: &'a DeTable<'a>) -> Result<Self> {
+        let mut read = Instance::default();
+        for (key, value) in keys {
+            let entry = Entry { text, name, key: key.get_ref(), value };
+            match entry.key {
+                "url" => read.url = entry.text()?,
+                "host" => read.host = entry.text()?,
+                "port" => read.port = entry.number()?,
+                "unix_socket" => read.unix_socket = entry.text()?,
+                "user" => read.user = entry.text()?,
+                "password" => read.password = entry.text()?,
+                "db" => read.db = entry.number()?,
+                "tls" => read.tls = entry.flag()?,
+                "tls_ca_file" => read.tls_ca_file = entry.text()?,
+                "tls_cert_file" => read.tls_cert_file = entry.text()?,
+                "tls_key_file" => read.tls_key_file = entry.text()?,
+                "tls_insecure" => read.tls_insecure = entry.flag()?,
+                "timeout" => read.timeout = entry.seconds()?,
+                "max_connections" => read.max_connections = entry.number()?,
+                _ => {
+                    let (at, key) = (place(text, key.span().start), entry.key);
+                    let keys = KEYS.join(", ");
+                    return Err(Error::invalid(format!(
+                        "{at}: unknown key {key:?} of instance {name:?}: expected one of {keys}"
+                    )));
+                }
+            }
+        }
+        Ok(read)
     }
 }
 
@@ -135,9 +263,7 @@ impl Instance {
             builder = builder.tls_insecure();
         }
         if let Some(seconds) = self.timeout {
-            let timeout = Duration::try_from_secs_f64(seconds)
-                .map_err(|error| Error::invalid(format!("timeout: {error}")))?;
-            builder = builder.timeout(timeout);
+            builder = builder.timeout(Duration::from_secs_f64(seconds));
         }
         if let Some(max) = self.max_connections {
             builder = builder.max_connections(max);
@@ -172,31 +298,68 @@ mod tests {
     }
 
     #[test]
-    fn a_password_without_quotes_is_not_told() {
-        let error = read("[x]\npassword = 4711\n", "x").unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("a string"), "{error}");
-        assert!(!error.contains("4711"), "{error}");
-    }
-
-    #[test]
-    fn a_wrong_file_is_explained_without_the_password() {
+    fn a_wrong_file_is_explained_without_its_text() {
         for (text, words) in [
             ("[main]\nurl = \"redis://h\"\n", "the file has: main"),
-            ("[x]\npassword = sesame\n", "line 2"),
-            ("[x]\npassword = \"sesame\"\nport = \"a\"\n", "line 3"),
-            ("password = \"sesame\"\n", "line 1"),
+            (
+                "[x]\npassword = sesame\n",
+                "line 2, column 12: not TOML, in [x], at the key password",
+            ),
+            (
+                "[x]\npassword = 4711\n",
+                "line 2, column 12: password of instance \"x\": expected a string",
+            ),
+            ("[x]\npassword = \"sesame\nport = 1\n", "line 2"),
+            ("[x]\npassword = \"se\\qsame\"\n", "at the key password"),
+            ("[x]\npassword = 'sesame\n", "at the key password"),
+            ("[x]\npassword = \"\"\"sesame\n", "not TOML, in [x]"),
+            ("[x]\npassword \"sesame\"\n", "line 2, column"),
+            ("[x]\nsesame\n", "in [x]"),
+            ("[x]\n\"sesame\n", "in [x]"),
+            ("[sesame\n", "line 1"),
+            ("[x]\npassword = \"sesame\" \"sesame\"\n", "at the key password"),
+            ("[x]\npassword = \"a\"\npassword = \"sesame\"\n", "line 3"),
+            ("[x]\npassword = \"sesame\"\nport = \"a\"\n", "line 3, column 8: port of"),
+            ("password = \"sesame\"\n", "line 1, column 1: a key outside of a table"),
             ("[x]\npassword = [\"sesame\"]\n", "line 2"),
-            ("[x]\ndb = \"sesame\"\n", "line 2"),
-            ("[x]\npasword = \"sesame\"\n", "pasword"),
+            ("[x]\npassword.sesame = 1\n", "password of instance"),
+            ("[x]\npassword = 1979-05-27T07:32:00Z\n", "password of instance"),
+            ("[x]\ndb = \"sesame\"\n", "line 2, column 6: db of"),
+            ("[x]\ndb = -1\n", "in range"),
+            ("[x]\nport = 65536\n", "in range"),
+            (
+                "[x]\npasword = \"sesame\"\n",
+                "line 2, column 1: unknown key \"pasword\" of instance \"x\"",
+            ),
             ("[x]\nurl = \"redis://:sesame@h\"\nport = 1\n", "either url"),
             ("[x]\nurl = \"http://:sesame@h\"\n", "scheme"),
-            ("[x]\ntimeout = -1.0\n", "timeout"),
+            ("[x]\ntimeout = -1.0\n", "timeout of"),
+            ("[x]\ntimeout = nan\n", "timeout of"),
+            ("[x]\ntls = \"yes\"\n", "true or false"),
             ("[x]\ntls_cert_file = \"c\"\n", "go together"),
         ] {
             let error = read(text, "x").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
             let error = error.to_string();
-            assert!(error.contains(words) && !error.contains("sesame"), "{error}");
+            assert!(error.contains(words), "{text}: {error}");
+            assert!(!error.contains("sesame") && !error.contains("4711"), "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_times_have_the_forms_of_toml() {
+        let text = "[x]\nhost = \"h\"\nport = 0x1_0\ndb = 1_0\ntimeout = 3\n";
+        let printed = format!("{:?}", read(text, "x").unwrap());
+        for part in ["port: 16", "db: 10", "3s"] {
+            assert!(printed.contains(part), "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_table_breaks_no_other_instance() {
+        for wrong in ["[other]\nport = \"a\"\n", "[other]\nlater = 1\n", "[other.x]\nurl = 1\n"] {
+            read(&format!("stray = 1\n[main]\nhost = \"h\"\n{wrong}"), "main").unwrap();
+            read(&format!("{wrong}[main]\nhost = \"h\"\n"), "main").unwrap();
         }
     }
 }

@@ -68,9 +68,9 @@ fn says_nothing(printed: &str) {
 fn without_names(error: &Error) -> String {
     let error = error.to_string();
     let error = error.split("the file has: ").next().unwrap_or_default();
-    match error.split_once("unknown field `") {
+    match error.split_once("unknown key ") {
         Some((before, after)) => {
-            let after = after.rsplit_once('`').map_or("", |(_, after)| after);
+            let after = after.rsplit_once(" of instance ").map_or("", |(_, after)| after);
             format!("{before}{after}")
         }
         None => error.to_owned(),
