@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::Client;
+use super::{Client, upkeep};
 use crate::engine::{Session, Timeout};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of};
 use crate::node::agents;
 use crate::protocol::{AgentId, Contents, keys};
-use crate::transport::{self, Connection, Tracking, Until, bulk, clock, field, integer, items};
+use crate::transport::{self, Connection, Tracking, Until, bulk, clock, field, integer};
 
 /// An agent that takes longer than this to answer a ping is behind.
 const SLOW: Duration = Duration::from_secs(1);
@@ -31,6 +31,8 @@ pub enum Verdict {
     Weak,
     /// Broken.
     Bad,
+    /// Could not be found out: Redis does not tell, or the user may not ask.
+    Unknown,
 }
 
 impl fmt::Display for Verdict {
@@ -39,6 +41,7 @@ impl fmt::Display for Verdict {
             Verdict::Good => "good",
             Verdict::Weak => "weak",
             Verdict::Bad => "bad",
+            Verdict::Unknown => "unknown",
         })
     }
 }
@@ -58,9 +61,9 @@ impl fmt::Display for Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Check {
-    /// What was checked: `redis`, `login`, `resp3`, `tracking`, `scripts`, `settings` where one of Redis
-    /// does harm, `queue`, `controller`, `agent 1:2`, or `agents` where none could be asked. Later versions
-    /// may check more.
+    /// What was checked: `redis`, `login`, `resp3`, `tracking`, `scripts`, `memory`, `eviction`,
+    /// `persistence`, `settings` for each setting of Redis that does harm or cannot be read, `queue`,
+    /// `controller`, `agent 1:2`, or `agents` where none could be asked. Later versions may check more.
     pub name: String,
     /// The verdict.
     pub verdict: Verdict,
@@ -94,7 +97,7 @@ impl Diagnosis {
         self.checks.iter().all(|check| check.verdict != Verdict::Bad)
     }
 
-    fn add(
+    pub(super) fn add(
         &mut self,
         name: impl Into<String>,
         verdict: Verdict,
@@ -121,7 +124,7 @@ impl fmt::Display for Diagnosis {
 
 impl Client {
     /// Checks everything that a command depends on: whether Redis can be reached, accepts the login, and
-    /// what it supports; whether a controller drains the queue; which agents answer, and how far behind
+    /// what it supports; whether it may run out of memory, evict keys or refuse writes; whether a controller drains the queue; which agents answer, and how far behind
     /// they are. Sends the commands `list_agents` and `ping`. Blocks at most for `timeout`.
     ///
     /// ```no_run
@@ -173,6 +176,7 @@ impl Client {
                 if let Err(error) = looked {
                     end_if_ended(&error)?;
                     let advice = "Redis was reachable a moment ago: try again";
+                    let advice = on_refusal(&error).unwrap_or(advice);
                     diagnosis.add("agents", Verdict::Bad, error.to_string(), advice);
                 }
             }
@@ -180,6 +184,7 @@ impl Client {
                 end_if_ended(&error)?;
                 let advice = "commands wait in the queue: check that the controller is running and uses this Redis \
                               and this database; it exits on errors of Redis, so it needs a supervisor";
+                let advice = on_refusal(&error).unwrap_or(advice);
                 diagnosis.add("controller", Verdict::Bad, error.to_string(), advice);
             }
         }
@@ -210,6 +215,9 @@ fn name_of(error: &Error) -> &'static str {
 }
 
 fn advice_on(error: &Error) -> &'static str {
+    if let Some(advice) = on_refusal(error) {
+        return advice;
+    }
     match error.kind() {
         ErrorKind::Authentication => "give the right user and password",
         ErrorKind::Unsupported => "name the one Redis that the controller uses",
@@ -220,17 +228,43 @@ fn advice_on(error: &Error) -> &'static str {
     }
 }
 
+/// What to do about an error that Redis itself has answered with, also one that a wait ended after.
+fn on_refusal(error: &Error) -> Option<&'static str> {
+    const ADVICE: [(&str, &str); 8] = [
+        ("OOM", "Redis is at its maxmemory: raise it, or remove keys"),
+        (
+            "MISCONF",
+            "Redis cannot save to its disk and refuses writes: free space there or mend it",
+        ),
+        ("NOREPLICAS", "Redis misses replicas and refuses writes: set min-replicas-to-write 0"),
+        ("READONLY", "it is a replica, which takes no commands: name the master, or the Sentinels"),
+        ("LOADING", "Redis is loading its data: try again when it is done"),
+        ("BUSY", "a script keeps Redis busy: wait, or end it with SCRIPT KILL"),
+        ("WRONGTYPE", "another program uses this key: give the grid a database of its own"),
+        ("NOPERM", "the user needs the rights that the documentation lists"),
+    ];
+    let last = error.last_failure().unwrap_or_default();
+    let has = |code: &str| {
+        error.server_code() == Some(code) || last.split([' ', ':']).any(|word| word == code)
+    };
+    ADVICE.iter().find(|(code, _)| has(code)).map(|(_, advice)| *advice)
+}
+
 fn look_at_redis(session: &Session, diagnosis: &mut Diagnosis, until: &Until) -> Result<()> {
     let begun = clock::now();
     session.query(until, |connection| {
         // Anew on a second try.
         diagnosis.checks.clear();
         connection.command(&[b"PING"]);
-        connection.reply(until)?;
+        match connection.reply(until) {
+            // Redis refuses even PING while it cannot save; what follows tells.
+            Ok(_) | Err(transport::Error::Server(_)) => {}
+            Err(error) => return Err(error),
+        }
         let took = clock::since(begun);
         look_at_server(session, connection, diagnosis, took, until)?;
         look_at_abilities(connection, diagnosis, until)?;
-        look_at_settings(connection, diagnosis, until)?;
+        upkeep::look(connection, diagnosis, until)?;
         look_at_queue(connection, diagnosis, until)
     })?;
     Ok(())
@@ -293,40 +327,16 @@ fn look_at_abilities(
     connection.command(&[b"EVAL", b"return 1", b"0"]);
     match connection.reply(until) {
         Ok(_) => diagnosis.add("scripts", Verdict::Good, "allowed", ""),
+        Err(transport::Error::Server(error)) if error.is_passing() => {
+            let advice = on_refusal(&transport::Error::Server(error).into()).unwrap_or_default();
+            diagnosis.add("scripts", Verdict::Unknown, "refused at this moment", advice);
+        }
         Err(transport::Error::Server(_)) => {
             let advice =
                 "submitting once and retracting use transactions, which take more round trips";
             diagnosis.add("scripts", Verdict::Weak, "not allowed", advice);
         }
         Err(error) => return Err(error),
-    }
-    Ok(())
-}
-
-/// Checks the settings of Redis that make an original controller lose writes or exit (docs/protocol.md). Adds a
-/// check for a harmful value only; settings that the user may not read are skipped.
-fn look_at_settings(
-    connection: &mut Connection,
-    diagnosis: &mut Diagnosis,
-    until: &Until,
-) -> transport::Result<()> {
-    let harmful = [
-        ("timeout", "writes of the controller get lost, and it may exit: set timeout 0"),
-        (
-            "min-replicas-to-write",
-            "the controller exits while replicas are missing, and loses results: set it to 0",
-        ),
-    ];
-    for (name, advice) in harmful {
-        let value = connection.ask_if_allowed(&[b"CONFIG", b"GET", name.as_bytes()], until)?;
-        let value = value
-            .and_then(|value| items(value).ok())
-            .and_then(|mut items| bulk(items.pop()?).ok()?);
-        let value = value.and_then(|value| String::from_utf8(value).ok());
-        if let Some(value) = value.filter(|value| value != "0") {
-            let found = format!("{name} is {value}");
-            diagnosis.add("settings", Verdict::Weak, found, advice);
-        }
     }
     Ok(())
 }
@@ -356,8 +366,10 @@ fn look_at_queue(
             Ok(())
         }
         Err(transport::Error::Server(error)) if !error.is_passing() => {
-            let advice = "the user needs the rights that the documentation lists";
-            diagnosis.add("queue", Verdict::Bad, format!("{}: {error}", keys::QUEUE), advice);
+            let found = format!("{}: {error}", keys::QUEUE);
+            let advice = on_refusal(&transport::Error::Server(error).into());
+            let advice = advice.unwrap_or("the user needs the rights that the documentation lists");
+            diagnosis.add("queue", Verdict::Bad, found, advice);
             Ok(())
         }
         Err(error) => Err(error),

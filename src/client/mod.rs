@@ -10,6 +10,7 @@ pub(crate) mod instance;
 mod schedule;
 mod scripts;
 mod tunnels;
+mod upkeep;
 
 pub use builder::ClientBuilder;
 pub use client::Client;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use acclient::{CancelToken, Check, Client, Diagnosis, ErrorKind, Target, Timeout, Verdict};
 use devgrid::{Grid, RedisServer};
-use support::{LATE, WAIT, error, redis, with_growing_time};
+use support::{LATE, WAIT, ask, error, redis, with_growing_time};
 
 fn check<'a>(diagnosis: &'a Diagnosis, name: &str) -> &'a Check {
     let found = diagnosis.checks.iter().find(|check| check.name == name);
@@ -28,6 +28,9 @@ fn a_grid_that_is_well() {
         "resp3",
         "tracking",
         "scripts",
+        "memory",
+        "eviction",
+        "persistence",
         "queue",
         "controller",
         "agent 1:1",
@@ -79,6 +82,209 @@ fn settings_of_redis_that_harm_the_controller() {
     let settings = check(&diagnosis, "settings");
     assert_eq!((settings.verdict, &*settings.found), (Verdict::Weak, "timeout is 300"));
     assert!(settings.advice.contains("set timeout 0"), "{diagnosis}");
+}
+
+/// What doctor says of a server that has no controller.
+fn diagnosis(server: &RedisServer, user: Option<&str>) -> Diagnosis {
+    let mut builder = Client::builder().port(server.port());
+    if let Some(user) = user {
+        builder = builder.user(user);
+    }
+    let client = builder.build().expect("a client");
+    with_growing_time(Duration::from_secs(1), |wait| {
+        let diagnosis = client.doctor(wait).expect("a diagnosis");
+        diagnosis.checks.iter().any(|check| check.name == "queue").then_some(diagnosis)
+    })
+}
+
+fn set(server: &RedisServer, name: &str, value: &str) {
+    let words = ["CONFIG", "SET", name, value].map(str::as_bytes);
+    ask::<()>(&mut server.connection(), &words);
+}
+
+#[test]
+fn a_policy_that_may_evict_keys_of_the_grid() {
+    let server = redis();
+    let policies = [
+        ("noeviction", Verdict::Good, ""),
+        ("allkeys-lru", Verdict::Weak, "any key, also the queue"),
+        ("allkeys-lfu", Verdict::Weak, "any key, also the queue"),
+        ("allkeys-random", Verdict::Weak, "any key, also the queue"),
+        ("volatile-lru", Verdict::Weak, "keys with a TTL"),
+        ("volatile-lfu", Verdict::Weak, "keys with a TTL"),
+        ("volatile-random", Verdict::Weak, "keys with a TTL"),
+        ("volatile-ttl", Verdict::Weak, "keys with a TTL"),
+    ];
+    for limit in ["0", "100mb"] {
+        set(&server, "maxmemory", limit);
+        for (policy, verdict, advice) in policies {
+            set(&server, "maxmemory-policy", policy);
+            let diagnosis = diagnosis(&server, None);
+            let eviction = check(&diagnosis, "eviction");
+            assert_eq!(eviction.verdict, verdict, "{policy}: {diagnosis}");
+            assert!(eviction.found.contains(policy), "{diagnosis}");
+            assert!(eviction.advice.contains(advice), "{diagnosis}");
+            assert_eq!(eviction.advice.contains("noeviction"), policy != "noeviction");
+            assert_eq!(verdict_of_memory(&diagnosis), Verdict::Good, "{diagnosis}");
+        }
+    }
+}
+
+fn verdict_of_memory(diagnosis: &Diagnosis) -> Verdict {
+    check(diagnosis, "memory").verdict
+}
+
+fn used(server: &RedisServer) -> u64 {
+    let info: String = ask(&mut server.connection(), &[b"INFO", b"memory"]);
+    let used = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
+    used.expect("a number").trim().parse().expect("a number")
+}
+
+#[test]
+fn memory_that_is_short_and_memory_that_is_full() {
+    let server = redis();
+    set(&server, "maxmemory", "1gb");
+    let roomy = diagnosis(&server, None);
+    assert_eq!(verdict_of_memory(&roomy), Verdict::Good, "{roomy}");
+    assert!(check(&roomy, "memory").found.contains("of 1024.0 MiB used"), "{roomy}");
+    // Far more than the connections of the test, so that these do not matter.
+    ask::<()>(&mut server.connection(), &[b"SET", b"large", &vec![b'x'; 64 * 1024 * 1024]]);
+    set(&server, "maxmemory", &(used(&server) * 20 / 19).to_string());
+    let short = diagnosis(&server, None);
+    assert_eq!(verdict_of_memory(&short), Verdict::Weak, "{short}");
+    assert!(check(&short, "memory").advice.contains("raise maxmemory"), "{short}");
+    // Below what is in use: every write is refused from now on.
+    set(&server, "maxmemory", "32mb");
+    let full = diagnosis(&server, None);
+    assert_eq!(verdict_of_memory(&full), Verdict::Bad, "{full}");
+    assert!(!full.is_healthy());
+    let controller = check(&full, "controller");
+    assert!(controller.advice.contains("maxmemory"), "{full}");
+    assert!(!controller.advice.contains("supervisor"), "{full}");
+}
+
+#[test]
+fn keys_that_were_evicted() {
+    let server = redis();
+    let mut admin = server.connection();
+    set(&server, "maxmemory-policy", "volatile-lru");
+    for number in 0..64 {
+        let key = format!("k{number}");
+        ask::<()>(&mut admin, &[b"SET", key.as_bytes(), &[b'x'; 65536], b"EX", b"1000"]);
+    }
+    set(&server, "maxmemory", &(used(&server) - 1024 * 1024).to_string());
+    ask::<()>(&mut admin, &[b"SET", b"another", b"x"]);
+    let evicting = diagnosis(&server, None);
+    let eviction = check(&evicting, "eviction");
+    assert_eq!(eviction.verdict, Verdict::Bad, "{evicting}");
+    assert!(eviction.found.contains("keys were evicted"), "{evicting}");
+    assert!(eviction.advice.contains("noeviction"), "{evicting}");
+    set(&server, "maxmemory-policy", "noeviction");
+    let mended = diagnosis(&server, None);
+    assert_eq!(check(&mended, "eviction").verdict, Verdict::Weak, "{mended}");
+}
+
+#[test]
+fn a_disk_that_cannot_be_written() {
+    let server = redis();
+    let mut admin = server.connection();
+    assert_eq!(verdict(&diagnosis(&server, None), "persistence"), Verdict::Good);
+    set(&server, "save", "3600 1");
+    ask::<()>(&mut admin, &[b"SET", b"x", b"1"]);
+    // A directory in place of the file: a save fails at its very end, whoever runs the test.
+    let directory: Vec<String> = ask(&mut admin, &[b"CONFIG", b"GET", b"dir"]);
+    let file: Vec<String> = ask(&mut admin, &[b"CONFIG", b"GET", b"dbfilename"]);
+    let path = std::path::Path::new(&directory[1]).join(&file[1]);
+    std::fs::create_dir_all(path.join("in-the-way")).expect("a directory");
+    ask::<()>(&mut admin, &[b"BGSAVE"]);
+    support::wait_until("the save fails", || {
+        let info: String = ask(&mut admin, &[b"INFO", b"persistence"]);
+        info.contains("rdb_last_bgsave_status:err")
+    });
+    let failed = diagnosis(&server, None);
+    let persistence = check(&failed, "persistence");
+    assert_eq!(persistence.verdict, Verdict::Bad, "{failed}");
+    assert!(persistence.advice.contains("MISCONF"), "{failed}");
+    assert!(check(&failed, "controller").advice.contains("disk"), "{failed}");
+    for (name, value) in [("stop-writes-on-bgsave-error", "no"), ("save", "")] {
+        set(&server, name, value);
+        let harmless = diagnosis(&server, None);
+        assert_eq!(verdict(&harmless, "persistence"), Verdict::Weak, "{name}: {harmless}");
+        set(&server, "stop-writes-on-bgsave-error", "yes");
+    }
+}
+
+#[test]
+fn replicas_that_are_missing() {
+    let server = RedisServer::builder().user_acl("few on nopass ~* +@all -config").start();
+    let server = server.expect("a Redis");
+    let settings = |diagnosis: &Diagnosis, word: &str| -> Vec<Check> {
+        let checks = diagnosis.checks.iter();
+        checks.filter(|it| it.name == "settings" && it.found.contains(word)).cloned().collect()
+    };
+    let name = "min-replicas-to-write";
+    assert_eq!(settings(&diagnosis(&server, None), name), []);
+    assert_eq!(settings(&diagnosis(&server, Some("few")), name), []);
+    set(&server, name, "1");
+    for (user, found) in [(None, "is 1, and 0 replicas"), (Some("few"), "is set, and no replica")] {
+        let missing = diagnosis(&server, user);
+        let checks = settings(&missing, name);
+        assert_eq!(checks.len(), 1, "{missing}");
+        assert_eq!(checks[0].verdict, Verdict::Bad, "{missing}");
+        assert!(checks[0].found.contains(found), "{missing}");
+        assert!(checks[0].advice.contains("set min-replicas-to-write 0"), "{missing}");
+    }
+    let advice = &check(&diagnosis(&server, None), "controller").advice.clone();
+    assert!(advice.contains("replicas"), "{advice}");
+    let replica = RedisServer::builder()
+        .arg("replicaof", &format!("127.0.0.1 {}", server.port()))
+        .start()
+        .expect("a replica");
+    support::wait_until("the replica is there", || {
+        let info: String = ask(&mut server.connection(), &[b"INFO", b"replication"]);
+        info.contains("min_slaves_good_slaves:1")
+    });
+    for user in [None, Some("few")] {
+        let there = diagnosis(&server, user);
+        assert_eq!(settings(&there, name)[0].verdict, Verdict::Weak, "{there}");
+    }
+    drop(replica);
+}
+
+#[test]
+fn what_a_user_may_not_ask_is_unknown() {
+    let server = RedisServer::builder()
+        .user_acl("blind on nopass ~* +@all -config -info")
+        .start()
+        .expect("a Redis");
+    let diagnosis = diagnosis(&server, Some("blind"));
+    for name in ["memory", "eviction", "persistence", "settings"] {
+        assert_eq!(verdict(&diagnosis, name), Verdict::Unknown, "{diagnosis}");
+        assert!(!check(&diagnosis, name).advice.is_empty(), "{diagnosis}");
+    }
+    assert_eq!(verdict(&diagnosis, "queue"), Verdict::Good, "{diagnosis}");
+    let json = serde_json::to_value(&diagnosis).expect("JSON");
+    assert!(json["checks"].as_array().expect("checks").iter().any(|it| it["verdict"] == "unknown"));
+}
+
+#[test]
+fn commands_that_were_renamed_away_are_unknown() {
+    let server = RedisServer::builder()
+        .arg("rename-command", "CONFIG nobody-knows-it")
+        .start()
+        .expect("a Redis");
+    let diagnosis = diagnosis(&server, None);
+    assert_eq!(verdict(&diagnosis, "settings"), Verdict::Unknown, "{diagnosis}");
+    assert_eq!(verdict(&diagnosis, "memory"), Verdict::Good, "{diagnosis}");
+}
+
+#[test]
+fn the_key_of_another_program_and_a_replica_have_advice_of_their_own() {
+    let server = redis();
+    ask::<()>(&mut server.connection(), &[b"SET", b"cmds.queue", b"1"]);
+    let wrong = diagnosis(&server, None);
+    assert!(check(&wrong, "queue").advice.contains("database of its own"), "{wrong}");
+    assert!(check(&wrong, "controller").advice.contains("database of its own"), "{wrong}");
 }
 
 #[test]
