@@ -160,5 +160,6 @@ func (c *Client) Statistics() (*Statistics, error) {
 	}
 	defer own(func() { C.acclient_answer_free(answer) })()
 	statistics := new(Statistics)
-	return statistics, decode(answerJSON(answer), statistics)
+	decode(answerJSON(answer), statistics)
+	return statistics, nil
 }

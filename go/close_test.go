@@ -2,6 +2,7 @@ package acclient
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"runtime"
 	"testing"
@@ -76,7 +77,7 @@ func TestCloseWakesEveryBlockedCall(t *testing.T) {
 	// The jobs of the rollouts are still running.
 	for _, process := range got[[]ProcessStats](t)(helper.Processes(ctx(t), AgentID{2, 1}, ProcessQuery{Name: "sleep"})) {
 		var sent struct{ ID string }
-		must(t, decode(process.Cmd, &sent))
+		must(t, json.Unmarshal(process.Cmd, &sent))
 		command := got[*Command](t)(helper.GetByID(sent.ID))
 		kill(t, command)
 		must(t, command.Close())

@@ -21,13 +21,16 @@ const (
 	VerdictWeak Verdict = "weak"
 	// VerdictBad: commands fail because of it.
 	VerdictBad Verdict = "bad"
+	// VerdictUnknown: it could not be found out: Redis does not tell, or the user may not ask.
+	VerdictUnknown Verdict = "unknown"
 )
 
 // Check is one check of [Client.Doctor].
 type Check struct {
 	Raw
-	// Name is what was checked: "redis", "login", "resp3", "tracking", "scripts", "queue", "controller", or
-	// "agent 1:2". Later versions of the library may check more.
+	// Name is what was checked: "redis", "login", "resp3", "tracking", "scripts", "memory",
+	// "eviction", "persistence", "settings" for each that does harm or cannot be read, "queue", "controller",
+	// or "agent 1:2". Later versions of the library may check more.
 	Name string `json:"name"`
 	// Verdict is the result.
 	Verdict Verdict `json:"verdict"`
@@ -62,7 +65,8 @@ func (d *Diagnosis) String() string {
 }
 
 // Doctor checks everything that a command depends on: whether Redis can be reached, accepts the login, and what
-// it supports; whether a controller drains the queue; which agents answer, and how far behind they are. It sends
+// it supports; whether it may run out of memory, evict keys or refuse writes; whether a controller drains the
+// queue; which agents answer, and how far behind they are. It sends
 // the commands "list_agents" and "ping". Problems of the grid are in the diagnosis, and are not errors. If Redis
 // may be unreachable, make the client with [NewClient].
 func (c *Client) Doctor(ctx context.Context) (*Diagnosis, error) {

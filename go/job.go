@@ -49,10 +49,15 @@ type Job struct {
 	StartTime time.Time
 	// Time is the run time.
 	Time time.Duration
-	// Raw is the whole document, with fields that this version does not know. Where it contains something that
-	// is not text (bytes that are not UTF-8, half of a surrogate pair), Raw is byte for byte what Redis has, and
-	// the other fields have U+FFFD in its place.
+	// Raw is the whole document, with fields that this version does not know. Where the other fields say something
+	// else than the document does, Raw is byte for byte what Redis has: for numbers in another form than digits,
+	// fields of the wrong type, two fields of one name or a name in another case, and for what is not text (bytes
+	// that are not UTF-8, half of a surrogate pair), in whose place the other fields have U+FFFD.
 	Raw json.RawMessage
+	// DroppedFields are the names of the fields that could not be read, or only in part: of the wrong type, out of
+	// range, or nested deeper than 32 levels. Such a field counts as absent. Only a state is required. Whole
+	// numbers may be written in any form (1795521098681.0, 1e3, "12"); a fraction is cut off.
+	DroppedFields []string
 
 	client  *Client
 	success bool
@@ -94,6 +99,10 @@ func copyJob(c *Client, ptr *C.acclient_job) *Job {
 		job.Raw = json.RawMessage(text(raw))
 	} else {
 		job.Raw = json.RawMessage(text(C.acclient_job_dump(ptr, &length)))
+	}
+	for index := range int(C.acclient_job_dropped_fields_count(ptr)) {
+		name := C.acclient_job_dropped_fields_at(ptr, C.size_t(index), &length)
+		job.DroppedFields = append(job.DroppedFields, text(name))
 	}
 	if started := int64(C.acclient_job_starttime_ms(ptr)); started != 0 {
 		job.StartTime = time.UnixMilli(started)

@@ -6,10 +6,11 @@ import "C"
 import (
 	"context"
 	"encoding/json"
+	"errors"
 )
 
 // Raw is the JSON that a value was decoded from, with fields that this version does not know. Fields that an
-// older or newer agent leaves out are zero.
+// older or newer agent leaves out, and those of the wrong type, are zero. Numbers may be written in any form.
 type Raw struct {
 	// JSON is the text as it was received.
 	JSON json.RawMessage `json:"-"`
@@ -222,33 +223,35 @@ func answerJSON(answer *C.acclient_answer) json.RawMessage {
 	return json.RawMessage(copied(text, length))
 }
 
+// readRows decodes the rows of a list: none for null, one for a single object. A row that is not an object is
+// left out, so that it hides no other.
 func readRows[T any, P keeper[T]](answer *C.acclient_answer) ([]T, error) {
+	text := answerJSON(answer)
 	var texts []json.RawMessage
-	if err := decode(answerJSON(answer), &texts); err != nil {
-		return nil, err
-	}
-	rows := make([]T, len(texts))
-	for index, text := range texts {
-		if err := decode(text, &rows[index]); err != nil {
+	if err := json.Unmarshal(text, &texts); err != nil {
+		row, err := readRow[T, P](answer)
+		if err != nil {
 			return nil, err
 		}
-		P(&rows[index]).keep(text)
+		return []T{*row}, nil
+	}
+	rows := make([]T, 0, len(texts))
+	for _, text := range texts {
+		if row := new(T); isObject(text) {
+			decode(text, row)
+			P(row).keep(text)
+			rows = append(rows, *row)
+		}
 	}
 	return rows, nil
 }
 
 func readRow[T any, P keeper[T]](answer *C.acclient_answer) (*T, error) {
 	row, text := new(T), answerJSON(answer)
-	if err := decode(text, row); err != nil {
-		return nil, err
+	if !isObject(text) {
+		return nil, errProtocol("an answer", errors.New("expected a JSON object"))
 	}
+	decode(text, row)
 	P(row).keep(text)
 	return row, nil
-}
-
-func decode(text json.RawMessage, value any) error {
-	if err := json.Unmarshal(text, value); err != nil {
-		return errProtocol("an answer", err)
-	}
-	return nil
 }

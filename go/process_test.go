@@ -63,5 +63,7 @@ func TestResultThatIsNotText(t *testing.T) {
 	defer command.Close()
 	job := got[*Job](t)(command.NextResult(ctx(t)))
 	equal(t, "stdout", job.Stdout, "caf\ufffd \x00 \ufffd\n")
+	equal(t, "dropped fields", strings.Join(job.DroppedFields, " "), "critical tags")
+	equal(t, "time", job.Time, time.Second)
 	equal(t, "raw", bytes.Contains(job.Raw, []byte("caf\xe9 \\u0000 \\ud800")), true)
 }

@@ -324,7 +324,8 @@
  * answer that is one object has one row, null has none.
  *
  * The field of a row is a name. Dots separate nested fields, as in "cmd.id"; list items are
- * numbers, as in "addrs.0.addr"; "" is the whole row.
+ * numbers, as in "addrs.0.addr"; "" is the whole row. A field has whatever type the agent gave it; a number
+ * beyond a double, and what nests deeper than 32 levels, is its JSON as a string.
  */
 typedef struct acclient_answer acclient_answer;
 
@@ -1857,18 +1858,38 @@ const char *acclient_job_tags(const acclient_job *job,
                               size_t *length);
 
 /**
- * The whole document as JSON, with fields that this version does not know.
+ * The whole document as JSON, with fields that this version does not know, and those that it could not read
+ * as they stand in the document. Without fields that nest deeper than 32 levels.
  */
 const char *acclient_job_dump(const acclient_job *job,
                               size_t *length);
 
 /**
- * The document byte for byte, where it contains something that is not text: bytes that are not
- * UTF-8, or an escape that is half of a surrogate pair. All other texts of the job have U+FFFD in
- * their place. NULL for all other documents; for those see acclient_job_dump().
+ * The document byte for byte, where the other functions say something else than it does: for numbers in
+ * another form than digits, fields of the wrong type, two fields of one name or a name in another case, and
+ * for what is not text (bytes that are not UTF-8, half of a surrogate pair), in whose place all other texts
+ * of the job have U+FFFD. NULL for all other documents; for those see acclient_job_dump().
  */
 const char *acclient_job_raw(const acclient_job *job,
                              size_t *length);
+
+/**
+ * Number of fields of the document that could not be read, or only in part: of the wrong type, out of range,
+ * or nested deeper than 32 levels. Such a field counts as absent; acclient_job_raw() has the document with it.
+ * 0 for every document of the original agents.
+ *
+ * Only a state is required. Whole numbers may be written in any form (1795521098681.0, 1e3, "12"); a fraction is
+ * cut off. Data that is not a string is read as its JSON text. Of two fields of one name the last that can be
+ * read counts, and names may be in another case.
+ */
+size_t acclient_job_dropped_fields_count(const acclient_job *job);
+
+/**
+ * The name of the dropped field at an index; NULL where there is none.
+ */
+const char *acclient_job_dropped_fields_at(const acclient_job *job,
+                                           size_t index,
+                                           size_t *length);
 
 /**
  * Reads the agent, and returns whether it is one: false where the controller itself answered, as 0:0,
@@ -1937,8 +1958,8 @@ void acclient_job_free(acclient_job *job);
  * start: how many of the most recent commands to skip.
  * count: 1 to 10000.
  * commands: [out] receives the list; free with acclient_commands_free().
- * Errors: ACCLIENT_UNSUPPORTED where there is no history, ACCLIENT_PROTOCOL for an entry that cannot
- * be decoded.
+ * Errors: ACCLIENT_UNSUPPORTED where there is no history, ACCLIENT_PROTOCOL where no entry can be decoded; where
+ * some can, the others are left out and logged.
  */
 acclient_status acclient_client_get_cmds(const acclient_client *client,
                                          uint32_t start,
@@ -1988,8 +2009,8 @@ acclient_status acclient_command_job(const acclient_command *command,
  * of a list that the controller does not know have no job and are left out.
  *
  * jobs: [out] receives the list; free with acclient_jobs_free().
- * Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target; ACCLIENT_PROTOCOL for a
- * result that cannot be decoded.
+ * Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target; ACCLIENT_PROTOCOL
+ * where no result can be decoded; where some can, the others are left out and logged.
  */
 acclient_status acclient_command_jobs(const acclient_command *command,
                                       int64_t timeout_ms,
@@ -2174,15 +2195,15 @@ const char *acclient_answer_text(const acclient_answer *answer,
                                  size_t *length);
 
 /**
- * A field of a row as an integer. 0 where there is no such field, and where it is not a number;
- * acclient_answer_text() tells the difference.
+ * A field of a row as an integer, without its fraction; also a number in a string, like "12". 0 where there
+ * is no such field, and where it is not a number; acclient_answer_text() tells the difference.
  */
 int64_t acclient_answer_int(const acclient_answer *answer,
                             size_t row,
                             const char *field);
 
 /**
- * A field of a row as a floating-point number; 0 as for acclient_answer_int().
+ * A field of a row as a floating-point number, also one in a string; 0 as for acclient_answer_int().
  */
 double acclient_answer_double(const acclient_answer *answer,
                               size_t row,
@@ -2376,10 +2397,10 @@ acclient_status acclient_client_list_agents(const acclient_client *client,
 
 /**
  * Checks everything that a command depends on: whether Redis can be reached, accepts the login, and
- * what it supports; whether a controller drains the queue; which agents answer, and how far behind
- * they are. Sends the commands "list_agents" and "ping". A row for each check, in the order in which
+ * what it supports; whether it may run out of memory, evict keys or refuse writes; whether a controller drains
+ * the queue; which agents answer, and how far behind they are. Sends the commands "list_agents" and "ping". A row for each check, in the order in which
  * a command depends on them, with the fields "name" ("redis", "login", "queue", "agent 1:2", ...),
- * "verdict" ("good", "weak" or "bad"), "found", and "advice", which is empty where nothing is to be
+ * "verdict" ("good", "weak", "bad", or "unknown" where Redis does not tell), "found", and "advice", which is empty where nothing is to be
  * done. Later versions may check more.
  *
  * client: made with acclient_client_build() if Redis may be unreachable.

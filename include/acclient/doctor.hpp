@@ -12,7 +12,9 @@ inline namespace v0_1 {
 
 /// Result of a check.
 enum class verdict {
-    /// A verdict of a later version than these headers.
+    /// Could not be found out: Redis does not tell, or the user may not ask. Also a verdict of a
+    /// later
+    /// version than these headers.
     unknown,
     /// As it should be.
     good,

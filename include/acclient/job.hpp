@@ -5,6 +5,8 @@
 #include "answer.hpp"
 #include "time.hpp"
 
+#include <vector>
+
 namespace acclient {
 inline namespace v0_1 {
 
@@ -146,15 +148,32 @@ class ACCLIENT_POINTER job_ref {
     std::chrono::milliseconds time() const noexcept {
         return std::chrono::milliseconds(acclient_job_time_ms(handle_));
     }
-    /// The whole document as JSON, with fields that this version does not know.
+    /// The whole document as JSON, with fields that this version does not know, and those that it
+    /// could not read as they stand in the document. Without fields that nest deeper than 32
+    /// levels.
     std::string_view dump() const noexcept {
         return detail::text(acclient_job_dump, handle_);
     }
-    /// The document byte for byte, where it contains something that is not text: bytes that are not
-    /// UTF-8, or an escape that is half of a surrogate pair. All other texts of the job have U+FFFD
-    /// in their place. None for all other documents; for those see dump().
+    /// The document byte for byte, where the other functions say something else than it does: for
+    /// numbers in another form than digits, fields of the wrong type, two fields of one name or a
+    /// name in another case, and for what is not text (bytes that are not UTF-8, half of a
+    /// surrogate pair), in whose place all other texts of the job have U+FFFD. None for all other
+    /// documents; for those see dump().
     std::optional<std::string_view> raw() const noexcept {
         return detail::maybe_text(acclient_job_raw, handle_);
+    }
+    /// Names of the fields that could not be read, or only in part: of the wrong type, out of
+    /// range, or nested deeper than 32 levels. Such a field counts as absent; raw() has the
+    /// document with it. Empty for every document of the original agents. Only a state is required;
+    /// acclient_job_dropped_fields_count() says what is read in which form.
+    std::vector<std::string_view> dropped_fields() const {
+        std::vector<std::string_view> names(acclient_job_dropped_fields_count(handle_));
+        for (std::size_t index = 0; index < names.size(); ++index) {
+            std::size_t length = 0;
+            const char *name = acclient_job_dropped_fields_at(handle_, index, &length);
+            names[index] = name == nullptr ? std::string_view() : std::string_view(name, length);
+        }
+        return names;
     }
     /// The C handle, borrowed.
     const acclient_job *get() const noexcept {
@@ -270,6 +289,9 @@ class ACCLIENT_OWNER job : public detail::owner<job_ref, acclient_job, acclient_
     }
     std::optional<std::string_view> raw() const noexcept ACCLIENT_LIFETIMEBOUND {
         return job_ref::raw();
+    }
+    std::vector<std::string_view> dropped_fields() const ACCLIENT_LIFETIMEBOUND {
+        return job_ref::dropped_fields();
     }
 };
 

@@ -136,7 +136,8 @@ pub unsafe extern "C" fn acclient_job_tags(
     text!(job, length, "tags", |it| it.0.tags())
 }
 
-/// The whole document as JSON, with fields that this version does not know.
+/// The whole document as JSON, with fields that this version does not know, and those that it could not read
+/// as they stand in the document. Without fields that nest deeper than 32 levels.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_dump(
     job: Option<&acclient_job>,
@@ -145,15 +146,40 @@ pub unsafe extern "C" fn acclient_job_dump(
     text!(job, length, "dump", |it| Some(it.0.dump()))
 }
 
-/// The document byte for byte, where it contains something that is not text: bytes that are not
-/// UTF-8, or an escape that is half of a surrogate pair. All other texts of the job have U+FFFD in
-/// their place. NULL for all other documents; for those see acclient_job_dump().
+/// The document byte for byte, where the other functions say something else than it does: for numbers in
+/// another form than digits, fields of the wrong type, two fields of one name or a name in another case, and
+/// for what is not text (bytes that are not UTF-8, half of a surrogate pair), in whose place all other texts
+/// of the job have U+FFFD. NULL for all other documents; for those see acclient_job_dump().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_raw(
     job: Option<&acclient_job>,
     length: *mut usize,
 ) -> *const c_char {
     text!(job, length, "raw", |it| it.0.raw())
+}
+
+/// Number of fields of the document that could not be read, or only in part: of the wrong type, out of range,
+/// or nested deeper than 32 levels. Such a field counts as absent; acclient_job_raw() has the document with it.
+/// 0 for every document of the original agents.
+///
+/// Only a state is required. Whole numbers may be written in any form (1795521098681.0, 1e3, "12"); a fraction is
+/// cut off. Data that is not a string is read as its JSON text. Of two fields of one name the last that can be
+/// read counts, and names may be in another case.
+#[unsafe(no_mangle)]
+pub extern "C" fn acclient_job_dropped_fields_count(job: Option<&acclient_job>) -> usize {
+    guard::get(job, |it| Some(it.0.dropped_fields().len()))
+}
+
+/// The name of the dropped field at an index; NULL where there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_job_dropped_fields_at(
+    job: Option<&acclient_job>,
+    index: usize,
+    length: *mut usize,
+) -> *const c_char {
+    text!(job, length, format!("dropped {index}"), |it| {
+        it.0.dropped_fields().get(index).map(|name| name.to_owned())
+    })
 }
 
 /// Reads the agent, and returns whether it is one: false where the controller itself answered, as 0:0,

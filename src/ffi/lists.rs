@@ -24,8 +24,8 @@ opaque!(acclient_jobs: Vec<acclient_job>);
 /// start: how many of the most recent commands to skip.
 /// count: 1 to 10000.
 /// commands: [out] receives the list; free with acclient_commands_free().
-/// Errors: ACCLIENT_UNSUPPORTED where there is no history, ACCLIENT_PROTOCOL for an entry that cannot
-/// be decoded.
+/// Errors: ACCLIENT_UNSUPPORTED where there is no history, ACCLIENT_PROTOCOL where no entry can be decoded; where
+/// some can, the others are left out and logged.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_get_cmds(
     client: Option<&acclient_client>,
@@ -97,8 +97,8 @@ pub unsafe extern "C" fn acclient_command_job(
 /// of a list that the controller does not know have no job and are left out.
 ///
 /// jobs: [out] receives the list; free with acclient_jobs_free().
-/// Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target; ACCLIENT_PROTOCOL for a
-/// result that cannot be decoded.
+/// Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target; ACCLIENT_PROTOCOL
+/// where no result can be decoded; where some can, the others are left out and logged.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_jobs(
     command: Option<&acclient_command>,

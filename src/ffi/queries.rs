@@ -219,10 +219,10 @@ pub unsafe extern "C" fn acclient_client_list_agents(
 }
 
 /// Checks everything that a command depends on: whether Redis can be reached, accepts the login, and
-/// what it supports; whether a controller drains the queue; which agents answer, and how far behind
-/// they are. Sends the commands "list_agents" and "ping". A row for each check, in the order in which
+/// what it supports; whether it may run out of memory, evict keys or refuse writes; whether a controller drains
+/// the queue; which agents answer, and how far behind they are. Sends the commands "list_agents" and "ping". A row for each check, in the order in which
 /// a command depends on them, with the fields "name" ("redis", "login", "queue", "agent 1:2", ...),
-/// "verdict" ("good", "weak" or "bad"), "found", and "advice", which is empty where nothing is to be
+/// "verdict" ("good", "weak", "bad", or "unknown" where Redis does not tell), "found", and "advice", which is empty where nothing is to be
 /// done. Later versions may check more.
 ///
 /// client: made with acclient_client_build() if Redis may be unreachable.

@@ -157,6 +157,8 @@
     X(acclient_job_stderr)                                                                         \
     X(acclient_job_critical)                                                                       \
     X(acclient_job_tags)                                                                           \
+    X(acclient_job_dropped_fields_at)                                                              \
+    X(acclient_job_dropped_fields_count)                                                           \
     X(acclient_job_dump)                                                                           \
     X(acclient_job_raw)                                                                            \
     X(acclient_job_agent)                                                                          \

@@ -229,6 +229,14 @@ static void text_that_is_none(const acclient_client *client) {
     CHECK(length == sizeof mended - 1 && memcmp(out, mended, sizeof mended) == 0);
     CHECK(strstr(acclient_job_raw(job, &length), "caf\xe9 \\u0000 \\ud800") != NULL);
     CHECK(strlen(acclient_job_raw(job, NULL)) == length);
+    SAY("acclient_job_dropped_fields_*");
+    CHECK(acclient_job_starttime_ms(job) == 1 && acclient_job_time_ms(job) == 1000);
+    CHECK(acclient_job_tags(job, NULL) == NULL && acclient_job_critical(job, NULL) == NULL);
+    CHECK(acclient_job_dropped_fields_count(job) == 2);
+    CHECK(strcmp(acclient_job_dropped_fields_at(job, 0, &length), "critical") == 0 && length == 8);
+    CHECK(strcmp(acclient_job_dropped_fields_at(job, 1, NULL), "tags") == 0);
+    CHECK(acclient_job_dropped_fields_at(job, 2, &length) == NULL && length == 0);
+    CHECK(acclient_job_dropped_fields_count(NULL) == 0);
     acclient_job_free(job);
     acclient_command_free(command);
     SAY("and a result that is all text");

@@ -225,6 +225,8 @@ void invalid_text(const acclient::client &client) {
     SAME(job->state(), "SUCCESS");
     SAME(job->out(), "caf\xef\xbf\xbd \0 \xef\xbf\xbd\n"sv);
     CHECK(contains(job->raw().value(), "caf\xe9 \\u0000 \\ud800"));
+    CHECK((job->dropped_fields() == std::vector<std::string_view>{"critical", "tags"}));
+    CHECK(!job->tags() && job->time() == 1s);
     CHECK(!client.bash(target::agent({1, 1}), "echo").run(10s).raw());
 }
 

@@ -6,5 +6,6 @@ mod cpp;
 mod examples;
 mod go;
 mod header;
+mod outs;
 mod packaging;
 mod tools;

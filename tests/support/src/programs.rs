@@ -83,7 +83,7 @@ pub fn put_broken_result(redis: &RedisServer) {
     let result =
         b"{\"id\":\"broken\",\"gid\":1,\"nid\":1,\"cmd\":\"execute\",\"args\":{},\"data\":\"\",\
         \"streams\":[\"caf\xe9 \\u0000 \\ud800\\n\",\"\"],\"level\":0,\"state\":\"SUCCESS\",\
-        \"starttime\":1,\"time\":1,\"tags\":\"\"}";
+        \"starttime\":1.0,\"time\":1e3,\"tags\":[\"a\"],\"critical\":5}";
     let mut connection = redis.connection();
     redis::pipe()
         .rpush("cmd.broken.1.1", result)
@@ -100,6 +100,21 @@ pub fn declared() -> BTreeSet<String> {
     let declarations = header.split_inclusive('(').filter_map(|part| part.strip_suffix('('));
     let names = declarations.filter_map(|part| part.rsplit(|c| !is_name(c)).next());
     names.filter(|name| name.starts_with("acclient_")).map(str::to_owned).collect()
+}
+
+/// Functions of the header: the type of the result, the name, and the parameters.
+pub fn declarations() -> Vec<(String, String, Vec<String>)> {
+    let header = code(&fs::read_to_string(include().join("acclient.h")).expect("the header"));
+    let declared = header.split(';').filter_map(|text| {
+        let (start, parameters) = text.trim().strip_suffix(')')?.split_once('(')?;
+        let start = start.lines().last()?;
+        let name = start.rfind(|c| !is_name(c)).map_or(0, |at| at + 1);
+        let (result, name) = start.split_at(name);
+        let parameters = parameters.split(',').map(str::to_owned).collect();
+        name.starts_with("acclient_")
+            .then(|| (result.trim().to_owned(), name.to_owned(), parameters))
+    });
+    declared.collect()
 }
 
 /// Functions of the header that occur in the code of a C program.
