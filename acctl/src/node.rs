@@ -271,7 +271,7 @@ impl Doctor {
             }
             let style = match check.verdict {
                 Verdict::Good => GOOD,
-                Verdict::Weak => WEAK,
+                Verdict::Weak | Verdict::Unknown => WEAK,
                 _ => BAD,
             };
             let verdict = output.styled(&format!("{:4}", check.verdict), style);
