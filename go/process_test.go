@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // vanishing starts a Redis that closes the connection after it has received a command.
