@@ -70,10 +70,6 @@ impl ServerError {
         if self.text.contains("max number of clients") {
             return Condition::Full;
         }
-        // As Redis before 7 says it of a script.
-        if self.code == "ERR" && self.text.contains("-READONLY ") {
-            return Condition::NotReady;
-        }
         Condition::of_code(&self.code)
     }
 

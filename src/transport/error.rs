@@ -120,9 +120,139 @@ impl fmt::Display for ServerError {
 
 impl From<&redis::ServerError> for ServerError {
     fn from(error: &redis::ServerError) -> Self {
-        ServerError {
-            code: error.code().to_owned(),
-            text: error.details().unwrap_or_default().to_owned(),
+        ServerError::new(error.code(), error.details().unwrap_or_default())
+    }
+}
+
+impl ServerError {
+    /// What a server has said. An error of a command within a script or a transaction is that of the command.
+    fn new(code: &str, text: &str) -> Self {
+        let (mut code, mut text) = (code, text);
+        if let Some(inner) = within_script(text).filter(|_| code == "ERR") {
+            let split = inner.split_once(' ').filter(|(word, _)| is_code(word));
+            (code, text) = split.unwrap_or((code, inner));
         }
+        // Redis 7 says why where it refuses EXEC itself.
+        let aborted = text.strip_prefix("Transaction discarded because of: ");
+        if let Some(inner) = aborted.filter(|_| code == "EXECABORT") {
+            (code, text) =
+                inner.split_once(' ').filter(|(word, _)| is_code(word)).unwrap_or((code, text));
+        }
+        if code == "ERR" && REFUSED_IN_SCRIPT.iter().any(|start| text.starts_with(start)) {
+            code = "NOPERM";
+        }
+        ServerError { code: code.to_owned(), text: text.to_owned() }
+    }
+}
+
+/// How a missing right is told of within a script: by Redis up to 7.0, and by later ones and Valkey.
+const REFUSED_IN_SCRIPT: [&str; 2] =
+    ["The user executing the script can't ", "ACL failure in script: "];
+
+/// The error that Redis before version 7 wraps: `Error running script (call to f_…): @user_script:1:
+/// @user_script: 1: -OOM command not allowed …`. The second place, and the dash, are there where the command
+/// was refused before it ran.
+fn within_script(text: &str) -> Option<&str> {
+    let (_, mut text) = text.strip_prefix("Error running script (call to ")?.split_once("): ")?;
+    while let Some(place) = text.strip_prefix("@user_script:") {
+        let (line, rest) = place.trim_start().split_once(": ")?;
+        line.parse::<u32>().ok()?;
+        text = rest;
+    }
+    Some(text.strip_prefix('-').unwrap_or(text).trim_end())
+}
+
+fn is_code(word: &str) -> bool {
+    word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_script(inner: &str) -> ServerError {
+        let call = "Error running script (call to f_168aae5914bab6a543b01ca3a4b4f3d294468f3b)";
+        ServerError::new("ERR", &format!("{call}: @user_script:1: {inner}"))
+    }
+
+    /// As Redis 5.0.14, 6.0.20 and 6.2.16 say it; the first adds blanks.
+    #[test]
+    fn an_error_within_a_script_is_that_of_the_command() {
+        for (inner, code, condition) in [
+            ("WRONGTYPE Operation against a key", "WRONGTYPE", Condition::Final),
+            (
+                "@user_script: 1: -OOM command not allowed when used memory.   ",
+                "OOM",
+                Condition::Final,
+            ),
+            ("@user_script: 12: -READONLY You can't write", "READONLY", Condition::NotReady),
+            (
+                "@user_script: 1: -NOREPLICAS Not enough good replicas to write.",
+                "NOREPLICAS",
+                Condition::Final,
+            ),
+            ("@user_script: 1: -MISCONF Redis is configured to save", "MISCONF", Condition::Final),
+            (
+                "@user_script: 1: The user executing the script can't run this command",
+                "NOPERM",
+                Condition::Final,
+            ),
+            (
+                "@user_script: 1: Unknown Redis command called from Lua script",
+                "ERR",
+                Condition::Final,
+            ),
+            ("user_script:1: OOM x", "ERR", Condition::Final),
+        ] {
+            let error = of_script(inner);
+            assert_eq!(error.code, code, "{inner}");
+            assert!(!error.text.contains("@user_script") && !error.text.ends_with(' '), "{error}");
+            if condition == Condition::NotReady {
+                assert_eq!(error.condition(), condition);
+            }
+        }
+    }
+
+    /// As Redis 7.0.15, 7.4.1, Valkey 8.1.1 and 9.1.2 say it.
+    #[test]
+    fn a_right_that_is_missing_within_a_script_is_a_right_that_is_missing() {
+        for text in [
+            "The user executing the script can't run this command or subcommand script: 25a4, on @user_script:1.",
+            "ACL failure in script: User few has no permissions to run the 'set' command script: 25a4, on @user_script:1.",
+            "ACL failure in script: No permissions to access a key script: on @user_script:1.",
+        ] {
+            let error = ServerError::new("ERR", text);
+            assert_eq!((&*error.code, &*error.text), ("NOPERM", text));
+            // The script has begun, so that a transaction would do no better.
+            assert!(!error.is_without_scripts());
+        }
+    }
+
+    #[test]
+    fn what_discards_a_transaction_is_the_error() {
+        let because = |text: &str| {
+            ServerError::new("EXECABORT", &format!("Transaction discarded because of{text}"))
+        };
+        assert_eq!(because(": READONLY You can't write").condition(), Condition::NotReady);
+        assert_eq!(because(": NOPERM this user has no").code, "NOPERM");
+        assert_eq!(because(" previous errors.").code, "EXECABORT");
+        assert_eq!(because(": something").code, "EXECABORT");
+    }
+
+    #[test]
+    fn what_is_no_error_of_a_script_stays_as_it_is() {
+        for text in [
+            "unknown command 'EVAL', with args beginning with: ",
+            "Error running script (call to f_1",
+            "Error running script (call to f_1): @user_script:x: -OOM y",
+            "max number of clients reached",
+            "DB index is out of range",
+            "",
+        ] {
+            let error = ServerError::new("ERR", text);
+            assert_eq!((&*error.code, &*error.text), ("ERR", text));
+        }
+        let error = ServerError::new("OOM", "command not allowed");
+        assert_eq!((&*error.code, &*error.text), ("OOM", "command not allowed"));
     }
 }
