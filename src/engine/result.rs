@@ -43,10 +43,13 @@ pub(super) fn read_expire(
     match connection.reply(until) {
         Err(transport::Error::Server(_)) | Ok(Value::Int(0)) => {
             connection.owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, SOON));
-            Ok(())
         }
-        expired => expired.map(|_| ()),
+        expired => {
+            expired?;
+            connection.forget(keys::queued(id).as_bytes());
+        }
     }
+    Ok(())
 }
 
 /// A server's complaint says nothing of the key that it is about.
@@ -427,6 +430,7 @@ pub(super) fn leave(session: &Session, id: &str, error: &Error) {
     }
 }
 
+/// Leaves the `queued` of a command that may not be there yet to later calls of the client, and to its end.
 pub(crate) fn owe_queued(session: &Session, id: &str) {
-    session.pool().owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, KEPT));
+    session.pool().owe(Owed::later(keys::queued(id).into_bytes(), keys::TTL, KEPT));
 }

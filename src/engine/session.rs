@@ -7,7 +7,14 @@ use std::time::Duration;
 use super::retry::{Purpose, Retrier};
 use super::{CancelToken, Timeout};
 use crate::error::{Error, Result};
-use crate::transport::{self, Class, Config, Connection, Counters, Deadline, Pool, Until, clock};
+use crate::protocol::keys;
+use crate::transport::{
+    self, Class, Config, Connection, Counters, Deadline, Leftovers, Pool, Until, clock,
+};
+
+/// What any process may leave behind of any command, and nobody else expires.
+const LEFTOVERS: Leftovers =
+    Leftovers { pattern: keys::ALL_QUEUED, entry: keys::QUEUED, seconds: keys::TTL };
 
 /// Connections, default timeout and cancel tokens. Clones share the connections.
 #[derive(Clone)]
@@ -23,7 +30,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(config: Config, timeout: Option<Duration>) -> Result<Self> {
-        let pool = Pool::new(config)?;
+        let pool = Pool::new(config, Some(LEFTOVERS))?;
         Ok(Session { pool, timeout, cancel: None, call: None, class: Class::Wait })
     }
 

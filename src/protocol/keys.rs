@@ -17,6 +17,10 @@ pub(crate) fn queued(id: &str) -> String {
     format!("cmd.{id}.queued")
 }
 
+/// The names of all those keys, as a pattern of Redis, and their only content.
+pub(crate) const ALL_QUEUED: &str = "cmd.*.queued";
+pub(crate) const QUEUED: &str = "queued";
+
 /// Written in one step with the push of a command that is to be pushed once. The client's own.
 pub(crate) fn submitted(id: &str) -> String {
     format!("cmd.{id}.submitted")

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::Value;
@@ -11,7 +12,7 @@ use super::clock;
 use super::deadline::Until;
 use super::error::{Error, Result, ServerError};
 use super::framer::{self, Frame, Framer};
-use super::owed::{Owed, OwedKeys};
+use super::owed::{Errand, Owed, OwnKeys, Pending};
 use super::poll::{self, Interest, Ready};
 use super::reply::{self, Reply};
 use super::sentinel;
@@ -50,9 +51,11 @@ pub(crate) struct Connection {
     /// Whether anything was ever received.
     heard: bool,
     input: Input,
-    /// Replies to come, those to EXPIREs of `owed` left out.
+    /// Replies to come, those to errands of `own` left out.
     outstanding: usize,
-    owed: OwedKeys,
+    own: OwnKeys,
+    /// The pending TTL updates of the pool, once it has the connection.
+    pending: Option<Arc<Pending>>,
     /// Pushes that arrived between replies.
     pub(super) pushes: Pushes,
     /// Whether the server was asked to tell of changes.
@@ -172,7 +175,8 @@ impl Connection {
             heard: false,
             input: Input::new(config.max_reply),
             outstanding: 0,
-            owed: OwedKeys::default(),
+            own: OwnKeys::default(),
+            pending: None,
             pushes: Pushes::default(),
             tracks: false,
             retired: false,
@@ -261,10 +265,11 @@ impl Connection {
     /// Queues a command and returns the mark by which [`Connection::was_sent`] knows it. Nothing
     /// blocks: what does not fit into the socket is sent by the next [`Connection::reply`].
     pub(crate) fn command(&mut self, args: &[&[u8]]) -> u64 {
-        if self.outstanding == 0 && !self.owed.is_empty() && self.server_is_known() {
-            for owed in self.owed.take_due() {
-                self.pack(&[b"EXPIRE", &owed.key, owed.seconds.to_string().as_bytes()]);
-            }
+        if self.outstanding == 0 {
+            self.pack_own();
+            // What a connection reads while it tracks, the server tells it of.
+            let errands = self.pending.as_ref().map(|pending| pending.batch(!self.tracks));
+            self.pack_errands(errands.unwrap_or_default());
         }
         self.pack(args);
         self.outstanding += 1;
@@ -280,9 +285,69 @@ impl Connection {
         self.sent >= mark
     }
 
-    /// Gives a key `seconds` to live as soon as it exists, along with later commands.
+    /// Gives a key that is there, or about to be, its time to live along with the next command; if it is not
+    /// there yet, along with later ones of any connection.
     pub(crate) fn owe(&mut self, owed: Owed) {
-        self.owed.add(owed);
+        self.own.add(owed);
+    }
+
+    /// Takes a key off the pending updates, which has its time to live.
+    pub(crate) fn forget(&self, key: &[u8]) {
+        if let Some(pending) = &self.pending {
+            pending.forget(key);
+        }
+    }
+
+    /// Updates up to `most` keys along with the next command, for calls that leave keys themselves: so that
+    /// as many go as come.
+    pub(crate) fn take_along(&mut self, most: usize) {
+        let due = self.pending.as_ref().filter(|_| self.outstanding == 0);
+        let due = due.map(|pending| pending.due(most)).unwrap_or_default();
+        self.pack_errands(due.into_iter().map(Errand::Expire));
+    }
+
+    /// Updates the keys that its call has left and waits for the replies, since no command may follow for
+    /// long. Does nothing in the middle of other replies.
+    pub(crate) fn settle(&mut self, until: &Until) -> Result<()> {
+        while self.outstanding == 0 && !self.own.is_empty() {
+            self.pack_own();
+            self.flush(until)?;
+            while let Some(errand) = self.own.sent.pop_front() {
+                match self.read_value(until)? {
+                    push @ Value::Push { .. } => {
+                        self.own.sent.push_front(errand);
+                        self.keep_push(push)?;
+                    }
+                    value => self.report(errand, reply::into_result(value)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn pack_own(&mut self) {
+        if !self.own.is_empty() {
+            let own: Vec<Owed> = self.own.take_some().collect();
+            self.pack_errands(own.into_iter().map(Errand::Expire));
+        }
+    }
+
+    fn pack_errands(&mut self, errands: impl IntoIterator<Item = Errand>) {
+        for errand in errands {
+            match &errand {
+                Errand::Expire(Owed { key, seconds, .. }) => {
+                    self.pack(&[b"EXPIRE", key, itoa::Buffer::new().format(*seconds).as_bytes()]);
+                }
+                Errand::Probe(probe) => probe.words(|words| self.pack(words)),
+            }
+            self.own.sent.push_back(errand);
+        }
+    }
+
+    fn report(&mut self, errand: Errand, reply: Result<Reply>) {
+        if let Some(pending) = &self.pending {
+            pending.replied(errand, reply);
+        }
     }
 
     /// Sends what is queued and reads the next reply. An error reply is [`Error::Server`] and
@@ -305,8 +370,8 @@ impl Connection {
                 continue;
             }
             let value = reply::into_result(value);
-            if self.owed.awaits_reply() {
-                self.owed.replied(matches!(value, Ok(Value::Int(1))));
+            if let Some(errand) = self.own.sent.pop_front() {
+                self.report(errand, value);
                 continue;
             }
             self.outstanding -= 1;
@@ -321,7 +386,7 @@ impl Connection {
         let count = loop {
             let received = &self.input.buffer[self.input.start..self.input.end];
             match framer::list_header(received).map_err(|message| self.violated(message))? {
-                Some((length, count)) if !self.owed.awaits_reply() => {
+                Some((length, count)) if self.own.sent.is_empty() => {
                     self.input.consume(length);
                     break count;
                 }
@@ -355,7 +420,7 @@ impl Connection {
     /// Whether the next call can use this connection.
     pub(crate) fn is_reusable(&self) -> bool {
         self.outstanding == 0
-            && !self.owed.awaits_reply()
+            && self.own.sent.is_empty()
             && self.failure.is_none()
             && self.flushed == self.output.len()
             && self.input.start == self.input.end
@@ -370,16 +435,21 @@ impl Connection {
         self.stream.has_input()
     }
 
-    pub(super) fn owed(&mut self) -> &mut OwedKeys {
-        &mut self.owed
+    /// Lends it the pending updates of the pool that it belongs to.
+    pub(super) fn lend(&mut self, pending: &Arc<Pending>) {
+        self.pending.get_or_insert_with(|| pending.clone());
+    }
+
+    /// Gives the keys of its call back to the pool, before it is closed.
+    pub(super) fn give_back_own(&mut self) {
+        let own = self.own.drain();
+        if let Some(pending) = &self.pending {
+            pending.take_back(own);
+        }
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.stream.fd()
-    }
-
-    fn server_is_known(&self) -> bool {
-        self.packed > 0
     }
 
     /// The commands of a few dozen calls need no more than this; `redis::cmd` costs a tenth of

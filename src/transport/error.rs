@@ -169,6 +169,7 @@ fn is_code(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::Condition;
 
     fn of_script(inner: &str) -> ServerError {
         let call = "Error running script (call to f_168aae5914bab6a543b01ca3a4b4f3d294468f3b)";

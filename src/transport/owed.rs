@@ -1,26 +1,40 @@
-//! Keys that are still to be given a time to live.
+//! Pending TTL updates: keys that are still to be given a time to live.
 //!
-//! A key that another process writes a moment later cannot be expired yet: EXPIRE answers 0. Such
-//! keys are kept and tried again along with the next command, and when the client closes.
+//! A key that another process is about to write cannot be expired yet: EXPIRE answers 0. Such keys are kept
+//! in one place for all connections of a pool and tried again, in small batches in front of other commands,
+//! and when the client closes. The leftovers of processes that ended before they could do so are found the
+//! same way: see [`super::sweep`].
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::clock;
+use redis::Value;
 
-/// How many are tried along with one command, so that a call does not pay for a long list.
-const AT_ONCE: usize = 256;
-/// How many a client keeps; the oldest are forgotten first. Only a controller that is away while
-/// very many waits time out can get there.
+use super::clock;
+use super::error::Result;
+use super::sweep::{Leftovers, Probe, Sweep};
+
+/// How many keys a call takes along at most, and how often one of all calls does that.
+const AT_ONCE: usize = 32;
+const PERIOD: Duration = Duration::from_millis(100);
+/// How many keys are sent at a time where a call knows that they are there.
+const OWN_AT_ONCE: usize = 128;
+/// How many keys a client keeps. More than that come together where the controller is away while very many
+/// waits time out; then those are forgotten that are tried last.
 const KEPT: usize = 65_536;
 const FIRST_DELAY: Duration = Duration::from_millis(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// When the key of a command is first tried for which nobody waits.
+const LATER: Duration = Duration::from_secs(1);
+const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
 /// One key, and when it is tried again.
 #[derive(Debug, Clone)]
 pub(crate) struct Owed {
-    pub(crate) key: Vec<u8>,
-    pub(crate) seconds: u32,
+    pub(super) key: Arc<[u8]>,
+    pub(super) seconds: u32,
     due: Instant,
     delay: Duration,
     give_up: Instant,
@@ -30,10 +44,17 @@ impl Owed {
     /// A key that gets `seconds` to live as soon as it exists, if that is within `patience`.
     pub(crate) fn new(key: Vec<u8>, seconds: u32, patience: Duration) -> Self {
         let now = clock::now();
-        Owed { key, seconds, due: now, delay: FIRST_DELAY, give_up: now + patience }
+        Owed { key: key.into(), seconds, due: now, delay: FIRST_DELAY, give_up: now + patience }
     }
 
-    /// After a try that found no key; `None` once the patience is over.
+    /// The same for a key that hardly exists before a second has passed.
+    pub(crate) fn later(key: Vec<u8>, seconds: u32, patience: Duration) -> Self {
+        let now = Owed::new(key, seconds, patience);
+        Owed { due: now.due + LATER, delay: LATER, ..now }
+    }
+
+    /// After a try that found no key; `None` once the patience is over. The delays grow, so that a key is
+    /// found at most as late again as it came.
     fn again(mut self) -> Option<Self> {
         let now = clock::now();
         self.due = now + self.delay;
@@ -42,108 +63,324 @@ impl Owed {
     }
 }
 
-/// The keys of a connection or of a whole pool.
-#[derive(Debug, Default)]
-pub(super) struct OwedKeys {
-    waiting: Vec<Owed>,
-    /// All keys here, so that none is kept twice.
-    known: HashSet<Vec<u8>>,
-    /// Sent, and their replies not yet read, in order.
-    sent: std::collections::VecDeque<Owed>,
+/// What is sent in front of a command of a call.
+#[derive(Debug)]
+pub(super) enum Errand {
+    Expire(Owed),
+    Probe(Probe),
 }
 
-impl OwedKeys {
-    pub(super) fn add(&mut self, owed: Owed) {
-        // A wait that times out again and again leaves its key each time.
-        if !self.known.insert(owed.key.clone()) {
-            return;
-        }
-        if self.waiting.len() >= KEPT {
-            let oldest = self.waiting.remove(0);
-            self.known.remove(&oldest.key);
-        }
-        self.waiting.push(owed);
+/// The pending updates of a pool in one process.
+#[derive(Debug)]
+pub(super) struct Pending {
+    begun: Instant,
+    /// Nanoseconds since `begun` before which no call looks here: the others pay for one comparison.
+    closed_until: AtomicU64,
+    count: AtomicUsize,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// By the time of the next try. The number tells apart what is due at the same moment.
+    waiting: BTreeMap<(Instant, u64), Owed>,
+    /// Where each key is above, so that none is kept twice; `None` while it is on its way to the server.
+    places: HashMap<Arc<[u8]>, Option<(Instant, u64)>>,
+    number: u64,
+    sweep: Sweep,
+}
+
+impl Pending {
+    pub(super) fn new(leftovers: Option<Leftovers>) -> Arc<Self> {
+        let inner = Inner {
+            waiting: BTreeMap::new(),
+            places: HashMap::new(),
+            number: 0,
+            sweep: Sweep::new(leftovers),
+        };
+        Arc::new(Pending {
+            begun: clock::now(),
+            closed_until: AtomicU64::new(0),
+            count: AtomicUsize::new(0),
+            inner: Mutex::new(inner),
+        })
     }
 
-    /// Those that are due, now counted as sent.
-    pub(super) fn take_due(&mut self) -> Vec<Owed> {
-        if self.waiting.is_empty() {
+    /// Held for moments only, and not while anything else is locked but the pool.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add(&self, owed: Owed) {
+        let mut inner = self.lock();
+        // A wait that times out again and again leaves its key each time.
+        inner.keep_new(owed);
+        self.note(&inner);
+    }
+
+    /// Takes a key off: it has its time to live, or will never exist.
+    pub(super) fn forget(&self, key: &[u8]) {
+        if self.count.load(Ordering::Relaxed) > 0 {
+            let mut inner = self.lock();
+            if let Some(place) = inner.places.remove(key).flatten() {
+                inner.waiting.remove(&place);
+            }
+            self.note(&inner);
+        }
+    }
+
+    /// What a call takes along: nothing most of the time.
+    pub(super) fn batch(&self, may_probe: bool) -> Vec<Errand> {
+        let now = clock::now();
+        let passed = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        let elapsed = passed(now.saturating_duration_since(self.begun));
+        let closed_until = self.closed_until.load(Ordering::Relaxed);
+        let next = elapsed.saturating_add(passed(PERIOD));
+        // One of several threads that come at the same time.
+        let is_open = elapsed >= closed_until
+            && self
+                .closed_until
+                .compare_exchange(closed_until, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if !is_open {
             return Vec::new();
         }
-        let now = clock::now();
-        let mut due = Vec::new();
-        self.waiting.retain(|owed| {
-            let take = due.len() < AT_ONCE && owed.due <= now;
-            if take {
-                due.push(owed.clone());
-            }
-            !take
-        });
-        self.sent.extend(due.iter().cloned());
-        due
+        let mut inner = self.lock();
+        let mut errands: Vec<Errand> =
+            inner.take_due(now, AT_ONCE).into_iter().map(Errand::Expire).collect();
+        if may_probe {
+            errands.extend(inner.sweep.probes(now).into_iter().map(Errand::Probe));
+        }
+        errands
     }
 
-    /// Whether the next reply of the connection is that of an EXPIRE of ours.
-    pub(super) fn awaits_reply(&self) -> bool {
-        !self.sent.is_empty()
-    }
-
-    /// Takes that reply: whether the key was there.
-    pub(super) fn replied(&mut self, found: bool) {
-        let Some(owed) = self.sent.pop_front() else { return };
-        let key = owed.key.clone();
-        match Some(owed).filter(|_| !found).and_then(Owed::again) {
-            Some(again) => self.waiting.push(again),
-            None => {
-                self.known.remove(&key);
-            }
+    /// Up to `most` keys that are due, for a call that leaves keys itself.
+    pub(super) fn due(&self, most: usize) -> Vec<Owed> {
+        match self.count.load(Ordering::Relaxed) {
+            0 => Vec::new(),
+            _ => self.lock().take_due(clock::now(), most),
         }
     }
 
-    /// Everything not known to be done, for another connection.
-    pub(super) fn drain(&mut self) -> Vec<Owed> {
-        self.waiting.extend(self.sent.drain(..));
-        self.known.clear();
-        std::mem::take(&mut self.waiting)
+    /// What a server said of an errand.
+    pub(super) fn replied(&self, errand: Errand, reply: Result<Value>) {
+        let mut inner = self.lock();
+        match errand {
+            Errand::Expire(owed) => {
+                let was_there = matches!(reply, Ok(Value::Int(1)));
+                inner.places.remove(&owed.key);
+                if let Some(again) = Some(owed).filter(|_| !was_there).and_then(Owed::again) {
+                    inner.keep_new(again);
+                }
+            }
+            Errand::Probe(probe) => {
+                if let Some((key, seconds)) = inner.sweep.replied(probe, reply) {
+                    inner.keep_new(Owed::new(key, seconds, Duration::ZERO));
+                }
+            }
+        }
+        self.note(&inner);
+    }
+
+    /// Takes back what a connection was asked that broke.
+    pub(super) fn take_back(&self, errands: impl Iterator<Item = Errand>) {
+        let mut inner = self.lock();
+        for errand in errands {
+            match errand {
+                Errand::Expire(owed) => {
+                    inner.places.remove(&owed.key);
+                    inner.keep_new(owed);
+                }
+                Errand::Probe(probe) => inner.sweep.lost(probe),
+            }
+        }
+        self.note(&inner);
+    }
+
+    /// Takes all keys off, for the end.
+    pub(super) fn drain(&self) -> Vec<Owed> {
+        let mut inner = self.lock();
+        inner.places.clear();
+        let all = std::mem::take(&mut inner.waiting).into_values().collect();
+        self.note(&inner);
+        all
+    }
+
+    fn note(&self, inner: &Inner) {
+        self.count.store(inner.places.len(), Ordering::Relaxed);
+    }
+}
+
+impl Inner {
+    /// Keeps a key unless it is here already.
+    fn keep_new(&mut self, owed: Owed) {
+        let Entry::Vacant(entry) = self.places.entry(owed.key.clone()) else { return };
+        self.number += 1;
+        let place = (owed.due, self.number);
+        entry.insert(Some(place));
+        self.waiting.insert(place, owed);
+        if self.waiting.len() > KEPT
+            && let Some((_, last)) = self.waiting.pop_last()
+        {
+            self.places.remove(&last.key);
+        }
+    }
+
+    fn take_due(&mut self, now: Instant, most: usize) -> Vec<Owed> {
+        let mut due = Vec::new();
+        while due.len() < most {
+            match self.waiting.first_entry() {
+                Some(first) if first.key().0 <= now => due.push(first.remove()),
+                _ => break,
+            }
+        }
+        for owed in &due {
+            self.places.insert(owed.key.clone(), None);
+        }
+        due
+    }
+}
+
+/// The updates of one connection: keys that its call has left and knows to be there, and what was sent.
+#[derive(Debug, Default)]
+pub(super) struct OwnKeys {
+    waiting: VecDeque<Owed>,
+    /// Replies are not yet read; in order.
+    pub(super) sent: VecDeque<Errand>,
+}
+
+impl OwnKeys {
+    pub(super) fn add(&mut self, owed: Owed) {
+        self.waiting.push_back(owed);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.sent.is_empty()
+        self.waiting.is_empty()
+    }
+
+    /// Some of the keys, oldest first.
+    pub(super) fn take_some(&mut self) -> impl Iterator<Item = Owed> + '_ {
+        self.waiting.drain(..OWN_AT_ONCE.min(self.waiting.len()))
+    }
+
+    /// Everything not known to be done.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Errand> + '_ {
+        self.sent.drain(..).chain(self.waiting.drain(..).map(Errand::Expire))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clock::simulated::{self, Clock};
 
-    #[test]
-    fn a_key_is_tried_until_it_is_found() {
-        let mut keys = OwedKeys::default();
-        keys.add(Owed::new(b"k".to_vec(), 60, Duration::from_secs(60)));
-        assert_eq!(keys.take_due().len(), 1);
-        assert!(keys.awaits_reply());
-        keys.replied(false);
-        assert!(keys.take_due().is_empty(), "not at once again");
-        let due = keys.waiting[0].due;
-        while clock::now() < due {
-            std::hint::spin_loop();
+    const LONG: Duration = Duration::from_secs(24 * 3600);
+
+    fn key(number: usize) -> Vec<u8> {
+        format!("k{number}").into_bytes()
+    }
+
+    fn take(pending: &Pending) -> Vec<Owed> {
+        let errands = pending.batch(false).into_iter();
+        let owed = errands.map(|errand| match errand {
+            Errand::Expire(owed) => owed,
+            Errand::Probe(_) => panic!("no sweep was asked for"),
+        });
+        owed.collect()
+    }
+
+    fn reply(pending: &Pending, owed: Vec<Owed>, found: i64) {
+        for owed in owed {
+            pending.replied(Errand::Expire(owed), Ok(Value::Int(found)));
         }
-        assert_eq!(keys.take_due().len(), 1);
-        keys.replied(true);
-        assert!(keys.is_empty());
+    }
+
+    fn count(pending: &Pending) -> usize {
+        pending.count.load(Ordering::Relaxed)
     }
 
     #[test]
-    fn patience_ends_and_a_broken_connection_hands_its_keys_on() {
-        let mut keys = OwedKeys::default();
-        keys.add(Owed::new(b"gone".to_vec(), 60, Duration::ZERO));
-        keys.take_due();
-        keys.replied(false);
-        assert!(keys.is_empty());
-        keys.add(Owed::new(b"k".to_vec(), 60, Duration::from_secs(60)));
-        keys.add(Owed::new(b"k".to_vec(), 60, Duration::from_secs(60)));
-        keys.take_due();
-        assert_eq!(keys.drain().len(), 1, "a key is kept once");
-        assert!(keys.is_empty());
+    fn a_key_is_tried_until_it_is_found() {
+        let _clock = Clock::start();
+        let pending = Pending::new(None);
+        pending.add(Owed::new(key(0), 60, LONG));
+        let mut tries = 0;
+        for _ in 0..10 * 3600 {
+            let due = take(&pending);
+            tries += due.len();
+            reply(&pending, due, 0);
+            simulated::advance(Duration::from_secs(1));
+        }
+        // Delays double from 1 ms to an hour, and then there is one try in an hour.
+        assert!((20..40).contains(&tries), "{tries}");
+        simulated::advance(LONGEST_DELAY);
+        reply(&pending, take(&pending), 1);
+        assert_eq!(count(&pending), 0);
+    }
+
+    #[test]
+    fn a_batch_is_small_and_most_calls_take_nothing_along() {
+        let _clock = Clock::start();
+        let pending = Pending::new(None);
+        for number in 0..1000 {
+            pending.add(Owed::later(key(number), 60, LONG));
+            pending.add(Owed::later(key(number), 60, LONG));
+        }
+        assert_eq!(count(&pending), 1000, "a key is kept once");
+        assert!(take(&pending).is_empty(), "not before a second has passed");
+        simulated::advance(LATER);
+        assert_eq!(take(&pending).len(), AT_ONCE);
+        let calls = 1000;
+        let taken: usize = (0..calls)
+            .map(|_| {
+                simulated::advance(Duration::from_micros(200));
+                take(&pending).len()
+            })
+            .sum();
+        assert_eq!(taken, 2 * AT_ONCE, "two periods in {calls} calls");
+        assert_eq!(pending.due(usize::MAX).len(), 1000 - 3 * AT_ONCE);
+        assert_eq!(count(&pending), 1000, "they are on their way");
+    }
+
+    #[test]
+    fn when_there_are_too_many_the_least_likely_are_forgotten() {
+        let _clock = Clock::start();
+        let pending = Pending::new(None);
+        for number in 0..KEPT {
+            pending.add(Owed::later(key(number), 60, LONG));
+        }
+        simulated::advance(LATER);
+        reply(&pending, pending.due(10), 0);
+        simulated::advance(LATER);
+        reply(&pending, pending.due(10), 0);
+        pending.add(Owed::new(b"new".to_vec(), 60, LONG));
+        assert_eq!(count(&pending), KEPT);
+        assert!(pending.due(KEPT).iter().any(|owed| *owed.key == *b"new"));
+    }
+
+    #[test]
+    fn patience_ends_and_a_broken_connection_hands_its_keys_back() {
+        let _clock = Clock::start();
+        let pending = Pending::new(None);
+        pending.add(Owed::new(b"gone".to_vec(), 60, Duration::ZERO));
+        reply(&pending, pending.due(1), 0);
+        assert_eq!(count(&pending), 0);
+        pending.add(Owed::new(b"k".to_vec(), 60, LONG));
+        let mut own = OwnKeys::default();
+        own.sent.extend(pending.due(1).into_iter().map(Errand::Expire));
+        own.add(Owed::new(b"own".to_vec(), 60, LONG));
+        pending.take_back(own.drain());
+        assert_eq!(pending.drain().len(), 2);
+        assert_eq!(count(&pending), 0);
+    }
+
+    #[test]
+    fn a_key_that_was_expired_by_a_wait_is_not_tried_again() {
+        let pending = Pending::new(None);
+        pending.add(Owed::new(b"k".to_vec(), 60, LONG));
+        pending.forget(b"other");
+        pending.forget(b"k");
+        assert!(pending.due(1).is_empty());
+        assert_eq!(count(&pending), 0);
     }
 }

@@ -12,15 +12,17 @@ pub(crate) use self::parked::Parked;
 
 use self::parked::Lot;
 use super::address::Config;
+use super::clock;
 use super::condition::Condition;
 use super::connection::Connection;
 use super::counters::{Connections, Counters};
 use super::deadline::{Deadline, Until};
 use super::error::{Error, Result};
 use super::fork::{self, Process};
-use super::owed::{Owed, OwedKeys};
+use super::owed::{Owed, Pending};
 use super::poll::{self, Interest};
 use super::sentinel;
+use super::sweep::Leftovers;
 use super::tls::Connector;
 use super::wake::Wake;
 
@@ -28,6 +30,10 @@ use super::wake::Wake;
 const BROADCASTS: usize = 16;
 /// How long closing may take to give the last keys their time to live.
 const CLOSING: Duration = Duration::from_millis(500);
+/// How much of that may be spent on keys that are not there yet.
+const ABOUT_TO_BE: Duration = Duration::from_millis(100);
+/// How many keys are sent at a time then.
+const SETTLED_AT_ONCE: usize = 1000;
 
 /// What a call needs a connection for. Long waits must not keep the others from getting one, so each
 /// class but theirs has some connections that are for it alone: see [`Loans::allow`].
@@ -51,6 +57,7 @@ pub(crate) struct Pool {
     config: Config,
     tls: Option<Connector>,
     counters: Counters,
+    leftovers: Option<Leftovers>,
     closed: AtomicBool,
     /// The state of the process that last used the pool. A forked child finds its parent's here,
     /// puts one of its own in its place and lets the parent's be: its locks may be held by threads
@@ -63,6 +70,7 @@ struct State {
     process: Process,
     closing: Arc<Wake>,
     broadcasts: AtomicUsize,
+    pending: Arc<Pending>,
     inner: Mutex<Inner>,
 }
 
@@ -75,8 +83,6 @@ struct Inner {
     loans: Loans,
     /// Calls that wait for a connection, longest first. None of them may have one at this moment.
     waiting: VecDeque<Turn>,
-    /// Keys left by connections that broke.
-    owed: OwedKeys,
 }
 
 /// How many connections the calls of each class have, or are making.
@@ -132,11 +138,12 @@ impl Loans {
 }
 
 impl Pool {
-    pub(crate) fn new(config: Config) -> Result<Arc<Self>> {
+    /// A pool whose connections also look for `leftovers`.
+    pub(crate) fn new(config: Config, leftovers: Option<Leftovers>) -> Result<Arc<Self>> {
         let tls = config.tls.as_ref().map(Connector::new).transpose()?;
-        let state = AtomicPtr::new(Box::into_raw(State::new(&config)?));
+        let state = AtomicPtr::new(Box::into_raw(State::new(&config, leftovers)?));
         let (closed, counters) = (AtomicBool::new(false), Counters::default());
-        Ok(Arc::new(Pool { config, tls, counters, closed, state }))
+        Ok(Arc::new(Pool { config, tls, counters, leftovers, closed, state }))
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -188,7 +195,7 @@ impl Pool {
             // lost without a word.
             if connection.is_reusable() && !connection.has_input() {
                 if !connection.is_stale() {
-                    return Ok(self.pooled(state, inner, class, connection));
+                    return Ok(self.pooled(state, class, connection));
                 }
                 drop(inner);
                 let confirmed = self.confirm(&mut connection, until);
@@ -196,7 +203,7 @@ impl Pool {
                 match confirmed {
                     Ok(true) => {
                         inner.confirm(&connection);
-                        return Ok(self.pooled(state, inner, class, connection));
+                        return Ok(self.pooled(state, class, connection));
                     }
                     Ok(false) => {}
                     Err(error) => {
@@ -215,7 +222,7 @@ impl Pool {
         match made {
             Ok(connection) => {
                 self.counters.connected.add(1);
-                Ok(self.pooled(state, inner, class, connection))
+                Ok(self.pooled(state, class, connection))
             }
             Err(error) => {
                 inner.give_back(class);
@@ -274,7 +281,14 @@ impl Pool {
     /// Keeps a key that a call could not stay for.
     pub(crate) fn owe(&self, owed: Owed) {
         if let Ok(state) = self.state() {
-            state.lock().owed.add(owed);
+            state.pending.add(owed);
+        }
+    }
+
+    /// Takes a key off again, which will never exist.
+    pub(crate) fn forget(&self, key: &[u8]) {
+        if let Some(state) = self.existing_state() {
+            state.pending.forget(key);
         }
     }
 
@@ -292,16 +306,8 @@ impl Pool {
         state.settle(&self.config, self.tls.as_ref());
     }
 
-    fn pooled(
-        self: &Arc<Self>,
-        state: &State,
-        mut inner: MutexGuard<'_, Inner>,
-        class: Class,
-        mut connection: Connection,
-    ) -> Pooled {
-        for owed in inner.owed.drain() {
-            connection.owe(owed);
-        }
+    fn pooled(self: &Arc<Self>, state: &State, class: Class, mut connection: Connection) -> Pooled {
+        connection.lend(&state.pending);
         Pooled { pool: self.clone(), process: state.process, class, connection: Some(connection) }
     }
 
@@ -311,7 +317,7 @@ impl Pool {
             return Ok(state);
         }
         let inherited = self.state.load(Ordering::SeqCst);
-        let fresh = Box::into_raw(State::new(&self.config)?);
+        let fresh = Box::into_raw(State::new(&self.config, self.leftovers)?);
         match self.state.compare_exchange(inherited, fresh, Ordering::SeqCst, Ordering::SeqCst) {
             // SAFETY: just made, and from now on owned by `self.state`. The inherited one is left as it is.
             Ok(_) => Ok(unsafe { &*fresh }),
@@ -352,7 +358,7 @@ impl Drop for Pool {
 }
 
 impl State {
-    fn new(config: &Config) -> Result<Box<Self>> {
+    fn new(config: &Config, leftovers: Option<Leftovers>) -> Result<Box<Self>> {
         fork::close_inherited();
         let closing = Wake::new().map_err(|source| Error::System {
             what: "cannot create a pipe for a client",
@@ -363,12 +369,12 @@ impl State {
             lot: Lot::default(),
             loans: Loans::new(config.max_connections),
             waiting: VecDeque::new(),
-            owed: OwedKeys::default(),
         };
         Ok(Box::new(State {
             process: Process::current(),
             closing: Arc::new(closing),
             broadcasts: AtomicUsize::new(0),
+            pending: Pending::new(leftovers),
             inner: Mutex::new(inner),
         }))
     }
@@ -404,45 +410,57 @@ impl State {
         Err(if matches!(error, Error::Timeout) { Error::PoolExhausted { max } } else { error })
     }
 
-    /// At the end: what is still owed is sent and waited for, briefly.
+    /// At the end: keys without a time to live get it now, within a moment. What is left then is found by a
+    /// later client.
     fn settle(&self, config: &Config, tls: Option<&Connector>) {
         let mut inner = self.lock();
         inner.clear_lot();
-        let mut owed: Vec<Owed> = inner.owed.drain();
+        let mut usable = None;
         while let Some(mut connection) = inner.idle.pop() {
-            owed.extend(connection.owed().drain());
-            drop(connection);
+            let is_first = usable.is_none();
+            if is_first && connection.is_reusable() && !connection.has_input() {
+                connection.give_back_own();
+                usable = Some(connection);
+            } else {
+                inner.discard(connection);
+            }
         }
         drop(inner);
-        if owed.is_empty() {
-            return;
+        let owed = self.pending.drain();
+        let mut usable = usable;
+        if !owed.is_empty() {
+            let until = Until::new(Deadline::after(Some(CLOSING)));
+            let made = match usable.as_mut() {
+                Some(connection) => settle_owed(connection, owed, &until),
+                None => Connection::open(config, tls, &until)
+                    .and_then(|mut connection| settle_owed(&mut connection, owed, &until)),
+            };
+            // Nobody is left to tell.
+            let _ = made;
         }
-        let until = Until::new(Deadline::after(Some(CLOSING)));
-        // Nobody is left to tell; the keys stay without a time to live if the server is away.
-        let _ = settle_owed(config, tls, owed, &until);
     }
 }
 
 /// Tries the keys until each was there once, or the time is over.
-fn settle_owed(
-    config: &Config,
-    tls: Option<&Connector>,
-    mut owed: Vec<Owed>,
-    until: &Until,
-) -> Result<()> {
-    let mut connection = Connection::open(config, tls, until)?;
+fn settle_owed(connection: &mut Connection, owed: Vec<Owed>, until: &Until) -> Result<()> {
+    let begun = clock::now();
+    let mut owed = owed;
     let mut pause = Duration::from_millis(1);
     loop {
-        for one in &owed {
-            connection.command(&[b"EXPIRE", &one.key, one.seconds.to_string().as_bytes()]);
-        }
         let mut left = Vec::new();
-        for one in owed {
-            if !matches!(connection.reply(until), Ok(redis::Value::Int(1))) {
-                left.push(one);
+        for some in owed.chunks(SETTLED_AT_ONCE) {
+            for one in some {
+                connection.command(&[b"EXPIRE", &one.key, one.seconds.to_string().as_bytes()]);
+            }
+            for one in some {
+                match connection.reply(until) {
+                    Ok(redis::Value::Int(1)) => {}
+                    Ok(_) | Err(Error::Server(_)) => left.push(one.clone()),
+                    Err(error) => return Err(error),
+                }
             }
         }
-        if left.is_empty() {
+        if left.is_empty() || clock::since(begun) >= ABOUT_TO_BE {
             return Ok(());
         }
         owed = left;
@@ -471,9 +489,7 @@ impl Inner {
 
     /// Closes a connection that is of no more use.
     fn discard(&mut self, mut connection: Connection) {
-        for owed in connection.owed().drain() {
-            self.owed.add(owed);
-        }
+        connection.give_back_own();
     }
 }
 

@@ -22,10 +22,13 @@ use super::retry::{Purpose, Retrier, waits_out};
 use super::rounds::Rounds;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Envelope, ResultDocument, keys};
-use crate::transport::{self, Until, clock, items};
+use crate::transport::{self, Deadline, Until, clock, items};
 
 /// How many lists are asked for before the first of them is taken.
 const AHEAD: usize = 64;
+
+/// How long the end of a watch may take to leave nothing behind, since the caller has all results.
+const FINISH: Duration = Duration::from_millis(50);
 
 /// The log target of everything about waits for results.
 const LOG: &str = "acclient::wait";
@@ -350,11 +353,10 @@ impl Watch {
 
     /// The end: the connection is of use to others again.
     fn finish(&mut self, until: &Until) {
-        /// How long it may take, since the caller has all results.
-        const FINISH: Duration = Duration::from_millis(50);
         if let Some(mut link) = self.link.take() {
             // If it fails, the connection is closed instead.
-            let _ = link.connection.untrack(&until.within(FINISH));
+            let until = until.within(FINISH);
+            let _ = link.connection.untrack(&until).and_then(|()| link.connection.settle(&until));
         }
     }
 
@@ -390,6 +392,11 @@ impl Drop for Watch {
         let is_linked = self.link.as_ref().is_some_and(|link| link.connection.is_ours());
         if is_linked || self.parked.as_ref().is_some_and(ParkedLink::is_ours) {
             self.leave_keys();
+        }
+        // Nothing may follow on this connection for long.
+        if let Some(link) = self.link.as_mut().filter(|link| link.connection.is_ours()) {
+            let until = Until::new(Deadline::after(Some(FINISH)));
+            let _ = link.connection.settle(&until);
         }
     }
 }
