@@ -64,6 +64,9 @@ const (
 	ErrLost Code = C.ACCLIENT_LOST
 	// ErrGap: messages may be missing from a log that is followed, which goes on; [Error.Gap] says where.
 	ErrGap Code = C.ACCLIENT_GAP
+	// ErrIDInUse: another command was submitted under the ID by [Request.SubmitOnce]: another target, command, run
+	// arguments, data or tags. Nothing was sent.
+	ErrIDInUse Code = C.ACCLIENT_ID_IN_USE
 )
 
 // Error returns the name of the kind, like "no such agent".

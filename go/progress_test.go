@@ -92,6 +92,10 @@ func TestSubmitOnce(t *testing.T) {
 	// The agent has run whatever was submitted before this command.
 	got[*Job](t)(c.Bash(Agent(1, 1), "true").Run(ctx(t)))
 	equal(t, "lines", lines(), 1)
+	other := c.Bash(Agent(1, 1), "false")
+	other.ID = request.ID
+	_, err := other.SubmitOnce(ctx(t))
+	wants(t, err, ErrIDInUse)
 	submit(t, request)
 	eventually(t, "it runs once more", func() bool { return lines() == 2 })
 
@@ -105,7 +109,7 @@ func TestSubmitOnce(t *testing.T) {
 		must(t, command.Close())
 	}
 	again.ID = "a\x00b"
-	_, err := again.SubmitOnce(ctx(t))
+	_, err = again.SubmitOnce(ctx(t))
 	wants(t, err, ErrInvalidArgument)
 }
 

@@ -104,8 +104,16 @@ func (r *Request) Submit(ctx context.Context) (*Command, error) {
 //
 // Within 24 hours a second SubmitOnce with that ID, in this process or another, finds that the command was
 // submitted, and succeeds without sending anything. This takes a key cmd.<id>.submitted, which Submit does not
-// leave, and holds as long as Redis keeps its data. After an [ErrMaybeSent] it may be called again with the
-// same ID; after any other error the command was not sent, unless [Error.IsMaybeSent].
+// leave. After an [ErrMaybeSent] it may be called again with the same ID; after any other error the command was
+// not sent, unless [Error.IsMaybeSent].
+//
+// The ID stands for one target, command, run arguments, data and tags; any other is [ErrIDInUse]. A command that
+// matched no agent ([ErrNoSuchAgent]) has not run: the same command is sent again under its ID, and its old
+// answer is removed. A list of agents is sent again only if none of them was known. A wait that is in progress
+// meanwhile returns the old answer or the new result; one for a target with roles may go on to its deadline.
+//
+// It holds as long as Redis keeps its data, and not where Redis may evict keys: with a maxmemory-policy other
+// than noeviction a command whose key was evicted is sent twice.
 func (r *Request) SubmitOnce(ctx context.Context) (*Command, error) {
 	return r.submit(ctx, func(ptr *C.acclient_request, call *call, command **C.acclient_command,
 		raw errorOut) status {

@@ -76,6 +76,9 @@ pub enum ErrorKind {
     /// Messages of a job may be missing from the log that a [`Follow`](crate::Follow) returns, which goes
     /// on after it; see [`Error::gap`].
     Gap = 22,
+    /// Another command was submitted under the id by [`Request::submit_once`](crate::Request::submit_once):
+    /// another target, command, run arguments, data or tags. Nothing was sent.
+    IdInUse = 23,
 }
 
 /// Part of the log of a job that a [`Follow`](crate::Follow) could not read; from [`Error::gap`].

@@ -44,7 +44,7 @@ pub enum Status {
 impl Status {
     pub fn of(error: &Error) -> Status {
         match error.kind() {
-            ErrorKind::InvalidArgument => Status::Usage,
+            ErrorKind::InvalidArgument | ErrorKind::IdInUse => Status::Usage,
             ErrorKind::Connect | ErrorKind::Authentication => Status::NoConnection,
             ErrorKind::Timeout | ErrorKind::PoolExhausted => Status::TimedOut,
             ErrorKind::Cancelled => Status::Interrupted,

@@ -81,6 +81,9 @@ enum class errc : acclient_status {
     /// Messages may be missing from a log that is followed, which goes on; error_ref::gap() says
     /// where.
     gap = ACCLIENT_GAP,
+    /// Another command was submitted under the id by request::submit_once(): another target,
+    /// command, run arguments, data or tags. Nothing was sent.
+    id_in_use = ACCLIENT_ID_IN_USE,
 };
 
 namespace detail {
@@ -139,6 +142,8 @@ constexpr errc_texts texts_of(errc code) noexcept {
         return {"lost", "job lost"};
     case errc::gap:
         return {"gap", "messages may be missing from a log"};
+    case errc::id_in_use:
+        return {"id_in_use", "id of another command"};
     }
     return {"unknown", "unknown error"};
 }

@@ -411,13 +411,21 @@ class ACCLIENT_OWNER [[nodiscard]] request : public detail::built {
     ///
     /// Set an id that can be set again. Within 24 hours a second call with that id, in this process
     /// or another, finds that the command was submitted, and succeeds without sending anything.
-    /// This takes a key cmd.<id>.submitted, which submit() does not leave, and holds as long as
-    /// Redis keeps its data.
+    /// This takes a key cmd.<id>.submitted, which submit() does not leave.
+    ///
+    /// The id stands for one target, command, run arguments, data and tags; any other is
+    /// errc::id_in_use. A command that matched no agent (errc::no_such_agent) has not run: the same
+    /// command is sent again under its id, and its old answer is removed. A list of agents is sent
+    /// again only if none of them was known. A wait that is under way meanwhile returns the old
+    /// answer or the new result; one for a target with roles may go on to its deadline.
+    ///
+    /// It holds as long as Redis keeps its data, and not where Redis may evict keys: with a
+    /// maxmemory-policy other than noeviction a command whose key was evicted is sent twice.
     ///
     /// Throws errc::maybe_sent where no reply came in time after the command was sent, or Redis was
     /// replaced between two attempts: a second call with the same id does not run it twice. After
-    /// any other error the command was not sent, unless error::is_maybe_sent(): errc::timeout with
-    /// what prevented it, and as submit().
+    /// any other error the command was not sent, unless error::is_maybe_sent(): errc::id_in_use,
+    /// errc::timeout with what prevented it, and as submit().
     command submit_once(const timeout &timeout = {}) const {
         return try_submit_once(timeout).value();
     }

@@ -16,7 +16,7 @@ use crate::transport::{Config, bulk};
 /// Clones are handles of the same client and share its connections; any number of threads may
 /// call at a time, each waiting call on a connection of its own. Calls block, but for no longer
 /// than they say. The client ends with its last handle, or by [`Client::close`]; either may block for
-/// half a second where waits had timed out, to give their last keys a time to live.
+/// half a second where nobody has waited for some commands, to give their last keys a time to live.
 ///
 /// After a fork the client works in the child too, on connections of its own.
 ///

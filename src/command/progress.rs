@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::{Command, queued};
-use crate::engine::{Session, Timeout, push, result, retract};
+use crate::engine::{Session, Timeout, once, result, retract};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of, questions};
 use crate::protocol::{AgentId, AgentQueue, JobState, ResultDocument};
@@ -233,7 +233,7 @@ fn look(command: &Command, until: &Until) -> Result<Found> {
         sleep(LOOK, until)?;
     };
     let was_submitted =
-        push::is_marked(session, command.id(), until)? || command.was_sent() || !agents.is_empty();
+        once::is_marked(session, command.id(), until)? || command.was_sent() || !agents.is_empty();
     let stage = if was_submitted { Stage::Lost } else { Stage::Unknown };
     if agents.is_empty() {
         return Ok(Found::Stage(stage));

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Collected, Command};
 #[cfg(doc)]
 use crate::client::Client;
-use crate::engine::{Session, Timeout, ids, push, run};
+use crate::engine::{Session, Timeout, ids, once, push, run};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
@@ -175,9 +175,19 @@ impl Request {
     /// submitted, and succeeds without sending anything. It costs a key `cmd.<id>.submitted`. A command
     /// that was sent by [`Request::submit`] leaves none.
     ///
+    /// The id stands for one target, command, run arguments, data and tags. With any other the outcome is
+    /// [`ErrorKind::IdInUse`].
+    ///
+    /// A command that matched no agent has not run: the same command is sent again under its id, and its old
+    /// answer is removed. So [`ErrorKind::NoSuchAgent`] does not keep the id in use. A list of agents
+    /// ([`Target::agents`]) is sent again only if none of them was known. A wait for the command that is under
+    /// way meanwhile returns the old answer or the new result; one for a target with roles may go on to its
+    /// deadline.
+    ///
     /// It holds as long as Redis keeps its data. Where Redis was restarted or another took its place
     /// between two tries, and the key is not there, the outcome is [`ErrorKind::MaybeSent`]: the
-    /// command may have been taken before that.
+    /// command may have been taken before that. It does not hold where Redis may evict keys: with a
+    /// `maxmemory-policy` other than `noeviction` a command whose key was evicted is sent twice.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -192,10 +202,10 @@ impl Request {
     ///
     /// # Errors
     /// [`Error::is_maybe_sent`] tells "maybe sent"; after every other error it was not sent.
-    /// [`ErrorKind::InvalidArgument`], [`ErrorKind::Timeout`] with what kept it from being sent,
-    /// [`ErrorKind::Server`], [`ErrorKind::Authentication`], [`ErrorKind::Cancelled`].
+    /// [`ErrorKind::InvalidArgument`], [`ErrorKind::IdInUse`], [`ErrorKind::Timeout`] with what kept it from
+    /// being sent, [`ErrorKind::Server`], [`ErrorKind::Authentication`], [`ErrorKind::Cancelled`].
     pub fn submit_once(self) -> Result<Command> {
-        self.send(push::submit_once)
+        self.send(once::submit_once)
     }
 
     fn send(

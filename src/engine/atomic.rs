@@ -8,7 +8,7 @@ use crate::transport::{self, Connection, Until, integer, items};
 /// user who may not run scripts.
 pub(super) struct Step<'a> {
     pub(super) script: &'static str,
-    pub(super) keys: [&'a str; 2],
+    pub(super) keys: &'a [&'a str],
     pub(super) args: &'a [&'a [u8]],
 }
 
@@ -22,8 +22,9 @@ impl Step<'_> {
         sent: &mut bool,
         transaction: impl FnOnce(&mut Connection, &Until, &mut bool) -> transport::Result<i64>,
     ) -> transport::Result<i64> {
-        let mut words: Vec<&[u8]> = vec![b"EVAL", self.script.as_bytes(), b"2"];
-        words.extend(self.keys.map(str::as_bytes));
+        let keys = self.keys.len().to_string();
+        let mut words: Vec<&[u8]> = vec![b"EVAL", self.script.as_bytes(), keys.as_bytes()];
+        words.extend(self.keys.iter().map(|key| key.as_bytes()));
         words.extend(self.args);
         let mark = connection.command(&words);
         let reply = connection.reply(until);
@@ -32,7 +33,13 @@ impl Step<'_> {
             Err(transport::Error::Server(error))
                 if connection.is_without_scripts(&error, self.keys[0], until) =>
             {
-                transaction(connection, until, sent)
+                let done = transaction(connection, until, sent);
+                if done.is_err() {
+                    // It may still watch keys or be within the transaction, which the next call must not
+                    // inherit.
+                    connection.retire();
+                }
+                done
             }
             Err(error @ transport::Error::Server(_)) => Err(error),
             Err(error) => {
@@ -43,20 +50,23 @@ impl Step<'_> {
     }
 }
 
-/// Runs commands as one. `None`: a watched key has changed, and nothing was done.
+/// Runs commands as one. `None`: a watched key has changed, and nothing was done. After an error the
+/// connection may still be within the transaction.
 pub(super) fn transaction(
     connection: &mut Connection,
     until: &Until,
     sent: &mut bool,
     commands: &[&[&[u8]]],
 ) -> transport::Result<Option<Vec<Value>>> {
+    // Without the right to MULTI the commands would run one by one.
     connection.command(&[b"MULTI"]);
+    connection.reply(until)?;
     for command in commands {
         connection.command(command);
     }
     let mark = connection.command(&[b"EXEC"]);
     let mut refused = None;
-    for _ in 0..=commands.len() {
+    for _ in commands {
         match connection.reply(until) {
             Ok(_) => {}
             // Redis says why here, and only that it was so at the end.

@@ -1,7 +1,7 @@
 //! The engine: how commands and results travel between this process and Redis.
 //!
 //! A [`Session`] is what every call needs of its client. Commands are pushed by [`push`], once and
-//! never blindly again, and taken back by [`retract`]. Results are waited for one at a time
+//! never blindly again, or by [`once`], and taken back by [`retract`]. Results are waited for one at a time
 //! ([`result`]) or many at a time ([`watch`], [`arrivals`]). [`ask`] puts the two together for
 //! questions to agents. [`retry`] is the one place that decides what is tried again.
 //!
@@ -15,6 +15,7 @@ mod failure;
 mod fetched;
 pub(crate) mod ids;
 pub(crate) mod kills;
+pub(crate) mod once;
 mod one;
 pub(crate) mod push;
 pub(crate) mod push_many;

@@ -1,10 +1,12 @@
 //! Pushing many commands in one pipeline, with an outcome for each.
 
+use std::time::Duration;
+
 use redis::Value;
 
-use super::Session;
-use super::push::{LOG, connection, maybe_sent, queue};
+use super::push::{ALONG, LOG, connection, maybe_sent, queue};
 use super::retry::{Purpose, Retrier, waits_out};
+use super::{Session, result};
 use crate::error::{Error, Result};
 use crate::protocol::{Documents, Envelope};
 use crate::transport::{self, Connection, Until, clock, integer};
@@ -13,9 +15,10 @@ use crate::transport::{self, Connection, Until, clock, integer};
 /// is not sent yet is in memory, and the deadline is checked between two of these parts.
 const PIPELINE: usize = 1000;
 const PIPELINE_BYTES: usize = 1024 * 1024;
+/// How long commands are taken from a slow iterator before those that are there are sent.
+const GATHERING: Duration = Duration::from_millis(5);
 
-/// Sends many commands in one pipeline, with an outcome for each, in their order. Each is made as it is
-/// sent, so that the server is at work meanwhile.
+/// Sends many commands in pipelines, with an outcome for each, in their order.
 pub(crate) fn push_many<C: AsRef<Envelope>>(
     session: &Session,
     commands: impl Iterator<Item = Result<C>>,
@@ -99,7 +102,10 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
                 Ok(()) => retrier.again(why, until).map_err(Error::from),
             };
             match ended {
-                Ok(()) => self.send_again(&left, until, &mut refused),
+                Ok(()) => {
+                    // What ended it is said of each.
+                    let _ = self.send(&left, until, &mut refused);
+                }
                 // They were refused.
                 Err(error) => {
                     let error = not_sent(&error);
@@ -110,37 +116,48 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
         sent
     }
 
+    /// Takes commands from the caller's iterator, a part at a time, and sends each part. The iterator may use
+    /// the client, or be slow, so that no connection is held while it runs.
     fn send_new(
         &mut self,
         rest: &mut impl Iterator<Item = Result<C>>,
         until: &Until,
         refused: &mut Refused,
     ) -> Result<()> {
-        let mut connection = connection(self.session, until)?;
-        let mut part = Part::default();
         loop {
             until.check()?;
-            part.clear();
-            while !part.is_full() {
-                let Some(one) = rest.next() else { break };
-                self.outcomes.push(one);
-                self.queue(&mut connection, self.outcomes.len() - 1, &mut part);
+            let first = self.outcomes.len();
+            let begun = clock::now();
+            let mut is_last = false;
+            while self.outcomes.len() - first < PIPELINE && clock::since(begun) < GATHERING {
+                match rest.next() {
+                    Some(one) => self.outcomes.push(one),
+                    None => {
+                        is_last = true;
+                        break;
+                    }
+                }
             }
-            self.read(&mut connection, &part.commands, until, refused)?;
-            // Not full: there are no more.
-            if !part.is_full() {
+            let places: Vec<usize> = (first..self.outcomes.len()).collect();
+            self.send(&places, until, refused)?;
+            if is_last {
                 return Ok(());
             }
         }
     }
 
-    fn send_again(&mut self, places: &[usize], until: &Until, refused: &mut Refused) {
+    /// Sends the commands of some places. `Err`: what ended it; those that did not leave say so.
+    fn send(&mut self, places: &[usize], until: &Until, refused: &mut Refused) -> Result<()> {
         let mut left = places.iter();
+        if left.as_slice().is_empty() {
+            return Ok(());
+        }
         let sent = connection(self.session, until).and_then(|mut connection| {
             let mut part = Part::default();
             while !left.as_slice().is_empty() {
                 until.check()?;
                 part.clear();
+                connection.take_along(ALONG * left.len().min(PIPELINE));
                 while !part.is_full() {
                     let Some(place) = left.next() else { break };
                     self.queue(&mut connection, *place, &mut part);
@@ -149,9 +166,7 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
             }
             Ok(())
         });
-        if let Err(error) = sent {
-            left.for_each(|place| self.fail(*place, &not_sent(&error)));
-        }
+        sent.inspect_err(|error| left.for_each(|place| self.fail(*place, &not_sent(error))))
     }
 
     /// Queues the command of a place, if there is one.
@@ -177,7 +192,7 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
     ) -> Result<()> {
         for (number, (place, _)) in part.iter().enumerate() {
             match connection.reply(until) {
-                Ok(Value::Int(_)) => self.session.counters().pushed.add(1),
+                Ok(Value::Int(_)) => self.pushed(*place),
                 Ok(reply) => {
                     if let Err(error) = integer(&reply) {
                         self.doubt(*place, error.into());
@@ -205,12 +220,22 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
         Ok(())
     }
 
+    fn pushed(&mut self, place: usize) {
+        self.session.counters().pushed.add(1);
+        if let Ok(command) = &self.outcomes[place] {
+            result::owe_queued(self.session, &command.as_ref().id);
+        }
+    }
+
     fn fail(&mut self, place: usize, error: &Error) {
         self.replace(place, |command| error.clone().asked(|| command.in_words()));
     }
 
     /// It has left, and was not confirmed.
     fn doubt(&mut self, place: usize, error: Error) {
+        if let Ok(command) = &self.outcomes[place] {
+            result::owe_queued(self.session, &command.as_ref().id);
+        }
         self.replace(place, |command| maybe_sent(command, error).asked(|| command.in_words()));
     }
 

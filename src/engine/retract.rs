@@ -27,7 +27,7 @@ pub(crate) fn take_back(session: &Session, command: &Envelope, until: &Until) ->
     let pushed: Option<Vec<Vec<u8>>> =
         command.pushed().map(|documents| documents.iter().map(<[u8]>::to_vec).collect());
     let agents = command.target.answering().map_or(1, <[AgentId]>::len);
-    let mut retrier = Retrier::new(Purpose::Wait);
+    let mut retrier = Retrier::new(Purpose::PushOnce);
     // Whether a try that was not confirmed may have taken it.
     let mut doubt = false;
     loop {
@@ -44,7 +44,14 @@ pub(crate) fn take_back(session: &Session, command: &Envelope, until: &Until) ->
                 ErrorKind::Connect,
                 "the connection was lost while the command was being retracted",
             ),
-            Ok(count) => return Ok(count >= agents as i64),
+            Ok(count) => {
+                let all = count >= agents as i64;
+                if all {
+                    // It will never be routed.
+                    session.pool().forget(keys::queued(&command.id).as_bytes());
+                }
+                return Ok(all);
+            }
             Err(error) => match retrier.again(error, until) {
                 Ok(()) => continue,
                 Err(error) => error.into(),
@@ -89,7 +96,7 @@ impl Part<'_> {
         let of = self.of.to_string();
         let documents = self.documents.iter().map(Vec::as_slice);
         let args: Vec<&[u8]> = iter::once(of.as_bytes()).chain(documents).collect();
-        let step = Step { script: TAKE_BACK, keys: [keys::QUEUE, &mark], args: &args };
+        let step = Step { script: TAKE_BACK, keys: &[keys::QUEUE, &mark], args: &args };
         let mut sent = false;
         let taken = step.run(connection, until, &mut sent, |connection, until, sent| {
             self.in_a_transaction(connection, &mark, until, sent)

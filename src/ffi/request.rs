@@ -295,15 +295,23 @@ pub unsafe extern "C" fn acclient_request_submit(
 ///
 /// Set an id that you can set again: acclient_request_set_id(). Within 24 hours a second call with that
 /// id, in this process or another, finds that the command was submitted, and succeeds without sending
-/// anything. This takes a key cmd.<id>.submitted, which acclient_request_submit() does not leave, and
-/// holds as long as Redis keeps its data.
+/// anything. This takes a key cmd.<id>.submitted, which acclient_request_submit() does not leave.
+///
+/// The id stands for one target, command, run arguments, data and tags; any other is
+/// ACCLIENT_ID_IN_USE. A command that matched no agent (ACCLIENT_NO_SUCH_AGENT) has not run: the same
+/// command is sent again under its id, and its old answer is removed. A list of agents is sent again only
+/// if none of them was known. A wait that is under way meanwhile returns the old answer or the new result;
+/// one for a target with roles may go on to its deadline.
+///
+/// It holds as long as Redis keeps its data, and not where Redis may evict keys: with a maxmemory-policy
+/// other than noeviction a command whose key was evicted is sent twice.
 ///
 /// timeout_ms: for Redis to accept the command.
 /// command: [out] receives the command; free with acclient_command_free().
 /// Errors: ACCLIENT_MAYBE_SENT where no reply came in time after it was sent, or Redis was replaced
 /// between two attempts: a second call with the same id does not run it twice. After any other error the
-/// command was not sent, unless acclient_error_is_maybe_sent(): ACCLIENT_TIMEOUT with what prevented
-/// it; as acclient_request_submit().
+/// command was not sent, unless acclient_error_is_maybe_sent(): ACCLIENT_ID_IN_USE; ACCLIENT_TIMEOUT with
+/// what prevented it; as acclient_request_submit().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_submit_once(
     request: Option<&acclient_request>,

@@ -55,6 +55,9 @@ pub const ACCLIENT_NOT_RUNNING: i32 = 20;
 pub const ACCLIENT_LOST: i32 = 21;
 /// Messages may be missing from a log that is followed; acclient_error_gap() says where. The log goes on.
 pub const ACCLIENT_GAP: i32 = 22;
+/// Another command was submitted under the id by acclient_request_submit_once(): another target, command, run
+/// arguments, data or tags. Nothing was sent.
+pub const ACCLIENT_ID_IN_USE: i32 = 23;
 
 macro_rules! name_of {
     ($status:ident, $($name:ident)*) => {
@@ -74,7 +77,8 @@ pub extern "C" fn acclient_status_name(status: acclient_status) -> *const c_char
         ACCLIENT_PROTOCOL ACCLIENT_NO_SUCH_AGENT ACCLIENT_JOB_FAILED ACCLIENT_UNKNOWN_COMMAND
         ACCLIENT_UNSUPPORTED ACCLIENT_MAYBE_SENT ACCLIENT_POOL_EXHAUSTED ACCLIENT_CLOSED
         ACCLIENT_FORKED_HANDLE ACCLIENT_PANIC ACCLIENT_SYSTEM ACCLIENT_NO_SUCH_TUNNEL
-        ACCLIENT_TUNNEL_EXISTS ACCLIENT_NOT_RUNNING ACCLIENT_LOST ACCLIENT_GAP);
+        ACCLIENT_TUNNEL_EXISTS ACCLIENT_NOT_RUNNING ACCLIENT_LOST ACCLIENT_GAP
+        ACCLIENT_ID_IN_USE);
     name.as_ptr().cast()
 }
 
@@ -109,6 +113,7 @@ mod tests {
         (20, ErrorKind::NotRunning),
         (21, ErrorKind::Lost),
         (22, ErrorKind::Gap),
+        (23, ErrorKind::IdInUse),
     ];
 
     #[test]

@@ -6,7 +6,7 @@ use super::document::document;
 use super::{JobState, Text};
 
 /// What the controller says where it knows no agent for a command.
-const NO_AGENTS: &str = "No matching connected agents found";
+pub(crate) const NO_AGENTS: &str = "No matching connected agents found";
 
 document! {
     /// A result as the controller stored it, with absent, null and unknown fields kept. Only the state decides

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::address::Secret;
+use super::condition::Condition;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
@@ -80,7 +81,8 @@ impl ServerError {
     /// Whether the command is refused, and neither for now nor for want of a login: the server, a proxy
     /// or the rights of the user do not offer it.
     pub(crate) fn is_refusal(&self) -> bool {
-        !self.is_passing() && !matches!(self.code.as_str(), "NOAUTH" | "WRONGPASS")
+        matches!(self.condition(), Condition::Final | Condition::Unknown)
+            && !matches!(self.code.as_str(), "NOAUTH" | "WRONGPASS")
     }
 
     /// Whether it refuses EVAL itself in words of Redis, and not a command of a script.
@@ -169,7 +171,6 @@ fn is_code(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::Condition;
 
     fn of_script(inner: &str) -> ServerError {
         let call = "Error running script (call to f_168aae5914bab6a543b01ca3a4b4f3d294468f3b)";
@@ -225,7 +226,7 @@ mod tests {
             let error = ServerError::new("ERR", text);
             assert_eq!((&*error.code, &*error.text), ("NOPERM", text));
             // The script has begun, so that a transaction would do no better.
-            assert!(!error.is_without_scripts());
+            assert!(!error.is_about_eval());
         }
     }
 

@@ -565,8 +565,8 @@ mod tests {
     use super::*;
 
     fn inner(max: usize) -> Inner {
-        let (loans, owed) = (Loans::new(max), OwedKeys::default());
-        Inner { idle: Vec::new(), lot: Lot::default(), loans, waiting: VecDeque::new(), owed }
+        let loans = Loans::new(max);
+        Inner { idle: Vec::new(), lot: Lot::default(), loans, waiting: VecDeque::new() }
     }
 
     #[test]

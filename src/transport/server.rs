@@ -183,8 +183,8 @@ impl Connection {
         let reply = self.reply(until);
         match (reply, self.server.waiting) {
             (Err(Error::Server(error)), Waiting::Blmove | Waiting::Brpoplpush)
-                if error.is_refusal()
-                    && error.condition() == Condition::Final
+                if error.condition() == Condition::Final
+                    && error.is_refusal()
                     && error.code != "WRONGTYPE"
                     && !error.is_of_a_cluster() =>
             {

@@ -204,6 +204,15 @@ static void once(const acclient_client *client) {
     /* What runs after it would run after a second one too. */
     acclient_job_free(run(script(client, agent(1, 1), "true")));
     CHECK(lines(path) == 1);
+    SAY("another command under its id is refused");
+    acclient_request *other_script = script(client, agent(1, 1), "false");
+    EXPECT(ACCLIENT_OK, acclient_request_set_id(other_script, text, &error));
+    command = GARBAGE;
+    EXPECT(ACCLIENT_ID_IN_USE,
+           acclient_request_submit_once(other_script, 10000, NULL, &command, &error));
+    CHECK(command == NULL && !acclient_error_is_maybe_sent(error));
+    acclient_error_free(error);
+    acclient_request_free(other_script);
     SAY("and then as any other");
     EXPECT(ACCLIENT_OK, acclient_request_submit(request, 10000, NULL, &command, &error));
     WAIT_UNTIL(lines(path) == 2);

@@ -25,7 +25,8 @@ static void versions_and_names(void) {
                            "TUNNEL_EXISTS",
                            "NOT_RUNNING",
                            "LOST",
-                           "GAP"};
+                           "GAP",
+                           "ID_IN_USE"};
     const int count = sizeof names / sizeof *names;
     char text[64];
     SAY("version and status names");

@@ -87,6 +87,7 @@ void once(const acclient::client &client) {
     // A second run would have started before this command.
     CHECK(client.bash(one, "true").run(120s).is_success());
     CHECK(lines(file) == 1);
+    BAD(errc::id_in_use, client.bash(one, "false").id("once").try_submit_once());
     const auto command = request.submit();
     WAIT_UNTIL(lines(file) == 2);
     std::remove(file.c_str());

@@ -25,6 +25,8 @@ mod golden;
 mod golden_run;
 mod grid;
 mod hostile;
+mod ids;
+mod keys;
 mod kill;
 mod log;
 mod lost_connections;

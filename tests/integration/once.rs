@@ -27,8 +27,11 @@ fn length_of_queue(server: &RedisServer) -> i64 {
 /// killed and started again.
 fn submit_over_a_restart(server: &RedisServer) -> Result<(), acclient::Error> {
     let proxy = Proxy::new(server.port());
-    ping(&builder(&proxy).build().expect("a client"), "first").submit_once().expect("sent");
+    // What it says when it closes is not counted.
+    let first = builder(&proxy).build().expect("a client");
+    ping(&first, "first").submit_once().expect("sent");
     let [_, down] = proxy.passed();
+    drop(first);
     // Of ":1\r\n" the end is missing.
     let end = 2;
     let again = Arc::new(AtomicBool::new(false));
@@ -115,8 +118,10 @@ fn without_scripts_it_runs_once_wherever_its_connection_is_cut() {
         .expect("a Redis");
     let (controller, proxy) = (Controller::start(&server), Proxy::new(server.port()));
     let client = || builder(&proxy).user("few").build().expect("a client");
-    ping(&client(), "first").submit_once().expect("sent");
+    let first = client();
+    ping(&first, "first").submit_once().expect("sent");
     let [up, down] = proxy.passed();
+    drop(first);
     let ups = (0..=up).step_by(3).map(|after| Plan::up(after, Fault::Cut));
     let plans = ups.chain((0..=down).map(|after| Plan::down(after, Fault::Cut)));
     for (number, plan) in plans.enumerate() {

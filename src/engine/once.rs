@@ -1,0 +1,325 @@
+//! Pushing a command in a way that can be repeated: it runs at most once, however often it is pushed.
+//!
+//! The key `cmd.<id>.submitted` is written in one step with the push, so that a second try finds it. It holds
+//! a digest of what was pushed, by which the id cannot stand for two commands, and how many entries
+//! `cmd.<id>.queued` had before. The controller knows nothing of that key.
+//!
+//! A command that no agent got has not run, and is pushed anew under its id: see [`Once::never_ran`].
+
+use redis::Value;
+
+use super::atomic::{Step, transaction};
+use super::push::{ALONG, LOG, rpush};
+use super::retry::{Purpose, Retrier};
+use super::{Session, Timeout, result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{AgentId, DIGEST, Documents, Envelope, NO_AGENTS, ResultDocument, keys};
+use crate::transport::{self, Class, Connection, Until, bulk, integer, items};
+
+/// Larger documents are not what the controller says of a command that matched no agent.
+const LARGEST_REFUSAL: i64 = 64 * 1024;
+
+/// KEYS: the queue, the mark, `queued`, the hash, and the result list of each address of the target.
+/// ARGV: seconds to live, the digest, the start of all digests, what the controller says where no agent
+/// matches, the largest size of that, the hash field of each address, the documents.
+/// The rules are those of [`Once::in_a_transaction`].
+const PUSH_ONCE: &str = "local count = #KEYS - 4 \
+     local queued = redis.call('LLEN', KEYS[3]) \
+     local function is_refusal(text) \
+         local ok, it = pcall(function() return cjson.decode(text) end) \
+         return ok and type(it) == 'table' and it.state == 'ERROR' and it.data == ARGV[4] \
+             and (it.cmd == nil or it.cmd == cjson.null or it.cmd == '') \
+             and (it.args == nil or it.args == cjson.null) \
+     end \
+     local function never_ran(before) \
+         if queued < before + count or #redis.call('HKEYS', KEYS[4]) ~= count then return false end \
+         for i = 1, count do \
+             local size = redis.pcall('HSTRLEN', KEYS[4], ARGV[5 + i]) \
+             if type(size) ~= 'number' or size == 0 or size > tonumber(ARGV[5]) then return false end \
+             if not is_refusal(redis.pcall('HGET', KEYS[4], ARGV[5 + i])) then return false end \
+         end \
+         for i = 1, count do \
+             local entries = redis.call('LRANGE', KEYS[4 + i], 0, -1) \
+             if #entries == 0 then return false end \
+             for _, entry in ipairs(entries) do \
+                 if not is_refusal(entry) then return false end \
+             end \
+         end \
+         return true \
+     end \
+     local mark = redis.call('GET', KEYS[2]) \
+     if mark then \
+         local is_same = string.sub(mark, 1, #ARGV[2]) == ARGV[2] \
+         if string.sub(mark, 1, #ARGV[3]) == ARGV[3] and not is_same then return 2 end \
+         local before = is_same and tonumber(string.sub(mark, #ARGV[2] + 2)) or 0 \
+         if not never_ran(before) then return 0 end \
+         for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end \
+         queued = 0 \
+     end \
+     for i = 6 + count, #ARGV do redis.call('RPUSH', KEYS[1], ARGV[i]) end \
+     redis.call('SET', KEYS[2], ARGV[2] .. ':' .. queued, 'EX', ARGV[1]) return 1";
+
+const FOUND: i64 = 0;
+const PUSHED: i64 = 1;
+const OTHER_CONTENT: i64 = 2;
+
+const REPLACED: &str = "the connection was lost before Redis confirmed the command, and Redis was restarted or replaced since: its data may be lost";
+
+/// Pushes a command unless it was pushed before, and tries again until Redis has confirmed one or the other,
+/// or the call ends.
+pub(crate) fn submit_once(session: &Session, command: &Envelope, timeout: &Timeout) -> Result<()> {
+    let documents = command.documents()?;
+    let mut push = Once::new(command, &documents)?;
+    let push = |until: &Until| push_once(session, &mut push, until);
+    let pushed = session.bounded(timeout, || command.in_words(), push);
+    if pushed.as_ref().map_or_else(Error::is_maybe_sent, |_| true) {
+        // Perhaps nobody waits for it, or whoever did has ended.
+        result::owe_queued(session, &command.id);
+    }
+    match pushed.map_err(|error| error.about_command(command))? {
+        true => log::debug!(target: LOG, "submitted {command}"),
+        false => log::debug!(target: LOG, "{command} was submitted before"),
+    }
+    Ok(())
+}
+
+/// Whether the mark of a command that was pushed in this way is there, as far as the user may look.
+pub(crate) fn is_marked(session: &Session, id: &str, until: &Until) -> Result<bool> {
+    let marked = session.repeat(until, |connection, until| {
+        connection.command(&[b"EXISTS", keys::submitted(id).as_bytes()]);
+        connection.allowed(until)
+    })?;
+    Ok(marked == Some(Value::Int(1)))
+}
+
+/// Whether it was pushed now, and not before.
+fn push_once(session: &Session, push: &mut Once<'_>, until: &Until) -> Result<bool> {
+    let mut retrier = Retrier::new(Purpose::PushOnce);
+    loop {
+        let tried = session.pool().once(Class::Quick, until, |connection| {
+            connection.take_along(ALONG);
+            push.attempt(connection, until)
+        });
+        let ended = match tried {
+            Ok(Some(PUSHED)) => {
+                session.counters().pushed.add(1);
+                return Ok(true);
+            }
+            Ok(Some(FOUND)) => return Ok(false),
+            Ok(Some(_)) => return Err(in_use()),
+            Ok(None) => Error::new(ErrorKind::Connect, REPLACED),
+            Err(error) => match retrier.again(error, until) {
+                Ok(()) => continue,
+                Err(error) => error.into(),
+            },
+        };
+        return Err(push.explained(ended));
+    }
+}
+
+fn in_use() -> Error {
+    let message =
+        "the id is in use: another command was submitted once under it; choose another id";
+    Error::new(ErrorKind::IdInUse, message)
+}
+
+struct Once<'a> {
+    documents: &'a Documents,
+    digest: String,
+    /// The addresses of the target, one for each document, as the controller names them in its answer where it
+    /// knows no agent for one.
+    addresses: Vec<AgentId>,
+    mark: String,
+    queued: String,
+    hash: String,
+    lists: Vec<String>,
+    /// The run of the server that an earlier try may have reached; inside, whether that is known.
+    doubt: Option<Option<String>>,
+}
+
+impl<'a> Once<'a> {
+    fn new(command: &Envelope, documents: &'a Documents) -> Result<Self> {
+        let id = &command.id;
+        let mut addresses = Vec::new();
+        command.target.each_address(|address| {
+            addresses.push(AgentId { gid: address.gid, nid: address.nid });
+            Ok(())
+        })?;
+        Ok(Once {
+            documents,
+            digest: command.digest()?,
+            lists: addresses.iter().map(|address| keys::result(id, *address)).collect(),
+            addresses,
+            mark: keys::submitted(id),
+            queued: keys::queued(id),
+            hash: keys::results(id),
+            doubt: None,
+        })
+    }
+
+    /// One try; `None` where an earlier one may have reached a server that is no more.
+    fn attempt(
+        &mut self,
+        connection: &mut Connection,
+        until: &Until,
+    ) -> transport::Result<Option<i64>> {
+        let run = connection.run_id(until)?;
+        if self.doubt.as_ref().is_some_and(|before| before.is_none() || *before != run) {
+            connection.command(&[b"GET", self.mark.as_bytes()]);
+            let mark = text(connection, until)?;
+            return Ok(mark.map(|mark| if self.is_other(&mark) { OTHER_CONTENT } else { FOUND }));
+        }
+        let (ttl, largest) = (keys::TTL.to_string(), LARGEST_REFUSAL.to_string());
+        let fields: Vec<String> = self.addresses.iter().map(AgentId::to_string).collect();
+        let mut names = vec![keys::QUEUE, &self.mark, &self.queued, &self.hash];
+        names.extend(self.lists.iter().map(String::as_str));
+        let mut args =
+            [&*ttl, &self.digest, DIGEST, NO_AGENTS, &largest].map(str::as_bytes).to_vec();
+        args.extend(fields.iter().map(|field| field.as_bytes()));
+        args.extend(self.documents.iter());
+        let step = Step { script: PUSH_ONCE, keys: &names, args: &args };
+        let mut sent = false;
+        let pushed = step.run(connection, until, &mut sent, |connection, until, sent| {
+            self.in_a_transaction(connection, until, sent)
+        });
+        if sent {
+            self.doubt.get_or_insert(run);
+        }
+        pushed.map(Some)
+    }
+
+    /// Whether the mark is that of another command. Earlier versions wrote marks without a digest, which
+    /// count as marks of this command.
+    fn is_other(&self, mark: &str) -> bool {
+        mark.starts_with(DIGEST) && !mark.starts_with(&self.digest)
+    }
+
+    fn in_a_transaction(
+        &self,
+        connection: &mut Connection,
+        until: &Until,
+        sent: &mut bool,
+    ) -> transport::Result<i64> {
+        let keys = [&self.mark, &self.queued, &self.hash];
+        let keys = || keys.into_iter().chain(&self.lists).map(String::as_bytes);
+        loop {
+            connection.command(&iter_once(b"WATCH").chain(keys()).collect::<Vec<_>>());
+            connection.command(&[b"GET", self.mark.as_bytes()]);
+            connection.command(&[b"LLEN", self.queued.as_bytes()]);
+            // A transaction does not stop at an error: a queue that is no list has to be found out
+            // before, or it would leave the mark of a command that was not pushed.
+            connection.command(&[b"LLEN", keys::QUEUE.as_bytes()]);
+            connection.reply(until)?;
+            let mark = text(connection, until)?;
+            let mut queued = number(connection, until)?;
+            connection.reply(until)?;
+            let mut commands: Vec<Vec<&[u8]>> = Vec::new();
+            if let Some(mark) = &mark {
+                let is_other = self.is_other(mark);
+                if is_other || !self.never_ran(connection, mark, queued, until)? {
+                    connection.command(&[b"UNWATCH"]);
+                    connection.reply(until)?;
+                    return Ok(if is_other { OTHER_CONTENT } else { FOUND });
+                }
+                commands.push(iter_once(b"DEL").chain(keys()).collect());
+                queued = 0;
+            }
+            let (ttl, value) = (keys::TTL.to_string(), format!("{}:{queued}", self.digest));
+            commands.push(rpush(self.documents));
+            commands.push(vec![
+                b"SET",
+                self.mark.as_bytes(),
+                value.as_bytes(),
+                b"EX",
+                ttl.as_bytes(),
+            ]);
+            let commands: Vec<&[&[u8]]> = commands.iter().map(Vec::as_slice).collect();
+            if transaction(connection, until, sent, &commands)?.is_some() {
+                return Ok(PUSHED);
+            }
+            until.check()?; // somebody else has submitted it in this moment
+        }
+    }
+
+    /// Whether the command that left the mark is known not to have run: the controller has routed all of it
+    /// and said of each address that it knows no agent, and nothing is there of any agent, not even that
+    /// a job is queued. So a list of agents has to be unknown as a whole.
+    fn never_ran(
+        &self,
+        connection: &mut Connection,
+        mark: &str,
+        queued: i64,
+        until: &Until,
+    ) -> transport::Result<bool> {
+        let count = self.addresses.len();
+        let before = mark.strip_prefix(&self.digest).and_then(|rest| rest.strip_prefix(':'));
+        let before = before.and_then(|before| before.parse().ok()).unwrap_or(0);
+        if queued < count as i64 + before {
+            return Ok(false);
+        }
+        let fields: Vec<String> = self.addresses.iter().map(AgentId::to_string).collect();
+        let hash = self.hash.as_bytes();
+        connection.command(&[b"HKEYS", hash]);
+        for field in &fields {
+            connection.command(&[b"HSTRLEN", hash, field.as_bytes()]);
+        }
+        let is_all = items(connection.reply(until)?).is_ok_and(|fields| fields.len() == count);
+        let mut is_small = true;
+        for _ in &fields {
+            let size = optional(connection, until)?;
+            is_small &= matches!(size, Some(Value::Int(1..=LARGEST_REFUSAL)));
+        }
+        if !is_all || !is_small {
+            return Ok(false);
+        }
+        for (field, list) in fields.iter().zip(&self.lists) {
+            connection.command(&[b"HGET", hash, field.as_bytes()]);
+            connection.command(&[b"LRANGE", list.as_bytes(), b"0", b"-1"]);
+        }
+        let mut are_refusals = true;
+        for _ in &fields {
+            are_refusals &= optional(connection, until)?.is_some_and(is_refusal);
+            let entries = items(connection.reply(until)?).unwrap_or_default();
+            are_refusals &= !entries.is_empty() && entries.into_iter().all(is_refusal);
+        }
+        Ok(are_refusals)
+    }
+
+    /// An error of a call that may be made again, with the same id.
+    fn explained(&self, error: Error) -> Error {
+        if self.doubt.is_none() {
+            return error;
+        }
+        let again = "submitting it once more with the same id does not run it twice, as long as Redis keeps its data";
+        error.with_command_maybe_sent().noting(again)
+    }
+}
+
+fn iter_once(word: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::once(word)
+}
+
+/// Whether an entry is what the controller says where it knows no agent.
+fn is_refusal(entry: Value) -> bool {
+    let entry = bulk(entry).ok().flatten().unwrap_or_default();
+    ResultDocument::parse(&entry).is_ok_and(|document| document.is_no_such_agent())
+}
+
+/// A reply; `None` where the user may not ask.
+fn optional(connection: &mut Connection, until: &Until) -> transport::Result<Option<Value>> {
+    match connection.reply(until) {
+        Err(transport::Error::Server(error)) if !error.is_passing() => Ok(None),
+        reply => reply.map(Some),
+    }
+}
+
+fn text(connection: &mut Connection, until: &Until) -> transport::Result<Option<String>> {
+    let reply = bulk(connection.reply(until)?);
+    let reply = reply.map_err(|error| connection.violated(error.to_string()))?;
+    Ok(reply.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn number(connection: &mut Connection, until: &Until) -> transport::Result<i64> {
+    let reply = connection.reply(until)?;
+    integer(&reply).map_err(|error| connection.violated(error.to_string()))
+}
