@@ -10,6 +10,7 @@ use crate::transport::{self, Connection, Until, bulk, field, items};
 const SHORT: f64 = 0.9;
 
 /// What Redis tells of itself; `None` for each part that it does not.
+#[derive(Default)]
 struct Told {
     memory: Option<String>,
     stats: Option<String>,
@@ -24,6 +25,9 @@ struct Told {
 impl Told {
     /// Asks for everything in one round trip.
     fn ask(connection: &mut Connection, until: &Until) -> transport::Result<Self> {
+        if connection.server.closes {
+            return Ok(Told::default());
+        }
         for section in ["memory", "stats", "persistence", "replication"] {
             connection.command(&[b"INFO", section.as_bytes()]);
         }

@@ -268,7 +268,10 @@ impl Connection {
         if self.outstanding == 0 {
             self.pack_own();
             // What a connection reads while it tracks, the server tells it of.
-            let errands = self.pending.as_ref().map(|pending| pending.batch(!self.tracks));
+            let errands = self
+                .pending
+                .as_ref()
+                .map(|pending| pending.batch(!self.tracks && !self.server.closes));
             self.pack_errands(errands.unwrap_or_default());
         }
         self.pack(args);

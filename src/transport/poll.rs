@@ -71,13 +71,11 @@ pub(crate) fn wait_for_any(
         let mut fds: Vec<libc::pollfd> =
             sockets.iter().map(|socket| slot(*socket, libc::POLLOUT)).collect();
         fds.extend(wakes().map(|wake| slot(wake.fd(), libc::POLLIN)));
-        let polled = ppoll(&mut fds, wake_at.remaining());
-        let failed = |source| Error::System { what: "cannot poll a socket", source };
-        match polled {
+        match ppoll(&mut fds, wake_at.remaining()) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(source) => return Err(failed(source)),
+            Err(source) => return Err(Error::System { what: "cannot poll a socket", source }),
             Ok(_) if fds.iter().any(|slot| slot.revents & libc::POLLNVAL != 0) => {
-                return Err(failed(io::Error::from_raw_os_error(libc::EBADF)));
+                return Err(closed_by_the_program());
             }
             Ok(_) => {}
         }
@@ -87,8 +85,11 @@ pub(crate) fn wait_for_any(
             slots.iter().enumerate().filter_map(ready).collect()
         };
         let (slots, wakes) = fds.split_at(sockets.len());
-        if !ready(wakes).is_empty() {
-            continue; // check_cancelled() above says which
+        let is_reused = wakes.iter().any(|wake| slots.iter().any(|slot| slot.fd == wake.fd));
+        if is_reused || !ready(wakes).is_empty() {
+            // A token is set before its descriptor gets readable.
+            until.check_cancelled()?;
+            return Err(closed_by_the_program());
         }
         let ready = ready(slots);
         if !ready.is_empty() {

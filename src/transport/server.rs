@@ -24,7 +24,7 @@ pub(crate) struct Server {
     pub(crate) resp3: bool,
     /// It closes the connection on a command that it does not know, as some proxies do: what it may
     /// not have is not asked of it.
-    pub(super) closes: bool,
+    pub(crate) closes: bool,
     waiting: Waiting,
 }
 

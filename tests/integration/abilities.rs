@@ -53,7 +53,7 @@ fn use_without(lost: &[&str], grid: &Grid, client: &Client, how: &str) {
     let mut results = all.results(WAIT).expect(&said);
     results.next().expect(&said).unwrap_or_else(|error| panic!("{said}: {error}"));
     let polled = without("HELLO") || without("CLIENT") || !pushes(grid.redis());
-    let method = if polled { WaitMethod::Polling } else { WaitMethod::Tracking };
+    let method = if polled { WaitMethod::Polling } else { WaitMethod::Broadcast };
     assert_eq!(results.method(), Some(method), "{said}");
     assert_eq!(results.filter(Result::is_ok).count(), 2, "{said}");
 

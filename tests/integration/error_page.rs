@@ -118,7 +118,7 @@ fn of_redis(url: &str) -> Vec<Row> {
             once("true").expect("sent");
             once("false")
         }),
-        row("no result in time", by(&client).next_result(Duration::from_millis(50))),
+        row("no result in time", by(&client).next_result(Duration::from_secs(2))),
         row("no result yet", by(&client).next_result(Duration::ZERO)),
         row("a cancelled token", client.with_cancel(&token).ping()),
         row(
