@@ -45,7 +45,8 @@ fn generic(message: &str) -> String {
             text += word;
         }
     }
-    text.replace(ROOT, "#")
+    // Whether the last round of a short wait was in time depends on the machine.
+    text.replace("; no final state in Redis # s before the deadline", "").replace(ROOT, "#")
 }
 
 fn arguments(client: &Client) -> Vec<Row> {
