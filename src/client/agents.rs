@@ -127,7 +127,7 @@ impl Client {
         let question = Envelope::new(ids::new_id()?, every, processes::question(query))?;
         let (session, timeout, begun) = (self.session(), self.session().quick(), clock::now());
         push::submit(session, &question, &timeout)?;
-        let wanted = Wanted { id: question.id.clone(), agents: None, returned: Vec::new() };
+        let wanted = Wanted { agents: None, ..Wanted::of(&question, Vec::new()) };
         let mut answers = Arrivals::new(session, vec![(question, wanted)], &timeout.since(begun))?;
         let mut outcomes: Outcomes<_> = std::iter::empty().collect();
         while let Some((_, answer)) = answers.next() {

@@ -211,6 +211,11 @@ impl Command {
     fn look_once(&mut self, timeout: Timeout) -> Result<Option<Job>> {
         let begun = clock::now();
         let found = self.session.until(&timeout).and_then(|until| {
+            if self.envelope.before().is_some() {
+                let mut watch = Watch::new(self.session.clone(), vec![self.wanted()]);
+                let found = watch.next_there(&until)?;
+                return found.map(|found| self.readable(found.agent, found.document)).transpose();
+            }
             if self.agents().is_none() {
                 self.routed = result::targets_now(&self.session, self.id(), &until)?;
             }
@@ -231,7 +236,8 @@ impl Command {
             Some(watch) => watch,
             None => match self.pending().as_deref() {
                 Some([agent]) => {
-                    let document = run::final_document(&self.session, self.id(), *agent, until);
+                    let document =
+                        run::final_document(&self.session, &self.envelope, *agent, until);
                     return self.readable(*agent, document).map(Some);
                 }
                 _ => Box::new(Watch::new(self.session.clone(), vec![self.wanted()])),
@@ -494,11 +500,8 @@ impl Command {
     /// The results that are still to be returned.
     pub(crate) fn wanted(&self) -> Wanted {
         let agents = self.agents().map(<[AgentId]>::to_vec);
-        Wanted {
-            id: self.id().to_owned(),
-            agents,
-            returned: self.returned.iter().copied().collect(),
-        }
+        let returned = self.returned.iter().copied().collect();
+        Wanted { agents, returned, ..Wanted::of(&self.envelope, Vec::new()) }
     }
 
     /// Agents whose results are still to be returned, where it is known who they are.

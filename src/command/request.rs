@@ -342,11 +342,14 @@ impl Request {
         if killable {
             announce_shell(&cmd, &mut data)?;
         }
+        let is_chosen = id.is_some();
         let id = id.map_or_else(ids::new_id, Ok)?;
         // Before it is looked at byte by byte.
         check_size("the data", data.len())?;
         let contents = Contents { cmd, args, data: into_payload("the data", data)?, tags };
-        Ok(Command::new(session, Envelope::new(id, target, contents)?))
+        let envelope = Envelope::new(id, target, contents)?;
+        let envelope = if is_chosen { envelope.with_chosen_id() } else { envelope };
+        Ok(Command::new(session, envelope))
     }
 }
 

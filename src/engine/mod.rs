@@ -10,6 +10,7 @@
 pub(crate) mod arrivals;
 pub(crate) mod ask;
 mod atomic;
+mod before;
 mod cancel;
 mod failure;
 mod fetched;

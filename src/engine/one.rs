@@ -6,12 +6,12 @@
 
 use super::Session;
 use super::result::{
-    LOOK, about_agent, about_key, answer, leave, parse, queue_expire, queue_move, read_expire,
+    LOOK, about_agent, about_key, leave, new_answer, parse, queue_expire, queue_move, read_expire,
 };
 use super::retry::{Purpose, waits_out};
 use super::rounds::{Rounds, final_in_hash};
 use crate::error::{Error, Result};
-use crate::protocol::{AgentId, JobState, ResultDocument, keys};
+use crate::protocol::{AgentId, Before, Envelope, JobState, ResultDocument, keys};
 use crate::transport::{self, Condition, Connection, Reply, Until, bulk, integer, items};
 
 /// A wait for one result, which begins before the command is pushed.
@@ -20,6 +20,8 @@ pub(super) struct One<'a> {
     session: &'a Session,
     id: &'a str,
     agent: AgentId,
+    /// Of the command where this program has sent it.
+    command: Option<&'a Envelope>,
     key: String,
     until: Until,
     rounds: Rounds,
@@ -49,12 +51,23 @@ impl<'a> One<'a> {
             session,
             id,
             agent,
+            command: None,
             key: keys::result(id, agent),
             until: until.impatient(),
             rounds: Rounds::begin(until),
             state: None,
             is_in_use: false,
         }
+    }
+
+    /// The wait for a command that this program sends under an id that may have been used before.
+    pub(super) fn of(self, command: &'a Envelope) -> Self {
+        One { command: Some(command), ..self }
+    }
+
+    /// What the list may hold of an earlier command.
+    fn before(&self) -> Option<&'a Before> {
+        self.command?.before().filter(|before| before.has(self.agent))
     }
 
     /// Queues the move, and all that is wanted when it ends: how many entries there are, and the time to
@@ -169,7 +182,7 @@ impl<'a> One<'a> {
     /// The result, if the list has one entry and that is none of an id in use.
     fn only_entry(&self, tail: &Reply, length: &Reply) -> Result<Option<ResultDocument>> {
         let Some(entry) = bulk(tail.clone())? else { return Ok(None) };
-        if integer(length)? != 1 {
+        if integer(length)? != 1 || self.before().is_some() {
             return Ok(None);
         }
         let document = parse(&self.key, &entry)?;
@@ -178,8 +191,9 @@ impl<'a> One<'a> {
 
     fn answer(&mut self, entries: Reply) -> Result<Option<ResultDocument>> {
         let entries = items(entries)?;
-        self.is_in_use = !entries.is_empty();
-        answer(&self.key, entries)
+        let before = self.before();
+        self.is_in_use = !entries.is_empty() && before.is_none();
+        new_answer(&self.key, entries, self.agent, before)
     }
 
     /// Reads the list again and again until the next round: it holds more than one entry, or only refusals of
@@ -214,10 +228,15 @@ impl<'a> One<'a> {
         self.rounds.done();
         let field = field.unwrap_or_default();
         self.state = ResultDocument::parse(&field).ok().and_then(|it| it.state.into_value());
-        if matches!(&entries, Reply::Array(entries) if entries.is_empty()) {
-            return Ok(Ok(final_in_hash(&field)));
-        }
-        Ok(self.answer(entries))
+        let is_gone = matches!(&entries, Reply::Array(entries) if entries.is_empty());
+        let before = self.before();
+        Ok(match self.answer(entries) {
+            Ok(None) if is_gone && before.is_none() => Ok(final_in_hash(&field)),
+            Ok(None) if before.is_some_and(|it| it.is_new_field(self.agent, &field)) => {
+                Ok(final_in_hash(&field))
+            }
+            answer => answer,
+        })
     }
 
     /// What is known of the job when the time is over.

@@ -2,7 +2,7 @@
 //! [`super::once`] for pushing in a way that can be repeated.
 
 use super::retry::{Purpose, Retrier};
-use super::{Session, Timeout, result};
+use super::{Session, Timeout, before, result};
 use crate::error::{Error, Result};
 use crate::protocol::{Documents, Envelope, keys};
 use crate::transport::{self, Class, Connection, Pooled, Until, integer};
@@ -41,9 +41,11 @@ pub(super) fn push(
         let error = match session.pool().get(class, until) {
             Ok(mut connection) => {
                 connection.take_along(ALONG);
+                before::ask(&mut connection, command);
                 let mark = queue(&mut connection, documents);
                 then(&mut connection);
-                match connection.reply(until) {
+                let before = before::read(&mut connection, command, until);
+                match before.and_then(|()| connection.reply(until)) {
                     Ok(reply) => {
                         integer(&reply).map_err(|error| maybe_sent(command, error.into()))?;
                         session.counters().pushed.add(1);

@@ -6,7 +6,7 @@ use redis::Value;
 
 use super::push::{ALONG, LOG, connection, maybe_sent, queue};
 use super::retry::{Purpose, Retrier, waits_out};
-use super::{Session, result};
+use super::{Session, before, result};
 use crate::error::{Error, Result};
 use crate::protocol::{Documents, Envelope};
 use crate::transport::{self, Connection, Until, clock, integer};
@@ -174,6 +174,7 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
         let Ok(command) = &self.outcomes[place] else { return };
         match command.as_ref().write(&mut self.documents) {
             Ok(()) => {
+                before::ask(connection, command.as_ref());
                 part.commands.push((place, queue(connection, &self.documents)));
                 part.bytes += self.documents.size();
             }
@@ -191,7 +192,11 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
         refused: &mut Refused,
     ) -> Result<()> {
         for (number, (place, _)) in part.iter().enumerate() {
-            match connection.reply(until) {
+            let before = match &self.outcomes[*place] {
+                Ok(command) => before::read(connection, command.as_ref(), until),
+                Err(_) => Ok(()),
+            };
+            match before.and_then(|()| connection.reply(until)) {
                 Ok(Value::Int(_)) => self.pushed(*place),
                 Ok(reply) => {
                     if let Err(error) = integer(&reply) {

@@ -10,7 +10,7 @@ use super::push::LOG;
 use super::retry::{Purpose, waits_out};
 use super::rounds::{Rounds, final_in_hash};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{AgentId, ResultDocument, keys};
+use crate::protocol::{AgentId, Before, ResultDocument, keys};
 use crate::transport::{self, Connection, Owed, Reply, Until, bulk, integer, items, sleep};
 
 /// How often a list is looked at where blocking cannot help.
@@ -109,7 +109,7 @@ pub(crate) fn answers(
     let missing = answers.iter().filter(|(_, document)| is_missing(document));
     let missing: Vec<AgentId> = missing.take(HASHED).map(|(agent, _)| *agent).collect();
     let ended =
-        session.repeat(until, |connection, until| hashed(connection, id, &missing, until))?;
+        session.repeat(until, |connection, until| hashed(connection, id, &missing, until, None))?;
     for (agent, document) in ended {
         let place = answers.iter_mut().find(|(other, _)| *other == agent);
         if let Some((_, answer)) = place {
@@ -158,6 +158,7 @@ pub(super) fn hashed(
     id: &str,
     agents: &[AgentId],
     until: &Until,
+    before: Option<&Before>,
 ) -> transport::Result<Vec<(AgentId, Result<ResultDocument>)>> {
     if agents.is_empty() {
         return Ok(Vec::new());
@@ -173,7 +174,8 @@ pub(super) fn hashed(
     };
     let ended = agents.iter().zip(fields).filter_map(|(agent, field)| {
         let field = bulk(field).ok().flatten()?;
-        Some((*agent, final_in_hash(&field)?))
+        let is_new = before.is_none_or(|before| before.is_new_field(*agent, &field));
+        is_new.then(|| Some((*agent, final_in_hash(&field)?)))?
     });
     let (agents, ended): (Vec<AgentId>, Vec<ResultDocument>) = ended.unzip();
     // A result may have reached its list meanwhile, and the list counts.
@@ -183,7 +185,9 @@ pub(super) fn hashed(
     for ((agent, document), list) in agents.into_iter().zip(ended).zip(lists) {
         let list = items(list).map_err(Error::from);
         let document = match list {
-            Ok(list) if list.is_empty() => Ok(Some(document)),
+            Ok(list) if list.is_empty() || before.is_some_and(|before| before.has(agent)) => {
+                Ok(Some(document))
+            }
             list => list.and_then(|list| answer(&keys::result(id, agent), list)),
         };
         found.extend(document.transpose().map(|document| (agent, document)));
@@ -389,6 +393,29 @@ pub(crate) fn agent_of(id: &str, field: Reply) -> Result<AgentId> {
 /// The answer in a list: the last entry that is not the refusal of an id in use. The list may have
 /// been turned by its readers, so "last" goes by when the job started.
 pub(crate) fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocument>> {
+    answer_after(key, entries, |_| true)
+}
+
+/// The same among the entries that are new. What cannot be read may be old.
+pub(super) fn new_answer(
+    key: &str,
+    entries: Vec<Reply>,
+    agent: AgentId,
+    before: Option<&Before>,
+) -> Result<Option<ResultDocument>> {
+    match before.filter(|before| before.has(agent)) {
+        Some(before) => {
+            answer_after(key, entries, |it| before.is_new_entry(agent, it)).or(Ok(None))
+        }
+        None => answer(key, entries),
+    }
+}
+
+fn answer_after(
+    key: &str,
+    entries: Vec<Reply>,
+    is_new: impl Fn(&ResultDocument) -> bool,
+) -> Result<Option<ResultDocument>> {
     let mut answer: Option<ResultDocument> = None;
     let mut unreadable = None;
     for entry in entries {
@@ -401,6 +428,7 @@ pub(crate) fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocu
         };
         let started = |document: &ResultDocument| document.starttime.value().copied();
         if !document.is_duplicate()
+            && is_new(&document)
             && answer.as_ref().is_none_or(|last| started(&document) >= started(last))
         {
             answer = Some(document);

@@ -4,6 +4,7 @@ use super::one::One;
 use super::result;
 use super::rounds::Rounds;
 use super::verdict::{delivered, tell_how_far};
+use super::watch::{Wanted, Watch};
 use super::{Session, Timeout, push};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Documents, Envelope, JobResult, ResultDocument};
@@ -38,7 +39,7 @@ pub(crate) fn wait_for(
         found.ok_or_else(|| no_result_yet(command))?
     } else {
         let waited = |until: &Until| {
-            let document = final_document(session, id, agent, until);
+            let document = final_document(session, command, agent, until);
             document.map_err(|error| tell_how_far(command, error))
         };
         session.bounded(timeout, || command.in_words(), waited)?
@@ -49,11 +50,11 @@ pub(crate) fn wait_for(
 /// Waits for the final result of a command on an agent.
 pub(crate) fn final_document(
     session: &Session,
-    id: &str,
+    command: &Envelope,
     agent: AgentId,
     until: &Until,
 ) -> Result<ResultDocument> {
-    One::begin(session, id, agent, until).finish(None)
+    One::begin(session, &command.id, agent, until).of(command).finish(None)
 }
 
 /// The error of a wait of zero that found nothing.
@@ -70,7 +71,7 @@ fn run_on(
     until: &Until,
 ) -> Result<ResultDocument> {
     let id = &command.id;
-    let wait = One::begin(session, id, agent, until);
+    let wait = One::begin(session, id, agent, until).of(command);
     let ask = |connection: &mut _| wait.ask(connection);
     let mut connection = push::push(session, command, documents, (session.class(), until), ask)?;
     // From here on the command is with Redis: whatever breaks now, only the wait goes on.
@@ -93,14 +94,30 @@ fn run_on_any(
     let first = result::read_targets(&mut connection, id, &until.impatient(), &rounds);
     drop(connection);
     let wait = || {
+        if command.before().is_some() {
+            return first_new(session, command, until);
+        }
         let agents = result::more_targets(session, id, until, true, rounds, Some(first))?;
         let [agent] = agents[..] else {
             let several = format!("the controller sent it to {} agents", agents.len());
             return Err(Error::new(ErrorKind::Protocol, several));
         };
-        Ok((agent, final_document(session, id, agent, until)?))
+        Ok((agent, final_document(session, command, agent, until)?))
     };
     wait().map_err(|error| after_the_push(command, error))
+}
+
+/// The first result that is none of an earlier command under the same id.
+fn first_new(
+    session: &Session,
+    command: &Envelope,
+    until: &Until,
+) -> Result<(AgentId, ResultDocument)> {
+    let wanted = Wanted { agents: None, ..Wanted::of(command, Vec::new()) };
+    let found = Watch::new(session.clone(), vec![wanted]).next(until)?;
+    let gone = || Error::new(ErrorKind::Protocol, "the controller sent it to no agent");
+    let found = found.ok_or_else(gone)?;
+    Ok((found.agent, found.document?))
 }
 
 /// An error of the wait for a command that is with Redis. The same call, made again, would run it

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
 use super::command::{CommandDocument, Contents, check_size};
 use super::text::{Invalid, WORD, check_name};
-use super::{Documents, RunArgs, Target};
+use super::{Before, Documents, RunArgs, Target};
 
 /// The start of every handle string: the name and the version of the format.
 const PREFIX: &str = "acclient:1:";
@@ -45,6 +45,9 @@ pub(crate) struct Envelope {
     /// `None` for a command that is known by its id alone. Shared, since there may be many commands
     /// at a time.
     pub(crate) sent: Option<Arc<Sent>>,
+    /// What Redis held of the id before, once that is read; `None` for an id that is known to be new, and where
+    /// another program has sent the command.
+    pub(crate) before: Option<Arc<OnceLock<Before>>>,
 }
 
 /// What was sent, or is about to be.
@@ -58,7 +61,7 @@ pub(crate) struct Sent {
 impl Envelope {
     /// A command that is known by its id alone.
     pub(crate) fn known(id: String, target: Target) -> Self {
-        Envelope { id, target, queue: AgentQueue::Unknown, sent: None }
+        Envelope { id, target, queue: AgentQueue::Unknown, sent: None, before: None }
     }
 
     /// A command that is about to be sent. Fails for one that controller or agents would not
@@ -74,13 +77,23 @@ impl Envelope {
         Ok(envelope)
     }
 
+    /// The same where the caller has chosen the id, which may have been used before.
+    pub(crate) fn with_chosen_id(self) -> Self {
+        Envelope { before: Some(Arc::default()), ..self }
+    }
+
+    /// What the id held when the command was pushed, if there was anything.
+    pub(crate) fn before(&self) -> Option<&Before> {
+        self.before.as_ref()?.get().filter(|before| !before.is_empty())
+    }
+
     /// A command as it stood in a history.
     pub(crate) fn found(document: CommandDocument, json: Vec<u8>) -> Self {
         let id = document.id.value().cloned().unwrap_or_default();
         let target = Target::of_document(&document);
         let sent = Sent { contents: document.into(), found: Some(json) };
         let queue = AgentQueue::of(&sent.contents.args);
-        Envelope { id, target, queue, sent: Some(Arc::new(sent)) }
+        Envelope { id, target, queue, sent: Some(Arc::new(sent)), before: None }
     }
 
     /// Writes the documents that are pushed to the queue, in place of others: one, or one for each agent

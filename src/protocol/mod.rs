@@ -4,6 +4,7 @@
 //! types, or is refused by their `check`.
 
 mod agent;
+mod before;
 mod command;
 mod controller_data;
 mod cron;
@@ -22,6 +23,7 @@ mod target_syntax;
 mod text;
 
 pub use agent::{AgentId, ParseAgentIdError};
+pub(crate) use before::Before;
 pub(crate) use command::{Address, CommandDocument, Contents, check_size, in_words};
 pub(crate) use cron::check_cron;
 pub(crate) use digest::DIGEST;

@@ -38,6 +38,7 @@ mod partial;
 mod pool;
 mod progress;
 mod queued;
+mod reused;
 mod rights;
 mod rollout;
 mod rooms;

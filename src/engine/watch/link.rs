@@ -123,7 +123,8 @@ impl Watch {
 
     /// How to wait, if the server has it.
     fn wanted_method(&self) -> WaitMethod {
-        let is_one_list = self.pending.len() == 1 && self.unrouted.is_empty();
+        let is_one_list =
+            self.pending.len() == 1 && self.unrouted.is_empty() && self.before.is_empty();
         if is_one_list && self.polled.is_none() {
             return WaitMethod::Blocking;
         }
@@ -183,7 +184,8 @@ impl Watch {
             until.check()?;
             return self.note(changes, until);
         }
-        let alone = self.pending.len() == 1 && self.unrouted.is_empty() && !self.disputed;
+        let is_one_list = self.pending.len() == 1 && self.unrouted.is_empty();
+        let alone = is_one_list && !self.disputed && self.before.is_empty();
         if let Some(list) = self.pending.first().filter(|_| alone).copied() {
             return self.block(list, until);
         }
@@ -258,7 +260,8 @@ impl Watch {
         for of_one in lists.chunk_by(|one, other| one.0 == other.0) {
             let (command, id) = (of_one[0].0, &self.ids[of_one[0].0 as usize]);
             let agents: Vec<AgentId> = of_one.iter().map(|(_, agent)| *agent).collect();
-            let ended = result::hashed(&mut link.connection, id, &agents, until)?;
+            let before = self.before.get(&command).and_then(|before| before.get());
+            let ended = result::hashed(&mut link.connection, id, &agents, until, before)?;
             found.extend(ended.into_iter().map(|(agent, document)| ((command, agent), document)));
         }
         let found: Vec<Found> =

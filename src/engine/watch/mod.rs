@@ -12,6 +12,7 @@ mod link;
 mod routing;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use self::event_loop::Polled;
@@ -21,7 +22,7 @@ use super::result;
 use super::retry::{Purpose, Retrier, waits_out};
 use super::rounds::Rounds;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{AgentId, Envelope, ResultDocument, keys};
+use crate::protocol::{AgentId, Before, Envelope, ResultDocument, keys};
 use crate::transport::{self, Deadline, Until, clock, items};
 
 /// How many lists are asked for before the first of them is taken.
@@ -70,12 +71,15 @@ pub(crate) struct Wanted {
     pub(crate) agents: Option<Vec<AgentId>>,
     /// Those whose results are not wanted any more.
     pub(crate) returned: Vec<AgentId>,
+    /// What the id may hold of an earlier command.
+    pub(crate) before: Option<Arc<OnceLock<Before>>>,
 }
 
 impl Wanted {
     /// The results of some agents.
     pub(crate) fn of(command: &Envelope, agents: Vec<AgentId>) -> Self {
-        Wanted { id: command.id.clone(), agents: Some(agents), returned: Vec::new() }
+        let (id, before) = (command.id.clone(), command.before.clone());
+        Wanted { id, agents: Some(agents), returned: Vec::new(), before }
     }
 }
 
@@ -94,6 +98,8 @@ pub(crate) struct Watch {
     session: Session,
     ids: Vec<String>,
     by_id: HashMap<String, u32>,
+    /// What ids that were used before held then.
+    before: HashMap<u32, Arc<OnceLock<Before>>>,
     /// Commands of which it is not known that they are routed, so that there may be more agents.
     unrouted: BTreeSet<u32>,
     /// Agents of such commands whose results were returned.
@@ -151,6 +157,7 @@ impl Watch {
             session,
             ids: Vec::with_capacity(commands.len()),
             by_id: HashMap::with_capacity(commands.len()),
+            before: HashMap::new(),
             unrouted: BTreeSet::new(),
             returned: BTreeSet::new(),
             pending: BTreeSet::new(),
@@ -180,6 +187,10 @@ impl Watch {
                     watch.unrouted.insert(index);
                     watch.returned.extend(lists(wanted.returned));
                 }
+            }
+            let is_used = |before: &OnceLock<Before>| before.get().is_some_and(|it| !it.is_empty());
+            if let Some(before) = wanted.before.filter(|before| is_used(before)) {
+                watch.before.insert(index, before);
             }
             watch.by_id.insert(wanted.id.clone(), index);
             watch.ids.push(wanted.id);
@@ -313,6 +324,7 @@ impl Watch {
         let Some(link) = &mut self.link else { return Ok(None) };
         let (command, agent) = (list.0 as usize, list.1);
         let key = keys::result(&self.ids[command], agent);
+        let before = self.before.get(&list.0).and_then(|before| before.get());
         let document = match link.connection.reply(until) {
             Err(error @ transport::Error::Server(_)) if !waits_out(&error, Purpose::Wait) => {
                 Err(result::about_key(error, &key))
@@ -324,7 +336,8 @@ impl Watch {
                 Err(result::about_key(error, &key))
             }
             reply => {
-                items(reply?).map_err(Error::from).and_then(|entries| result::answer(&key, entries))
+                let entries = items(reply?).map_err(Error::from);
+                entries.and_then(|entries| result::new_answer(&key, entries, agent, before))
             }
         };
         let document = match document {

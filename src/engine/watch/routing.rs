@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::{List, Step, WaitMethod, Watch, Wrapped};
 use crate::engine::result::{self, LOOK, SOON};
-use crate::protocol::keys;
-use crate::transport::{Owed, Until, clock, integer};
+use crate::error::Result;
+use crate::protocol::{AgentId, Before, keys};
+use crate::transport::{Owed, Reply, Until, bulk, clock, integer, items};
 
 /// Between two readings there is at least so many times the time that one takes, where that is long.
 const IDLE: u32 = 4;
@@ -63,12 +64,21 @@ impl Watch {
             let id = &self.ids[*command as usize];
             // In this order: what the hash holds after `queued` is complete.
             connection.command(&[b"LLEN", keys::queued(id).as_bytes()]);
-            connection.command(&[b"HKEYS", keys::results(id).as_bytes()]);
+            let words = if self.before.contains_key(command) { &b"HGETALL"[..] } else { b"HKEYS" };
+            connection.command(&[words, keys::results(id).as_bytes()]);
         }
-        let mut fresh = Vec::new();
+        let mut learned = Vec::with_capacity(commands.len());
         for command in commands {
             let id = &self.ids[command as usize];
-            let is_routed = integer(&connection.reply(until)?).map_err(Wrapped)? > 0;
+            let before = self.before.get(&command).and_then(|before| before.get());
+            let length = integer(&connection.reply(until)?).map_err(Wrapped)?;
+            let is_routed = length > before.map_or(0, |before| before.queued);
+            if let Some(before) = before {
+                let fields = items(connection.reply(until)?).map_err(Wrapped)?;
+                let agents = changed(id, fields, before).map_err(Wrapped)?;
+                learned.push((command, agents, is_routed));
+                continue;
+            }
             let (mut agents, mut unreadable) = (Vec::new(), Vec::new());
             connection.each(until, |field| match result::agent_of(id, field) {
                 Ok(agent) => agents.push(agent),
@@ -78,16 +88,37 @@ impl Watch {
             if is_routed {
                 agents = result::not_gone(id, agents).map_err(Wrapped)?;
                 connection.owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, SOON));
-                self.unrouted.remove(&command);
             }
-            let lists = agents.into_iter().map(|agent| (command, agent));
-            let new = lists.filter(|list| !self.returned.contains(list));
-            let new: Vec<List> = new.filter(|list| self.pending.insert(*list)).collect();
-            fresh.extend(new);
-            if is_routed {
-                self.returned.retain(|list| list.0 != command);
-            }
+            learned.push((command, agents, is_routed));
         }
-        Ok(fresh)
+        let fresh = learned
+            .into_iter()
+            .flat_map(|(command, agents, is_routed)| self.add_agents(command, agents, is_routed));
+        Ok(fresh.collect())
     }
+
+    /// Takes note of agents that a command went to; returns the lists of those that are new.
+    fn add_agents(&mut self, command: u32, agents: Vec<AgentId>, is_routed: bool) -> Vec<List> {
+        let lists = agents.into_iter().map(|agent| (command, agent));
+        let new = lists.filter(|list| !self.returned.contains(list));
+        let new = new.filter(|list| self.pending.insert(*list)).collect();
+        if is_routed {
+            self.unrouted.remove(&command);
+            self.returned.retain(|list| list.0 != command);
+        }
+        new
+    }
+}
+
+/// The agents whose fields have changed since the command was pushed under an id that was used before.
+fn changed(id: &str, fields: Vec<Reply>, before: &Before) -> Result<Vec<AgentId>> {
+    let mut fields = fields.into_iter();
+    let mut agents = Vec::new();
+    while let (Some(field), Some(document)) = (fields.next(), fields.next()) {
+        let agent = result::agent_of(id, field)?;
+        if before.is_new_field(agent, &bulk(document)?.unwrap_or_default()) {
+            agents.push(agent);
+        }
+    }
+    Ok(agents)
 }

@@ -1,0 +1,57 @@
+//! What Redis held of an id when a command was pushed under it: results of an earlier command.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::{AgentId, ResultDocument};
+
+/// The results of earlier commands under an id that the caller has chosen. Empty for an id that is new.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    /// How often `queued` was written.
+    pub(crate) queued: i64,
+    agents: BTreeMap<AgentId, Old>,
+}
+
+/// The field of an agent in the hash.
+#[derive(Debug)]
+struct Old {
+    digest: u64,
+    starttime: i64,
+}
+
+fn digest(document: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    document.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Before {
+    pub(crate) fn insert(&mut self, agent: AgentId, document: &[u8]) {
+        let starttime = ResultDocument::parse(document).ok();
+        let starttime = starttime.and_then(|it| it.starttime.into_value()).unwrap_or_default();
+        self.agents.insert(agent, Old { digest: digest(document), starttime });
+    }
+
+    /// Whether there was something.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queued == 0 && self.agents.is_empty()
+    }
+
+    /// Whether the agent had a result.
+    pub(crate) fn has(&self, agent: AgentId) -> bool {
+        self.agents.contains_key(&agent)
+    }
+
+    /// Whether an entry of a result list is of a job that began after those of before. One that has not begun
+    /// at all, since the agent does not know the command, is told by the hash.
+    pub(crate) fn is_new_entry(&self, agent: AgentId, document: &ResultDocument) -> bool {
+        let starttime = document.starttime.value().copied().unwrap_or_default();
+        self.agents.get(&agent).is_none_or(|old| starttime > old.starttime)
+    }
+
+    /// Whether the field of the agent in the hash has changed.
+    pub(crate) fn is_new_field(&self, agent: AgentId, document: &[u8]) -> bool {
+        self.agents.get(&agent).is_none_or(|old| old.digest != digest(document))
+    }
+}
