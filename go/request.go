@@ -21,7 +21,9 @@ type Request struct {
 	// like cat, hangs without end once both exceed what a pipe holds, 64 KiB on Linux: let it write to a file.
 	Data string
 	// ID is the id, instead of a new UUID for each time that the request is sent. While a job with the same id
-	// is running, its agent refuses a second one, and the result of the first counts for both.
+	// is running, its agent refuses a second one, and the result of the first counts for both. After it has ended
+	// the same id runs again, and waits by this command return the new result; a handle by the id alone returns
+	// what is newest in Redis.
 	ID string
 	// Tags is a text that is returned with the result.
 	Tags string

@@ -1020,7 +1020,8 @@ acclient_status acclient_request_set_data(acclient_request *request,
  * Sets the id, instead of a new UUID for each time that the request is sent.
  *
  * While a job with the same id is running, its agent refuses a second one, and the result of the
- * first counts for both.
+ * first counts for both. After it has ended the same id runs again, and waits by this command return the new
+ * result; a handle by the id alone returns what is newest in Redis.
  *
  * id: not empty.
  */

@@ -346,7 +346,8 @@ class ACCLIENT_OWNER [[nodiscard]] request : public detail::built {
     }
     /// Sets the id, instead of a new UUID for each time that the request is sent. While a job with
     /// the same id is running, its agent refuses a second one, and the result of the first counts
-    /// for both.
+    /// for both. After it has ended the same id runs again, and waits by this command return the
+    /// new result; a handle by the id alone returns what is newest in Redis.
     request &id(std::string_view id) & ACCLIENT_LIFETIMEBOUND {
         return set(acclient_request_set_id, id);
     }

@@ -112,9 +112,11 @@ impl Request {
 
     /// An id of your own, instead of a new UUID. Not empty, no NUL.
     ///
-    /// **Give an id once only.** While a job of the same id runs, its agent refuses a second one, and
-    /// the answer of the first counts for both. After it ended the same id runs again; but the old
-    /// answer stays in Redis for 24 hours, and a wait may return it before the new one is there.
+    /// While a job of the same id runs, its agent refuses a second one, and the result of the first counts for
+    /// both. After it has ended the same id runs again. This command then waits for its own result: what Redis
+    /// has of earlier commands under the id is read in the write that sends the command, and left out. A handle
+    /// by the id alone, or in another process, returns what is newest in Redis at that moment.
+    /// [`Request::submit_once`] does not run an id twice.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.0.id = Some(id.into());
         self
