@@ -101,8 +101,8 @@ fn an_old_result_does_not_end_a_wait() {
         let time = Duration::from_millis(400);
         let ping = |target: Target| client.cmd(target, "ping").id("x");
         for ended in [
-            error(ping(Target::agent((1, 1)).into()).run(time), "run"),
-            error(ping(Target::agent((1, 1)).into()).submit().unwrap().next_result(time), "next"),
+            error(ping(Target::agent((1, 1))).run(time), "run"),
+            error(ping(Target::agent((1, 1))).submit().unwrap().next_result(time), "next"),
             error(ping(Target::all().into()).submit().unwrap().next_result(time), "all"),
             error(ping(Target::any().into()).run(time), "any"),
         ] {
