@@ -315,13 +315,15 @@ impl Connection {
         while self.outstanding == 0 && !self.own.is_empty() {
             self.pack_own();
             self.flush(until)?;
-            while let Some(errand) = self.own.sent.pop_front() {
+            while !self.own.sent.is_empty() {
                 match self.read_value(until)? {
-                    push @ Value::Push { .. } => {
-                        self.own.sent.push_front(errand);
-                        self.keep_push(push)?;
+                    push @ Value::Push { .. } => self.keep_push(push)?,
+                    value => {
+                        // Not before its reply is here: until then nobody else can use the connection.
+                        if let Some(errand) = self.own.sent.pop_front() {
+                            self.report(errand, reply::into_result(value));
+                        }
                     }
-                    value => self.report(errand, reply::into_result(value)),
                 }
             }
         }

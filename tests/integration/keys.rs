@@ -1,5 +1,7 @@
 //! Every key of a command gets a time to live, whoever waits for it, and whatever becomes of whoever does.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,6 +10,7 @@ use devgrid::{Grid, RedisServer};
 use support::alone::{is_alone, passes_alone};
 use support::controller::Controller;
 use support::process::{exit_status, fork};
+use support::refusing::{Refusing, Verdict};
 use support::{WAIT, ask, demo, keys_without_ttl, redis, wait_until, wait_until_running};
 
 const URL: &str = "ACCLIENT_TEST_URL";
@@ -249,6 +252,34 @@ fn the_last_key_of_a_wait_without_notifications_is_expired_at_its_end() {
         }
     }
     std::mem::forget(client); // it was not its end that did it
+}
+
+/// The server answers the last update when the next call has sent a command, over the same connection or
+/// another.
+#[test]
+fn the_reply_to_the_last_update_of_a_wait_is_not_taken_for_another() {
+    let server = Arc::new(redis());
+    let _controller = Controller::start(&server);
+    let (of_front, is_read) = (server.clone(), AtomicBool::new(false));
+    let front = Refusing::new(server.port(), move |words| {
+        let name = words[0].to_uppercase();
+        is_read.fetch_or(name == "HGETALL", Ordering::SeqCst);
+        if name == "EXPIRE" && !is_read.load(Ordering::SeqCst) {
+            of_front.pause();
+        } else {
+            of_front.resume();
+        }
+        match &*name {
+            "HELLO" => Verdict::Refuse("ERR unknown command 'HELLO'".into()),
+            _ => Verdict::Pass,
+        }
+    });
+    let client = Client::connect(&front.url()).expect("a client").with_timeout(WAIT);
+    let command = client.cmd(one(), "ping").submit().expect("sent");
+    let results = client.get_by_id(command.id()).results(WAIT).expect("results");
+    assert_eq!(results.filter(Result::is_ok).count(), 1);
+    let jobs = command.jobs().expect("the reply to another command");
+    assert!(jobs.values().all(acclient::Job::is_success));
 }
 
 /// A PING takes next to nothing along, however many keys are pending.
