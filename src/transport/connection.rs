@@ -198,8 +198,10 @@ impl Connection {
         let refusal = if self.server.closes { None } else { self.say_hello(config, until)? };
         if !self.server.resp3 {
             match (self.log_in_without_hello(config, until), refusal) {
-                // It has said why before it closed.
-                (Err(Error::Lost { .. }), Some(refusal)) => return Err(Error::Server(refusal)),
+                // It has said why before it closed, unless it only has no HELLO.
+                (Err(Error::Lost { .. }), Some(refusal)) if !refusal.is_unknown_command() => {
+                    return Err(Error::Server(refusal));
+                }
                 (done, _) => done?,
             }
         }

@@ -89,7 +89,12 @@ impl ServerError {
     pub(crate) fn is_about_eval(&self) -> bool {
         let text = self.text.to_ascii_lowercase();
         let refused = self.code == "NOPERM" && text.contains("'eval'");
-        refused || (self.code == "ERR" && text.starts_with("unknown command"))
+        refused || self.is_unknown_command()
+    }
+
+    /// Whether it says, in words of Redis, that there is no such command.
+    pub(crate) fn is_unknown_command(&self) -> bool {
+        self.code == "ERR" && self.text.to_ascii_lowercase().starts_with("unknown command")
     }
 
     /// The same with the password, where it is quoted, masked.

@@ -430,3 +430,11 @@ fn a_server_with_too_many_clients_is_a_server_error() {
     assert_eq!(error.kind(), ErrorKind::Server, "{error}");
     assert!(error.to_string().contains("max number of clients"), "{error}");
 }
+
+/// What it said of HELLO is not why the connection ended.
+#[test]
+fn a_connection_that_ends_after_hello_is_refused_is_a_lost_connection() {
+    let server = refusing(&["-ERR unknown command 'HELLO'"]);
+    let error = client(&server).ping().expect_err("no login");
+    assert_eq!((error.kind(), error.is_retriable()), (ErrorKind::Connect, true), "{error}");
+}
