@@ -14,7 +14,7 @@ LIBRARY := $(abspath $(TARGET))/capi
 # PREFIX and the like are for `make install` alone.
 INSTALL_HERE := LIBDIR= INCLUDEDIR= DESTDIR= scripts/install.sh
 
-.PHONY: help public-api demo lib acctl examples test check header tools fuzz bench install install-acctl uninstall
+.PHONY: help public-api demo lib acctl examples test check header tools model fuzz bench install install-acctl uninstall
 
 help:
 	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
@@ -30,6 +30,7 @@ help:
 	@echo "              below DESTDIR where that is set; make install-acctl installs acctl with completions;"
 	@echo "              make uninstall removes both"
 	@echo "make fuzz     runs every fuzz target for SECONDS_EACH (60) seconds"
+	@echo "make model    plays ACCLIENT_MODEL_RUNS (2000) random schedules of calls and faults, from a new seed"
 	@echo "make bench    all figures of docs/performance.md, beside their goals and rivals; some of them with"
 	@echo "              FIGURES, of submit round-trip calls deadlines fanout writer memory grid"
 
@@ -120,6 +121,15 @@ install-acctl: acctl
 
 uninstall:
 	@scripts/install.sh uninstall
+
+# Each time other schedules, unless a seed is given. It prints how many a minute were played, and the seeds of
+# those that failed.
+ACCLIENT_MODEL_RUNS ?= 2000
+ACCLIENT_MODEL_SEED ?= $(shell date +%s)000
+model:
+	@scripts/need.sh redis-server
+	ACCLIENT_MODEL_SEED=$(ACCLIENT_MODEL_SEED) ACCLIENT_MODEL_RUNS=$(ACCLIENT_MODEL_RUNS) \
+		$(CARGO) test --features capi --test integration -- model::random --nocapture
 
 SECONDS_EACH ?= 60
 fuzz:

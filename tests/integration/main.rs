@@ -31,6 +31,7 @@ mod kill;
 mod log;
 mod lost_connections;
 mod many;
+mod model;
 mod nobody;
 mod odd_answers;
 mod once;
