@@ -192,7 +192,10 @@ impl<'a> One<'a> {
     fn answer(&mut self, entries: Reply) -> Result<Option<ResultDocument>> {
         let entries = items(entries)?;
         let before = self.before();
-        self.is_in_use = !entries.is_empty() && before.is_none();
+        self.is_in_use = match before {
+            None => !entries.is_empty(),
+            Some(_) => entries.iter().any(is_refusal),
+        };
         new_answer(&self.key, entries, self.agent, before)
     }
 
@@ -231,9 +234,10 @@ impl<'a> One<'a> {
         let is_gone = matches!(&entries, Reply::Array(entries) if entries.is_empty());
         let before = self.before();
         Ok(match self.answer(entries) {
-            Ok(None) if is_gone && before.is_none() => Ok(final_in_hash(&field)),
+            Ok(None) if is_gone && before.is_none() => Ok(final_in_hash(&field, false)),
             Ok(None) if before.is_some_and(|it| it.is_new_field(self.agent, &field)) => {
-                Ok(final_in_hash(&field))
+                let refusal_counts = before.is_some_and(|it| it.had_ended(self.agent));
+                Ok(final_in_hash(&field, refusal_counts))
             }
             answer => answer,
         })
@@ -253,6 +257,12 @@ impl<'a> One<'a> {
             None => error,
         }
     }
+}
+
+/// Whether an entry of the list is the refusal of an id in use.
+fn is_refusal(entry: &Reply) -> bool {
+    let entry = bulk(entry.clone()).ok().flatten().unwrap_or_default();
+    ResultDocument::parse(&entry).is_ok_and(|document| document.is_duplicate())
 }
 
 fn read_list(connection: &mut Connection, key: &str, until: &Until) -> transport::Result<Reply> {

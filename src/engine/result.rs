@@ -175,7 +175,8 @@ pub(super) fn hashed(
     let ended = agents.iter().zip(fields).filter_map(|(agent, field)| {
         let field = bulk(field).ok().flatten()?;
         let is_new = before.is_none_or(|before| before.is_new_field(*agent, &field));
-        is_new.then(|| Some((*agent, final_in_hash(&field)?)))?
+        let refusal_counts = before.is_some_and(|before| before.had_ended(*agent));
+        is_new.then(|| Some((*agent, final_in_hash(&field, refusal_counts)?)))?
     });
     let (agents, ended): (Vec<AgentId>, Vec<ResultDocument>) = ended.unzip();
     // A result may have reached its list meanwhile, and the list counts.

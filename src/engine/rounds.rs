@@ -88,11 +88,12 @@ impl Rounds {
     }
 }
 
-/// A document of the hash, if it says that the job has ended. The refusal of an id in use does not.
-pub(super) fn final_in_hash(document: &[u8]) -> Option<ResultDocument> {
+/// A document of the hash, if it says that the job has ended. The refusal of an id in use does not, as long as a
+/// job of the id may still end.
+pub(super) fn final_in_hash(document: &[u8], refusal_counts: bool) -> Option<ResultDocument> {
     let document = ResultDocument::parse(document).ok()?;
     let is_final = document.state.value().is_some_and(JobState::is_final);
-    (is_final && !document.is_duplicate()).then_some(document)
+    (is_final && (refusal_counts || !document.is_duplicate())).then_some(document)
 }
 
 #[cfg(test)]
@@ -135,7 +136,10 @@ mod tests {
             (r#"{"data":"x"}"#, false),
             ("", false),
         ] {
-            assert_eq!(final_in_hash(document.as_bytes()).is_some(), counts, "{document}");
+            assert_eq!(final_in_hash(document.as_bytes(), false).is_some(), counts, "{document}");
+            let is_refusal = document.contains("DUPILICATE");
+            let counts = counts || is_refusal;
+            assert_eq!(final_in_hash(document.as_bytes(), true).is_some(), counts, "{document}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{AgentId, ResultDocument};
+use super::{AgentId, JobState, ResultDocument};
 
 /// The results of earlier commands under an id that the caller has chosen. Empty for an id that is new.
 #[derive(Debug, Default)]
@@ -17,7 +17,9 @@ pub(crate) struct Before {
 #[derive(Debug)]
 struct Old {
     digest: u64,
+    /// Results of jobs that began until then are old.
     starttime: i64,
+    is_over: bool,
 }
 
 fn digest(document: &[u8]) -> u64 {
@@ -28,9 +30,13 @@ fn digest(document: &[u8]) -> u64 {
 
 impl Before {
     pub(crate) fn insert(&mut self, agent: AgentId, document: &[u8]) {
-        let starttime = ResultDocument::parse(document).ok();
-        let starttime = starttime.and_then(|it| it.starttime.into_value()).unwrap_or_default();
-        self.agents.insert(agent, Old { digest: digest(document), starttime });
+        let parsed = ResultDocument::parse(document).unwrap_or_default();
+        let is_over =
+            parsed.state.value().is_some_and(JobState::is_final) && !parsed.is_duplicate();
+        let starttime = parsed.starttime.into_value().unwrap_or_default();
+        // The result of a job that is running counts for both: its agent refuses the second.
+        let starttime = if is_over { starttime } else { starttime.saturating_sub(1) };
+        self.agents.insert(agent, Old { digest: digest(document), starttime, is_over });
     }
 
     /// Whether there was something.
@@ -41,6 +47,12 @@ impl Before {
     /// Whether the agent had a result.
     pub(crate) fn has(&self, agent: AgentId) -> bool {
         self.agents.contains_key(&agent)
+    }
+
+    /// Whether the job of before had ended, so that a refusal of the id is the answer to this command: no other
+    /// follows.
+    pub(crate) fn had_ended(&self, agent: AgentId) -> bool {
+        self.agents.get(&agent).is_some_and(|old| old.is_over)
     }
 
     /// Whether an entry of a result list is of a job that began after those of before. One that has not begun
