@@ -96,6 +96,7 @@ func blockingCalls(t *testing.T, c *Client, where string, sent *Command) map[str
 		"Command.Results": func(ctx ctxt) error {
 			return own(func(command *Command) error { return ending(command.Results(ctx)) })
 		},
+		"Command.Job":      func(ctx ctxt) error { return failure(sent.Job(ctx, AgentID{1, 1})) },
 		"Command.Jobs":     func(ctx ctxt) error { return failure(sent.Jobs(ctx)) },
 		"Command.Kill":     func(ctx ctxt) error { return failure(sent.Kill(ctx)) },
 		"Command.Stats":    func(ctx ctxt) error { return failure(sent.Stats(ctx)) },

@@ -119,9 +119,9 @@ func TestDoctor(t *testing.T) {
 	equal(t, "slots", cap(c.slots), 3)
 	well := got[*Diagnosis](t)(c.Doctor(ctx(t)))
 	equal(t, "healthy", well.IsHealthy(), true)
-	equal(t, "checks", len(well.Checks), 10)
+	equal(t, "checks", len(well.Checks), 13)
 	equal(t, "the first", well.Checks[0].Name, "redis")
-	equal(t, "the last", well.Checks[9].Name, "agent 2:1")
+	equal(t, "the last", well.Checks[12].Name, "agent 2:1")
 	for _, check := range well.Checks {
 		if check.Verdict != VerdictGood || check.Found == "" || check.Advice != "" || len(check.JSON) == 0 {
 			t.Errorf("%+v", check)

@@ -430,13 +430,14 @@ class ACCLIENT_OWNER command
     /// controller knew no agent for the target, errc::protocol for a result that cannot be decoded,
     /// errc::invalid_argument also for a wait without a timeout for a recurring command, and as
     /// client::ping().
-    std::optional<job> next_result(const timeout &timeout) {
+    std::optional<acclient::job> next_result(const timeout &timeout) {
         return try_next_result(timeout).value();
     }
 #endif
     /// As next_result(), without exceptions.
-    result<std::optional<job>> try_next_result(const timeout &timeout) {
-        return detail::maybe_made_within<job>(timeout, acclient_command_next_result, mutable_get());
+    result<std::optional<acclient::job>> try_next_result(const timeout &timeout) {
+        return detail::maybe_made_within<acclient::job>(timeout, acclient_command_next_result,
+                                                        mutable_get());
     }
 
     // As those of command_ref, with the lifetime of what they return.

@@ -44,8 +44,9 @@ static const char *verdict(const acclient_answer *answer, const char *name) {
 }
 
 static void well(void) {
-    const char *const names[] = {"redis", "login",      "resp3",     "tracking",  "scripts",
-                                 "queue", "controller", "agent 1:1", "agent 1:2", "agent 2:1"};
+    const char *const names[] = {"redis",     "login",     "resp3",       "tracking", "scripts",
+                                 "memory",    "eviction",  "persistence", "queue",    "controller",
+                                 "agent 1:1", "agent 1:2", "agent 2:1"};
     SAY("a grid that is well, by a client that has not connected");
     acclient_client *client = build(grid_url());
     acclient_answer *answer = doctor(client);

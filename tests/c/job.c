@@ -11,6 +11,13 @@ static acclient_jobs *running(const acclient_command *command) {
     CHECK(acclient_jobs_count(jobs) == 1);
     CHECK(acclient_jobs_at(jobs, 0) != NULL);
     CHECK(acclient_jobs_at(jobs, 1) == NULL);
+    int64_t gid = 0, nid = 0;
+    CHECK(acclient_job_agent(acclient_jobs_at(jobs, 0), &gid, &nid));
+    acclient_job *job = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_command_job(command, gid, nid, 10000, NULL, &job, &error));
+    CHECK_TEXT(acclient_job_state, job, "RUNNING");
+    acclient_job_free(job);
+    EXPECT(ACCLIENT_PROTOCOL, acclient_command_job(command, 9, 9, 10000, NULL, &job, &error));
     return jobs;
 }
 

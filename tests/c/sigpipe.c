@@ -48,7 +48,9 @@ static void *pretend_to_be_redis(void *argument) {
         if (strstr(text, "RPUSH") != NULL) {
             break;
         }
-        put(fd, strstr(text, "HELLO") != NULL ? "%1\r\n$5\r\nproto\r\n:3\r\n" : "+PONG\r\n");
+        put(fd, strstr(text, "HELLO") != NULL
+                    ? "%2\r\n$5\r\nproto\r\n:3\r\n$4\r\nmode\r\n+standalone\r\n"
+                    : "+PONG\r\n");
     }
     wait_until_asleep(&writer);
     CHECK(close(listener) == 0);

@@ -76,7 +76,9 @@ void in_order_of_completion(const acclient::client &client) {
     CHECK(command.jobs().size() == 3);
     for (const auto job : command.jobs()) {
         CHECK(job.is_success());
+        CHECK(command.job(job.agent()).is_success());
     }
+    CHECK(command.try_job(agent_id{9, 9}).code() == errc::protocol);
 }
 
 void errors_of_agents(const acclient::client &client) {
