@@ -108,7 +108,9 @@ fn a_wait_ends_when_the_descriptors_of_its_token_are_closed() {
 
 #[test]
 fn a_token_writes_into_no_file_that_has_its_number_now() {
-    support::own_process!();
+    if support::own_process!() {
+        return;
+    }
     let (token, numbers) = opened(|| CancelToken::new().unwrap());
     close_numbers(numbers.clone());
     let path = std::env::temp_dir().join(format!("acclient-token-{}", std::process::id()));
