@@ -102,9 +102,9 @@ void doctor() {
     const auto client = acclient::client::build(settings);
     const auto healthy = client.doctor();
     std::printf("%s", to_string(healthy).c_str());
-    CHECK(healthy.is_healthy() && healthy.checks.size() == 10);
+    CHECK(healthy.is_healthy() && healthy.checks.size() == 13);
     SAME(healthy.checks[0].name, "redis");
-    SAME(healthy.checks[9].name, "agent 2:1");
+    SAME(healthy.checks[12].name, "agent 2:1");
     for (const auto &made : healthy.checks) {
         CHECK(made.verdict == verdict::good && !made.found.empty() && made.advice.empty());
     }
