@@ -49,15 +49,12 @@ impl Client {
                 let none = "no history: this controller does not keep one, or has run nothing yet";
                 return Err(Error::new(ErrorKind::Unsupported, none));
             }
-            let (mut commands, mut unreadable) = (Vec::new(), Vec::new());
-            for (number, entry) in (u64::from(start)..).zip(entries) {
+            let read = |(number, entry)| {
+                let command = command_of(session, bulk(entry)?.unwrap_or_default());
                 let place = || format!("entry {number} of {}", keys::HISTORY);
-                match command_of(session, bulk(entry)?.unwrap_or_default()) {
-                    Ok(command) => commands.push(command),
-                    Err(error) => unreadable.push(error.asked(place)),
-                }
-            }
-            result::readable(commands, unreadable)
+                command.map_err(|error| error.asked(place))
+            };
+            result::readable((u64::from(start)..).zip(entries).map(read))
         };
         session.bounded(&session.quick(), asked, call)
     }

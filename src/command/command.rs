@@ -220,7 +220,7 @@ impl Command {
                 self.routed = result::targets_now(&self.session, self.id(), &until)?;
             }
             let pending = self.pending().unwrap_or_default();
-            let answers = result::answers(&self.session, self.id(), &pending, &until)?;
+            let answers = result::answers(&self.session, &self.envelope, &pending, &until)?;
             let mut there = answers.into_iter();
             let found = there.find_map(|(agent, document)| Some((agent, document.transpose()?)));
             found.map(|(agent, document)| self.readable(agent, document)).transpose()
@@ -292,7 +292,7 @@ impl Command {
     /// logged), and those of the connection.
     pub fn jobs(&self) -> Result<BTreeMap<AgentId, Job>> {
         self.envelope.check_id()?;
-        let latest = self.bounded(|until| result::latest(&self.session, self.id(), until))?;
+        let latest = self.bounded(|until| result::latest(&self.session, &self.envelope, until))?;
         Ok(self.jobs_of(self.known_agents(latest)?))
     }
 
@@ -313,7 +313,7 @@ impl Command {
     pub fn job(&self, agent: impl Into<AgentId>) -> Result<Job> {
         let agent = agent.into();
         self.envelope.check_id()?;
-        let latest = |until: &Until| result::latest_of(&self.session, self.id(), agent, until);
+        let latest = |until: &Until| result::latest_of(&self.session, &self.envelope, agent, until);
         let job = self.bounded(|until| {
             let none = || {
                 let message = format!("no job of agent {agent}; Redis keeps results for 24 hours");
@@ -444,7 +444,7 @@ impl Command {
             // An agent that has said nothing yet is asked all the same.
             let unknown = |agent| (agent, ResultDocument::default());
             let mut jobs: BTreeMap<_, _> = agents.into_iter().map(unknown).collect();
-            jobs.extend(result::latest(session, id, until)?);
+            jobs.extend(result::latest(session, &self.envelope, until)?);
             Ok(jobs)
         })?;
         Ok(self.jobs_of(latest))

@@ -216,7 +216,7 @@ fn look(command: &Command, until: &Until) -> Result<Found> {
         let mut agents: BTreeMap<AgentId, Stage> =
             queued.iter().filter_map(|it| Some((it.agent()?, Stage::InQueue))).collect();
         // After the queue: a command goes from there to here.
-        let latest = result::latest(session, command.id(), until)?;
+        let latest = result::latest(session, command.envelope(), until)?;
         let is_there = |agent: &AgentId| latest.iter().any(|(other, _)| other == agent);
         let is_complete =
             !is_list || listed.iter().all(|agent| agents.contains_key(agent) || is_there(agent));
@@ -259,11 +259,11 @@ fn results_of(
     span: Duration,
     until: &Until,
 ) -> Result<Vec<AgentId>> {
-    let (session, id) = (command.session(), command.id());
+    let (session, command) = (command.session(), command.envelope());
     let (mut agents, mut there) = (agents.to_vec(), Vec::new());
     let last = clock::now() + span;
     while !agents.is_empty() {
-        let answers = match result::look_at_all(session, id, &agents, until) {
+        let answers = match result::look_at_all(session, command, &agents, until) {
             Err(error) if error.is_timeout() => break,
             answers => answers?,
         };

@@ -10,11 +10,11 @@ use super::push::LOG;
 use super::retry::{Purpose, waits_out};
 use super::rounds::{Rounds, final_in_hash};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{AgentId, Before, ResultDocument, keys};
+use crate::protocol::{AgentId, Before, Envelope, ResultDocument, keys};
 use crate::transport::{self, Connection, Owed, Reply, Until, bulk, integer, items, sleep};
 
-/// How often a list is looked at where blocking cannot help.
-pub(crate) const LOOK: Duration = Duration::from_millis(40);
+/// How often a list is polled where blocking cannot help.
+pub(crate) const LOOK: Duration = transport::POLLING_INTERVAL;
 /// How long a command and its results are kept by the server, from the last word of its agents.
 const KEPT: Duration = Duration::from_secs(keys::TTL as u64);
 /// How many jobs the hashes are asked about in one round: each field may be a document of some size.
@@ -66,27 +66,25 @@ pub(crate) fn about_key(error: transport::Error, key: &str) -> Error {
 /// gone.
 pub(crate) fn look_at_all(
     session: &Session,
-    id: &str,
+    command: &Envelope,
     agents: &[AgentId],
     until: &Until,
 ) -> Result<Vec<(AgentId, Option<ResultDocument>)>> {
-    let (mut read, mut unreadable) = (Vec::new(), Vec::new());
-    for (agent, document) in answers(session, id, agents, until)? {
-        match document {
-            Ok(document) => read.push((agent, document)),
-            Err(error) => unreadable.push(error),
-        }
-    }
-    readable(read, unreadable)
+    readable(answers(session, command, agents, until)?.into_iter().map(of_agent))
+}
+
+fn of_agent<T>((agent, document): (AgentId, Result<T>)) -> Result<(AgentId, T)> {
+    Ok((agent, document?))
 }
 
 /// The same with the error of each agent whose result cannot be read.
 pub(crate) fn answers(
     session: &Session,
-    id: &str,
+    command: &Envelope,
     agents: &[AgentId],
     until: &Until,
 ) -> Result<Vec<(AgentId, Result<Option<ResultDocument>>)>> {
+    let id = &command.id;
     let mut reading = None;
     let lists = session.repeat(until, |connection, until| {
         queue_lists(connection, id, agents);
@@ -104,12 +102,13 @@ pub(crate) fn answers(
         Some(agent) => about_agent(about_key(error, &keys::result(id, agent)), agent),
         None => error.into(),
     })?;
-    let mut answers = in_lists(id, agents, lists)?;
+    let mut answers = in_lists(command, agents, lists)?;
     let is_missing = |document: &Result<Option<_>>| matches!(document, Ok(None));
     let missing = answers.iter().filter(|(_, document)| is_missing(document));
     let missing: Vec<AgentId> = missing.take(HASHED).map(|(agent, _)| *agent).collect();
-    let ended =
-        session.repeat(until, |connection, until| hashed(connection, id, &missing, until, None))?;
+    let ended = session.repeat(until, |connection, until| {
+        hashed(connection, id, &missing, until, command.before())
+    })?;
     for (agent, document) in ended {
         let place = answers.iter_mut().find(|(other, _)| *other == agent);
         if let Some((_, answer)) = place {
@@ -140,14 +139,15 @@ fn read_lists(
 }
 
 fn in_lists(
-    id: &str,
+    command: &Envelope,
     agents: &[AgentId],
     lists: Vec<Reply>,
 ) -> Result<Vec<(AgentId, Result<Option<ResultDocument>>)>> {
-    let answers = agents
-        .iter()
-        .zip(lists)
-        .map(|(agent, list)| Ok((*agent, answer(&keys::result(id, *agent), items(list)?))));
+    let before = command.before();
+    let answers = agents.iter().zip(lists).map(|(agent, list)| {
+        let key = keys::result(&command.id, *agent);
+        Ok((*agent, new_answer(&key, items(list)?, *agent, before)))
+    });
     answers.collect()
 }
 
@@ -292,21 +292,25 @@ pub(crate) fn targets_now(
 /// The latest word of one agent, the final one where there is one.
 pub(crate) fn latest_of(
     session: &Session,
-    id: &str,
+    command: &Envelope,
     agent: AgentId,
     until: &Until,
 ) -> Result<Option<ResultDocument>> {
-    let (hash, field) = (keys::results(id), agent.to_string());
+    let (hash, field) = (keys::results(&command.id), agent.to_string());
     let (latest, list) = session.repeat(until, |connection, until| {
         connection.command(&[b"HGET", hash.as_bytes(), field.as_bytes()]);
-        queue_lists(connection, id, &[agent]);
+        queue_lists(connection, &command.id, &[agent]);
         Ok((connection.reply(until)?, connection.reply(until)?))
     })?;
-    let key = keys::result(id, agent);
-    match (answer(&key, items(list)?)?, bulk(latest)?) {
-        (Some(document), _) => Ok(Some(document)),
-        (None, Some(latest)) => parse(&format!("{hash} {agent}"), &latest).map(Some),
-        (None, None) => Ok(None),
+    let (key, before) = (keys::result(&command.id, agent), command.before());
+    if let Some(document) = new_answer(&key, items(list)?, agent, before)? {
+        return Ok(Some(document));
+    }
+    match bulk(latest)? {
+        Some(latest) if !before.is_some_and(|before| before.is_old_field(agent, &latest)) => {
+            parse(&format!("{hash} {agent}"), &latest).map(Some)
+        }
+        _ => Ok(None),
     }
 }
 
@@ -314,12 +318,12 @@ pub(crate) fn latest_of(
 /// where there is one.
 pub(crate) fn latest(
     session: &Session,
-    id: &str,
+    command: &Envelope,
     until: &Until,
 ) -> Result<Vec<(AgentId, ResultDocument)>> {
-    let results = keys::results(id);
+    let (hash, before) = (keys::results(&command.id), command.before());
     let fields = session.repeat(until, |connection, until| {
-        connection.command(&[b"HGETALL", results.as_bytes()]);
+        connection.command(&[b"HGETALL", hash.as_bytes()]);
         connection.reply(until)
     })?;
     let mut fields = items(fields)?.into_iter();
@@ -327,34 +331,35 @@ pub(crate) fn latest(
     let mut unreadable = Vec::new();
     while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
         let value = bulk(value)?.unwrap_or_default();
-        match agent_of(id, field) {
-            Ok(agent) => found.push((agent, parse(&format!("{results} {agent}"), &value))),
-            Err(error) => unreadable.push(error),
+        match agent_of(&command.id, field) {
+            Ok(agent) if before.is_some_and(|before| before.is_old_field(agent, &value)) => {}
+            Ok(agent) => found.push((agent, parse(&format!("{hash} {agent}"), &value))),
+            Err(error) => unreadable.push(Err(error)),
         }
     }
     let agents: Vec<AgentId> = found.iter().map(|(agent, _)| *agent).collect();
     let lists = session.repeat(until, |connection, until| {
-        queue_lists(connection, id, &agents);
+        queue_lists(connection, &command.id, &agents);
         read_lists(connection, &agents, until)
     })?;
-    for ((_, latest), (_, document)) in found.iter_mut().zip(in_lists(id, &agents, lists)?) {
+    for ((_, latest), (_, document)) in found.iter_mut().zip(in_lists(command, &agents, lists)?) {
         if let Some(document) = document.transpose() {
             *latest = document; // the hash may still say RUNNING
         }
     }
-    let mut read = Vec::with_capacity(found.len());
-    for (agent, document) in found {
-        match document {
-            Ok(document) => read.push((agent, document)),
+    readable(found.into_iter().map(of_agent).chain(unreadable))
+}
+
+/// What could be read of several: one that is unreadable does not hide the others. The error where there is
+/// nothing else.
+pub(crate) fn readable<T>(all: impl IntoIterator<Item = Result<T>>) -> Result<Vec<T>> {
+    let (mut read, mut unreadable) = (Vec::new(), Vec::new());
+    for one in all {
+        match one {
+            Ok(one) => read.push(one),
             Err(error) => unreadable.push(error),
         }
     }
-    readable(read, unreadable)
-}
-
-/// What could be read of several agents: one that is unreadable does not hide the others. The error where
-/// there is nothing else.
-pub(crate) fn readable<T>(read: Vec<T>, mut unreadable: Vec<Error>) -> Result<Vec<T>> {
     if read.is_empty() && !unreadable.is_empty() {
         return Err(unreadable.swap_remove(0));
     }
@@ -373,14 +378,7 @@ pub(crate) fn not_gone(id: &str, agents: Vec<AgentId>) -> Result<Vec<AgentId>> {
 
 /// The agents that the fields of the hash of a command are of.
 fn agents_of(id: &str, fields: Vec<Reply>) -> Result<Vec<AgentId>> {
-    let (mut agents, mut unreadable) = (Vec::new(), Vec::new());
-    for field in fields {
-        match agent_of(id, field) {
-            Ok(agent) => agents.push(agent),
-            Err(error) => unreadable.push(error),
-        }
-    }
-    readable(agents, unreadable)
+    readable(fields.into_iter().map(|field| agent_of(id, field)))
 }
 
 /// The agent that a field of the hash of a command is of.

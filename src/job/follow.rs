@@ -12,7 +12,7 @@ use super::{Job, questions};
 use crate::engine::{ask, result, retry, verdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::answer::read_rows;
-use crate::protocol::{Envelope, JobResult, JobState};
+use crate::protocol::{JobResult, JobState};
 use crate::transport::{Until, clock, sleep};
 
 /// How often the agent is asked for what is new.
@@ -139,12 +139,12 @@ impl Follow {
         Ok(())
     }
 
-    /// Looks whether there is a result. The list alone says so; the hash is read with
-    /// [`Follow::check_whether_lost`].
+    /// Reads the result if there is one.
     fn read_result(&mut self) -> Result<()> {
         let (id, agent) = (self.job.id(), self.job.agent());
         if !self.job.is_over() {
-            let there = result::look_at_all(self.job.session(), id, &[agent], &self.until)?;
+            let (session, command) = (self.job.session(), self.job.command());
+            let there = result::look_at_all(session, &command, &[agent], &self.until)?;
             let Some(document) = there.into_iter().find_map(|(_, document)| document) else {
                 return Ok(());
             };
@@ -153,8 +153,7 @@ impl Follow {
             self.changed = clock::now();
         }
         if self.job.result().is_no_such_agent() {
-            let command = Envelope::known(self.job.id().to_owned(), agent.into());
-            verdict::delivered(&command, self.job.result().clone())?;
+            verdict::delivered(&self.job.command(), self.job.result().clone())?;
         }
         Ok(())
     }

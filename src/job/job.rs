@@ -179,12 +179,11 @@ impl Job {
     /// [`ErrorKind::Protocol`] where it cannot be read or is gone, [`ErrorKind::NoSuchAgent`] where the
     /// controller knew no such agent, and those of the connection.
     pub fn refresh(&mut self) -> Result<()> {
-        let (session, id, agent) = (&self.session, self.id(), self.agent());
-        let read = |until: &Until| result::latest_of(session, id, agent, until);
+        let (session, command, agent) = (&self.session, self.command(), self.agent());
+        let read = |until: &Until| result::latest_of(session, &command, agent, until);
         match session.bounded(&session.quick(), || format!("{self:?}"), read)? {
             Some(document) => {
-                let command = Envelope::known(id.to_owned(), agent.into());
-                let result = JobResult::new(id, agent, document);
+                let result = JobResult::new(&command.id, agent, document);
                 self.result = verdict::delivered(&command, result)?;
             }
             None => {
@@ -204,7 +203,7 @@ impl Job {
         if self.is_over() {
             return Ok(());
         }
-        let command = Envelope::known(self.id().to_owned(), self.agent().into());
+        let command = self.command();
         self.result = run::wait_for(&self.session, &command, self.agent(), &timeout.into())?;
         Ok(())
     }
@@ -224,7 +223,7 @@ impl Job {
         if self.is_over() && !self.result.is_no_such_agent() {
             return Ok(KillResult::Ended);
         }
-        kill::kill_one(&self.session, &self.result)
+        kill::kill_one(&self.session, &self.command(), &self.result)
     }
 
     /// What it uses at this moment. Blocks for the client's timeout at most.
@@ -268,6 +267,13 @@ impl Job {
         let until = self.session.until(&timeout)?;
         let job = self.by(self.session.for_a_step(&timeout));
         Ok(Follow::new(job, query.clone(), until))
+    }
+
+    /// The command on this one agent, with what its id held before.
+    pub(super) fn command(&self) -> Envelope {
+        let known = Envelope::known(self.id().to_owned(), self.agent().into());
+        let before = self.origin.as_ref().and_then(|origin| origin.command.before.clone());
+        Envelope { before, ..known }
     }
 
     pub(super) fn set_result(&mut self, result: JobResult) {

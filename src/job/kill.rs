@@ -420,20 +420,22 @@ fn seen(answer: Result<JobResult>) -> Seen {
 }
 
 /// Kills one job.
-pub(super) fn kill_one(session: &Session, job: &JobResult) -> Result<KillResult> {
-    let command = Envelope::known(job.id().to_owned(), job.agent().into());
+pub(super) fn kill_one(
+    session: &Session,
+    command: &Envelope,
+    job: &JobResult,
+) -> Result<KillResult> {
     if job.is_no_such_agent() {
-        return Err(verdict::no_such_agent(&command, job.clone()));
+        return Err(verdict::no_such_agent(command, job.clone()));
     }
     let (quick, agents, begun) = (session.quick(), [job.agent()], clock::now());
     let asked = || format!("kill of {}", command.in_words());
-    let there = session.bounded(&quick, asked, |until| {
-        result::look_at_all(session, &command.id, &agents, until)
-    })?;
+    let there = session
+        .bounded(&quick, asked, |until| result::look_at_all(session, command, &agents, until))?;
     if there.iter().any(|(_, document)| document.is_some()) {
         return Ok(KillResult::Ended);
     }
-    let outcomes = kill_each(session, &command, agents.to_vec(), &quick.since(begun))?;
+    let outcomes = kill_each(session, command, agents.to_vec(), &quick.since(begun))?;
     match outcomes.into_iter().next() {
         Some((_, Outcome::Done(kill))) => Ok(kill),
         Some((_, Outcome::Failed(error))) => Err(error),

@@ -55,6 +55,11 @@ impl Before {
         self.agents.get(&agent).is_some_and(|old| old.is_over)
     }
 
+    /// Whether the field of the agent is still that of a job that had ended: this command has not reached it.
+    pub(crate) fn is_old_field(&self, agent: AgentId, document: &[u8]) -> bool {
+        self.had_ended(agent) && !self.is_new_field(agent, document)
+    }
+
     /// Whether an entry of a result list is of a job that began after those of before. One that has not begun
     /// at all, since the agent does not know the command, is told by the hash.
     pub(crate) fn is_new_entry(&self, agent: AgentId, document: &ResultDocument) -> bool {

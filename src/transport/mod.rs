@@ -51,7 +51,7 @@ pub(crate) use owed::Owed;
 pub(crate) use poll::sleep;
 pub(crate) use pool::{Broadcast, Class, Parked, Pool, Pooled};
 pub(crate) use reply::{Reply, Unexpected, bulk, error_in, integer, items};
-pub(crate) use server::{NO_CLUSTER, field};
+pub(crate) use server::{NO_CLUSTER, POLLING_INTERVAL, field};
 pub(crate) use sweep::Leftovers;
 pub(crate) use tls::TlsFiles;
 pub(crate) use tracking::{Changes, Tracking};

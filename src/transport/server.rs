@@ -39,8 +39,8 @@ enum Waiting {
     Reading,
 }
 
-/// How often a list is read where it cannot be waited for.
-const LOOK: Duration = Duration::from_millis(40);
+/// How often a list is read where nothing can block on it.
+pub(crate) const POLLING_INTERVAL: Duration = Duration::from_millis(40);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -199,7 +199,7 @@ impl Connection {
                 let entries = reply::items(entries);
                 let entries = entries.map_err(|error| self.violated(error.to_string()))?;
                 if entries.is_empty() {
-                    poll::sleep(LOOK, until)?;
+                    poll::sleep(POLLING_INTERVAL, until)?;
                 }
                 Ok(entries.into_iter().next().unwrap_or(Reply::Nil))
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use acclient::{Client, Error, Job, JobState, Request, Target};
+use acclient::{Client, Error, Job, JobState, Request, Stage, Target, WaitMethod};
 use devgrid::RedisServer;
 use support::{HASH, LIST, WAIT, ask, demo, error, redis, result};
 
@@ -127,4 +127,83 @@ fn an_old_result_does_not_end_a_wait() {
         // Who knows the id alone reads what there is.
         assert!(client.get_by_id("x").next_result(WAIT).expect("a result").is_some());
     }
+}
+
+/// Until the controller has routed the new command, Redis holds the old one's jobs.
+#[test]
+fn nothing_is_said_of_the_command_before() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    let mut admin = server.connection();
+    let old = result("SUCCESS", 1);
+    ask::<()>(&mut admin, &[b"HSET", HASH.as_bytes(), b"1:1", &old]);
+    ask::<()>(&mut admin, &[b"RPUSH", LIST.as_bytes(), &old]);
+    ask::<()>(&mut admin, &[b"RPUSH", b"cmd.x.queued", b"queued"]);
+    let sent = client.cmd(Target::agent((1, 1)), "ping").id("x").submit().expect("sent");
+    assert!(sent.jobs().expect("jobs").is_empty());
+    assert!(sent.job((1, 1)).is_err());
+    assert_eq!(sent.progress(WAIT).expect("progress").stage, Stage::InQueue);
+    // Running, and then over.
+    ask::<()>(&mut admin, &[b"DEL", b"cmds.queue"]);
+    ask::<()>(&mut admin, &[b"HSET", HASH.as_bytes(), b"1:1", &result("RUNNING", 2)]);
+    let mut job = sent.job((1, 1)).expect("a job");
+    assert_eq!(job.state(), &JobState::Running);
+    job.refresh().expect("it is there");
+    assert_eq!(job.state(), &JobState::Running);
+    let short = error(job.wait(Duration::from_millis(300)), "it runs");
+    assert!(short.is_timeout(), "{short}");
+    let new = result("SUCCESS", 2);
+    ask::<()>(&mut admin, &[b"HSET", HASH.as_bytes(), b"1:1", &new]);
+    ask::<()>(&mut admin, &[b"RPUSH", LIST.as_bytes(), &new]);
+    job.wait(WAIT).expect("it is over");
+    assert_eq!(job.data(), "2");
+    assert_eq!(sent.progress(WAIT).expect("progress").stage, Stage::Done);
+}
+
+#[test]
+fn a_kill_reaches_the_job_that_runs() {
+    let (_grid, client) = demo();
+    let request = || client.execute(Target::agent((1, 1)), "sleep").arg("600").id("x");
+    accepted(|| client.execute(Target::agent((1, 1)), "true").id("x"));
+    let mut running = loop {
+        let sent = request().submit().expect("sent");
+        support::wait_until("the agent has it", || !sent.jobs().expect("jobs").is_empty());
+        let job = sent.job((1, 1)).expect("a job");
+        if job.state() != &JobState::DuplicateId {
+            break sent;
+        }
+    };
+    support::wait_until_running(&running);
+    running.kill().expect("killed").into_result().expect("killed");
+    let killed = running.next_result(WAIT).expect("a result").expect("a job");
+    assert_eq!(killed.state(), &JobState::Killed);
+}
+
+/// More fan-outs than a client may have broadcasts: the others poll until the agents are known.
+#[test]
+fn a_wait_without_a_broadcast_stops_polling_once_the_agents_are_known() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    let waiting: Vec<_> = (0..16)
+        .map(|number| {
+            let mut results =
+                client.get_by_id(&format!("b{number}")).results(WAIT).expect("results");
+            assert!(results.poll_next().is_pending());
+            assert_eq!(results.method(), Some(WaitMethod::Broadcast));
+            results
+        })
+        .collect();
+    let mut last = client.get_by_id("x").results(WAIT).expect("results");
+    assert!(last.poll_next().is_pending());
+    assert_eq!(last.method(), Some(WaitMethod::Polling));
+    let mut admin = server.connection();
+    for agent in [&b"1:1"[..], b"1:2"] {
+        ask::<()>(&mut admin, &[b"HSET", HASH.as_bytes(), agent, &result("RUNNING", 1)]);
+    }
+    ask::<()>(&mut admin, &[b"RPUSH", b"cmd.x.queued", b"queued"]);
+    support::wait_until("it is notified", || {
+        assert!(last.poll_next().is_pending());
+        last.method() == Some(WaitMethod::Tracking)
+    });
+    drop(waiting);
 }

@@ -12,7 +12,7 @@ use crate::transport::{
 /// Up to so many lists are watched by reading them, which arms each; more by their prefix.
 const PLAIN_TRACKING: usize = 256;
 /// Between two polls there is at least so many times the time that a poll takes, where that is long.
-const IDLE: u32 = 4;
+pub(super) const IDLE: u32 = 4;
 
 #[derive(Debug)]
 pub(super) struct Link {
@@ -137,6 +137,13 @@ impl Watch {
         if !self.unrouted.is_empty() {
             self.routed = self.unrouted.clone();
             self.read_routing(until)?;
+            // Now that the agents are known there may be a better way to wait than polling.
+            let is_polled = self.method() == Some(WaitMethod::Polling);
+            let has_pushes = self.link.as_ref().is_some_and(|link| link.connection.server.resp3);
+            if is_polled && has_pushes && self.unrouted.is_empty() {
+                self.unlink();
+                return Ok(());
+            }
         }
         let lists: Vec<List> = self.pending.iter().copied().collect();
         self.filled.clear();

@@ -6,14 +6,12 @@
 
 use std::time::Duration;
 
-use super::{List, Step, WaitMethod, Watch, Wrapped};
+use super::link::IDLE;
+use super::{List, Step, Watch, Wrapped};
 use crate::engine::result::{self, LOOK, SOON};
 use crate::error::Result;
 use crate::protocol::{AgentId, Before, keys};
 use crate::transport::{Owed, Reply, Until, bulk, clock, integer, items};
-
-/// Between two readings there is at least so many times the time that one takes, where that is long.
-const IDLE: u32 = 4;
 
 impl Watch {
     /// Whether it is time to read whom commands went to, after a notification.
@@ -45,13 +43,6 @@ impl Watch {
         let begun = clock::now();
         let fresh = self.read_routing(until)?;
         self.routing_due = clock::now() + LOOK.max(clock::since(begun) * IDLE);
-        // There may be a better way to wait now that the agents are known.
-        let is_polled = self.method() == Some(WaitMethod::Polling);
-        let has_tracking = self.link.as_ref().is_some_and(|link| link.connection.server.resp3);
-        if is_polled && has_tracking && self.ids.len() == 1 && self.unrouted.is_empty() {
-            self.unlink();
-            return Ok(());
-        }
         self.look_at(&fresh, until)
     }
 
@@ -79,12 +70,9 @@ impl Watch {
                 learned.push((command, agents, is_routed));
                 continue;
             }
-            let (mut agents, mut unreadable) = (Vec::new(), Vec::new());
-            connection.each(until, |field| match result::agent_of(id, field) {
-                Ok(agent) => agents.push(agent),
-                Err(error) => unreadable.push(error),
-            })?;
-            let mut agents = result::readable(agents, unreadable).map_err(Wrapped)?;
+            let mut agents = Vec::new();
+            connection.each(until, |field| agents.push(result::agent_of(id, field)))?;
+            let mut agents = result::readable(agents).map_err(Wrapped)?;
             if is_routed {
                 agents = result::not_gone(id, agents).map_err(Wrapped)?;
                 connection.owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, SOON));
@@ -115,10 +103,11 @@ fn changed(id: &str, fields: Vec<Reply>, before: &Before) -> Result<Vec<AgentId>
     let mut fields = fields.into_iter();
     let mut agents = Vec::new();
     while let (Some(field), Some(document)) = (fields.next(), fields.next()) {
-        let agent = result::agent_of(id, field)?;
-        if before.is_new_field(agent, &bulk(document)?.unwrap_or_default()) {
-            agents.push(agent);
+        let document = bulk(document)?.unwrap_or_default();
+        match result::agent_of(id, field) {
+            Ok(agent) if !before.is_new_field(agent, &document) => {}
+            agent => agents.push(agent),
         }
     }
-    Ok(agents)
+    result::readable(agents)
 }
