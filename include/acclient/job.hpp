@@ -164,7 +164,7 @@ class ACCLIENT_POINTER job_ref {
     }
     /// Names of the fields that could not be read, or only in part: of the wrong type, out of
     /// range, or nested deeper than 32 levels. Such a field counts as absent; raw() has the
-    /// document with it. Empty for every document of the original agents. Only a state is required;
+    /// document with it. The original agents send no such field. Only a state is required;
     /// acclient_job_dropped_fields_count() says what is read in which form.
     std::vector<std::string_view> dropped_fields() const {
         std::vector<std::string_view> names(acclient_job_dropped_fields_count(handle_));

@@ -179,7 +179,7 @@ impl<'a> One<'a> {
         }
     }
 
-    /// The result, if the list has one entry and that is none of an id in use.
+    /// The result, if the list has one entry that is not the refusal of an id in use.
     fn only_entry(&self, tail: &Reply, length: &Reply) -> Result<Option<ResultDocument>> {
         let Some(entry) = bulk(tail.clone())? else { return Ok(None) };
         if integer(length)? != 1 || self.before().is_some() {

@@ -107,7 +107,7 @@ fn run_on_any(
     wait().map_err(|error| after_the_push(command, error))
 }
 
-/// The first result that is none of an earlier command under the same id.
+/// The first result that does not belong to an earlier command under the same id.
 fn first_new(
     session: &Session,
     command: &Envelope,

@@ -132,7 +132,7 @@ impl Session {
         self.steps(Purpose::Question, Class::Quick, until, |connection, _| step(connection))
     }
 
-    /// Runs a step of a call again and again, until its failure is none that passes, or the call ends.
+    /// Runs a step of a call again and again, until it succeeds, fails for good, or the call ends.
     /// A connection that falls silent is replaced. The step must not wait for anything but Redis.
     pub(crate) fn repeat<T>(
         &self,

@@ -160,7 +160,7 @@ pub unsafe extern "C" fn acclient_job_raw(
 
 /// Number of fields of the document that could not be read, or only in part: of the wrong type, out of range,
 /// or nested deeper than 32 levels. Such a field counts as absent; acclient_job_raw() has the document with it.
-/// 0 for every document of the original agents.
+/// The original agents send no such field.
 ///
 /// Only a state is required. Whole numbers may be written in any form (1795521098681.0, 1e3, "12"); a fraction is
 /// cut off. Data that is not a string is read as its JSON text. Of two fields of one name the last that can be

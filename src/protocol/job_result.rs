@@ -138,7 +138,7 @@ impl JobResult {
 
     /// Names of the fields that could not be read, or only in part: of the wrong type, out of range, or nested
     /// deeper than 32 levels. Such a field counts as absent; [`JobResult::raw`] has the document with it.
-    /// Empty for every document of the original agents.
+    /// The original agents send no such field.
     ///
     /// Only a state is required. Whole numbers may be written in any form (`1795521098681.0`, `1e3`, `"12"`); a
     /// fraction is cut off. Data that is not a string is read as its JSON text. Of two fields of one name the

@@ -54,12 +54,12 @@ fn take_all<T: TakeField>(json: &str) -> Option<T> {
     }
 }
 
-/// The whole number that a JSON text is, in any form; `None` where it is none.
+/// A JSON text as a whole number, in whatever form it is written; `None` if it is not one.
 pub(crate) fn whole(json: &str) -> Option<i64> {
     take_all(json)
 }
 
-/// The number that a JSON text is, in any form; `None` where it is none.
+/// A JSON text as a number, in whatever form it is written; `None` if it is not one.
 #[cfg(feature = "capi")]
 pub(crate) fn real(json: &str) -> Option<f64> {
     take_all(json)

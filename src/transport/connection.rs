@@ -1,5 +1,8 @@
 //! One connection: packing commands, sending them, reading their replies.
 
+mod errands;
+mod input;
+
 use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -7,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
+use self::input::{Input, READ_BUFFER};
 use super::address::{Config, Endpoint};
 use super::clock;
 use super::deadline::Until;
 use super::error::{Error, Result, ServerError};
-use super::framer::{self, Frame, Framer};
-use super::owed::{Errand, Owed, OwnKeys, Pending};
+use super::framer::{self, Frame};
+use super::owed::{OwnKeys, Pending};
 use super::poll::{self, Interest, Ready};
 use super::reply::{self, Reply};
 use super::sentinel;
@@ -21,7 +25,6 @@ use super::stream::Stream;
 use super::tls::{self, Connector};
 use super::tracking::Pushes;
 
-const READ_BUFFER: usize = 64 * 1024;
 /// Past this much unsent output, sending starts while more is packed, so that the server is at work
 /// meanwhile. Less costs system calls, and more leaves it idle: `make bench` shows both.
 const SEND_EARLY: usize = 6 * 1024;
@@ -66,16 +69,6 @@ pub(crate) struct Connection {
     pub(super) named: Option<Instant>,
     /// Once it was asked for.
     pub(super) run_id: Option<String>,
-}
-
-/// Received bytes that are not yet decoded: `buffer[start..end]`.
-#[derive(Debug)]
-struct Input {
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    framer: Framer,
-    max: usize,
 }
 
 /// The log target of everything about connections.
@@ -269,12 +262,7 @@ impl Connection {
     pub(crate) fn command(&mut self, args: &[&[u8]]) -> u64 {
         if self.outstanding == 0 {
             self.pack_own();
-            // What a connection reads while it tracks, the server tells it of.
-            let errands = self
-                .pending
-                .as_ref()
-                .map(|pending| pending.batch(!self.tracks && !self.server.closes));
-            self.pack_errands(errands.unwrap_or_default());
+            self.pack_batch();
         }
         self.pack(args);
         self.outstanding += 1;
@@ -288,73 +276,6 @@ impl Connection {
     /// it: a command that is cut short is never executed.
     pub(crate) fn was_sent(&self, mark: u64) -> bool {
         self.sent >= mark
-    }
-
-    /// Gives a key that is there, or about to be, its time to live along with the next command; if it is not
-    /// there yet, along with later ones of any connection.
-    pub(crate) fn owe(&mut self, owed: Owed) {
-        self.own.add(owed);
-    }
-
-    /// Takes a key off the pending updates, which has its time to live.
-    pub(crate) fn forget(&self, key: &[u8]) {
-        if let Some(pending) = &self.pending {
-            pending.forget(key);
-        }
-    }
-
-    /// Updates up to `most` keys along with the next command, for calls that leave keys themselves: so that
-    /// as many go as come.
-    pub(crate) fn take_along(&mut self, most: usize) {
-        let due = self.pending.as_ref().filter(|_| self.outstanding == 0);
-        let due = due.map(|pending| pending.due(most)).unwrap_or_default();
-        self.pack_errands(due.into_iter().map(Errand::Expire));
-    }
-
-    /// Updates the keys that its call has left and waits for the replies, since no command may follow for
-    /// long. Does nothing in the middle of other replies.
-    pub(crate) fn settle(&mut self, until: &Until) -> Result<()> {
-        while self.outstanding == 0 && !self.own.is_empty() {
-            self.pack_own();
-            self.flush(until)?;
-            while !self.own.sent.is_empty() {
-                match self.read_value(until)? {
-                    push @ Value::Push { .. } => self.keep_push(push)?,
-                    value => {
-                        // Not before its reply is here: until then nobody else can use the connection.
-                        if let Some(errand) = self.own.sent.pop_front() {
-                            self.report(errand, reply::into_result(value));
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn pack_own(&mut self) {
-        if !self.own.is_empty() {
-            let own: Vec<Owed> = self.own.take_some().collect();
-            self.pack_errands(own.into_iter().map(Errand::Expire));
-        }
-    }
-
-    fn pack_errands(&mut self, errands: impl IntoIterator<Item = Errand>) {
-        for errand in errands {
-            match &errand {
-                Errand::Expire(Owed { key, seconds, .. }) => {
-                    self.pack(&[b"EXPIRE", key, itoa::Buffer::new().format(*seconds).as_bytes()]);
-                }
-                Errand::Probe(probe) => probe.words(|words| self.pack(words)),
-            }
-            self.own.sent.push_back(errand);
-        }
-    }
-
-    fn report(&mut self, errand: Errand, reply: Result<Reply>) {
-        if let Some(pending) = &self.pending {
-            pending.replied(errand, reply);
-        }
     }
 
     /// Sends what is queued and reads the next reply. An error reply is [`Error::Server`] and
@@ -440,19 +361,6 @@ impl Connection {
     /// its end.
     pub(super) fn has_input(&mut self) -> bool {
         self.stream.has_input()
-    }
-
-    /// Lends it the pending updates of the pool that it belongs to.
-    pub(super) fn lend(&mut self, pending: &Arc<Pending>) {
-        self.pending.get_or_insert_with(|| pending.clone());
-    }
-
-    /// Gives the keys of its call back to the pool, before it is closed.
-    pub(super) fn give_back_own(&mut self) {
-        let own = self.own.drain();
-        if let Some(pending) = &self.pending {
-            pending.take_back(own);
-        }
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
@@ -635,56 +543,6 @@ impl Connection {
             }
         }
         Ok(())
-    }
-}
-
-impl Input {
-    fn new(max_reply: usize) -> Self {
-        let max = max_reply.saturating_add(READ_BUFFER);
-        Input {
-            buffer: vec![0; READ_BUFFER],
-            start: 0,
-            end: 0,
-            framer: Framer::new(max_reply),
-            max,
-        }
-    }
-
-    /// Whether so much waits to be decoded that no more is taken in while sending.
-    fn is_full(&self) -> bool {
-        self.end - self.start >= self.max
-    }
-
-    /// Room behind the received bytes. The buffer grows by doubling, with what has really come
-    /// and not with what a reply claims.
-    fn space(&mut self, at_least: usize) -> &mut [u8] {
-        if self.end == self.buffer.len() {
-            if self.start > 0 {
-                self.buffer.copy_within(self.start..self.end, 0);
-                self.end -= self.start;
-                self.start = 0;
-            }
-            if self.end == self.buffer.len() {
-                let doubled = self.buffer.len() * 2;
-                // Not beyond the end of a large string: the whole of it is about to be here.
-                let size =
-                    if at_least > self.end + READ_BUFFER { doubled.min(at_least) } else { doubled };
-                self.buffer.reserve_exact(size - self.end);
-                self.buffer.resize(size, 0);
-            }
-        }
-        &mut self.buffer[self.end..]
-    }
-
-    fn consume(&mut self, length: usize) {
-        self.start += length;
-        if self.start == self.end {
-            self.start = 0;
-            self.end = 0;
-            if self.buffer.len() > READ_BUFFER {
-                self.buffer = vec![0; READ_BUFFER];
-            }
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The connections of a client: how many there may be, who has them, what a fork does to them.
 
+mod loans;
 mod parked;
 
 use std::collections::VecDeque;
@@ -8,8 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub(crate) use self::loans::Class;
 pub(crate) use self::parked::Parked;
 
+use self::loans::Loans;
 use self::parked::Lot;
 use super::address::Config;
 use super::clock;
@@ -34,18 +37,6 @@ const CLOSING: Duration = Duration::from_millis(500);
 const ABOUT_TO_BE: Duration = Duration::from_millis(100);
 /// How many keys are sent at a time then.
 const SETTLED_AT_ONCE: usize = 1000;
-
-/// What a call needs a connection for. Long waits must not keep the others from getting one, so each
-/// class but theirs has some connections that are for it alone: see [`Loans::allow`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// Waiting for results, for as long as the caller likes.
-    Wait,
-    /// A question to an agent or the controller, which is to be answered within the default timeout.
-    Question,
-    /// What Redis answers by itself.
-    Quick,
-}
 
 /// A pool of connections to one server, shared by every handle of a client and every thread.
 ///
@@ -85,56 +76,12 @@ struct Inner {
     waiting: VecDeque<Turn>,
 }
 
-/// How many connections the calls of each class have, or are making.
-#[derive(Debug)]
-struct Loans {
-    counts: [usize; 3],
-    max: usize,
-}
-
 /// A call that waits for a connection. It is counted among the loans before it is woken, so that no
 /// other call can come between.
 #[derive(Debug)]
 struct Turn {
     class: Class,
     wake: Arc<Wake>,
-}
-
-impl Loans {
-    fn new(max: usize) -> Self {
-        Loans { counts: [0; 3], max }
-    }
-
-    fn total(&self) -> usize {
-        self.counts.iter().sum()
-    }
-
-    /// How many connections are for this class alone, beyond `max` for all.
-    fn reserve(&self, class: Class) -> usize {
-        match class {
-            Class::Wait => 0,
-            Class::Question | Class::Quick => self.max.div_ceil(8),
-        }
-    }
-
-    /// Whether one more call of this class may have a connection. Without waits there are `max`; calls
-    /// of the reserves take nothing from the waits, which may be `max` beside them.
-    fn allow(&self, class: Class) -> bool {
-        let beyond = |class: Class| self.counts[class as usize].saturating_sub(self.reserve(class));
-        let shared = beyond(Class::Wait) + beyond(Class::Question) + beyond(Class::Quick);
-        match class {
-            Class::Wait => shared < self.max,
-            _ => self.total() < self.max || self.counts[class as usize] < self.reserve(class),
-        }
-    }
-
-    fn add(&mut self, class: Class) {
-        self.counts[class as usize] += 1;
-    }
-
-    fn remove(&mut self, class: Class) {
-        self.counts[class as usize] -= 1;
-    }
 }
 
 impl Pool {

@@ -35,7 +35,7 @@ enum Waiting {
     Blmove,
     #[default]
     Brpoplpush,
-    /// By reading it again and again: neither of these is to be had.
+    /// Polling: the server offers neither.
     Reading,
 }
 

@@ -229,7 +229,7 @@ pub(super) struct Session {
     heard: Vec<u8>,
 }
 
-/// By so many bytes a TLS record is known: its type, and the major version, which is always 3.
+/// How many bytes identify a TLS record: its type, and the major version, which is always 3.
 const HEAD: usize = 2;
 
 impl Session {
@@ -265,7 +265,7 @@ impl Session {
         }
     }
 
-    /// Whether the very first record of the server is none.
+    /// Whether what the server sent first is not a TLS record.
     fn is_not_tls(&self, error: &io::Error) -> bool {
         let unreadable = matches!(of_rustls(error), Some(rustls::Error::InvalidMessage(_)));
         let begins_a_record = matches!(self.heard[..], [0x14..=0x18] | [0x14..=0x18, 3]);

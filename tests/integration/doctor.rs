@@ -191,7 +191,7 @@ fn a_disk_that_cannot_be_written() {
     assert_eq!(verdict(&diagnosis(&server, None), "persistence"), Verdict::Good);
     set(&server, "save", "3600 1");
     ask::<()>(&mut admin, &[b"SET", b"x", b"1"]);
-    // A directory in place of the file: a save fails at its very end, whoever runs the test.
+    // A directory in place of the file: a save fails at its very end, for root too.
     let directory: Vec<String> = ask(&mut admin, &[b"CONFIG", b"GET", b"dir"]);
     let file: Vec<String> = ask(&mut admin, &[b"CONFIG", b"GET", b"dbfilename"]);
     let path = std::path::Path::new(&directory[1]).join(&file[1]);

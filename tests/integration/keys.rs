@@ -1,4 +1,4 @@
-//! Every key of a command gets a time to live, whoever waits for it, and whatever becomes of whoever does.
+//! Every key of a command gets a time to live, whether or not a process waits for it or survives.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -187,7 +187,7 @@ fn a_wait_without_a_broadcast_stops_polling_once_the_agents_are_known() {
     let waiting: Vec<_> = (0..16)
         .map(|number| {
             let mut results =
-                client.get_by_id(&format!("b{number}")).results(WAIT).expect("results");
+                client.get_by_id(format!("b{number}")).results(WAIT).expect("results");
             assert!(results.poll_next().is_pending());
             assert_eq!(results.method(), Some(WaitMethod::Broadcast));
             results

@@ -9,9 +9,9 @@ use crate::transport::{
     self, Broadcast, Changes, Counters, Owed, Parked, Pooled, Tracking, Until, bulk, clock, integer,
 };
 
-/// Up to so many lists are watched by reading them, which arms each; more by their prefix.
+/// How many lists are tracked one by one, each armed by reading it; more are tracked by their prefix.
 const PLAIN_TRACKING: usize = 256;
-/// Between two polls there is at least so many times the time that a poll takes, where that is long.
+/// The shortest pause between two polls, as a multiple of the time that a poll takes.
 pub(super) const IDLE: u32 = 4;
 
 #[derive(Debug)]

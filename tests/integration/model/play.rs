@@ -37,7 +37,7 @@ struct Player<'a> {
     open: Vec<Results>,
 }
 
-/// Plays it in a world in which nobody else is, whose process has so many descriptors without a client.
+/// Plays it in a process of its own, and compares the descriptors of the process before and after.
 pub fn play(world: &World, schedule: &Schedule, descriptors_before: usize) {
     let _printed = Printed(schedule);
     world.clear(schedule.unknown);

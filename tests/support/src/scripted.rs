@@ -299,7 +299,7 @@ pub enum At {
 pub const EVERYWHERE: [At; 3] = [At::Hello, At::Ping, At::Timeout];
 
 /// A server whose first connection goes as usual up to a point, and whose later ones are sane. Where it goes
-/// wrong in place of a result, there is none later either.
+/// wrong in place of a result, no result follows.
 pub fn server_that(at: At, does: impl Fn(&mut Peer) + Send + Sync + 'static) -> Server {
     Server::start(move |peer| {
         if peer.connection > 0 {

@@ -1,0 +1,102 @@
+//! What a connection does beside its calls: giving keys their time to live, and looking for leftovers. The
+//! commands go out ahead of those of a call, and their replies are read on the way to those of the call.
+
+use std::sync::Arc;
+
+use redis::Value;
+
+use super::Connection;
+use crate::transport::deadline::Until;
+use crate::transport::error::Result;
+use crate::transport::owed::{Errand, Owed, Pending};
+use crate::transport::reply::{self, Reply};
+
+impl Connection {
+    /// Gives a key that is there, or about to be, its time to live along with the next command; if it is not
+    /// there yet, along with later ones of any connection.
+    pub(crate) fn owe(&mut self, owed: Owed) {
+        self.own.add(owed);
+    }
+
+    /// Takes a key off the pending updates, which has its time to live.
+    pub(crate) fn forget(&self, key: &[u8]) {
+        if let Some(pending) = &self.pending {
+            pending.forget(key);
+        }
+    }
+
+    /// Updates up to `most` keys along with the next command, for calls that leave keys themselves: so that
+    /// as many go as come.
+    pub(crate) fn take_along(&mut self, most: usize) {
+        let due = self.pending.as_ref().filter(|_| self.outstanding == 0);
+        let due = due.map(|pending| pending.due(most)).unwrap_or_default();
+        self.pack_errands(due.into_iter().map(Errand::Expire));
+    }
+
+    /// Updates the keys that its call has left and waits for the replies, since no command may follow for
+    /// long. Does nothing in the middle of other replies.
+    pub(crate) fn settle(&mut self, until: &Until) -> Result<()> {
+        while self.outstanding == 0 && !self.own.is_empty() {
+            self.pack_own();
+            self.flush(until)?;
+            while !self.own.sent.is_empty() {
+                match self.read_value(until)? {
+                    push @ Value::Push { .. } => self.keep_push(push)?,
+                    value => {
+                        // Not before its reply is here: until then nobody else can use the connection.
+                        if let Some(errand) = self.own.sent.pop_front() {
+                            self.report(errand, reply::into_result(value));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Packs what is due of the pool's pending updates, and a step of the search for leftovers.
+    pub(super) fn pack_batch(&mut self) {
+        // The server sends notifications of what a connection reads while it tracks.
+        let may_probe = !self.tracks && !self.server.closes;
+        let errands = self.pending.as_ref().map(|pending| pending.batch(may_probe));
+        self.pack_errands(errands.unwrap_or_default());
+    }
+
+    pub(super) fn pack_own(&mut self) {
+        if !self.own.is_empty() {
+            let own: Vec<Owed> = self.own.take_some().collect();
+            self.pack_errands(own.into_iter().map(Errand::Expire));
+        }
+    }
+
+    fn pack_errands(&mut self, errands: impl IntoIterator<Item = Errand>) {
+        for errand in errands {
+            match &errand {
+                Errand::Expire(Owed { key, seconds, .. }) => {
+                    self.pack(&[b"EXPIRE", key, itoa::Buffer::new().format(*seconds).as_bytes()]);
+                }
+                Errand::Probe(probe) => probe.words(|words| self.pack(words)),
+            }
+            self.own.sent.push_back(errand);
+        }
+    }
+
+    pub(super) fn report(&mut self, errand: Errand, reply: Result<Reply>) {
+        if let Some(pending) = &self.pending {
+            pending.replied(errand, reply);
+        }
+    }
+
+    /// Lends it the pending updates of the pool that it belongs to.
+    pub(in crate::transport) fn lend(&mut self, pending: &Arc<Pending>) {
+        self.pending.get_or_insert_with(|| pending.clone());
+    }
+
+    /// Gives the keys of its call back to the pool, before it is closed.
+    pub(in crate::transport) fn give_back_own(&mut self) {
+        let own = self.own.drain();
+        if let Some(pending) = &self.pending {
+            pending.take_back(own);
+        }
+    }
+}
