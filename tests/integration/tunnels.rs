@@ -196,6 +196,8 @@ fn listed_tunnels_listen_again_after_a_restart_of_the_controller() {
     grid.start_controller();
     for tunnel in [&open, &closed] {
         wait_until("it listens again", || passes(tunnel.local));
+        // Its end at the agent may be there before the controller knows the agent again.
+        wait_until("the agent is registered", || client.tunnel_list((1, 1)).is_ok());
         client.tunnel_close((1, 1), tunnel).unwrap();
         assert!(!passes(tunnel.local));
     }
