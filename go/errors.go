@@ -60,7 +60,8 @@ const (
 	// ErrNotRunning: the agent is not running the job, so a kill cannot reach it: the job waits in a queue of the
 	// agent, was not started yet, or is lost; [Command.Progress] tells which.
 	ErrNotRunning Code = C.ACCLIENT_NOT_RUNNING
-	// ErrLost: the job is lost: it was submitted, no agent has it, and its result cannot come any more.
+	// ErrLost: the job is lost: it was submitted, no agent has it, and its result cannot come any more. It may have
+	// run.
 	ErrLost Code = C.ACCLIENT_LOST
 	// ErrGap: messages may be missing from a log that is followed, which goes on; [Error.Gap] says where.
 	ErrGap Code = C.ACCLIENT_GAP

@@ -31,7 +31,8 @@ func vanishing(t *testing.T) (url string) {
 			switch {
 			case bytes.Contains(received, []byte("RPUSH")):
 			case bytes.Contains(buffer[:length], []byte("HELLO")):
-				peer.Write([]byte("%2\r\n$5\r\nproto\r\n:3\r\n$4\r\nmode\r\n+standalone\r\n"))
+				// INFO comes along with it.
+				peer.Write([]byte("%2\r\n$5\r\nproto\r\n:3\r\n$4\r\nmode\r\n+standalone\r\n-NOPERM\r\n"))
 			default:
 				peer.Write([]byte("+PONG\r\n"))
 			}

@@ -41,6 +41,11 @@ type Progress struct {
 	// Agents are the agents that the command went to, as far as is known. Agents of a list that the controller does
 	// not know are left out.
 	Agents map[AgentID]Stage
+	// RedisLostData is whether Redis has lost its data since it confirmed the command, so that only agents can tell of
+	// it: it may still run. The stages of a list of agents, and of one, are then what the agents say; others are
+	// [StageUnknown]. Always false where the user may not say INFO server, and for a command that another program has
+	// sent.
+	RedisLostData bool
 }
 
 // Progress finds out how far the command got on each agent: it reads what Redis has, searches the queue, and
@@ -58,7 +63,11 @@ func (c *Command) Progress(ctx context.Context) (*Progress, error) {
 		return nil, err
 	}
 	defer own(func() { C.acclient_progress_free(ptr) })()
-	progress := &Progress{Stage: Stage(C.acclient_progress_stage(ptr)), Agents: map[AgentID]Stage{}}
+	progress := &Progress{
+		Stage:         Stage(C.acclient_progress_stage(ptr)),
+		Agents:        map[AgentID]Stage{},
+		RedisLostData: bool(C.acclient_progress_redis_lost_data(ptr)),
+	}
 	for index := range C.acclient_progress_count(ptr) {
 		agent, _ := agentOf(func(gid, nid *C.int64_t) C.bool {
 			return C.acclient_progress_agent(ptr, index, gid, nid)

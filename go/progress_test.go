@@ -1,11 +1,14 @@
 package acclient
 
 import (
+	"context"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // queueClient returns a client of a Redis whose queue no controller drains.
@@ -71,6 +74,21 @@ func TestRetract(t *testing.T) {
 	equal(t, "by its handle", got[bool](t)(found.Retract(ctx(t))), true)
 	equal(t, "stage", stage(t, other), StageLost)
 	equal(t, "stage", stage(t, found), StageUnknown)
+}
+
+func TestProgressWhereRedisLostItsData(t *testing.T) {
+	c := got[*Client](t)(Connect(ctx(t), variable(t, "ACCLIENT_FORGETFUL_URL")))
+	defer c.Close()
+	command := submit(t, c.Bash(Agent(1, 1), "true"))
+	equal(t, "lost", got[*Progress](t)(command.Progress(ctx(t))).RedisLostData, false)
+	must(t, exec.Command("sh", "-c", variable(t, "ACCLIENT_FORGET")).Run())
+	eventually(t, "it is back", func() bool { return c.Ping(ctx(t)) == nil })
+	short, cancel := context.WithTimeout(ctx(t), 2*time.Second)
+	defer cancel()
+	_, err := command.NextResult(short)
+	wants(t, err, ErrTimeout)
+	equal(t, "said", strings.Contains(err.Error(), "Redis lost its data"), true)
+	equal(t, "lost", got[*Progress](t)(command.Progress(ctx(t))).RedisLostData, true)
 }
 
 func TestSubmitOnce(t *testing.T) {

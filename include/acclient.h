@@ -1552,6 +1552,14 @@ int32_t acclient_progress_stage_at(const acclient_progress *progress,
                                    size_t index);
 
 /**
+ * Whether Redis has lost its data since it confirmed the command, so that only agents can tell of it: it may still
+ * run. The stages of a list of agents, and of one, are then what the agents say; others are
+ * ACCLIENT_STAGE_UNKNOWN. Always false where the user may not say INFO server, for a command that another
+ * program has sent, and for NULL.
+ */
+bool acclient_progress_redis_lost_data(const acclient_progress *progress);
+
+/**
  * Frees the progress.
  */
 void acclient_progress_free(acclient_progress *progress);

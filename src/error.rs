@@ -71,7 +71,7 @@ pub enum ErrorKind {
     /// The agent is not running the job, so a kill cannot reach it: the job waits in a queue of the agent,
     /// was not started yet, or is lost. [`Command::progress`](crate::Command::progress) tells which.
     NotRunning = 20,
-    /// The job is lost: it was submitted, no agent has it, and its result cannot come any more.
+    /// The job is lost: it was submitted, no agent has it, and its result cannot come any more. It may have run.
     Lost = 21,
     /// Messages of a job may be missing from the log that a [`Follow`](crate::Follow) returns, which goes
     /// on after it; see [`Error::gap`].
@@ -150,6 +150,8 @@ struct Inner {
     fetched: Option<bool>,
     server_code: Option<String>,
     gap: Option<Gap>,
+    /// Whether Redis has lost the command.
+    is_of_lost_data: bool,
     source: Option<Source>,
 }
 
@@ -177,6 +179,7 @@ impl Error {
             fetched: None,
             server_code: None,
             gap: None,
+            is_of_lost_data: false,
             source: None,
         }))
     }
@@ -222,6 +225,12 @@ impl Error {
 
     pub(crate) fn waited(mut self, span: Duration) -> Self {
         self.0.waited.get_or_insert(span);
+        self
+    }
+
+    /// The same, in place of what a part of the call has taken.
+    pub(crate) fn waited_in_all(mut self, span: Duration) -> Self {
+        self.0.waited = Some(span);
         self
     }
 
@@ -292,6 +301,17 @@ impl Error {
     pub(crate) fn noting(mut self, note: &str) -> Self {
         self.0.message = format!("{}; {note}", self.0.message);
         self
+    }
+
+    /// For a command that Redis had confirmed, and has lost.
+    pub(crate) fn of_lost_data(mut self) -> Self {
+        self.0.is_of_lost_data = true;
+        self.noting("Redis lost its data; the command may still run")
+    }
+
+    /// Whether it says already that Redis has lost the command.
+    pub(crate) fn is_of_lost_data(&self) -> bool {
+        self.0.is_of_lost_data
     }
 
     /// For a command that went out whole and was not confirmed. A cancelled or closed call keeps

@@ -76,7 +76,8 @@ enum class errc : acclient_status {
     /// The agent is not running the job, so a kill cannot reach it: the job waits in a queue of the
     /// agent, was not started yet, or is lost; command::progress() tells which.
     not_running = ACCLIENT_NOT_RUNNING,
-    /// The job is lost: it was submitted, no agent has it, and its result cannot come any more.
+    /// The job is lost: it was submitted, no agent has it, and its result cannot come any more. It
+    /// may have run.
     lost = ACCLIENT_LOST,
     /// Messages may be missing from a log that is followed, which goes on; error_ref::gap() says
     /// where.

@@ -51,6 +51,11 @@ struct progress {
     /// The agents that the command went to. Agents of a list that the controller does not know are
     /// left out.
     std::map<agent_id, acclient::stage> agents;
+    /// Whether Redis has lost its data since it confirmed the command, so that only agents can tell
+    /// of it: it may still run. The stages of a list of agents, and of one, are then what the
+    /// agents say; others are stage::unknown. Always false where the user may not say INFO server,
+    /// and for a command that another program has sent.
+    bool redis_lost_data = false;
 };
 
 namespace detail {
@@ -60,6 +65,7 @@ inline progress read_progress(acclient_progress *owned) {
     const handle<acclient_progress, acclient_progress_free> freed(owned);
     progress progress;
     progress.stage = static_cast<stage>(acclient_progress_stage(owned));
+    progress.redis_lost_data = acclient_progress_redis_lost_data(owned);
     for (std::size_t i = 0; i < acclient_progress_count(owned); i++) {
         agent_id agent;
         acclient_progress_agent(owned, i, &agent.gid, &agent.nid);

@@ -426,20 +426,23 @@ impl Command {
 
     /// The jobs of all agents that it went to; waits until the controller has said who they are.
     pub(crate) fn routed_jobs(&self) -> Result<BTreeMap<AgentId, Job>> {
-        let (session, id) = (&self.session, self.id());
+        let session = &self.session;
         let latest = self.bounded(|until| {
             let agents = match self.agents() {
                 Some(agents) => agents.to_vec(),
-                None => result::targets(&session.asking(), id, until).map_err(|error| {
-                    let is_timeout = error.kind() == ErrorKind::Timeout;
-                    match is_timeout {
-                        true if self.was_sent() => {
-                            error.noting("no controller has routed the command")
+                None => {
+                    result::targets(&session.asking(), &self.envelope, until).map_err(|error| {
+                        let is_timeout =
+                            error.kind() == ErrorKind::Timeout && !error.is_of_lost_data();
+                        match is_timeout {
+                            true if self.was_sent() => {
+                                error.noting("no controller has routed the command")
+                            }
+                            true => error.noting("Redis may not know this command id"),
+                            false => error,
                         }
-                        true => error.noting("Redis may not know this command id"),
-                        false => error,
-                    }
-                })?,
+                    })?
+                }
             };
             // An agent that has said nothing yet is asked all the same.
             let unknown = |agent| (agent, ResultDocument::default());
@@ -493,7 +496,7 @@ impl Command {
     }
 
     /// Whom it went to, where that is known.
-    fn agents(&self) -> Option<&[AgentId]> {
+    pub(super) fn agents(&self) -> Option<&[AgentId]> {
         self.routed.as_deref().or(self.target().answering())
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::{Command, queued};
-use crate::engine::{Session, Timeout, once, result, retract};
+use crate::engine::{Session, Timeout, loss, once, result, retract};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of, questions};
 use crate::protocol::{AgentId, AgentQueue, JobState, ResultDocument};
@@ -79,14 +79,19 @@ pub struct Progress {
     /// Each agent that the command went to. Agents of a list that the controller does not know are left
     /// out.
     pub agents: BTreeMap<AgentId, Stage>,
+    /// Whether Redis has lost its data since it confirmed the command, so that only agents can tell of it: it
+    /// may still run. The stages of a list of agents, and of one, are then what the agents say;
+    /// others are [`Stage::Unknown`]. Always `false` where the user may not say `INFO server`, and for a
+    /// handle that another program has sent.
+    pub redis_lost_data: bool,
 }
 
 impl Progress {
-    fn without_agents(stage: Stage) -> Self {
-        Progress { stage, agents: BTreeMap::new() }
+    fn without_agents(stage: Stage, redis_lost_data: bool) -> Self {
+        Progress { stage, agents: BTreeMap::new(), redis_lost_data }
     }
 
-    fn of_agents(agents: BTreeMap<AgentId, Stage>) -> Self {
+    fn of_agents(agents: BTreeMap<AgentId, Stage>, redis_lost_data: bool) -> Self {
         let order = [
             Stage::InQueue,
             Stage::Routed,
@@ -97,7 +102,7 @@ impl Progress {
             Stage::Done,
         ];
         let least = order.into_iter().find(|stage| agents.values().any(|other| other == stage));
-        Progress { stage: least.unwrap_or(Stage::Unknown), agents }
+        Progress { stage: least.unwrap_or(Stage::Unknown), agents, redis_lost_data }
     }
 }
 
@@ -107,12 +112,19 @@ pub(crate) fn of(command: &Command, timeout: Timeout) -> Result<Progress> {
     let asked = || format!("the progress of {}", command.in_words());
     let found = session.bounded(&timeout, asked, |until| look(command, until));
     let found = found.map_err(|error| error.about_command(command))?;
-    match found {
-        Found::Stage(stage) => Ok(Progress::without_agents(stage)),
-        Found::Agents(agents) => {
-            Ok(Progress::of_agents(asked_of(command, agents, &timeout, begun)?))
+    let (agents, is_forgotten) = match found {
+        Found::Stage(stage) => return Ok(Progress::without_agents(stage, false)),
+        Found::Agents(agents) => (agents, false),
+        Found::Forgotten => {
+            let agents = command.agents().unwrap_or_default().iter();
+            let agents = agents.filter(|agent| agent.is_real());
+            (agents.map(|agent| (*agent, Stage::Running)).collect(), true)
         }
-    }
+    };
+    Ok(match agents {
+        agents if agents.is_empty() => Progress::without_agents(Stage::Unknown, is_forgotten),
+        agents => Progress::of_agents(asked_of(command, agents, &timeout, begun)?, is_forgotten),
+    })
 }
 
 /// The stages of agents after those that are said to run the job were asked, in a call that began at `begun`.
@@ -197,6 +209,8 @@ pub(super) fn is_no_answer(error: &Error) -> bool {
 enum Found {
     Stage(Stage),
     Agents(BTreeMap<AgentId, Stage>),
+    /// Redis has lost the command.
+    Forgotten,
 }
 
 /// What Redis knows. Looks again for a moment before it says that nobody has the command: a
@@ -232,6 +246,9 @@ fn look(command: &Command, until: &Until) -> Result<Found> {
         }
         sleep(LOOK, until)?;
     };
+    if agents.is_empty() && loss::is_forgotten(session, envelope, until)? {
+        return Ok(Found::Forgotten);
+    }
     let was_submitted =
         once::is_marked(session, command.id(), until)? || command.was_sent() || !agents.is_empty();
     let stage = if was_submitted { Stage::Lost } else { Stage::Unknown };

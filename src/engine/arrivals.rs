@@ -36,18 +36,29 @@ impl Arrivals {
         timeout: &Timeout,
     ) -> Result<Self> {
         let begun = clock::now();
+        let until = session.until(timeout).map_err(|error| {
+            let commands: Vec<Envelope> = commands.iter().map(|(it, _)| it.clone()).collect();
+            explained(error, &commands, begun)
+        })?;
+        Ok(Arrivals::within(session, commands, until))
+    }
+
+    /// The same within a call that has a deadline.
+    pub(super) fn within(
+        session: &Session,
+        commands: Vec<(Envelope, Wanted)>,
+        until: Until,
+    ) -> Self {
         let (commands, wanted): (Vec<Envelope>, Vec<Wanted>) = commands.into_iter().unzip();
-        let watch = Watch::new(session.clone(), wanted);
-        let until = session.until(timeout).map_err(|error| explained(error, &commands, begun))?;
-        Ok(Arrivals {
+        Arrivals {
             commands,
-            watch,
+            watch: Watch::new(session.clone(), wanted),
             until,
             verdicts: VecDeque::new(),
             is_over: false,
-            begun,
+            begun: clock::now(),
             cause: None,
-        })
+        }
     }
 
     /// How it waits; `None` before the first result was asked for, and after the last.
@@ -175,6 +186,7 @@ impl Arrivals {
             None => Error::new(ErrorKind::Timeout, self.unrouted(index)),
         };
         let error = match self.watch.last_round().filter(|_| agent.is_some()) {
+            _ if self.watch.has_lost(index) => error.of_lost_data(),
             Some(words) => error.noting(&words),
             None => error,
         };

@@ -39,6 +39,14 @@ pub(crate) fn order(session: &Session, target: Target, contents: Contents) -> Re
 fn order_one(session: &Session, command: &Envelope, agent: AgentId) -> Result<JobResult> {
     let (timeout, begun) = (session.quick(), clock::now());
     match run::run(session, command, &early(&timeout)) {
+        // It was sent, and Redis has been slow to confirm it so far.
+        Err(unconfirmed) if unconfirmed.is_maybe_sent() && unconfirmed.is_timeout() => {
+            let waited = run::wait_for(session, command, agent, &timeout.since(begun));
+            waited.map_err(|late| match late.is_timeout() {
+                true => unconfirmed.waited_in_all(clock::since(begun)),
+                false => late.once_only(),
+            })
+        }
         // Without a handle string it was not sent.
         Err(error) if error.kind() == ErrorKind::Timeout && error.command_handle().is_some() => {
             let found = find(session, &[(command, agent)], &timeout.clone().since(begun));
@@ -275,12 +283,27 @@ pub(crate) fn take(
     timeout: &Timeout,
     each: &mut impl FnMut(AgentId, Result<JobResult>),
 ) -> Unanswered {
+    let agents: Vec<AgentId> = orders.iter().map(|(_, agent)| *agent).collect();
+    match Arrivals::new(&session.asking(), wanted(&orders), timeout) {
+        Ok(arrivals) => {
+            hand_out(arrivals, orders, &mut |index, arrived| each(agents[index], arrived))
+        }
+        Err(error) => Unanswered { orders, ended: Some(error) },
+    }
+}
+
+/// Some orders as a watch takes them.
+pub(super) fn wanted(orders: &[Order]) -> Vec<(Envelope, Wanted)> {
     let wanted = |(command, agent): &Order| (command.clone(), Wanted::of(command, vec![*agent]));
-    let commands = orders.iter().map(wanted);
-    let arrivals = match Arrivals::new(&session.asking(), commands.collect(), timeout) {
-        Ok(arrivals) => arrivals,
-        Err(error) => return Unanswered { orders, ended: Some(error) },
-    };
+    orders.iter().map(wanted).collect()
+}
+
+/// The same as [`take`], with the place of each order.
+pub(super) fn hand_out(
+    arrivals: Arrivals,
+    orders: Vec<Order>,
+    each: &mut impl FnMut(usize, Result<JobResult>),
+) -> Unanswered {
     let mut open: Vec<Option<Order>> = orders.into_iter().map(Some).collect();
     let mut ended = None;
     for (index, arrived) in arrivals {
@@ -288,8 +311,8 @@ pub(crate) fn take(
             Err(error) if error.is_final() => ended = Some(error),
             Err(error) if error.kind() == ErrorKind::Timeout => {}
             arrived => {
-                if let Some((_, agent)) = open[index].take() {
-                    each(agent, arrived);
+                if open[index].take().is_some() {
+                    each(index, arrived);
                 }
             }
         }

@@ -16,6 +16,7 @@ mod failure;
 mod fetched;
 pub(crate) mod ids;
 pub(crate) mod kills;
+pub(crate) mod loss;
 pub(crate) mod once;
 mod one;
 pub(crate) mod push;

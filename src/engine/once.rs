@@ -6,6 +6,8 @@
 //!
 //! A command that no agent got has not run, and is pushed anew under its id: see [`Once::never_ran`].
 
+use std::sync::Arc;
+
 use redis::Value;
 
 use super::atomic::{Step, transaction};
@@ -96,16 +98,20 @@ pub(crate) fn is_marked(session: &Session, id: &str, until: &Until) -> Result<bo
 fn push_once(session: &Session, push: &mut Once<'_>, until: &Until) -> Result<bool> {
     let mut retrier = Retrier::new(Purpose::PushOnce);
     loop {
+        let mut run = None;
         let tried = session.pool().once(Class::Quick, until, |connection| {
+            run = connection.run().cloned();
             connection.take_along(ALONG);
             push.attempt(connection, until)
         });
         let ended = match tried {
-            Ok(Some(PUSHED)) => {
-                session.counters().pushed.add(1);
-                return Ok(true);
+            Ok(Some(done @ (PUSHED | FOUND))) => {
+                push.command.confirmed_by(run.as_ref());
+                if done == PUSHED {
+                    session.counters().pushed.add(1);
+                }
+                return Ok(done == PUSHED);
             }
-            Ok(Some(FOUND)) => return Ok(false),
             Ok(Some(_)) => return Err(in_use()),
             Ok(None) => Error::new(ErrorKind::Connect, REPLACED),
             Err(error) => match retrier.again(error, until) {
@@ -124,6 +130,7 @@ fn in_use() -> Error {
 }
 
 struct Once<'a> {
+    command: &'a Envelope,
     documents: &'a Documents,
     digest: String,
     /// The addresses of the target, one for each document, as the controller names them in its answer where it
@@ -134,11 +141,11 @@ struct Once<'a> {
     hash: String,
     lists: Vec<String>,
     /// The run of the server that an earlier try may have reached; inside, whether that is known.
-    doubt: Option<Option<String>>,
+    doubt: Option<Option<Arc<str>>>,
 }
 
 impl<'a> Once<'a> {
-    fn new(command: &Envelope, documents: &'a Documents) -> Result<Self> {
+    fn new(command: &'a Envelope, documents: &'a Documents) -> Result<Self> {
         let id = &command.id;
         let mut addresses = Vec::new();
         command.target.each_address(|address| {
@@ -146,6 +153,7 @@ impl<'a> Once<'a> {
             Ok(())
         })?;
         Ok(Once {
+            command,
             documents,
             digest: command.digest()?,
             lists: addresses.iter().map(|address| keys::result(id, *address)).collect(),
@@ -163,7 +171,7 @@ impl<'a> Once<'a> {
         connection: &mut Connection,
         until: &Until,
     ) -> transport::Result<Option<i64>> {
-        let run = connection.run_id(until)?;
+        let run = connection.run().cloned();
         if self.doubt.as_ref().is_some_and(|before| before.is_none() || *before != run) {
             connection.command(&[b"GET", self.mark.as_bytes()]);
             let mark = text(connection, until)?;

@@ -5,6 +5,7 @@
 //! turns the list for every reader, so where there is more than one entry they are all read.
 
 use super::Session;
+use super::loss::{self, Confirmed, Loss};
 use super::result::{
     LOOK, about_agent, about_key, leave, new_answer, parse, queue_expire, queue_move, read_expire,
 };
@@ -29,6 +30,9 @@ pub(super) struct One<'a> {
     state: Option<JobState>,
     /// Whether the list held only refusals of an id in use.
     is_in_use: bool,
+    /// Whether a connection was lost.
+    is_back: bool,
+    loss: Loss,
 }
 
 /// What a blocking move of the list brought.
@@ -57,6 +61,8 @@ impl<'a> One<'a> {
             rounds: Rounds::begin(until),
             state: None,
             is_in_use: false,
+            is_back: false,
+            loss: Loss::none(),
         }
     }
 
@@ -68,6 +74,11 @@ impl<'a> One<'a> {
     /// What the list may hold of an earlier command.
     fn before(&self) -> Option<&'a Before> {
         self.command?.before().filter(|before| before.has(self.agent))
+    }
+
+    /// The command, where it matters that Redis loses it.
+    fn confirmed(&self) -> Option<Confirmed<'a>> {
+        Confirmed::of(self.session, 0, self.id, self.command?.sent.as_deref())
     }
 
     /// Queues the move, and all that is wanted when it ends: how many entries there are, and the time to
@@ -116,6 +127,7 @@ impl<'a> One<'a> {
     }
 
     fn wait(&mut self, first: Option<transport::Result<Look>>) -> Result<ResultDocument> {
+        let is_lost = matches!(first, Some(Err(_)));
         let mut look = match first {
             Some(Err(error)) if !waits_out(&error, Purpose::Wait) => {
                 return Err(about_key(error, &self.key));
@@ -129,10 +141,15 @@ impl<'a> One<'a> {
             return Ok(document);
         }
         let (session, until) = (self.session, self.until.clone());
+        self.is_back = is_lost;
         loop {
             let waited = session.wait(&until, |connection, _| self.on(connection, look.take()));
             if let Some(document) = waited.map_err(|error| about_key(error, &self.key))?? {
                 return Ok(document);
+            }
+            if self.loss.is_due() {
+                let job = ((0, self.agent), self.id);
+                self.loss.ask(session, std::iter::once(job), &until)?;
             }
         }
     }
@@ -144,6 +161,9 @@ impl<'a> One<'a> {
         connection: &mut Connection,
         mut first: Option<Look>,
     ) -> transport::Result<Result<Option<ResultDocument>>> {
+        if std::mem::replace(&mut self.is_back, true) {
+            self.rounds.hurry();
+        }
         loop {
             let look = match first.take() {
                 Some(look) => look,
@@ -170,6 +190,7 @@ impl<'a> One<'a> {
             match document {
                 Ok(None) if is_late => return Ok(Ok(None)),
                 Ok(None) if self.rounds.is_due() => match self.ask_hash(connection)? {
+                    Ok(None) if self.loss.is_due() => return Ok(Ok(None)),
                     Ok(None) => {}
                     document => return Ok(document),
                 },
@@ -232,8 +253,12 @@ impl<'a> One<'a> {
         let field = field.unwrap_or_default();
         self.state = ResultDocument::parse(&field).ok().and_then(|it| it.state.into_value());
         let is_gone = matches!(&entries, Reply::Array(entries) if entries.is_empty());
+        if let Some(confirmed) = self.confirmed() {
+            self.loss.look(connection, std::iter::once(confirmed), &self.until)?;
+        }
         let before = self.before();
         Ok(match self.answer(entries) {
+            Ok(None) if !self.loss.lost().is_empty() => Err(loss::lost()),
             Ok(None) if is_gone && before.is_none() => Ok(final_in_hash(&field, false)),
             Ok(None) if before.is_some_and(|it| it.is_new_field(self.agent, &field)) => {
                 let refusal_counts = before.is_some_and(|it| it.had_ended(self.agent));
@@ -247,6 +272,9 @@ impl<'a> One<'a> {
     fn explained(&self, error: Error) -> Error {
         if !error.is_timeout() {
             return about_agent(error, self.agent);
+        }
+        if self.loss.has(0) {
+            return error.of_lost_data();
         }
         if self.is_in_use {
             let message = "deadline exceeded; the agent rejected the id because a job with the same id is still running";

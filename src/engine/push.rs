@@ -49,6 +49,7 @@ pub(super) fn push(
                     Ok(reply) => {
                         integer(&reply).map_err(|error| maybe_sent(command, error.into()))?;
                         session.counters().pushed.add(1);
+                        command.confirmed_by(connection.run());
                         return Ok(connection);
                     }
                     // A command that Redis refused did not run.

@@ -23,12 +23,28 @@ pub(crate) fn push_many<C: AsRef<Envelope>>(
     session: &Session,
     commands: impl Iterator<Item = Result<C>>,
 ) -> Vec<Result<C>> {
+    push(session, commands, session.until(&session.quick()))
+}
+
+/// The same within a call that has a deadline.
+pub(super) fn within<C: AsRef<Envelope>>(
+    session: &Session,
+    commands: impl Iterator<Item = Result<C>>,
+    until: &Until,
+) -> Vec<Result<C>> {
+    push(session, commands, Ok(until.clone()))
+}
+
+fn push<C: AsRef<Envelope>>(
+    session: &Session,
+    commands: impl Iterator<Item = Result<C>>,
+    until: Result<Until>,
+) -> Vec<Result<C>> {
     let begun = clock::now();
     let outcomes = Vec::with_capacity(commands.size_hint().0);
     let mut many = Many { session, outcomes, documents: Documents::default() };
     let mut commands = commands.fuse();
-    let sent =
-        session.until(&session.quick()).and_then(|until| many.send_all(&mut commands, &until));
+    let sent = until.and_then(|until| many.send_all(&mut commands, &until));
     if let Err(error) = sent {
         // What ended it is said of all that come after.
         let told = |command: C| Err(not_sent(&error).asked(|| command.as_ref().in_words()));
@@ -197,7 +213,7 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
                 Err(_) => Ok(()),
             };
             match before.and_then(|()| connection.reply(until)) {
-                Ok(Value::Int(_)) => self.pushed(*place),
+                Ok(Value::Int(_)) => self.pushed(*place, connection),
                 Ok(reply) => {
                     if let Err(error) = integer(&reply) {
                         self.doubt(*place, error.into());
@@ -225,9 +241,10 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
         Ok(())
     }
 
-    fn pushed(&mut self, place: usize) {
+    fn pushed(&mut self, place: usize, connection: &Connection) {
         self.session.counters().pushed.add(1);
         if let Ok(command) = &self.outcomes[place] {
+            command.as_ref().confirmed_by(connection.run());
             result::owe_queued(self.session, &command.as_ref().id);
         }
     }

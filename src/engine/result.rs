@@ -6,6 +6,7 @@ use std::time::Duration;
 use redis::Value;
 
 use super::Session;
+use super::loss::{Confirmed, Loss};
 use super::push::LOG;
 use super::retry::{Purpose, waits_out};
 use super::rounds::{Rounds, final_in_hash};
@@ -118,10 +119,11 @@ pub(crate) fn answers(
     Ok(answers)
 }
 
-/// Names the agent in an error that is about what stands in its key, and not about the way to it.
+/// Names the agent in an error that is about its job or what stands in its key, and not about the way to it.
 pub(super) fn about_agent(error: Error, agent: AgentId) -> Error {
-    let is_about_key = matches!(error.kind(), ErrorKind::Server | ErrorKind::Protocol);
-    if is_about_key { error.about_agent(agent) } else { error }
+    let is_about_job =
+        matches!(error.kind(), ErrorKind::Server | ErrorKind::Protocol | ErrorKind::Lost);
+    if is_about_job { error.about_agent(agent) } else { error }
 }
 
 fn queue_lists(connection: &mut Connection, id: &str, agents: &[AgentId]) {
@@ -232,21 +234,26 @@ pub(super) fn read_targets(
 }
 
 /// Waits until the controller has routed a command, and returns whom it went to.
-pub(crate) fn targets(session: &Session, id: &str, until: &Until) -> Result<Vec<AgentId>> {
-    more_targets(session, id, until, false, Rounds::begin(until), None)
+pub(crate) fn targets(
+    session: &Session,
+    command: &Envelope,
+    until: &Until,
+) -> Result<Vec<AgentId>> {
+    more_targets(session, command, until, false, Rounds::begin(until), None)
 }
 
 /// The same. A command that `is_for_one` agent is known to be routed once there is an agent. `first` is what
 /// the question that went out with the command brought.
 pub(super) fn more_targets(
     session: &Session,
-    id: &str,
+    command: &Envelope,
     until: &Until,
     is_for_one: bool,
     mut rounds: Rounds,
     mut first: Option<transport::Result<Targets>>,
 ) -> Result<Vec<AgentId>> {
-    let until = &until.impatient();
+    let (until, id) = (&until.impatient(), &command.id);
+    let mut loss = Loss::none();
     let mut wait = || loop {
         let targets = match first.take() {
             Some(Ok(targets)) => targets,
@@ -265,11 +272,19 @@ pub(super) fn more_targets(
         }
         if rounds.is_due() {
             rounds.done();
+            let confirmed = Confirmed::of(session, 0, id, command.sent.as_deref());
+            session.wait(until, |connection, until| {
+                loss.look(connection, confirmed.into_iter(), until)
+            })?;
         } else {
             sleep(LOOK.min(rounds.pause()), until)?; // the server does not block
         }
     };
-    wait().inspect_err(|error| leave(session, id, error))
+    let routed = wait().inspect_err(|error| leave(session, id, error));
+    routed.map_err(|error| match error.is_timeout() && loss.has(0) {
+        true => error.of_lost_data(),
+        false => error,
+    })
 }
 
 /// Whom a command went to, if the controller has said so.

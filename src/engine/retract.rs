@@ -154,6 +154,21 @@ fn find(
     })
 }
 
+/// Those of some ids that are in the queue.
+pub(super) fn in_queue(
+    connection: &mut Connection,
+    ids: &HashSet<&str>,
+    until: &Until,
+) -> transport::Result<HashSet<String>> {
+    let id_of = |entry: &[u8]| CommandDocument::parse(entry).ok()?.id.into_value();
+    let is_wanted = |id: &String| ids.contains(id.as_str());
+    // A list of agents has an entry for each.
+    let found = search(connection, usize::MAX, until, |entry| {
+        id_of(entry).is_some_and(|id| is_wanted(&id))
+    })?;
+    Ok(found.iter().filter_map(|entry| id_of(entry)).collect())
+}
+
 /// Searches the queue from its end: the controller takes from the front, and what others push
 /// meanwhile only makes some entries be seen twice. Returns up to `most` different entries.
 fn search(

@@ -71,6 +71,12 @@ impl Rounds {
         if self.is_last() { until.within(self.pause() + self.before / 2) } else { until.clone() }
     }
 
+    /// Makes the next round due, after a connection was lost.
+    pub(super) fn hurry(&mut self) {
+        let now = clock::now();
+        self.next = self.next.map(|next| next.min(now));
+    }
+
     /// One round is over.
     pub(super) fn done(&mut self) {
         let now = clock::now();

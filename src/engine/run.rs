@@ -97,7 +97,7 @@ fn run_on_any(
         if command.before().is_some() {
             return first_new(session, command, until);
         }
-        let agents = result::more_targets(session, id, until, true, rounds, Some(first))?;
+        let agents = result::more_targets(session, command, until, true, rounds, Some(first))?;
         let [agent] = agents[..] else {
             let several = format!("the controller sent it to {} agents", agents.len());
             return Err(Error::new(ErrorKind::Protocol, several));

@@ -76,7 +76,7 @@ pub(crate) fn no_such_agent(command: &Envelope, result: JobResult) -> Error {
 /// The error of a wait, whose timeout says how far the command got, as far as that is known here.
 pub(crate) fn tell_how_far(command: &Envelope, error: Error) -> Error {
     let error = error.about_command(command);
-    if error.kind() != ErrorKind::Timeout {
+    if error.kind() != ErrorKind::Timeout || error.is_of_lost_data() {
         return error;
     }
     if command.target == Target::controller() {

@@ -67,12 +67,13 @@ opaque!(acclient_progress: ProgressHandle);
 pub struct ProgressHandle {
     stage: Stage,
     agents: Vec<(AgentId, Stage)>,
+    redis_lost_data: bool,
 }
 
 impl From<Progress> for ProgressHandle {
     fn from(progress: Progress) -> Self {
-        let Progress { stage, agents } = progress;
-        ProgressHandle { stage, agents: agents.into_iter().collect() }
+        let Progress { stage, agents, redis_lost_data } = progress;
+        ProgressHandle { stage, agents: agents.into_iter().collect(), redis_lost_data }
     }
 }
 
@@ -158,6 +159,15 @@ pub extern "C" fn acclient_progress_stage_at(
     index: usize,
 ) -> i32 {
     guard::get(progress, |it| Some(number(it.agents.get(index)?.1)))
+}
+
+/// Whether Redis has lost its data since it confirmed the command, so that only agents can tell of it: it may still
+/// run. The stages of a list of agents, and of one, are then what the agents say; others are
+/// ACCLIENT_STAGE_UNKNOWN. Always false where the user may not say INFO server, for a command that another
+/// program has sent, and for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn acclient_progress_redis_lost_data(progress: Option<&acclient_progress>) -> bool {
+    guard::get(progress, |it| Some(it.redis_lost_data))
 }
 
 /// Frees the progress.

@@ -51,7 +51,7 @@ pub const ACCLIENT_TUNNEL_EXISTS: i32 = 19;
 /// The agent is not running the job, so a kill cannot reach it: the job waits in a queue of the agent, was not
 /// started yet, or is lost; acclient_command_progress() tells which.
 pub const ACCLIENT_NOT_RUNNING: i32 = 20;
-/// The job is lost: it was submitted, no agent has it, and its result cannot come any more.
+/// The job is lost: it was submitted, no agent has it, and its result cannot come any more. It may have run.
 pub const ACCLIENT_LOST: i32 = 21;
 /// Messages may be missing from a log that is followed; acclient_error_gap() says where. The log goes on.
 pub const ACCLIENT_GAP: i32 = 22;

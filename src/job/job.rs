@@ -203,7 +203,8 @@ impl Job {
         if self.is_over() {
             return Ok(());
         }
-        let command = self.command();
+        let sent = self.origin.as_ref().and_then(|origin| origin.command.sent.clone());
+        let command = Envelope { sent, ..self.command() };
         self.result = run::wait_for(&self.session, &command, self.agent(), &timeout.into())?;
         Ok(())
     }

@@ -105,6 +105,11 @@ impl Contents {
         in_words(&self.cmd, &self.args, target)
     }
 
+    /// A builtin command of agents that is about one of their jobs.
+    pub(crate) fn about_job(cmd: &'static str, id: &str) -> Self {
+        Contents::of(cmd, serde_json::json!({ "id": id }).to_string())
+    }
+
     /// Contents without run arguments, as the builtin commands of agents take them.
     pub(crate) fn of(cmd: &'static str, data: impl Into<String>) -> Self {
         Contents { cmd: cmd.into(), args: RunArgs::new(), data: data.into(), tags: None }

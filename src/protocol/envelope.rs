@@ -56,6 +56,24 @@ pub(crate) struct Sent {
     pub(crate) contents: Contents,
     /// The document byte for byte, of a command that was found in a history.
     pub(crate) found: Option<Vec<u8>>,
+    /// The run of the server that has confirmed it, where that is known.
+    run: OnceLock<Arc<str>>,
+}
+
+impl Sent {
+    fn new(contents: Contents, found: Option<Vec<u8>>) -> Arc<Self> {
+        Arc::new(Sent { contents, found, run: OnceLock::new() })
+    }
+
+    /// Whether a server has confirmed it that ran before this one, or beside it.
+    pub(crate) fn is_of_another_run(&self, run: &str) -> bool {
+        self.run.get().is_some_and(|confirmed_by| **confirmed_by != *run)
+    }
+
+    /// Whether a job waits behind others on its agent.
+    pub(crate) fn has_queue(&self) -> bool {
+        self.contents.args.queue_name().is_some()
+    }
 }
 
 impl Envelope {
@@ -73,13 +91,20 @@ impl Envelope {
         check_size("the data", contents.data.len())?;
         contents.check()?;
         envelope.queue = AgentQueue::of(&contents.args);
-        envelope.sent = Some(Arc::new(Sent { contents, found: None }));
+        envelope.sent = Some(Sent::new(contents, None));
         Ok(envelope)
     }
 
     /// The same where the caller has chosen the id, which may have been used before.
     pub(crate) fn with_chosen_id(self) -> Self {
         Envelope { before: Some(Arc::default()), ..self }
+    }
+
+    /// Takes note of the run of the server that has confirmed it.
+    pub(crate) fn confirmed_by(&self, run: Option<&Arc<str>>) {
+        if let (Some(sent), Some(run)) = (&self.sent, run) {
+            let _ = sent.run.set(run.clone());
+        }
     }
 
     /// What the id held when the command was pushed, if there was anything.
@@ -91,9 +116,9 @@ impl Envelope {
     pub(crate) fn found(document: CommandDocument, json: Vec<u8>) -> Self {
         let id = document.id.value().cloned().unwrap_or_default();
         let target = Target::of_document(&document);
-        let sent = Sent { contents: document.into(), found: Some(json) };
+        let sent = Sent::new(document.into(), Some(json));
         let queue = AgentQueue::of(&sent.contents.args);
-        Envelope { id, target, queue, sent: Some(Arc::new(sent)), before: None }
+        Envelope { id, target, queue, sent: Some(sent), before: None }
     }
 
     /// Writes the documents that are pushed to the queue, in place of others: one, or one for each agent

@@ -29,7 +29,7 @@ pub(crate) use cron::check_cron;
 pub(crate) use digest::DIGEST;
 pub(crate) use document::{DocumentError, Field, Fields, Odd, Rest, mended};
 pub(crate) use documents::Documents;
-pub(crate) use envelope::{AgentQueue, Envelope};
+pub(crate) use envelope::{AgentQueue, Envelope, Sent};
 pub use job_result::JobResult;
 #[cfg(feature = "capi")]
 pub(crate) use lenient::real;

@@ -20,7 +20,7 @@ use super::owed::{OwnKeys, Pending};
 use super::poll::{self, Interest, Ready};
 use super::reply::{self, Reply};
 use super::sentinel;
-use super::server::{Mode, NO_CLUSTER, Server};
+use super::server::{self, Mode, NO_CLUSTER, Server};
 use super::stream::Stream;
 use super::tls::{self, Connector};
 use super::tracking::Pushes;
@@ -67,8 +67,10 @@ pub(crate) struct Connection {
     retired: bool,
     /// When Sentinels named this server as the master.
     pub(super) named: Option<Instant>,
-    /// Once it was asked for.
-    pub(super) run_id: Option<String>,
+    /// The run of the server; `None` where a user may not ask.
+    pub(super) server_run: Option<Arc<str>>,
+    /// Whether the reply to the question for it is to come.
+    awaits_run: bool,
 }
 
 /// The log target of everything about connections.
@@ -116,7 +118,7 @@ impl Connection {
         let mut connection = Connection::unused(endpoint, config, tls, until)?;
         let mut logged_in = connection.log_in(config, until);
         // Some proxies close the connection on a command that they do not know, such as HELLO.
-        if connection.was_closed_unheard(&logged_in) {
+        if connection.was_closed_over_a_question(&logged_in) {
             connection = Connection::unused(endpoint, config, tls, until)?;
             connection.server.closes = true;
             logged_in = connection.log_in(config, until);
@@ -174,15 +176,17 @@ impl Connection {
             tracks: false,
             retired: false,
             named: None,
-            run_id: None,
+            server_run: None,
+            awaits_run: false,
         })
     }
 
-    /// Whether the server ended the connection in order, and before it said anything. A reset is no
+    /// Whether the server ended the connection in order, as its answer to HELLO or INFO. A reset is no
     /// answer to a command: a server that dies leaves one.
-    fn was_closed_unheard(&self, logged_in: &Result<()>) -> bool {
+    fn was_closed_over_a_question(&self, logged_in: &Result<()>) -> bool {
         let is_end = |source: &io::Error| source.kind() == ErrorKind::UnexpectedEof;
-        !self.heard && matches!(logged_in, Err(Error::Lost { source, .. }) if is_end(source))
+        (!self.heard || self.awaits_run)
+            && matches!(logged_in, Err(Error::Lost { source, .. }) if is_end(source))
     }
 
     /// RESP3 where the server has it, RESP2 where not. Where there is nothing to log in with and
@@ -205,24 +209,42 @@ impl Connection {
         if self.server.mode.is_none() { self.find_mode(until) } else { Ok(()) }
     }
 
-    /// Logs in by HELLO. `Some`: it is refused for a reason other than the password, in whatever words.
+    /// Logs in by HELLO, and asks for the run of the server along with it. `Some`: HELLO is refused for a reason
+    /// other than the password, in whatever words.
     fn say_hello(&mut self, config: &Config, until: &Until) -> Result<Option<ServerError>> {
         let user = config.user.as_deref().unwrap_or(DEFAULT_USER).as_bytes();
         match password(config) {
             Some(password) => self.command(&[b"HELLO", b"3", b"AUTH", user, password]),
             None => self.command(&[b"HELLO", b"3"]),
         };
-        match self.reply(until) {
+        self.command(&[b"INFO", b"server"]);
+        let refusal = match self.reply(until) {
             Ok(hello) => {
                 let server = Server::from_hello(hello);
                 self.server = server.map_err(|error| self.violated(error.to_string()))?;
-                Ok(None)
+                None
             }
             Err(Error::Server(error)) if !error.is_passing() && error.code != "WRONGPASS" => {
-                Ok(Some(error))
+                Some(error)
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        self.awaits_run = refusal.is_none();
+        self.server_run = match self.reply(until) {
+            Ok(info) => server::run_in(info),
+            Err(Error::Server(_)) => None,
+            // It is the end of the login without HELLO too.
+            Err(Error::Lost { .. }) if refusal.is_some() => None,
+            Err(error) => return Err(error),
+        };
+        self.awaits_run = false;
+        Ok(refusal)
+    }
+
+    /// What tells this run of this server from every other: a restart and a failover change it. `None` where a
+    /// user may not ask.
+    pub(crate) fn run(&self) -> Option<&Arc<str>> {
+        self.server_run.as_ref()
     }
 
     fn log_in_without_hello(&mut self, config: &Config, until: &Until) -> Result<()> {

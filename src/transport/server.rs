@@ -1,5 +1,6 @@
 //! What a server is, and what it can do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::condition::Condition;
@@ -38,6 +39,9 @@ enum Waiting {
     /// Polling: the server offers neither.
     Reading,
 }
+
+/// The field of INFO that a restart and a failover change.
+const RUN: &str = "run_id";
 
 /// How often a list is read where nothing can block on it.
 pub(crate) const POLLING_INTERVAL: Duration = Duration::from_millis(40);
@@ -106,7 +110,7 @@ impl Connection {
         }
         let [info, role, cluster] = replies;
         let mode = if let Some(info) = info.map(text_of) {
-            self.run_id = field(&info, "run_id");
+            self.server_run = field(&info, RUN).map(Into::into);
             field(&info, "redis_mode").or_else(|| field(&info, "server_mode"))
         } else {
             None
@@ -226,15 +230,6 @@ impl Connection {
         matches!(self.reply(until), Err(Error::Server(error)) if error.is_refusal())
     }
 
-    /// What tells this run of this server from every other: a restart and a failover change it. `None`
-    /// where a user may not ask.
-    pub(crate) fn run_id(&mut self, until: &Until) -> Result<Option<String>> {
-        if self.run_id.is_none() {
-            self.run_id = self.info(b"server", until)?.and_then(|info| field(&info, "run_id"));
-        }
-        Ok(self.run_id.clone())
-    }
-
     /// A section of INFO; `None` where it is refused.
     pub(crate) fn info(&mut self, section: &[u8], until: &Until) -> Result<Option<String>> {
         Ok(self.ask_if_allowed(&[b"INFO", section], until)?.map(text_of))
@@ -244,6 +239,11 @@ impl Connection {
 fn text_of(reply: Reply) -> String {
     let text = reply::bulk(reply).ok().flatten().unwrap_or_default();
     String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The run of a server in its reply to INFO.
+pub(super) fn run_in(info: Reply) -> Option<Arc<str>> {
+    field(&text_of(info), RUN).map(Into::into)
 }
 
 /// The first element of a list, as text.

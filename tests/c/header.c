@@ -118,6 +118,7 @@
     X(acclient_command_progress)                                                                   \
     X(acclient_command_retract)                                                                    \
     X(acclient_progress_stage)                                                                     \
+    X(acclient_progress_redis_lost_data)                                                           \
     X(acclient_progress_count)                                                                     \
     X(acclient_progress_agent)                                                                     \
     X(acclient_progress_stage_at)                                                                  \

@@ -68,6 +68,7 @@ static void commands(const acclient_command *command) {
     CHECK(acclient_command_progress(command, INT64_MIN, NULL, &progress, NULL) == ACCLIENT_OK);
     acclient_progress_free(progress);
     CHECK(acclient_progress_stage(NULL) == 0);
+    CHECK(!acclient_progress_redis_lost_data(NULL));
     CHECK(acclient_progress_count(NULL) == 0);
     CHECK(!acclient_progress_agent(NULL, 0, NULL, NULL));
     CHECK(acclient_progress_stage_at(NULL, 0) == 0);

@@ -118,6 +118,30 @@ static void *wait_for_result(void *argument) {
     return NULL;
 }
 
+static void lost_data(void) {
+    acclient_error *error;
+    acclient_client *client = GARBAGE;
+    SAY("a Redis that loses its data");
+    const char *url = getenv("ACCLIENT_FORGETFUL_URL");
+    CHECK(url != NULL);
+    EXPECT(ACCLIENT_OK, acclient_client_connect(url, 10000, NULL, &client, &error));
+    acclient_command *command = send_script(client, agent(1, 1), "true");
+    acclient_progress *progress = progress_of(command);
+    CHECK(!acclient_progress_redis_lost_data(progress));
+    acclient_progress_free(progress);
+    CHECK(system(getenv("ACCLIENT_FORGET")) == 0);
+    WAIT_UNTIL(acclient_client_ping(client, 10000, NULL, NULL) == ACCLIENT_OK);
+    acclient_job *job = GARBAGE;
+    EXPECT(ACCLIENT_TIMEOUT, acclient_command_next_result(command, 2000, NULL, &job, &error));
+    CHECK(strstr(acclient_error_message(error, NULL), "Redis lost its data") != NULL);
+    acclient_error_free(error);
+    progress = progress_of(command);
+    CHECK(acclient_progress_redis_lost_data(progress));
+    acclient_progress_free(progress);
+    acclient_command_free(command);
+    acclient_client_free(client);
+}
+
 static void on_agents(const acclient_client *client) {
     const int32_t routed = ACCLIENT_STAGE_ROUTED;
     const int32_t running = ACCLIENT_STAGE_RUNNING;
@@ -238,6 +262,7 @@ int main(void) {
     acclient_client *client = connect_grid();
     names();
     in_the_queue();
+    lost_data();
     on_agents(client);
     once(client);
     acclient_client_free(client);

@@ -50,6 +50,7 @@ static void *pretend_to_be_redis(void *argument) {
         }
         put(fd, strstr(text, "HELLO") != NULL
                     ? "%2\r\n$5\r\nproto\r\n:3\r\n$4\r\nmode\r\n+standalone\r\n"
+                      "-NOPERM no INFO\r\n"
                     : "+PONG\r\n");
     }
     wait_until_asleep(&writer);

@@ -192,7 +192,8 @@ class vanishing_server {
             const std::string_view request(buffer, static_cast<std::size_t>(length));
             received += request;
             const auto reply = contains(request, "HELLO")
-                                   ? "%2\r\n$5\r\nproto\r\n:3\r\n$4\r\nmode\r\n+standalone\r\n"sv
+                                   ? "%2\r\n$5\r\nproto\r\n:3\r\n$4\r\nmode\r\n+standalone\r\n"
+                                     "-NOPERM no INFO\r\n"sv
                                    : "+PONG\r\n"sv;
             if (!contains(received, "RPUSH")) {
                 CHECK(send(peer, reply.data(), reply.size(), MSG_NOSIGNAL) > 0);

@@ -47,6 +47,22 @@ void in_the_queue() {
     BAD(errc::invalid_argument, acclient::command().try_retract());
 }
 
+void lost_data() {
+    say("a Redis that loses its data");
+    const char *url = std::getenv("ACCLIENT_FORGETFUL_URL");
+    const char *forget = std::getenv("ACCLIENT_FORGET");
+    CHECK(url != nullptr && forget != nullptr);
+    const auto client = acclient::client::connect(url);
+    auto command = client.bash(one, "true").submit();
+    CHECK(!command.progress().redis_lost_data);
+    CHECK(std::system(forget) == 0);
+    WAIT_UNTIL(client.try_ping());
+    const auto late = command.try_next_result(2s);
+    CHECK(!late && late.error().is_timeout());
+    CHECK(contains(late.error().what(), "Redis lost its data"));
+    CHECK(command.progress().redis_lost_data);
+}
+
 void on_agents(const acclient::client &client) {
     say("progress while a thread waits with the command");
     auto command = client.execute(cpu, "sleep").arg("600").submit();
@@ -139,6 +155,7 @@ int main() {
     const auto client = acclient::client::connect(grid_url());
     names();
     in_the_queue();
+    lost_data();
     on_agents(client);
     once(client);
     doctor();

@@ -70,3 +70,35 @@ fn normal_work_is_logged_at_debug_and_a_retry_as_a_warning() {
         warnings.len() == 1 && warnings[0].1 == "acclient::retry"
     });
 }
+
+#[test]
+fn a_redis_that_lost_its_data_is_logged_once() {
+    let test = support::this_test!();
+    if !is_alone(test) {
+        passes_alone(test, &[]);
+        return;
+    }
+    log::set_logger(&LOGGER).expect("the only logger");
+    log::set_max_level(LevelFilter::Warn);
+    let grid = Grid::demo().expect("a grid");
+    let client = Client::connect(&grid.url()).expect("a client");
+    let mut command = client.execute((1, 1), "sleep").arg("600").submit().expect("sent");
+    support::wait_until_running(&command);
+    std::thread::scope(|scope| {
+        let wait = scope.spawn(|| command.next_result(WAIT));
+        grid.redis().restart();
+        let is_said = |entries: &[(Level, String, String)]| {
+            let is_it = |message: &str| message.contains("Redis lost its data; command ");
+            entries.iter().filter(|(.., message)| is_it(message)).count()
+        };
+        let mut entries = Vec::new();
+        wait_until("it was logged", || {
+            entries.extend(taken());
+            is_said(&entries) > 0
+        });
+        client.close();
+        wait.join().expect("a thread").expect_err("closed");
+        entries.extend(taken());
+        assert_eq!(is_said(&entries), 1, "{entries:?}");
+    });
+}

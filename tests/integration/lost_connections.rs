@@ -2,12 +2,14 @@
 //! what the error says of a command that may have been pushed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use acclient::{CancelToken, Client, Error, ErrorKind, Job, Target};
 use support::scripted::{
     At, Gate, LONG, Peer, RESULT, SHORT, Server, bulk, check_maybe_sent, check_words, client,
     hello, run, sane_reply, server_that,
 };
+use support::with_growing_time;
 
 /// More than sockets on loopback buffer.
 const HUGE: usize = 32 * 1024 * 1024;
@@ -88,6 +90,23 @@ fn a_command_is_pushed_once_wherever_its_connection_ends() {
             }
         }
     }
+}
+
+/// A question has time left when it is given up to ask how far it got.
+#[test]
+fn a_question_whose_push_is_not_confirmed_in_time_may_be_answered_all_the_same() {
+    with_growing_time(Duration::from_secs(1), |time| {
+        let server = Server::start(|peer| {
+            if peer.connection > 0 {
+                return peer.serve();
+            }
+            peer.log_in();
+            peer.silence();
+        });
+        let asked = client(&server).with_timeout(time).ping_agent((1, 1));
+        assert_eq!(server.seen("RPUSH").len(), 1);
+        asked.inspect_err(|error| assert!(error.is_timeout(), "{error}")).ok()
+    });
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod keys;
 mod kill;
 mod log;
 mod lost_connections;
+mod lost_data;
 mod many;
 mod model;
 mod nobody;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::tools::{Library, Programs, WARNINGS, names, source};
 use devgrid::{Grid, RedisServer, free_port};
+use support::forgetful::Forgetful;
 use support::programs::{
     ADDRESS, built, declared, include, is_there, library, mentioned, put_broken_result, sanitizes,
     succeed, tested,
@@ -160,7 +161,10 @@ fn options() {
 fn progress() {
     let grid = with_a_silent_agent();
     let queue = RedisServer::start().expect("a Redis");
-    let environment = [("ACCLIENT_URL", grid.url()), ("ACCLIENT_QUEUE_URL", queue.url())];
+    let forgetful = Forgetful::start();
+    let [url, forget] = forgetful.environment();
+    let environment =
+        [("ACCLIENT_URL", grid.url()), ("ACCLIENT_QUEUE_URL", queue.url()), url, forget];
     let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
     checked(&Programs::new("c-progress"), "progress.c", &environment);
 }

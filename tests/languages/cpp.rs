@@ -15,6 +15,7 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use devgrid::{Grid, RedisServer};
+use support::forgetful::Forgetful;
 use support::programs::{
     ADDRESS, Dir, SANITIZER_OPTIONS, SYSTEM_LIBRARIES, VALGRIND_ERRORS, built, declared, include,
     is_there, library, put_broken_result, root, sanitizes, succeed, tested,
@@ -290,10 +291,14 @@ fn on_a_grid(dir: &Programs, run: impl FnOnce(&[(&str, &str)])) {
     fs::write(&instances, format!("[main]\nurl = \"{}\"\n", grid.url())).expect("a file");
     let instances = instances.to_str().expect("a path");
     let queue = RedisServer::start().expect("a Redis that no controller drains");
+    let forgetful = Forgetful::start();
+    let [(url_name, url), (forget_name, forget)] = forgetful.environment();
     run(&[
         ("ACCLIENT_URL", &grid.url()),
         ("ACCLIENT_CONFIG", instances),
         ("ACCLIENT_QUEUE_URL", &queue.url()),
+        (url_name, &url),
+        (forget_name, &forget),
     ]);
 }
 

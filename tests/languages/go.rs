@@ -16,6 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use devgrid::{Grid, RedisServer};
+use support::forgetful::Forgetful;
 use support::programs::{SYSTEM_LIBRARIES, declared, is_there, library, put_broken_result, root};
 use support::secured::Secured;
 
@@ -47,7 +48,9 @@ fn package_passes_its_tests_and_calls_every_export() {
     let secured = Secured::start();
     let queue = RedisServer::start().expect("a Redis that no controller drains");
     let stopped = RedisServer::start().expect("a Redis that the tests stop");
+    let forgetful = Forgetful::start();
     let mut test = prefix.go();
+    test.envs(forgetful.environment());
     test.envs(secured.environment()).env("ACCLIENT_QUEUE_URL", queue.url());
     test.env("ACCLIENT_STOPPED_URL", stopped.url());
     test.env("ACCLIENT_STOPPED_PID", stopped.pid().to_string());

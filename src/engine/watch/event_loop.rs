@@ -41,6 +41,7 @@ impl Watch {
                 Ok(Step::Idle) => return Poll::Pending,
                 Err(Failure::Link(error)) if passes(&error, until) => {
                     self.unlink();
+                    self.hurry();
                     let polled = self.polled.as_mut().expect("set above");
                     polled.due = clock::now() + polled.backoff.next_pause();
                     return Poll::Pending;
@@ -81,6 +82,9 @@ impl Watch {
         }
         if self.rounds.as_ref().is_some_and(Rounds::is_due) {
             self.round(until)?;
+            if self.loss.is_due() {
+                self.ask_agents(until)?;
+            }
         }
         let due = self.next_look();
         self.polled.as_mut().expect("set by the caller").due = due;

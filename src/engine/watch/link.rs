@@ -246,6 +246,7 @@ impl Watch {
             self.look_at_all(until)?;
         }
         self.ask_hashes(until)?;
+        self.look_for_loss(until)?;
         if let Some(rounds) = &mut self.rounds {
             rounds.done();
         }
@@ -262,6 +263,10 @@ impl Watch {
             lists.extend(more.take(HASHED - lists.len()).copied());
         }
         self.hashed_to = lists.last().copied();
+        self.ask_hashes_about(&lists, until)
+    }
+
+    pub(super) fn ask_hashes_about(&mut self, lists: &[List], until: &Until) -> Step<()> {
         let Some(link) = &mut self.link else { return Ok(()) };
         let mut found = Vec::new();
         for of_one in lists.chunk_by(|one, other| one.0 == other.0) {

@@ -9,6 +9,7 @@
 
 mod event_loop;
 mod link;
+mod lost;
 mod routing;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -18,11 +19,12 @@ use std::time::{Duration, Instant};
 use self::event_loop::Polled;
 use self::link::{Link, ParkedLink};
 use super::Session;
+use super::loss::Loss;
 use super::result;
 use super::retry::{Purpose, Retrier, waits_out};
 use super::rounds::Rounds;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{AgentId, Before, Envelope, ResultDocument, keys};
+use crate::protocol::{AgentId, Before, Envelope, ResultDocument, Sent, keys};
 use crate::transport::{self, Deadline, Until, clock, items};
 
 /// How many lists are asked for before the first of them is taken.
@@ -73,13 +75,20 @@ pub(crate) struct Wanted {
     pub(crate) returned: Vec<AgentId>,
     /// What the id may hold of an earlier command.
     pub(crate) before: Option<Arc<OnceLock<Before>>>,
+    /// What was sent, where this program has sent it.
+    pub(crate) sent: Option<Arc<Sent>>,
 }
 
 impl Wanted {
     /// The results of some agents.
     pub(crate) fn of(command: &Envelope, agents: Vec<AgentId>) -> Self {
-        let (id, before) = (command.id.clone(), command.before.clone());
-        Wanted { id, agents: Some(agents), returned: Vec::new(), before }
+        Wanted {
+            id: command.id.clone(),
+            agents: Some(agents),
+            returned: Vec::new(),
+            before: command.before.clone(),
+            sent: command.sent.clone(),
+        }
     }
 }
 
@@ -100,6 +109,8 @@ pub(crate) struct Watch {
     by_id: HashMap<String, u32>,
     /// What ids that were used before held then.
     before: HashMap<u32, Arc<OnceLock<Before>>>,
+    sent: Vec<Option<Arc<Sent>>>,
+    loss: Loss,
     /// Commands of which it is not known that they are routed, so that there may be more agents.
     unrouted: BTreeSet<u32>,
     /// Agents of such commands whose results were returned.
@@ -158,6 +169,8 @@ impl Watch {
             ids: Vec::with_capacity(commands.len()),
             by_id: HashMap::with_capacity(commands.len()),
             before: HashMap::new(),
+            sent: Vec::with_capacity(commands.len()),
+            loss: Loss::none(),
             unrouted: BTreeSet::new(),
             returned: BTreeSet::new(),
             pending: BTreeSet::new(),
@@ -192,6 +205,7 @@ impl Watch {
             if let Some(before) = wanted.before.filter(|before| is_used(before)) {
                 watch.before.insert(index, before);
             }
+            watch.sent.push(wanted.sent);
             watch.by_id.insert(wanted.id.clone(), index);
             watch.ids.push(wanted.id);
         }
@@ -234,6 +248,11 @@ impl Watch {
         self.rounds.as_ref()?.in_words(None)
     }
 
+    /// Whether Redis has lost a command.
+    pub(crate) fn has_lost(&self, command: usize) -> bool {
+        self.loss.has(command as u32)
+    }
+
     /// Waits for the next result; `None` when there is none left.
     pub(crate) fn next(&mut self, until: &Until) -> Result<Option<Found>> {
         let until = &until.impatient();
@@ -250,6 +269,7 @@ impl Watch {
                 Ok(None) => {}
                 Err(Failure::Link(error)) => {
                     self.unlink();
+                    self.hurry();
                     retrier.again(error, until).map_err(|error| self.leave(error.into()))?;
                 }
                 Err(Failure::Other(error)) => return Err(self.leave(error)),
@@ -301,6 +321,8 @@ impl Watch {
             self.learn_routing(until)?;
         } else if !self.filled.is_empty() {
             self.ask_ahead();
+        } else if self.loss.is_due() {
+            self.ask_agents(until)?;
         } else if self.link.as_ref().is_some_and(|link| link.connection.is_stale()) {
             self.confirm(until)?;
         } else {

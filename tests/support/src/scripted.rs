@@ -91,7 +91,8 @@ impl Server {
                     let connection = log.connections;
                     log.connections += 1;
                     log.sockets.push(Some(socket.clone()));
-                    let mut peer = Peer { socket, connection, shared, input: Vec::new() };
+                    let input = Vec::new();
+                    let mut peer = Peer { socket, connection, shared, input, greeted: false };
                     // Dropping the peer closes the connection, also after a panic.
                     log.scripts.push(std::thread::spawn(move || script(&mut peer)));
                 });
@@ -177,20 +178,44 @@ pub struct Peer {
     pub connection: usize,
     shared: Arc<Shared>,
     input: Vec<u8>,
+    /// Whether the last command was HELLO.
+    greeted: bool,
 }
 
 impl Peer {
-    /// The next whole command; `None` once the client has ended the connection.
+    /// The next whole command; `None` once the client has ended the connection. The question that goes along with
+    /// HELLO is none of a script's business: it is refused here.
     pub fn command(&mut self) -> Option<Seen> {
         loop {
+            if self.greeted && !self.take_greeting() {
+                return None;
+            }
             if let Some((words, length)) = parse(&self.input) {
                 self.input.drain(..length);
+                self.greeted = words[0] == "HELLO";
                 let seen = Seen { connection: self.connection, words };
                 self.shared.change(|log| log.seen.push(seen.clone()));
                 return Some(seen);
             }
             if !self.receive() {
                 return None;
+            }
+        }
+    }
+
+    /// Refuses what goes along with HELLO; false at the end.
+    fn take_greeting(&mut self) -> bool {
+        loop {
+            if let Some((words, length)) = parse(&self.input) {
+                self.greeted = false;
+                if words == ["INFO", "server"] {
+                    self.input.drain(..length);
+                    self.send("-NOPERM not in this script\r\n");
+                }
+                return true;
+            }
+            if !self.receive() {
+                return false;
             }
         }
     }
@@ -237,6 +262,7 @@ impl Peer {
     /// Says nothing more and waits until the client has had enough. What it still sends counts as
     /// seen.
     pub fn silence(&mut self) {
+        self.greeted = false;
         while self.command().is_some() {}
     }
 
@@ -250,6 +276,8 @@ impl Peer {
     pub fn log_in(&mut self) {
         self.expect("HELLO");
         self.send(hello("7.2.4"));
+        // What goes along with it, also for a script that reads no commands after this.
+        self.take_greeting();
     }
 
     /// Answers all that comes, as a Redis whose controller answers at once.
