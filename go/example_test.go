@@ -186,7 +186,9 @@ func ExampleJob_Follow() {
 		}
 		fmt.Println(message.Data)
 	}
-	// Output:
+	// An agent may write lines that come close together in another order.
+
+	// Unordered output:
 	// one
 	// two
 }

@@ -228,11 +228,7 @@ fn without_trace<'a>(
 }
 
 /// Whether agents run some jobs; `None` of one that does not answer.
-fn answers(
-    session: &Session,
-    jobs: &[(Place, &str)],
-    until: &Until,
-) -> Result<Vec<Option<bool>>> {
+fn answers(session: &Session, jobs: &[(Place, &str)], until: &Until) -> Result<Vec<Option<bool>>> {
     let asking = until.within(ASKING);
     let questions = jobs.iter().map(|((_, agent), id)| {
         Ok(Envelope::new(

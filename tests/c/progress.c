@@ -132,7 +132,7 @@ static void lost_data(void) {
     CHECK(system(getenv("ACCLIENT_FORGET")) == 0);
     WAIT_UNTIL(acclient_client_ping(client, 10000, NULL, NULL) == ACCLIENT_OK);
     acclient_job *job = GARBAGE;
-    EXPECT(ACCLIENT_TIMEOUT, acclient_command_next_result(command, 2000, NULL, &job, &error));
+    FAILS(ACCLIENT_TIMEOUT, acclient_command_next_result(command, 2000, NULL, &job, &error));
     CHECK(strstr(acclient_error_message(error, NULL), "Redis lost its data") != NULL);
     acclient_error_free(error);
     progress = progress_of(command);
