@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use acclient::{Client, ClientBuilder, Error, Request, Target};
 use devgrid::RedisServer;
 use support::scripted::{Peer, Server};
-use support::{ClosedPort, LATE, ask, wait_until};
+use support::{ClosedPort, HASH, LATE, ask, result, wait_until};
 
 /// The deadline of each call, at first.
 const TIME: Duration = Duration::from_millis(150);
@@ -60,8 +60,7 @@ impl Fault {
     /// A script for each connection.
     fn script(name: &'static str, script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
         let server = Server::start(script);
-        let client = Client::builder().url(&server.url()).expect("a URL");
-        Fault::new(name, client, server)
+        Fault::new(name, at_url(&server.url()), server)
     }
 
     /// Logs in, and gives this answer to everything.
@@ -77,6 +76,10 @@ impl Fault {
 
 fn at(port: u16) -> ClientBuilder {
     Client::builder().port(port)
+}
+
+fn at_url(url: &str) -> ClientBuilder {
+    Client::builder().url(url).expect("a URL")
 }
 
 fn faults() -> Vec<Fault> {
@@ -124,6 +127,16 @@ fn faults() -> Vec<Fault> {
     let full = RedisServer::builder().arg("maxmemory", "1").start().expect("a Redis");
     let few =
         RedisServer::builder().user_acl("few on nopass ~* +hello +ping").start().expect("a Redis");
+    let no_set = "few on nopass ~* &* +@all -eval -set";
+    let no_set = RedisServer::builder().user_acl(no_set).start().expect("a Redis");
+    let evicted = RedisServer::start().expect("a Redis");
+    ask::<()>(
+        &mut evicted.connection(),
+        &[b"HSET", HASH.as_bytes(), b"1:1", &result("SUCCESS", 1)],
+    );
+    ask::<()>(&mut evicted.connection(), &[b"RPUSH", b"cmd.x.queued", b"queued"]);
+    let cut = Server::start(|peer| _ = peer.receive());
+    let cut_url = format!("rediss://{}", cut.address());
     vec![
         Fault::new("nobody listens", at(nobody.number()), nobody),
         Fault::new("the connection is never made", at(address.port()), (never, fillers)),
@@ -146,6 +159,7 @@ fn faults() -> Vec<Fault> {
         Fault::script("ends the connection instead of the login", |peer| {
             peer.command();
         }),
+        Fault::new("ends the connection in the TLS handshake", at_url(&cut_url), cut),
         Fault::answer("loads its data", b"-LOADING Redis is loading the dataset in memory\r\n"),
         Fault::new("a replica", at(replica.port()), (master, replica)),
         Fault::answer("a replica without its master", b"-MASTERDOWN Link with MASTER is down\r\n"),
@@ -155,6 +169,8 @@ fn faults() -> Vec<Fault> {
         Fault::new("too few replicas (`NOREPLICAS`)", at(alone.port()), alone),
         Fault::new("cannot save (`MISCONF`)", at(unsaved.port()), unsaved),
         Fault::new("runs a script (`BUSY`)", at(busy.port()), busy),
+        Fault::new("discards transactions (`EXECABORT`)", at(no_set.port()).user("few"), no_set),
+        Fault::new("has evicted the list of a result", at(evicted.port()), evicted),
         Fault::new("has no `HELLO`", at(no_hello.port()), no_hello),
         Fault::answer("a proxy without its server", b"-upstream failure\r\n"),
         Fault::answer("no Redis: an HTTP answer", b"HTTP/1.1 400 Bad Request\r\n\r\n"),
