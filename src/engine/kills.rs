@@ -1,14 +1,13 @@
 //! The marks by which any process knows that an agent has accepted the kill of a job.
 //!
 //! An agent never answers a second kill of a job that is still ending, and counts that kill among its jobs
-//! until it restarts.
-
-use redis::Value;
+//! until it restarts. A mark holds a digest of what the hash says of the job, by which it is no mark of a later
+//! job under the same id.
 
 use super::Session;
 use crate::error::Result;
-use crate::protocol::{AgentId, keys};
-use crate::transport::{self, Connection, Until};
+use crate::protocol::{AgentId, digest, keys};
+use crate::transport::{self, Connection, Until, bulk};
 
 /// Which of the agents have accepted a kill of the job, as far as the marks may be read.
 pub(crate) fn are_marked(
@@ -19,9 +18,14 @@ pub(crate) fn are_marked(
 ) -> Result<Vec<bool>> {
     let marked = session.repeat(until, |connection, until| {
         for agent in agents {
-            connection.command(&[b"EXISTS", keys::killed(id, *agent).as_bytes()]);
+            connection.command(&[b"GET", keys::killed(id, *agent).as_bytes()]);
+            queue_field(connection, id, *agent);
         }
-        let marked = |_: &AgentId| Ok(allowed(connection, until)? == Some(Value::Int(1)));
+        let marked = |_: &AgentId| {
+            let mark = allowed(connection, until)?;
+            let field = allowed(connection, until)?.unwrap_or_default();
+            Ok(mark.is_some_and(|mark| mark == digest(&field).as_bytes()))
+        };
         agents.iter().map(marked).collect()
     })?;
     Ok(marked)
@@ -30,20 +34,28 @@ pub(crate) fn are_marked(
 /// Records that the agents have accepted a kill of the job. A user without that right records nothing.
 pub(crate) fn mark(session: &Session, id: &str, agents: &[AgentId], until: &Until) -> Result<()> {
     session.repeat(until, |connection, until| {
+        agents.iter().for_each(|agent| queue_field(connection, id, *agent));
+        let fields = agents.iter().map(|_| allowed(connection, until));
+        let fields = fields.collect::<transport::Result<Vec<_>>>()?;
         let ttl = keys::TTL.to_string();
-        for agent in agents {
-            let key = keys::killed(id, *agent);
-            connection.command(&[b"SET", key.as_bytes(), b"1", b"EX", ttl.as_bytes()]);
+        for (agent, field) in agents.iter().zip(fields) {
+            let (key, mark) = (keys::killed(id, *agent), digest(&field.unwrap_or_default()));
+            connection.command(&[b"SET", key.as_bytes(), mark.as_bytes(), b"EX", ttl.as_bytes()]);
         }
         agents.iter().try_for_each(|_| allowed(connection, until).map(|_| ()))
     })?;
     Ok(())
 }
 
-/// A reply; `None` where Redis refuses the command for good.
-fn allowed(connection: &mut Connection, until: &Until) -> transport::Result<Option<Value>> {
+/// Asks for what the hash says of a job.
+fn queue_field(connection: &mut Connection, id: &str, agent: AgentId) {
+    connection.command(&[b"HGET", keys::results(id).as_bytes(), agent.to_string().as_bytes()]);
+}
+
+/// A text; `None` where there is none, and where Redis refuses the command for good.
+fn allowed(connection: &mut Connection, until: &Until) -> transport::Result<Option<Vec<u8>>> {
     match connection.reply(until) {
         Err(transport::Error::Server(error)) if !error.is_passing() => Ok(None),
-        reply => reply.map(Some),
+        reply => Ok(bulk(reply?).ok().flatten()),
     }
 }

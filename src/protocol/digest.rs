@@ -53,11 +53,7 @@ impl Envelope {
             };
             serde_json::to_writer(&mut hash, &canonical).map_err(other)?;
         }
-        let mut digest = DIGEST.to_owned();
-        for byte in hash.0.finish().as_ref() {
-            let _ = write!(digest, "{byte:02x}"); // writing to a String does not fail
-        }
-        Ok(digest)
+        Ok(hash.in_words())
     }
 
     fn addresses(&self) -> Result<Vec<Address>, Invalid> {
@@ -73,6 +69,13 @@ impl Envelope {
         addresses.sort_unstable();
         Ok(addresses)
     }
+}
+
+/// Digest of a document, in the same form.
+pub(crate) fn digest(document: &[u8]) -> String {
+    let mut hash = Hash(Context::new(&SHA256));
+    hash.0.update(document);
+    hash.in_words()
 }
 
 fn other(error: serde_json::Error) -> Invalid {
@@ -142,6 +145,16 @@ fn sorted<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error
 
 /// Hashes what is written, so that the data of a command is not copied.
 struct Hash(Context);
+
+impl Hash {
+    fn in_words(self) -> String {
+        let mut digest = DIGEST.to_owned();
+        for byte in self.0.finish().as_ref() {
+            let _ = write!(digest, "{byte:02x}"); // writing to a String does not fail
+        }
+        digest
+    }
+}
 
 impl io::Write for Hash {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -120,6 +120,32 @@ fn a_recurring_job_is_killed_between_two_runs() {
     assert_eq!(result(&mut command), JobState::Killed);
 }
 
+/// The mark of a kill is that of one job, and not of its id.
+#[test]
+fn a_recurring_job_is_killed_under_the_id_of_one_that_was_killed() {
+    let (grid, client) = grid();
+    let gate = Gate::new();
+    let script = format!("echo started; {}", gate.wait());
+    let mut first = client.bash(one(), script).id("again").submit().expect("sent");
+    wait_until_it_printed(&first);
+    assert!(is_ordered(&killed(&first)));
+    let marked = ask::<i64>(&mut grid.redis().connection(), &[b"EXISTS", b"cmd.again.killed.1.1"]);
+    assert_eq!(marked, 1);
+    gate.open();
+    result(&mut first);
+
+    let args = RunArgs::new().recurring_period(3600);
+    let mut second =
+        client.execute(one(), "true").run_args(args).id("again").submit().expect("sent");
+    wait_until("it waits for its next run", || {
+        let stats = second.get_stats().expect("stats").into_result().unwrap_or_default();
+        stats.values().any(|it| matches!(it, Outcome::Done(stats) if stats.cmd.is_null()))
+    });
+    let outcome = killed(&second);
+    assert!(matches!(outcome, Outcome::Done(KillResult::Ended)), "{outcome:?}");
+    assert_eq!(result(&mut second), JobState::Killed);
+}
+
 #[test]
 fn a_killable_script_ends_with_its_kill_and_its_limit() {
     let (_grid, client) = grid();
