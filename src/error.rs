@@ -223,8 +223,9 @@ impl Error {
         self
     }
 
+    /// Of several calls, one within the other, the longest counts: the one that the caller made.
     pub(crate) fn waited(mut self, span: Duration) -> Self {
-        self.0.waited.get_or_insert(span);
+        self.0.waited = self.0.waited.max(Some(span));
         self
     }
 

@@ -55,7 +55,7 @@ fn order_one(session: &Session, command: &Envelope, agent: AgentId) -> Result<Jo
                 ErrorKind::Timeout if error.last_failure().is_none() => {
                     silent(command, found[0], begun).once_only()
                 }
-                _ => error,
+                _ => error.waited_if_it_did(clock::since(begun)),
             })
         }
         // It could not be sent so far, and may be sent in the time that is left.

@@ -123,6 +123,16 @@ fn a_replica_of_nobody() {
 }
 
 #[test]
+fn a_question_that_could_not_be_sent_says_how_long_the_whole_call_took() {
+    let (server, nobody) = (redis(), ClosedPort::new());
+    let client = Client::connect(&server.url()).expect("a client").with_timeout(SPELL);
+    let port = nobody.number().to_string();
+    ask::<()>(&mut server.connection(), &[b"REPLICAOF", b"127.0.0.1", port.as_bytes()]);
+    let error = error(client.ping_agent((1, 1)), "READONLY");
+    assert!(error.is_timeout() && error.elapsed() >= Some(SPELL), "{error}");
+}
+
+#[test]
 fn a_save_that_failed() {
     let server = RedisServer::builder().arg("save", "3600 1").start().expect("a Redis");
     survives(&server, "MISCONF", |admin| {
