@@ -114,15 +114,16 @@ impl Tally {
         }
     }
 
+    /// The first that is true of one agent, in the order that the help names.
     fn status(&self) -> Status {
         match self {
             Tally { interrupted: true, .. } => Status::Interrupted,
             Tally { failed: 1.., .. } => Status::SomeFailed,
+            Tally { nobody: 1.., .. } => Status::Nobody,
             Tally { timed_out: true, .. } => Status::TimedOut,
             Tally { maybe_sent: 1.., .. } => Status::MaybeSent,
             Tally { other: Some(status), .. } => *status,
-            Tally { nobody: 1.., succeeded: 0, .. } => Status::Nobody,
-            Tally { nobody: 1.., .. } => Status::SomeFailed,
+            Tally { succeeded: 0, .. } => Status::Nobody,
             _ => Status::Success,
         }
     }
@@ -352,5 +353,26 @@ impl<'a> Report<'a> {
                 Answered::Failed(error) => self.output.problem(&error.to_string()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_is_the_first_that_is_true_of_one_agent() {
+        let status = |tally: Tally| tally.status();
+        let tally = || Tally { succeeded: 1, ..Tally::default() };
+        assert_eq!(status(tally()), Status::Success);
+        assert_eq!(status(Tally { nobody: 1, ..tally() }), Status::Nobody);
+        assert_eq!(status(Tally { nobody: 1, timed_out: true, ..tally() }), Status::Nobody);
+        assert_eq!(status(Tally { nobody: 1, failed: 1, ..tally() }), Status::SomeFailed);
+        assert_eq!(status(Tally { maybe_sent: 1, timed_out: true, ..tally() }), Status::TimedOut);
+    }
+
+    #[test]
+    fn without_a_result_nobody_was_reached() {
+        assert_eq!(Tally::default().status(), Status::Nobody);
     }
 }

@@ -58,16 +58,28 @@ impl JobResult {
 
 /// The result as the caller gets it: an error where the controller answered that nobody matches.
 pub(crate) fn delivered(command: &Envelope, result: JobResult) -> Result<JobResult> {
-    if result.is_no_such_agent() { Err(no_such_agent(command, result)) } else { Ok(result) }
+    if !result.is_no_such_agent() {
+        return Ok(result);
+    }
+    // The description of the command names all agents of a list.
+    let name = match command.target.agent_ids() {
+        [] | [_] => String::new(),
+        _ => format!(" {}", result.agent()),
+    };
+    Err(unknown(command, result, &name))
 }
 
 /// The error of a result by which the controller answered that nobody matches.
 pub(crate) fn no_such_agent(command: &Envelope, result: JobResult) -> Error {
+    unknown(command, result, "")
+}
+
+fn unknown(command: &Envelope, result: JobResult, name: &str) -> Error {
     // The controller answers for an agent by its numbers, and for roles as 0:0 or gid:0.
     let message = if result.agent().is_real() {
-        "no such agent: it may be down or not registered yet, or the number is wrong"
+        format!("no such agent{name}: it may be down or not registered yet, or the number is wrong")
     } else {
-        "no agent matches: those meant may be down or not registered yet"
+        "no agent matches: those meant may be down or not registered yet".to_owned()
     };
     let error = Error::new(ErrorKind::NoSuchAgent, message).asked(|| command.in_words());
     error.about_agent(result.agent()).about_command(command).with_job(result)

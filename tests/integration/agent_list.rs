@@ -56,6 +56,7 @@ fn an_agent_that_is_not_there_is_an_error_about_that_agent() {
     let [missing] = &all.errors[..] else { panic!("{:?}", all.errors) };
     assert_eq!(missing.kind(), ErrorKind::NoSuchAgent);
     assert_eq!((missing.agent(), missing.is_final()), (Some((9, 9).into()), false));
+    assert!(missing.to_string().contains("no such agent 9:9"), "{missing}");
     // One by one it is returned once, like a result.
     let mut command = client.bash(list, "true").submit().expect("sent");
     let mut seen = [command.next_result(WAIT), command.next_result(WAIT)]
