@@ -114,7 +114,7 @@ impl Request {
     ///
     /// While a job of the same id runs, its agent refuses a second one, and the result of the first counts for
     /// both. After it has ended the same id runs again. This command then waits for its own result: what Redis
-    /// has of earlier commands under the id is read in the write that sends the command, and left out. An
+    /// has of earlier commands under the id is read just before it is sent, and left out. An
     /// agent knows a job for a moment after its result, and refuses the next one in that moment: its result then
     /// has the state `DUPILICATE_ID`. A handle by the id alone, or in another process, returns what is newest in
     /// Redis.

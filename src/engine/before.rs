@@ -1,64 +1,109 @@
-//! Reading what an id holds in the write by which a command is pushed under it, so that a wait returns none of
-//! it. Only for an id that the caller has chosen: one that this library made is new.
+//! Reading what an id holds before a command is pushed under it, so that a wait returns none of it. Only for an id
+//! that the caller has chosen: one that this library made is new.
 
 use crate::protocol::{AgentId, Before, Envelope, keys};
-use crate::transport::{self, Connection, Until, bulk, integer, items};
+use crate::transport::{self, Connection, Reply, Until, bulk, integer, items};
 
-/// Queues the questions, ahead of the push.
+/// Queues the questions ahead of the push, with which they leave in one write where the target names the agents.
 pub(super) fn ask(connection: &mut Connection, command: &Envelope) {
-    if command.before.is_none() {
-        return;
+    let (Some(slot), Some(agents)) = (&command.before, command.target.answering()) else { return };
+    if slot.get().is_some() {
+        return; // a push that is tried again has been refused before, so that nothing has changed
     }
     let hash = keys::results(&command.id);
+    let fields: Vec<String> = agents.iter().map(AgentId::to_string).collect();
+    let words = [&b"HMGET"[..], hash.as_bytes()].into_iter();
+    let words: Vec<&[u8]> = words.chain(fields.iter().map(String::as_bytes)).collect();
     connection.command(&[b"LLEN", keys::queued(&command.id).as_bytes()]);
-    match command.target.answering() {
-        Some(agents) => {
-            let fields: Vec<String> = agents.iter().map(AgentId::to_string).collect();
-            let words = [&b"HMGET"[..], hash.as_bytes()].into_iter();
-            let words: Vec<&[u8]> = words.chain(fields.iter().map(String::as_bytes)).collect();
-            connection.command(&words);
-        }
-        None => {
-            connection.command(&[b"HGETALL", hash.as_bytes()]);
-        }
-    }
+    connection.command(&words);
+    queue_lists(connection, command, agents);
 }
 
-/// Reads what [`ask`] has queued. What may not be read counts as new.
+/// Reads what [`ask`] has queued. What may not be read counts as new; where it passes with time, so does the
+/// refusal of the push, and it is asked again along with the next.
 pub(super) fn read(
     connection: &mut Connection,
     command: &Envelope,
     until: &Until,
 ) -> transport::Result<()> {
-    let Some(slot) = &command.before else { return Ok(()) };
+    let (Some(slot), Some(agents)) = (&command.before, command.target.answering()) else {
+        return Ok(());
+    };
+    if slot.get().is_some() {
+        return Ok(());
+    }
+    let mut is_passing = false;
     let mut reply = || match connection.reply(until) {
-        Err(transport::Error::Server(_)) => Ok(None),
+        Err(transport::Error::Server(error)) => {
+            is_passing |= error.is_passing();
+            Ok(None)
+        }
         reply => reply.map(Some),
     };
-    let (queued, fields) = (reply()?, reply()?);
-    let queued = queued.and_then(|queued| integer(&queued).ok()).unwrap_or_default();
-    let mut before = Before::default();
-    before.queued = queued;
-    let mut values = fields.and_then(|fields| items(fields).ok()).unwrap_or_default().into_iter();
-    let mut text = || values.next().map(|value| bulk(value).ok().flatten());
-    match command.target.answering() {
-        Some(agents) => {
-            for agent in agents {
-                if let Some(Some(document)) = text() {
-                    before.insert(*agent, &document);
-                }
-            }
-        }
-        None => {
-            while let (Some(field), Some(document)) = (text(), text()) {
-                let agent = field.and_then(|field| String::from_utf8(field).ok()?.parse().ok());
-                if let (Some(agent), Some(document)) = (agent, document) {
-                    before.insert(agent, &document);
-                }
-            }
+    let mut before = Before::new(length(reply()?));
+    for (agent, field) in agents.iter().zip(texts(reply()?)) {
+        if let Some(document) = field {
+            before.insert_field(*agent, &document);
         }
     }
-    // A push that is tried again has been refused before, so that nothing has changed.
+    for agent in agents {
+        texts(reply()?).flatten().for_each(|entry| before.insert_entry(*agent, &entry));
+    }
+    if !is_passing {
+        let _ = slot.set(before);
+    }
+    Ok(())
+}
+
+/// Asks and reads at once, where only the hash tells which agents there were: the push has to come after that.
+pub(super) fn find(
+    connection: &mut Connection,
+    command: &Envelope,
+    until: &Until,
+) -> transport::Result<()> {
+    let Some(slot) = command.before.as_ref().filter(|_| command.target.answering().is_none())
+    else {
+        return Ok(());
+    };
+    if slot.get().is_some() {
+        return Ok(());
+    }
+    connection.command(&[b"LLEN", keys::queued(&command.id).as_bytes()]);
+    connection.command(&[b"HGETALL", keys::results(&command.id).as_bytes()]);
+    let reply = |connection: &mut Connection| match connection.reply(until) {
+        Err(transport::Error::Server(error)) if !error.is_passing() => Ok(None),
+        reply => reply.map(Some),
+    };
+    let mut before = Before::new(length(reply(connection)?));
+    let mut words = texts(reply(connection)?);
+    while let (Some(field), Some(document)) = (words.next(), words.next()) {
+        let agent = field.and_then(|field| String::from_utf8(field).ok()?.parse().ok());
+        if let (Some(agent), Some(document)) = (agent, document) {
+            before.insert_field(agent, &document);
+        }
+    }
+    let agents: Vec<AgentId> = before.agents().collect();
+    queue_lists(connection, command, &agents);
+    for agent in agents {
+        texts(reply(connection)?).flatten().for_each(|entry| before.insert_entry(agent, &entry));
+    }
     let _ = slot.set(before);
     Ok(())
+}
+
+fn queue_lists(connection: &mut Connection, command: &Envelope, agents: &[AgentId]) {
+    for agent in agents {
+        let key = keys::result(&command.id, *agent);
+        connection.command(&[b"LRANGE", key.as_bytes(), b"0", b"-1"]);
+    }
+}
+
+fn length(reply: Option<Reply>) -> i64 {
+    reply.and_then(|count| integer(&count).ok()).unwrap_or_default()
+}
+
+/// A list of texts, some of which may be missing.
+fn texts(reply: Option<Reply>) -> impl Iterator<Item = Option<Vec<u8>>> {
+    let texts = reply.and_then(|reply| items(reply).ok()).unwrap_or_default();
+    texts.into_iter().map(|text| bulk(text).ok().flatten())
 }

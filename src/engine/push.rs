@@ -38,7 +38,7 @@ pub(super) fn push(
 ) -> Result<Pooled> {
     let mut retrier = Retrier::new(Purpose::Push);
     loop {
-        let error = match session.pool().get(class, until) {
+        let error = match ready(session, command, class, until) {
             Ok(mut connection) => {
                 connection.take_along(ALONG);
                 before::ask(&mut connection, command);
@@ -68,6 +68,23 @@ pub(super) fn push(
             Err(error) => error,
         };
         retrier.again(error, until)?;
+    }
+}
+
+/// A connection, once it is known what the id of the command holds where that takes a question of its own.
+fn ready(
+    session: &Session,
+    command: &Envelope,
+    class: Class,
+    until: &Until,
+) -> transport::Result<Pooled> {
+    let mut connection = session.pool().get(class, until)?;
+    match before::find(&mut connection, command, until) {
+        Ok(()) => Ok(connection),
+        Err(error) => {
+            session.pool().note_failure(&mut connection, &error);
+            Err(error)
+        }
     }
 }
 

@@ -169,6 +169,11 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
             return Ok(());
         }
         let sent = connection(self.session, until).and_then(|mut connection| {
+            for place in places {
+                if let Ok(command) = &self.outcomes[*place] {
+                    before::find(&mut connection, command.as_ref(), until)?;
+                }
+            }
             let mut part = Part::default();
             while !left.as_slice().is_empty() {
                 until.check()?;

@@ -407,29 +407,6 @@ pub(crate) fn agent_of(id: &str, field: Reply) -> Result<AgentId> {
 /// The answer in a list: the last entry that is not the refusal of an id in use. The list may have
 /// been turned by its readers, so "last" goes by when the job started.
 pub(crate) fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocument>> {
-    answer_after(key, entries, |_| true)
-}
-
-/// The same among the entries that are new. What cannot be read may be old.
-pub(super) fn new_answer(
-    key: &str,
-    entries: Vec<Reply>,
-    agent: AgentId,
-    before: Option<&Before>,
-) -> Result<Option<ResultDocument>> {
-    match before.filter(|before| before.has(agent)) {
-        Some(before) => {
-            answer_after(key, entries, |it| before.is_new_entry(agent, it)).or(Ok(None))
-        }
-        None => answer(key, entries),
-    }
-}
-
-fn answer_after(
-    key: &str,
-    entries: Vec<Reply>,
-    is_new: impl Fn(&ResultDocument) -> bool,
-) -> Result<Option<ResultDocument>> {
     let mut answer: Option<ResultDocument> = None;
     let mut unreadable = None;
     for entry in entries {
@@ -442,7 +419,6 @@ fn answer_after(
         };
         let started = |document: &ResultDocument| document.starttime.value().copied();
         if !document.is_duplicate()
-            && is_new(&document)
             && answer.as_ref().is_none_or(|last| started(&document) >= started(last))
         {
             answer = Some(document);
@@ -452,6 +428,21 @@ fn answer_after(
         (None, Some(error)) => Err(error),
         (answer, _) => Ok(answer),
     }
+}
+
+/// The same among the entries that are new.
+pub(super) fn new_answer(
+    key: &str,
+    entries: Vec<Reply>,
+    agent: AgentId,
+    before: Option<&Before>,
+) -> Result<Option<ResultDocument>> {
+    let Some(before) = before.filter(|before| before.has(agent)) else {
+        return answer(key, entries);
+    };
+    let mut is_new = before.sieve(agent);
+    let is_new = |entry: &Reply| bulk(entry.clone()).ok().flatten().is_none_or(|it| is_new(&it));
+    answer(key, entries.into_iter().filter(is_new).collect())
 }
 
 pub(super) fn parse(key: &str, bytes: &[u8]) -> Result<ResultDocument> {

@@ -1,6 +1,6 @@
-//! What Redis held of an id when a command was pushed under it: results of an earlier command.
+//! What Redis held of an id when a command was pushed under it: results of earlier commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{AgentId, JobState, ResultDocument};
@@ -13,13 +13,16 @@ pub(crate) struct Before {
     agents: BTreeMap<AgentId, Old>,
 }
 
-/// The field of an agent in the hash.
-#[derive(Debug)]
+/// What there was of one agent.
+#[derive(Debug, Default)]
 struct Old {
-    digest: u64,
-    /// Results of jobs that began until then are old.
-    starttime: i64,
+    /// Of its field in the hash, where there was one.
+    field: Option<u64>,
+    /// Whether the field was that of a job that had ended.
     is_over: bool,
+    /// How often each entry stood in its result list. Readers turn the list, so that places tell nothing, and
+    /// refusals and unknown commands have no time at which they began.
+    entries: HashMap<u64, usize>,
 }
 
 fn digest(document: &[u8]) -> u64 {
@@ -29,14 +32,21 @@ fn digest(document: &[u8]) -> u64 {
 }
 
 impl Before {
-    pub(crate) fn insert(&mut self, agent: AgentId, document: &[u8]) {
+    /// Of an id under which `queued` was written so often.
+    pub(crate) fn new(queued: i64) -> Self {
+        Before { queued, agents: BTreeMap::new() }
+    }
+
+    pub(crate) fn insert_field(&mut self, agent: AgentId, document: &[u8]) {
         let parsed = ResultDocument::parse(document).unwrap_or_default();
-        let is_over =
-            parsed.state.value().is_some_and(JobState::is_final) && !parsed.is_duplicate();
-        let starttime = parsed.starttime.into_value().unwrap_or_default();
-        // The result of a job that is running counts for both: its agent refuses the second.
-        let starttime = if is_over { starttime } else { starttime.saturating_sub(1) };
-        self.agents.insert(agent, Old { digest: digest(document), starttime, is_over });
+        let is_final = parsed.state.value().is_some_and(JobState::is_final);
+        let old = self.agents.entry(agent).or_default();
+        (old.field, old.is_over) = (Some(digest(document)), is_final && !parsed.is_duplicate());
+    }
+
+    pub(crate) fn insert_entry(&mut self, agent: AgentId, document: &[u8]) {
+        let old = self.agents.entry(agent).or_default();
+        *old.entries.entry(digest(document)).or_default() += 1;
     }
 
     /// Whether there was something.
@@ -44,7 +54,12 @@ impl Before {
         self.queued == 0 && self.agents.is_empty()
     }
 
-    /// Whether the agent had a result.
+    /// The agents of which there was something.
+    pub(crate) fn agents(&self) -> impl Iterator<Item = AgentId> + '_ {
+        self.agents.keys().copied()
+    }
+
+    /// Whether there was something of the agent.
     pub(crate) fn has(&self, agent: AgentId) -> bool {
         self.agents.contains_key(&agent)
     }
@@ -60,15 +75,25 @@ impl Before {
         self.had_ended(agent) && !self.is_new_field(agent, document)
     }
 
-    /// Whether an entry of a result list is of a job that began after those of before. One that has not begun
-    /// at all, since the agent does not know the command, is told by the hash.
-    pub(crate) fn is_new_entry(&self, agent: AgentId, document: &ResultDocument) -> bool {
-        let starttime = document.starttime.value().copied().unwrap_or_default();
-        self.agents.get(&agent).is_none_or(|old| starttime > old.starttime)
-    }
-
     /// Whether the field of the agent in the hash has changed.
     pub(crate) fn is_new_field(&self, agent: AgentId, document: &[u8]) -> bool {
-        self.agents.get(&agent).is_none_or(|old| old.digest != digest(document))
+        self.agents.get(&agent).is_none_or(|old| old.field != Some(digest(document)))
+    }
+
+    /// How many entries the result list of the agent had.
+    pub(crate) fn length(&self, agent: AgentId) -> usize {
+        self.agents.get(&agent).map_or(0, |old| old.entries.values().sum())
+    }
+
+    /// What tells the entries of the result list that have come since from those that were there.
+    pub(crate) fn sieve(&self, agent: AgentId) -> impl FnMut(&[u8]) -> bool + use<> {
+        let mut old = self.agents.get(&agent).map(|old| old.entries.clone()).unwrap_or_default();
+        move |entry| match old.get_mut(&digest(entry)) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                false
+            }
+            _ => true,
+        }
     }
 }

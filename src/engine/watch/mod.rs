@@ -118,6 +118,8 @@ pub(crate) struct Watch {
     pending: BTreeSet<List>,
     /// Commands of which there may be more agents than are known, by a notification.
     routed: BTreeSet<u32>,
+    /// When commands under ids that were used before were first seen to be routed.
+    seen_routed: HashMap<u32, Instant>,
     /// When such commands are polled next.
     routing_due: Instant,
     /// Lists that hold something.
@@ -175,6 +177,7 @@ impl Watch {
             returned: BTreeSet::new(),
             pending: BTreeSet::new(),
             routed: BTreeSet::new(),
+            seen_routed: HashMap::new(),
             routing_due: clock::now(),
             filled: VecDeque::new(),
             asked: VecDeque::new(),

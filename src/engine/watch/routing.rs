@@ -7,11 +7,12 @@
 use std::time::Duration;
 
 use super::link::IDLE;
-use super::{List, Step, Watch, Wrapped};
+use super::{Failure, List, Step, Watch, Wrapped};
 use crate::engine::result::{self, LOOK, SOON};
-use crate::error::Result;
+use crate::engine::retry::{Purpose, waits_out};
+use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Before, keys};
-use crate::transport::{Owed, Reply, Until, bulk, clock, integer, items};
+use crate::transport::{self, Owed, Reply, Until, bulk, clock, integer, items};
 
 impl Watch {
     /// Whether it is time to read whom commands went to, after a notification.
@@ -58,7 +59,7 @@ impl Watch {
             let words = if self.before.contains_key(command) { &b"HGETALL"[..] } else { b"HKEYS" };
             connection.command(&[words, keys::results(id).as_bytes()]);
         }
-        let mut learned = Vec::with_capacity(commands.len());
+        let (mut learned, mut used) = (Vec::with_capacity(commands.len()), Vec::new());
         for command in commands {
             let id = &self.ids[command as usize];
             let before = self.before.get(&command).and_then(|before| before.get());
@@ -67,6 +68,7 @@ impl Watch {
             if let Some(before) = before {
                 let fields = items(connection.reply(until)?).map_err(Wrapped)?;
                 let agents = changed(id, fields, before).map_err(Wrapped)?;
+                used.push((command, learned.len()));
                 learned.push((command, agents, is_routed));
                 continue;
             }
@@ -79,10 +81,57 @@ impl Watch {
             }
             learned.push((command, agents, is_routed));
         }
+        for (command, place) in used {
+            let (_, agents, is_routed) = &mut learned[place];
+            self.add_answered(command, agents, until)?;
+            *is_routed = *is_routed && self.is_settled(command);
+            let is_nobody = agents.is_empty() && !self.knows_agents(command as usize);
+            if *is_routed && is_nobody {
+                return Err(Failure::Other(Error::new(
+                    ErrorKind::Protocol,
+                    "the controller sent it to no agent",
+                )));
+            }
+        }
         let fresh = learned
             .into_iter()
             .flat_map(|(command, agents, is_routed)| self.add_agents(command, agents, is_routed));
         Ok(fresh.collect())
+    }
+
+    /// Adds the agents of an id that was used before whose results are there: what the hash says of them may be
+    /// byte for byte what it said before.
+    fn add_answered(&mut self, command: u32, agents: &mut Vec<AgentId>, until: &Until) -> Step<()> {
+        let before = self.before.get(&command).and_then(|before| before.get());
+        let (Some(before), Some(link)) = (before, &mut self.link) else { return Ok(()) };
+        let id = &self.ids[command as usize];
+        let unchanged: Vec<AgentId> =
+            before.agents().filter(|agent| !agents.contains(agent)).collect();
+        for agent in &unchanged {
+            link.connection.command(&[b"LLEN", keys::result(id, *agent).as_bytes()]);
+        }
+        for agent in unchanged {
+            let length = match link.connection.reply(until) {
+                // Of another type: no result is there.
+                Err(error @ transport::Error::Server(_)) if !waits_out(&error, Purpose::Wait) => 0,
+                reply => integer(&reply?).map_err(Wrapped)?,
+            };
+            if length > before.length(agent) as i64 {
+                agents.push(agent);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a command under an id that was used before was seen to be routed a moment ago: the list of an
+    /// agent follows its field in the hash, which may be byte for byte what it was.
+    fn is_settled(&mut self, command: u32) -> bool {
+        let seen = *self.seen_routed.entry(command).or_insert_with(clock::now);
+        let is_settled = clock::since(seen) >= LOOK;
+        if !is_settled {
+            self.routed.insert(command);
+        }
+        is_settled
     }
 
     /// Takes note of agents that a command went to; returns the lists of those that are new.
