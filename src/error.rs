@@ -330,6 +330,11 @@ impl Error {
         self
     }
 
+    /// For a command that was taken out of the queue again.
+    pub(crate) fn taken_back(self) -> Self {
+        self.noting("the command was taken back and will not run")
+    }
+
     /// For a question that an agent did not answer: whether the agent has fetched it, as far as Redis
     /// tells.
     pub(crate) fn unanswered(mut self, fetched: Option<bool>) -> Self {

@@ -1,5 +1,6 @@
 //! Asking agents and the controller: builtin commands whose answers are all that matters.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::arrivals::Arrivals;
@@ -30,7 +31,7 @@ pub(crate) fn order(session: &Session, target: Target, contents: Contents) -> Re
     let command = Envelope::new(ids::new_id()?, target, contents)?;
     let session = &session.asking();
     let result = match command.target.answering() {
-        Some(&[agent]) if agent.is_real() => order_one(session, &command, agent)?,
+        Some(&[agent]) => order_one(session, &command, agent)?,
         _ => run::run(session, &command, &session.quick())?,
     };
     result.into_success()
@@ -50,6 +51,9 @@ fn order_one(session: &Session, command: &Envelope, agent: AgentId) -> Result<Jo
         // Without a handle string it was not sent.
         Err(error) if error.kind() == ErrorKind::Timeout && error.command_handle().is_some() => {
             let found = find(session, &[(command, agent)], &timeout.clone().since(begun));
+            if found[0] == Some(None) && withdraw(session, command, &timeout.clone().since(begun)) {
+                return Err(silent(command, found[0], begun).taken_back());
+            }
             let waited = run::wait_for(session, command, agent, &timeout.since(begun));
             waited.map_err(|error| match error.kind() {
                 ErrorKind::Timeout if error.last_failure().is_none() => {
@@ -81,13 +85,21 @@ fn find(
     }
 }
 
+/// Takes a command that no controller has routed back out of the queue, and returns whether it was there: nobody
+/// waits for it any more, and it would do something later, when nobody expects it.
+fn withdraw(session: &Session, command: &Envelope, timeout: &Timeout) -> bool {
+    let taken =
+        session.until(timeout).and_then(|until| retract::take_back(session, command, &until));
+    taken.unwrap_or(false)
+}
+
 /// The error of a command that its agent did not answer. `found`: whether the agent has fetched it, where
 /// Redis could be asked.
 fn silent(command: &Envelope, found: Option<Option<bool>>, begun: Instant) -> Error {
     let passed = Error::new(ErrorKind::Timeout, "deadline exceeded");
     let silent = match found {
-        Some(fetched) => passed.unanswered(fetched),
-        None => tell_how_far(command, passed),
+        Some(fetched) if command.target != Target::controller() => passed.unanswered(fetched),
+        _ => tell_how_far(command, passed),
     };
     let silent = silent.asked(|| command.in_words()).about_command(command);
     silent.waited(clock::since(begun))
@@ -213,13 +225,16 @@ pub(crate) fn answers<T>(
         outcomes.push((agent, arrived.and_then(read)));
     };
     let late = take(session, orders, &early(timeout), &mut answered);
-    let (mut asked, mut found) = (Vec::new(), Vec::new());
+    let (mut asked, mut found, mut taken_back) = (Vec::new(), Vec::new(), HashSet::new());
     let mut unanswered = late;
     if unanswered.ended.is_none() && !unanswered.orders.is_empty() {
         let left = || timeout.clone().since(started);
         asked = unanswered.orders;
         let orders: Vec<_> = asked.iter().map(|(command, agent)| (command, *agent)).collect();
         found = find(session, &orders, &left());
+        let unrouted = asked.iter().zip(&found).filter(|(_, found)| **found == Some(None));
+        let withdrawn = unrouted.filter(|((command, _), _)| withdraw(session, command, &left()));
+        taken_back = withdrawn.map(|((command, _), _)| command.id.clone()).collect();
         unanswered = take(session, asked.clone(), &left(), &mut answered);
     }
     let Unanswered { orders, ended } = unanswered;
@@ -234,7 +249,8 @@ pub(crate) fn answers<T>(
         let place = asked.iter().position(|(_, other)| *other == agent);
         let found = place.and_then(|place| found[place]);
         let error = silent(&command, found, begun).about_agent(agent).not_final();
-        outcomes.push((agent, Err(error)));
+        let is_taken_back = taken_back.contains(&command.id);
+        outcomes.push((agent, Err(if is_taken_back { error.taken_back() } else { error })));
     }
     Ok(outcomes)
 }

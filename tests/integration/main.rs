@@ -53,4 +53,5 @@ mod surface;
 mod table;
 mod tls;
 mod tunnels;
+mod unanswered;
 mod witness;
