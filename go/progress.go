@@ -24,9 +24,10 @@ const (
 	// StageLost: it was submitted and its result cannot come any more: a controller took it and ended before it was
 	// routed, the job ended while the controller was down, or the agent was restarted meanwhile.
 	StageLost Stage = C.ACCLIENT_STAGE_LOST
-	// StageUnknown: nothing is known of it, not even whether it was ever submitted. Or the agent has fetched it and
-	// does not answer: it is down, stopped or full (100 jobs). Or the agent does not run it, and the handle does not
-	// tell whether it waits in a queue of the agent: a handle by id alone does not.
+	// StageUnknown: nothing is known of it, not even whether it was ever submitted. Or no controller answers that may
+	// have taken it from the queue. Or the agent has fetched it and does not answer: it is down, stopped or full (100
+	// jobs). Or the agent does not run it, and the handle does not tell whether it waits in a queue of the agent: a
+	// handle by id alone does not.
 	StageUnknown Stage = C.ACCLIENT_STAGE_UNKNOWN
 )
 
@@ -36,7 +37,8 @@ func (s Stage) String() string { return C.GoString(C.acclient_stage_name(C.int32
 // Progress is how far a command got, as a whole and on each agent.
 type Progress struct {
 	// Stage is [StageInQueue], [StageLost] or [StageUnknown] while no agent is known; then the stage of the
-	// agent that is least far.
+	// agent that is least far. Where a controller ended, or is slow, before it had routed the command to all agents
+	// with its roles, [StageLost] or [StageUnknown] of the rest counts too.
 	Stage Stage
 	// Agents are the agents that the command went to, as far as is known. Agents of a list that the controller does
 	// not know are left out.

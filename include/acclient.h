@@ -208,7 +208,7 @@
 #define ACCLIENT_NOT_RUNNING 20
 
 /**
- * The job is lost: it was submitted, no agent has it, and its result cannot come any more.
+ * The job is lost: it was submitted, no agent has it, and its result cannot come any more. It may have run.
  */
 #define ACCLIENT_LOST 21
 
@@ -265,9 +265,10 @@
 #define ACCLIENT_STAGE_LOST 5
 
 /**
- * Nothing is known of it, not even whether it was ever submitted. Or the agent has fetched it and does not
- * answer: it is down, stopped or full (100 jobs). Or the agent does not run it, and the handle does not tell
- * whether it waits in a queue of the agent: a handle by id alone does not.
+ * Nothing is known of it, not even whether it was ever submitted. Or no controller answers that may have taken
+ * it from the queue. Or the agent has fetched it and does not answer: it is down, stopped or full (100 jobs).
+ * Or the agent does not run it, and the handle does not tell whether it waits in a queue of the agent: a
+ * handle by id alone does not.
  */
 #define ACCLIENT_STAGE_UNKNOWN 6
 
@@ -1526,7 +1527,9 @@ acclient_status acclient_command_retract(const acclient_command *command,
 
 /**
  * How far the command got as a whole: one of ACCLIENT_STAGE_...; later versions may add some. While no
- * agent is known it is in the queue, lost or unknown; then the stage of the agent that is least far.
+ * agent is known it is in the queue, lost or unknown; then the stage of the agent that is least far. Where a
+ * controller ended, or is slow, before it had routed the command to all agents with its roles, lost or
+ * unknown of the rest counts too.
  */
 int32_t acclient_progress_stage(const acclient_progress *progress);
 

@@ -26,11 +26,10 @@ enum class stage : std::int32_t {
     /// it was routed, the job ended while the controller was down, or the agent was restarted
     /// meanwhile.
     lost = ACCLIENT_STAGE_LOST,
-    /// Nothing is known of it, not even whether it was ever submitted. Or the agent has fetched it
-    /// and does not answer: it is down, stopped or full (100 jobs). Or the agent does not run it,
-    /// and
-    /// the handle does not tell whether it waits in a queue of the agent: a handle by id alone does
-    /// not.
+    /// Nothing is known of it, not even whether it was ever submitted. Or no controller answers,
+    /// which may have taken it from the queue. Or the agent has fetched it and does not answer: it
+    /// is down, stopped or full (100 jobs). Or the agent does not run it, and the handle does not
+    /// tell whether it waits in a queue of the agent: a handle by id alone does not.
     unknown = ACCLIENT_STAGE_UNKNOWN,
     /// Fetched by the agent, where it waits behind another job of the same queue; see
     /// run_args::queue(). No kill reaches it there, and it is lost if the agent dies. Comes between
@@ -46,7 +45,8 @@ inline std::string_view to_string(stage stage) noexcept {
 /// How far a command got, as a whole and on each agent. A plain value.
 struct progress {
     /// While no agent is known: in_queue, lost or unknown; then the stage of the agent that is
-    /// least far.
+    /// least far. Where a controller ended, or is slow, before it had routed the command to all
+    /// agents with its roles, lost or unknown of the rest counts too.
     acclient::stage stage = acclient::stage::none;
     /// The agents that the command went to. Agents of a list that the controller does not know are
     /// left out.

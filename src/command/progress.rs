@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::{Command, queued};
-use crate::engine::{Session, Timeout, loss, once, result, retract};
+use crate::engine::{Session, Timeout, ask, loss, once, result, retract};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of, questions};
-use crate::protocol::{AgentId, AgentQueue, JobState, ResultDocument};
+use crate::protocol::{AgentId, AgentQueue, Contents, JobState, ResultDocument, Target, keys};
 use crate::transport::{self, Until, clock, sleep};
 
 /// How long a controller may take from taking a command to saying whom it went to, and an agent from
@@ -39,9 +39,10 @@ pub enum Stage {
     /// It was submitted and its result cannot come any more: a controller took it and ended before it was
     /// routed, the job ended while the controller was down, or the agent was restarted meanwhile.
     Lost,
-    /// Nothing is known of it, not even whether it was ever submitted. Or the agent has fetched it and does
-    /// not answer: it is down, stopped or full (100 jobs). Or the agent does not run it, and the handle
-    /// does not tell whether it waits in a queue of the agent: a handle by id alone does not.
+    /// Nothing is known of it, not even whether it was ever submitted. Or no controller answers that may have
+    /// taken it from the queue. Or the agent has fetched it and does not answer: it is down, stopped or
+    /// full (100 jobs). Or the agent does not run it, and the handle does not tell whether it waits in a
+    /// queue of the agent: a handle by id alone does not.
     Unknown,
 }
 
@@ -74,7 +75,8 @@ impl fmt::Display for Stage {
 #[non_exhaustive]
 pub struct Progress {
     /// The stage of the agent that is least far. While no agent is known: [`Stage::InQueue`],
-    /// [`Stage::Lost`] or [`Stage::Unknown`].
+    /// [`Stage::Lost`] or [`Stage::Unknown`]. Where a controller ended, or is slow, before it had routed the
+    /// command to all agents with its roles, [`Stage::Lost`] or [`Stage::Unknown`] of the rest counts too.
     pub stage: Stage,
     /// Each agent that the command went to. Agents of a list that the controller does not know are left
     /// out.
@@ -91,7 +93,11 @@ impl Progress {
         Progress { stage, agents: BTreeMap::new(), redis_lost_data }
     }
 
-    fn of_agents(agents: BTreeMap<AgentId, Stage>, redis_lost_data: bool) -> Self {
+    fn of_agents(
+        agents: BTreeMap<AgentId, Stage>,
+        rest: Option<Stage>,
+        redis_lost_data: bool,
+    ) -> Self {
         let order = [
             Stage::InQueue,
             Stage::Routed,
@@ -101,7 +107,8 @@ impl Progress {
             Stage::Lost,
             Stage::Done,
         ];
-        let least = order.into_iter().find(|stage| agents.values().any(|other| other == stage));
+        let stages = || agents.values().chain(&rest);
+        let least = order.into_iter().find(|stage| stages().any(|other| other == stage));
         Progress { stage: least.unwrap_or(Stage::Unknown), agents, redis_lost_data }
     }
 }
@@ -112,18 +119,20 @@ pub(crate) fn of(command: &Command, timeout: Timeout) -> Result<Progress> {
     let asked = || format!("the progress of {}", command.in_words());
     let found = session.bounded(&timeout, asked, |until| look(command, until));
     let found = found.map_err(|error| error.about_command(command))?;
-    let (agents, is_forgotten) = match found {
+    let (agents, rest, is_forgotten) = match found {
         Found::Stage(stage) => return Ok(Progress::without_agents(stage, false)),
-        Found::Agents(agents) => (agents, false),
+        Found::Agents(agents, rest) => (agents, rest, false),
         Found::Forgotten => {
             let agents = command.agents().unwrap_or_default().iter();
             let agents = agents.filter(|agent| agent.is_real());
-            (agents.map(|agent| (*agent, Stage::Running)).collect(), true)
+            (agents.map(|agent| (*agent, Stage::Running)).collect(), None, true)
         }
     };
     Ok(match agents {
         agents if agents.is_empty() => Progress::without_agents(Stage::Unknown, is_forgotten),
-        agents => Progress::of_agents(asked_of(command, agents, &timeout, begun)?, is_forgotten),
+        agents => {
+            Progress::of_agents(asked_of(command, agents, &timeout, begun)?, rest, is_forgotten)
+        }
     })
 }
 
@@ -208,57 +217,106 @@ pub(super) fn is_no_answer(error: &Error) -> bool {
 
 enum Found {
     Stage(Stage),
-    Agents(BTreeMap<AgentId, Stage>),
+    /// Also what is known of those of its agents that are not known.
+    Agents(BTreeMap<AgentId, Stage>, Option<Stage>),
     /// Redis has lost the command.
     Forgotten,
 }
 
-/// What Redis knows. Looks again for a moment before it says that nobody has the command: a
-/// controller may have it in its hands.
-fn look(command: &Command, until: &Until) -> Result<Found> {
+/// What Redis knows at one moment.
+struct Seen {
+    /// Whether it is in the queue, unrouted.
+    is_in_queue: bool,
+    /// Whether it is known whom it went to, to the last agent.
+    is_complete: bool,
+    agents: BTreeMap<AgentId, Stage>,
+    /// Agents of a list that the controller does not know.
+    nobody: Vec<AgentId>,
+}
+
+fn see(command: &Command, until: &Until) -> Result<Seen> {
     let (session, envelope) = (command.session(), command.envelope());
     let listed = command.target().agent_ids();
+    let queued = retract::queued(session, envelope, until)?;
     let is_list = listed.len() > 1;
-    let moment = until.deadline.remaining().map_or(MOMENT, |left| MOMENT.min(left / 2));
+    let mut agents: BTreeMap<AgentId, Stage> =
+        queued.iter().filter_map(|it| Some((it.agent()?, Stage::InQueue))).collect();
+    // After the queue: a command goes from there to here.
+    let is_closed =
+        !command.target().may_be_fanout() || result::is_routed(session, envelope, until)?;
+    let latest = result::latest(session, envelope, until)?;
+    let is_there = |agent: &AgentId| latest.iter().any(|(other, _)| other == agent);
+    let are_there = listed.iter().all(|agent| agents.contains_key(agent) || is_there(agent));
+    let unknown = latest.iter().filter(|(_, document)| document.is_no_such_agent());
+    let nobody = unknown.map(|(agent, _)| *agent).collect();
+    let is_routed = is_closed || latest.iter().any(|(_, document)| is_old(document));
+    let latest = command.known_agents(latest)?;
+    agents.extend(latest.iter().map(|(agent, document)| (*agent, stage_of(document))));
+    let is_in_queue = !queued.is_empty() && !is_list;
+    let is_complete = !agents.is_empty() && is_routed && are_there;
+    Ok(Seen { is_in_queue, is_complete, agents, nobody })
+}
+
+/// Whether a job began so long ago that `queued`, which closes the set of agents, has expired.
+fn is_old(document: &ResultDocument) -> bool {
+    const OLD: Duration = Duration::from_secs(keys::TTL as u64 - 3600);
+    let started = document.starttime.value().copied().and_then(|it| u64::try_from(it).ok());
+    let started = started.filter(|it| *it > 0).map(|it| UNIX_EPOCH + Duration::from_millis(it));
+    started.and_then(|it| it.elapsed().ok()).is_some_and(|age| age > OLD)
+}
+
+/// What Redis knows. Looks again for a moment, and asks the controller, before it says that nobody has the
+/// command: a controller may have it in its hands, and be slow, or stopped.
+fn look(command: &Command, until: &Until) -> Result<Found> {
+    let (session, envelope) = (command.session(), command.envelope());
+    let moment = until.deadline.remaining().map_or(MOMENT, |left| MOMENT.min(left / 4));
     let last = clock::now() + moment;
-    let mut nobody: Vec<AgentId>;
-    let mut agents = loop {
-        let queued = retract::queued(session, envelope, until)?;
-        if !queued.is_empty() && !is_list {
-            return Ok(Found::Stage(Stage::InQueue));
-        }
-        let mut agents: BTreeMap<AgentId, Stage> =
-            queued.iter().filter_map(|it| Some((it.agent()?, Stage::InQueue))).collect();
-        // After the queue: a command goes from there to here.
-        let latest = result::latest(session, command.envelope(), until)?;
-        let is_there = |agent: &AgentId| latest.iter().any(|(other, _)| other == agent);
-        let is_complete =
-            !is_list || listed.iter().all(|agent| agents.contains_key(agent) || is_there(agent));
-        let unknown = latest.iter().filter(|(_, document)| document.is_no_such_agent());
-        nobody = unknown.map(|(agent, _)| *agent).collect();
-        let latest = command.known_agents(latest)?;
-        agents.extend(latest.iter().map(|(agent, document)| (*agent, stage_of(document))));
-        if !agents.is_empty() && is_complete {
-            return Ok(Found::Agents(agents));
-        }
-        if clock::now() >= last {
-            break agents;
-        }
+    let mut seen = see(command, until)?;
+    while !seen.is_in_queue && !seen.is_complete && clock::now() < last {
         sleep(LOOK, until)?;
-    };
-    if agents.is_empty() && loss::is_forgotten(session, envelope, until)? {
+        seen = see(command, until)?;
+    }
+    let is_found = |seen: &Seen| seen.is_in_queue || seen.is_complete;
+    if !is_found(&seen) && seen.agents.is_empty() && loss::is_forgotten(session, envelope, until)? {
         return Ok(Found::Forgotten);
     }
-    let was_submitted =
-        once::is_marked(session, command.id(), until)? || command.was_sent() || !agents.is_empty();
-    let stage = if was_submitted { Stage::Lost } else { Stage::Unknown };
-    if agents.is_empty() {
-        return Ok(Found::Stage(stage));
+    let mut rest = Stage::Unknown;
+    if !is_found(&seen) && was_submitted(command, &seen, until)? {
+        let is_over = envelope.is_taken_back() || controller_is_through(session, until);
+        if is_over {
+            seen = see(command, until)?;
+            rest = Stage::Lost;
+        }
     }
-    for agent in listed.iter().filter(|agent| !nobody.contains(agent)) {
-        agents.entry(*agent).or_insert(stage);
-    }
-    Ok(Found::Agents(agents))
+    Ok(match seen {
+        Seen { is_in_queue: true, .. } => Found::Stage(Stage::InQueue),
+        Seen { agents, .. } if agents.is_empty() => Found::Stage(rest),
+        Seen { is_complete: true, agents, .. } => Found::Agents(agents, None),
+        Seen { mut agents, nobody, .. } => {
+            let listed = command.target().agent_ids();
+            for agent in listed.iter().filter(|agent| !nobody.contains(agent)) {
+                agents.entry(*agent).or_insert(rest);
+            }
+            Found::Agents(agents, listed.is_empty().then_some(rest))
+        }
+    })
+}
+
+fn was_submitted(command: &Command, seen: &Seen, until: &Until) -> Result<bool> {
+    let is_known = command.was_sent() || !seen.agents.is_empty();
+    Ok(is_known || once::is_marked(command.session(), command.id(), until)?)
+}
+
+/// Whether the controller has routed all that it took before this moment: it takes one command after the other,
+/// and answers none before it has routed those ahead of it.
+fn controller_is_through(session: &Session, until: &Until) -> bool {
+    const LONGEST: Duration = Duration::from_secs(10);
+    let left = until.deadline.remaining().unwrap_or(LONGEST);
+    let patience = session.timeout().unwrap_or(LONGEST).min(left / 2);
+    let session = session.with_timeout(Some(patience.max(Duration::from_millis(1))));
+    let asked =
+        ask::ask(&session, Target::controller(), Contents::of_controller("list_agents", ""));
+    asked.is_ok()
 }
 
 fn stage_of(document: &ResultDocument) -> Stage {

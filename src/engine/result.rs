@@ -304,6 +304,15 @@ pub(crate) fn targets_now(
     not_gone(id, agents_of(id, items(fields)?)?).map(Some)
 }
 
+/// Whether the controller has said whom a command went to, to the last agent.
+pub(crate) fn is_routed(session: &Session, command: &Envelope, until: &Until) -> Result<bool> {
+    let queued = session.repeat(until, |connection, until| {
+        connection.command(&[b"LLEN", keys::queued(&command.id).as_bytes()]);
+        connection.reply(until)
+    })?;
+    Ok(integer(&queued)? > command.before().map_or(0, |before| before.queued))
+}
+
 /// The latest word of one agent, the final one where there is one.
 pub(crate) fn latest_of(
     session: &Session,

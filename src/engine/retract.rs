@@ -49,6 +49,7 @@ pub(crate) fn take_back(session: &Session, command: &Envelope, until: &Until) ->
                 if all {
                     // It will never be routed.
                     session.pool().forget(keys::queued(&command.id).as_bytes());
+                    command.was_taken_back();
                 }
                 return Ok(all);
             }

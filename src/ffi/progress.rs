@@ -22,9 +22,10 @@ pub const ACCLIENT_STAGE_DONE: i32 = 4;
 /// It was submitted and its result cannot come any more: a controller took it and ended before it was
 /// routed, the job ended while the controller was down, or the agent was restarted meanwhile.
 pub const ACCLIENT_STAGE_LOST: i32 = 5;
-/// Nothing is known of it, not even whether it was ever submitted. Or the agent has fetched it and does not
-/// answer: it is down, stopped or full (100 jobs). Or the agent does not run it, and the handle does not tell
-/// whether it waits in a queue of the agent: a handle by id alone does not.
+/// Nothing is known of it, not even whether it was ever submitted. Or no controller answers that may have taken
+/// it from the queue. Or the agent has fetched it and does not answer: it is down, stopped or full (100 jobs).
+/// Or the agent does not run it, and the handle does not tell whether it waits in a queue of the agent: a
+/// handle by id alone does not.
 pub const ACCLIENT_STAGE_UNKNOWN: i32 = 6;
 /// Fetched by the agent, where it waits behind another job of the same queue; see
 /// acclient_run_args_set_queue(). No kill reaches it there, and it is lost if the agent dies. Comes between
@@ -127,7 +128,9 @@ pub unsafe extern "C" fn acclient_command_retract(
 }
 
 /// How far the command got as a whole: one of ACCLIENT_STAGE_...; later versions may add some. While no
-/// agent is known it is in the queue, lost or unknown; then the stage of the agent that is least far.
+/// agent is known it is in the queue, lost or unknown; then the stage of the agent that is least far. Where a
+/// controller ended, or is slow, before it had routed the command to all agents with its roles, lost or
+/// unknown of the rest counts too.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_progress_stage(progress: Option<&acclient_progress>) -> i32 {
     guard::get(progress, |it| Some(number(it.stage)))

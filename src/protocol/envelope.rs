@@ -58,11 +58,13 @@ pub(crate) struct Sent {
     pub(crate) found: Option<Vec<u8>>,
     /// The run of the server that has confirmed it, where that is known.
     run: OnceLock<Arc<str>>,
+    /// Set once it was taken back whole.
+    taken_back: OnceLock<()>,
 }
 
 impl Sent {
     fn new(contents: Contents, found: Option<Vec<u8>>) -> Arc<Self> {
-        Arc::new(Sent { contents, found, run: OnceLock::new() })
+        Arc::new(Sent { contents, found, run: OnceLock::new(), taken_back: OnceLock::new() })
     }
 
     /// Whether a server has confirmed it that ran before this one, or beside it.
@@ -105,6 +107,18 @@ impl Envelope {
         if let (Some(sent), Some(run)) = (&self.sent, run) {
             let _ = sent.run.set(run.clone());
         }
+    }
+
+    /// Takes note that it was taken back, so that it never runs.
+    pub(crate) fn was_taken_back(&self) {
+        if let Some(sent) = &self.sent {
+            let _ = sent.taken_back.set(());
+        }
+    }
+
+    /// Whether this program has taken it back.
+    pub(crate) fn is_taken_back(&self) -> bool {
+        self.sent.as_ref().is_some_and(|sent| sent.taken_back.get().is_some())
     }
 
     /// What the id held when the command was pushed, if there was anything.

@@ -156,6 +156,15 @@ impl Target {
         }
     }
 
+    /// Whether only the controller can say how many agents get the command.
+    pub(crate) fn may_be_fanout(&self) -> bool {
+        match &self.0 {
+            Kind::Roles(roles) => roles.fanout,
+            Kind::Unknown => true,
+            Kind::Agent(_) | Kind::Agents(_) | Kind::Controller => false,
+        }
+    }
+
     /// Whether more than one agent may get the command: all agents with some roles, or a list of agents.
     pub fn is_fanout(&self) -> bool {
         match &self.0 {

@@ -1,7 +1,7 @@
 //! How far a command got, and taking it back.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use acclient::{
     AgentId, CancelToken, Client, Command, ErrorKind, MsgQuery, Progress, Stage, Target, Timeout,
@@ -10,6 +10,9 @@ use devgrid::{Fault, RedisServer, Step};
 use support::demo as grid;
 use support::scripted::{Server, bulk};
 use support::{LATE, WAIT, ask, error, redis, wait_until, wait_until_running, with_growing_time};
+
+/// A time that passes.
+const SHORT: Duration = Duration::from_secs(2);
 
 fn one() -> Target {
     Target::agent((1, 1))
@@ -108,17 +111,20 @@ fn a_command_that_a_controller_took_and_lost_is_lost() {
     grid.crash_controller_after(Step::Pop);
     let command = client.execute(one(), "true").submit().expect("sent");
     wait_until("the controller is gone", || !grid.controller_running());
+    // It may be stopped with the command in its hands.
+    assert_eq!(command.progress(SHORT).expect("progress").stage, Stage::Unknown);
+    grid.start_controller();
     assert_eq!(progress(&command).stage, Stage::Lost);
     // Of one that nobody says was submitted it cannot be told.
     let by_id = client.get_by_id(command.id());
     assert_eq!(by_id.progress(WAIT).expect("progress").stage, Stage::Unknown);
     assert!(!command.retract().expect("an answer"));
-    grid.start_controller();
 
     // One that was submitted once has left a mark, which tells it to everybody.
     grid.crash_controller_after(Step::Pop);
     let once = client.execute(one(), "true").id("once").submit_once().expect("sent");
     wait_until("the controller is gone", || !grid.controller_running());
+    grid.start_controller();
     let by_id = client.get_by_id(once.id());
     assert_eq!(by_id.progress(WAIT).expect("progress").stage, Stage::Lost);
 }
@@ -169,7 +175,8 @@ fn what_is_in_the_queue_is_taken_back() {
         assert!(by_form.retract().expect("an answer"), "by its printed form");
         assert!(!client.get_by_id("nothing").retract().expect("an answer"));
         assert_eq!(queue(), 500);
-        assert_eq!(third.progress(WAIT).expect("progress").stage, Stage::Lost);
+        assert_eq!(first.progress(WAIT).expect("progress").stage, Stage::Lost);
+        assert_eq!(third.progress(SHORT).expect("progress").stage, Stage::Unknown, "by others");
         let marked: i64 = ask(&mut server.connection(), &[b"EXISTS", b"cmd.second.submitted"]);
         assert_eq!(marked, 0, "its mark is gone with it");
         // So it can be submitted anew.
@@ -191,7 +198,7 @@ fn a_server_that_falls_silent_makes_it_no_later() {
                     let fields = [bulk("1:1"), bulk(running)].concat();
                     peer.send([b"%1\r\n".to_vec(), fields].concat())
                 }
-                "EXPIRE" => peer.send(":1\r\n"),
+                "EXPIRE" | "LLEN" => peer.send(":1\r\n"),
                 _ => return peer.silence(),
             };
         }
@@ -271,4 +278,43 @@ fn the_token_of_the_client_ends_questions_that_have_another() {
         });
         assert!(begun.elapsed() < LATE, "{question}: {:?}", begun.elapsed());
     }
+}
+
+/// A controller that is stopped with a command in its hands routes it later.
+#[test]
+fn what_a_stopped_controller_has_is_not_lost() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    let mut command = client.cmd(one(), "ping").submit().expect("sent");
+    let taken: Vec<String> = ask(&mut server.connection(), &[b"BLPOP", b"cmds.queue", b"1"]);
+    assert_eq!(command.progress(SHORT).expect("progress").stage, Stage::Unknown);
+    // What it was asked is taken back.
+    let left: usize = ask(&mut server.connection(), &[b"LLEN", b"cmds.queue"]);
+    assert_eq!((taken.len(), left), (2, 0));
+    let (hash, list) = (format!("jobresult:{}", command.id()), format!("cmd.{}.1.1", command.id()));
+    let done = support::result("SUCCESS", 1);
+    ask::<()>(&mut server.connection(), &[b"HSET", hash.as_bytes(), b"1:1", &done]);
+    ask::<()>(&mut server.connection(), &[b"RPUSH", list.as_bytes(), &done]);
+    assert_eq!(command.progress(WAIT).expect("progress").stage, Stage::Done);
+    assert!(command.next_result(WAIT).expect("a result").is_some());
+}
+
+/// Until the controller has said whom it went to, to the last agent.
+#[test]
+fn a_fan_out_that_is_being_routed_is_not_done() {
+    let (grid, client) = grid();
+    let mut admin = grid.redis().connection();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time");
+    let done = support::result("SUCCESS", now.as_millis() as u64);
+    ask::<()>(&mut admin, &[b"HSET", support::HASH.as_bytes(), b"1:1", &done]);
+    ask::<()>(&mut admin, &[b"RPUSH", support::LIST.as_bytes(), &done]);
+    let command = client.get_by_handle("acclient:1:x:all").expect("a handle");
+    grid.stop_controller();
+    let unknown = command.progress(SHORT).expect("progress");
+    assert_eq!((unknown.stage, unknown.agents), (Stage::Unknown, on_one(Stage::Done)));
+    grid.start_controller();
+    let lost = progress(&command);
+    assert_eq!((lost.stage, lost.agents), (Stage::Lost, on_one(Stage::Done)));
+    ask::<()>(&mut admin, &[b"RPUSH", b"cmd.x.queued", b"queued"]);
+    assert_eq!(progress(&command).stage, Stage::Done);
 }
