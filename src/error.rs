@@ -150,8 +150,8 @@ struct Inner {
     fetched: Option<bool>,
     server_code: Option<String>,
     gap: Option<Gap>,
-    /// Whether Redis has lost the command.
-    is_of_lost_data: bool,
+    /// Whether it says how far the command got.
+    is_explained: bool,
     source: Option<Source>,
 }
 
@@ -179,7 +179,7 @@ impl Error {
             fetched: None,
             server_code: None,
             gap: None,
-            is_of_lost_data: false,
+            is_explained: false,
             source: None,
         }))
     }
@@ -305,14 +305,19 @@ impl Error {
     }
 
     /// For a command that Redis had confirmed, and has lost.
-    pub(crate) fn of_lost_data(mut self) -> Self {
-        self.0.is_of_lost_data = true;
-        self.noting("Redis lost its data; the command may still run")
+    pub(crate) fn of_lost_data(self) -> Self {
+        self.explained("Redis lost its data; the command may still run")
     }
 
-    /// Whether it says already that Redis has lost the command.
-    pub(crate) fn is_of_lost_data(&self) -> bool {
-        self.0.is_of_lost_data
+    /// Adds how far the command got.
+    pub(crate) fn explained(mut self, how_far: &str) -> Self {
+        self.0.is_explained = true;
+        self.noting(how_far)
+    }
+
+    /// Whether it says how far the command got.
+    pub(crate) fn is_explained(&self) -> bool {
+        self.0.is_explained
     }
 
     /// For a command that went out whole and was not confirmed. A cancelled or closed call keeps

@@ -1,14 +1,15 @@
 //! Asking every agent that a command went to about its job.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Command;
 use crate::engine::ask::ended_for;
-use crate::engine::{Timeout, verdict};
-use crate::error::Result;
+use crate::engine::{Timeout, result, verdict};
+use crate::error::{ErrorKind, Result};
 use crate::job::{KillResult, Outcome, Outcomes, kill_each, outcomes_of};
-use crate::protocol::{AgentId, Contents, JobResult};
-use crate::transport::clock;
+use crate::protocol::{AgentId, Before, Contents, JobResult};
+use crate::transport::{Until, clock};
 
 /// Whom a question is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +83,41 @@ fn beside<T>(
 
 /// Kills the job on the agents where it is not over.
 pub(super) fn kill(command: &Command) -> Result<Outcomes<KillResult>> {
-    let Asked { agents, known, left } = agents(command, Ask::Running)?;
-    let kills = kill_each(command.session(), command.envelope(), agents.clone(), &left);
+    let Asked { mut agents, known, left } = agents(command, Ask::Running)?;
+    let before = disputed(command, &known, &left)?;
+    let (disputed, known): (Vec<_>, Vec<_>) =
+        known.into_iter().partition(|(agent, _)| before.has(*agent));
+    agents.extend(disputed.iter().map(|(agent, _)| *agent));
+    let envelope = command.envelope().clone().after(before);
+    let kills = kill_each(command.session(), &envelope, agents.clone(), &left);
+    let mut over: BTreeMap<_, _> = disputed.into_iter().collect();
+    let kills = kills.map(|kills| {
+        let told = |(agent, kill)| match over.remove(&agent) {
+            Some(over) if is_not_running(&kill) => (agent, over),
+            _ => (agent, kill),
+        };
+        kills.into_iter().map(told).collect()
+    });
     beside(known, agents, kills)
+}
+
+fn is_not_running<T>(outcome: &Outcome<T>) -> bool {
+    matches!(outcome, Outcome::Failed(error) if error.kind() == ErrorKind::NotRunning)
+}
+
+/// What Redis has of jobs that seem to be over and may be those of an earlier command: a handle that does not
+/// know what was sent does not know what there was before.
+fn disputed<T>(
+    command: &Command,
+    known: &[(AgentId, Outcome<T>)],
+    left: &Timeout,
+) -> Result<Before> {
+    let is_over = |(_, outcome): &&(AgentId, Outcome<T>)| matches!(outcome, Outcome::Over(_));
+    let over: Vec<AgentId> = known.iter().filter(is_over).map(|(agent, _)| *agent).collect();
+    if command.was_sent() || over.is_empty() {
+        return Ok(Before::default());
+    }
+    let asked = || format!("kill of {}", command.in_words());
+    let read = |until: &Until| result::disputed(command.session(), command.id(), &over, until);
+    command.session().bounded(left, asked, read)
 }

@@ -281,6 +281,7 @@ impl<'a> One<'a> {
             return Error::new(error.kind(), message);
         }
         match self.rounds.in_words(self.state.as_ref()) {
+            Some(words) if self.state.is_some() => error.explained(&words),
             Some(words) => error.noting(&words),
             None => error,
         }

@@ -8,7 +8,7 @@ use crate::protocol::{Documents, Envelope, keys};
 use crate::transport::{self, Class, Connection, Pooled, Until, integer};
 
 /// The log target of everything about commands.
-pub(super) const LOG: &str = "acclient::command";
+pub(crate) const LOG: &str = "acclient::command";
 
 /// How many pending TTL updates go along with a push. More than one, so that they do not pile up.
 pub(super) const ALONG: usize = 2;

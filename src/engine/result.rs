@@ -313,6 +313,37 @@ pub(crate) fn is_routed(session: &Session, command: &Envelope, until: &Until) ->
     Ok(integer(&queued)? > command.before().map_or(0, |before| before.queued))
 }
 
+/// What the lists of some agents hold while the hash says that a job of theirs is still to end: results of earlier
+/// commands under the id, or of a job that ended just before the controller wrote that it runs. Only the
+/// agent can tell which.
+pub(crate) fn disputed(
+    session: &Session,
+    id: &str,
+    agents: &[AgentId],
+    until: &Until,
+) -> Result<Before> {
+    let hash = keys::results(id);
+    let (fields, lists) = session.repeat(until, |connection, until| {
+        for agent in agents {
+            connection.command(&[b"HGET", hash.as_bytes(), agent.to_string().as_bytes()]);
+        }
+        queue_lists(connection, id, agents);
+        Ok((read_lists(connection, agents, until)?, read_lists(connection, agents, until)?))
+    })?;
+    let mut before = Before::default();
+    for ((agent, field), list) in agents.iter().zip(fields).zip(lists) {
+        let field = bulk(field)?.unwrap_or_default();
+        let state = ResultDocument::parse(&field).ok().and_then(|it| it.state.into_value());
+        if state.is_some_and(|state| !state.is_final()) {
+            before.insert_field(*agent, &field);
+            for entry in items(list)? {
+                before.insert_entry(*agent, &bulk(entry)?.unwrap_or_default());
+            }
+        }
+    }
+    Ok(before)
+}
+
 /// The latest word of one agent, the final one where there is one.
 pub(crate) fn latest_of(
     session: &Session,

@@ -88,6 +88,12 @@ impl Rounds {
     pub(super) fn in_words(&self, state: Option<&JobState>) -> Option<String> {
         let ago = clock::since(self.read?).as_secs_f64();
         Some(match state {
+            Some(JobState::Queued) => format!(
+                "its agent had not fetched it {ago:.1} s before the deadline: it is down, stopped or full"
+            ),
+            Some(JobState::Running) => format!(
+                "still running, or lost: state RUNNING in Redis {ago:.1} s before the deadline"
+            ),
             Some(state) => format!("state {state} in Redis {ago:.1} s before the deadline"),
             None => format!("no final state in Redis {ago:.1} s before the deadline"),
         })

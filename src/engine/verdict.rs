@@ -88,7 +88,7 @@ fn unknown(command: &Envelope, result: JobResult, name: &str) -> Error {
 /// The error of a wait, whose timeout says how far the command got, as far as that is known here.
 pub(crate) fn tell_how_far(command: &Envelope, error: Error) -> Error {
     let error = error.about_command(command);
-    if error.kind() != ErrorKind::Timeout || error.is_of_lost_data() {
+    if error.kind() != ErrorKind::Timeout || error.is_explained() {
         return error;
     }
     if command.target == Target::controller() {
@@ -97,7 +97,7 @@ pub(crate) fn tell_how_far(command: &Envelope, error: Error) -> Error {
         );
     }
     error.noting(if command.sent.is_some() {
-        "Redis has the command: it is waiting for the controller or its agent, or still running"
+        "it is waiting for the controller or its agent, still running, or lost"
     } else {
         "Redis may not know this command id"
     })

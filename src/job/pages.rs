@@ -65,7 +65,8 @@ impl Pages {
             return None;
         }
         let oldest = messages.iter().min_by_key(|message| message.id)?;
-        let is_enough = window.reaches(oldest.id) || self.query.is_before(oldest);
+        let is_known = window.reaches(oldest.id) || window.covers(oldest.id);
+        let is_enough = is_known || self.query.is_before(oldest);
         (!is_enough).then_some(oldest.id)
     }
 

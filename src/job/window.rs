@@ -11,6 +11,10 @@ use crate::error::Gap;
 /// 230 000 messages of the original agent the latest was 153 ms behind, and the last message of a job
 /// became visible up to 194 ms after its result. This is five times as much.
 pub(super) const WINDOW: Duration = Duration::from_secs(1);
+/// The same for the beginning of a page that leaves out older messages: twice as much as was measured. If it
+/// takes longer, a message is missing without a word; if this were longer, a job that logs fast would have
+/// gaps in a log that is complete.
+const LATE: Duration = Duration::from_millis(400);
 
 /// What was read of a log at one time.
 #[derive(Debug, Default)]
@@ -39,6 +43,13 @@ impl Window {
     /// Whether a page that begins with this id leaves out nothing new.
     pub(super) fn reaches(&self, id: i64) -> bool {
         self.settled.is_some_and(|settled| id <= settled)
+    }
+
+    /// Whether a message with a smaller id was visible when the log was read last, and is no news.
+    pub(super) fn covers(&self, id: i64) -> bool {
+        let read = self.highest.back().map(|(read, _)| *read);
+        let first = self.highest.iter().find(|(_, highest)| *highest >= id);
+        read.zip(first).is_some_and(|(read, (at, _))| read.saturating_duration_since(*at) >= LATE)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -124,6 +135,17 @@ mod tests {
             assert!(reader.window.seen.len() <= 14 && reader.window.highest.len() <= 5);
         }
         assert!(reader.window.reaches(995) && !reader.window.reaches(998));
+    }
+
+    #[test]
+    fn what_was_visible_for_long_enough_is_no_gap() {
+        let mut reader = Reader::new();
+        for last in [10, 20, 30] {
+            reader.read(page(last - 9..=last), 250);
+        }
+        // It was seen 500 ms before the last time.
+        assert!(reader.window.covers(10) && !reader.window.reaches(10));
+        assert!(!reader.window.covers(11), "one below may have come since");
     }
 
     #[test]

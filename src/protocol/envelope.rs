@@ -121,6 +121,14 @@ impl Envelope {
         self.sent.as_ref().is_some_and(|sent| sent.taken_back.get().is_some())
     }
 
+    /// The same where it is known what the id held before.
+    pub(crate) fn after(self, before: Before) -> Self {
+        match before.is_empty() {
+            true => self,
+            false => Envelope { before: Some(Arc::new(OnceLock::from(before))), ..self },
+        }
+    }
+
     /// What the id held when the command was pushed, if there was anything.
     pub(crate) fn before(&self) -> Option<&Before> {
         self.before.as_ref()?.get().filter(|before| !before.is_empty())

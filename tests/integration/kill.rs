@@ -120,6 +120,48 @@ fn a_recurring_job_is_killed_between_two_runs() {
     assert_eq!(result(&mut command), JobState::Killed);
 }
 
+/// A controller that ends while it routes a command leaves it with some of its agents.
+#[test]
+fn what_was_routed_in_part_can_be_killed_and_asked() {
+    let (grid, client) = grid();
+    let command = submitted(client.execute(one(), "sleep").arg("600"));
+    let mut admin = grid.redis().connection();
+    ask::<()>(&mut admin, &[b"DEL", format!("cmd.{}.queued", command.id()).as_bytes()]);
+    let part = client.get_by_handle(&format!("acclient:1:{}:all", command.id())).expect("a handle");
+    assert!(part.get_stats().expect("stats").into_result().is_ok());
+    let outcome = killed(&part);
+    assert!(matches!(outcome, Outcome::Done(KillResult::Ended)), "{outcome:?}");
+}
+
+/// Who has only the id, or the handle string, does not know that there was an earlier command under it.
+#[test]
+fn a_job_is_killed_by_an_id_that_has_an_earlier_result() {
+    let (grid, client) = grid();
+    let other = Client::connect(&grid.url()).expect("a client").with_timeout(WAIT);
+    for handle in ["acclient:1:again:1:1", "acclient:1:again:unknown"] {
+        let first = || client.execute(one(), "true").id("again").run(WAIT).expect("a result");
+        while first().state() != &JobState::Success {}
+        let mut second = loop {
+            let sent =
+                client.execute(one(), "sleep").arg("600").id("again").submit().expect("sent");
+            wait_until("the agent has it", || !sent.jobs().expect("jobs").is_empty());
+            if sent.job((1, 1)).expect("a job").state() == &JobState::Running {
+                break sent;
+            }
+        };
+        wait_until("it is shown", || second.get_stats().is_ok_and(|it| it.into_result().is_ok()));
+        let outcome = killed(&other.get_by_handle(handle).expect("a handle"));
+        assert!(matches!(outcome, Outcome::Done(KillResult::Ended)), "{outcome:?}");
+        assert_eq!(result(&mut second), JobState::Killed);
+        // Where the controller wrote late that it runs, it is over all the same.
+        let running = support::result("RUNNING", 1);
+        let hash = b"jobresult:again";
+        ask::<()>(&mut grid.redis().connection(), &[b"HSET", hash, b"1:1", &running]);
+        let outcome = killed(&other.get_by_handle(handle).expect("a handle"));
+        assert!(matches!(outcome, Outcome::Over(_)), "{outcome:?}");
+    }
+}
+
 /// The mark of a kill is that of one job, and not of its id.
 #[test]
 fn a_recurring_job_is_killed_under_the_id_of_one_that_was_killed() {

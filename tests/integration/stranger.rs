@@ -19,7 +19,7 @@ fn a_timeout_after_the_push_is_no_invitation_to_push_again() {
     let error = client.execute(Target::agent((1, 1)), "sleep").arg("600").run(SHORT).unwrap_err();
     assert!(error.is_timeout() && !error.is_retriable(), "{error}");
     assert!(
-        error.to_string().contains("Redis has the command") && error.command_handle().is_some(),
+        error.to_string().contains("still running, or lost") && error.command_handle().is_some(),
         "{error}"
     );
     // Waiting again is another matter.
