@@ -122,9 +122,7 @@ impl Pending {
     pub(super) fn forget(&self, key: &[u8]) {
         if self.count.load(Ordering::Relaxed) > 0 {
             let mut inner = self.lock();
-            if let Some(place) = inner.places.remove(key).flatten() {
-                inner.waiting.remove(&place);
-            }
+            inner.forget(key);
             self.note(&inner);
         }
     }
@@ -168,8 +166,10 @@ impl Pending {
         match errand {
             Errand::Expire(owed) => {
                 let was_there = matches!(reply, Ok(Value::Int(1)));
-                inner.places.remove(&owed.key);
-                if let Some(again) = Some(owed).filter(|_| !was_there).and_then(Owed::again) {
+                inner.arrived(&owed.key);
+                if was_there {
+                    inner.forget(&owed.key);
+                } else if let Some(again) = owed.again() {
                     inner.keep_new(again);
                 }
             }
@@ -188,7 +188,7 @@ impl Pending {
         for errand in errands {
             match errand {
                 Errand::Expire(owed) => {
-                    inner.places.remove(&owed.key);
+                    inner.arrived(&owed.key);
                     inner.keep_new(owed);
                 }
                 Errand::Probe(probe) => inner.sweep.lost(probe),
@@ -223,6 +223,20 @@ impl Inner {
             && let Some((_, last)) = self.waiting.pop_last()
         {
             self.places.remove(&last.key);
+        }
+    }
+
+    /// A key is no longer on its way. Where the call of a connection has sent it, it may also wait here: then it
+    /// stays where it is.
+    fn arrived(&mut self, key: &[u8]) {
+        if self.places.get(key).is_some_and(Option::is_none) {
+            self.places.remove(key);
+        }
+    }
+
+    fn forget(&mut self, key: &[u8]) {
+        if let Some(place) = self.places.remove(key).flatten() {
+            self.waiting.remove(&place);
         }
     }
 
@@ -371,6 +385,26 @@ mod tests {
         own.add(Owed::new(b"own".to_vec(), 60, LONG));
         pending.take_back(own.drain());
         assert_eq!(pending.drain().len(), 2);
+        assert_eq!(count(&pending), 0);
+    }
+
+    /// A wait on a server that does not block leaves its key 12 times a second.
+    #[test]
+    fn a_key_that_calls_leave_again_and_again_is_kept_once() {
+        let _clock = Clock::start();
+        let pending = Pending::new(None);
+        let own = || Owed::new(b"k".to_vec(), 60, LONG);
+        for _ in 0..100 {
+            reply(&pending, vec![own()], 0);
+            pending.take_back([Errand::Expire(own())].into_iter());
+            simulated::advance(Duration::from_millis(80));
+            let due = pending.due(usize::MAX);
+            assert!(due.len() <= 1, "{} of one key", due.len());
+            reply(&pending, due, 0);
+        }
+        reply(&pending, vec![own()], 1);
+        simulated::advance(LONG);
+        assert!(pending.due(1).is_empty(), "it has its time to live");
         assert_eq!(count(&pending), 0);
     }
 
