@@ -30,7 +30,8 @@ help:
 	@echo "              below DESTDIR where that is set; make install-acctl installs acctl with completions;"
 	@echo "              make uninstall removes both"
 	@echo "make fuzz     runs every fuzz target for SECONDS_EACH (60) seconds"
-	@echo "make model    plays ACCLIENT_MODEL_RUNS (2000) random schedules of calls and faults, from a new seed"
+	@echo "make model    plays ACCLIENT_MODEL_RUNS (2000) random schedules of calls and faults, from a new seed, on a"
+	@echo "              real server, and as many of two kinds on a simulated one"
 	@echo "make bench    all figures of docs/performance.md, beside their goals and rivals; some of them with"
 	@echo "              FIGURES, of submit round-trip calls deadlines fanout writer memory grid"
 
@@ -128,6 +129,8 @@ ACCLIENT_MODEL_RUNS ?= 2000
 ACCLIENT_MODEL_SEED ?= $(shell date +%s)000
 model:
 	@scripts/need.sh redis-server
+	ACCLIENT_MODEL_SEED=$(ACCLIENT_MODEL_SEED) ACCLIENT_MODEL_RUNS=$(ACCLIENT_MODEL_RUNS) \
+		$(CARGO) test --features capi --lib -- agree_with_the_model --nocapture
 	ACCLIENT_MODEL_SEED=$(ACCLIENT_MODEL_SEED) ACCLIENT_MODEL_RUNS=$(ACCLIENT_MODEL_RUNS) \
 		$(CARGO) test --features capi --test integration -- model::random --nocapture
 

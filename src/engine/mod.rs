@@ -27,6 +27,8 @@ pub(crate) mod retry;
 mod rounds;
 pub(crate) mod run;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod statistics;
 mod timeout;
 pub(crate) mod verdict;

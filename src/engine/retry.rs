@@ -145,6 +145,8 @@ impl Backoff {
         self.next = (pause * 2).clamp(Self::FIRST, Self::LONGEST);
         let mut random = [0u8; 4];
         let _ = getrandom::fill(&mut random); // without it the pauses are merely regular
+        #[cfg(test)]
+        crate::transport::simulated::fill(&mut random);
         let part = f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX);
         pause.mul_f64(1.0 - part / 2.0)
     }

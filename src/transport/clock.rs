@@ -30,6 +30,11 @@ pub(crate) mod simulated {
         NOW.get().unwrap_or_else(Instant::now)
     }
 
+    /// Whether the clock of this thread is simulated.
+    pub(crate) fn is_running() -> bool {
+        NOW.get().is_some()
+    }
+
     /// The simulated clock of this thread, until it is dropped.
     pub(crate) struct Clock(());
 
@@ -46,9 +51,8 @@ pub(crate) mod simulated {
         }
     }
 
-    /// Moves the clock of this thread on, where it is simulated; whether it is.
-    pub(crate) fn advance(span: Duration) -> bool {
-        let moved = NOW.get().map(|now| now + span);
-        moved.inspect(|moved| NOW.set(Some(*moved))).is_some()
+    /// Moves the clock of this thread on, where it is simulated.
+    pub(crate) fn advance(span: Duration) {
+        NOW.set(NOW.get().map(|now| now + span));
     }
 }

@@ -21,6 +21,9 @@ use super::poll::{self, Interest, Ready};
 use super::reply::{self, Reply};
 use super::sentinel;
 use super::server::{self, Mode, NO_CLUSTER, Server};
+#[cfg(test)]
+use super::simulated::Stream;
+#[cfg(not(test))]
 use super::stream::Stream;
 use super::tls::{self, Connector};
 use super::tracking::Pushes;

@@ -27,6 +27,8 @@ mod reply;
 mod resolve;
 mod sentinel;
 mod server;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod socket;
 mod stream;
 mod sweep;

@@ -4,10 +4,12 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-#[cfg(test)]
-use super::clock;
 use super::deadline::{Deadline, Until};
 use super::error::{Error, Result};
+#[cfg(test)]
+use super::simulated::ppoll;
+#[cfg(not(test))]
+use system_ppoll as ppoll;
 
 /// What a wait looks for on its descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +49,6 @@ pub(crate) fn wait_up_to(
 
 /// Sleeps for `pause`, or until the call ends.
 pub(crate) fn sleep(pause: Duration, until: &Until) -> Result<()> {
-    #[cfg(test)]
-    if clock::simulated::advance(until.deadline.remaining().map_or(pause, |left| left.min(pause))) {
-        return until.check();
-    }
     wait_any(None, until, until.deadline.within(pause))?;
     until.check()
 }
@@ -170,7 +168,10 @@ fn closed_by_the_program() -> Error {
 
 /// ppoll(2), which counts in nanoseconds: poll(2) rounds to whole milliseconds.
 #[cfg(not(any(target_os = "macos", target_os = "ios")))]
-fn ppoll(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
+pub(super) fn system_ppoll(
+    fds: &mut [libc::pollfd],
+    timeout: Option<Duration>,
+) -> io::Result<usize> {
     let timeout = timeout.map(|span| libc::timespec {
         tv_sec: span.as_secs().try_into().unwrap_or(libc::time_t::MAX),
         tv_nsec: span.subsec_nanos() as _, // the type differs between systems; always < 10^9
@@ -186,7 +187,10 @@ fn ppoll(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usiz
 
 /// macOS has no ppoll: milliseconds, rounded up, so that no wait ends early.
 #[cfg(any(target_os = "macos", target_os = "ios"))]
-fn ppoll(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
+pub(super) fn system_ppoll(
+    fds: &mut [libc::pollfd],
+    timeout: Option<Duration>,
+) -> io::Result<usize> {
     let timeout = timeout.map_or(-1, |span| {
         let rounded = span.as_nanos().div_ceil(1_000_000);
         i32::try_from(rounded).unwrap_or(i32::MAX)

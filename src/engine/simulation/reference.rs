@@ -1,0 +1,110 @@
+//! The reference model: what is known of each command of a schedule, and what may be true of it.
+
+use super::schedule::{Aim, Schedule};
+use crate::error::{Error, ErrorKind};
+use crate::protocol::Envelope;
+use crate::transport::simulated::{Flaw, Outage};
+
+/// What the calls have said about sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sent {
+    No,
+    Maybe,
+    Yes,
+}
+
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) command: Envelope,
+    pub(super) aim: Aim,
+    /// It is sent by `submit_once`, so often.
+    pub(super) once: usize,
+    pub(super) sent: Sent,
+    /// It was taken back.
+    pub(super) retracted: bool,
+    /// Perhaps.
+    pub(super) retracting: bool,
+    /// How often the server had lost its data when it was sent first.
+    pub(super) losses: usize,
+}
+
+/// What a call was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Push,
+    /// Sends and waits.
+    Run,
+    Wait,
+    /// A quick question.
+    Question,
+}
+
+impl Record {
+    pub(super) fn sending(&mut self, outcome: Result<(), &Error>, kind: Kind) {
+        let sent = match outcome {
+            Ok(()) => Sent::Yes,
+            Err(error) if error.is_maybe_sent() => Sent::Maybe,
+            // The agent or the controller has answered.
+            Err(error) if error.job().is_some() => Sent::Yes,
+            // What may be made again has sent nothing.
+            Err(error) if kind == Kind::Run && !error.is_retriable() => Sent::Maybe,
+            Err(_) => Sent::No,
+        };
+        self.sent = self.sent.max(sent);
+    }
+
+    /// Whether the server may have taken so many documents of it, and agents may have run it so often.
+    pub(super) fn check(&self, documents: usize, runs: usize, losses: usize) {
+        let losses = losses - self.losses;
+        let most = match self.sent {
+            Sent::No => 0,
+            // A server that has lost the mark of a command takes it again, in another call.
+            _ if self.once > 0 => 1 + losses.min(self.once - 1),
+            _ => 1,
+        };
+        let least = usize::from(self.sent == Sent::Yes);
+        let is_known = self.aim != Aim::Nobody || self.once == 0;
+        let taken_back = usize::from(self.retracted);
+        assert!(
+            documents >= least && (documents <= most || !is_known && self.sent != Sent::No),
+            "{documents} documents, of {least} to {most} that are possible: {self:?}"
+        );
+        let most = if self.aim == Aim::Nobody { 0 } else { most - taken_back.min(most) };
+        assert!(runs <= most, "it ran {runs} times, and {most} are possible: {self:?}");
+    }
+}
+
+/// Whether the schedule accounts for an error that came before the deadline or at it.
+pub(super) fn explains(schedule: &Schedule, error: &Error, kind: Kind, losses: usize) -> bool {
+    let flaw = |matches: fn(&Flaw) -> bool| {
+        schedule.plans.iter().filter_map(|plan| plan.flaw.as_ref()).any(matches)
+    };
+    let outage = |matches: &dyn Fn(&Outage) -> bool| {
+        schedule.outages.iter().any(|spell| matches(&spell.outage))
+    };
+    let breaks = flaw(|flaw| !matches!(flaw, Flaw::Full | Flaw::Late { .. }))
+        || outage(&|outage| matches!(outage, Outage::Down { .. } | Outage::Away));
+    let garbage = flaw(|flaw| matches!(flaw, Flaw::Garbage { .. }));
+    let refuses = |error: &Error| {
+        let code = error.server_code().unwrap_or("?").to_owned();
+        let full = code == "ERR" && flaw(|flaw| matches!(flaw, Flaw::Full));
+        full || code == "UNBLOCKED"
+            || outage(&|outage| match outage {
+                Outage::Refuses { error, .. } => error.starts_with(&code),
+                _ => false,
+            })
+    };
+    match error.kind() {
+        // A deadline, a pause of the server, a connection that is cut.
+        ErrorKind::MaybeSent => true,
+        ErrorKind::Connect => kind != Kind::Wait && breaks,
+        ErrorKind::Protocol => garbage || losses > 0,
+        // A wait outlasts all that time mends.
+        ErrorKind::Server if kind == Kind::Wait => {
+            matches!(error.server_code(), Some("ERR" | "NOPERM")) && refuses(error)
+        }
+        ErrorKind::Server => refuses(error),
+        ErrorKind::PoolExhausted => false,
+        _ => false,
+    }
+}

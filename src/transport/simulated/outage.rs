@@ -1,0 +1,150 @@
+//! What goes wrong with the server as a whole, for a time.
+
+use std::time::Duration;
+
+use super::World;
+
+#[derive(Clone, Debug)]
+pub(crate) enum Outage {
+    /// It is down, and comes back with its data or without.
+    Down { keeps_data: bool },
+    /// Its machine is gone without a word. When it is back, it knows no connection of before.
+    Away,
+    /// It does nothing, and everything later.
+    Frozen,
+    /// It refuses commands with this error.
+    Refuses { error: &'static str, scope: Scope },
+}
+
+/// Which commands are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All but those of a login.
+    All,
+    Writes,
+    Blocking,
+    /// Really all.
+    Login,
+}
+
+/// When an outage begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum When {
+    After(Duration),
+    /// Once so many commands were executed, and before the last of them is answered.
+    Commands(usize),
+}
+
+/// An outage with its time.
+#[derive(Clone, Debug)]
+pub(crate) struct Spell {
+    pub(crate) when: When,
+    pub(crate) lasts: Duration,
+    pub(crate) outage: Outage,
+}
+
+impl World {
+    pub(crate) fn plan_outage(&mut self, spell: Spell) {
+        match spell.when {
+            When::After(after) => self.after(after, move |world| world.begin(spell)),
+            When::Commands(_) => self.spells.push(spell),
+        }
+    }
+
+    /// One more command was executed.
+    pub(super) fn executed_one(&mut self) {
+        self.commands += 1;
+        let commands = self.commands;
+        let is_due =
+            |spell: &Spell| matches!(spell.when, When::Commands(count) if count == commands);
+        if let Some(place) = self.spells.iter().position(is_due) {
+            let spell = self.spells.remove(place);
+            self.begin(spell);
+        }
+    }
+
+    fn begin(&mut self, spell: Spell) {
+        let outage = spell.outage;
+        self.number += 1;
+        let number = self.number;
+        self.after(spell.lasts, move |world| world.finish(number));
+        self.flaw(|| format!("the server: {outage:?}"));
+        match &outage {
+            Outage::Down { keeps_data } => {
+                if !keeps_data {
+                    self.store = super::Store::default();
+                    self.losses += 1;
+                }
+                self.break_all(false);
+            }
+            Outage::Away => self.break_all(true),
+            Outage::Refuses { error, .. } if error.starts_with("READONLY") => {
+                self.unblock_all(
+                    "UNBLOCKED force unblock from blocking operation, instance state changed",
+                );
+            }
+            Outage::Frozen | Outage::Refuses { .. } => {}
+        }
+        self.outages.push((number, outage));
+    }
+
+    fn finish(&mut self, number: u64) {
+        let Some(place) = self.outages.iter().position(|(other, _)| *other == number) else {
+            return;
+        };
+        let (_, outage) = self.outages.remove(place);
+        self.flaw(|| format!("the server again: {outage:?}"));
+        match outage {
+            Outage::Down { .. } => self.runs += 1,
+            Outage::Away => self.break_all(false),
+            Outage::Frozen => self.thaw(),
+            Outage::Refuses { .. } => {}
+        }
+        self.changed();
+    }
+
+    /// Whether something is wrong with the server at this moment.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        !self.outages.is_empty()
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.outages.iter().any(|(_, outage)| matches!(outage, Outage::Down { .. }))
+    }
+
+    pub(super) fn is_away(&self) -> bool {
+        self.outages.iter().any(|(_, outage)| matches!(outage, Outage::Away))
+    }
+
+    /// Whether it executes nothing at this moment.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.is_down() || self.is_away() || self.is_frozen()
+    }
+
+    pub(super) fn is_frozen(&self) -> bool {
+        self.outages.iter().any(|(_, outage)| matches!(outage, Outage::Frozen))
+    }
+
+    /// The error with which a command is refused at this moment.
+    pub(super) fn refused(&self, name: &str) -> Option<&'static str> {
+        self.outages.iter().find_map(|(_, outage)| match outage {
+            Outage::Refuses { error, scope } if scope.has(name) => Some(*error),
+            _ => None,
+        })
+    }
+}
+
+impl Scope {
+    fn has(self, name: &str) -> bool {
+        let is_blocking = matches!(name, "BLMOVE" | "BRPOPLPUSH");
+        let is_write =
+            matches!(name, "RPUSH" | "LREM" | "HSET" | "SET" | "DEL" | "EXPIRE" | "EVAL");
+        let is_login = matches!(name, "HELLO" | "AUTH" | "SELECT" | "CLIENT" | "INFO" | "ROLE");
+        match self {
+            Scope::All => !is_login,
+            Scope::Writes => is_write || is_blocking,
+            Scope::Blocking => is_blocking,
+            Scope::Login => true,
+        }
+    }
+}
