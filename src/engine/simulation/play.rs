@@ -339,35 +339,40 @@ impl Player<'_> {
     /// Everything that went wrong is over.
     fn finish(mut self) {
         drain(AFTERWARDS);
+        self.check();
         with(|world| world.heal());
         let patient = session(64, Duration::from_secs(20));
         self.results_are_there(&patient);
-        let timeout = Timeout::after(Duration::from_secs(20));
         for at in 0..self.records.len() {
             let record = &mut self.records[at];
             if record.once > 0 && record.aim != Aim::Nobody {
                 record.once += 1;
-                let again = once::submit_once(&patient, &record.command, &timeout);
+                let again = once::submit_once(&patient, &record.command, &patient.quick());
                 again.unwrap_or_else(|error| panic!("it cannot be repeated: {error}"));
                 record.sent = Sent::Yes;
             }
         }
         drain(AFTERWARDS);
-        drop(self.session);
-        drop(patient);
-        drain(AFTERWARDS);
+        self.check();
+        drop((self.session, patient));
+        assert_eq!(with(|world| world.open()), 0, "a connection is not closed");
+        let endless: Vec<String> =
+            with(|world| world.store.endless().map(|key| key.escape_ascii().to_string()).collect());
+        assert_eq!(endless, [""; 0], "no time to live");
+    }
+
+    /// What the server has taken, and the agents have run, is what the calls have said.
+    fn check(&self) {
         let mut documents = BTreeMap::<String, usize>::new();
-        let (losses, open) = with(|world| {
+        let losses = with(|world| {
             for command in world.log.iter().filter(|command| command.words[0] == b"RPUSH") {
                 let document: serde_json::Value =
                     serde_json::from_slice(&command.words[2]).expect("a command");
-                *documents
-                    .entry(document["id"].as_str().expect("an id").to_owned())
-                    .or_default() += 1;
+                let id = document["id"].as_str().expect("an id");
+                *documents.entry(id.to_owned()).or_default() += 1;
             }
-            (world.losses, world.open())
+            world.losses
         });
-        assert_eq!(open, 0, "a connection is not closed");
         let known = self.known.borrow();
         for record in &self.records {
             let id = &record.command.id;
@@ -375,9 +380,6 @@ impl Player<'_> {
             let documents = documents.get(id).copied().unwrap_or_default();
             record.check(documents, runs.max().unwrap_or_default(), losses);
         }
-        let endless: Vec<String> =
-            with(|world| world.store.endless().map(|key| key.escape_ascii().to_string()).collect());
-        assert_eq!(endless, [""; 0], "no time to live");
     }
 
     /// What the agents have answered is there for a later wait.

@@ -83,7 +83,7 @@ pub(super) fn explains(schedule: &Schedule, error: &Error, kind: Kind, losses: u
         schedule.outages.iter().any(|spell| matches(&spell.outage))
     };
     let breaks = flaw(|flaw| !matches!(flaw, Flaw::Full | Flaw::Late { .. }))
-        || outage(&|outage| matches!(outage, Outage::Down { .. } | Outage::Away));
+        || outage(&|outage| matches!(outage, Outage::Down { .. } | Outage::Away | Outage::Killed));
     let garbage = flaw(|flaw| matches!(flaw, Flaw::Garbage { .. }));
     let refuses = |error: &Error| {
         let code = error.server_code().unwrap_or("?").to_owned();

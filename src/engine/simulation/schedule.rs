@@ -83,7 +83,7 @@ impl Schedule {
         let within =
             |rng: &mut Rng| draw::span(rng, Duration::from_millis(1), Duration::from_secs(40));
         let few = |rng: &mut Rng| if rng.bool() { 0 } else { rng.usize(1..3) };
-        let (flawed, broken, held, evicted) = (few(rng) * 4, few(rng), few(rng) / 2, few(rng) / 2);
+        let (flawed, broken, held, evicted) = (few(rng) * 4, few(rng), few(rng), few(rng) / 2);
         Schedule {
             unknown,
             closes,

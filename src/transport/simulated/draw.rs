@@ -73,17 +73,18 @@ pub(crate) fn spell(rng: &mut Rng) -> Spell {
     let time = |rng: &mut Rng| span(rng, Duration::from_millis(1), Duration::from_secs(40));
     let when = match rng.u8(..3) {
         0 => When::After(time(rng)),
-        _ => When::Commands(rng.usize(1..40)),
+        _ => When::Commands(rng.usize(1..25)),
     };
     Spell { when, lasts: time(rng), outage: outage(rng) }
 }
 
 fn outage(rng: &mut Rng) -> Outage {
-    match rng.u8(..8) {
-        0 => Outage::Down { keeps_data: true },
-        1 => Outage::Down { keeps_data: false },
-        2 => Outage::Away,
-        3 => Outage::Frozen,
+    match rng.u8(..12) {
+        0 | 1 => Outage::Down { keeps_data: true },
+        2 | 3 => Outage::Down { keeps_data: false },
+        4 => Outage::Away,
+        5 => Outage::Frozen,
+        6 | 7 => Outage::Killed,
         _ => {
             let (error, scope) = REFUSALS[rng.usize(..REFUSALS.len())];
             Outage::Refuses { error, scope }

@@ -409,15 +409,13 @@ impl World {
         self.link(number).end.get_or_insert(kind);
     }
 
-    /// Every connection ends at once, or falls silent.
-    pub(super) fn break_all(&mut self, silent: bool) {
-        let numbers: Vec<usize> = self.links.keys().copied().collect();
-        for number in numbers {
-            let link = self.link(number);
+    /// Every connection ends in this way, or falls silent.
+    pub(super) fn break_all(&mut self, end: Option<ErrorKind>) {
+        for link in self.links.values_mut() {
             link.dead = true;
             link.session.close();
-            if !silent && link.is_connected {
-                link.end.get_or_insert(ErrorKind::ConnectionReset);
+            if link.is_connected && link.end.is_none() {
+                link.end = end;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What goes wrong with the server as a whole, for a time.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use super::World;
@@ -10,6 +11,8 @@ pub(crate) enum Outage {
     Down { keeps_data: bool },
     /// Its machine is gone without a word. When it is back, it knows no connection of before.
     Away,
+    /// It closes all connections once.
+    Killed,
     /// It does nothing, and everything later.
     Frozen,
     /// It refuses commands with this error.
@@ -75,9 +78,10 @@ impl World {
                     self.store = super::Store::default();
                     self.losses += 1;
                 }
-                self.break_all(false);
+                self.break_all(Some(ErrorKind::ConnectionReset));
             }
-            Outage::Away => self.break_all(true),
+            Outage::Away => self.break_all(None),
+            Outage::Killed => self.break_all(Some(ErrorKind::UnexpectedEof)),
             Outage::Refuses { error, .. } if error.starts_with("READONLY") => {
                 self.unblock_all(
                     "UNBLOCKED force unblock from blocking operation, instance state changed",
@@ -96,9 +100,9 @@ impl World {
         self.flaw(|| format!("the server again: {outage:?}"));
         match outage {
             Outage::Down { .. } => self.runs += 1,
-            Outage::Away => self.break_all(false),
+            Outage::Away => self.break_all(Some(ErrorKind::ConnectionReset)),
             Outage::Frozen => self.thaw(),
-            Outage::Refuses { .. } => {}
+            Outage::Killed | Outage::Refuses { .. } => {}
         }
         self.changed();
     }
