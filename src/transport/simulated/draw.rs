@@ -73,6 +73,7 @@ pub(crate) fn spell(rng: &mut Rng) -> Spell {
     let time = |rng: &mut Rng| span(rng, Duration::from_millis(1), Duration::from_secs(40));
     let when = match rng.u8(..3) {
         0 => When::After(time(rng)),
+        1 => When::Writes(rng.usize(1..5)),
         _ => When::Commands(rng.usize(1..25)),
     };
     Spell { when, lasts: time(rng), outage: outage(rng) }

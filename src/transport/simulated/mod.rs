@@ -145,6 +145,7 @@ pub(crate) struct World {
     spells: Vec<Spell>,
     outages: Vec<(u64, Outage)>,
     commands: usize,
+    writes: usize,
     /// The run id of the server changes with it.
     runs: u32,
     hook: Option<Hook>,
@@ -177,6 +178,7 @@ impl World {
             spells: Vec::new(),
             outages: Vec::new(),
             commands: 0,
+            writes: 0,
             runs: 1,
             hook: None,
             idle: 0,

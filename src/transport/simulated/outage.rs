@@ -36,6 +36,8 @@ pub(crate) enum When {
     After(Duration),
     /// Once so many commands were executed, and before the last of them is answered.
     Commands(usize),
+    /// The same with commands that changed something.
+    Writes(usize),
 }
 
 /// An outage with its time.
@@ -50,16 +52,20 @@ impl World {
     pub(crate) fn plan_outage(&mut self, spell: Spell) {
         match spell.when {
             When::After(after) => self.after(after, move |world| world.begin(spell)),
-            When::Commands(_) => self.spells.push(spell),
+            When::Commands(_) | When::Writes(_) => self.spells.push(spell),
         }
     }
 
     /// One more command was executed.
-    pub(super) fn executed_one(&mut self) {
+    pub(super) fn executed_one(&mut self, has_written: bool) {
         self.commands += 1;
-        let commands = self.commands;
-        let is_due =
-            |spell: &Spell| matches!(spell.when, When::Commands(count) if count == commands);
+        self.writes += usize::from(has_written);
+        let (commands, writes) = (self.commands, self.writes);
+        let is_due = |spell: &Spell| match spell.when {
+            When::Commands(count) => count == commands,
+            When::Writes(count) => has_written && count == writes,
+            When::After(_) => false,
+        };
         if let Some(place) = self.spells.iter().position(is_due) {
             let spell = self.spells.remove(place);
             self.begin(spell);

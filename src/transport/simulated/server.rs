@@ -146,8 +146,9 @@ impl World {
             session.input.drain(..length);
             session.at_least = 1;
             session.commands += 1;
+            let written = self.log.len();
             let out = self.execute(number, words);
-            self.executed_one();
+            self.executed_one(self.log.len() > written);
             self.reply(number, &out);
             self.serve_blocked();
         }
