@@ -12,11 +12,13 @@ use redis::Value;
 
 use super::{Flaw, Network, Offers, Out, Outage, Plan, Spell, World, draw, seeds, with};
 use crate::transport::{
-    Class, Config, Connection, Deadline, Endpoint, Error, Pool, Result, Until, clock,
+    Class, Config, Connection, Deadline, Endpoint, Error, Owed, Pool, Result, Until, clock,
 };
 
 /// The longest time that an impatient call waits for one connection, made or to be made.
 const SILENT: Duration = Duration::from_secs(10);
+/// How long a key is tried.
+const PATIENCE: Duration = Duration::from_secs(3600);
 /// After this time nothing is under way any more.
 const AFTERWARDS: Duration = Duration::from_secs(60);
 
@@ -37,6 +39,9 @@ struct Call {
     asks: Vec<Ask>,
     /// So many replies are read, and the connection is given back.
     reads: usize,
+    /// Keys that are to get a time to live: when somebody writes each, and whether the connection owes it or the
+    /// pool.
+    owed: Vec<(Duration, bool)>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,14 +71,16 @@ impl Schedule {
 }
 
 fn call(rng: &mut Rng) -> Call {
+    let within = |rng: &mut Rng| match rng.bool() {
+        true => Duration::ZERO,
+        false => draw::span(rng, Duration::from_millis(1), Duration::from_secs(20)),
+    };
     let asks: Vec<Ask> = (0..rng.usize(1..8)).map(|_| ask(rng)).collect();
     Call {
-        pause: match rng.bool() {
-            true => Duration::ZERO,
-            false => draw::span(rng, Duration::from_millis(1), Duration::from_secs(5)),
-        },
+        pause: within(rng),
         timeout: draw::span(rng, Duration::from_millis(1), Duration::from_secs(30)),
         impatient: rng.bool(),
+        owed: (0..rng.usize(..4)).map(|_| (within(rng), rng.bool())).collect(),
         reads: if rng.u8(..5) == 0 { rng.usize(..asks.len()) } else { asks.len() },
         asks,
     }
@@ -217,9 +224,13 @@ fn play(seed: u64, tally: &mut seeds::Tally) {
         assert_eq!(with(|world| world.poisoned()), [0; 0], "used after garbage");
         assert!(with(|world| world.open()) <= 1, "a connection is not closed");
     }
-    drop(pool);
     super::drain(AFTERWARDS);
+    with(World::heal);
+    drop(pool);
     assert_eq!(with(|world| world.open()), 0, "a connection is not closed");
+    let is_owed = |key: &&[u8]| key.starts_with(b"owed");
+    let endless = with(|world| world.store.endless().filter(is_owed).count());
+    assert_eq!(endless, 0, "keys without a time to live");
     let mut executed = BTreeMap::<Vec<u8>, usize>::new();
     with(|world| {
         for command in &world.log {
@@ -240,6 +251,13 @@ fn make(pool: &Arc<Pool>, call: &Call, number: &mut usize, possible: &mut Possib
         until = until.impatient();
     }
     let mut connection = pool.get(Class::Quick, &until)?;
+    for (after, by_connection) in &call.owed {
+        *number += 1;
+        let key = format!("owed {number}").into_bytes();
+        let owed = Owed::new(key.clone(), 60, PATIENCE);
+        with(|world| world.after(*after, move |world| assert!(world.store.append(&key, b"x") > 0)));
+        if *by_connection { connection.owe(owed) } else { pool.owe(owed) }
+    }
     let asked: Vec<Asked> = call
         .asks
         .iter()
