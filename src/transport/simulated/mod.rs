@@ -43,6 +43,9 @@ const MOST_IDLE: usize = 400;
 /// The same at one moment.
 const MOST_AT_ONCE: usize = 20;
 
+/// Commands in a second. A wait that polls sends about a hundred.
+const MOST_COMMANDS: usize = 800;
+
 thread_local! {
     static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
 }
@@ -153,6 +156,7 @@ pub(crate) struct World {
     idle: usize,
     at_once: (Instant, usize),
     second: Instant,
+    commands_before: usize,
     /// The last of them, and the longest time between two.
     called: Instant,
     gap: Duration,
@@ -184,6 +188,7 @@ impl World {
             idle: 0,
             at_once: (now, 0),
             second: now,
+            commands_before: 0,
             called: now,
             gap: Duration::ZERO,
         }
@@ -265,9 +270,12 @@ impl World {
 
     /// Counts a call of the library, which must not be in a loop.
     fn count(&mut self) {
+        if std::thread::panicking() {
+            return; // the first failure is reported
+        }
         let now = clock::now();
         if now.saturating_duration_since(self.second) >= Duration::from_secs(1) {
-            (self.second, self.idle) = (now, 0);
+            (self.second, self.idle, self.commands_before) = (now, 0, self.commands);
         }
         if self.at_once.0 != now || self.idle == 0 {
             self.at_once = (now, 0);
@@ -277,6 +285,8 @@ impl World {
         self.gap = self.longest_gap();
         self.called = now;
         let (idle, at_once) = (self.idle, self.at_once.1);
+        let commands = self.commands - self.commands_before;
+        assert!(commands < MOST_COMMANDS, "a loop: {commands} commands within a second");
         assert!(idle < MOST_IDLE, "a loop: {idle} calls within a second that moved no byte");
         assert!(at_once < MOST_AT_ONCE, "a loop: {at_once} calls at one moment that moved no byte");
     }
