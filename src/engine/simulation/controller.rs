@@ -1,5 +1,5 @@
-//! The controller and the agents of a simulated schedule: they take commands from the queue of the server, and
-//! leave their results there.
+//! The controller and the agents of a simulated schedule: they take commands from the queue of the server and write
+//! results there.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,19 +14,19 @@ use crate::transport::simulated::World;
 
 pub(super) const AGENTS: [AgentId; 2] = [AgentId { gid: 1, nid: 1 }, AgentId { gid: 1, nid: 2 }];
 pub(super) const NOBODY: AgentId = AgentId { gid: 9, nid: 9 };
-/// How soon is tried again what the server does not take now.
+/// Pause before a write is tried again while the server is down.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// One result that was written, by what it says and nothing else does.
+/// A result that was written, with its unique data.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) says: String,
     pub(super) at: Instant,
-    /// Which loss of data it has survived.
+    /// Number of times that the server had lost its data by then.
     pub(super) losses: usize,
 }
 
-/// What became of the commands.
+/// State of the controller and the agents, and the record of what they did.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) held: usize,
@@ -34,10 +34,10 @@ pub(super) struct Known {
     running: Duration,
     takes: bool,
     count: u64,
-    /// How often agents have run it.
+    /// Number of runs of each command on each agent.
     pub(super) runs: BTreeMap<(String, AgentId), usize>,
     pub(super) answers: BTreeMap<(String, AgentId), Vec<Answer>>,
-    /// What was routed, with the agents.
+    /// Routed commands with their agents.
     pub(super) routed: BTreeMap<String, (Vec<AgentId>, Instant)>,
     running_now: BTreeMap<(String, AgentId), usize>,
     pub(super) evicted: bool,
@@ -45,7 +45,7 @@ pub(super) struct Known {
 
 pub(super) type Shared = Rc<RefCell<Known>>;
 
-/// Watches the queue from now on.
+/// Starts the controller.
 pub(super) fn start(world: &mut World, routing: Duration, running: Duration) -> Shared {
     let shared = Shared::default();
     (shared.borrow_mut().routing, shared.borrow_mut().running) = (routing, running);
@@ -54,14 +54,14 @@ pub(super) fn start(world: &mut World, routing: Duration, running: Duration) -> 
     shared
 }
 
-/// Between this and another time the controller does nothing.
+/// Stops the controller for a time.
 pub(super) fn hold(world: &mut World, shared: &Shared, after: Duration, lasts: Duration) {
     let (begins, ends) = (shared.clone(), shared.clone());
     world.after(after, move |_| begins.borrow_mut().held += 1);
     world.after(after + lasts, move |_| ends.borrow_mut().held -= 1);
 }
 
-/// Every result list is gone, as a server whose memory is full may do it.
+/// Removes every result list, as a server at its `maxmemory` may do.
 pub(super) fn evict(world: &mut World, shared: &Shared) {
     world.note(|| "the result lists are evicted".to_owned());
     let mut known = shared.borrow_mut();
@@ -191,7 +191,7 @@ fn put(world: &mut World, id: &str, agent: AgentId, document: &Value) {
     world.invalidate(key.as_bytes());
 }
 
-/// Results expire as the controller has it; `queued` does not.
+/// Appends to a list. As with the original controller, results get a time to live, and `queued` does not.
 fn append(world: &mut World, key: &str, entry: &[u8]) {
     world.store.append(key.as_bytes(), entry);
     if entry != b"queued" {

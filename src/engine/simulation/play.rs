@@ -1,4 +1,4 @@
-//! Plays a schedule, and holds what happens against the reference model.
+//! Plays a schedule and compares the outcome with the reference model.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,14 +17,14 @@ use crate::transport::simulated::seeds::{Report, Tally};
 use crate::transport::simulated::{Network, Offers, World, drain, with};
 use crate::transport::{Config, Endpoint};
 
-/// After this time nothing is under way any more, and all outages are over.
+/// After this time everything has arrived and all outages have ended.
 const AFTERWARDS: Duration = Duration::from_secs(200);
-/// How long after the last flaw a wait must have found what is there: a connection counts as lost after 8 s, pauses
-/// are up to 1 s, and the hash is read every second.
+/// Time after the last fault by which a wait has recovered: a connection counts as lost after 8 s, pauses are up to
+/// 1 s, and the hash is read every second.
 const RECOVERED: Duration = Duration::from_secs(12);
-/// The longest time that a wait waits for one connection, made or to be made.
+/// Longest time that a wait spends on one connection without traffic, or on connecting.
 const SILENT: Duration = Duration::from_secs(10);
-/// What a call may take that nothing disturbs.
+/// Longest duration of a call without faults.
 const UNDISTURBED: Duration = Duration::from_secs(2);
 
 struct Player<'a> {
@@ -42,7 +42,7 @@ pub(super) fn play(seed: u64, tally: &mut Tally) {
     drop(network);
 }
 
-/// What happens in a run.
+/// The trace of a run.
 pub(super) fn traced(seed: u64) -> Vec<String> {
     let (_network, schedule) = start(seed);
     played(&schedule, &mut Tally::default());
@@ -83,7 +83,7 @@ fn played(schedule: &Schedule, tally: &mut Tally) {
     player.finish();
 }
 
-/// A call that is under way.
+/// A call in progress.
 struct Begun {
     kind: Kind,
     at: Instant,
@@ -184,7 +184,7 @@ impl Player<'_> {
         self.result(at, done, begun, name);
     }
 
-    /// A result, or why there is none.
+    /// Checks the result or the error of a call for one result.
     fn result(&mut self, at: usize, done: Result<JobResult>, begun: &Begun, name: &'static str) {
         let record = &self.records[at];
         match &done {
@@ -202,7 +202,7 @@ impl Player<'_> {
         self.judge(done.as_ref().err(), begun, name);
     }
 
-    /// A result that the server had.
+    /// Checks that the result is one that an agent has written for the command.
     fn is_one_of(&self, record: &Record, result: &JobResult) {
         assert_eq!(result.id(), record.command.id);
         let known = self.known.borrow();
@@ -211,7 +211,7 @@ impl Player<'_> {
         assert!(is_known, "a result of another command: {result:?}");
     }
 
-    /// A wait finds what is there, once what went wrong is over.
+    /// Checks that a wait that timed out could not have found the result after the last fault.
     fn is_not_missed(&mut self, at: usize, error: &Error, begun: &Begun) {
         let record = &self.records[at];
         let (flawed, losses) = with(|world| (world.flawed, world.losses));
@@ -292,7 +292,7 @@ impl Player<'_> {
         self.judge(done.as_ref().err(), begun, "retract");
     }
 
-    /// An error comes at its time and for a reason.
+    /// Checks when a call ended, and that the schedule accounts for its error.
     fn judge(&mut self, error: Option<&Error>, begun: &Begun, name: &'static str) {
         let now = clock::now();
         with(|world| world.note(|| format!("{name} returns {error:?}")));
@@ -308,7 +308,7 @@ impl Player<'_> {
         let is_over = now == begun.deadline;
         let is_cancelled = begun.cancelled == Some(now);
         let losses = with(|world| world.losses);
-        // What was wrong before the call is not noticed by it.
+        // Faults that ended before the call must not affect it.
         let meanwhile = with(|world| {
             world.is_disturbed() || world.flawed.is_some_and(|flawed| flawed >= begun.at)
         });
@@ -336,7 +336,7 @@ impl Player<'_> {
         self.tally.add(name, what);
     }
 
-    /// Everything that went wrong is over.
+    /// Checks the final state, after all faults.
     fn finish(mut self) {
         drain(AFTERWARDS);
         self.check();
@@ -361,7 +361,7 @@ impl Player<'_> {
         assert_eq!(endless, [""; 0], "no time to live");
     }
 
-    /// What the server has taken, and the agents have run, is what the calls have said.
+    /// Compares the server's log and the agents' runs with what the calls have reported.
     fn check(&self) {
         let mut documents = BTreeMap::<String, usize>::new();
         let losses = with(|world| {
@@ -382,7 +382,7 @@ impl Player<'_> {
         }
     }
 
-    /// What the agents have answered is there for a later wait.
+    /// Checks that a later wait finds every result.
     fn results_are_there(&self, patient: &Session) {
         let losses = with(|world| world.losses);
         let there: Vec<(String, AgentId)> = {

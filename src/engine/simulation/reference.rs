@@ -1,11 +1,11 @@
-//! The reference model: what is known of each command of a schedule, and what may be true of it.
+//! The reference model: what the calls have reported about each command, and which outcomes that permits.
 
 use super::schedule::{Aim, Schedule};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::Envelope;
 use crate::transport::simulated::{Flaw, Outage};
 
-/// What the calls have said about sending.
+/// Whether a command was sent, according to the calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Sent {
     No,
@@ -17,18 +17,18 @@ pub(super) enum Sent {
 pub(super) struct Record {
     pub(super) command: Envelope,
     pub(super) aim: Aim,
-    /// It is sent by `submit_once`, so often.
+    /// Number of calls of `submit_once` for the command.
     pub(super) once: usize,
     pub(super) sent: Sent,
-    /// It was taken back.
+    /// The command was retracted.
     pub(super) retracted: bool,
     /// Perhaps.
     pub(super) retracting: bool,
-    /// How often the server had lost its data when it was sent first.
+    /// Number of times that the server had lost its data before the first call.
     pub(super) losses: usize,
 }
 
-/// What a call was.
+/// Kind of a call, by the errors that it may return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Push,
@@ -46,19 +46,19 @@ impl Record {
             Err(error) if error.is_maybe_sent() => Sent::Maybe,
             // The agent or the controller has answered.
             Err(error) if error.job().is_some() => Sent::Yes,
-            // What may be made again has sent nothing.
+            // A call that may be retried has sent nothing.
             Err(error) if kind == Kind::Run && !error.is_retriable() => Sent::Maybe,
             Err(_) => Sent::No,
         };
         self.sent = self.sent.max(sent);
     }
 
-    /// Whether the server may have taken so many documents of it, and agents may have run it so often.
+    /// Checks the number of documents that the server has taken, and of runs on an agent.
     pub(super) fn check(&self, documents: usize, runs: usize, losses: usize) {
         let losses = losses - self.losses;
         let most = match self.sent {
             Sent::No => 0,
-            // A server that has lost the mark of a command takes it again, in another call.
+            // A server that has lost the mark of a command accepts it again, in a later call.
             _ if self.once > 0 => 1 + losses.min(self.once - 1),
             _ => 1,
         };
@@ -74,7 +74,7 @@ impl Record {
     }
 }
 
-/// Whether the schedule accounts for an error that came before the deadline or at it.
+/// Whether the schedule accounts for an error other than a timeout.
 pub(super) fn explains(schedule: &Schedule, error: &Error, kind: Kind, losses: usize) -> bool {
     let flaw = |matches: fn(&Flaw) -> bool| {
         schedule.plans.iter().filter_map(|plan| plan.flaw.as_ref()).any(matches)
@@ -99,7 +99,7 @@ pub(super) fn explains(schedule: &Schedule, error: &Error, kind: Kind, losses: u
         ErrorKind::MaybeSent => true,
         ErrorKind::Connect => kind != Kind::Wait && breaks,
         ErrorKind::Protocol => garbage || losses > 0,
-        // A wait outlasts all that time mends.
+        // A wait outlasts errors that pass.
         ErrorKind::Server if kind == Kind::Wait => {
             matches!(error.server_code(), Some("ERR" | "NOPERM")) && refuses(error)
         }

@@ -1,4 +1,4 @@
-//! Random schedules: what a program asks for, and what goes wrong meanwhile.
+//! Random schedules: calls of a program, and faults before and during them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use crate::transport::simulated::{Plan, Spell, draw};
 
-/// Commands that the server does not know, by schedule; `true`: it closes the connection on them.
+/// Commands that are unknown to the server, and whether it closes the connection on them.
 const UNKNOWN: [(&[&str], bool); 10] = [
     (&[], false),
     (&[], false),
@@ -20,7 +20,7 @@ const UNKNOWN: [(&[&str], bool); 10] = [
     (&["INFO", "EVAL", "SCAN"], false),
 ];
 
-/// Numbers choose among the commands that there are by then.
+/// A call of the engine. Numbers choose among the commands that exist by then.
 #[derive(Clone, Debug)]
 pub(super) enum Call {
     Submit(Aim),
@@ -52,7 +52,7 @@ pub(super) enum Aim {
 
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    /// Before the call.
+    /// Time before the call.
     pub(super) pause: Duration,
     pub(super) call: Call,
     pub(super) timeout: Duration,
@@ -66,11 +66,11 @@ pub(super) struct Schedule {
     pub(super) max_connections: usize,
     pub(super) plans: Vec<Plan>,
     pub(super) outages: Vec<Spell>,
-    /// When the controller does nothing: after a time, for another.
+    /// When the controller is stopped, and for how long.
     pub(super) held: Vec<(Duration, Duration)>,
     /// When all result lists are evicted.
     pub(super) evictions: Vec<Duration>,
-    /// How long the controller, and an agent, may take for a command.
+    /// Longest times of the controller and of an agent for one command.
     pub(super) routing: Duration,
     pub(super) running: Duration,
     pub(super) steps: Vec<Step>,
@@ -98,7 +98,7 @@ impl Schedule {
         }
     }
 
-    /// Whether nothing goes wrong.
+    /// Whether the schedule has no fault of a connection or the server.
     pub(super) fn is_calm(&self) -> bool {
         self.outages.is_empty() && self.plans.iter().all(|plan| plan.flaw.is_none())
     }

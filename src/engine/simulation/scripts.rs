@@ -1,9 +1,9 @@
-//! What the scripts of the engine do, as the simulated server does it.
+//! The effects of the engine's Lua scripts, for the simulated server.
 
 use crate::protocol::{ResultDocument, keys};
 use crate::transport::simulated::{Out, World};
 
-/// Tells the scripts apart by their keys.
+/// Executes a script, which its keys identify.
 pub(super) fn eval(world: &mut World, _: &[u8], keys: &[Vec<u8>], args: &[Vec<u8>]) -> Out {
     match keys {
         [queue, mark, queued, hash, lists @ ..] if queue == keys::QUEUE.as_bytes() => {
@@ -87,7 +87,7 @@ fn is_refusal(said: &Out) -> bool {
     ResultDocument::parse(document).is_ok_and(|document| document.is_no_such_agent())
 }
 
-/// A reply that is no null.
+/// Executes a command; `None` for a null.
 fn call(world: &mut World, words: &[&[u8]]) -> Option<Out> {
     let words: Vec<Vec<u8>> = words.iter().map(|word| word.to_vec()).collect();
     Some(world.run(None, &words)).filter(|out| *out != Out::Nil)

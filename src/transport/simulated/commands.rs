@@ -7,10 +7,10 @@ use super::World;
 use super::server::{Executed, Out};
 use super::store::WrongType;
 
-/// What a connection is told of.
+/// Keys whose changes a connection is notified of.
 #[derive(Debug)]
 pub(super) enum Tracked {
-    /// Keys that it has read.
+    /// Keys that the connection has read.
     Read(BTreeSet<Vec<u8>>),
     Prefix(Vec<u8>),
 }
@@ -32,7 +32,7 @@ fn number(word: &[u8]) -> i64 {
 }
 
 impl World {
-    /// Executes a command of a connection, or of a script or transaction, which never blocks.
+    /// Executes a command of a connection; without one, that of a script or a transaction, which never blocks.
     pub(crate) fn run(&mut self, link: Option<usize>, words: &[Vec<u8>]) -> Out {
         self.command(link, words).unwrap_or_else(Out::from)
     }
@@ -186,7 +186,7 @@ impl World {
         Out::Status("OK")
     }
 
-    /// Notes what a connection reads that is told of changes.
+    /// Records the keys that a tracking connection reads.
     fn track(&mut self, link: Option<usize>, name: &str, key: &[u8]) {
         let reads =
             matches!(name, "LRANGE" | "LLEN" | "HGET" | "HMGET" | "HKEYS" | "HGETALL" | "GET");
@@ -196,14 +196,14 @@ impl World {
         }
     }
 
-    /// Tells of a change, and notes it.
+    /// Logs a write and notifies tracking connections.
     fn wrote(&mut self, words: &[Vec<u8>], key: &[u8]) {
         self.log.push(Executed { words: words.to_vec() });
         self.invalidate(key);
         self.changed();
     }
 
-    /// Tells those who want to know that a key has changed.
+    /// Notifies tracking connections of a changed key.
     pub(crate) fn invalidate(&mut self, key: &[u8]) {
         let told = self.links.iter_mut().filter_map(|(number, link)| {
             let is_told = match link.session.tracking.as_mut()? {

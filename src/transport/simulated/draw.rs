@@ -1,4 +1,4 @@
-//! Random plans and outages.
+//! Random plans and outages, for schedules.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use fastrand::Rng;
 
 use super::{Flaw, Garbage, Outage, Plan, Scope, Spell, When};
 
-/// A time whose order of magnitude is as random as the time.
+/// A random time with a uniform logarithm.
 pub(crate) fn span(rng: &mut Rng, shortest: Duration, longest: Duration) -> Duration {
     shortest.mul_f64((longest.as_secs_f64() / shortest.as_secs_f64()).powf(rng.f64()))
 }
 
-/// A connection; two of three have no flaw.
+/// A random connection; a third of them have a fault.
 pub(crate) fn plan(rng: &mut Rng) -> Plan {
     let size = |rng: &mut Rng| match rng.u8(..3) {
         0 => rng.usize(1..8),
@@ -52,7 +52,7 @@ fn flaw(rng: &mut Rng) -> Flaw {
     }
 }
 
-/// What a server refuses commands with, and which.
+/// Error replies of an outage, with the commands that get them.
 const REFUSALS: [(&str, Scope); 12] = [
     ("LOADING Redis is loading the dataset in memory", Scope::All),
     ("BUSY Redis is busy running a script", Scope::All),
@@ -68,7 +68,7 @@ const REFUSALS: [(&str, Scope); 12] = [
     ("NOPERM this user has no permissions to run this command", Scope::Writes),
 ];
 
-/// An outage at any time, often in the middle of a call.
+/// A random outage, often in the middle of a call.
 pub(crate) fn spell(rng: &mut Rng) -> Spell {
     let time = |rng: &mut Rng| span(rng, Duration::from_millis(1), Duration::from_secs(40));
     let when = match rng.u8(..3) {

@@ -1,4 +1,4 @@
-//! One connection of the simulated network: bytes under way in both directions, and what goes wrong with them.
+//! One connection of the simulated network: bytes in flight in both directions, and their faults.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -14,26 +14,26 @@ use crate::transport::clock;
 pub(super) struct Link {
     plan: Plan,
     is_connected: bool,
-    /// Why the connection was refused.
+    /// Error of a refused connection.
     refusal: Option<ErrorKind>,
     inbox: VecDeque<u8>,
-    /// What the client sees behind `inbox`.
+    /// End of the connection, behind `inbox`.
     end: Option<ErrorKind>,
-    /// The client has seen it.
+    /// The client has noticed the end.
     end_seen: bool,
     closed: bool,
-    /// Nothing passes any more.
+    /// Nothing passes in either direction.
     dead: bool,
     /// Nothing more is sent to the client.
     is_cut: bool,
-    /// Bytes of the client that have not reached the server.
+    /// Bytes of the client in flight.
     under_way: usize,
     /// Bytes that the client has sent, and that have reached the server.
     sent: usize,
     arrived: usize,
-    /// Where records end.
+    /// Ends of the records in flight.
     records: VecDeque<usize>,
-    /// What the client has sent of whole records.
+    /// Bytes that the client has sent, up to the end of a record.
     whole: usize,
     /// Bytes of records that are not whole.
     partial: Vec<u8>,
@@ -83,7 +83,7 @@ impl Link {
     }
 
     pub(super) fn is_writable(&self) -> bool {
-        // As a system has it: there is no use in sending a few bytes at a time.
+        // As in a kernel: a few free bytes do not make a socket writable.
         let room = self.room() > self.plan.window / 3;
         self.is_connected && (room || self.end.is_some())
     }
@@ -172,7 +172,7 @@ impl World {
         plan.latency.mul_f64(self.rng.f64())
     }
 
-    /// Takes bytes of the client, fewer than there are now and then.
+    /// Takes bytes of the client, sometimes fewer than would fit.
     pub(super) fn send(&mut self, number: usize, bytes: &[u8]) -> io::Result<usize> {
         self.count();
         let now = clock::now();
@@ -224,7 +224,7 @@ impl World {
         Ok(count)
     }
 
-    /// The next bytes are one record, which the server reads once it is whole.
+    /// Marks the next bytes as one record, which the server reads once it is complete.
     pub(super) fn begin_record(&mut self, number: usize, length: usize) {
         let link = self.link(number);
         let end = link.sent + length;
@@ -317,7 +317,7 @@ impl World {
         }
     }
 
-    /// Sends a reply, or what stands in its place.
+    /// Sends a reply, with the fault that is due with it.
     pub(super) fn answer(&mut self, number: usize, reply: Vec<u8>) {
         let link = self.link(number);
         link.replies += 1;
@@ -372,7 +372,7 @@ impl World {
         }
     }
 
-    /// Nothing more reaches the client. What it sends is executed all the same.
+    /// Ends the way down. Commands of the client are still executed.
     fn cut_down(&mut self, number: usize) {
         let link = self.link(number);
         match link.plan.flaw {
@@ -390,7 +390,7 @@ impl World {
         self.end_later(number, ErrorKind::UnexpectedEof);
     }
 
-    /// The client sees the end behind all that is under way to it.
+    /// Ends the connection for the client, behind the bytes in flight.
     fn end_later(&mut self, number: usize, kind: ErrorKind) {
         let link = self.link(number);
         let at = link.down_at.max(clock::now());
@@ -409,7 +409,7 @@ impl World {
         self.link(number).end.get_or_insert(kind);
     }
 
-    /// Every connection ends in this way, or falls silent.
+    /// Ends every connection; without `end` they fall silent.
     pub(super) fn break_all(&mut self, end: Option<ErrorKind>) {
         for link in self.links.values_mut() {
             link.dead = true;
@@ -420,9 +420,10 @@ impl World {
         }
     }
 
-    /// Nothing goes wrong from now on that has not begun.
+    /// Drops all planned faults.
     pub(crate) fn heal(&mut self) {
         self.plans.clear();
+        self.links.values_mut().for_each(|link| link.plan.flaw = None);
         self.spells.clear();
     }
 
@@ -431,12 +432,12 @@ impl World {
         self.links.values().filter(|link| !link.closed && link.is_connected).count()
     }
 
-    /// What has left on the last connection, without the beginning of a record.
+    /// Bytes sent on the latest connection, up to the end of a record.
     pub(crate) fn sent(&self) -> usize {
         self.links.values().next_back().map_or(0, |link| link.whole)
     }
 
-    /// Connections that are still used although garbage was received on them.
+    /// Connections that are still open although garbage was received on them.
     pub(crate) fn poisoned(&self) -> Vec<usize> {
         let links = self.links.iter().filter(|(_, link)| link.is_poisoned() && !link.closed);
         links.map(|(number, _)| *number).collect()

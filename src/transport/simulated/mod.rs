@@ -1,9 +1,9 @@
 //! A simulated network with a Redis server behind it, on the thread and the simulated clock of a test.
 //!
-//! While a [`Network`] runs, every [`Stream`] of its thread is a [`Link`] to that server, and every wait moves the
+//! While a [`Network`] runs, every [`Stream`] of its thread is a [`Link`] to that server, and every wait advances the
 //! clock to the next event of the network or to the deadline of the wait. A [`Plan`] for each connection and the
-//! [`Outage`]s of the server say what goes wrong, and one generator of random numbers decides the rest, so that a
-//! seed gives the same run each time.
+//! [`Outage`]s of the server are the faults of a run. One random number generator decides everything else, so a seed
+//! reproduces a run.
 
 mod commands;
 pub(crate) mod draw;
@@ -37,13 +37,13 @@ pub(super) use self::stream::Stream;
 use self::link::Link;
 use self::server::Executed;
 
-/// Calls of sockets and waits that move no byte, one after the other, beyond which the library is in a loop.
-/// Pauses between polls make some hundred in a long wait.
+/// Limit of consecutive socket calls and waits in one second that transfer no byte; more than that is a busy loop.
+/// Polling needs about a hundred.
 const MOST_IDLE: usize = 400;
-/// The same at one moment.
+/// The same limit while the clock stands still.
 const MOST_AT_ONCE: usize = 20;
 
-/// Commands in a second. A wait that polls sends about a hundred.
+/// Limit of commands in one second. A wait that polls sends about a hundred.
 const MOST_COMMANDS: usize = 800;
 
 thread_local! {
@@ -56,7 +56,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// A server without data. The first connections follow `plans`; those after them are [`Plan::default`].
+    /// Starts with a server without data. `plans` are for the first connections; later ones get [`Plan::default`].
     pub(crate) fn start(seed: u64, offers: Offers, plans: Vec<Plan>) -> Self {
         let clock = Clock::start();
         let world = World::new(seed, offers, plans);
@@ -77,19 +77,19 @@ fn is_running() -> bool {
     WORLD.with_borrow(Option::is_some)
 }
 
-/// Random bytes of the network of this thread, where there is one, so that a seed gives them too.
+/// Replaces random bytes by reproducible ones while a network runs on this thread.
 pub(crate) fn fill(bytes: &mut [u8]) {
     if is_running() {
         with(|world| world.rng.fill(bytes));
     }
 }
 
-/// Looks at the network of this thread, or changes it.
+/// Gives access to the network of this thread.
 pub(crate) fn with<T>(f: impl FnOnce(&mut World) -> T) -> T {
     WORLD.with_borrow_mut(|world| f(world.as_mut().expect("a running network")))
 }
 
-/// Lets all that is under way arrive, while nobody waits.
+/// Advances the clock by `span` and processes the events in between.
 pub(crate) fn drain(span: Duration) {
     let end = clock::now() + span;
     while !matches!(with(|world| world.step(Some(end))), Step::Ended) {}
@@ -98,9 +98,9 @@ pub(crate) fn drain(span: Duration) {
 type Action = Box<dyn FnOnce(&mut World)>;
 type Hook = Box<dyn FnMut(&mut World)>;
 
-/// What happens at a moment.
+/// Event of the network, processed at its time.
 enum Event {
-    /// A connection is made, or refused.
+    /// A connection attempt ends.
     Connected(usize),
     /// Bytes of the client reach the server.
     Arrive(usize, Vec<u8>),
@@ -115,13 +115,13 @@ enum Event {
     Call(Action),
 }
 
-/// What a step of the clock has brought.
+/// Outcome of [`World::step`].
 enum Step {
-    /// Nothing happens until the end of the wait.
+    /// The clock has reached the end of the wait.
     Ended,
-    /// Bytes, or their end.
+    /// An event of a socket.
     Moved,
-    /// Something that may concern more than sockets.
+    /// An event that may affect other descriptors, such as cancel tokens.
     Called,
 }
 
@@ -129,13 +129,13 @@ enum Step {
 pub(crate) struct World {
     pub(crate) rng: Rng,
     pub(crate) store: Store,
-    /// Every command that changed something, in the order of execution.
+    /// Every write command, in the order of execution.
     pub(crate) log: Vec<Executed>,
-    /// What has happened, for the report of a failure.
+    /// Timestamped events, for the report of a failure.
     pub(crate) trace: Vec<String>,
-    /// When something last went wrong.
+    /// Time of the last fault.
     pub(crate) flawed: Option<Instant>,
-    /// How often the server has lost its data.
+    /// Number of times that the server has lost its data.
     pub(crate) losses: usize,
     begun: Instant,
     events: BTreeMap<(Instant, u64), Event>,
@@ -144,7 +144,7 @@ pub(crate) struct World {
     by_fd: BTreeMap<RawFd, usize>,
     plans: VecDeque<Plan>,
     offers: Offers,
-    /// Those that are to begin with a command, and those under way.
+    /// Outages that are to begin with a command, and outages in progress.
     spells: Vec<Spell>,
     outages: Vec<(u64, Outage)>,
     commands: usize,
@@ -152,12 +152,12 @@ pub(crate) struct World {
     /// The run id of the server changes with it.
     runs: u32,
     hook: Option<Hook>,
-    /// Calls since a byte was moved or a second has passed, and since the clock was moved.
+    /// Calls since a byte was transferred in this second, and since the clock advanced.
     idle: usize,
     at_once: (Instant, usize),
     second: Instant,
     commands_before: usize,
-    /// The last of them, and the longest time between two.
+    /// Time of the last socket call, and the longest time between two.
     called: Instant,
     gap: Duration,
 }
@@ -204,17 +204,17 @@ impl World {
         self.trace.push(format!("{at:10.6} {}", what()));
     }
 
-    /// Runs `action` after a time.
+    /// Runs `action` after `span`.
     pub(crate) fn after(&mut self, span: Duration, action: impl FnOnce(&mut World) + 'static) {
         self.schedule(clock::now() + span, Event::Call(Box::new(action)));
     }
 
-    /// Calls `hook` after each command that changes something.
+    /// Calls `hook` after each write command.
     pub(crate) fn on_change(&mut self, hook: impl FnMut(&mut World) + 'static) {
         self.hook = Some(Box::new(hook));
     }
 
-    /// Something goes wrong at this moment.
+    /// Records a fault.
     fn flaw(&mut self, what: impl FnOnce() -> String) {
         self.flawed = Some(clock::now());
         self.note(what);
@@ -232,7 +232,7 @@ impl World {
         self.events.insert((at, self.number), event);
     }
 
-    /// Moves the clock to the next event, and lets it happen, or to `end`.
+    /// Advances the clock to the next event and processes it, or to `end` where that is earlier.
     fn step(&mut self, end: Option<Instant>) -> Step {
         let now = clock::now();
         let due = |at: Instant| end.is_none_or(|end| at <= end);
@@ -258,17 +258,17 @@ impl World {
         Step::Moved
     }
 
-    /// A call of the library begins.
+    /// Starts the measurement of [`World::longest_gap`] for a call of the library.
     pub(crate) fn begin_call(&mut self) {
         (self.called, self.gap) = (clock::now(), Duration::ZERO);
     }
 
-    /// The longest time in which the call did nothing but wait for its connection.
+    /// Longest time of the call without a socket call: how long it waited for one connection.
     pub(crate) fn longest_gap(&self) -> Duration {
         self.gap.max(clock::since(self.called))
     }
 
-    /// Counts a call of the library, which must not be in a loop.
+    /// Counts a socket call or a wait, and fails in a busy loop.
     fn count(&mut self) {
         if std::thread::panicking() {
             return; // the first failure is reported

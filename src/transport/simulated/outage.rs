@@ -1,4 +1,4 @@
-//! What goes wrong with the server as a whole, for a time.
+//! Faults of the server as a whole, each for a time.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -7,36 +7,36 @@ use super::World;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Outage {
-    /// It is down, and comes back with its data or without.
+    /// The process is down, and restarts with or without its data.
     Down { keeps_data: bool },
-    /// Its machine is gone without a word. When it is back, it knows no connection of before.
+    /// The machine is unreachable. After its return it resets older connections.
     Away,
-    /// It closes all connections once.
+    /// All connections are closed, once.
     Killed,
-    /// It does nothing, and everything later.
+    /// The process is stopped. Afterwards it executes what has arrived.
     Frozen,
-    /// It refuses commands with this error.
+    /// Commands fail with this error.
     Refuses { error: &'static str, scope: Scope },
 }
 
-/// Which commands are refused.
+/// Commands that are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// All but those of a login.
+    /// All except those of a login.
     All,
     Writes,
     Blocking,
-    /// Really all.
+    /// Those of a login too.
     Login,
 }
 
-/// When an outage begins.
+/// Beginning of an outage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum When {
     After(Duration),
-    /// Once so many commands were executed, and before the last of them is answered.
+    /// After the execution of this many commands, before the reply to the last one.
     Commands(usize),
-    /// The same with commands that changed something.
+    /// The same, counting write commands only.
     Writes(usize),
 }
 
@@ -56,7 +56,7 @@ impl World {
         }
     }
 
-    /// One more command was executed.
+    /// Counts an executed command and begins the outages that are due with it.
     pub(super) fn executed_one(&mut self, has_written: bool) {
         self.commands += 1;
         self.writes += usize::from(has_written);
@@ -113,7 +113,7 @@ impl World {
         self.changed();
     }
 
-    /// Whether something is wrong with the server at this moment.
+    /// Whether an outage is in progress.
     pub(crate) fn is_disturbed(&self) -> bool {
         !self.outages.is_empty()
     }
@@ -126,7 +126,7 @@ impl World {
         self.outages.iter().any(|(_, outage)| matches!(outage, Outage::Away))
     }
 
-    /// Whether it executes nothing at this moment.
+    /// Whether the server executes nothing at this moment.
     pub(crate) fn is_idle(&self) -> bool {
         self.is_down() || self.is_away() || self.is_frozen()
     }
@@ -135,7 +135,7 @@ impl World {
         self.outages.iter().any(|(_, outage)| matches!(outage, Outage::Frozen))
     }
 
-    /// The error with which a command is refused at this moment.
+    /// The error of a command that is refused at this moment.
     pub(super) fn refused(&self, name: &str) -> Option<&'static str> {
         self.outages.iter().find_map(|(_, outage)| match outage {
             Outage::Refuses { error, scope } if scope.has(name) => Some(*error),

@@ -1,15 +1,15 @@
-//! How one connection of the simulated network behaves, and what goes wrong with it.
+//! Latency, fragmentation and faults of one simulated connection.
 
 use std::time::Duration;
 
-/// How a connection behaves.
+/// Latency, fragmentation and fault of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// The longest time that a piece is under way.
+    /// Longest latency of a fragment, one way.
     pub(crate) latency: Duration,
-    /// The largest piece in which bytes are sent and received.
+    /// Largest fragment in bytes.
     pub(crate) piece: usize,
-    /// How many bytes of the client may be under way.
+    /// Size of the send buffer in bytes.
     pub(crate) window: usize,
     /// Sends in records, as TLS does.
     pub(crate) records: bool,
@@ -24,52 +24,52 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// The largest piece of so many bytes. Many bytes come in larger pieces, or they would take most of the time
-    /// of the tests.
+    /// The largest fragment of a message of `count` bytes. Large messages get larger fragments, or they would take
+    /// most of the time of the tests.
     pub(super) fn piece_of(&self, count: usize) -> usize {
         self.piece.max(count / 8)
     }
 }
 
-/// What goes wrong with one connection.
+/// Fault of one connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Flaw {
     Refused,
-    /// Nothing answers for this time.
+    /// Connecting takes this long.
     Hangs(Duration),
-    /// The server has all clients that it takes.
+    /// The server has reached its maximum number of clients.
     Full,
-    /// The connection ends once so many bytes have reached the server.
+    /// The connection ends once `after` bytes have reached the server.
     CutUp {
         after: usize,
         reset: bool,
     },
-    /// The connection ends once so many bytes have reached the client.
+    /// The connection ends once `after` bytes have reached the client.
     CutDown {
         after: usize,
         reset: bool,
     },
-    /// Nothing reaches the server after so many bytes.
+    /// Nothing reaches the server after `after` bytes.
     StallUp {
         after: usize,
     },
-    /// Nothing reaches the client after so many bytes.
+    /// Nothing reaches the client after `after` bytes.
     StallDown {
         after: usize,
     },
-    /// This is sent ahead of the reply of this number.
+    /// The bytes precede the reply with this number.
     Garbage {
         reply: usize,
         bytes: Garbage,
     },
-    /// The reply of this number, and those after it, are under way for so long.
+    /// The reply with this number, and those after it, are delayed.
     Late {
         reply: usize,
         by: Duration,
     },
 }
 
-/// Bytes that are no reply.
+/// Bytes that are not a valid reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Garbage {
     Noise,

@@ -1,4 +1,4 @@
-//! `ppoll` for simulated sockets: waiting moves the clock.
+//! `ppoll` for simulated sockets: waiting advances the clock.
 
 use std::io;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::{Step, World, is_running, with};
 use crate::transport::clock;
 use crate::transport::poll::system_ppoll;
 
-/// As the system's, where the clock of this thread is not simulated.
+/// `ppoll` of the system, unless the clock of this thread is simulated.
 pub(in crate::transport) fn ppoll(
     fds: &mut [libc::pollfd],
     timeout: Option<Duration>,
@@ -27,7 +27,7 @@ pub(in crate::transport) fn ppoll(
         };
     }
     with(World::count);
-    // The system looks at the others, such as cancel tokens, once something may have happened to them.
+    // Other descriptors, such as cancel tokens, are polled again only after an event that may affect them.
     let mut others = true;
     loop {
         let mut count = with(|world| world.look(fds));
@@ -44,7 +44,7 @@ pub(in crate::transport) fn ppoll(
     }
 }
 
-/// How many of those that are no simulated sockets are ready.
+/// Polls the descriptors that are not simulated; returns how many are ready.
 fn look_at_others(fds: &mut [libc::pollfd]) -> io::Result<usize> {
     let is_other = |slot: &libc::pollfd| slot.fd >= 0 && !with(|world| world.has(slot.fd));
     let (places, mut others): (Vec<usize>, Vec<libc::pollfd>) =
@@ -60,7 +60,7 @@ impl World {
         self.by_fd.contains_key(&fd)
     }
 
-    /// How many of the simulated sockets are ready.
+    /// Polls the simulated sockets; returns how many are ready.
     fn look(&self, fds: &mut [libc::pollfd]) -> usize {
         let mut count = 0;
         for slot in fds {

@@ -1,7 +1,7 @@
-//! Which schedules are played, and how a failure is reported.
+//! Seeds, counts and failure reports of simulated schedules.
 //!
-//! `ACCLIENT_MODEL_SEED` is the seed of the first schedule, and plays it alone unless `ACCLIENT_MODEL_RUNS` says
-//! how many follow it, as for the model tests against a real server. A seed gives the same run each time.
+//! `ACCLIENT_MODEL_SEED` selects the first schedule, and `ACCLIENT_MODEL_RUNS` their number (1 where only the seed is
+//! set), as for the model tests against a real server. A seed reproduces a run.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Display, Formatter};
@@ -13,7 +13,7 @@ use super::{is_running, with};
 
 const SEED: &str = "ACCLIENT_MODEL_SEED";
 const RUNS: &str = "ACCLIENT_MODEL_RUNS";
-/// How many failures are reported.
+/// Number of failures after which playing stops.
 const REPORTED: usize = 3;
 
 fn number(variable: &str) -> Option<u64> {
@@ -22,10 +22,9 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(wrong))
 }
 
-/// Plays `some` schedules, or those that are asked for, and prints how many a minute that was.
+/// Plays `some` schedules, or those that the environment selects, and prints the rate in schedules a minute.
 ///
-/// Each call has ended in each way that `ends` names, unless others were asked for: what never happens is not
-/// tested.
+/// Fails unless each call has ended in each way that `ends` names: what never happens is not tested.
 pub(crate) fn play_all(
     what: &str,
     some: u64,
@@ -60,7 +59,7 @@ pub(crate) fn play_all(
     }
 }
 
-/// How often each call has ended how.
+/// Number of calls by name and outcome.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(BTreeMap<&'static str, BTreeMap<&'static str, usize>>);
 
@@ -84,14 +83,14 @@ impl Display for Tally {
     }
 }
 
-/// Prints the schedule of a run that fails, and what has happened in it.
+/// Prints the schedule and the trace of a run that fails.
 pub(crate) struct Report<'a, S: Debug> {
     seed: u64,
     schedule: &'a S,
 }
 
 impl<'a, S: Debug> Report<'a, S> {
-    /// It is to be dropped before the network.
+    /// The report has to be dropped before the network.
     pub(crate) fn new(seed: u64, schedule: &'a S) -> Self {
         Report { seed, schedule }
     }
@@ -102,7 +101,7 @@ impl<S: Debug> Drop for Report<'_, S> {
         if thread::panicking() {
             eprintln!("{SEED}={} plays {:#?}", self.seed, self.schedule);
             if is_running() {
-                eprintln!("what has happened:\n{}", with(|world| world.trace.join("\n")));
+                eprintln!("trace:\n{}", with(|world| world.trace.join("\n")));
             }
         }
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::{Event, World};
 use crate::transport::clock;
 
-/// What the server has, and what it does with the rest.
+/// Commands that the server supports.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Offers {
     pub(crate) unknown: &'static [&'static str],
-    /// It closes the connection on a command that it does not know, as some proxies do.
+    /// Closes the connection on an unknown command, as some proxies do.
     pub(crate) closes: bool,
     /// What its scripts do.
     pub(crate) eval: Option<Scripts>,
@@ -18,7 +18,7 @@ pub(crate) struct Offers {
 /// Executes a script with its keys and arguments.
 pub(crate) type Scripts = fn(&mut World, &[u8], keys: &[Vec<u8>], args: &[Vec<u8>]) -> Out;
 
-/// A command that changed something.
+/// A write command that was executed.
 #[derive(Debug)]
 pub(crate) struct Executed {
     pub(crate) words: Vec<Vec<u8>>,
@@ -35,7 +35,7 @@ pub(crate) enum Out {
     List(Vec<Out>),
     Map(Vec<(Out, Out)>),
     Push(Vec<Out>),
-    /// None yet: the command blocks.
+    /// No reply yet: the command blocks.
     Later,
 }
 
@@ -79,11 +79,11 @@ impl Out {
     }
 }
 
-/// What the server knows of one connection.
+/// State of one connection at the server.
 #[derive(Debug, Default)]
 pub(super) struct Session {
     pub(super) input: Vec<u8>,
-    /// How long the input has to be for the next command.
+    /// Length of the input from which on the next command may be complete.
     at_least: usize,
     pub(super) resp3: bool,
     closed: bool,
@@ -107,7 +107,7 @@ struct Transaction {
 struct Blocked {
     number: u64,
     key: Vec<u8>,
-    /// Its time was over while the server was frozen.
+    /// The command timed out while the server was frozen.
     is_over: bool,
 }
 
@@ -248,7 +248,7 @@ impl World {
         Out::Later
     }
 
-    /// Moves the tail of lists that are no longer empty, for those who wait for that.
+    /// Serves blocked moves whose lists are no longer empty.
     fn serve_blocked(&mut self) {
         loop {
             let blocked = self.links.iter().find_map(|(number, link)| {
@@ -263,7 +263,7 @@ impl World {
         }
     }
 
-    /// After the store was changed by somebody who is no client.
+    /// Serves blocked commands after a change of the store by the test.
     pub(crate) fn touched(&mut self) {
         self.serve_blocked();
     }
@@ -291,7 +291,7 @@ impl World {
         }
     }
 
-    /// The server goes on after it was frozen.
+    /// Continues after the server was frozen.
     pub(super) fn thaw(&mut self) {
         self.serve_blocked();
         for number in self.numbers() {
@@ -308,7 +308,8 @@ impl World {
         self.links.keys().copied().collect()
     }
 
-    /// The client's end is closed, and all that it has sent is here. What is behind a blocked command is lost.
+    /// The client has closed its end, and everything that it has sent has arrived. Commands behind a blocked one are
+    /// lost.
     pub(super) fn gone(&mut self, number: usize) {
         let is_idle = self.is_idle();
         let session = self.session(number);
@@ -319,7 +320,7 @@ impl World {
     }
 }
 
-/// The first command in `input` with its length, or how long the input is at least that has one.
+/// The first command in `input` with its length; `Err` is the length from which on it may be complete.
 fn parse(input: &[u8]) -> Result<(Vec<Vec<u8>>, usize), usize> {
     let mut at = 0;
     let number = |kind: u8, at: &mut usize| -> Result<usize, usize> {

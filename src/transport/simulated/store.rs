@@ -11,7 +11,7 @@ pub(crate) struct Store {
 #[derive(Debug)]
 struct Entry {
     value: Value,
-    /// Whether it has a time to live. No schedule is so long that it ends.
+    /// Whether the key has a time to live. No schedule is long enough for it to expire.
     expires: bool,
 }
 
