@@ -80,12 +80,21 @@ pub(super) struct Pending {
     inner: Mutex<Inner>,
 }
 
+/// Where a key is.
+#[derive(Debug)]
+enum Place {
+    /// Among those that wait, by their due times and numbers.
+    Waiting((Instant, u64)),
+    /// On its way to the server. It may be kept again meanwhile, and until then.
+    Sent { give_up: Option<Instant> },
+}
+
 #[derive(Debug)]
 struct Inner {
     /// By the time of the next try. The number tells apart what is due at the same moment.
     waiting: BTreeMap<(Instant, u64), Owed>,
-    /// Where each key is above, so that none is kept twice; `None` while it is on its way to the server.
-    places: HashMap<Arc<[u8]>, Option<(Instant, u64)>>,
+    /// Where each key is, so that none is kept twice.
+    places: HashMap<Arc<[u8]>, Place>,
     number: u64,
     sweep: Sweep,
 }
@@ -166,7 +175,7 @@ impl Pending {
         match errand {
             Errand::Expire(owed) => {
                 let was_there = matches!(reply, Ok(Value::Int(1)));
-                inner.arrived(&owed.key);
+                let owed = inner.arrived(owed);
                 if was_there {
                     inner.forget(&owed.key);
                 } else if let Some(again) = owed.again() {
@@ -188,7 +197,7 @@ impl Pending {
         for errand in errands {
             match errand {
                 Errand::Expire(owed) => {
-                    inner.arrived(&owed.key);
+                    let owed = inner.arrived(owed);
                     inner.keep_new(owed);
                 }
                 Errand::Probe(probe) => inner.sweep.lost(probe),
@@ -212,13 +221,24 @@ impl Pending {
 }
 
 impl Inner {
-    /// Keeps a key unless it is here already.
+    /// Keeps a key, once, and for as long as it is wanted longest.
     fn keep_new(&mut self, owed: Owed) {
-        let Entry::Vacant(entry) = self.places.entry(owed.key.clone()) else { return };
-        self.number += 1;
-        let place = (owed.due, self.number);
-        entry.insert(Some(place));
-        self.waiting.insert(place, owed);
+        match self.places.entry(owed.key.clone()) {
+            Entry::Occupied(mut entry) => match entry.get_mut() {
+                Place::Waiting(place) => {
+                    if let Some(kept) = self.waiting.get_mut(place) {
+                        kept.give_up = kept.give_up.max(owed.give_up);
+                    }
+                }
+                Place::Sent { give_up } => *give_up = (*give_up).max(Some(owed.give_up)),
+            },
+            Entry::Vacant(entry) => {
+                self.number += 1;
+                let place = (owed.due, self.number);
+                entry.insert(Place::Waiting(place));
+                self.waiting.insert(place, owed);
+            }
+        }
         if self.waiting.len() > KEPT
             && let Some((_, last)) = self.waiting.pop_last()
         {
@@ -228,14 +248,16 @@ impl Inner {
 
     /// A key is no longer on its way. Where the call of a connection has sent it, it may also wait here: then it
     /// stays where it is.
-    fn arrived(&mut self, key: &[u8]) {
-        if self.places.get(key).is_some_and(Option::is_none) {
-            self.places.remove(key);
+    fn arrived(&mut self, mut owed: Owed) -> Owed {
+        if let Some(Place::Sent { give_up }) = self.places.get(&owed.key) {
+            owed.give_up = give_up.map_or(owed.give_up, |longer| longer.max(owed.give_up));
+            self.places.remove(&owed.key);
         }
+        owed
     }
 
     fn forget(&mut self, key: &[u8]) {
-        if let Some(place) = self.places.remove(key).flatten() {
+        if let Some(Place::Waiting(place)) = self.places.remove(key) {
             self.waiting.remove(&place);
         }
     }
@@ -249,7 +271,7 @@ impl Inner {
             }
         }
         for owed in &due {
-            self.places.insert(owed.key.clone(), None);
+            self.places.insert(owed.key.clone(), Place::Sent { give_up: None });
         }
         due
     }
@@ -406,6 +428,22 @@ mod tests {
         simulated::advance(LONG);
         assert!(pending.due(1).is_empty(), "it has its time to live");
         assert_eq!(count(&pending), 0);
+    }
+
+    /// The first to leave it may have been a call that knew it to come soon.
+    #[test]
+    fn a_key_is_tried_for_as_long_as_any_call_wants() {
+        let _clock = Clock::start();
+        for is_on_its_way in [false, true] {
+            let pending = Pending::new(None);
+            pending.add(Owed::new(key(0), 60, Duration::from_secs(10)));
+            let due = if is_on_its_way { take(&pending) } else { Vec::new() };
+            pending.add(Owed::later(key(0), 60, LONG));
+            reply(&pending, due, 0);
+            simulated::advance(Duration::from_secs(20));
+            reply(&pending, take(&pending), 0);
+            assert_eq!(count(&pending), 1, "{is_on_its_way}");
+        }
     }
 
     #[test]
