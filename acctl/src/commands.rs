@@ -1,16 +1,15 @@
 //! `acctl wait`, `kill`, `retract` and `stats`: commands that were already sent.
 
-use std::collections::BTreeMap;
-
-use acclient::{AgentId, Error, KillResult, Outcome as Answered, ProcessStats};
+use acclient::{AgentId, Error, ErrorKind, KillResult, Outcome as Answered, ProcessStats};
 use serde_json::json;
 use unit_prefix::NumberPrefix;
 
-use crate::exit::{Failure, Outcome, Status};
+use crate::exit::{Failure, Outcome, Status, brief};
 use crate::json;
 use crate::report::Report;
 use crate::sending::Waiting;
 use crate::session::Session;
+use crate::stages;
 
 /// Waits for the results of commands that were sent
 ///
@@ -58,8 +57,19 @@ pub struct Kill {
 impl Kill {
     pub fn perform(&self, session: &Session) -> Outcome {
         let output = session.output;
+        let command = session.command(&self.command)?;
+        let outcomes = match command.kill() {
+            Ok(outcomes) => outcomes,
+            Err(error) => return stages::unless_unknown(session, &command, error),
+        };
+        let is_idle = |outcome: &Answered<KillResult>| matches!(outcome, Answered::Failed(error) if error.kind() == ErrorKind::NotRunning);
+        if outcomes.values().any(is_idle)
+            && stages::of(session, &command).is_ok_and(|found| stages::is_unknown(&found))
+        {
+            return stages::tell_unknown(session, &command);
+        }
         let mut worst = Worst::default();
-        for (agent, outcome) in session.command(&self.command)?.kill()? {
+        for (agent, outcome) in outcomes {
             let (name, said) = match outcome {
                 Answered::Done(kill) => (kill.name(), killed(kill)),
                 Answered::Over(job) => ("over", format!("over: {}", job.state())),
@@ -69,7 +79,9 @@ impl Kill {
                 }
             };
             match output.is_json() {
-                true => output.document(json!({ "agent": agent.to_string(), "outcome": name }))?,
+                true => output.document(
+                    json!({ "type": "kill", "agent": agent.to_string(), "outcome": name }),
+                )?,
                 false => output.line(format!("{agent}: {said}"))?,
             }
         }
@@ -102,13 +114,17 @@ pub struct Retract {
 
 impl Retract {
     pub fn perform(&self, session: &Session) -> Outcome {
-        let (output, taken) = (session.output, session.command(&self.command)?.retract()?);
-        if output.is_json() {
-            output.document(json!({ "retracted": taken }))?;
-        } else if taken {
-            output.line("taken back: it never runs")?;
-        } else {
+        let (output, command) = (session.output, session.command(&self.command)?);
+        let taken = command.retract()?;
+        if !taken && stages::of(session, &command).is_ok_and(|found| stages::is_unknown(&found)) {
+            return stages::tell_unknown(session, &command);
+        }
+        let handle = command.to_string();
+        output.document(json!({ "type": "retracted", "command": handle, "retracted": taken }))?;
+        if !taken {
             output.problem("it is not in the queue: it may run or have run; see acctl job");
+        } else if !output.is_json() {
+            output.line("taken back: it never runs")?;
         }
         Ok(if taken { Status::Success } else { Status::SomeFailed })
     }
@@ -129,21 +145,50 @@ pub struct Stats {
 impl Stats {
     pub fn perform(&self, session: &Session) -> Outcome {
         let output = session.output;
-        let (mut rows, mut worst) = (Vec::new(), Worst::default());
-        for (agent, outcome) in session.command(&self.command)?.get_stats()? {
-            match outcome {
-                Answered::Done(stats) if output.is_json() => {
-                    output.document(json!({ "agent": agent.to_string(), "stats": stats }))?;
-                }
-                Answered::Done(stats) => {
-                    rows.push([vec![agent.to_string()], usage(&stats)].concat());
-                }
-                Answered::Over(job) if output.is_json() => output.document(json::job(&job))?,
-                Answered::Over(job) => output.note(format!("{agent}: over: {}", job.state())),
-                Answered::Failed(error) => worst.tell(session, agent, &error)?,
-            }
+        let command = session.command(&self.command)?;
+        let outcomes = match command.get_stats() {
+            Ok(outcomes) => outcomes,
+            Err(error) => return stages::unless_unknown(session, &command, error),
+        };
+        let is_idle = |outcome: &Answered<ProcessStats>| matches!(outcome, Answered::Failed(error) if error.kind() == ErrorKind::JobFailed);
+        // Agents do not say why: the job may wait, be lost, or be over by now.
+        let found = match outcomes.values().any(is_idle) {
+            true => stages::of(session, &command).ok(),
+            false => None,
+        };
+        if found.as_ref().is_some_and(stages::is_unknown) {
+            return stages::tell_unknown(session, &command);
         }
-        if !rows.is_empty() {
+        let (mut rows, mut worst) = (Vec::new(), Worst::default());
+        for (agent, outcome) in outcomes {
+            let stats = match &outcome {
+                Answered::Failed(error) if error.kind() == ErrorKind::JobFailed => {
+                    let stage = found.as_ref().and_then(|found| found.agents.get(&agent));
+                    worst.add(stages::tell_idle(session, &command, agent, stage.copied())?);
+                    continue;
+                }
+                Answered::Failed(error) => {
+                    worst.tell(session, agent, error)?;
+                    continue;
+                }
+                Answered::Done(stats) => Some(stats),
+                Answered::Over(job) => {
+                    if !output.is_json() {
+                        output.note(format!("{agent}: over: {}", job.state()));
+                    }
+                    None
+                }
+            };
+            let over = match &outcome {
+                Answered::Over(job) => Some(job.state()),
+                _ => None,
+            };
+            output.document(json!({
+                "type": "stats", "agent": agent.to_string(), "stats": stats, "over": over,
+            }))?;
+            rows.extend(stats.map(|stats| [vec![agent.to_string()], usage(stats)].concat()));
+        }
+        if !rows.is_empty() && !output.is_json() {
             output.table(&[&["AGENT"], &USAGE[..]].concat(), &rows)?;
         }
         Ok(worst.status())
@@ -168,7 +213,7 @@ pub fn bytes(count: u64) -> String {
 
 /// What is told of agents that gave an error, and the status that it makes.
 #[derive(Default)]
-pub struct Worst(BTreeMap<i32, Status>);
+pub struct Worst(Option<Status>);
 
 impl Worst {
     pub fn tell(
@@ -178,15 +223,23 @@ impl Worst {
         error: &Error,
     ) -> Result<(), Failure> {
         let status = Status::of(error);
-        self.0.insert(status as i32, status);
-        session.output.problem(&format!("{agent}: {error}"));
+        self.add(status);
+        // Which is said once, at the end.
+        if status == Status::Interrupted {
+            return Ok(());
+        }
+        session.output.problem(&format!("{agent}: {}", brief(error)));
         let mut document = json::error(error);
         document["agent"] = agent.to_string().into();
         Ok(session.output.document(document)?)
     }
 
-    /// That of the lowest number.
+    pub fn add(&mut self, status: Status) {
+        self.0 = Some(self.status().and(status));
+    }
+
+    /// The one that counts.
     pub fn status(&self) -> Status {
-        self.0.values().next().copied().unwrap_or(Status::Success)
+        self.0.unwrap_or(Status::Success)
     }
 }

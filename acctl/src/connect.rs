@@ -85,7 +85,7 @@ impl Connection {
         wait: Option<Duration>,
     ) -> Result<Client, Failure> {
         if let Some(name) = self.named() {
-            let client = Client::instance(&name).map_err(no_connection)?;
+            let client = Client::instance(&name).map_err(no_instance)?;
             let timeout = self.timeout.or(client.timeout());
             return Ok(client.with_timeout(timeout).with_cancel(cancel));
         }
@@ -164,6 +164,14 @@ fn holds_a_password(url: &str) -> bool {
     let authority =
         url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(rest));
     authority.split_once('@').is_some_and(|(login, _)| login.contains(':')) || url.contains("pass=")
+}
+
+/// A file that cannot be read is bad usage, as one with a wrong address in it is.
+fn no_instance(error: acclient::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::System => Failure::Usage(error.to_string()),
+        _ => no_connection(error),
+    }
 }
 
 /// Before anything was asked for, most errors mean that there is no connection. A server that has not

@@ -1,44 +1,49 @@
 //! Exit statuses, and how errors are reported.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use acclient::{Error, ErrorKind};
+use acclient::{AgentId, Error, ErrorKind};
 
 use crate::json;
 use crate::output::Output;
+use crate::signals;
 
 /// What the long help says of [`Status`].
 pub const HELP: &str = "\
 Exit status:
     0  all succeeded
     1  some failed: a job ended in another state than SUCCESS, or is lost
-    2  bad usage: an option, a target, a printed command, a file of instances
-    3  nobody reached: the controller knows no such agent
+    2  bad usage: an option, a target, a command handle, a file of instances
+    3  nobody reached: the controller does not know an agent, or nothing
+       tells of the command
     4  timed out: agents, or Redis, did not answer in time
     5  could not connect to Redis, or it refused the login
     6  maybe sent: Redis did not confirm the command, which may run or not
     7  anything else, such as a gap in a log
-    8  not running: a kill reached no job, which waits on its agent or is lost
-  130  interrupted; what was sent goes on, unless --kill-on-interrupt
-  141  nobody reads the output any more
+    8  not running: the agent does not run the job, which waits there or is lost
+  129  ended by SIGHUP; what was sent goes on, unless --kill-on-interrupt
+  130  by SIGINT (Ctrl-C)
+  141  nobody reads stdout any more, or SIGPIPE
+  143  by SIGTERM
 
-Where agents fare differently, the first of 130, 1, 3, 4, 6, 8 that is true of one counts.";
+Where agents fare differently, a signal counts, then the lowest number that is
+true of one of them.";
 
 /// The exit status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
-    Success = 0,
-    SomeFailed = 1,
-    Usage = 2,
-    Nobody = 3,
-    TimedOut = 4,
-    NoConnection = 5,
-    MaybeSent = 6,
-    Other = 7,
-    NotRunning = 8,
-    Interrupted = 130,
-    /// What a shell says of a program that SIGPIPE has ended.
-    BrokenPipe = 141,
+    /// Comes before all others, where several are true.
+    Interrupted,
+    SomeFailed,
+    Usage,
+    Nobody,
+    TimedOut,
+    NoConnection,
+    MaybeSent,
+    Other,
+    NotRunning,
+    Success,
 }
 
 impl Status {
@@ -59,6 +64,28 @@ impl Status {
             _ => Status::Other,
         }
     }
+
+    /// The number for the operating system.
+    pub fn code(self) -> i32 {
+        match self {
+            Status::Success => 0,
+            Status::SomeFailed => 1,
+            Status::Usage => 2,
+            Status::Nobody => 3,
+            Status::TimedOut => 4,
+            Status::NoConnection => 5,
+            Status::MaybeSent => 6,
+            Status::Other => 7,
+            Status::NotRunning => 8,
+            // As a shell has it of a program that the signal has ended.
+            Status::Interrupted => 128 + signals::cause(),
+        }
+    }
+
+    /// The one that counts where both are true.
+    pub fn and(self, other: Status) -> Status {
+        self.min(other)
+    }
 }
 
 /// Why nothing came of it.
@@ -75,18 +102,36 @@ pub enum Failure {
 pub type Outcome = Result<Status, Failure>;
 
 impl Failure {
+    /// Whether a signal, or a stdout that nobody reads, is the reason.
+    pub fn is_interruption(&self) -> bool {
+        match self {
+            Failure::Error(error) | Failure::NoConnection(error) => {
+                error.kind() == ErrorKind::Cancelled
+            }
+            Failure::Io(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            Failure::Usage(_) => false,
+        }
+    }
+
     /// Says it on stderr, in JSON on stdout too, and what status it is.
     pub fn tell(self, output: &Output) -> Status {
+        if self.is_interruption() {
+            let command = match &self {
+                Failure::Error(error) => error.command_handle().map(str::to_owned),
+                _ => None,
+            };
+            return interrupted(output, command.as_slice(), &[]);
+        }
         let refused = matches!(&self, Failure::NoConnection(error) | Failure::Error(error)
             if error.kind() == ErrorKind::Authentication);
         let (status, document, text) = match self {
-            Failure::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                return Status::BrokenPipe;
-            }
             Failure::Io(error) => {
-                (Status::Other, json::failure("System", &error), error.to_string())
+                let text = format!("cannot write to stdout: {error}");
+                (Status::Other, json::failure(ErrorKind::System, &text, None), text)
             }
-            Failure::Usage(text) => (Status::Usage, json::failure("InvalidArgument", &text), text),
+            Failure::Usage(text) => {
+                (Status::Usage, json::failure(ErrorKind::InvalidArgument, &text, None), text)
+            }
             Failure::NoConnection(error) => {
                 (Status::NoConnection, json::error(&error), error.to_string())
             }
@@ -97,10 +142,41 @@ impl Failure {
             output.note("name the user with --user, and the password with ACCLIENT_PASSWORD or --password-file");
         }
         match output.document(document) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::BrokenPipe,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                signals::stdout_is_closed();
+                Status::Interrupted
+            }
             _ => status,
         }
     }
+}
+
+/// What an error says without the handle of its command, for where that is told once and not for each agent.
+pub fn brief(error: &Error) -> String {
+    let mut text = error.to_string();
+    let handle = error.command_handle().map(|handle| format!(" [{handle}]"));
+    let without = handle.and_then(|handle| text.strip_suffix(&handle).map(str::len));
+    text.truncate(without.unwrap_or(text.len()));
+    text
+}
+
+/// Whether [`interrupted`] was called.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// Says that a signal ends the process, or that nobody reads stdout. The latter is nothing to speak of where
+/// nothing is in flight. Says it once.
+pub fn interrupted(output: &Output, commands: &[String], not_started: &[AgentId]) -> Status {
+    if signals::cause() == 0 {
+        signals::stdout_is_closed();
+    }
+    if !TOLD.swap(true, Relaxed) {
+        if !signals::is_stdout_closed() {
+            output.note(format!("interrupted by {}", signals::name()));
+        }
+        // stdout may be gone, and the status tells why it all ended.
+        let _ = output.document(json::interrupted(commands, not_started));
+    }
+    Status::Interrupted
 }
 
 impl From<Error> for Failure {

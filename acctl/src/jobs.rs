@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use acclient::{AgentId, Job, Stage};
+use acclient::{AgentId, Command, Job, Progress, Stage};
 use chrono::{DateTime, SecondsFormat};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::commands::Worst;
 use crate::exit::{Failure, Outcome, Status};
 use crate::json;
 use crate::output::HEADING;
 use crate::session::Session;
+use crate::stages::{self, in_words};
 use crate::target;
 
 /// Lists the jobs of a command, one for each agent
 ///
 /// As Redis has them. A job is RUNNING once its agent has fetched it, even while it waits in a queue of the
-/// agent: acctl job asks the agent.
+/// agent: acctl job says which. Status 1: a job is lost.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -28,22 +30,78 @@ pub struct Jobs {
 impl Jobs {
     pub fn perform(&self, session: &Session) -> Outcome {
         let output = session.output;
-        let jobs = session.command(&self.command)?.jobs()?;
-        if jobs.is_empty() {
-            output.problem("no controller has routed it; acctl job says where it is");
-            return Ok(Status::Nobody);
+        let command = session.command(&self.command)?;
+        let jobs = command.jobs()?;
+        let listed = command.target().agent_ids();
+        let is_settled = !jobs.is_empty()
+            && jobs.values().all(|job| job.state().is_final())
+            && listed.iter().all(|agent| jobs.contains_key(agent));
+        let progress = match is_settled {
+            true => None,
+            false => match stages::of(session, &command) {
+                Err(error) if error.is_timeout() && !jobs.is_empty() => None,
+                progress => Some(progress?),
+            },
+        };
+        if progress.as_ref().is_some_and(stages::is_unknown) {
+            return stages::tell_unknown(session, &command);
         }
         if output.is_json() {
             jobs.values().try_for_each(|job| output.document(json::job(job)))?;
-            return Ok(Status::Success);
+        } else if !jobs.is_empty() {
+            let row = |(agent, job): (&AgentId, &Job)| {
+                let state = job.state().to_string();
+                vec![agent.to_string(), state, when(job), time(job), first_line(job)]
+            };
+            let rows: Vec<_> = jobs.iter().map(row).collect();
+            output.table(&["AGENT", "STATE", "STARTED", "TIME", "OUTPUT"], &rows)?;
         }
-        let row = |(agent, job): (&AgentId, &Job)| {
-            vec![agent.to_string(), job.state().to_string(), when(job), time(job), first_line(job)]
-        };
-        let rows: Vec<_> = jobs.iter().map(row).collect();
-        output.table(&["AGENT", "STATE", "STARTED", "TIME", "OUTPUT"], &rows)?;
-        Ok(Status::Success)
+        let Some(progress) = progress else { return Ok(Status::Success) };
+        if progress.agents.is_empty() {
+            return tell_stage(session, &command, None, progress.stage);
+        }
+        let mut worst = Worst::default();
+        for (agent, stage) in &progress.agents {
+            // Of the others the table tells.
+            if *stage == Stage::Lost || !jobs.contains_key(agent) {
+                worst.add(tell_stage(session, &command, Some(*agent), *stage)?);
+            }
+        }
+        let unreached = stages::unreached(&command, &progress);
+        worst.add(stages::tell_unreached(session, &command, &unreached)?);
+        Ok(worst.status())
     }
+}
+
+/// Tells the stage of a command, or that of one of its agents, without a job; and what status that is.
+fn tell_stage(
+    session: &Session,
+    command: &Command,
+    agent: Option<AgentId>,
+    stage: Stage,
+) -> Outcome {
+    let output = session.output;
+    if output.is_json() {
+        output.document(document(command, agent, stage, None))?;
+    } else {
+        let agent = agent.map(|agent| format!("{agent}: ")).unwrap_or_default();
+        output.line(format!("{agent}{}", in_words(stage)))?;
+    }
+    Ok(status(stage))
+}
+
+fn status(stage: Stage) -> Status {
+    if stage == Stage::Lost { Status::SomeFailed } else { Status::Success }
+}
+
+fn document(command: &Command, agent: Option<AgentId>, stage: Stage, job: Option<&Job>) -> Value {
+    json!({
+        "type": "stage",
+        "command": command.to_string(),
+        "agent": agent.map(|agent| agent.to_string()),
+        "stage": json::stage(stage),
+        "job": job.map(json::job),
+    })
 }
 
 /// Seconds that it ran; nothing before it is over.
@@ -68,7 +126,7 @@ fn first_line(job: &Job) -> String {
     const LONGEST: usize = 40;
     let texts = [job.stdout(), job.data(), job.stderr()];
     let line = texts.iter().find_map(|text| text.lines().find(|line| !line.trim().is_empty()));
-    line.unwrap_or_default().chars().filter(|letter| !letter.is_control()).take(LONGEST).collect()
+    line.unwrap_or_default().chars().take(LONGEST).collect()
 }
 
 /// Shows how far a command got, and all that its agents said
@@ -90,52 +148,53 @@ impl Show {
         let output = session.output;
         let command = session.command(&self.command)?;
         let progress = command.progress(session.client.timeout())?;
+        if stages::is_unknown(&progress) {
+            return stages::tell_unknown(session, &command);
+        }
         let mut jobs = command.jobs()?;
-        let mut stages = progress.agents;
+        let mut unreached = stages::unreached(&command, &progress);
+        let Progress { stage, agents: mut found, .. } = progress;
         if let Some(wanted) = self.agent {
             jobs.retain(|agent, _| *agent == wanted);
-            stages.retain(|agent, _| *agent == wanted);
-            if stages.is_empty() {
-                output.problem(&format!("it did not go to {wanted}"));
-                return Ok(Status::Nobody);
+            found.retain(|agent, _| *agent == wanted);
+            unreached.retain(|agent| *agent == wanted);
+            if found.is_empty() && unreached.is_empty() {
+                return stages::tell_no_agent(session, &command, wanted);
             }
+        } else if output.is_json() {
+            output.document(document(&command, None, stage, None))?;
+        } else if found.is_empty() {
+            output.line(in_words(stage))?;
         }
-        if output.is_json() {
-            let name = |stage: Stage| format!("{stage:?}");
-            output.document(
-                json!({ "command": command.to_string(), "stage": name(progress.stage) }),
-            )?;
-            for (agent, stage) in &stages {
-                let job = jobs.get(agent).map(json::job);
-                output.document(
-                    json!({ "agent": agent.to_string(), "stage": name(*stage), "job": job }),
-                )?;
+        let mut worst = Worst::default();
+        worst.add(status(stage));
+        for (agent, stage) in found {
+            worst.add(status(stage));
+            let job = jobs.get(&agent);
+            if output.is_json() {
+                output.document(document(&command, Some(agent), stage, job))?;
+                continue;
             }
-            return Ok(Status::Success);
-        }
-        if stages.is_empty() {
-            let is_known = progress.stage != Stage::Unknown;
-            let words = in_words(progress.stage);
-            output.line(if is_known { words } else { "unknown: nothing tells of it" })?;
-            return Ok(if is_known { Status::Success } else { Status::Nobody });
-        }
-        for (agent, stage) in stages {
             output.line(output.styled(&format!("== {agent}: {}", in_words(stage)), HEADING))?;
-            if let Some(job) = jobs.get(&agent) {
-                self.describe(session, job)?;
+            if let Some(job) = job {
+                self.describe(session, job, stage)?;
             }
         }
-        Ok(Status::Success)
+        worst.add(stages::tell_unreached(session, &command, &unreached)?);
+        Ok(worst.status())
     }
 
-    fn describe(&self, session: &Session, job: &Job) -> Result<(), Failure> {
+    fn describe(&self, session: &Session, job: &Job, stage: Stage) -> Result<(), Failure> {
         let output = session.output;
         let is_over = job.state().is_final();
+        // Redis has it as running, and since when, from the moment that the agent has fetched it.
+        let has_begun = is_over || !matches!(stage, Stage::QueuedOnAgent | Stage::Lost);
+        let if_begun = |text: String| if has_begun { text } else { String::new() };
         let fields = [
             ("id", job.id().to_owned()),
-            ("state", job.state().to_string()),
+            ("state", if_begun(job.state().to_string())),
             ("command", job.cmd().to_owned()),
-            ("started", job.starttime().map(|_| when(job)).unwrap_or_default()),
+            ("started", if_begun(job.starttime().map(|_| when(job)).unwrap_or_default())),
             (
                 "time",
                 if is_over && job.time() > Duration::ZERO { time(job) } else { String::new() },
@@ -156,23 +215,6 @@ impl Show {
             text.lines().try_for_each(|line| output.line(format!("  {line}")))?;
         }
         Ok(())
-    }
-}
-
-fn in_words(stage: Stage) -> &'static str {
-    match stage {
-        Stage::InQueue => "in the queue: no controller has taken it; acctl retract takes it back",
-        Stage::Routed => "routed: the agent has not fetched it; it is down, stopped or full",
-        Stage::QueuedOnAgent => {
-            "queued on the agent: it waits behind another job of its queue, and no kill reaches it"
-        }
-        Stage::Running => "running",
-        Stage::Done => "done",
-        Stage::Lost => "lost: it was submitted, and its result cannot come any more",
-        _ => {
-            "unknown: the agent does not answer, or the job may wait in a queue of the agent, which an id \
-             alone does not tell"
-        }
     }
 }
 

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 use std::{io, thread};
 
-use acclient::{AgentId, ErrorKind, Job, Message, MsgQuery, Outcome as Answered, Stage};
+use acclient::{AgentId, Command, ErrorKind, Job, Message, MsgQuery, Outcome as Answered, Stage};
 use serde_json::json;
 
 use crate::commands::Worst;
 use crate::connect::seconds;
-use crate::exit::{Failure, Outcome, Status};
+use crate::exit::{self, Failure, Outcome, Status};
 use crate::jobs::utc;
+use crate::json;
 use crate::sending::Patience;
 use crate::session::{LOOK, Session};
+use crate::stages;
 use crate::target;
 
 /// Shows what the jobs of a command have logged
@@ -69,11 +71,23 @@ impl Logs {
     }
 
     fn all(&self, session: &Session, query: &MsgQuery) -> Outcome {
-        let outcomes = session.command(&self.command)?.get_msgs(query)?;
+        let command = session.command(&self.command)?;
+        let outcomes = match command.get_msgs(query) {
+            Ok(outcomes) => outcomes,
+            Err(error) => return stages::unless_unknown(session, &command, error),
+        };
+        let is_silent = |outcome: &Answered<Vec<Message>>| matches!(outcome, Answered::Done(messages) if messages.is_empty());
+        // An agent answers the same for an id that it has never heard of.
+        if outcomes.values().all(is_silent)
+            && command.jobs()?.is_empty()
+            && stages::of(session, &command).is_ok_and(|found| stages::is_unknown(&found))
+        {
+            return stages::tell_unknown(session, &command);
+        }
         let wanted: Vec<_> =
             { outcomes }.into_iter().filter(|(agent, _)| self.is_wanted(*agent)).collect();
-        if wanted.is_empty() {
-            return Ok(self.nobody(session));
+        if let (true, Some(agent)) = (wanted.is_empty(), self.agent) {
+            return stages::tell_no_agent(session, &command, agent);
         }
         let (is_many, mut worst) = (wanted.len() > 1, Worst::default());
         for (agent, outcome) in wanted {
@@ -91,25 +105,21 @@ impl Logs {
         Ok(worst.status())
     }
 
-    fn nobody(&self, session: &Session) -> Status {
-        session.output.problem(&match self.agent {
-            Some(agent) => format!("it did not go to {agent}"),
-            None => "no agent has it".into(),
-        });
-        Status::Nobody
-    }
-
     /// Follows each agent by a thread of its own.
     fn follow(&self, session: &Session, query: &MsgQuery) -> Outcome {
         let begun = Instant::now();
-        let jobs = match self.routed(session, begun)? {
+        let command = session.command(&self.command)?;
+        let jobs = match self.routed(session, &command, begun)? {
             Ok(jobs) => jobs,
             Err(status) => return Ok(status),
         };
+        let listed = command.target().agent_ids();
+        let missing: Vec<AgentId> =
+            listed.iter().filter(|agent| !jobs.contains_key(agent)).copied().collect();
         let wanted: Vec<Job> =
             jobs.into_values().filter(|job| self.is_wanted(job.agent())).collect();
-        if wanted.is_empty() {
-            return Ok(self.nobody(session));
+        if let (true, Some(agent)) = (wanted.is_empty(), self.agent) {
+            return stages::tell_no_agent(session, &command, agent);
         }
         let is_many = wanted.len() > 1;
         let ends = thread::scope(|scope| {
@@ -124,11 +134,15 @@ impl Logs {
             threads.into_iter().map(join).collect::<Vec<Outcome>>()
         });
         let ends = ends.into_iter().collect::<Result<Vec<Status>, Failure>>()?;
-        if ends.contains(&Status::Interrupted) {
-            return Ok(Status::Interrupted);
+        let mut status = ends.into_iter().min().unwrap_or(Status::Success);
+        if status == Status::Interrupted {
+            return Ok(exit::interrupted(session.output, &[command.to_string()], &[]));
         }
-        let failed = ends.into_iter().filter(|status| *status != Status::Success);
-        Ok(failed.min_by_key(|status| *status as i32).unwrap_or(Status::Success))
+        if self.agent.is_none() && !missing.is_empty() {
+            let unreached = stages::unreached(&command, &stages::of(session, &command)?);
+            status = status.and(stages::tell_unreached(session, &command, &unreached)?);
+        }
+        Ok(status)
     }
 
     /// Remaining time, at least a moment: a timeout of zero is invalid.
@@ -141,9 +155,9 @@ impl Logs {
     fn routed(
         &self,
         session: &Session,
+        command: &Command,
         begun: Instant,
     ) -> Result<Result<BTreeMap<AgentId, Job>, Status>, Failure> {
-        let command = session.command(&self.command)?;
         loop {
             let jobs = command.jobs()?;
             if !jobs.is_empty() {
@@ -151,20 +165,29 @@ impl Logs {
             }
             let (left, usual) = (self.left(begun), session.client.timeout());
             let progress = command.progress(left.into_iter().chain(usual).min())?;
-            match progress.stage {
+            let (kind, stage, text) = match progress.stage {
+                _ if stages::is_unknown(&progress) => {
+                    return Ok(Err(stages::tell_unknown(session, command)?));
+                }
                 Stage::Lost if progress.agents.is_empty() => {
-                    session.output.problem("the command is lost: nobody has it any more");
-                    return Ok(Err(Status::SomeFailed));
+                    let text = "the command is lost: nobody has it any more";
+                    (ErrorKind::Lost, Stage::Lost, text)
                 }
-                Stage::Unknown if progress.agents.is_empty() => {
-                    return Ok(Err(self.nobody(session)));
+                stage if self.wait.0.is_some_and(|wait| begun.elapsed() >= wait) => {
+                    let text = "timed out: no controller has routed the command";
+                    (ErrorKind::Timeout, stage, text)
                 }
-                _ if self.wait.0.is_some_and(|wait| begun.elapsed() >= wait) => {
-                    session.output.problem("timed out: no controller has routed the command");
-                    return Ok(Err(Status::TimedOut));
+                _ => {
+                    thread::sleep(LOOK);
+                    continue;
                 }
-                _ => thread::sleep(LOOK),
-            }
+            };
+            session.output.problem(text);
+            let mut document = json::failure(kind, &text, Some(command));
+            document["error"]["stage"] = json::stage(stage).into();
+            session.output.document(document)?;
+            let is_lost = kind == ErrorKind::Lost;
+            return Ok(Err(if is_lost { Status::SomeFailed } else { Status::TimedOut }));
         }
     }
 
@@ -199,7 +222,9 @@ impl Logs {
     ) -> io::Result<()> {
         let output = session.output;
         if output.is_json() {
-            return output.document(json!({ "agent": agent.to_string(), "message": message }));
+            return output.document(json!({
+                "type": "message", "agent": agent.to_string(), "message": message,
+            }));
         }
         let mut line = String::new();
         if is_many {

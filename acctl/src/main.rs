@@ -2,10 +2,10 @@
 //!
 //! Uses only the public API of the library, so any program can get what is printed here.
 
+mod bar;
 mod commands;
 mod connect;
 mod exit;
-mod interrupt;
 mod jobs;
 mod json;
 mod logs;
@@ -17,8 +17,13 @@ mod run;
 mod schedule;
 mod sending;
 mod session;
+mod signals;
+mod stages;
+mod tally;
 mod target;
+mod terminal;
 mod tunnel;
+mod usage;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -48,6 +53,18 @@ struct Cli {
     /// Prints JSON, one document a line, errors too
     #[arg(long, global = true)]
     json: bool,
+    /// Colours: auto, always, never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    color: clap::ColorChoice,
+    /// Passes control characters of jobs to the terminal
+    #[arg(long, global = true)]
+    raw: bool,
     #[command(flatten)]
     connection: Connection,
     #[command(subcommand)]
@@ -79,6 +96,18 @@ enum Command {
     Completions(Completions),
 }
 
+impl Command {
+    /// The type of its documents, where they do not name it.
+    fn kind(&self) -> &'static str {
+        match self {
+            Command::Agents(_) => "agent",
+            Command::Ps(_) => "process",
+            Command::Doctor(_) => "check",
+            _ => "",
+        }
+    }
+}
+
 /// Writes completions for a shell
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -89,23 +118,24 @@ struct Completions {
 }
 
 fn main() {
-    let cli = Cli::parse();
-    let output = output::Output::new(cli.json);
+    let cli: Cli = usage::parse();
+    let output = output::Output::new(cli.json, cli.raw, cli.command.kind());
     let status = match perform(&cli, &output) {
+        Ok(Status::Interrupted) => exit::interrupted(&output, &[], &[]),
         Ok(status) => status,
         Err(failure) => failure.tell(&output),
     };
-    std::process::exit(status as i32);
+    std::process::exit(status.code());
 }
 
 fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
     if let Command::Completions(Completions { shell }) = &cli.command {
         let mut script = Vec::new();
         clap_complete::generate(*shell, &mut Cli::command(), "acctl", &mut script);
-        output.bytes(&script)?;
+        output.text(&String::from_utf8_lossy(&script))?;
         return Ok(Status::Success);
     }
-    // What stdin holds is read before Ctrl-C is caught: nothing else could end that.
+    // What stdin holds is read before signals are caught: nothing else could end that.
     let input = match &cli.command {
         Command::Run(run) => run.input()?,
         Command::Bash(bash) => bash.input()?,

@@ -1,88 +1,143 @@
-//! Output: results on stdout, everything else on stderr, colours and tables.
+//! Output: results on stdout, everything else on stderr, colours and tables. Nothing else writes there.
 
-use std::io::{self, Write};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
-use indicatif::ProgressBar;
 use serde_json::Value;
+
+use crate::bar::Bar;
+use crate::terminal;
 
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const WEAK: Style = AnsiColor::Yellow.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default();
 pub const HEADING: Style = Style::new().bold();
 
+/// How stdout or stderr shows text.
+#[derive(Clone, Copy)]
+struct Look {
+    has_colours: bool,
+    /// Whether control characters are made visible: on a terminal, which would obey them.
+    is_filtered: bool,
+}
+
+impl Look {
+    fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.is_filtered {
+            true => terminal::visible(text, self.has_colours),
+            false => Cow::Borrowed(text),
+        }
+    }
+}
+
 /// Where everything is written. Any thread may write a line.
 pub struct Output {
     is_json: bool,
-    colours_stdout: bool,
-    colours_stderr: bool,
+    /// The type of documents that do not name theirs.
+    kind: &'static str,
+    stdout: Look,
+    stderr: Look,
     /// Drawn while nothing is written, where there is one.
-    pub bar: ProgressBar,
+    pub bar: Arc<Bar>,
 }
 
 impl Output {
-    pub fn new(is_json: bool) -> Self {
+    /// Shows control characters on terminals as they are if `is_raw`. Documents that do not name their type are
+    /// of `kind`.
+    pub fn new(is_json: bool, is_raw: bool, kind: &'static str) -> Self {
+        let (stdout, stderr) = (io::stdout(), io::stderr());
         Output {
             is_json,
-            colours_stdout: AutoStream::choice(&io::stdout()) != ColorChoice::Never,
-            colours_stderr: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
-            bar: ProgressBar::hidden(),
+            kind,
+            stdout: Look {
+                has_colours: AutoStream::choice(&stdout) != ColorChoice::Never,
+                is_filtered: stdout.is_terminal() && !is_raw,
+            },
+            stderr: Look {
+                has_colours: AutoStream::choice(&stderr) != ColorChoice::Never,
+                is_filtered: stderr.is_terminal() && !is_raw,
+            },
+            bar: Arc::new(Bar::new()),
         }
+    }
+
+    pub fn colours_stderr(&self) -> bool {
+        self.stderr.has_colours
     }
 
     pub fn is_json(&self) -> bool {
         self.is_json
     }
 
-    /// Bytes of a result, as they are.
-    pub fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
-        self.bar.suspend(|| {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(bytes)?;
-            stdout.flush()
-        })
-    }
-
     /// Text of a result; a last line that is not ended is.
     pub fn text(&self, text: &str) -> io::Result<()> {
-        match text.is_empty() || text.ends_with('\n') {
-            true => self.bytes(text.as_bytes()),
-            false => self.line(text),
+        self.write(&self.stdout.shown(text), text.is_empty() || text.ends_with('\n'))
+    }
+
+    /// Text of one of several results. A terminal shows it indented, so that no job prints what looks like the
+    /// heading of another.
+    pub fn text_below_heading(&self, text: &str) -> io::Result<()> {
+        if !self.stdout.is_filtered {
+            return self.text(text);
         }
+        let lines: String = text.lines().map(|line| format!("  {line}\n")).collect();
+        self.text(&lines)
     }
 
     /// A line of the result.
     pub fn line(&self, line: impl AsRef<str>) -> io::Result<()> {
-        self.bytes(format!("{}\n", line.as_ref()).as_bytes())
+        self.write(&self.stdout.shown(line.as_ref()), false)
     }
 
     /// A JSON document, where JSON is wanted.
-    pub fn document(&self, document: Value) -> io::Result<()> {
-        if self.is_json { self.line(document.to_string()) } else { Ok(()) }
+    pub fn document(&self, mut document: Value) -> io::Result<()> {
+        if !self.is_json {
+            return Ok(());
+        }
+        if document["type"].is_null() {
+            document["type"] = self.kind.into();
+        }
+        let text = document.to_string();
+        match self.stdout.is_filtered {
+            true => self.write(&terminal::json(&text), false),
+            false => self.write(&text, false),
+        }
     }
 
-    /// Prints a notice on stderr. A write error is ignored: there is nowhere else to report it.
+    /// What a job has written to stderr.
+    pub fn error_text(&self, text: &str) {
+        let shown = self.stderr.shown(text);
+        self.write_error(&shown);
+    }
+
+    /// Prints a notice on stderr.
     pub fn note(&self, line: impl AsRef<str>) {
-        self.bar.suspend(|| {
-            let _ = writeln!(io::stderr(), "{}", line.as_ref());
-        });
+        let shown = self.stderr.shown(line.as_ref());
+        self.write_error(&format!("{shown}\n"));
     }
 
     /// What went wrong.
     pub fn problem(&self, text: &str) {
-        let name = styled("acctl:", BAD, self.colours_stderr);
+        let name = styled("acctl:", BAD, self.stderr.has_colours);
         self.note(format!("{name} {text}"));
     }
 
     /// Text for stdout, in a style where stdout has colours.
     pub fn styled(&self, text: &str, style: Style) -> String {
-        styled(text, style, self.colours_stdout)
+        styled(text, style, self.stdout.has_colours)
     }
 
     /// Prints rows as columns under headings.
     pub fn table(&self, headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+        let shown = |cell: &String| match self.stdout.is_filtered {
+            true => terminal::cell(cell),
+            false => cell.clone(),
+        };
+        let rows = rows.iter().map(|row| row.iter().map(shown).collect::<Vec<_>>());
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(headings).add_rows(rows);
         table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 2)));
@@ -91,6 +146,22 @@ impl Output {
             self.line(self.styled(headings.trim_end(), HEADING))?;
         }
         lines.try_for_each(|line| self.line(line.trim_end()))
+    }
+
+    fn write(&self, text: &str, is_ended: bool) -> io::Result<()> {
+        self.bar.suspend(|| {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(text.as_bytes())?;
+            if !is_ended {
+                stdout.write_all(b"\n")?;
+            }
+            stdout.flush()
+        })
+    }
+
+    /// A write error is ignored: there is nowhere else to report it.
+    fn write_error(&self, text: &str) {
+        self.bar.suspend(|| _ = io::stderr().write_all(text.as_bytes()));
     }
 }
 

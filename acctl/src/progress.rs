@@ -1,17 +1,19 @@
-//! Progress bar of a fan-out, drawn on terminals only.
+//! Counts of agents while they are at work, drawn as a bar.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use acclient::{Command, JobState};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::bar::Bar;
 
 /// How often Redis is asked which agents have begun.
 const LOOK: Duration = Duration::from_secs(1);
 /// All jobs are read for that, with their results: too much above so many agents.
 const MOST: usize = 1000;
 const TICK: Duration = Duration::from_millis(200);
+const WIDTH: usize = 20;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
@@ -23,25 +25,15 @@ struct Counts {
 }
 
 /// Counts agents, and draws a bar of them.
-pub struct Progress {
-    bar: ProgressBar,
+pub struct Progress<'a> {
+    bar: &'a Bar,
+    begun: Instant,
     counts: Mutex<Counts>,
 }
 
-impl Progress {
-    /// Draws with this bar, which is hidden where stderr is no terminal.
-    pub fn new(bar: &ProgressBar) -> Self {
-        bar.set_draw_target(ProgressDrawTarget::stderr());
-        if !bar.is_hidden() {
-            let style = ProgressStyle::with_template("{elapsed:>4} [{bar:20}] {msg}");
-            bar.set_style(
-                style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "),
-            );
-            bar.enable_steady_tick(TICK);
-        }
-        let progress = Progress { bar: bar.clone(), counts: Mutex::default() };
-        progress.begin(0, 0);
-        progress
+impl<'a> Progress<'a> {
+    pub fn new(bar: &'a Bar) -> Self {
+        Progress { bar, begun: Instant::now(), counts: Mutex::default() }
     }
 
     pub fn is_hidden(&self) -> bool {
@@ -64,6 +56,13 @@ impl Progress {
         self.change(|counts| (counts.all, counts.waiting) = (all, waiting));
     }
 
+    /// Draws the bar until the sender is gone.
+    pub fn draw(&self, ended: &Receiver<()>) {
+        while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            self.bar.draw(&self.line());
+        }
+    }
+
     /// Looks which agents have begun, until the sender is gone.
     pub fn look_at(&self, command: &Command, ended: &Receiver<()>) {
         let mut pause = TICK;
@@ -78,21 +77,20 @@ impl Progress {
         }
     }
 
-    pub fn end(&self) {
-        self.bar.finish_and_clear();
+    fn change(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn change(&self, change: impl FnOnce(&mut Counts)) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut counts);
-        let Counts { all, succeeded, failed, waiting } = *counts;
+    fn line(&self) -> String {
+        let Counts { all, succeeded, failed, waiting } =
+            *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let over = succeeded + failed;
         let waiting = waiting.min(all.saturating_sub(over));
         let running = all.saturating_sub(over + waiting);
-        self.bar.set_length(all as u64);
-        self.bar.set_position(over as u64);
-        self.bar.set_message(format!(
-            "{succeeded} done, {failed} failed, {running} running, {waiting} waiting"
-        ));
+        let full = "=".repeat((WIDTH * over).checked_div(all).unwrap_or_default().min(WIDTH));
+        let seconds = self.begun.elapsed().as_secs();
+        format!(
+            "{seconds:>3}s [{full:WIDTH$}] {succeeded} done, {failed} failed, {running} running, {waiting} waiting"
+        )
     }
 }

@@ -1,21 +1,24 @@
 //! Prints results as they complete, and sums them up in a line and an exit status.
 
-use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::io::Write;
+use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::thread;
 
-use acclient::{Command, Error, ErrorKind, Job, Outcome as Answered, Results, Rollout};
-use serde_json::json;
+use acclient::{
+    AgentId, Command, Error, ErrorKind, Job, Outcome as Answered, Progress as Stages, Results,
+    Rollout, Stage,
+};
 
 use crate::commands::killed;
-use crate::exit::{Failure, Outcome, Status};
+use crate::exit::{self, Failure, Outcome, Status, brief};
 use crate::json;
 use crate::output::{BAD, GOOD, Output};
 use crate::progress::Progress;
 use crate::sending::Waiting;
 use crate::session::Session;
+use crate::signals;
+use crate::stages;
+use crate::tally::Tally;
 
 /// Where results come from.
 trait Source {
@@ -57,85 +60,6 @@ impl Source for Rollout {
     }
 }
 
-/// What has been told so far.
-#[derive(Debug, Default)]
-struct Tally {
-    succeeded: usize,
-    failed: usize,
-    silent: usize,
-    maybe_sent: usize,
-    unreadable: usize,
-    nobody: usize,
-    timed_out: bool,
-    /// Of errors of other kinds, the first.
-    other: Option<Status>,
-    interrupted: bool,
-    /// Printed commands that are still to be waited for.
-    pending: BTreeSet<String>,
-}
-
-impl Tally {
-    fn told(&self) -> usize {
-        self.counts().iter().map(|(count, _)| count).sum()
-    }
-
-    fn counts(&self) -> [(usize, &'static str); 6] {
-        [
-            (self.succeeded, "succeeded"),
-            (self.failed, "failed"),
-            (self.silent, "did not answer"),
-            (self.maybe_sent, "maybe sent"),
-            (self.unreadable, "answered what cannot be read"),
-            (self.nobody, "not known to the controller"),
-        ]
-    }
-
-    fn error(&mut self, error: &Error) {
-        match Status::of(error) {
-            // It says nothing of the agent that it may name: what was sent is in flight.
-            Status::Interrupted => return self.interrupted = true,
-            Status::TimedOut => self.timed_out = true,
-            // These are known by their counts.
-            Status::Nobody | Status::MaybeSent => {}
-            status => {
-                self.other.get_or_insert(status);
-            }
-        }
-        match Status::of(error) {
-            _ if error.is_maybe_sent() => self.maybe_sent += 1,
-            Status::Nobody => self.nobody += 1,
-            // It has ended the wait, for how many is not known.
-            _ if error.is_final() => {}
-            Status::TimedOut => self.silent += 1,
-            _ => self.unreadable += 1,
-        }
-        if error.is_timeout() || error.is_maybe_sent() {
-            self.pending.extend(error.command_handle().map(str::to_owned));
-        }
-    }
-
-    /// The first that is true of one agent, in the order that the help names.
-    fn status(&self) -> Status {
-        match self {
-            Tally { interrupted: true, .. } => Status::Interrupted,
-            Tally { failed: 1.., .. } => Status::SomeFailed,
-            Tally { nobody: 1.., .. } => Status::Nobody,
-            Tally { timed_out: true, .. } => Status::TimedOut,
-            Tally { maybe_sent: 1.., .. } => Status::MaybeSent,
-            Tally { other: Some(status), .. } => *status,
-            Tally { succeeded: 0, .. } => Status::Nobody,
-            _ => Status::Success,
-        }
-    }
-
-    fn in_words(&self) -> String {
-        let counts = self.counts();
-        let told = counts.iter().filter(|(count, _)| *count > 0);
-        let words: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
-        if words.is_empty() { "nobody has answered".into() } else { words.join(", ") }
-    }
-}
-
 /// Prints results, and says at the end how it went.
 pub struct Report<'a> {
     session: &'a Session<'a>,
@@ -145,99 +69,185 @@ pub struct Report<'a> {
     is_many: bool,
 }
 
+/// What is left of a command when no more results are taken.
+#[derive(Default)]
+struct Left {
+    in_flight: Vec<Command>,
+    not_started: Vec<AgentId>,
+}
+
 impl<'a> Report<'a> {
     pub fn new(session: &'a Session<'a>, waiting: &'a Waiting, is_many: bool) -> Self {
         Report { session, output: session.output, waiting, is_many }
     }
 
+    /// Waits for a command that was just sent, and tells its handle before.
+    pub fn sent(self, command: Command) -> Outcome {
+        self.note(format!("sent as {command}"));
+        match self.output.document(json::sent(&command)) {
+            Ok(()) => self.commands(vec![command]),
+            failed => {
+                let left = Left { in_flight: vec![command], ..Left::default() };
+                self.end(&Tally::new(), failed.map_err(Failure::from), left)
+            }
+        }
+    }
+
     /// Waits for commands that were sent.
     pub fn commands(mut self, commands: Vec<Command>) -> Outcome {
-        let mut results = match self.session.client.wait_any(&commands, self.waiting.time()) {
-            // Before it began: what was sent is sent.
-            Err(error) if error.kind() == ErrorKind::Cancelled => {
-                return self.interrupted(&commands);
-            }
-            results => results?,
-        };
         self.is_many |= commands.len() > 1;
-        let mut tally = Tally::default();
-        let progress = self.is_many.then(|| Progress::new(&self.output.bar));
-        // Several commands would have to be looked at one by one.
-        let watched = match (&progress, commands.as_slice()) {
-            (Some(progress), [command]) if !progress.is_hidden() => Some((progress, command)),
-            _ => None,
-        };
-        let (end, ended) = mpsc::channel();
-        let taken = thread::scope(|scope| {
-            if let Some((progress, command)) = watched {
-                scope.spawn(move || progress.look_at(command, &ended));
+        let mut tally = Tally::new();
+        let mut results = match self.session.client.wait_any(&commands, self.waiting.time()) {
+            Ok(results) => results,
+            // Before it began: what was sent is sent.
+            Err(error) => {
+                let left = Left { in_flight: commands, ..Left::default() };
+                return self.end(&tally, Err(error.into()), left);
             }
-            let taken = self.take(&mut results, &mut tally, progress.as_ref());
-            drop(end);
-            taken
+        };
+        let mut late = Vec::new();
+        let taken = self.watched(self.is_many, commands.as_slice(), |progress| {
+            self.take(&mut results, &mut tally, progress, Some(&mut late))
         });
-        self.close(&tally, progress.as_ref(), &tally.pending);
-        taken?;
-        if tally.interrupted {
-            return self.interrupted(&commands);
-        }
-        Ok(tally.status())
+        let is_over = match (&taken, commands.as_slice()) {
+            (Ok(()), _) => true,
+            // The agents of a role or an id are not known for sure before the end.
+            (Err(_), [command]) if !self.is_many || !command.target().agent_ids().is_empty() => {
+                tally.told() > 0 && results.remaining() == 0
+            }
+            _ => false,
+        };
+        let told = taken.and(self.late(&commands, &late, &mut tally));
+        let in_flight = if is_over { Vec::new() } else { commands };
+        self.end(&tally, told, Left { in_flight, ..Left::default() })
     }
 
     /// Takes the results of a rollout.
     pub fn rollout(mut self, mut results: Rollout) -> Outcome {
         self.is_many |= results.agents().len() > 1;
-        let mut tally = Tally::default();
-        let progress = Progress::new(&self.output.bar);
-        progress.begin(results.total(0), results.waiting(0).unwrap_or_default());
-        let taken = self.take(&mut results, &mut tally, Some(&progress));
-        let in_flight: Vec<Command> = results.in_flight().cloned().collect();
-        self.close(&tally, Some(&progress), &in_flight);
-        taken?;
-        let left: Vec<String> = results.not_started().map(|agent| agent.to_string()).collect();
-        if !left.is_empty() {
-            let why = if tally.interrupted { "interrupted" } else { "stopped" };
-            self.output.problem(&format!("{why}: nothing was sent to {}", left.join(", ")));
-            self.output.document(json!({ "stopped": true, "not_started": left }))?;
-        }
-        if tally.interrupted {
-            return self.interrupted(&in_flight);
-        }
-        match tally.status() {
-            // Nobody failed, and still there was no time for all.
-            Status::Success if !left.is_empty() => Ok(Status::TimedOut),
-            status => Ok(status),
-        }
+        let mut tally = Tally::new();
+        let taken = self.watched(true, &[], |progress| {
+            let waiting = results.waiting(0).unwrap_or_default();
+            progress.iter().for_each(|it| it.begin(results.total(0), waiting));
+            self.take(&mut results, &mut tally, progress, None)
+        });
+        let left = Left {
+            in_flight: results.in_flight().cloned().collect(),
+            not_started: results.not_started().collect(),
+        };
+        tally.pending = left.in_flight.iter().map(Command::to_string).collect();
+        self.end(&tally, taken, left)
     }
 
+    /// Takes results while a bar is drawn, if there is one to be drawn.
+    fn watched(
+        &self,
+        has_bar: bool,
+        commands: &[Command],
+        take: impl FnOnce(Option<&Progress>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let progress = Progress::new(&self.output.bar);
+        if !has_bar || self.waiting.quiet || progress.is_hidden() {
+            return take(None);
+        }
+        let progress = &progress;
+        let ((end, ended), (end_looks, looks_ended)) = (mpsc::channel(), mpsc::channel());
+        let taken = thread::scope(|scope| {
+            scope.spawn(move || progress.draw(&ended));
+            // Several commands would have to be looked at one by one.
+            if let [command] = commands {
+                scope.spawn(move || progress.look_at(command, &looks_ended));
+            }
+            let taken = take(Some(progress));
+            drop((end, end_looks));
+            taken
+        });
+        self.output.bar.suspend(|| ());
+        taken
+    }
+
+    /// Keeps errors of agents that are late, to be told when all are known.
     fn take(
         &self,
         results: &mut impl Source,
         tally: &mut Tally,
         progress: Option<&Progress>,
+        mut late: Option<&mut Vec<Error>>,
     ) -> Result<(), Failure> {
+        let mut told = 0;
         while let Some(result) = results.next() {
             let succeeded = result.as_ref().is_ok_and(Job::is_success);
             match result {
                 Ok(job) => {
-                    *(if succeeded { &mut tally.succeeded } else { &mut tally.failed }) += 1;
+                    tally.job(&job);
                     self.job(&job)?;
                 }
-                Err(error) => {
-                    tally.error(&error);
-                    if tally.interrupted {
-                        return Ok(());
-                    }
-                    self.output.problem(&error.to_string());
-                    self.output.document(json::error(&error))?;
-                }
+                // It says nothing of the agent that it may name: what was sent is in flight.
+                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error.into()),
+                Err(error) => match late.as_mut() {
+                    Some(late) if error.kind() == ErrorKind::Timeout => late.push(error),
+                    _ => self.error(&error, None, tally)?,
+                },
             }
+            told += 1;
             if let Some(progress) = progress {
-                let told = tally.told();
                 progress.done(succeeded, results.total(told), results.waiting(told));
             }
         }
         Ok(())
+    }
+
+    /// Tells of agents that are late, and how far each has got.
+    fn late(&self, commands: &[Command], late: &[Error], tally: &mut Tally) -> Result<(), Failure> {
+        let mut stages: BTreeMap<&str, Option<Stages>> = BTreeMap::new();
+        for error in late {
+            let Some(handle) = error.command_handle() else {
+                self.error(error, None, tally)?;
+                continue;
+            };
+            let found = stages.entry(handle).or_insert_with(|| {
+                let command = commands.iter().find(|command| command.handle() == handle)?;
+                stages::of(self.session, command).ok()
+            });
+            match found {
+                Some(found) if stages::is_unknown(found) => {
+                    tally.unknown();
+                    let text = format!("{}; {}", brief(error), stages::UNKNOWN);
+                    self.output.problem(&text);
+                    let mut document = json::error(error);
+                    document["error"]["stage"] = json::stage(Stage::Unknown).into();
+                    self.output.document(document)?;
+                }
+                found => self.error(error, found.as_ref(), tally)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn error(
+        &self,
+        error: &Error,
+        stages: Option<&Stages>,
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
+        let stage = stages.map(|found| match error.agent() {
+            Some(agent) => found.agents.get(&agent).copied().unwrap_or(found.stage),
+            None => found.stage,
+        });
+        tally.error(error, stage);
+        let after = error.elapsed().map(|elapsed| format!(" after {:.3} s", elapsed.as_secs_f64()));
+        let after = after.unwrap_or_default();
+        self.output.problem(&match (error.agent(), stage.map(stages::in_words)) {
+            (Some(agent), Some(stage)) if stages.is_some_and(|found| found.redis_lost_data) => {
+                format!("{agent}: no result{after}, and Redis has lost its data; {stage}")
+            }
+            (Some(agent), Some(stage)) => format!("{agent}: no result{after}; {stage}"),
+            (_, Some(stage)) => format!("{}; {stage}", brief(error)),
+            (_, None) => brief(error),
+        });
+        let mut document = json::error(error);
+        document["error"]["stage"] = stage.map(json::stage).into();
+        Ok(self.output.document(document)?)
     }
 
     /// What one agent returned.
@@ -251,20 +261,16 @@ impl<'a> Report<'a> {
             let style = if job.is_success() { GOOD } else { BAD };
             let heading = format!("== {agent} {state} ({:.3} s)", job.time().as_secs_f64());
             output.line(output.styled(&heading, style))?;
-        }
-        output.text(job.stdout())?;
-        if self.is_many {
-            for line in job.stderr().lines() {
-                output.note(format!("{agent}: {line}"));
-            }
+            output.text_below_heading(job.stdout())?;
+            job.stderr().lines().for_each(|line| output.note(format!("{agent}: {line}")));
         } else {
-            output.bar.suspend(|| {
-                let _ = std::io::stderr().write_all(job.stderr().as_bytes());
-            });
+            output.text(job.stdout())?;
+            output.error_text(job.stderr());
         }
         // An agent's own command that failed says no more than "{}".
         let data = Some(job.data()).filter(|data| !data.is_empty());
         match data {
+            Some(data) if job.is_success() && self.is_many => output.text_below_heading(data)?,
             Some(data) if job.is_success() => output.text(data)?,
             Some(data) if data != "{}" => {
                 output.problem(&format!("agent {agent}: {state}: {}", data.trim_end()));
@@ -272,66 +278,102 @@ impl<'a> Report<'a> {
             _ if job.is_success() || self.is_many => {}
             _ => output.problem(&format!("agent {agent}: {state}")),
         }
-        if let Some(critical) = job.critical() {
-            output.note(format!("{agent}: {}", critical.trim_end()));
+        let critical = job.critical().unwrap_or_default();
+        critical.trim_end().lines().for_each(|line| output.note(format!("{agent}: {line}")));
+        for (name, text) in [("stdout", job.stdout()), ("stderr", job.stderr())] {
+            if json::is_cut(text) {
+                output.problem(&format!(
+                    "agent {agent}: {name} may be cut: an agent keeps the last {} lines",
+                    json::KEPT_LINES
+                ));
+            }
         }
         Ok(())
     }
 
-    /// Ends the bar, and says how several agents fared, and how to come back to those that are left.
-    fn close(
-        &self,
-        tally: &Tally,
-        progress: Option<&Progress>,
-        left: impl IntoIterator<Item = impl Display>,
-    ) {
-        if let Some(progress) = progress {
-            progress.end();
-        }
+    /// Says how several agents fared, and how to come back to those that are left. After a signal, and where
+    /// nobody reads stdout, names what is in flight too, or kills it.
+    fn end(&self, tally: &Tally, taken: Result<(), Failure>, left: Left) -> Outcome {
+        let Left { in_flight, not_started } = left;
         if self.is_many {
-            self.output.note(tally.in_words());
+            self.note(tally.in_words());
         }
-        if !tally.interrupted {
-            self.come_back(left);
+        let is_interrupted = taken.as_ref().is_err_and(Failure::is_interruption);
+        if !not_started.is_empty() {
+            let why = if is_interrupted { "interrupted" } else { "stopped" };
+            let left: Vec<String> = not_started.iter().map(AgentId::to_string).collect();
+            self.output.problem(&format!("{why}: nothing was sent to {}", left.join(", ")));
+        }
+        let handles: Vec<String> = in_flight.iter().map(Command::to_string).collect();
+        // What is in flight is pending; after the end, what is late.
+        let pending = if handles.is_empty() { &tally.pending } else { &handles };
+        let status = match taken {
+            Err(_) if is_interrupted => self.interrupted(&handles, &not_started)?,
+            Err(failure) => {
+                self.come_back(pending);
+                failure.tell(self.output)
+            }
+            Ok(()) => {
+                self.come_back(pending);
+                match tally.status() {
+                    // Nobody failed, and still there was no time for all.
+                    Status::Success if !not_started.is_empty() => Status::TimedOut,
+                    status => status,
+                }
+            }
+        };
+        let summary = tally.summary(&not_started, pending, status);
+        match self.output.document(summary) {
+            // What is in flight was told already.
+            Err(_) if is_interrupted => Ok(status),
+            written => written.map(|()| status).map_err(Failure::from),
         }
     }
 
     /// A command of which it is not known whether Redis has it.
     pub fn doubtful(&self, error: Error) -> Outcome {
+        let handle: Vec<String> = error.command_handle().map(str::to_owned).into_iter().collect();
         if error.kind() == ErrorKind::Cancelled {
-            let command =
-                error.command_handle().map(|printed| self.session.unending.get_by_handle(printed));
-            return self.interrupted(command.transpose()?.as_slice());
+            return self.interrupted(&handle, &[]);
         }
-        self.come_back(error.command_handle());
+        self.come_back(&handle);
         Err(error.into())
     }
 
-    /// Says how to wait again.
-    fn come_back(&self, commands: impl IntoIterator<Item = impl Display>) {
-        let quoted: Vec<String> =
-            commands.into_iter().map(|command| format!(" '{command}'")).collect();
-        if !quoted.is_empty() {
-            self.output.note(format!("come back with: acctl wait{}", quoted.concat()));
+    /// What is not wanted with --quiet.
+    fn note(&self, line: String) {
+        if !self.waiting.quiet {
+            self.output.note(line);
         }
     }
 
-    /// After Ctrl-C: says how to come back, or kills.
-    fn interrupted(&self, commands: &[Command]) -> Outcome {
-        let printed: Vec<String> = commands.iter().map(Command::to_string).collect();
-        self.output.document(json!({ "interrupted": true, "commands": printed }))?;
+    /// Says how to wait again.
+    fn come_back(&self, handles: &[String]) {
+        let quoted: String = handles.iter().map(|handle| format!(" '{handle}'")).collect();
+        if !quoted.is_empty() {
+            self.output.note(format!("come back with: acctl wait{quoted}"));
+        }
+    }
+
+    /// After a signal: says how to come back, or kills.
+    fn interrupted(&self, handles: &[String], not_started: &[AgentId]) -> Outcome {
+        let status = exit::interrupted(self.output, handles, not_started);
+        if handles.is_empty() {
+            return Ok(status);
+        }
+        if signals::is_stdout_closed() {
+            self.output.note("nobody reads stdout any more");
+        }
         let kills = self.waiting.kill_on_interrupt;
-        let then = if kills { "killing what was sent" } else { "what was sent goes on" };
-        self.output.note(format!("interrupted; {then}"));
+        self.output.note(if kills { "killing what was sent" } else { "what was sent goes on" });
         // Before the killing: a second Ctrl-C ends that, and what is left has to be known then.
-        self.come_back(&printed);
-        if !kills {
-            return Ok(Status::Interrupted);
+        self.come_back(handles);
+        if kills {
+            for handle in handles {
+                self.kill(&self.session.unending.get_by_handle(handle)?);
+            }
         }
-        for printed in &printed {
-            self.kill(&self.session.unending.get_by_handle(printed)?);
-        }
-        Ok(Status::Interrupted)
+        Ok(status)
     }
 
     fn kill(&self, command: &Command) {
@@ -350,29 +392,10 @@ impl<'a> Report<'a> {
             match outcome {
                 Answered::Done(kill) => self.output.note(format!("{agent}: {}", killed(kill))),
                 Answered::Over(job) => self.output.note(format!("{agent}: over: {}", job.state())),
-                Answered::Failed(error) => self.output.problem(&error.to_string()),
+                Answered::Failed(error) => {
+                    self.output.problem(&format!("{agent}: {}", brief(&error)))
+                }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_status_is_the_first_that_is_true_of_one_agent() {
-        let status = |tally: Tally| tally.status();
-        let tally = || Tally { succeeded: 1, ..Tally::default() };
-        assert_eq!(status(tally()), Status::Success);
-        assert_eq!(status(Tally { nobody: 1, ..tally() }), Status::Nobody);
-        assert_eq!(status(Tally { nobody: 1, timed_out: true, ..tally() }), Status::Nobody);
-        assert_eq!(status(Tally { nobody: 1, failed: 1, ..tally() }), Status::SomeFailed);
-        assert_eq!(status(Tally { maybe_sent: 1, timed_out: true, ..tally() }), Status::TimedOut);
-    }
-
-    #[test]
-    fn without_a_result_nobody_was_reached() {
-        assert_eq!(Tally::default().status(), Status::Nobody);
     }
 }

@@ -70,7 +70,7 @@ pub struct Rm {
     #[arg(required_unless_present = "prefix", conflicts_with = "prefix")]
     id: Option<String>,
     /// All whose ids begin with this
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     prefix: Option<String>,
 }
 
@@ -100,7 +100,9 @@ impl Add {
             None => session.client.bash(target, script),
         };
         session.client.schedule_add(&self.id, &self.cron, self.running.apply(command))?;
-        session.output.document(json!({ "id": self.id, "cron": self.cron }))?;
+        session.output.document(json!({
+            "type": "scheduled", "action": "added", "id": self.id, "cron": self.cron,
+        }))?;
         Ok(Status::Success)
     }
 }
@@ -110,12 +112,14 @@ impl Rm {
         let output = session.output;
         if let Some(prefix) = &self.prefix {
             session.client.schedule_remove_prefix(prefix)?;
-            output.document(json!({ "prefix": prefix }))?;
+            output
+                .document(json!({ "type": "scheduled", "action": "removed", "prefix": prefix }))?;
             return Ok(Status::Success);
         }
         let id = self.id.as_deref().unwrap_or_default();
         let removed = session.client.schedule_remove(id)?;
-        output.document(json!({ "id": id, "removed": removed }))?;
+        let action = if removed { "removed" } else { "not_found" };
+        output.document(json!({ "type": "scheduled", "action": action, "id": id }))?;
         if removed {
             return Ok(Status::Success);
         }
@@ -128,7 +132,12 @@ fn list(session: &Session) -> Outcome {
     let output = session.output;
     let scheduled = session.client.schedule_list()?;
     if output.is_json() {
-        scheduled.iter().try_for_each(|entry| output.document(json!(entry)))?;
+        scheduled.iter().try_for_each(|entry| {
+            output.document(json!({
+                "type": "scheduled", "action": "listed",
+                "id": entry.id, "cron": entry.cron, "cmd": entry.cmd,
+            }))
+        })?;
         return Ok(Status::Success);
     }
     let rows: Vec<Vec<String>> = { scheduled.iter() }
@@ -167,7 +176,8 @@ impl History {
                 let args = command.args().map(acclient::RunArgs::to_json).unwrap_or_default();
                 let args: serde_json::Value = serde_json::from_str(&args).unwrap_or_default();
                 output.document(json!({
-                    "command": command.to_string(), "id": command.id(), "cmd": command.cmd(),
+                    "type": "past", "command": command.to_string(), "id": command.id(),
+                    "target": command.target().to_string(), "cmd": command.cmd(),
                     "args": args, "data": command.data(), "tags": command.tags(),
                 }))?;
             }

@@ -6,10 +6,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use acclient::{Request, RolloutPlan, RunArgs, Target};
-use serde_json::json;
 
 use crate::connect::seconds;
 use crate::exit::{Failure, Outcome, Status};
+use crate::json;
 use crate::report::Report;
 use crate::session::Session;
 
@@ -98,9 +98,12 @@ pub struct Waiting {
     /// How long to wait for results, or forever
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     wait: Patience,
-    /// Ctrl-C kills the jobs, and does not only end the wait
+    /// Ctrl-C and other signals kill the jobs, and do not only end the wait; so does a closed stdout
     #[arg(long)]
     pub kill_on_interrupt: bool,
+    /// Prints results and problems only: no handle, bar or counts
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 impl Waiting {
@@ -187,7 +190,7 @@ impl How {
                     .into(),
             ));
         }
-        if !self.sending.detach {
+        if !self.sending.detach && !self.sending.waiting.quiet {
             session.output.note(
                 "not waiting: agents never answer restart; acctl agents lists those that are back",
             );
@@ -250,15 +253,18 @@ impl Sending {
             sent => sent?,
         };
         if detach {
-            let printed = sent.to_string();
             let output = session.output;
-            match output.is_json() {
-                true => output.document(json!({ "command": printed, "id": sent.id() }))?,
-                false => output.line(printed)?,
+            let written = match output.is_json() {
+                true => output.document(json::sent(&sent)),
+                false => output.line(sent.to_string()),
+            };
+            // It runs, and nobody else knows its handle.
+            if written.is_err() {
+                output.note(format!("sent as {sent}"));
             }
-            return Ok(Status::Success);
+            return Ok(written.map(|()| Status::Success)?);
         }
-        report.commands(vec![sent])
+        report.sent(sent)
     }
 
     /// How long is waited for results, where that has an end.

@@ -6,17 +6,17 @@ use acclient::{CancelToken, Client, Command};
 
 use crate::connect::Connection;
 use crate::exit::Failure;
-use crate::interrupt;
 use crate::output::Output;
+use crate::signals;
 
 /// Pause between two looks at what another program writes.
 pub const LOOK: Duration = Duration::from_millis(50);
 
 /// What every command works with.
 pub struct Session<'a> {
-    /// Ctrl-C ends its calls.
+    /// Signals end its calls.
     pub client: Client,
-    /// The same client for what is still to be done after Ctrl-C.
+    /// The same client for what is still to be done after a signal.
     pub unending: Client,
     pub output: &'a Output,
 }
@@ -29,7 +29,7 @@ impl<'a> Session<'a> {
         wait: Option<Duration>,
     ) -> Result<Self, Failure> {
         let cancel = CancelToken::new()?;
-        interrupt::watch(&cancel)?;
+        signals::watch(&cancel, &output.bar)?;
         let client = connection.open(&cancel, output, lazily, wait)?;
         let unending = client.with_cancel(&CancelToken::new()?);
         Ok(Session { client, unending, output })

@@ -94,17 +94,18 @@ impl fmt::Display for Listener {
     }
 }
 
-fn json(tunnel: &Tunnel, at: Listener) -> Value {
+fn json(tunnel: &Tunnel, at: Listener, action: &str, still_listed: Option<bool>) -> Value {
     let Tunnel { local, gateway, ip, remote, .. } = tunnel;
     json!({
+        "type": "tunnel", "action": action, "still_listed": still_listed,
         "agent": at.to_string(), "tunnel": tunnel.to_string(),
         "local": local, "gateway": gateway.to_string(), "ip": ip, "remote": remote,
     })
 }
 
-fn print(tunnel: &Tunnel, at: Listener, output: &Output) -> io::Result<()> {
+fn print(tunnel: &Tunnel, at: Listener, action: &str, output: &Output) -> io::Result<()> {
     match output.is_json() {
-        true => output.document(json(tunnel, at)),
+        true => output.document(json(tunnel, at, action, None)),
         false => output.line(tunnel.to_string()),
     }
 }
@@ -118,16 +119,14 @@ impl Tunnels {
                     Listener::Agent(agent) => client.tunnel_open(*agent, tunnel)?,
                     Listener::Controller => client.reverse_tunnel_open(tunnel)?,
                 };
-                print(&opened, *at, output)?;
+                print(&opened, *at, "open", output)?;
             }
             Tunnels::Close { tunnel: Named { at, tunnel } } => {
                 let closed = match at {
                     Listener::Agent(agent) => client.tunnel_close(*agent, tunnel)?,
                     Listener::Controller => client.reverse_tunnel_close(tunnel)?,
                 };
-                let mut document = json(tunnel, *at);
-                document["still_listed"] = closed.still_listed.into();
-                output.document(document)?;
+                output.document(json(tunnel, *at, "closed", Some(closed.still_listed)))?;
                 if closed.still_listed {
                     output.note("closed, and still listed: the agent listens again after a restart of the controller");
                 }
@@ -138,7 +137,7 @@ impl Tunnels {
                     Listener::Controller => client.reverse_tunnel_list()?,
                 };
                 for tunnel in &tunnels {
-                    print(tunnel, *at, output)?;
+                    print(tunnel, *at, "listed", output)?;
                 }
             }
         }

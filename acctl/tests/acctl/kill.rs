@@ -31,7 +31,7 @@ fn a_script_is_ordered_to_end_and_a_killable_one_ends() {
         assert!(killed.stdout.starts_with("1:1: ordered: the process was killed"), "{killed:?}");
     }
     let killed = ran(&grid, &["--json", "kill", &job]);
-    assert_eq!(killed.stdout, "{\"agent\":\"1:1\",\"outcome\":\"ordered\"}\n");
+    assert_eq!(killed.stdout, "{\"agent\":\"1:1\",\"outcome\":\"ordered\",\"type\":\"kill\"}\n");
     gate.open();
     assert_eq!(ran(&grid, &["wait", &job]).status, 1, "its state is KILLED");
 

@@ -5,6 +5,8 @@ mod errors;
 mod follow;
 mod kill;
 mod program;
+mod pty;
 mod runs;
 mod sessions;
+mod signals;
 mod terminal;

@@ -56,7 +56,7 @@ pub fn acctl(url: &str, args: &[&str]) -> Ran {
 pub fn session(name: &str, url: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/acctl/{name}.txt"));
     let expected = std::fs::read_to_string(&path).expect("a golden file");
-    let found = scrubbed(&replay(&expected, url, |ran| {
+    let found = scrubbed(&replay(&expected, url, "", |ran| {
         let stderr: String = ran.stderr.lines().map(|line| format!("2> {line}\n")).collect();
         let status = if ran.status == 0 { String::new() } else { format!("[{}]\n", ran.status) };
         ran.stdout + &stderr + &status
@@ -68,13 +68,13 @@ pub fn session(name: &str, url: &str) {
     compare(&found, &expected);
 }
 
-/// Runs the session of the README, whose output is as it was once, stdout and stderr as they come.
+/// Runs the session of the README, whose output is as it was once, stdout and stderr in the order of writing.
 pub fn readme(url: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = std::fs::read_to_string(&path).expect("the README");
     let (before, rest) = readme.split_once("```console\n").expect("a session");
     let (session, behind) = rest.split_once("```").expect("its end");
-    let found = replay(session, url, |ran| ran.stdout + &ran.stderr);
+    let found = replay(session, url, "exec 2>&1; ", |ran| ran.stdout);
     if std::env::var_os("ACCLIENT_WRITE_GOLDEN").is_some() {
         std::fs::write(&path, format!("{before}```console\n{found}```{behind}")).expect("written");
         return;
@@ -88,8 +88,8 @@ fn compare(found: &str, expected: &str) {
     assert!(found == expected, "found and expected: {other:#?}\n{found}");
 }
 
-/// Runs a session, and gives it with what was printed now.
-fn replay(session: &str, url: &str, print: impl Fn(Ran) -> String) -> String {
+/// Runs a session, with `before` ahead of each command that sets no variable, and gives it with what was printed now.
+fn replay(session: &str, url: &str, before: &str, print: impl Fn(Ran) -> String) -> String {
     let mut variables: BTreeMap<String, String> = BTreeMap::new();
     let mut found = String::new();
     for line in session.lines() {
@@ -104,12 +104,12 @@ fn replay(session: &str, url: &str, print: impl Fn(Ran) -> String) -> String {
             name.bytes().all(|byte| byte.is_ascii_uppercase()) && words.ends_with(')')
         });
         let script = match assigned {
-            Some((_, script)) => script.strip_suffix(')').expect("it ends so"),
-            None => words,
+            Some((_, script)) => script.strip_suffix(')').expect("it ends so").to_owned(),
+            None => format!("{before}{words}"),
         };
         let mut shell = command("bash", Some(url));
         let mut ran: Ran =
-            shell.arg("-c").arg(script).envs(&variables).output().expect("a shell").into();
+            shell.arg("-c").arg(&script).envs(&variables).output().expect("a shell").into();
         if let Some((name, _)) = assigned {
             variables.insert(name.to_owned(), ran.stdout.trim_end().to_owned());
             ran.stdout.clear();

@@ -4,14 +4,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 use std::time::Duration;
 
-use devgrid::{Grid, signals};
+use devgrid::Grid;
 
 use crate::program::{ACCTL, Ran, acctl, command};
 use support::gate::Gate;
 use support::prefix::{Prefix, succeed};
-use support::wait_until;
-
-const SIGINT: i32 = 2;
 
 #[test]
 fn results_are_printed_as_they_complete() {
@@ -31,35 +28,6 @@ fn results_are_printed_as_they_complete() {
     let rest: Vec<String> = (0..4).map(|_| line()).collect();
     assert!(rest.iter().any(|line| line == "from 2"), "{rest:?}");
     assert!(child.wait().expect("a child").success());
-}
-
-#[test]
-fn signals_end_it_as_ctrl_c_does() {
-    let grid = Grid::demo().expect("a grid");
-    for signal in [SIGINT, signals::SIGTERM] {
-        let mut command = command(ACCTL, Some(&grid.url()));
-        command.args(["--json", "run", "1:1", "--", "sleep", "600"]);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("acctl");
-        wait_until("the job runs", || grid.running_jobs() == 1);
-        signals::send(child.id(), signal);
-        let ran: Ran = child.wait_with_output().expect("it ends").into();
-        assert_eq!(ran.status, 130, "{ran:?}");
-        let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("a document");
-        assert_eq!(document["interrupted"], true);
-        let form = document["commands"][0].as_str().expect("a printed command");
-        assert_eq!(acctl(&grid.url(), &["kill", form]).status, 0);
-        wait_until("none runs", || grid.running_jobs() == 0);
-    }
-    // A log that is followed ends with the signal too.
-    let job = acctl(&grid.url(), &["bash", "1:1", "--detach", "echo begun; sleep 600"]).stdout;
-    let mut command = command(ACCTL, Some(&grid.url()));
-    command.args(["logs", "-f", job.trim_end()]).stdout(Stdio::piped());
-    let mut child = command.spawn().expect("acctl");
-    let mut first = String::new();
-    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut first).expect("a line");
-    assert_eq!(first, "begun\n");
-    signals::send(child.id(), SIGINT);
-    assert_eq!(child.wait().expect("it ends").code(), Some(130));
 }
 
 #[test]
@@ -133,7 +101,7 @@ fn every_help_fits_and_ends_in_an_example() {
     }
     assert!(seen > 24, "only {seen} commands");
     let all = help(&[], "--help").join("\n");
-    assert!(all.contains("130  interrupted") && all.contains("ACCLIENT_PASSWORD"), "{all}");
+    assert!(all.contains("130  by SIGINT") && all.contains("ACCLIENT_PASSWORD"), "{all}");
 }
 
 #[test]

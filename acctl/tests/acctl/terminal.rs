@@ -1,93 +1,11 @@
-//! On a terminal: bars, colours, Ctrl-C. The terminal is that of util-linux's `script`.
-
-use std::io::{Read, Write};
-use std::process::{Child, ChildStdin, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+//! On a terminal: bars, colours, Ctrl-C, and what jobs print there.
 
 use devgrid::Grid;
 
-use crate::program::{acctl, command};
+use crate::program::acctl;
+use crate::pty::{COLUMNS, Terminal};
 use support::gate::Gate;
-use support::prefix::have;
-use support::{WAIT, not_tested, wait_until};
-
-/// A shell command on a terminal of its own.
-struct Terminal {
-    child: Child,
-    keys: ChildStdin,
-    shown: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Terminal {
-    /// None where no terminal starts, which `have` and `starts` tell.
-    fn start(url: &str, line: &str, variables: &[(&str, &str)]) -> Option<Self> {
-        if !have(&["script"]) || !starts() {
-            return None;
-        }
-        let mut script = command("script", Some(url));
-        script.envs(variables.iter().copied());
-        let line = format!("stty cols 80 rows 24; exec {line}");
-        script.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
-        let mut child =
-            script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script");
-        let shown = Arc::new(Mutex::new(Vec::new()));
-        let (mut output, all) = (child.stdout.take().expect("a pipe"), Arc::clone(&shown));
-        thread::spawn(move || {
-            let mut part = [0; 4096];
-            while let Ok(count @ 1..) = output.read(&mut part) {
-                all.lock().expect("no panic").extend_from_slice(&part[..count]);
-            }
-        });
-        Some(Terminal { keys: child.stdin.take().expect("a pipe"), child, shown })
-    }
-
-    fn shown(&self) -> String {
-        String::from_utf8_lossy(&self.shown.lock().expect("no panic")).into_owned()
-    }
-
-    fn wait_for(&self, text: &str) {
-        wait_until(text, || self.shown().contains(text));
-    }
-
-    fn ctrl_c(&mut self) {
-        self.keys.write_all(b"\x03").expect("a key");
-        self.keys.flush().expect("a key");
-    }
-
-    /// All that was shown, and the status.
-    fn end(mut self) -> (String, i32) {
-        let deadline = Instant::now() + WAIT;
-        while self.child.try_wait().expect("a child").is_none() {
-            assert!(Instant::now() < deadline, "it does not end: {:?}", self.shown());
-            thread::sleep(Duration::from_millis(2));
-        }
-        let status = self.child.wait().expect("a child").code().unwrap_or(-1);
-        // The reader may be behind.
-        wait_until("all is read", || Arc::strong_count(&self.shown) == 1);
-        (self.shown(), status)
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Whether `script` gets a terminal, which some containers do not have.
-fn starts() -> bool {
-    let mut script = command("script", None);
-    script.args(["--quiet", "--return", "--command", "tty", "/dev/null"]).stdin(Stdio::null());
-    let output = script.output().expect("script");
-    let starts = output.status.success();
-    if !starts {
-        not_tested(&format!("acctl on a terminal: script cannot start one: {output:?}"));
-    }
-    starts
-}
+use support::wait_until;
 
 fn length_of_queue(grid: &Grid) -> i64 {
     let mut redis = grid.redis().connection();
@@ -103,16 +21,15 @@ fn printed(text: &str) -> Vec<String> {
 #[test]
 fn colours_on_a_terminal_only() {
     let grid = Grid::demo().expect("a grid");
-    let Some(terminal) = Terminal::start(&grid.url(), "acctl agents", &[]) else { return };
+    let terminal = Terminal::start(&grid.url(), "exec acctl agents", &[]);
     let (shown, status) = terminal.end();
     assert!(status == 0 && shown.contains("\x1b[1mAGENT  ROLES\x1b[0m"), "{shown:?}");
     for variables in [[("NO_COLOR", "1")], [("TERM", "dumb")]] {
-        let terminal = Terminal::start(&grid.url(), "acctl agents", &variables).expect("one");
+        let terminal = Terminal::start(&grid.url(), "exec acctl agents", &variables);
         let (shown, status) = terminal.end();
         assert!(status == 0 && shown.contains("AGENT") && !shown.contains('\x1b'), "{shown:?}");
     }
-    let failing =
-        Terminal::start(&grid.url(), "acctl run all --batch 1 -- false", &[]).expect("one");
+    let failing = Terminal::start(&grid.url(), "exec acctl run all --batch 1 -- false", &[]);
     let (shown, status) = failing.end();
     assert!(status == 1 && shown.contains("\x1b[31m== 1:1 ERROR"), "{shown:?}");
     assert!(!acctl(&grid.url(), &["agents"]).stdout.contains('\x1b'));
@@ -123,20 +40,20 @@ fn a_bar_while_agents_are_at_work() {
     let grid = Grid::demo().expect("a grid");
     let gate = Gate::new();
     let script = gate.wait();
-    let line = format!("acctl bash all '{script}; exit $((AGENT_NID - 1))'");
-    let Some(terminal) = Terminal::start(&grid.url(), &line, &[]) else { return };
+    let line = format!("exec acctl bash all '{script}; exit $((AGENT_NID - 1))'");
+    let terminal = Terminal::start(&grid.url(), &line, &[]);
     terminal.wait_for("0 done, 0 failed, 3 running, 0 waiting");
     gate.open();
     let (shown, status) = terminal.end();
     assert!(status == 1 && shown.contains("2 succeeded, 1 failed"), "{shown:?}");
     gate.close();
-    let line = format!("acctl bash all --batch 1 '{script}'");
-    let terminal = Terminal::start(&grid.url(), &line, &[]).expect("one");
+    let line = format!("exec acctl bash all --batch 1 '{script}'");
+    let terminal = Terminal::start(&grid.url(), &line, &[]);
     terminal.wait_for("0 done, 0 failed, 1 running, 2 waiting");
     gate.open();
     let (shown, status) = terminal.end();
     assert!(status == 0 && shown.contains("3 succeeded"), "{shown:?}");
-    let missing = Terminal::start(&grid.url(), "acctl bash 1:1", &[]).expect("one");
+    let missing = Terminal::start(&grid.url(), "exec acctl bash 1:1", &[]);
     let (shown, status) = missing.end();
     assert!(status == 2 && shown.contains("no script"), "{shown:?}");
     let piped = acctl(&grid.url(), &["run", "all", "--", "true"]);
@@ -146,8 +63,8 @@ fn a_bar_while_agents_are_at_work() {
 #[test]
 fn ctrl_c_ends_the_wait_and_says_how_to_come_back() {
     let grid = Grid::demo().expect("a grid");
-    let line = "acctl run 1:1 -- sleep 600";
-    let Some(mut terminal) = Terminal::start(&grid.url(), line, &[]) else { return };
+    let line = "exec acctl run 1:1 -- sleep 600";
+    let terminal = Terminal::start(&grid.url(), line, &[]);
     wait_until("the job runs", || grid.running_jobs() == 1);
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
@@ -163,8 +80,8 @@ fn ctrl_c_ends_the_wait_and_says_how_to_come_back() {
 #[test]
 fn ctrl_c_kills_where_it_is_told_to() {
     let grid = Grid::demo().expect("a grid");
-    let line = "acctl run all --kill-on-interrupt -- sleep 600";
-    let Some(mut terminal) = Terminal::start(&grid.url(), line, &[]) else { return };
+    let line = "exec acctl run all --kill-on-interrupt -- sleep 600";
+    let terminal = Terminal::start(&grid.url(), line, &[]);
     wait_until("the jobs run", || grid.running_jobs() == 3);
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
@@ -172,7 +89,7 @@ fn ctrl_c_kills_where_it_is_told_to() {
     wait_until("none runs", || grid.running_jobs() == 0);
     // What no controller has taken is taken back.
     grid.stop_controller();
-    let mut terminal = Terminal::start(&grid.url(), line, &[]).expect("one");
+    let terminal = Terminal::start(&grid.url(), line, &[]);
     wait_until("it is sent", || length_of_queue(&grid) == 1);
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
@@ -183,8 +100,8 @@ fn ctrl_c_kills_where_it_is_told_to() {
 #[test]
 fn ctrl_c_in_a_rollout() {
     let grid = Grid::demo().expect("a grid");
-    let line = "acctl run all --batch 2 -- sleep 600";
-    let Some(mut terminal) = Terminal::start(&grid.url(), line, &[]) else { return };
+    let line = "exec acctl run all --batch 2 -- sleep 600";
+    let terminal = Terminal::start(&grid.url(), line, &[]);
     wait_until("the batch runs", || grid.running_jobs() == 2);
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
@@ -197,8 +114,8 @@ fn ctrl_c_in_a_rollout() {
     for form in &forms {
         assert_eq!(acctl(&grid.url(), &["kill", form]).status, 0);
     }
-    let line = "acctl run all --batch 2 --kill-on-interrupt --tags mine -- sleep 600";
-    let mut terminal = Terminal::start(&grid.url(), line, &[]).expect("one");
+    let line = "exec acctl run all --batch 2 --kill-on-interrupt --tags mine -- sleep 600";
+    let terminal = Terminal::start(&grid.url(), line, &[]);
     wait_until("the batch runs", || grid.running_jobs() == 2);
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
@@ -212,8 +129,8 @@ fn ctrl_c_in_a_rollout() {
 #[test]
 fn ctrl_c_in_a_rollout_tells_no_more_than_is_at_work() {
     let grid = Grid::demo().expect("a grid");
-    let line = "acctl bash all --batch 2 '[ $AGENT_NID = 1 ] || exec sleep 600'";
-    let Some(mut terminal) = Terminal::start(&grid.url(), line, &[]) else { return };
+    let line = "exec acctl bash all --batch 2 '[ $AGENT_NID = 1 ] || exec sleep 600'";
+    let terminal = Terminal::start(&grid.url(), line, &[]);
     terminal.wait_for("== 1:1 SUCCESS");
     wait_until("the other runs", || grid.running_jobs() == 1);
     terminal.ctrl_c();
@@ -224,8 +141,8 @@ fn ctrl_c_in_a_rollout_tells_no_more_than_is_at_work() {
     assert_eq!(acctl(&grid.url(), &["kill", form]).status, 0);
     // An agent that is away has its command all the same.
     grid.pause_agent(1, 2);
-    let line = "acctl run all --batch 2 -- sleep 600";
-    let mut terminal = Terminal::start(&grid.url(), line, &[]).expect("one");
+    let line = "exec acctl run all --batch 2 -- sleep 600";
+    let terminal = Terminal::start(&grid.url(), line, &[]);
     // Beside the killed script's sleep, which goes on.
     wait_until("the other runs", || grid.running_jobs() == 2);
     terminal.ctrl_c();
@@ -237,8 +154,8 @@ fn ctrl_c_in_a_rollout_tells_no_more_than_is_at_work() {
 #[test]
 fn a_second_ctrl_c_ends_at_once() {
     let grid = Grid::demo().expect("a grid");
-    let line = "acctl run 1:1 --kill-on-interrupt --timeout 600 -- sleep 600";
-    let Some(mut terminal) = Terminal::start(&grid.url(), line, &[]) else { return };
+    let line = "exec acctl run 1:1 --kill-on-interrupt --timeout 600 -- sleep 600";
+    let terminal = Terminal::start(&grid.url(), line, &[]);
     wait_until("the job runs", || grid.running_jobs() == 1);
     grid.redis().pause();
     terminal.ctrl_c();
@@ -250,4 +167,156 @@ fn a_second_ctrl_c_ends_at_once() {
     grid.redis().resume();
     let [form] = &printed(&shown)[..] else { panic!("{shown:?}") };
     assert_eq!(acctl(&grid.url(), &["kill", form]).status, 0);
+}
+
+/// Lines of the screen that are not empty.
+fn lines(terminal: &Terminal) -> Vec<String> {
+    let screen = terminal.screen();
+    screen.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn control_characters_of_jobs_are_shown_and_not_obeyed() {
+    let grid = Grid::demo().expect("a grid");
+    let script = r"printf '\033]0;pwned\007\033[31mred\033[2J\033[1;1Hgone\342\200\256\n== 1:2 SUCCESS\nplain\n'; \
+                   printf '\033[2Jstderr\n' >&2; printf '9::\033]52;c;aGk=\007critical\n'";
+    let line = format!("exec acctl bash -q 1:1 --tags $'\\e[2J' {}", quoted(script));
+    let (terminal, status) = Terminal::start(&grid.url(), &line, &[]).ended();
+    assert_eq!(
+        (status, &*lines(&terminal)),
+        (
+            0,
+            &[
+                "^[]0;pwned^Gred^[[2J^[[1;1Hgone<U+202E>",
+                "== 1:2 SUCCESS",
+                "plain",
+                "^[[2Jstderr",
+                "1:1: ^[]52;c;aGk=^Gcritical",
+            ]
+            .map(str::to_owned)[..]
+        )
+    );
+    assert_eq!(terminal.colour_of("red"), vt100::Color::Idx(1));
+    assert_eq!(terminal.colour_of("plain"), vt100::Color::Default, "a colour ends with its line");
+
+    // In everything that is read back, too.
+    let shown = acctl(
+        &grid.url(),
+        &["bash", "1:1", "--detach", "--id", "evil", "--tags", "\x1b[2J", script],
+    );
+    assert_eq!(shown.status, 0, "{shown:?}");
+    assert_eq!(acctl(&grid.url(), &["wait", "evil"]).status, 0);
+    let add = ["schedule", "add", "\x1b[2Jid", "@yearly", "1:1", "--", "\x1b]0;x\x07"];
+    assert_eq!(acctl(&grid.url(), &add).status, 0);
+    for (line, shown) in [
+        ("acctl jobs evil", "^[]0;pwned^G"),
+        ("acctl job evil", "tags     ^[[2J"),
+        ("acctl wait evil", "== 1:1 SUCCESS"),
+        ("acctl logs evil", "^[[2Jstderr"),
+        ("acctl schedule list", "^[[2Jid"),
+        ("acctl --json wait evil", "\\u001b]0;pwned\\u0007"),
+        ("acctl --json wait evil", "gone\\u202e"),
+        ("acctl run $'\\e[2J' -- x", "invalid target"),
+        ("acctl --$'\\e[2J'", "unexpected argument"),
+    ] {
+        let (terminal, _) = Terminal::start(&grid.url(), line, &[]).ended();
+        let (all, screen) = (terminal.shown(), terminal.screen());
+        assert!(screen.contains(shown), "{line}: {screen}");
+        for obeyed in ["\x1b]", "\x1b[2J", "\x1b[1;1H", "\u{202e}", "\x07"] {
+            assert!(!all.contains(obeyed), "{line}: {all:?}");
+        }
+    }
+    // Where it is wanted, and where nobody would obey.
+    let (shown, _) = Terminal::start(&grid.url(), "acctl --raw wait evil", &[]).end();
+    assert!(shown.contains("\x1b]0;pwned\x07"), "{shown:?}");
+    let piped = acctl(&grid.url(), &["wait", "evil"]);
+    assert!(piped.stdout.contains("\x1b]0;pwned\x07\x1b[31mred\x1b[2J"), "{piped:?}");
+    let (shown, _) = Terminal::start(&grid.url(), "acctl wait evil --color never", &[]).end();
+    assert!(!shown.contains('\x1b'), "{shown:?}");
+}
+
+/// In single quotes for a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[test]
+fn a_job_cannot_print_the_heading_of_another() {
+    let grid = Grid::demo().expect("a grid");
+    let script =
+        quoted("printf '== 9:9 SUCCESS\\n\\r== 9:9 SUCCESS\\n'; echo '== 9:9 SUCCESS' >&2");
+    let (terminal, status) =
+        Terminal::start(&grid.url(), &format!("exec acctl bash all {script}"), &[]).ended();
+    let lines = lines(&terminal);
+    let headings = lines.iter().filter(|line| line.starts_with("==")).count();
+    assert!(status == 0 && headings == 3, "{lines:#?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("  == 9:9")).count(), 3, "{lines:#?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("  ^M== 9:9")).count(), 3, "{lines:#?}");
+}
+
+#[test]
+fn colours_as_they_are_asked_for() {
+    let grid = Grid::demo().expect("a grid");
+    let bold = |ran: &str| ran.contains("\x1b[1mAGENT");
+    for (when, on_terminal, in_pipe) in
+        [("auto", true, false), ("always", true, true), ("never", false, false)]
+    {
+        let line = format!("exec acctl agents --color={when}");
+        let (shown, status) = Terminal::start(&grid.url(), &line, &[]).end();
+        assert!(status == 0 && bold(&shown) == on_terminal, "{when}: {shown:?}");
+        let piped = acctl(&grid.url(), &["--color", when, "agents"]);
+        assert_eq!(bold(&piped.stdout), in_pipe, "{when}: {piped:?}");
+        let usage = acctl(&grid.url(), &["--color", when, "frob"]);
+        assert_eq!(usage.stderr.contains('\x1b'), in_pipe, "{when}: {usage:?}");
+    }
+    // A flag comes before the environment.
+    let line = "exec acctl agents --color always";
+    let (shown, _) = Terminal::start(&grid.url(), line, &[("NO_COLOR", "1")]).end();
+    assert!(bold(&shown), "{shown:?}");
+}
+
+#[test]
+fn a_bar_leaves_nothing_behind() {
+    let grid = Grid::demo().expect("a grid");
+    let gate = Gate::new();
+    let script = quoted(&format!("[ $AGENT_NID = 2 ] || {{ {}; }}; echo done", gate.wait()));
+    let line = format!("acctl bash all {script} > >(tee /dev/null) 2> /dev/tty; echo end");
+    let (shown, _) = {
+        // Another program prints where the bar would be.
+        let terminal = Terminal::start(&grid.url(), &line, &[]);
+        terminal.wait_for("== 1:2 SUCCESS");
+        gate.open();
+        terminal.end()
+    };
+    assert!(!shown.contains(" running, "), "{shown:?}");
+    gate.close();
+    let terminal = Terminal::start(&grid.url(), &format!("exec acctl bash all {script}"), &[]);
+    let bar = "1 done, 0 failed, 2 running, 0 waiting";
+    wait_until(bar, || terminal.screen().contains(bar));
+    for columns in [30, COLUMNS, 20] {
+        let before = terminal.shown().len();
+        terminal.resize(columns);
+        wait_until("it is drawn again", || {
+            let shown = terminal.shown();
+            let drawn = shown[before..].rsplit("\x1b[J").next();
+            shown[before..].contains("\x1b[J") && drawn.is_some_and(|it| it.contains('['))
+        });
+        let shown = terminal.shown();
+        let drawn = shown[before..].rsplit("\x1b[J").next().expect("a part");
+        let line = drawn.split('\r').next().expect("a line");
+        assert!(line.len() < usize::from(columns), "{line:?} of {columns}");
+    }
+    gate.open();
+    let (terminal, status) = terminal.ended();
+    let screen = terminal.screen();
+    assert!(status == 0 && !screen.contains("running"), "{screen}");
+    assert_eq!(screen.matches("SUCCESS").count(), 3, "{screen}");
+    assert_eq!(screen.matches("  done").count(), 3, "{screen}");
+    assert!(screen.trim_end().ends_with("3 succeeded"), "{screen}");
+    let (shown, _) =
+        Terminal::start(&grid.url(), &format!("acctl bash -q all {script}"), &[]).end();
+    assert!(
+        !shown.contains("running") && !shown.contains("sent as") && !shown.contains("3 succ"),
+        "{shown:?}"
+    );
 }

@@ -1,0 +1,112 @@
+//! Signals, and a stdout that nobody reads any more: the first ends calls, a second Ctrl-C the process.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use std::{process, thread};
+
+use acclient::CancelToken;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::signal_name;
+
+use crate::bar::Bar;
+use crate::exit::Status;
+
+/// The signal that ends this process; 0 while there is none.
+static CAUSE: AtomicI32 = AtomicI32::new(0);
+
+/// The signal that ends this process: SIGPIPE also where it was not sent and nobody reads stdout.
+pub fn cause() -> i32 {
+    CAUSE.load(Relaxed)
+}
+
+/// Whether it ends because nobody reads stdout.
+pub fn is_stdout_closed() -> bool {
+    cause() == SIGPIPE
+}
+
+/// The name of [`cause`], like `SIGTERM`.
+pub fn name() -> &'static str {
+    signal_name(cause()).unwrap_or("a signal")
+}
+
+/// Records that nobody reads stdout.
+pub fn stdout_is_closed() {
+    record(SIGPIPE);
+}
+
+/// Whether it is the first.
+fn record(signal: i32) -> bool {
+    CAUSE.compare_exchange(0, signal, Relaxed, Relaxed).is_ok()
+}
+
+/// Cancels the token at the first signal, or when nobody reads stdout. A second SIGINT or SIGTERM ends the
+/// process at once, for those who do not want to wait for what the first leads to. SIGHUP often comes twice,
+/// from the terminal and from the shell.
+pub fn watch(cancel: &CancelToken, bar: &Arc<Bar>) -> io::Result<()> {
+    let is_kept = |signal: &i32| *signal == SIGPIPE || !is_ignored(*signal);
+    let mut signals =
+        Signals::new([SIGHUP, SIGINT, SIGTERM, SIGPIPE].iter().filter(|it| is_kept(it)))?;
+    let (token, bar) = (cancel.clone(), Arc::clone(bar));
+    let watching = move || {
+        for signal in signals.forever() {
+            // Writing a notice where nobody reads stderr is no reason to end.
+            if signal == SIGPIPE && is_closed(io::stderr()) && !is_closed(io::stdout()) {
+                continue;
+            }
+            if !record(signal) && matches!(signal, SIGINT | SIGTERM) {
+                bar.clear_at_exit();
+                process::exit(Status::Interrupted.code());
+            }
+            token.cancel();
+        }
+    };
+    thread::Builder::new().name("signals".into()).spawn(watching)?;
+    // A terminal that is gone is told by SIGHUP too, which may come later.
+    let signal = if io::stdout().is_terminal() { SIGHUP } else { SIGPIPE };
+    if is_kept(&signal) {
+        let token = cancel.clone();
+        let waiting = move || {
+            if wait_until_closed(io::stdout()) {
+                record(signal);
+                token.cancel();
+            }
+        };
+        thread::Builder::new().name("stdout".into()).spawn(waiting)?;
+    }
+    Ok(())
+}
+
+/// Whether the signal was ignored when the process began, as `nohup` has it. Known on Linux only.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+fn is_closed(file: impl AsFd) -> bool {
+    polled(file, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap_or(false)
+}
+
+/// False where that cannot be waited for.
+fn wait_until_closed(file: impl AsFd) -> bool {
+    loop {
+        match polled(&file, None) {
+            Ok(false) | Err(Errno::INTR) => {}
+            Ok(true) => return true,
+            Err(_) => return false,
+        }
+    }
+}
+
+fn polled(file: impl AsFd, time: Option<&Timespec>) -> Result<bool, Errno> {
+    let mut polled = [PollFd::new(&file, PollFlags::empty())];
+    poll(&mut polled, time)?;
+    Ok(polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP))
+}

@@ -1,0 +1,106 @@
+//! How far commands got, in words and for exit statuses.
+
+use std::time::Duration;
+
+use acclient::{AgentId, Command, Error, ErrorKind, Progress, Stage};
+
+use crate::exit::{Outcome, Status};
+use crate::json;
+use crate::session::Session;
+
+/// How long agents may take to say how far a job got, where that is only told beside something else.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What is said where nobody has heard of a command.
+pub const UNKNOWN: &str =
+    "nothing tells of the command: the id is wrong, or it is older than 24 hours";
+
+/// How far a command got, told beside something else: within a short time.
+pub fn of(session: &Session, command: &Command) -> acclient::Result<Progress> {
+    let usual = session.client.timeout().unwrap_or(PATIENCE);
+    command.progress(usual.min(PATIENCE))
+}
+
+/// Whether nothing tells of the command.
+pub fn is_unknown(progress: &Progress) -> bool {
+    progress.stage == Stage::Unknown && progress.agents.is_empty() && !progress.redis_lost_data
+}
+
+/// Says that nothing tells of the command.
+pub fn tell_unknown(session: &Session, command: &Command) -> Outcome {
+    session.output.problem(UNKNOWN);
+    let mut document = json::failure(ErrorKind::NoSuchAgent, &UNKNOWN, Some(command));
+    document["error"]["stage"] = json::stage(Stage::Unknown).into();
+    session.output.document(document)?;
+    Ok(Status::Nobody)
+}
+
+/// An error of a question about a command, unless nothing tells of that.
+pub fn unless_unknown(session: &Session, command: &Command, error: Error) -> Outcome {
+    if error.is_timeout() && of(session, command).is_ok_and(|found| is_unknown(&found)) {
+        return tell_unknown(session, command);
+    }
+    Err(error.into())
+}
+
+/// Says that an agent does not run the job, and why.
+pub fn tell_idle(
+    session: &Session,
+    command: &Command,
+    agent: AgentId,
+    stage: Option<Stage>,
+) -> Outcome {
+    let stage = stage.unwrap_or(Stage::Unknown);
+    let text = format!("the agent is not running the job; {}", in_words(stage));
+    session.output.problem(&format!("{agent}: {text}"));
+    let mut document = json::failure(ErrorKind::NotRunning, &text, Some(command));
+    document["agent"] = agent.to_string().into();
+    document["error"]["stage"] = json::stage(stage).into();
+    session.output.document(document)?;
+    Ok(Status::NotRunning)
+}
+
+/// Agents of a list that the controller does not know: they are left out of progress and jobs.
+pub fn unreached(command: &Command, progress: &Progress) -> Vec<AgentId> {
+    let listed = command.target().agent_ids().iter();
+    listed.filter(|agent| !progress.agents.contains_key(agent)).copied().collect()
+}
+
+/// Says that the command did not go to the agent that was asked about.
+pub fn tell_no_agent(session: &Session, command: &Command, agent: AgentId) -> Outcome {
+    let text = format!("it did not go to {agent}");
+    session.output.problem(&text);
+    let mut document = json::failure(ErrorKind::NoSuchAgent, &text, Some(command));
+    document["agent"] = agent.to_string().into();
+    session.output.document(document)?;
+    Ok(Status::Nobody)
+}
+
+/// Says which agents the controller does not know.
+pub fn tell_unreached(session: &Session, command: &Command, agents: &[AgentId]) -> Outcome {
+    for agent in agents {
+        let text = "no such agent: it was down or not registered, or the number is wrong";
+        session.output.problem(&format!("{agent}: {text}"));
+        let mut document = json::failure(ErrorKind::NoSuchAgent, &text, Some(command));
+        document["agent"] = agent.to_string().into();
+        session.output.document(document)?;
+    }
+    Ok(if agents.is_empty() { Status::Success } else { Status::Nobody })
+}
+
+pub fn in_words(stage: Stage) -> &'static str {
+    match stage {
+        Stage::InQueue => "in the queue: no controller has taken it; acctl retract takes it back",
+        Stage::Routed => "routed: the agent has not fetched it; it is down, stopped or full",
+        Stage::QueuedOnAgent => {
+            "queued on the agent: it waits behind another job of its queue, and no kill reaches it"
+        }
+        Stage::Running => "running",
+        Stage::Done => "done",
+        Stage::Lost => "lost: it was submitted, and its result cannot come any more",
+        _ => {
+            "unknown: the agent does not answer, or the job may wait in a queue of the agent, which an id \
+             alone does not tell"
+        }
+    }
+}

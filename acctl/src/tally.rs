@@ -1,0 +1,127 @@
+//! How the agents of a command fared, and the exit status that it makes.
+
+use acclient::{AgentId, Error, Job, Stage};
+use serde_json::{Value, json};
+
+use crate::exit::Status;
+
+/// Agents of one fate; none for a result of which it is not known whose it is.
+type Agents = Vec<Option<AgentId>>;
+
+/// What has been told so far.
+#[derive(Debug)]
+pub struct Tally {
+    succeeded: Agents,
+    failed: Agents,
+    lost: Agents,
+    silent: Agents,
+    maybe_sent: Agents,
+    unreadable: Agents,
+    unreached: Agents,
+    /// That of all that was told.
+    worst: Status,
+    /// Handles of commands that are still to be waited for.
+    pub pending: Vec<String>,
+}
+
+impl Tally {
+    pub fn new() -> Self {
+        Tally {
+            succeeded: Agents::new(),
+            failed: Agents::new(),
+            lost: Agents::new(),
+            silent: Agents::new(),
+            maybe_sent: Agents::new(),
+            unreadable: Agents::new(),
+            unreached: Agents::new(),
+            worst: Status::Success,
+            pending: Vec::new(),
+        }
+    }
+
+    /// How many results and errors of agents there were.
+    pub fn told(&self) -> usize {
+        self.fates().iter().map(|(agents, _, _)| agents.len()).sum()
+    }
+
+    /// Each with its name in JSON and in words.
+    fn fates(&self) -> [(&Agents, &'static str, &'static str); 7] {
+        [
+            (&self.succeeded, "succeeded", "succeeded"),
+            (&self.failed, "failed", "failed"),
+            (&self.lost, "lost", "lost"),
+            (&self.silent, "silent", "did not answer"),
+            (&self.maybe_sent, "maybe_sent", "maybe sent"),
+            (&self.unreadable, "unreadable", "answered what cannot be read"),
+            (&self.unreached, "unreached", "not known to the controller"),
+        ]
+    }
+
+    pub fn job(&mut self, job: &Job) {
+        let agent = Some(job.agent());
+        if job.is_success() {
+            return self.succeeded.push(agent);
+        }
+        self.failed.push(agent);
+        self.worst = self.worst.and(Status::SomeFailed);
+    }
+
+    /// An error, and the stage of its agent where that was asked for.
+    pub fn error(&mut self, error: &Error, stage: Option<Stage>) {
+        let status = match stage {
+            Some(Stage::Lost) => Status::SomeFailed,
+            _ => Status::of(error),
+        };
+        self.worst = self.worst.and(status);
+        let agent = error.agent();
+        match status {
+            _ if error.is_maybe_sent() => self.maybe_sent.push(agent),
+            Status::Nobody => self.unreached.push(agent),
+            // It has ended the wait, for how many is not known.
+            _ if error.is_final() => {}
+            Status::SomeFailed => self.lost.push(agent),
+            Status::TimedOut => self.silent.push(agent),
+            _ => self.unreadable.push(agent),
+        }
+        if error.is_maybe_sent() || error.is_timeout() && status != Status::SomeFailed {
+            let handle = error.command_handle().map(str::to_owned);
+            self.pending.extend(handle.filter(|handle| !self.pending.contains(handle)));
+        }
+    }
+
+    /// Nothing tells of a command.
+    pub fn unknown(&mut self) {
+        self.worst = self.worst.and(Status::Nobody);
+    }
+
+    pub fn status(&self) -> Status {
+        // Without a result nobody was reached.
+        if self.worst == Status::Success && self.succeeded.is_empty() {
+            return Status::Nobody;
+        }
+        self.worst
+    }
+
+    pub fn in_words(&self) -> String {
+        let fates = self.fates();
+        let told = fates.iter().filter(|(agents, _, _)| !agents.is_empty());
+        let words: Vec<String> =
+            told.map(|(agents, _, what)| format!("{} {what}", agents.len())).collect();
+        if words.is_empty() { "nobody has answered".into() } else { words.join(", ") }
+    }
+
+    /// The document that ends a report. `pending` are handles to come back to.
+    pub fn summary(&self, not_started: &[AgentId], pending: &[String], status: Status) -> Value {
+        let mut document = json!({
+            "type": "summary",
+            "not_started": not_started.iter().map(AgentId::to_string).collect::<Vec<_>>(),
+            "pending": pending,
+            "status": status.code(),
+        });
+        for (agents, name, _) in self.fates() {
+            let agents = agents.iter().flatten().map(AgentId::to_string);
+            document[name] = agents.collect::<Vec<_>>().into();
+        }
+        document
+    }
+}

@@ -1,0 +1,258 @@
+//! How a call ends before its work is done: by a signal, or since nobody reads what it prints. Whatever ends it,
+//! the commands that are in flight and the agents that got nothing are known afterwards.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+
+use devgrid::{Grid, signals};
+use serde_json::Value;
+use support::gate::Gate;
+use support::wait_until;
+
+use crate::program::{ACCTL, Ran, acctl, command};
+use crate::pty::Terminal;
+
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+const SIGPIPE: i32 = 13;
+const SIGNALS: [(i32, &str); 4] =
+    [(SIGHUP, "SIGHUP"), (SIGINT, "SIGINT"), (SIGPIPE, "SIGPIPE"), (signals::SIGTERM, "SIGTERM")];
+
+fn start(grid: &Grid, args: &[&str]) -> Child {
+    let mut command = command(ACCTL, Some(&grid.url()));
+    command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("acctl")
+}
+
+/// The handles behind "come back with".
+fn handles(stderr: &str) -> Vec<String> {
+    let lines = stderr.lines().filter_map(|line| line.strip_prefix("come back with: acctl wait "));
+    let quoted = lines.flat_map(|line| line.split(' '));
+    quoted.map(|handle| handle.trim_matches('\'').to_owned()).collect()
+}
+
+fn kill_all(grid: &Grid, handles: &[String]) {
+    for handle in handles {
+        assert_eq!(acctl(&grid.url(), &["kill", handle]).status, 0, "{handle}");
+    }
+    wait_until("none runs", || grid.running_jobs() == 0);
+}
+
+#[test]
+fn each_signal_leaves_what_is_in_flight_and_names_it() {
+    let grid = Grid::demo().expect("a grid");
+    for (signal, name) in SIGNALS {
+        let child = start(&grid, &["--json", "run", "1:1", "--", "sleep", "600"]);
+        wait_until("the job runs", || grid.running_jobs() == 1);
+        signals::send(child.id(), signal);
+        let ran: Ran = child.wait_with_output().expect("it ends").into();
+        assert_eq!(ran.status, 128 + signal, "{ran:?}");
+        let documents: Vec<Value> =
+            ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let [sent, interrupted, summary] = &documents[..] else { panic!("{ran:?}") };
+        assert_eq!(sent["type"], "sent");
+        assert_eq!(
+            (&interrupted["type"], &interrupted["signal"]),
+            (&"interrupted".into(), &name.into())
+        );
+        assert_eq!(interrupted["commands"][0], sent["command"]);
+        assert_eq!(
+            (&summary["type"], &summary["status"]),
+            (&"summary".into(), &(128 + signal).into())
+        );
+        assert_eq!(summary["pending"][0], sent["command"]);
+        let first = ran.stderr.lines().next().expect("a line");
+        assert_eq!(first, format!("sent as {}", sent["command"].as_str().expect("a handle")));
+        assert!(ran.stderr.contains("what was sent goes on"), "{ran:?}");
+        assert_eq!(grid.running_jobs(), 1);
+        kill_all(&grid, &handles(&ran.stderr));
+    }
+}
+
+#[test]
+fn each_signal_kills_where_it_is_told_to() {
+    let grid = Grid::demo().expect("a grid");
+    for (signal, _) in SIGNALS {
+        let child = start(&grid, &["run", "all", "--kill-on-interrupt", "--", "sleep", "600"]);
+        wait_until("the jobs run", || grid.running_jobs() == 3);
+        signals::send(child.id(), signal);
+        let ran: Ran = child.wait_with_output().expect("it ends").into();
+        assert_eq!(ran.status, 128 + signal, "{ran:?}");
+        assert!(ran.stderr.contains("2:1: ended"), "{ran:?}");
+        wait_until("none runs", || grid.running_jobs() == 0);
+    }
+}
+
+#[test]
+fn each_signal_ends_a_rollout_and_names_who_got_nothing() {
+    let grid = Grid::demo().expect("a grid");
+    for (signal, name) in SIGNALS {
+        let child = start(&grid, &["run", "all", "--batch", "2", "--", "sleep", "600"]);
+        wait_until("the batch runs", || grid.running_jobs() == 2);
+        signals::send(child.id(), signal);
+        let ran: Ran = child.wait_with_output().expect("it ends").into();
+        assert_eq!(ran.status, 128 + signal, "{name}: {ran:?}");
+        assert!(ran.stderr.contains("interrupted: nothing was sent to 2:1"), "{name}: {ran:?}");
+        let handles = handles(&ran.stderr);
+        assert_eq!(handles.len(), 2, "{name}: {ran:?}");
+        kill_all(&grid, &handles);
+    }
+}
+
+#[test]
+fn a_call_that_only_asks_ends_with_a_signal_too() {
+    let grid = Grid::demo().expect("a grid");
+    grid.redis().pause();
+    for args in [&["agents"][..], &["ps"], &["wait", "x"]] {
+        let mut child = start(&grid, &[&["--json", "--timeout", "600"], args].concat());
+        // It handles signals from the moment that it connects.
+        wait_until("it connects", || has_socket(child.id()));
+        signals::send(child.id(), SIGHUP);
+        wait_until("it ends", || child.try_wait().expect("a child").is_some());
+        let ran: Ran = child.wait_with_output().expect("it ends").into();
+        assert_eq!(ran.status, 129, "{args:?}: {ran:?}");
+        let document: Value = serde_json::from_str(&ran.stdout).expect("one document");
+        assert_eq!(document["type"], "interrupted", "{args:?}: {ran:?}");
+        assert_eq!(ran.stderr, "interrupted by SIGHUP\n", "{args:?}");
+    }
+    grid.redis().resume();
+    // A log that is followed.
+    let job = acctl(&grid.url(), &["bash", "1:1", "--detach", "echo begun; sleep 600"]).stdout;
+    let mut child = start(&grid, &["--json", "logs", "-f", job.trim_end()]);
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    assert!(lines.next().expect("a line").expect("text").contains("begun"));
+    signals::send(child.id(), SIGINT);
+    let last: Value =
+        serde_json::from_str(&lines.next().expect("a line").expect("text")).expect("JSON");
+    assert_eq!(
+        (&last["type"], &last["commands"][0]),
+        (&"interrupted".into(), &job.trim_end().into())
+    );
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}
+
+fn has_socket(pid: u32) -> bool {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    let mut links =
+        files.into_iter().flatten().flatten().map(|file| std::fs::read_link(file.path()));
+    links.any(|link| link.is_ok_and(|link| link.to_string_lossy().starts_with("socket:")))
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_ignored() {
+    let grid = Grid::demo().expect("a grid");
+    let gate = Gate::new();
+    let mut shell = command("bash", Some(&grid.url()));
+    shell.args([
+        "-c",
+        "trap '' HUP; exec acctl bash 1:1 \"$1\"",
+        "-",
+        &format!("{}; echo done", gate.wait()),
+    ]);
+    let child = shell.stdout(Stdio::piped()).spawn().expect("bash");
+    wait_until("the job runs", || grid.running_jobs() == 1);
+    signals::send(child.id(), SIGHUP);
+    gate.open();
+    let ran: Ran = child.wait_with_output().expect("it ends").into();
+    assert_eq!((ran.status, &*ran.stdout), (0, "done\n"));
+}
+
+#[test]
+fn a_terminal_that_is_closed_is_a_hang_up() {
+    let grid = Grid::demo().expect("a grid");
+    let line = "exec acctl run all --kill-on-interrupt -- sleep 600";
+    let terminal = Terminal::start(&grid.url(), line, &[]);
+    wait_until("the jobs run", || grid.running_jobs() == 3);
+    assert_eq!(terminal.hang_up(), 129);
+    wait_until("none runs", || grid.running_jobs() == 0);
+}
+
+#[test]
+fn a_closed_pipe_is_noticed_while_it_waits() {
+    let grid = Grid::demo().expect("a grid");
+    let mut child = start(&grid, &["run", "1:1", "--", "sleep", "600"]);
+    wait_until("the job runs", || grid.running_jobs() == 1);
+    drop(child.stdout.take());
+    let ran: Ran = child.wait_with_output().expect("it ends").into();
+    assert_eq!(ran.status, 141, "{ran:?}");
+    assert!(ran.stderr.contains("nobody reads stdout any more"), "{ran:?}");
+    assert!(!ran.stderr.contains("SIGPIPE"), "{ran:?}");
+    kill_all(&grid, &handles(&ran.stderr));
+    // One that is told to kills.
+    let mut child = start(&grid, &["run", "all", "--kill-on-interrupt", "--", "sleep", "600"]);
+    wait_until("the jobs run", || grid.running_jobs() == 3);
+    drop(child.stdout.take());
+    let ran: Ran = child.wait_with_output().expect("it ends").into();
+    assert_eq!(ran.status, 141, "{ran:?}");
+    wait_until("none runs", || grid.running_jobs() == 0);
+}
+
+#[test]
+fn a_closed_pipe_ends_a_rollout_and_names_who_got_nothing() {
+    let grid = Grid::demo().expect("a grid");
+    let gate = Gate::new();
+    let script = format!("[ $AGENT_NID = 1 ] || {{ {}; }}; echo out", gate.wait());
+    let mut child = start(&grid, &["bash", "all", "--batch", "2", &script]);
+    let mut first = [0; 6];
+    child.stdout.as_mut().expect("a pipe").read_exact(&mut first).expect("a heading");
+    assert_eq!(&first, b"== 1:1");
+    drop(child.stdout.take());
+    let ran: Ran = child.wait_with_output().expect("it ends").into();
+    assert_eq!(ran.status, 141, "{ran:?}");
+    assert!(ran.stderr.contains("interrupted: nothing was sent to 2:1"), "{ran:?}");
+    let [handle] = &handles(&ran.stderr)[..] else { panic!("{ran:?}") };
+    gate.open();
+    let waited = acctl(&grid.url(), &["wait", handle]);
+    assert_eq!((waited.status, &*waited.stdout), (0, "out\n"));
+}
+
+#[test]
+fn nobody_reads_stderr_and_the_results_come() {
+    let grid = Grid::demo().expect("a grid");
+    let gate = Gate::new();
+    let script = format!("{}; echo out; echo err >&2", gate.wait());
+    let mut child = start(&grid, &["bash", "all", &script]);
+    drop(child.stderr.take());
+    wait_until("the jobs run", || grid.running_jobs() == 3);
+    gate.open();
+    let ran: Ran = child.wait_with_output().expect("it ends").into();
+    assert_eq!((ran.status, ran.stdout.matches("out\n").count()), (0, 3), "{ran:?}");
+}
+
+#[test]
+fn a_handle_that_stdout_does_not_take_is_on_stderr() {
+    let grid = Grid::demo().expect("a grid");
+    for args in
+        [&["run", "1:1", "--detach", "--", "true"][..], &["run", "1:1", "--", "echo", "out"]]
+    {
+        let mut command = command(ACCTL, Some(&grid.url()));
+        let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+        let child = command.args(args).stdout(full).stderr(Stdio::piped()).spawn().expect("acctl");
+        let ran: Ran = child.wait_with_output().expect("it ends").into();
+        assert_eq!(ran.status, 7, "{ran:?}");
+        assert!(ran.stderr.contains("No space left"), "{ran:?}");
+        let handle = ran.stderr.lines().find_map(|line| line.strip_prefix("sent as "));
+        let handle = handle.unwrap_or_else(|| panic!("{ran:?}"));
+        assert_eq!(acctl(&grid.url(), &["wait", handle]).status, 0);
+    }
+    // A pipe that is closed before anything is written.
+    let mut child = start(&grid, &["run", "1:1", "--detach", "--", "true"]);
+    drop(child.stdout.take());
+    let ran: Ran = child.wait_with_output().expect("it ends").into();
+    assert_eq!(ran.status, 141, "{ran:?}");
+}
+
+#[test]
+fn the_handle_is_known_before_the_wait() {
+    let grid = Grid::demo().expect("a grid");
+    let mut child = start(&grid, &["run", "all", "--", "sleep", "600"]);
+    let mut first = String::new();
+    BufReader::new(child.stderr.take().expect("a pipe")).read_line(&mut first).expect("a line");
+    let handle = first.trim_end().strip_prefix("sent as ").expect("a handle").to_owned();
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
+    wait_until("the jobs run", || grid.running_jobs() == 3);
+    kill_all(&grid, &[handle]);
+    let quiet = acctl(&grid.url(), &["run", "-q", "all", "--", "true"]);
+    assert_eq!((quiet.status, &*quiet.stderr), (0, ""));
+}
