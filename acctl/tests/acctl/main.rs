@@ -7,6 +7,7 @@ mod kill;
 mod program;
 mod pty;
 mod runs;
+mod schemas;
 mod sessions;
 mod signals;
 mod terminal;

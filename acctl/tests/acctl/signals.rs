@@ -12,6 +12,7 @@ use support::wait_until;
 
 use crate::program::{ACCTL, Ran, acctl, command};
 use crate::pty::Terminal;
+use crate::schemas::documents;
 
 const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
@@ -47,8 +48,7 @@ fn each_signal_leaves_what_is_in_flight_and_names_it() {
         signals::send(child.id(), signal);
         let ran: Ran = child.wait_with_output().expect("it ends").into();
         assert_eq!(ran.status, 128 + signal, "{ran:?}");
-        let documents: Vec<Value> =
-            ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let documents = documents(&ran.stdout);
         let [sent, interrupted, summary] = &documents[..] else { panic!("{ran:?}") };
         assert_eq!(sent["type"], "sent");
         assert_eq!(
@@ -111,8 +111,9 @@ fn a_call_that_only_asks_ends_with_a_signal_too() {
         wait_until("it ends", || child.try_wait().expect("a child").is_some());
         let ran: Ran = child.wait_with_output().expect("it ends").into();
         assert_eq!(ran.status, 129, "{args:?}: {ran:?}");
-        let document: Value = serde_json::from_str(&ran.stdout).expect("one document");
-        assert_eq!(document["type"], "interrupted", "{args:?}: {ran:?}");
+        let documents = documents(&ran.stdout);
+        assert_eq!(documents.len(), 1, "{ran:?}");
+        assert_eq!(documents[0]["type"], "interrupted", "{args:?}: {ran:?}");
         assert_eq!(ran.stderr, "interrupted by SIGHUP\n", "{args:?}");
     }
     grid.redis().resume();
