@@ -9,8 +9,17 @@ use crate::json;
 use crate::output::Output;
 use crate::signals;
 
-/// What the long help says of [`Status`].
+/// What the long help says of results and of [`Status`].
 pub const HELP: &str = "\
+What a result does not tell, since agents do not send it:
+  the exit code     only whether it was 0: exit 7 and a signal look the same
+  bytes             what is not UTF-8 arrives as U+FFFD
+  blank lines       are dropped
+  N::text           lines that begin so are messages of level N: see acctl logs
+  the order         of lines of stdout and lines of stderr
+  long output       the last 1000 lines of each; what may be cut is marked
+  old results       Redis keeps them for 24 hours
+
 Exit status:
     0  all succeeded
     1  some failed: a job ended in another state than SUCCESS, or is lost

@@ -205,20 +205,16 @@ impl<'a> Report<'a> {
                 self.error(error, None, tally)?;
                 continue;
             };
+            let command = commands.iter().find(|command| command.handle() == handle);
             let found = stages.entry(handle).or_insert_with(|| {
-                let command = commands.iter().find(|command| command.handle() == handle)?;
-                stages::of(self.session, command).ok()
+                command.and_then(|command| stages::of(self.session, command).ok())
             });
-            match found {
-                Some(found) if stages::is_unknown(found) => {
+            match (command, found) {
+                (Some(command), Some(found)) if stages::is_unknown(found) => {
                     tally.unknown();
-                    let text = format!("{}; {}", brief(error), stages::UNKNOWN);
-                    self.output.problem(&text);
-                    let mut document = json::error(error);
-                    document["error"]["stage"] = json::stage(Stage::Unknown).into();
-                    self.output.document(document)?;
+                    stages::tell_unknown(self.session, command)?;
                 }
-                found => self.error(error, found.as_ref(), tally)?,
+                (_, found) => self.error(error, found.as_ref(), tally)?,
             }
         }
         Ok(())
@@ -247,6 +243,10 @@ impl<'a> Report<'a> {
         });
         let mut document = json::error(error);
         document["error"]["stage"] = stage.map(json::stage).into();
+        if stage == Some(Stage::Lost) {
+            document["error"]["kind"] = format!("{:?}", ErrorKind::Lost).into();
+            document["error"]["code"] = (ErrorKind::Lost as i32).into();
+        }
         Ok(self.output.document(document)?)
     }
 

@@ -11,10 +11,6 @@ use crate::session::Session;
 /// How long agents may take to say how far a job got, where that is only told beside something else.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What is said where nobody has heard of a command.
-pub const UNKNOWN: &str =
-    "nothing tells of the command: the id is wrong, or it is older than 24 hours";
-
 /// How far a command got, told beside something else: within a short time.
 pub fn of(session: &Session, command: &Command) -> acclient::Result<Progress> {
     let usual = session.client.timeout().unwrap_or(PATIENCE);
@@ -28,8 +24,10 @@ pub fn is_unknown(progress: &Progress) -> bool {
 
 /// Says that nothing tells of the command.
 pub fn tell_unknown(session: &Session, command: &Command) -> Outcome {
-    session.output.problem(UNKNOWN);
-    let mut document = json::failure(ErrorKind::NoSuchAgent, &UNKNOWN, Some(command));
+    let why = "the id is wrong, or it was sent more than 24 hours ago";
+    let text = format!("nothing tells of command {}: {why}", command.id());
+    session.output.problem(&text);
+    let mut document = json::failure(ErrorKind::NoSuchAgent, &text, Some(command));
     document["error"]["stage"] = json::stage(Stage::Unknown).into();
     session.output.document(document)?;
     Ok(Status::Nobody)
@@ -62,6 +60,10 @@ pub fn tell_idle(
 
 /// Agents of a list that the controller does not know: they are left out of progress and jobs.
 pub fn unreached(command: &Command, progress: &Progress) -> Vec<AgentId> {
+    // No controller has said whom it knows.
+    if progress.agents.is_empty() {
+        return Vec::new();
+    }
     let listed = command.target().agent_ids().iter();
     listed.filter(|agent| !progress.agents.contains_key(agent)).copied().collect()
 }

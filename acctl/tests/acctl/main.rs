@@ -10,4 +10,5 @@ mod runs;
 mod schemas;
 mod sessions;
 mod signals;
+mod statuses;
 mod terminal;

@@ -1,0 +1,372 @@
+//! Exit statuses: each fault has one, whatever command meets it. The table of docs/acctl.md, row by row.
+
+use std::thread;
+
+use devgrid::{Fault, Grid, RedisServer};
+use serde_json::Value;
+use support::{ROOT, ask, wait_until, wait_until_running};
+
+use crate::program::{ACCTL, Ran, acctl, command};
+use crate::schemas::documents;
+
+/// What is run, its status, and the kind of the last error in JSON; `-` where there is none.
+type Row<'a> = (&'a str, i32, &'a str);
+
+/// Runs each line, and says all that differ from the table. `H` stands for the handle.
+fn check(url: &str, fault: &str, handle: &str, rows: &[Row]) {
+    let run = |row: &Row| {
+        let (line, status, kind) = *row;
+        let words = line.split(' ').map(|word| if word == "H" { handle } else { word });
+        let args: Vec<&str> = ["--json", "--timeout", "2"].into_iter().chain(words).collect();
+        let ran = acctl(url, &args);
+        let errors = documents(&ran.stdout).into_iter().filter(|it| it["type"] == "error");
+        let found = errors.last().map_or(Value::from("-"), |error| error["error"]["kind"].clone());
+        let is_right = ran.status == status && found == kind;
+        (!is_right).then(|| {
+            format!("{line}: expected [{status}] {kind}, found [{}] {found}\n{ran:#?}", ran.status)
+        })
+    };
+    // At once, since most of them wait for what does not come.
+    let wrong: Vec<String> = thread::scope(|scope| {
+        let threads: Vec<_> = rows.iter().map(|row| scope.spawn(move || run(row))).collect();
+        threads.into_iter().filter_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(wrong.is_empty(), "{fault}:\n{}", wrong.join("\n"));
+}
+
+/// Sends a command, and gives its handle.
+fn detached(grid: &Grid, args: &[&str]) -> String {
+    let ran = acctl(&grid.url(), args);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    ran.stdout.trim_end().to_owned()
+}
+
+fn client(grid: &Grid) -> acclient::Client {
+    acclient::Client::connect(&grid.url()).expect("a client")
+}
+
+#[test]
+fn nothing_tells_of_the_command() {
+    let grid = Grid::demo().expect("a grid");
+    for handle in ["never", "acclient:1:never:1:1", "acclient:1:never:all"] {
+        check(
+            &grid.url(),
+            "nothing tells of the command",
+            handle,
+            &[
+                ("wait --wait 1 H", 3, "NoSuchAgent"),
+                ("jobs H", 3, "NoSuchAgent"),
+                ("job H", 3, "NoSuchAgent"),
+                ("logs H", 3, "NoSuchAgent"),
+                ("logs -f H", 3, "NoSuchAgent"),
+                ("kill H", 3, "NoSuchAgent"),
+                ("stats H", 3, "NoSuchAgent"),
+                ("retract H", 3, "NoSuchAgent"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn one_agent_of_a_list_is_not_known() {
+    let grid = Grid::demo().expect("a grid");
+    let handle = detached(&grid, &["run", "1:1,9:9", "--detach", "--", "echo", "out"]);
+    let rows = [
+        ("run 1:1,9:9 -- true", 3, "NoSuchAgent"),
+        ("run 1:1,9:9 --batch 1 -- true", 3, "NoSuchAgent"),
+        ("wait H", 3, "NoSuchAgent"),
+        ("jobs H", 3, "NoSuchAgent"),
+        ("job H", 3, "NoSuchAgent"),
+        ("logs H", 3, "NoSuchAgent"),
+        ("logs -f H", 3, "NoSuchAgent"),
+        ("kill H", 3, "NoSuchAgent"),
+        ("stats H", 3, "NoSuchAgent"),
+        ("info os 1:1,9:9", 3, "NoSuchAgent"),
+        // What failed counts for more.
+        ("run 1:1,9:9 -- false", 1, "NoSuchAgent"),
+    ];
+    check(&grid.url(), "an agent of a list is not known", &handle, &rows);
+}
+
+#[test]
+fn no_agent_is_known() {
+    let grid = Grid::demo().expect("a grid");
+    let rows = [
+        ("run 9:9 -- true", 3, "NoSuchAgent"),
+        ("bash 9:9 true", 3, "NoSuchAgent"),
+        ("cmd 9:9 ping", 3, "NoSuchAgent"),
+        ("run role=none -- true", 3, "NoSuchAgent"),
+        ("run role=none --batch 1 -- true", 3, "NoSuchAgent"),
+        ("info os 9:9", 3, "NoSuchAgent"),
+        ("info os role=none", 3, "NoSuchAgent"),
+        ("ps 9:9", 3, "NoSuchAgent"),
+        ("tunnel list 9:9", 3, "NoSuchAgent"),
+    ];
+    check(&grid.url(), "no such agent", "", &rows);
+    for target in ["9:9", "role=none"] {
+        let handle = detached(&grid, &["run", target, "--detach", "--", "true"]);
+        wait_until("it is answered", || acctl(&grid.url(), &["wait", &handle]).status == 3);
+        let rows = ["wait H", "jobs H", "job H", "logs H", "logs -f H", "kill H", "stats H"];
+        check(&grid.url(), "no such agent", &handle, &rows.map(|line| (line, 3, "NoSuchAgent")));
+    }
+}
+
+#[test]
+fn there_is_no_controller() {
+    let grid = Grid::demo().expect("a grid");
+    grid.stop_controller();
+    let handle = detached(&grid, &["run", "1:1", "--detach", "--", "true"]);
+    let rows = [
+        ("run 1:1 --wait 1 -- true", 4, "Timeout"),
+        ("bash all --wait 1 true", 4, "Timeout"),
+        ("run all --batch 1 --wait 1 -- true", 4, "Timeout"),
+        ("wait --wait 1 H", 4, "Timeout"),
+        ("jobs H", 0, "-"),
+        ("job H", 0, "-"),
+        ("logs H", 4, "Timeout"),
+        ("logs -f --wait 1 H", 4, "Timeout"),
+        ("kill H", 4, "Timeout"),
+        ("stats H", 4, "Timeout"),
+        ("agents", 4, "Timeout"),
+        ("ps", 4, "Timeout"),
+        ("ps 1:1", 4, "Timeout"),
+        ("info os 1:1", 4, "Timeout"),
+        ("tunnel list 1:1", 4, "Timeout"),
+        ("schedule list", 4, "Timeout"),
+        ("doctor", 1, "-"),
+    ];
+    check(&grid.url(), "no controller", &handle, &rows);
+    let shown = acctl(&grid.url(), &["jobs", &handle]);
+    assert!(shown.stdout.starts_with("in the queue: no controller has taken it"), "{shown:?}");
+    check(&grid.url(), "no controller", &handle, &[("retract H", 0, "-")]);
+}
+
+#[test]
+fn a_job_is_lost() {
+    let grid = Grid::demo().expect("a grid");
+    grid.inject(Fault::DropResult);
+    let handle = detached(&grid, &["run", "1:1", "--detach", "--", "echo", "line"]);
+    wait_until("it is over", || !grid.is_injected(&Fault::DropResult));
+    let rows = [
+        ("wait --wait 1 H", 1, "Lost"),
+        ("jobs H", 1, "-"),
+        ("job H", 1, "-"),
+        ("logs H", 0, "-"),
+        ("logs -f H", 1, "Lost"),
+        ("kill H", 8, "NotRunning"),
+        ("stats H", 8, "NotRunning"),
+        ("retract H", 1, "-"),
+    ];
+    check(&grid.url(), "a job is lost", &handle, &rows);
+    let waited = acctl(&grid.url(), &["wait", "--wait", "1", &handle]);
+    assert!(waited.stderr.contains("; lost: it was submitted"), "{waited:?}");
+    assert!(!waited.stderr.contains("come back"), "{waited:?}");
+}
+
+#[test]
+fn a_job_waits_in_a_queue_of_its_agent() {
+    let grid = Grid::demo().expect("a grid");
+    let run = ["run", "1:1", "--detach", "--queue", "q", "--", "sleep", "600"];
+    let (first, second) = (detached(&grid, &run), detached(&grid, &run));
+    for handle in [&first, &second] {
+        wait_until_running(&client(&grid).get_by_handle(handle).expect("a handle"));
+    }
+    let rows = [
+        ("wait --wait 1 H", 4, "Timeout"),
+        ("jobs H", 0, "-"),
+        ("job H", 0, "-"),
+        ("logs H", 0, "-"),
+        ("kill H", 8, "NotRunning"),
+        ("stats H", 8, "NotRunning"),
+        ("retract H", 1, "-"),
+    ];
+    check(&grid.url(), "a job waits in a queue", &second, &rows);
+    let shown = acctl(&grid.url(), &["job", &second]).stdout;
+    assert!(shown.starts_with("== 1:1: queued on the agent"), "{shown}");
+    assert!(!shown.contains("RUNNING") && !shown.contains("started"), "{shown}");
+}
+
+#[test]
+fn an_agent_does_not_answer() {
+    let grid = Grid::demo().expect("a grid");
+    let handle = detached(&grid, &["run", "1:1", "--detach", "--", "sleep", "600"]);
+    wait_until("it runs", || grid.running_jobs() == 1);
+    grid.pause_agent(1, 1);
+    let rows = [
+        ("run 1:1 --wait 1 -- true", 4, "Timeout"),
+        ("run 1:1,1:2 --wait 1 -- true", 4, "Timeout"),
+        ("run 1:1,1:2 --batch 1 --wait 1 -- true", 4, "Timeout"),
+        ("wait --wait 1 H", 4, "Timeout"),
+        ("jobs H", 0, "-"),
+        ("job H", 0, "-"),
+        ("logs H", 4, "Timeout"),
+        ("logs -f --wait 1 H", 4, "Timeout"),
+        ("kill H", 4, "Timeout"),
+        ("stats H", 4, "Timeout"),
+        ("ps 1:1", 4, "Timeout"),
+        ("ps", 4, "Timeout"),
+        ("info os 1:1", 4, "Timeout"),
+        ("tunnel list 1:1", 4, "Timeout"),
+        ("doctor", 1, "-"),
+    ];
+    check(&grid.url(), "an agent does not answer", &handle, &rows);
+}
+
+/// Commands that talk to Redis, each in its way.
+const ALL: [&str; 16] = [
+    "run 1:1 --wait 1 -- true",
+    "run all --wait 1 --batch 1 -- true",
+    "run 1:1 --detach -- true",
+    "bash all --wait 1 true",
+    "wait --wait 1 H",
+    "jobs H",
+    "job H",
+    "logs H",
+    "logs -f --wait 1 H",
+    "kill H",
+    "stats H",
+    "retract H",
+    "agents",
+    "ps",
+    "tunnel list 1:1",
+    "schedule list",
+];
+
+#[test]
+fn redis_says_nothing_or_is_not_there() {
+    let grid = Grid::demo().expect("a grid");
+    let handle = "acclient:1:x:1:1";
+    grid.redis().pause();
+    check(&grid.url(), "Redis says nothing", handle, &ALL.map(|line| (line, 4, "Timeout")));
+    grid.redis().resume();
+    let port = support::ClosedPort::new();
+    let url = format!("redis://127.0.0.1:{}", port.number());
+    check(&url, "nobody listens", handle, &ALL.map(|line| (line, 5, "Connect")));
+}
+
+#[test]
+fn redis_refuses_the_login() {
+    let redis = RedisServer::builder().password("sesame");
+    let grid = Grid::builder().agent(1, 1, &[]).redis(redis).start().expect("a grid");
+    let url = format!("redis://:wrong@127.0.0.1:{}", grid.redis().port());
+    check(&url, "wrong password", "x", &ALL.map(|line| (line, 5, "Authentication")));
+    check(&url, "wrong password", "", &[("doctor", 5, "-")]);
+}
+
+#[test]
+fn redis_refuses_a_command() {
+    let redis = RedisServer::builder().user_acl("few on nopass ~* &* +@all -rpush");
+    let grid = Grid::demo_builder().redis(redis).start().expect("a grid");
+    let rows = [
+        "run 1:1 -- true",
+        "run 1:1,1:2 --batch 1 -- true",
+        "bash all true",
+        "run 1:1 --detach -- true",
+        "agents",
+        "ps 1:1",
+        "info os 1:1",
+        "schedule list",
+        "tunnel list 1:1",
+    ];
+    let few = grid.url().replace("redis://", "redis://few@");
+    check(&few, "NOPERM", "", &rows.map(|line| (line, 7, "Server")));
+    let mut admin = grid.redis().connection();
+    ask::<()>(&mut admin, &[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+    check(&grid.url(), "OOM", "", &rows.map(|line| (line, 7, "Server")));
+}
+
+#[test]
+fn a_replica_is_waited_for_until_it_is_promoted() {
+    let redis = RedisServer::start().expect("a Redis");
+    let mut admin = redis.connection();
+    let port = support::ClosedPort::new();
+    ask::<()>(&mut admin, &[b"REPLICAOF", b"127.0.0.1", port.number().to_string().as_bytes()]);
+    let rows = [
+        ("run 1:1 --wait 1 -- true", 4, "Timeout"),
+        ("bash all --wait 1 true", 4, "Timeout"),
+        ("agents", 4, "Timeout"),
+        ("ps 1:1", 4, "Timeout"),
+    ];
+    check(&redis.url(), "a replica", "", &rows);
+}
+
+#[test]
+fn bad_usage() {
+    let grid = Grid::demo().expect("a grid");
+    let rows = [
+        "frob",
+        "run",
+        "run 1-1 -- true",
+        "run 1:1 --max-time 1.5 -- true",
+        "bash 1:1 --file no-such-file",
+        "wait acclient:2:x:1:1",
+        "jobs acclient:2:x:1:1",
+        "logs H --levels a",
+        "info weather 1:1",
+        "schedule add x often 1:1 -- true",
+        "agents --instance lab",
+        "agents --url http://example.org",
+    ];
+    check(&grid.url(), "bad usage", "x", &rows.map(|line| (line, 2, "InvalidArgument")));
+    let mut missing = command(ACCTL, None);
+    missing.env("ACCLIENT_CONFIG", "/no/such/file").args(["agents", "--instance", "lab"]);
+    let ran: Ran = missing.output().expect("acctl runs").into();
+    assert!(ran.status == 2 && ran.stderr.contains("/no/such/file"), "{ran:?}");
+}
+
+#[test]
+fn a_job_fails() {
+    let grid = Grid::demo().expect("a grid");
+    let handle = detached(&grid, &["run", "1:1", "--detach", "--", "false"]);
+    let rows = [
+        ("run 1:1 -- false", 1, "-"),
+        ("run all --batch 1 -- false", 1, "-"),
+        ("cmd 1:1 nonsense", 1, "-"),
+        ("wait H", 1, "-"),
+        ("jobs H", 0, "-"),
+        ("job H", 0, "-"),
+        ("kill H", 0, "-"),
+        ("stats H", 0, "-"),
+        ("logs H", 0, "-"),
+        ("retract H", 1, "-"),
+    ];
+    wait_until("it is over", || acctl(&grid.url(), &["wait", &handle]).status == 1);
+    check(&grid.url(), "a job fails", &handle, &rows);
+}
+
+#[test]
+fn output_that_may_be_cut_is_marked() {
+    let grid = Grid::demo().expect("a grid");
+    for (lines, is_cut) in [(999, false), (1000, true), (1500, true)] {
+        let script = format!("seq {lines}; seq {lines} >&2");
+        let ran = acctl(&grid.url(), &["bash", "1:1", &script]);
+        for name in ["stdout", "stderr"] {
+            let text = format!("agent 1:1: {name} may be cut: an agent keeps the last 1000 lines");
+            assert_eq!(ran.stderr.contains(&text), is_cut, "{lines}: {}", ran.stderr);
+        }
+        let ran = acctl(&grid.url(), &["--json", "bash", "1:1", &script]);
+        let result = &documents(&ran.stdout)[1];
+        assert_eq!(
+            (&result["stdout_cut"], &result["stderr_cut"]),
+            (&is_cut.into(), &is_cut.into())
+        );
+        assert_eq!(ran.status, 0);
+    }
+}
+
+/// Numbers at the beginning of lines that `of` finds.
+fn numbers<'a>(text: &'a str, of: impl Fn(&'a str) -> Option<&'a str>) -> Vec<i32> {
+    text.lines().filter_map(of).filter_map(|cell| cell.trim().parse().ok()).collect()
+}
+
+#[test]
+fn the_page_and_the_help_name_the_same_statuses() {
+    let page = std::fs::read_to_string(format!("{ROOT}/docs/acctl.md")).expect("the page");
+    let (_, page) = page.split_once("\n## Exit status\n").expect("a section");
+    let on_page = numbers(page, |line| line.strip_prefix("| ")?.split(" |").next());
+    let help = acctl("redis://127.0.0.1:1", &["--help"]).stdout;
+    let (_, help) = help.split_once("\nExit status:\n").expect("a section");
+    let in_help = numbers(help, |line| line.strip_prefix("  ")?.trim_start().split(' ').next());
+    assert_eq!(on_page, [0, 1, 2, 3, 4, 5, 6, 7, 8, 129, 130, 141, 143]);
+    assert_eq!(in_help, on_page);
+}
