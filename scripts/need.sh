@@ -13,7 +13,6 @@ package() {
         clang) echo clang ;;
         valgrind) echo valgrind ;;
         nm) echo binutils ;;
-        script) echo bsdutils ;;
         cc) echo gcc libc6-dev ;;
         c++) echo g++ ;;
         go) echo golang-go ;;

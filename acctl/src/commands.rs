@@ -13,13 +13,13 @@ use crate::stages;
 
 /// Waits for the results of commands that were sent
 ///
-/// By their printed forms, from whatever machine and language, for 24 hours.
+/// By their handles, from whatever machine and language, for 24 hours.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
   acctl wait 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'")]
 pub struct Wait {
-    /// Printed commands, or ids
+    /// Command handles, or ids
     #[arg(required = true)]
     command: Vec<String>,
     #[command(flatten)]
@@ -50,7 +50,7 @@ impl Wait {
 Example:
   acctl kill 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:all'")]
 pub struct Kill {
-    /// The printed command, or its id
+    /// Command handle, or id
     command: String,
 }
 
@@ -108,7 +108,7 @@ pub fn killed(kill: KillResult) -> String {
 Example:
   acctl retract 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'")]
 pub struct Retract {
-    /// The printed command, or its id
+    /// Command handle, or id
     command: String,
 }
 
@@ -138,7 +138,7 @@ impl Retract {
 Example:
   acctl stats 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'")]
 pub struct Stats {
-    /// The printed command, or its id
+    /// Command handle, or id
     command: String,
 }
 

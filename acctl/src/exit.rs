@@ -105,7 +105,10 @@ pub enum Failure {
     /// There is no connection, whatever kind of error says so.
     NoConnection(Error),
     Error(Error),
+    /// stdout cannot be written.
     Io(io::Error),
+    /// The operating system refuses something else.
+    System(io::Error),
 }
 
 pub type Outcome = Result<Status, Failure>;
@@ -118,7 +121,7 @@ impl Failure {
                 error.kind() == ErrorKind::Cancelled
             }
             Failure::Io(error) => error.kind() == io::ErrorKind::BrokenPipe,
-            Failure::Usage(_) => false,
+            Failure::Usage(_) | Failure::System(_) => false,
         }
     }
 
@@ -136,6 +139,10 @@ impl Failure {
         let (status, document, text) = match self {
             Failure::Io(error) => {
                 let text = format!("cannot write to stdout: {error}");
+                (Status::Other, json::failure(ErrorKind::System, &text, None), text)
+            }
+            Failure::System(error) => {
+                let text = error.to_string();
                 (Status::Other, json::failure(ErrorKind::System, &text, None), text)
             }
             Failure::Usage(text) => {

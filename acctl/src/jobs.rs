@@ -23,7 +23,7 @@ use crate::target;
 Example:
   acctl jobs 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:all'")]
 pub struct Jobs {
-    /// The printed command, or its id
+    /// Command handle, or id
     command: String,
 }
 
@@ -136,7 +136,7 @@ Examples:
   acctl job 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'
   acctl job 0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e --agent 1:2")]
 pub struct Show {
-    /// The printed command, or its id
+    /// Command handle, or id
     command: String,
     /// Of this agent only
     #[arg(long, value_name = "GID:NID", value_parser = target::agent)]
@@ -202,7 +202,7 @@ impl Show {
             ("tags", job.tags().unwrap_or_default().to_owned()),
         ];
         for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
-            output.line(format!("{name:8} {value}"))?;
+            output.line(format!("{name:8} {}", value.replace('\n', "\n         ")))?;
         }
         let texts = [
             ("stdout", job.stdout()),

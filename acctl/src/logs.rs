@@ -27,7 +27,7 @@ Examples:
   acctl logs -f 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'
   acctl logs 'acclient:1:nightly:all,role=cpu' --levels 2,7-9 --since 600")]
 pub struct Logs {
-    /// The printed command, or its id
+    /// Command handle, or id
     command: String,
     /// Goes on with what is logged from now on
     #[arg(long, short)]
@@ -127,7 +127,7 @@ impl Logs {
             let follow =
                 |job| scope.spawn(move || self.follow_one(session, job, query, left, is_many));
             let threads: Vec<_> = wanted.iter().map(follow).collect();
-            let died = || Err(Failure::Io(io::Error::other("a thread died")));
+            let died = || Err(Failure::System(io::Error::other("a thread died")));
             let join = |thread: thread::ScopedJoinHandle<'_, Outcome>| {
                 thread.join().unwrap_or_else(|_| died())
             };
@@ -226,15 +226,16 @@ impl Logs {
                 "type": "message", "agent": agent.to_string(), "message": message,
             }));
         }
-        let mut line = String::new();
+        let mut before = String::new();
         if is_many {
-            line.push_str(&format!("{agent}: "));
+            before.push_str(&format!("{agent}: "));
         }
         if self.times {
             let milliseconds = u64::try_from(message.epoch).unwrap_or_default();
-            line.push_str(&format!("{} {:>2} ", utc(milliseconds / 1000), message.level));
+            before.push_str(&format!("{} {:>2} ", utc(milliseconds / 1000), message.level));
         }
-        line.push_str(message.data.trim_end_matches('\n'));
-        output.line(line)
+        // Each line of a message of several, so that none looks like that of another agent.
+        let text = message.data.trim_end_matches('\n');
+        text.split('\n').try_for_each(|line| output.line(format!("{before}{line}")))
     }
 }

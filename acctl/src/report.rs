@@ -273,7 +273,8 @@ impl<'a> Report<'a> {
             Some(data) if job.is_success() && self.is_many => output.text_below_heading(data)?,
             Some(data) if job.is_success() => output.text(data)?,
             Some(data) if data != "{}" => {
-                output.problem(&format!("agent {agent}: {state}: {}", data.trim_end()));
+                let data = data.trim_end().replace('\n', "\n  ");
+                output.problem(&format!("agent {agent}: {state}: {data}"));
             }
             _ if job.is_success() || self.is_many => {}
             _ => output.problem(&format!("agent {agent}: {state}")),
@@ -295,7 +296,7 @@ impl<'a> Report<'a> {
     /// nobody reads stdout, names what is in flight too, or kills it.
     fn end(&self, tally: &Tally, taken: Result<(), Failure>, left: Left) -> Outcome {
         let Left { in_flight, not_started } = left;
-        if self.is_many {
+        if self.is_many && (taken.is_ok() || tally.told() > 0) {
             self.note(tally.in_words());
         }
         let is_interrupted = taken.as_ref().is_err_and(Failure::is_interruption);
@@ -332,12 +333,10 @@ impl<'a> Report<'a> {
 
     /// A command of which it is not known whether Redis has it.
     pub fn doubtful(&self, error: Error) -> Outcome {
-        let handle: Vec<String> = error.command_handle().map(str::to_owned).into_iter().collect();
-        if error.kind() == ErrorKind::Cancelled {
-            return self.interrupted(&handle, &[]);
-        }
-        self.come_back(&handle);
-        Err(error.into())
+        let handle = error.command_handle();
+        let command = handle.map(|handle| self.session.unending.get_by_handle(handle));
+        let in_flight = command.transpose()?.into_iter().collect();
+        self.end(&Tally::new(), Err(error.into()), Left { in_flight, ..Left::default() })
     }
 
     /// What is not wanted with --quiet.

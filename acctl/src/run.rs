@@ -14,7 +14,8 @@ use crate::target;
 /// Runs a program on agents
 ///
 /// The program is found on the agent's PATH. One agent: its stdout and stderr are those of acctl.
-/// Several: each result as it completes, under a heading.
+/// Several: each result as it completes, under a heading. What a result does not tell, like the exit code, is
+/// listed by acctl --help.
 #[derive(clap::Args)]
 #[command(
     override_usage = "acctl run [OPTIONS] <TARGET> -- <PROGRAM> [ARGS]...",

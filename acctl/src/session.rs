@@ -29,20 +29,20 @@ impl<'a> Session<'a> {
         wait: Option<Duration>,
     ) -> Result<Self, Failure> {
         let cancel = CancelToken::new()?;
-        signals::watch(&cancel, &output.bar)?;
+        signals::watch(&cancel, &output.bar).map_err(Failure::System)?;
         let client = connection.open(&cancel, output, lazily, wait)?;
         let unending = client.with_cancel(&CancelToken::new()?);
         Ok(Session { client, unending, output })
     }
 
-    /// A command from its printed form, or from its id alone.
+    /// A command from its handle, or from its id alone.
     pub fn command(&self, text: &str) -> Result<Command, Failure> {
         if text.starts_with("acclient:") {
             return Ok(self.client.get_by_handle(text)?);
         }
         if text.is_empty() || text.contains(char::is_whitespace) {
             return Err(Failure::Usage(format!(
-                "{text:?} is no command: give its printed form, like acclient:1:<id>:1:1, or its id"
+                "invalid command {text:?}: expected a handle, like acclient:1:<id>:1:1, or an id"
             )));
         }
         Ok(self.client.get_by_id(text))

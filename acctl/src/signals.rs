@@ -98,9 +98,8 @@ fn is_closed(file: impl AsFd) -> bool {
 fn wait_until_closed(file: impl AsFd) -> bool {
     loop {
         match polled(&file, None) {
-            Ok(false) | Err(Errno::INTR) => {}
-            Ok(true) => return true,
-            Err(_) => return false,
+            Err(Errno::INTR) => {}
+            closed => return closed.unwrap_or(false),
         }
     }
 }

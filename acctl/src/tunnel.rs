@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::{fmt, io};
 
-use acclient::{AgentId, Tunnel};
+use acclient::{AgentId, Gateway, Tunnel};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -120,6 +120,15 @@ impl Tunnels {
                     Listener::Controller => client.reverse_tunnel_open(tunnel)?,
                 };
                 print(&opened, *at, "open", output)?;
+                // That the agent listens says nothing of the other end.
+                if let (Gateway::Agent(gateway), Ok(agents)) =
+                    (&opened.gateway, client.list_agents())
+                    && !agents.contains_key(gateway)
+                {
+                    output.note(format!(
+                        "the controller does not know the gateway {gateway}: connections through the tunnel are closed until it is there"
+                    ));
+                }
             }
             Tunnels::Close { tunnel: Named { at, tunnel } } => {
                 let closed = match at {

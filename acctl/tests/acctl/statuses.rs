@@ -19,8 +19,9 @@ fn check(url: &str, fault: &str, handle: &str, rows: &[Row]) {
         let words = line.split(' ').map(|word| if word == "H" { handle } else { word });
         let args: Vec<&str> = ["--json", "--timeout", "2"].into_iter().chain(words).collect();
         let ran = acctl(url, &args);
-        let errors = documents(&ran.stdout).into_iter().filter(|it| it["type"] == "error");
-        let found = errors.last().map_or(Value::from("-"), |error| error["error"]["kind"].clone());
+        let mut errors = documents(&ran.stdout).into_iter().filter(|it| it["type"] == "error");
+        let found =
+            errors.next_back().map_or(Value::from("-"), |error| error["error"]["kind"].clone());
         let is_right = ran.status == status && found == kind;
         (!is_right).then(|| {
             format!("{line}: expected [{status}] {kind}, found [{}] {found}\n{ran:#?}", ran.status)

@@ -320,3 +320,17 @@ fn a_bar_leaves_nothing_behind() {
         "{shown:?}"
     );
 }
+
+/// What any other place wrote would go around the filter.
+#[test]
+fn only_the_output_and_the_bar_write() {
+    let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).expect("sources");
+    for path in sources.map(|file| file.expect("a file").path()) {
+        let text = std::fs::read_to_string(&path).expect("text");
+        let name = path.file_name().expect("a name").to_string_lossy();
+        let writes = ["print!(", "println!(", "write_all(", "writeln!("];
+        let found = writes.iter().find(|word| text.contains(*word));
+        let may = ["output.rs", "bar.rs"].contains(&&*name);
+        assert!(may || found.is_none(), "{name} has {found:?}");
+    }
+}
