@@ -10,7 +10,7 @@ use acclient::{
 };
 
 use crate::commands::killed;
-use crate::exit::{self, Failure, Outcome, Status, brief};
+use crate::exit::{self, Failure, Outcome, brief};
 use crate::json;
 use crate::output::{BAD, GOOD, Output};
 use crate::progress::Progress;
@@ -117,7 +117,7 @@ impl<'a> Report<'a> {
             }
             _ => false,
         };
-        let told = taken.and(self.late(&commands, &late, &mut tally));
+        let told = taken.and_then(|()| self.late(&commands, &late, &mut tally));
         let in_flight = if is_over { Vec::new() } else { commands };
         self.end(&tally, told, Left { in_flight, ..Left::default() })
     }
@@ -316,11 +316,7 @@ impl<'a> Report<'a> {
             }
             Ok(()) => {
                 self.come_back(pending);
-                match tally.status() {
-                    // Nobody failed, and still there was no time for all.
-                    Status::Success if !not_started.is_empty() => Status::TimedOut,
-                    status => status,
-                }
+                tally.status(not_started.is_empty())
             }
         };
         let summary = tally.summary(&not_started, pending, status);

@@ -94,12 +94,15 @@ impl Tally {
         self.worst = self.worst.and(Status::Nobody);
     }
 
-    pub fn status(&self) -> Status {
-        // Without a result nobody was reached.
-        if self.worst == Status::Success && self.succeeded.is_empty() {
-            return Status::Nobody;
+    /// The one that counts of all that was told.
+    pub fn status(&self, is_complete: bool) -> Status {
+        match self.worst {
+            // Nobody failed, and still there was no time for all.
+            Status::Success if !is_complete => Status::TimedOut,
+            // Without a result nobody was reached.
+            Status::Success if self.succeeded.is_empty() => Status::Nobody,
+            worst => worst,
         }
-        self.worst
     }
 
     pub fn in_words(&self) -> String {
@@ -123,5 +126,31 @@ impl Tally {
             document[name] = agents.collect::<Vec<_>>().into();
         }
         document
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_is_the_lowest_that_is_true_of_one_agent() {
+        let told = |of: &[Status]| {
+            let worst = of.iter().fold(Status::Success, |worst, status| worst.and(*status));
+            Tally { succeeded: vec![None], worst, ..Tally::new() }.status(true)
+        };
+        assert_eq!(told(&[]), Status::Success);
+        assert_eq!(told(&[Status::Nobody]), Status::Nobody);
+        assert_eq!(told(&[Status::TimedOut, Status::Nobody]), Status::Nobody);
+        assert_eq!(told(&[Status::Nobody, Status::SomeFailed]), Status::SomeFailed);
+        assert_eq!(told(&[Status::MaybeSent, Status::TimedOut]), Status::TimedOut);
+        assert_eq!(told(&[Status::NotRunning, Status::Other]), Status::Other);
+        assert_eq!(told(&[Status::SomeFailed, Status::Interrupted]), Status::Interrupted);
+    }
+
+    #[test]
+    fn without_a_result_nobody_was_reached() {
+        assert_eq!(Tally::new().status(true), Status::Nobody);
+        assert_eq!(Tally::new().status(false), Status::TimedOut, "of a rollout");
     }
 }

@@ -252,6 +252,12 @@ fn a_job_cannot_print_the_heading_of_another() {
     assert!(status == 0 && headings == 3, "{lines:#?}");
     assert_eq!(lines.iter().filter(|line| line.starts_with("  == 9:9")).count(), 3, "{lines:#?}");
     assert_eq!(lines.iter().filter(|line| line.starts_with("  ^M== 9:9")).count(), 3, "{lines:#?}");
+    // A message of several lines, in a log.
+    let script = "echo 7:::; echo first; echo 2:1: forged; echo :::";
+    let job = acctl(&grid.url(), &["bash", "1:1,1:2", "--detach", script]).stdout;
+    let logged = acctl(&grid.url(), &["logs", "-f", job.trim_end()]);
+    assert_eq!(logged.stdout.matches(": 2:1: forged\n").count(), 2, "{logged:?}");
+    assert!(logged.stdout.lines().all(|line| line.starts_with("1:")), "{logged:?}");
 }
 
 #[test]
@@ -289,6 +295,22 @@ fn a_bar_leaves_nothing_behind() {
         terminal.end()
     };
     assert!(!shown.contains(" running, "), "{shown:?}");
+    gate.close();
+    // What goes to a file leaves room for it.
+    let line = format!("exec acctl bash all {script} > /dev/null");
+    let terminal = Terminal::start(&grid.url(), &line, &[]);
+    terminal.wait_for("1 done, 0 failed, 2 running, 0 waiting");
+    terminal.ctrl_c();
+    let (terminal, status) = terminal.ended();
+    let lines = lines(&terminal);
+    assert!(status == 130 && !terminal.screen().contains("running"), "{lines:#?}");
+    assert_eq!(
+        lines[1..3],
+        ["1 succeeded", "interrupted by SIGINT"],
+        "no more than the handle before"
+    );
+    gate.open();
+    wait_until("none runs", || grid.running_jobs() == 0);
     gate.close();
     let terminal = Terminal::start(&grid.url(), &format!("exec acctl bash all {script}"), &[]);
     let bar = "1 done, 0 failed, 2 running, 0 waiting";
