@@ -24,8 +24,8 @@ Exit status:
     0  all succeeded
     1  some failed: a job ended in another state than SUCCESS, or is lost
     2  bad usage: an option, a target, a command handle, a file of instances
-    3  nobody reached: the controller does not know an agent, or nothing
-       tells of the command
+    3  nobody reached: the controller does not know an agent, or there is
+       no trace of the command
     4  timed out: agents, or Redis, did not answer in time
     5  could not connect to Redis, or it refused the login
     6  maybe sent: Redis did not confirm the command, which may run or not
@@ -33,7 +33,7 @@ Exit status:
     8  not running: the agent does not run the job, which waits there or is lost
   129  ended by SIGHUP; what was sent goes on, unless --kill-on-interrupt
   130  by SIGINT (Ctrl-C)
-  141  nobody reads stdout any more, or SIGPIPE
+  141  stdout was closed by its reader, or SIGPIPE
   143  by SIGTERM
 
 Where agents fare differently, a signal counts, then the lowest number that is
@@ -179,7 +179,7 @@ pub fn brief(error: &Error) -> String {
 /// Whether [`interrupted`] was called.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
-/// Says that a signal ends the process, or that nobody reads stdout. The latter is nothing to speak of where
+/// Says that a signal ends the process, or that stdout is closed. The latter is nothing to speak of where
 /// nothing is in flight. Says it once.
 pub fn interrupted(output: &Output, commands: &[String], not_started: &[AgentId]) -> Status {
     if signals::cause() == 0 {

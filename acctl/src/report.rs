@@ -293,7 +293,7 @@ impl<'a> Report<'a> {
     }
 
     /// Says how several agents fared, and how to come back to those that are left. After a signal, and where
-    /// nobody reads stdout, names what is in flight too, or kills it.
+    /// stdout is closed, names what is in flight too, or kills it.
     fn end(&self, tally: &Tally, taken: Result<(), Failure>, left: Left) -> Outcome {
         let Left { in_flight, not_started } = left;
         if self.is_many && (taken.is_ok() || tally.told() > 0) {
@@ -357,7 +357,7 @@ impl<'a> Report<'a> {
             return Ok(status);
         }
         if signals::is_stdout_closed() {
-            self.output.note("nobody reads stdout any more");
+            self.output.note("interrupted: stdout was closed");
         }
         let kills = self.waiting.kill_on_interrupt;
         self.output.note(if kills { "killing what was sent" } else { "what was sent goes on" });

@@ -98,7 +98,7 @@ pub struct Waiting {
     /// How long to wait for results, or forever
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     wait: Patience,
-    /// Ctrl-C and other signals kill the jobs, and do not only end the wait; so does a closed stdout
+    /// Kills the jobs on Ctrl-C, other signals and a closed stdout, instead of only ending the wait
     #[arg(long)]
     pub kill_on_interrupt: bool,
     /// Prints results and problems only: no handle, bar or counts

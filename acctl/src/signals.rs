@@ -20,12 +20,12 @@ use crate::exit::Status;
 /// The signal that ends this process; 0 while there is none.
 static CAUSE: AtomicI32 = AtomicI32::new(0);
 
-/// The signal that ends this process: SIGPIPE also where it was not sent and nobody reads stdout.
+/// The signal that ends this process: SIGPIPE also where it was not sent and stdout is closed.
 pub fn cause() -> i32 {
     CAUSE.load(Relaxed)
 }
 
-/// Whether it ends because nobody reads stdout.
+/// Whether it ends because stdout is closed.
 pub fn is_stdout_closed() -> bool {
     cause() == SIGPIPE
 }
@@ -35,7 +35,7 @@ pub fn name() -> &'static str {
     signal_name(cause()).unwrap_or("a signal")
 }
 
-/// Records that nobody reads stdout.
+/// Records that stdout is closed.
 pub fn stdout_is_closed() {
     record(SIGPIPE);
 }
@@ -45,7 +45,7 @@ fn record(signal: i32) -> bool {
     CAUSE.compare_exchange(0, signal, Relaxed, Relaxed).is_ok()
 }
 
-/// Cancels the token at the first signal, or when nobody reads stdout. A second SIGINT or SIGTERM ends the
+/// Cancels the token at the first signal, or when stdout is closed. A second SIGINT or SIGTERM ends the
 /// process at once, for those who do not want to wait for what the first leads to. SIGHUP often comes twice,
 /// from the terminal and from the shell.
 pub fn watch(cancel: &CancelToken, bar: &Arc<Bar>) -> io::Result<()> {

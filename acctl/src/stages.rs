@@ -17,15 +17,15 @@ pub fn of(session: &Session, command: &Command) -> acclient::Result<Progress> {
     command.progress(usual.min(PATIENCE))
 }
 
-/// Whether nothing tells of the command.
+/// Whether there is no trace of the command.
 pub fn is_unknown(progress: &Progress) -> bool {
     progress.stage == Stage::Unknown && progress.agents.is_empty() && !progress.redis_lost_data
 }
 
-/// Says that nothing tells of the command.
+/// Says that there is no trace of the command.
 pub fn tell_unknown(session: &Session, command: &Command) -> Outcome {
     let why = "the id is wrong, or it was sent more than 24 hours ago";
-    let text = format!("nothing tells of command {}: {why}", command.id());
+    let text = format!("no trace of command {}: {why}", command.id());
     session.output.problem(&text);
     let mut document = json::failure(ErrorKind::NoSuchAgent, &text, Some(command));
     document["error"]["stage"] = json::stage(Stage::Unknown).into();
@@ -33,7 +33,7 @@ pub fn tell_unknown(session: &Session, command: &Command) -> Outcome {
     Ok(Status::Nobody)
 }
 
-/// An error of a question about a command, unless nothing tells of that.
+/// An error of a question about a command, unless there is no trace of that.
 pub fn unless_unknown(session: &Session, command: &Command, error: Error) -> Outcome {
     if error.is_timeout() && of(session, command).is_ok_and(|found| is_unknown(&found)) {
         return tell_unknown(session, command);

@@ -89,7 +89,7 @@ impl Tally {
         }
     }
 
-    /// Nothing tells of a command.
+    /// There is no trace of a command.
     pub fn unknown(&mut self) {
         self.worst = self.worst.and(Status::Nobody);
     }

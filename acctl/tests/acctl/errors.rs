@@ -176,7 +176,7 @@ fn agents_that_are_not_there_or_do_not_answer() {
     assert_eq!(acctl(&grid.url(), &["agents", "--timeout", "2"]).status, 4);
     let back = acctl(&grid.url(), &["retract", form]);
     assert_eq!((back.status, back.stdout.as_str()), (0, "taken back: it never runs\n"));
-    assert_eq!(acctl(&grid.url(), &["retract", form]).status, 3, "nothing tells of it any more");
+    assert_eq!(acctl(&grid.url(), &["retract", form]).status, 3, "there is no trace of it");
 }
 
 #[test]

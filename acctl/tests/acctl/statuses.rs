@@ -47,12 +47,12 @@ fn client(grid: &Grid) -> acclient::Client {
 }
 
 #[test]
-fn nothing_tells_of_the_command() {
+fn there_is_no_trace_of_the_command() {
     let grid = Grid::demo().expect("a grid");
     for handle in ["never", "acclient:1:never:1:1", "acclient:1:never:all"] {
         check(
             &grid.url(),
-            "nothing tells of the command",
+            "no trace of the command",
             handle,
             &[
                 ("wait --wait 1 H", 3, "NoSuchAgent"),
