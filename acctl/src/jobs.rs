@@ -67,6 +67,13 @@ impl Jobs {
                 worst.add(tell_stage(session, &command, Some(*agent), *stage)?);
             }
         }
+        if let Some(rest) = stages::of_the_rest(&progress) {
+            if !output.is_json() {
+                output.line(format!("the rest: {}", in_words(rest)))?;
+            }
+            output.document(document(&command, None, rest, None))?;
+            worst.add(status(rest));
+        }
         let unreached = stages::unreached(&command, &progress);
         worst.add(stages::tell_unreached(session, &command, &unreached)?);
         Ok(worst.status())
@@ -84,8 +91,8 @@ fn tell_stage(
     if output.is_json() {
         output.document(document(command, agent, stage, None))?;
     } else {
-        let agent = agent.map(|agent| format!("{agent}: ")).unwrap_or_default();
-        output.line(format!("{agent}{}", in_words(stage)))?;
+        let whose = agent.map(|agent| format!("{agent}: ")).unwrap_or_default();
+        output.line(format!("{whose}{}", in_words(stage)))?;
     }
     Ok(status(stage))
 }
@@ -153,6 +160,7 @@ impl Show {
         }
         let mut jobs = command.jobs()?;
         let mut unreached = stages::unreached(&command, &progress);
+        let rest = stages::of_the_rest(&progress);
         let Progress { stage, agents: mut found, .. } = progress;
         if let Some(wanted) = self.agent {
             jobs.retain(|agent, _| *agent == wanted);
@@ -165,6 +173,8 @@ impl Show {
             output.document(document(&command, None, stage, None))?;
         } else if found.is_empty() {
             output.line(in_words(stage))?;
+        } else if let Some(rest) = rest {
+            output.line(format!("the rest: {}", in_words(rest)))?;
         }
         let mut worst = Worst::default();
         worst.add(status(stage));

@@ -67,6 +67,8 @@ pub struct Report<'a> {
     waiting: &'a Waiting,
     /// Whether there may be results of several agents, so that each needs a heading.
     is_many: bool,
+    /// Whether this process has sent the command, so that it is known without a trace.
+    is_sent: bool,
 }
 
 /// What is left of a command when no more results are taken.
@@ -78,11 +80,12 @@ struct Left {
 
 impl<'a> Report<'a> {
     pub fn new(session: &'a Session<'a>, waiting: &'a Waiting, is_many: bool) -> Self {
-        Report { session, output: session.output, waiting, is_many }
+        Report { session, output: session.output, waiting, is_many, is_sent: false }
     }
 
     /// Waits for a command that was just sent, and tells its handle before.
-    pub fn sent(self, command: Command) -> Outcome {
+    pub fn sent(mut self, command: Command) -> Outcome {
+        self.is_sent = true;
         self.note(format!("sent as {command}"));
         match self.output.document(json::sent(&command)) {
             Ok(()) => self.commands(vec![command]),
@@ -210,7 +213,7 @@ impl<'a> Report<'a> {
                 command.and_then(|command| stages::of(self.session, command).ok())
             });
             match (command, found) {
-                (Some(command), Some(found)) if stages::is_unknown(found) => {
+                (Some(command), Some(found)) if !self.is_sent && stages::is_unknown(found) => {
                     tally.unknown();
                     stages::tell_unknown(self.session, command)?;
                 }

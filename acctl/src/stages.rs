@@ -22,9 +22,16 @@ pub fn is_unknown(progress: &Progress) -> bool {
     progress.stage == Stage::Unknown && progress.agents.is_empty() && !progress.redis_lost_data
 }
 
+/// The stage of agents that are not known, where a controller has not routed the command to all.
+pub fn of_the_rest(progress: &Progress) -> Option<Stage> {
+    let is_known = progress.agents.values().any(|stage| *stage == progress.stage);
+    (!progress.agents.is_empty() && !is_known).then_some(progress.stage)
+}
+
 /// Says that there is no trace of the command.
 pub fn tell_unknown(session: &Session, command: &Command) -> Outcome {
-    let why = "the id is wrong, or it was sent more than 24 hours ago";
+    let why =
+        "the id is wrong, it was sent more than 24 hours ago, or a controller took it and stopped";
     let text = format!("no trace of command {}: {why}", command.id());
     session.output.problem(&text);
     let mut document = json::failure(ErrorKind::NoSuchAgent, &text, Some(command));
@@ -101,8 +108,8 @@ pub fn in_words(stage: Stage) -> &'static str {
         Stage::Done => "done",
         Stage::Lost => "lost: it was submitted, and its result cannot come any more",
         _ => {
-            "unknown: the agent does not answer, or the job may wait in a queue of the agent, which an id \
-             alone does not tell"
+            "unknown: the agent or the controller does not answer, or the job may wait in a queue of the \
+             agent, which an id alone does not tell"
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use devgrid::{Fault, Grid, RedisServer};
+use devgrid::{Fault, Grid, RedisServer, Step};
 use serde_json::Value;
 use support::{ROOT, ask, wait_until, wait_until_running};
 
@@ -140,6 +140,21 @@ fn there_is_no_controller() {
     let shown = acctl(&grid.url(), &["jobs", &handle]);
     assert!(shown.stdout.starts_with("in the queue: no controller has taken it"), "{shown:?}");
     check(&grid.url(), "no controller", &handle, &[("retract H", 0, "-")]);
+}
+
+#[test]
+fn a_controller_took_the_command_and_stopped() {
+    let grid = Grid::demo().expect("a grid");
+    grid.crash_controller_after(Step::Pop);
+    // The sender knows that it has sent it, and nobody else can know.
+    check(
+        &grid.url(),
+        "a controller stopped",
+        "",
+        &[("run 1:1 --id x --wait 1 -- true", 4, "Timeout")],
+    );
+    let rows = [("wait --wait 1 x", 3, "NoSuchAgent"), ("job x", 3, "NoSuchAgent")];
+    check(&grid.url(), "a controller stopped", "", &rows);
 }
 
 #[test]
