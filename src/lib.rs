@@ -64,7 +64,8 @@ pub use node::{
     ProcessQuery, ProcessStats, Tunnel,
 };
 pub use protocol::{
-    AgentId, JobResult, JobState, ParseAgentIdError, ParseTargetError, RoleTarget, RunArgs, Target,
+    AgentId, JobResult, JobState, ParseAgentIdError, ParseTargetError, RoleTarget, RunArgs,
+    Selection, Target,
 };
 
 /// The version of this library.

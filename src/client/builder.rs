@@ -7,6 +7,7 @@ use super::Client;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
+use crate::protocol::Groups;
 use crate::transport::{Config, DEFAULT_PORT, Endpoint, Secret, TlsFiles, bare_host, is_host};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,12 +32,15 @@ const MOST_CONNECTIONS: usize = 10_000;
 pub struct ClientBuilder {
     pub(crate) config: Config,
     timeout: Option<Duration>,
+    /// Of a named instance.
+    pub(super) groups: Groups,
 }
 
 impl ClientBuilder {
     pub(crate) fn new() -> Self {
         let endpoint = Endpoint::Tcp { host: "127.0.0.1".to_owned(), port: DEFAULT_PORT };
-        ClientBuilder { config: Config::new(endpoint), timeout: Some(DEFAULT_TIMEOUT) }
+        let config = Config::new(endpoint);
+        ClientBuilder { config, timeout: Some(DEFAULT_TIMEOUT), groups: Groups::default() }
     }
 
     /// Takes address, user, password and database from a URL, in the forms that
@@ -192,7 +196,7 @@ impl ClientBuilder {
     /// [`ErrorKind::InvalidArgument`] for a setting out of range, and for files of TLS that cannot be
     /// read or used; [`ErrorKind::System`].
     pub fn build(self) -> Result<Client> {
-        let ClientBuilder { config, timeout } = self;
+        let ClientBuilder { config, timeout, groups } = self;
         if !(1..=MOST_CONNECTIONS).contains(&config.max_connections) {
             return Err(Error::invalid(format!(
                 "invalid maximum number of connections {}: expected 1 to {MOST_CONNECTIONS}",
@@ -218,6 +222,6 @@ impl ClientBuilder {
         if !hosts.iter().all(|host| is_host(host)) {
             return Err(Error::invalid("invalid host: expected a host name or an IP address"));
         }
-        Client::new(config, timeout)
+        Client::new(config, timeout, groups)
     }
 }

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ClientBuilder, instance};
 use crate::command::{Command, Request, Results};
 use crate::engine::{CancelToken, Session, Statistics, Timeout, push_many};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Envelope, Target};
+use crate::protocol::{Envelope, Groups, Target};
 use crate::transport::{Config, bulk};
 
 /// A client of one grid: the way to its controller and its agents through Redis.
@@ -32,6 +33,7 @@ use crate::transport::{Config, bulk};
 #[derive(Clone)]
 pub struct Client {
     session: Session,
+    groups: Arc<Groups>,
 }
 
 impl Client {
@@ -79,7 +81,14 @@ impl Client {
     /// tls_key_file = "/etc/grid/client.key"
     /// timeout = 2.5           # seconds
     /// max_connections = 8
+    ///
+    /// [lab.groups]            # targets, see Selection; a group may name others
+    /// web = "1:1-20 or role=web"
+    /// old = "@web and not role=new"
     /// ```
+    ///
+    /// A fault in one table does not affect the other tables, and a fault in a group affects only calls that use
+    /// the group. A fault in a header, as `[lab` without its bracket, makes the file invalid.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for an unknown name or a wrong file,
@@ -89,19 +98,23 @@ impl Client {
         instance::builder(name)?.connect()
     }
 
-    pub(crate) fn new(config: Config, timeout: Option<Duration>) -> Result<Client> {
-        Ok(Client { session: Session::new(config, timeout)? })
+    pub(crate) fn new(config: Config, timeout: Option<Duration>, groups: Groups) -> Result<Client> {
+        Ok(Client { session: Session::new(config, timeout)?, groups: Arc::new(groups) })
     }
 
     /// A handle of this client whose quick calls may take so long; `None` is for ever.
     pub fn with_timeout(&self, timeout: impl Into<Option<Duration>>) -> Client {
-        Client { session: self.session.with_timeout(timeout.into()) }
+        self.with_session(self.session.with_timeout(timeout.into()))
     }
 
     /// A handle of this client all of whose calls end when the token is cancelled, and those of
     /// commands and jobs that come from it.
     pub fn with_cancel(&self, cancel: &CancelToken) -> Client {
-        Client { session: self.session.with_cancel(cancel) }
+        self.with_session(self.session.with_cancel(cancel))
+    }
+
+    fn with_session(&self, session: Session) -> Client {
+        Client { session, groups: Arc::clone(&self.groups) }
     }
 
     /// How long quick calls of this handle may take.
@@ -252,11 +265,15 @@ impl Client {
     pub(crate) fn session(&self) -> &Session {
         &self.session
     }
+
+    pub(super) fn known_groups(&self) -> &Groups {
+        &self.groups
+    }
 }
 
 impl From<Session> for Client {
     fn from(session: Session) -> Self {
-        Client { session }
+        Client { session, groups: Arc::default() }
     }
 }
 

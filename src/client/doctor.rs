@@ -383,7 +383,7 @@ fn look_at_agents(
     timeout: &Timeout,
     begun: Instant,
 ) -> Result<()> {
-    let behind = behind(session, agents, &part(timeout, begun, 1, 4))?;
+    let behind = waiting(session, agents, &part(timeout, begun, 1, 4))?;
     let asked_at = clock::now();
     let orders = agents.iter().map(|agent| (*agent, Contents::of("ping", ""))).collect();
     let left = timeout.clone().since(begun);
@@ -430,7 +430,7 @@ fn on_silence(fetched: Option<bool>) -> &'static str {
 }
 
 /// How many commands the controller holds for each agent; `None` where the user may not look.
-fn behind(
+pub(super) fn waiting(
     session: &Session,
     agents: &[AgentId],
     timeout: &Timeout,

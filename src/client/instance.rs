@@ -6,12 +6,16 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::tables::{self, Tables};
 use super::{Client, ClientBuilder};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{Groups, is_group_name};
 
 /// The environment variable that names the file of instances.
 const VARIABLE: &str = "ACCLIENT_CONFIG";
 const FILE: &str = "acclient/instances.toml";
+/// The table of an instance that has its groups.
+const GROUPS: &str = "groups";
 
 /// One table of the file: either a URL, or the parts of an address.
 #[derive(Default)]
@@ -33,8 +37,8 @@ struct Instance {
     max_connections: Option<usize>,
 }
 
-/// The keys of a table, in the order of [`Instance`].
-const KEYS: [&str; 14] = [
+/// The keys of a table, in the order of [`Instance`], and its groups.
+const KEYS: [&str; 15] = [
     "url",
     "host",
     "port",
@@ -49,6 +53,7 @@ const KEYS: [&str; 14] = [
     "tls_insecure",
     "timeout",
     "max_connections",
+    GROUPS,
 ];
 
 pub(crate) fn builder(name: &str) -> Result<ClientBuilder> {
@@ -81,34 +86,102 @@ fn from_file(path: &Path, name: &str) -> Result<ClientBuilder> {
     from_text(&text, name)
 }
 
-/// The instance of a name. The other tables of the file are not looked at.
+/// The instance of a name. A fault in another table of the file does not matter.
 ///
 /// A line may hold a password, so that no error has the text of one, nor a message of the parser, which may
 /// quote it: they tell the place, and the keys that an instance can have.
 pub(crate) fn from_text(text: &str, name: &str) -> Result<ClientBuilder> {
-    let file = DeTable::parse(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start.min(text.len()));
-        Error::invalid(format!("{}: not TOML{}", place(text, at), surroundings(text, at)))
-    })?;
-    let mut known = Vec::new();
-    let mut stray = None;
-    for (table, value) in file.into_inner() {
-        match value.get_ref().as_table() {
-            Some(keys) if table.get_ref() == name => {
-                return Instance::read(text, name, keys)?.into_builder();
+    let found = tables::read(text, |tables| {
+        let mut known = Vec::new();
+        let mut stray = None;
+        for (table, value) in tables.iter() {
+            match value.as_table() {
+                Some(keys) if *table.get_ref() == name => {
+                    return match tables.faults(name, None).min() {
+                        Some(at) => Err(not_toml(text, at)),
+                        None => read(text, name, keys, tables),
+                    };
+                }
+                Some(_) => known.push(&**table.get_ref()),
+                None => stray = stray.or(Some(table.span().start)),
             }
-            Some(_) => known.push(table.into_inner().into_owned()),
-            None => stray = stray.or(Some(table.span().start)),
+        }
+        let mut hints = match known.as_slice() {
+            [] => "it has none".to_owned(),
+            known => format!("the file has: {}", known.join(", ")),
+        };
+        if let Some(at) = stray {
+            let at = place(text, at);
+            hints += &format!(
+                "; {at}: a key outside of a table; expected a table with the name of an instance, like [main]"
+            );
+        }
+        if let Some(at) = tables.first_fault() {
+            hints += &format!("; {}", where_not_toml(text, at));
+        }
+        Err(Error::invalid(format!("no such instance; {hints}")))
+    });
+    found.unwrap_or_else(|at| Err(not_toml(text, at)))
+}
+
+fn read(text: &str, name: &str, keys: &DeTable<'_>, tables: &Tables<'_>) -> Result<ClientBuilder> {
+    let mut builder = Instance::read(text, name, keys)?.into_builder()?;
+    if let Some((key, value)) = keys.get_key_value(GROUPS) {
+        let entry = Entry { text, name, key: GROUPS, value };
+        builder.groups = groups(&entry, key.span().start, tables)?;
+    }
+    Ok(builder)
+}
+
+/// Reads the groups of an instance, of which a wrong one breaks no other.
+fn groups(entry: &Entry<'_>, header: usize, tables: &Tables<'_>) -> Result<Groups> {
+    let Entry { text, name, .. } = *entry;
+    let Some(table) = entry.value.get_ref().as_table() else {
+        return Err(entry.wrong("expected a table of targets in quotes"));
+    };
+    let mut groups = Groups::default();
+    for (key, value) in table {
+        let group: &str = key.get_ref();
+        let at = place(text, value.span().start);
+        match value.get_ref().as_str() {
+            _ if !is_group_name(group) => {
+                let why = "invalid name: expected letters, digits, \"-\", \"_\" and \".\", a letter first";
+                groups.broken.insert(group.to_owned(), format!("{at}: {why}"));
+            }
+            Some(target) => _ = groups.texts.insert(group.to_owned(), target.to_owned()),
+            None => {
+                let why = format!("{at}: expected a target in quotes");
+                groups.broken.insert(group.to_owned(), why);
+            }
         }
     }
-    let has = match known.as_slice() {
-        [] => "it has none".to_owned(),
-        known => format!("the file has: {}", known.join(", ")),
-    };
-    let stray = stray.map(|at| format!("; {}: a key outside of a table", place(text, at)));
-    let hint = "; expected a table with the name of an instance, like [main]";
-    let hint = stray.map_or_else(String::new, |stray| stray + hint);
-    Err(Error::invalid(format!("no such instance; {has}{hint}")))
+    for at in tables.faults(name, Some(GROUPS)) {
+        let why = where_not_toml(text, at);
+        if at == header {
+            let why = format!("{}: [{name}.{GROUPS}] is there twice", place(text, at));
+            let all = std::mem::take(&mut groups.texts).into_keys();
+            groups.broken.extend(all.map(|group| (group, why.clone())));
+            continue;
+        }
+        let word = text[tables::line(text, at)].trim_start();
+        let end = word.find(|letter: char| letter == '=' || letter.is_whitespace());
+        let word = &word[..end.unwrap_or(word.len())];
+        let before = table.keys().filter(|key| key.span().start <= at);
+        let before = before.max_by_key(|key| key.span().start).map(|key| &**key.get_ref());
+        // A value may go on for lines, where the word is none of a key.
+        let group = Some(word).filter(|word| is_group_name(word)).or(before).unwrap_or_default();
+        groups.texts.remove(group);
+        groups.broken.insert(group.to_owned(), why);
+    }
+    Ok(groups)
+}
+
+fn not_toml(text: &str, at: usize) -> Error {
+    Error::invalid(where_not_toml(text, at))
+}
+
+fn where_not_toml(text: &str, at: usize) -> String {
+    format!("{}: not TOML{}", place(text, at), surroundings(text, at))
 }
 
 /// Line and column, from 1 on.
@@ -203,6 +276,7 @@ impl Instance {
                 "tls_insecure" => read.tls_insecure = entry.flag()?,
                 "timeout" => read.timeout = entry.seconds()?,
                 "max_connections" => read.max_connections = entry.number()?,
+                GROUPS => {} // read by themselves
                 _ => {
                     let (at, key) = (place(text, key.span().start), entry.key);
                     let keys = KEYS.join(", ");
@@ -357,9 +431,89 @@ mod tests {
 
     #[test]
     fn a_wrong_table_breaks_no_other_instance() {
-        for wrong in ["[other]\nport = \"a\"\n", "[other]\nlater = 1\n", "[other.x]\nurl = 1\n"] {
-            read(&format!("stray = 1\n[main]\nhost = \"h\"\n{wrong}"), "main").unwrap();
-            read(&format!("{wrong}[main]\nhost = \"h\"\n"), "main").unwrap();
+        for wrong in [
+            "[other]\nport = \"a\"\n",
+            "[other]\nlater = 1\n",
+            "[other.x]\nurl = 1\n",
+            "[other]\nurl = redis://x\nport = 7\n",
+            "[other]\nurl\n",
+            "[other]\nport 7\npassword \"sesame\"\n",
+            "[other]\n\"x\n",
+            "[other]\nhost = \"h\" junk\n",
+            "[other]\npassword = \"x\nport = 1\n",
+            "[other]\npassword = 'x\n",
+            "[other]\nhost = \"a\"\nhost = \"b\"\n",
+            "[other]\nhost = \"a\"\n[other]\nhost = \"b\"\n",
+            "[other]\nhost = \"a\"\n[more]\nhost = \"m\"\n[other]\ntls = tru\n",
+            "[[other]]\nhost = 1\n",
+            "[other]\n[other.groups]\nweb = 1:1\n",
+            "[other.groups]\nweb\n",
+            "[other]\nx = 1\r\ry = 2\n",
+            "[other]\nx = 1 # \u{1}\n",
+            "[ö]\nhost = \"h\"\n",
+        ] {
+            for text in [
+                format!("stray = 1\n[main]\nhost = \"h\"\ntimeout = 7\n{wrong}"),
+                format!("{wrong}[main]\nhost = \"h\"\ntimeout = 7\n"),
+            ] {
+                let read = read(&text, "main").unwrap_or_else(|error| panic!("{text}: {error}"));
+                assert!(format!("{read:?}").contains("7s"), "{text}");
+            }
+            if !wrong.contains("groups") {
+                assert!(
+                    read(&format!("{wrong}[main]\nhost = \"h\"\n"), "other").is_err(),
+                    "{wrong}"
+                );
+            }
         }
+    }
+
+    #[test]
+    fn a_wrong_header_breaks_the_file() {
+        for wrong in ["[other\n", "[other] junk\n", "[]\n", "[other]\nx = [1,\n"] {
+            let text = format!("{wrong}[main]\nhost = \"h\"\n");
+            let error = read(&text, "main").unwrap_err().to_string();
+            assert!(error.contains("not TOML"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_fault_that_hides_an_instance_is_told() {
+        let text = "[other]\npassword = \"\"\"sesame\n[main]\nhost = \"h\"\n";
+        let error = read(text, "main").unwrap_err().to_string();
+        assert!(error.contains("the file has: other; line 5, column 1: not TOML"), "{error}");
+        // What looks like a header in a text is none.
+        let text = "[main]\nhost = \"\"\"\n[other]\n\"\"\"\ntls = tru\n[other]\nhost = \"h\"\n";
+        let error = read(text, "main").unwrap_err().to_string();
+        assert!(error.contains("line 5, column 7: not TOML"), "{error}");
+        read(text, "other").unwrap();
+    }
+
+    #[test]
+    fn a_wrong_group_breaks_no_other_group() {
+        let text = "[main]\nhost = \"h\"\n[main.groups]\nweb = \"1:1\"\nbad = 1:1\nnumber = 1\nbare\n\
+                    twice = \"1:2\"\ntwice = \"1:3\"\n\"a b\" = \"1:4\"\nlast = \"@web\"\n\
+                    [other]\nhost = \"x\"\n[other.groups]\nweb = \"2:1\"\n";
+        let groups = read(text, "main").unwrap().groups;
+        let texts: Vec<_> = groups.texts.iter().map(|(name, text)| (&**name, &**text)).collect();
+        assert_eq!(texts, [("last", "@web"), ("web", "1:1")]);
+        for (name, why) in [
+            ("bad", "line 5, column 7: not TOML"),
+            ("number", "line 6, column 10: expected a target in quotes"),
+            ("bare", "line 7, column 1: not TOML"),
+            ("twice", "line 9, column 1: not TOML"),
+            ("a b", "line 10, column 9: invalid name"),
+        ] {
+            let broken = groups.broken.get(name).unwrap_or_else(|| panic!("{name}: {groups:?}"));
+            assert!(broken.contains(why), "{name}: {broken}");
+        }
+        assert_eq!(read(text, "other").unwrap().groups.texts["web"], "2:1");
+        let inline = "[main]\ngroups = { web = \"1:1\" }\n";
+        assert_eq!(read(inline, "main").unwrap().groups.texts["web"], "1:1");
+        let error = read("[main]\ngroups = 3\n", "main").unwrap_err().to_string();
+        assert!(error.contains("groups of instance \"main\": expected a table"), "{error}");
+        let twice = "[main.groups]\na = \"1:1\"\n[main.groups]\nb = \"1:2\"\n";
+        let groups = read(twice, "main").unwrap().groups;
+        assert!(groups.texts.is_empty() && groups.broken.len() == 2, "{groups:?}");
     }
 }

@@ -7,8 +7,10 @@ mod client;
 mod doctor;
 pub(crate) mod history;
 pub(crate) mod instance;
+mod resolve;
 mod schedule;
 mod scripts;
+mod tables;
 mod tunnels;
 mod upkeep;
 

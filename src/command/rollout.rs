@@ -176,17 +176,11 @@ fn agents_of(session: &Session, target: &Target) -> Result<Vec<AgentId>> {
             "a rollout needs a target of all matching agents, not of any one",
         ));
     }
-    let matches = |(agent, roles): &(AgentId, Vec<String>)| {
-        target.grid().is_none_or(|grid| grid == agent.gid)
-            && target.roles().iter().all(|role| role == "*" || roles.contains(role))
-    };
-    let agents: Vec<AgentId> =
-        agents::list(session)?.into_iter().filter(matches).map(|(agent, _)| agent).collect();
-    if agents.is_empty() {
-        let none = format!("no agent matches: {}", target.in_words());
-        return Err(Error::new(crate::ErrorKind::NoSuchAgent, none));
+    let agents: Vec<AgentId> = agents::matching(session, target)?.into_keys().collect();
+    match agents.is_empty() {
+        true => Err(agents::nobody(&target.in_words())),
+        false => Ok(agents),
     }
-    Ok(agents)
 }
 
 /// So many of the agents, each as likely as any other, in the order of their numbers.

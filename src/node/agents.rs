@@ -33,6 +33,21 @@ pub(crate) fn list(session: &Session) -> Result<BTreeMap<AgentId, Vec<String>>> 
     Ok(agents)
 }
 
+/// The agents among those that the controller knows at this moment that a target means, and their roles.
+pub(crate) fn matching(
+    session: &Session,
+    target: &Target,
+) -> Result<BTreeMap<AgentId, Vec<String>>> {
+    let mut agents = list(session)?;
+    agents.retain(|agent, roles| target.matches(*agent, roles));
+    Ok(agents)
+}
+
+/// The error of a target that means no agent.
+pub(crate) fn nobody(target: &str) -> Error {
+    Error::new(ErrorKind::NoSuchAgent, format!("no agent matches: {target}"))
+}
+
 /// The roles of an agent, without what is not a string.
 fn read_roles(json: &RawValue) -> Vec<String> {
     let roles = serde_json::from_str::<Vec<&RawValue>>(json.get()).unwrap_or_default();

@@ -17,6 +17,10 @@ pub(crate) mod keys;
 mod lenient;
 mod result;
 mod run_args;
+mod selection;
+mod selection_syntax;
+#[cfg(test)]
+mod selection_tests;
 mod state;
 mod target;
 mod target_syntax;
@@ -37,6 +41,8 @@ pub(crate) use lenient::{Record, Text, extra, record, rows, shown, value, whole}
 pub(crate) use result::{NO_AGENTS, ResultDocument};
 pub use run_args::RunArgs;
 pub(crate) use run_args::check_levels;
+pub use selection::Selection;
+pub(crate) use selection_syntax::{Groups, is_group_name};
 pub use state::JobState;
 #[cfg(feature = "capi")]
 pub(crate) use target::LARGEST_ID;

@@ -207,6 +207,16 @@ impl Target {
         }
     }
 
+    /// Whether an agent with these roles is meant.
+    pub(crate) fn matches(&self, agent: AgentId, roles: &[String]) -> bool {
+        match &self.0 {
+            Kind::Agent(one) => *one == agent,
+            Kind::Agents(agents) => agents.binary_search(&agent).is_ok(),
+            Kind::Roles(target) => target.matches(agent, roles),
+            Kind::Controller | Kind::Unknown => false,
+        }
+    }
+
     /// The address on the wire; fails where there is none, or more than one.
     pub(crate) fn address(&self) -> Result<Address<'_>> {
         match &self.0 {
@@ -302,7 +312,13 @@ fn listed(names: &[String], count: usize) -> String {
 }
 
 impl RoleTarget {
-    fn address(&self) -> Result<Address<'_>> {
+    /// Whether an agent with these roles is among those that the controller chooses from.
+    pub(crate) fn matches(&self, agent: AgentId, roles: &[String]) -> bool {
+        self.grid.is_none_or(|grid| grid == agent.gid)
+            && self.roles.iter().all(|role| role == "*" || roles.contains(role))
+    }
+
+    pub(super) fn address(&self) -> Result<Address<'_>> {
         if self.grid == Some(0) {
             return Err(invalid("invalid grid id 0: expected a number above zero"));
         }

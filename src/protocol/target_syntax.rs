@@ -19,13 +19,31 @@ pub struct ParseTargetError {
     why: String,
 }
 
-type Result<T> = std::result::Result<T, String>;
+/// Characters of a text that an error message repeats.
+const MOST_SHOWN: usize = 200;
+
+impl ParseTargetError {
+    /// Repeats the beginning of the text only, which may be a file of targets.
+    pub(super) fn new(text: &str, why: String) -> Self {
+        ParseTargetError { text: beginning(text, MOST_SHOWN), why }
+    }
+}
+
+/// The first characters of a text, with a mark where some are left out.
+pub(super) fn beginning(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+pub(super) type Result<T> = std::result::Result<T, String>;
 
 impl FromStr for Target {
     type Err = ParseTargetError;
 
     fn from_str(text: &str) -> std::result::Result<Self, ParseTargetError> {
-        read(text).and_then(checked).map_err(|why| ParseTargetError { text: text.to_owned(), why })
+        read(text).and_then(checked).map_err(|why| ParseTargetError::new(text, why))
     }
 }
 
@@ -40,7 +58,7 @@ impl Target {
             _ if text.contains(char::is_whitespace) => Err("white space".to_owned()),
             _ => read(text),
         }
-        .map_err(|why: String| ParseTargetError { text: text.to_owned(), why })
+        .map_err(|why: String| ParseTargetError::new(text, why))
     }
 }
 
@@ -59,6 +77,14 @@ fn read(text: &str) -> Result<Target> {
             Some(next) => Err(format!("unexpected {next:?} after {first:?}")),
         };
     }
+    Ok(role_target(first, words)?.into())
+}
+
+/// Reads roles, like `all,role=cpu@2`; the words behind the first add some.
+pub(super) fn role_target<'a>(
+    first: &'a str,
+    more: impl IntoIterator<Item = &'a str>,
+) -> Result<RoleTarget> {
     let mut grids = Vec::new();
     let word = strip_grid(first, &mut grids)?;
     let (which, of_first) = match word.split_once(',') {
@@ -74,12 +100,12 @@ fn read(text: &str) -> Result<Target> {
     if let Some(word) = of_first {
         target = roles(target, word)?;
     }
-    for word in words {
+    for word in more {
         target = roles(target, strip_grid(word, &mut grids)?)?;
     }
     match grids[..] {
-        [] => Ok(target.into()),
-        [grid] => Ok(target.grid(grid).into()),
+        [] => Ok(target),
+        [grid] => Ok(target.grid(grid)),
         _ => Err("more than one grid".to_owned()),
     }
 }
