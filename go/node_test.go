@@ -44,6 +44,31 @@ func TestNode(t *testing.T) {
 	wants(t, err, ErrClosed)
 }
 
+func TestResolve(t *testing.T) {
+	c := client(t)
+	some := got[Target](t)(c.Resolve(ctx(t), "1:1-9 or role=storage and not 1:*"))
+	equal(t, "agents", some.String(), "1:1,1:2,2:1")
+	roles := got[Target](t)(c.Resolve(ctx(t), "role=cpu and role=storage"))
+	equal(t, "roles", roles.String(), "all,role=cpu,storage")
+	agents := got[[]AgentInfo](t)(c.MatchingAgents(ctx(t), roles))
+	equal(t, "how many", len(agents), 1)
+	equal(t, "which", agents[0].Agent, AgentID{2, 1})
+	waiting := got[map[AgentID]uint64](t)(c.WaitingCommands(ctx(t), AgentID{1, 1}, AgentID{2, 1}))
+	equal(t, "waiting", fmt.Sprint(waiting), "map[1:1:0 2:1:0]")
+	_, err := c.Resolve(ctx(t), "7:1-5")
+	wants(t, err, ErrNoSuchAgent)
+	_, err = c.Resolve(ctx(t), "1:1 and")
+	wants(t, err, ErrInvalidArgument)
+	_, err = c.Resolve(ctx(t), "1:1\x00")
+	wants(t, err, ErrInvalidArgument)
+	_, err = c.MatchingAgents(ctx(t), Target{})
+	wants(t, err, ErrInvalidArgument)
+	_, err = c.WaitingCommands(ctx(t))
+	wants(t, err, ErrInvalidArgument)
+	_, err = c.WaitingCommands(ctx(t), AgentID{0, 1})
+	wants(t, err, ErrInvalidArgument)
+}
+
 func TestProcesses(t *testing.T) {
 	c := client(t)
 	request := c.Execute(Agent(1, 1), "sleep", "600")

@@ -704,7 +704,8 @@ acclient_status acclient_client_get_by_id(const acclient_client *client,
  * Connects to a named instance: a table of the TOML file named by the environment variable
  * ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. The table
  * has either url, or host and port, or unix_socket; and user, password, db, tls (true), tls_ca_file,
- * tls_cert_file, tls_key_file, timeout (seconds), max_connections.
+ * tls_cert_file, tls_key_file, timeout (seconds), max_connections; and a table of groups: see
+ * acclient_client_resolve(). A fault in one table does not affect the others.
  *
  * Reads the environment: do not call it while another thread calls setenv(3).
  *
@@ -2564,6 +2565,60 @@ acclient_status acclient_process_query_set_name(acclient_process_query *query,
  * Frees the query.
  */
 void acclient_process_query_free(acclient_process_query *query);
+
+/**
+ * Resolves an expression over agents to the target that it means at this moment.
+ *
+ * Agents that are written out, and roles that all have to be there, become a target without asking anybody. For
+ * all else, this asks the controller for its agents, as acclient_client_list_agents() does, and makes a target that
+ * lists agents. An agent that is written out is in the target even if it is not registered; ranges, patterns and
+ * "not" mean registered agents.
+ *
+ * expression: "1:1-20,25,2:*" for agents by their numbers, where a range has "-" and a pattern "*" or "?";
+ *   "all", "any", "role=cpu,storage@1" as in acclient_target_parse(); "@web" for a group of the named instance that
+ *   the client was made from, which is a string in its table "groups"; combined by "or", "and", "not" (which bind
+ *   tighter in this order) and parentheses. "any" cannot be combined.
+ * target: [out] receives the target; free with acclient_target_free().
+ * Errors: ACCLIENT_INVALID_ARGUMENT for a syntax error and a group that does not exist or is invalid,
+ * ACCLIENT_NO_SUCH_AGENT where nobody is meant; as acclient_client_list_agents().
+ */
+acclient_status acclient_client_resolve(const acclient_client *client,
+                                        const char *expression,
+                                        int64_t timeout_ms,
+                                        const acclient_cancel_token *cancel,
+                                        acclient_target **target,
+                                        acclient_error **error);
+
+/**
+ * Lists the agents that a target means at this moment, of those that the controller knows: rows as in
+ * acclient_client_list_agents(). Agents that the target lists and the controller does not know are left out, so
+ * that there may be no rows. For acclient_target_any(), all agents that the controller would choose from.
+ *
+ * answer: [out] receives the answer; free with acclient_answer_free().
+ * Errors: as acclient_client_list_agents().
+ */
+acclient_status acclient_client_matching_agents(const acclient_client *client,
+                                                const acclient_target *target,
+                                                int64_t timeout_ms,
+                                                const acclient_cancel_token *cancel,
+                                                acclient_answer **answer,
+                                                acclient_error **error);
+
+/**
+ * Counts the commands that wait for agents: the controller has routed them, and the agent has not fetched them. A
+ * row for each agent, with the fields "gid", "nid" and "waiting". Reads them from Redis without asking the
+ * controller or an agent. Agents of which the user of Redis may not read the key "cmds:<gid>:<nid>" are left out.
+ *
+ * target: one agent or a list of agents.
+ * answer: [out] receives the answer; free with acclient_answer_free().
+ * Errors: ACCLIENT_INVALID_ARGUMENT for a target with roles; as acclient_client_ping().
+ */
+acclient_status acclient_client_waiting_commands(const acclient_client *client,
+                                                 const acclient_target *target,
+                                                 int64_t timeout_ms,
+                                                 const acclient_cancel_token *cancel,
+                                                 acclient_answer **answer,
+                                                 acclient_error **error);
 
 /**
  * Schedules a command: the controller sends it at certain times, each time with a new id. An entry

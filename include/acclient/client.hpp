@@ -134,7 +134,8 @@ class client {
     /// Connects to a named instance: a table of the TOML file named by the environment variable
     /// ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. The
     /// table has either url, or host and port, or unix_socket; and user, password, db, tls (true),
-    /// tls_ca_file, tls_cert_file, tls_key_file, timeout (seconds), max_connections.
+    /// tls_ca_file, tls_cert_file, tls_key_file, timeout (seconds), max_connections; and a table of
+    /// groups: see resolve(). A fault in one table does not affect the others.
     ///
     /// Reads the environment: do not call it while another thread calls setenv(3). Throws
     /// errc::invalid_argument for an unknown name or an invalid file, errc::system for an
@@ -394,6 +395,40 @@ class client {
     void ping_agent(const agent_id &agent, const timeout &timeout = {}) const {
         try_ping_agent(agent, timeout).value();
     }
+    /// Resolves an expression over agents to the target that it means at this moment.
+    ///
+    /// Agents that are written out, and roles that all have to be there, become a target without
+    /// asking anybody. For all else, this asks the controller for its agents, as list_agents()
+    /// does, and returns a target that lists agents. An agent that is written out is in the target
+    /// even if it is not registered; ranges, patterns and "not" mean registered agents.
+    ///
+    /// - "1:1-20,25,2:*": agents by their numbers, where a range has "-" and a pattern "*" or "?"
+    /// - "all", "any", "role=cpu,storage@1": as in target::parse()
+    /// - "@web": a group of the named instance that the client was made from, which is a string in
+    ///   its table "groups"
+    /// - "or", "and", "not", which bind tighter in this order, and parentheses combine them; "any"
+    ///   cannot be combined
+    ///
+    /// Throws errc::invalid_argument for a syntax error and a group that does not exist or is
+    /// invalid, errc::no_such_agent where nobody is meant, and as list_agents().
+    target resolve(std::string_view expression, const timeout &timeout = {}) const {
+        return try_resolve(expression, timeout).value();
+    }
+    /// Lists the agents that a target means at this moment, of those that the controller knows:
+    /// rows as in list_agents(). Agents that the target lists and the controller does not know are
+    /// left out, so that there may be no rows. For target::any(), all agents that the controller
+    /// would choose from.
+    answer matching_agents(const target &target, const timeout &timeout = {}) const {
+        return try_matching_agents(target, timeout).value();
+    }
+    /// Counts the commands that wait for one agent or for a list of agents: the controller has
+    /// routed them, and the agent has not fetched them. A row for each agent, with the fields
+    /// "gid", "nid" and "waiting". Reads them from Redis without asking the controller or an agent.
+    /// Agents of which the user of Redis may not read the key "cmds:<gid>:<nid>" are left out.
+    /// Throws errc::invalid_argument for a target with roles, and as ping().
+    answer waiting_commands(const target &target, const timeout &timeout = {}) const {
+        return try_waiting_commands(target, timeout).value();
+    }
     /// Reads the processors of an agent's machine: a row each, with the fields "cpu", "vendor_id",
     /// "family", "model", "stepping", "physical_id", "core_id", "cores", "model_name", "mhz",
     /// "cache_size" (KiB) and "flags".
@@ -455,6 +490,28 @@ class client {
     result<void> try_ping_agent(const agent_id &agent, const timeout &timeout = {}) const {
         return detail::done_within(timeout, acclient_client_ping_agent, get(), agent.gid,
                                    agent.nid);
+    }
+    /// As resolve(), without exceptions.
+    result<target> try_resolve(std::string_view expression, const timeout &timeout = {}) const {
+        if (detail::holds_nul({expression})) {
+            return detail::nul_error();
+        }
+        return detail::made_within<target>(timeout, acclient_client_resolve, get(),
+                                           std::string(expression).c_str());
+    }
+    /// As matching_agents(), without exceptions.
+    result<answer> try_matching_agents(const target &target, const timeout &timeout = {}) const {
+        if (const auto valid = target.validate(); !valid) {
+            return valid.error();
+        }
+        return ask(timeout, acclient_client_matching_agents, target.get());
+    }
+    /// As waiting_commands(), without exceptions.
+    result<answer> try_waiting_commands(const target &target, const timeout &timeout = {}) const {
+        if (const auto valid = target.validate(); !valid) {
+            return valid.error();
+        }
+        return ask(timeout, acclient_client_waiting_commands, target.get());
     }
     /// As get_cpu_info(), without exceptions.
     result<answer> try_get_cpu_info(const agent_id &agent, const timeout &timeout = {}) const {

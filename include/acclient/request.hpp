@@ -73,8 +73,13 @@ inline std::string_view first_with_nul(const std::vector<std::string> &texts) no
 /// with them: `target::all().role("cpu").grid(1)`.
 class ACCLIENT_OWNER target : public detail::built {
   public:
+    using c_type = acclient_target;
+
     /// Is empty.
     target() noexcept = default;
+    /// Takes over a C handle, to which role() and grid() add nothing.
+    explicit target(acclient_target *handle) noexcept : handle_(handle) {
+    }
     /// As agent().
     target(const agent_id &agent) {
         make({}, acclient_target_agent, agent.gid, agent.nid);

@@ -130,7 +130,8 @@ pub unsafe extern "C" fn acclient_client_get_by_id(
 /// Connects to a named instance: a table of the TOML file named by the environment variable
 /// ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. The table
 /// has either url, or host and port, or unix_socket; and user, password, db, tls (true), tls_ca_file,
-/// tls_cert_file, tls_key_file, timeout (seconds), max_connections.
+/// tls_cert_file, tls_key_file, timeout (seconds), max_connections; and a table of groups: see
+/// acclient_client_resolve(). A fault in one table does not affect the others.
 ///
 /// Reads the environment: do not call it while another thread calls setenv(3).
 ///

@@ -44,6 +44,7 @@ mod answer;
 mod follow;
 mod queries;
 mod query;
+mod resolve;
 mod schedule;
 mod tunnel;
 

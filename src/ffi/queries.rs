@@ -10,6 +10,7 @@ use super::error::acclient_error;
 use super::job::acclient_job;
 use super::outcomes::kill_number;
 use super::query::{acclient_msg_query, acclient_process_query, msg_query, process_query};
+use super::resolve::with_roles;
 use super::scope::{Scope, Until, agent};
 use super::status::acclient_status;
 use super::target::acclient_target;
@@ -213,8 +214,7 @@ pub unsafe extern "C" fn acclient_client_list_agents(
 ) -> acclient_status {
     call!(error, answer, |scope| {
         let client = scope.client(client, (timeout_ms, cancel))?;
-        let row = |(agent, roles): (AgentId, Vec<String>)| serde_json::json!({ "gid": agent.gid, "nid": agent.nid, "roles": roles });
-        AnswerHandle::of(&client.list_agents()?.into_iter().map(row).collect::<Vec<_>>())
+        with_roles(client.list_agents()?)
     })
 }
 

@@ -32,6 +32,10 @@ impl TargetHandle {
         TargetHandle(Shared::new(building))
     }
 
+    pub(super) fn parsed(target: Target) -> Self {
+        TargetHandle::new(Building::Parsed(target))
+    }
+
     pub(super) fn target(&self) -> Target {
         match self.0.get() {
             Building::Agents(agents) => Target::agents(agents),
@@ -119,7 +123,7 @@ pub unsafe extern "C" fn acclient_target_parse(
 ) -> acclient_status {
     call!(error, target, |scope| {
         let target: Target = scope.name("text", text)?.parse()?;
-        Ok(TargetHandle::new(Building::Parsed(target)))
+        Ok(TargetHandle::parsed(target))
     })
 }
 

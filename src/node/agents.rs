@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::answer::left_out;
 use crate::engine::{Session, ask};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{AgentId, Contents, Fields, Target};
+use crate::protocol::{AgentId, Contents, Fields, Target, beginning};
 
 /// The agents that the controller knows at this moment, and their roles.
 pub(crate) fn list(session: &Session) -> Result<BTreeMap<AgentId, Vec<String>>> {
@@ -43,8 +43,10 @@ pub(crate) fn matching(
     Ok(agents)
 }
 
-/// The error of a target that means no agent.
+/// The error of a target that means no agent. It repeats the beginning of the target, which may have thousands of
+/// terms.
 pub(crate) fn nobody(target: &str) -> Error {
+    let target = beginning(target, 200);
     Error::new(ErrorKind::NoSuchAgent, format!("no agent matches: {target}"))
 }
 

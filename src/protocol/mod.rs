@@ -48,6 +48,7 @@ pub use state::JobState;
 pub(crate) use target::LARGEST_ID;
 pub use target::{RoleTarget, Target};
 pub use target_syntax::ParseTargetError;
+pub(crate) use target_syntax::beginning;
 #[cfg(feature = "capi")]
 pub(crate) use text::check_payload;
 pub(crate) use text::{Invalid, check_name, into_payload};

@@ -46,6 +46,8 @@ pub struct Selection(pub(super) Term);
 
 /// Agents that the controller knows, and their roles.
 type Known = BTreeMap<AgentId, Vec<String>>;
+/// The first number and the last.
+type Range = (u32, u32);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Term {
@@ -134,11 +136,7 @@ impl Selection {
 }
 
 /// The agents with these numbers.
-fn within(
-    agents: &Known,
-    gids: (u32, u32),
-    nids: (u32, u32),
-) -> impl Iterator<Item = AgentId> + '_ {
+fn within(agents: &Known, gids: Range, nids: Range) -> impl Iterator<Item = AgentId> + '_ {
     let (first, last) = (AgentId::new(gids.0, nids.0), AgentId::new(gids.1, nids.1));
     let is_within = move |agent: &AgentId| (nids.0..=nids.1).contains(&agent.nid);
     agents.range(first..=last).map(|(agent, _)| *agent).filter(is_within)
@@ -161,12 +159,14 @@ impl Term {
             Term::And(terms) => {
                 let mut both = RoleTarget::new(true);
                 for term in terms {
-                    let RoleTarget { roles, grid, .. } = term.roles()?;
+                    let target = term.roles()?;
+                    let is_open = target.takes_every_role();
+                    let RoleTarget { roles, grid, .. } = target;
                     if grid.is_some() && both.grid.is_some_and(|other| Some(other) != grid) {
                         return None;
                     }
                     both.grid = both.grid.or(grid);
-                    for role in roles {
+                    for role in roles.into_iter().filter(|_| !is_open) {
                         if !both.roles.contains(&role) {
                             both.roles.push(role);
                         }
@@ -230,7 +230,7 @@ impl Term {
     }
 
     /// Adds the ranges of grids and nodes that are meant and not excluded.
-    fn add_ranges(&self, ranges: &mut Vec<((u32, u32), (u32, u32))>) {
+    fn add_ranges(&self, ranges: &mut Vec<(Range, Range)>) {
         match self {
             Term::Agents(patterns) => {
                 let many = patterns.iter().filter(|pattern| pattern.agent().is_none());
@@ -279,7 +279,7 @@ impl Pattern {
 }
 
 impl Numbers {
-    fn range(&self) -> Option<(u32, u32)> {
+    fn range(&self) -> Option<Range> {
         match self {
             Numbers::Range { first, last } => Some((*first, *last)),
             Numbers::Glob(_) => None,

@@ -12,7 +12,7 @@ fn known() -> Known {
     let agents = (1..=12).map(|nid| (1, nid)).chain((1..=3).map(|nid| (2, nid)));
     let roles = |nid: u32| {
         let roles = [(2, "cpu"), (3, "gpu")];
-        let roles = roles.iter().filter(|(every, _)| nid % every == 0);
+        let roles = roles.iter().filter(|(every, _)| nid.is_multiple_of(*every));
         roles.map(|(_, role)| (*role).to_owned()).collect()
     };
     agents.map(|(gid, nid)| (AgentId::new(gid, nid), roles(nid))).collect()
@@ -42,6 +42,7 @@ fn expressions_choose_agents() {
         ("1:10-2147483647", "1:10,1:11,1:12"),
         ("all@2", "2:1,2:2,2:3"),
         ("role=cpu@2", "2:2"),
+        ("role=cpu,*@2", "2:1,2:2,2:3"),
         ("all and not 1:*", "2:1,2:2,2:3"),
         ("role=cpu and role=gpu", "1:6,1:12"),
         ("role=cpu,gpu", "1:6,1:12"),
@@ -79,6 +80,7 @@ fn what_the_wire_can_say_needs_no_list_of_agents() {
         ("any,role=cpu@2", Some("any,role=cpu@2")),
         ("(any)", Some("any")),
         ("role=a and role=b,a", Some("all,role=a,b")),
+        ("role=a and role=*,b", Some("all,role=a")),
         ("role=a and all@3", Some("all,role=a@3")),
         ("role=a@3 and role=b@3", Some("all,role=a,b@3")),
         ("role=a@1 and role=b@3", None),

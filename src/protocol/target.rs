@@ -315,7 +315,12 @@ impl RoleTarget {
     /// Whether an agent with these roles is among those that the controller chooses from.
     pub(crate) fn matches(&self, agent: AgentId, roles: &[String]) -> bool {
         self.grid.is_none_or(|grid| grid == agent.gid)
-            && self.roles.iter().all(|role| role == "*" || roles.contains(role))
+            && (self.takes_every_role() || self.roles.iter().all(|role| roles.contains(role)))
+    }
+
+    /// Whether the controller does not look at roles: a `*` among others switches all of them off.
+    pub(super) fn takes_every_role(&self) -> bool {
+        self.roles.iter().any(|role| role == "*")
     }
 
     pub(super) fn address(&self) -> Result<Address<'_>> {

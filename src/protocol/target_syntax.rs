@@ -30,7 +30,7 @@ impl ParseTargetError {
 }
 
 /// The first characters of a text, with a mark where some are left out.
-pub(super) fn beginning(text: &str, most: usize) -> String {
+pub(crate) fn beginning(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),

@@ -212,6 +212,9 @@
     X(acclient_client_get_processes)                                                               \
     X(acclient_client_get_msgs)                                                                    \
     X(acclient_client_list_agents)                                                                 \
+    X(acclient_client_resolve)                                                                     \
+    X(acclient_client_matching_agents)                                                             \
+    X(acclient_client_waiting_commands)                                                            \
     X(acclient_client_doctor)                                                                      \
     X(acclient_client_ping_agent)                                                                  \
     X(acclient_job_get_stats)                                                                      \

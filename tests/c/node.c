@@ -128,6 +128,35 @@ static void agents(const acclient_client *client) {
     EXPECT(ACCLIENT_NO_SUCH_AGENT, acclient_client_ping_agent(client, 9, 9, 10000, NULL, &error));
 }
 
+static void resolution(const acclient_client *client) {
+    acclient_error *error;
+    acclient_answer *answer = GARBAGE;
+    acclient_target *target = GARBAGE;
+    SAY("what an expression means");
+    EXPECT(ACCLIENT_OK, acclient_client_resolve(client, "1:1-9 or role=storage and not 1:*", 10000,
+                                                NULL, &target, &error));
+    CHECK(strcmp(acclient_target_text(target, NULL), "1:1,1:2,2:1") == 0);
+    EXPECT(ACCLIENT_OK,
+           acclient_client_waiting_commands(client, target, 10000, NULL, &answer, &error));
+    CHECK(acclient_answer_count(answer) == 3 && acclient_answer_int(answer, 2, "gid") == 2);
+    CHECK(is_field(answer, 0, "waiting", "0"));
+    acclient_answer_free(answer);
+    acclient_target_free(target);
+    EXPECT(ACCLIENT_OK, acclient_client_resolve(client, "role=cpu and role=storage", 10000, NULL,
+                                                &target, &error));
+    CHECK(strcmp(acclient_target_text(target, NULL), "all,role=cpu,storage") == 0);
+    EXPECT(ACCLIENT_OK,
+           acclient_client_matching_agents(client, target, 10000, NULL, &answer, &error));
+    CHECK(acclient_answer_count(answer) == 1 && acclient_answer_int(answer, 0, "gid") == 2);
+    CHECK(is_field(answer, 0, "roles", "[\"cpu\",\"storage\"]"));
+    acclient_answer_free(answer);
+    acclient_target_free(target);
+    target = GARBAGE;
+    EXPECT(ACCLIENT_NO_SUCH_AGENT,
+           acclient_client_resolve(client, "7:1-5", 10000, NULL, &target, &error));
+    CHECK(target == NULL);
+}
+
 static void processes(const acclient_client *client) {
     acclient_error *error;
     acclient_answer *answer = GARBAGE;
@@ -313,6 +342,7 @@ int main(void) {
     acclient_client *client = connect_grid();
     machine(client);
     agents(client);
+    resolution(client);
     processes(client);
     schedule(client);
     deadly(client);

@@ -105,6 +105,42 @@ static void agents(const acclient_client *client) {
     CHECK(acclient_client_ping_agent(NULL, 0, 0, 0, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
 }
 
+typedef acclient_status ask_about_target(const acclient_client *, const acclient_target *, int64_t,
+                                         const acclient_cancel_token *, acclient_answer **,
+                                         acclient_error **);
+
+static void resolution(const acclient_client *client) {
+    acclient_error *error;
+    acclient_answer *answer;
+    acclient_target *target;
+    SAY("acclient_client_resolve");
+    REFUSES(target, acclient_client_resolve(NULL, "1:1", 1000, NULL, &target, &error));
+    REFUSES(target, acclient_client_resolve(client, NULL, 1000, NULL, &target, &error));
+    REFUSES(target, acclient_client_resolve(client, "", 1000, NULL, &target, &error));
+    REFUSES(target, acclient_client_resolve(client, no_utf8, 1000, NULL, &target, &error));
+    REFUSES(target, acclient_client_resolve(client, "1:1 and", 1000, NULL, &target, &error));
+    REFUSES(target, acclient_client_resolve(client, "@web", 1000, NULL, &target, &error));
+    REFUSES(target, acclient_client_resolve(client, "1:1", 0, NULL, &target, &error));
+    REFUSED(acclient_client_resolve(client, "1:1", 1000, NULL, NULL, &error));
+    CHECK(acclient_client_resolve(NULL, NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+
+    SAY("acclient_client_matching_agents and acclient_client_waiting_commands");
+    ask_about_target *const functions[] = {acclient_client_matching_agents,
+                                           acclient_client_waiting_commands};
+    acclient_target *one = agent(1, 1);
+    for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
+        REFUSES(answer, functions[f](NULL, one, 1000, NULL, &answer, &error));
+        REFUSES(answer, functions[f](client, NULL, 1000, NULL, &answer, &error));
+        REFUSES(answer, functions[f](client, one, 0, NULL, &answer, &error));
+        REFUSED(functions[f](client, one, 1000, NULL, NULL, &error));
+        CHECK(functions[f](NULL, NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
+    }
+    acclient_target_free(one);
+    EXPECT(ACCLIENT_OK, acclient_target_all(&target, &error));
+    REFUSES(answer, acclient_client_waiting_commands(client, target, 1000, NULL, &answer, &error));
+    acclient_target_free(target);
+}
+
 typedef acclient_status ask_controller(const acclient_client *, int64_t,
                                        const acclient_cancel_token *, acclient_answer **,
                                        acclient_error **);
@@ -252,6 +288,7 @@ int main(void) {
     acclient_client *client = connect_grid();
     queries();
     agents(client);
+    resolution(client);
     controller(client);
     tunnels(client);
     answers(client);

@@ -35,6 +35,7 @@ void empty_ones() {
     client.close();
     BAD(errc::invalid_argument, client.try_ping());
     BAD(errc::invalid_argument, client.try_list_agents());
+    BAD(errc::invalid_argument, client.try_resolve("1:1"));
     BAD(errc::invalid_argument, client.try_get_by_id("x"));
     BAD(errc::invalid_argument, client.execute(target::agent({1, 1}), "ls").try_submit());
     BAD(errc::invalid_argument, client.try_submit_many({}));

@@ -47,6 +47,25 @@ void node_information(const acclient::client &client) {
     BAD(errc::no_such_agent, client.try_get_os_info(nobody));
 }
 
+void resolution(const acclient::client &client) {
+    say("what an expression means");
+    const auto some = client.resolve("1:1-9 or role=storage and not 1:*");
+    SAME(some.text(), "1:1,1:2,2:1");
+    const auto waiting = client.waiting_commands(some);
+    CHECK(waiting.size() == 3 && waiting[2].integer("gid") == 2);
+    CHECK(waiting[0].integer("waiting") == 0);
+    const auto roles = client.resolve("role=cpu and role=storage");
+    SAME(roles.text(), "all,role=cpu,storage");
+    const auto agents = client.matching_agents(roles);
+    CHECK(agents.size() == 1 && agents[0].integer("gid") == 2);
+    BAD(errc::no_such_agent, client.try_resolve("7:1-5"));
+    BAD(errc::invalid_argument, client.try_resolve("1:1 and"));
+    BAD(errc::invalid_argument, client.try_resolve("1:1\0"sv));
+    BAD(errc::invalid_argument, client.try_matching_agents(acclient::target()));
+    BAD(errc::invalid_argument, client.try_waiting_commands(acclient::target()));
+    BAD(errc::invalid_argument, client.try_waiting_commands(roles));
+}
+
 void processes(const acclient::client &client) {
     say("processes");
     acclient::run_args args;
@@ -260,6 +279,7 @@ void tunnels(const acclient::client &client) {
 int main() {
     const auto client = acclient::client::connect(grid_url());
     node_information(client);
+    resolution(client);
     processes(client);
     logs(client);
     gap(client);

@@ -46,6 +46,7 @@ mod rollout;
 mod rooms;
 mod scale;
 mod schedule;
+mod selection;
 mod signals;
 mod states;
 mod stranger;
