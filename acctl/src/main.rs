@@ -2,10 +2,13 @@
 //!
 //! Uses only the public API of the library, so any program can get what is printed here.
 
+mod agents;
 mod bar;
 mod commands;
 mod connect;
+mod dry_run;
 mod exit;
+mod fold;
 mod jobs;
 mod json;
 mod logs;
@@ -21,6 +24,7 @@ mod signals;
 mod stages;
 mod tally;
 mod target;
+mod target_documents;
 mod terminal;
 mod tunnel;
 mod usage;
@@ -86,7 +90,7 @@ enum Command {
     Stats(commands::Stats),
     Ps(node::Ps),
     Info(node::Info),
-    Agents(node::Agents),
+    Agents(agents::Agents),
     #[command(subcommand)]
     Tunnel(tunnel::Tunnels),
     #[command(subcommand)]
@@ -142,6 +146,9 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
         Command::Script(script) => script.input()?,
         Command::Cmd(cmd) => cmd.input()?,
         Command::Schedule(schedule) => schedule.input()?,
+        Command::Ps(ps) => ps.input()?,
+        Command::Info(info) => info.input()?,
+        Command::Agents(agents) => agents.input()?,
         _ => Vec::new(),
     };
     let lazily = matches!(cli.command, Command::Doctor(_));

@@ -1,8 +1,8 @@
-//! `acctl agents`, `ps`, `info` and `doctor`: agents, their machines, and the health of the grid.
+//! `acctl ps`, `info` and `doctor`: the jobs and machines of agents, and the health of the grid.
 
 use acclient::{
-    AgentId, CpuInfo, DiskInfo, Job, MemInfo, NicInfo, OsInfo, Outcome as Answered, ProcessQuery,
-    ProcessStats, Target, Verdict,
+    AgentId, CpuInfo, DiskInfo, Error, Job, MemInfo, NicInfo, OsInfo, Outcome as Answered,
+    ProcessQuery, ProcessStats, Target, Verdict,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -13,58 +13,36 @@ use crate::jobs::utc;
 use crate::json;
 use crate::output::{BAD, GOOD, WEAK};
 use crate::session::Session;
-use crate::target;
-
-/// Lists the agents that the controller knows, and their roles
-///
-/// One that died stays in the list for 30 to 45 seconds. One that runs 100 jobs leaves it after 30 seconds,
-/// until some of them end.
-#[derive(clap::Args)]
-#[command(after_help = "\
-Example:
-  acctl agents")]
-pub struct Agents {}
-
-impl Agents {
-    pub fn perform(&self, session: &Session) -> Outcome {
-        let output = session.output;
-        let agents = session.client.list_agents()?;
-        if agents.is_empty() {
-            output.problem("the controller knows no agent");
-            return Ok(Status::Nobody);
-        }
-        if output.is_json() {
-            for (agent, roles) in agents {
-                output.document(json!({ "agent": agent.to_string(), "roles": roles }))?;
-            }
-            return Ok(Status::Success);
-        }
-        let row = |(agent, roles): (AgentId, Vec<String>)| vec![agent.to_string(), roles.join(",")];
-        let rows: Vec<_> = agents.into_iter().map(row).collect();
-        output.table(&["AGENT", "ROLES"], &rows)?;
-        Ok(Status::Success)
-    }
-}
+use crate::target::Whom;
 
 /// Lists the jobs that agents run at this moment, and what each uses
 #[derive(clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "acctl ps [OPTIONS] [TARGET]",
+    after_help = "\
 Examples:
   acctl ps
-  acctl ps 1:1 --name rsync")]
+  acctl ps 1:1 --name rsync
+  acctl ps role=cpu -x 1:4"
+)]
 pub struct Ps {
-    /// Of this agent only
-    #[arg(value_name = "AGENT", value_parser = target::agent)]
-    agent: Option<AgentId>,
+    /// Of these agents only: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl --help
+    target: Vec<String>,
     /// Those that were started with this domain
     #[arg(long)]
     domain: Option<String>,
     /// Those that were started with this name: for run, the program
     #[arg(long)]
     name: Option<String>,
+    #[command(flatten)]
+    whom: Whom,
 }
 
 impl Ps {
+    pub fn input(&self) -> Result<Vec<u8>, Failure> {
+        self.whom.read().map(|()| Vec::new())
+    }
+
     pub fn perform(&self, session: &Session) -> Outcome {
         let mut query = ProcessQuery::new();
         if let Some(domain) = &self.domain {
@@ -75,10 +53,11 @@ impl Ps {
         }
         let mut rows = Vec::new();
         let mut worst = Worst::default();
-        if let Some(agent) = self.agent {
+        let target = self.whom.choose(session, &self.target, Some("all"))?.target;
+        if let Some(agent) = target.agent_id() {
             let processes = session.client.get_processes(agent, &query)?;
             self.add(session, agent, &processes, &mut rows)?;
-        } else {
+        } else if target == Target::all().into() {
             for (agent, outcome) in session.client.get_all_processes(&query)? {
                 match outcome {
                     Answered::Done(processes) => self.add(session, agent, &processes, &mut rows)?,
@@ -87,12 +66,40 @@ impl Ps {
                     Answered::Over(_) => {}
                 }
             }
+        } else {
+            self.ask(session, target, &mut rows, &mut worst)?;
         }
         if !session.output.is_json() {
             let headings = [&["AGENT", "COMMAND", "ID"], &USAGE[..]].concat();
             session.output.table(&headings, &rows)?;
         }
         Ok(worst.status())
+    }
+
+    /// Asks the agents of a target.
+    fn ask(
+        &self,
+        session: &Session,
+        target: Target,
+        rows: &mut Vec<Vec<String>>,
+        worst: &mut Worst,
+    ) -> Result<(), Failure> {
+        let client = &session.client;
+        let question = json!({ "domain": self.domain, "name": self.name }).to_string();
+        let asked = client.cmd(target, "get_processes_stats").data(question);
+        let answers = asked.run_all(client.timeout())?;
+        for job in answers.jobs {
+            let agent = job.agent();
+            match job.into_success().and_then(|job| job.json::<Vec<Value>>()) {
+                Ok(found) => {
+                    // A row that cannot be read hides no other.
+                    let found = found.into_iter().filter_map(|it| serde_json::from_value(it).ok());
+                    self.add(session, agent, &found.collect::<Vec<_>>(), rows)?;
+                }
+                Err(error) => worst.tell(session, agent, &error)?,
+            }
+        }
+        tell_all(session, answers.errors, worst)
     }
 
     fn add(
@@ -121,16 +128,22 @@ impl Ps {
 
 /// Shows what agents know of their machines
 #[derive(clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "acctl info [OPTIONS] <WHAT> <TARGET>",
+    after_help = "\
 Examples:
   acctl info mem 1:1
-  acctl info os all role=storage")]
+  acctl info os all role=storage
+  acctl info cpu 1:1-20"
+)]
 pub struct Info {
     /// Of what
     what: What,
-    /// Whom to ask: 1:1, all, role=cpu; see acctl --help
-    #[arg(required = true)]
+    /// Agents to ask: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl --help
+    #[arg(required_unless_present = "target_file")]
     target: Vec<String>,
+    #[command(flatten)]
+    whom: Whom,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -215,10 +228,25 @@ fn each<T: DeserializeOwned>(
     Ok(job.json::<Vec<T>>()?.into_iter().map(row).collect())
 }
 
+/// Tells errors that are about agents; any other ends the command.
+fn tell_all(session: &Session, errors: Vec<Error>, worst: &mut Worst) -> Result<(), Failure> {
+    for error in errors {
+        match error.agent().filter(|agent| agent.nid > 0) {
+            Some(agent) => worst.tell(session, agent, &error)?,
+            None => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 impl Info {
+    pub fn input(&self) -> Result<Vec<u8>, Failure> {
+        self.whom.read().map(|()| Vec::new())
+    }
+
     pub fn perform(&self, session: &Session) -> Outcome {
         let (client, output) = (&session.client, session.output);
-        let target: Target = target::parse(&self.target).map_err(Failure::Usage)?;
+        let target = self.whom.choose(session, &self.target, None)?.target;
         let name = self.what.name();
         let asked = client.cmd(target, format!("get_{name}_info")).run_all(client.timeout())?;
         let mut rows = Vec::new();
@@ -241,12 +269,7 @@ impl Info {
         if !rows.is_empty() {
             output.table(&[&["AGENT"], self.what.headings()].concat(), &rows)?;
         }
-        for error in asked.errors {
-            match error.agent().filter(|agent| agent.nid > 0) {
-                Some(agent) => worst.tell(session, agent, &error)?,
-                None => return Err(error.into()),
-            }
-        }
+        tell_all(session, asked.errors, &mut worst)?;
         Ok(worst.status())
     }
 }

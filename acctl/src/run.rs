@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use acclient::{Request, RunArgs, Target};
 use serde_json::{Map, Value};
 
+use crate::dry_run::{self, DryRun};
 use crate::exit::{Failure, Outcome};
-use crate::sending::{How, pair, read};
+use crate::sending::{How, pair};
 use crate::session::Session;
-use crate::target;
+use crate::target::Whom;
 
 /// Runs a program on agents
 ///
@@ -26,8 +27,8 @@ Examples:
   acctl run all role=cpu --batch 10% --stop-after 3 -- apt-get -y upgrade"
 )]
 pub struct Run {
-    /// Whom it is for: 1:1, all, any, role=cpu,storage@1; see acctl --help
-    #[arg(required = true)]
+    /// Agents it is for: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl --help
+    #[arg(required_unless_present = "target_file")]
     target: Vec<String>,
     /// The program and its arguments
     #[arg(last = true)]
@@ -39,20 +40,50 @@ pub struct Run {
     #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
     data: Option<PathBuf>,
     #[command(flatten)]
+    to: To,
+    #[command(flatten)]
     pub how: How,
+}
+
+/// Which agents a command is for, and whether it is sent.
+#[derive(clap::Args)]
+struct To {
+    #[command(flatten)]
+    whom: Whom,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+impl To {
+    /// Sends a command to the agents of a target, or lists them.
+    fn send(
+        &self,
+        session: &Session,
+        how: &How,
+        words: &[String],
+        command: impl FnOnce(Target) -> Request,
+    ) -> Outcome {
+        let chosen = self.whom.choose(session, words, None)?;
+        if self.dry_run.dry_run {
+            return dry_run::show(session, &chosen, how.sending.sample());
+        }
+        how.send(session, &chosen.target, command(chosen.target.clone()))
+    }
 }
 
 impl Run {
     pub fn input(&self) -> Result<Vec<u8>, Failure> {
+        self.to.whom.read()?;
         let stdin = self.stdin.then(|| PathBuf::from("-"));
-        stdin.as_ref().or(self.data.as_ref()).map_or(Ok(Vec::new()), |path| read(path))
+        let path = stdin.as_ref().or(self.data.as_ref());
+        path.map_or(Ok(Vec::new()), |path| self.to.whom.input(path))
     }
 
     pub fn perform(&self, session: &Session, input: Vec<u8>) -> Outcome {
-        let target = target::parse(&self.target).map_err(Failure::Usage)?;
         let (program, args) = self.program.split_first().ok_or_else(no_program)?;
-        let command = session.client.execute(target.clone(), program).args(args).data(input);
-        self.how.send(session, &target, command)
+        self.to.send(session, &self.how, &self.target, |target| {
+            session.client.execute(target, program).args(args).data(input)
+        })
     }
 }
 
@@ -72,8 +103,8 @@ Examples:
   acctl bash role=storage@1 --file trim.sh --wait 600"
 )]
 pub struct Bash {
-    /// Whom it is for, and the script
-    #[arg(required = true, value_name = "TARGET SCRIPT")]
+    /// Agents it is for, and the script
+    #[arg(required_unless_present = "target_file", value_name = "TARGET SCRIPT")]
     words: Vec<String>,
     /// The script is in this file; - is stdin
     #[arg(long, value_name = "FILE")]
@@ -86,12 +117,14 @@ pub struct Bash {
     #[arg(long)]
     killable: bool,
     #[command(flatten)]
+    to: To,
+    #[command(flatten)]
     pub how: How,
 }
 
 impl Bash {
-    fn split(&self) -> Result<(Target, Option<&str>), Failure> {
-        let (target, rest) = target::split(&self.words).map_err(Failure::Usage)?;
+    fn split(&self) -> Result<(&[String], Option<&str>), Failure> {
+        let (target, rest) = self.to.whom.split(&self.words)?;
         match (rest, &self.file) {
             ([], _) => Ok((target, None)),
             ([script], None) => Ok((target, Some(script))),
@@ -103,24 +136,25 @@ impl Bash {
     }
 
     pub fn input(&self) -> Result<Vec<u8>, Failure> {
+        self.to.whom.read()?;
         match (self.split()?.1, &self.file) {
             (Some(script), _) if script != "-" => Ok(script.as_bytes().to_vec()),
-            (_, Some(path)) => read(path),
+            (_, Some(path)) => self.to.whom.input(path),
             (None, None) if std::io::stdin().is_terminal() => Err(Failure::Usage(
                 "no script: give it behind the target, by --file, or on stdin, with - from here"
                     .into(),
             )),
-            _ => read("-".as_ref()),
+            _ => self.to.whom.input("-".as_ref()),
         }
     }
 
     pub fn perform(&self, session: &Session, script: Vec<u8>) -> Outcome {
         let (target, _) = self.split()?;
-        let mut command = session.client.bash(target.clone(), script);
-        if self.killable {
-            command = command.killable();
-        }
-        self.how.send(session, &target, named(command, &self.name))
+        self.to.send(session, &self.how, target, |target| {
+            let command = session.client.bash(target, script);
+            let command = if self.killable { command.killable() } else { command };
+            named(command, &self.name)
+        })
     }
 }
 
@@ -144,8 +178,8 @@ Examples:
   acctl script any --file check.py --kwargs '{\"depth\": 3}'"
 )]
 pub struct Script {
-    /// Whom it is for, and the script's domain and name
-    #[arg(required = true, value_name = "TARGET NAME")]
+    /// Agents it is for, and the script's domain and name
+    #[arg(required_unless_present = "target_file", value_name = "TARGET NAME")]
     words: Vec<String>,
     /// Sends the Python in this file along; - is stdin
     #[arg(long, value_name = "FILE")]
@@ -157,12 +191,15 @@ pub struct Script {
     #[arg(long, value_name = "JSON")]
     kwargs: Option<String>,
     #[command(flatten)]
+    to: To,
+    #[command(flatten)]
     pub how: How,
 }
 
 impl Script {
     pub fn input(&self) -> Result<Vec<u8>, Failure> {
-        self.file.as_ref().map_or(Ok(Vec::new()), |path| read(path))
+        self.to.whom.read()?;
+        self.file.as_ref().map_or(Ok(Vec::new()), |path| self.to.whom.input(path))
     }
 
     fn arguments(&self) -> Result<Value, Failure> {
@@ -177,13 +214,15 @@ impl Script {
     }
 
     pub fn perform(&self, session: &Session, content: Vec<u8>) -> Outcome {
-        let (target, rest) = target::split(&self.words).map_err(Failure::Usage)?;
+        let (target, rest) = self.to.whom.split(&self.words)?;
         let (client, arguments) = (&session.client, self.arguments()?);
-        let command = match (rest, &self.file) {
+        match (rest, &self.file) {
             ([], Some(path)) => {
                 let content = String::from_utf8(content)
                     .map_err(|_| Failure::Usage(format!("{} is no UTF-8", path.display())))?;
-                client.execute_jumpscript_content(target.clone(), content, &arguments)
+                self.to.send(session, &self.how, target, |target| {
+                    client.execute_jumpscript_content(target, content, &arguments)
+                })
             }
             ([name], None) => {
                 let (domain, name) = name.split_once('/').ok_or_else(|| {
@@ -191,11 +230,12 @@ impl Script {
                         "{name:?} is no script: it is DOMAIN/NAME, like test/echo"
                     ))
                 })?;
-                client.execute_jumpscript(target.clone(), domain, name, &arguments)
+                self.to.send(session, &self.how, target, |target| {
+                    client.execute_jumpscript(target, domain, name, &arguments)
+                })
             }
-            _ => return Err(Failure::Usage("give either DOMAIN/NAME or --file".into())),
-        };
-        self.how.send(session, &target, command)
+            _ => Err(Failure::Usage("give either DOMAIN/NAME or --file".into())),
+        }
     }
 }
 
@@ -213,8 +253,8 @@ Examples:
   acctl cmd 1:1 get_msgs --data query.json"
 )]
 pub struct Cmd {
-    /// Whom it is for, and the name of the command
-    #[arg(required = true, value_name = "TARGET COMMAND")]
+    /// Agents it is for, and the name of the command
+    #[arg(required_unless_present = "target_file", value_name = "TARGET COMMAND")]
     words: Vec<String>,
     /// Sends a file along as its data; - is stdin
     #[arg(long, value_name = "FILE")]
@@ -223,25 +263,29 @@ pub struct Cmd {
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
+    to: To,
+    #[command(flatten)]
     pub how: How,
 }
 
 impl Cmd {
     pub fn input(&self) -> Result<Vec<u8>, Failure> {
-        self.data.as_ref().map_or(Ok(Vec::new()), |path| read(path))
+        self.to.whom.read()?;
+        self.data.as_ref().map_or(Ok(Vec::new()), |path| self.to.whom.input(path))
     }
 
     pub fn perform(&self, session: &Session, input: Vec<u8>) -> Outcome {
-        let (target, rest) = target::split(&self.words).map_err(Failure::Usage)?;
+        let (target, rest) = self.to.whom.split(&self.words)?;
         let [name] = rest else {
             return Err(Failure::Usage(
                 "give one command behind the target, like: 1:1 ping".into(),
             ));
         };
-        let command = session.client.cmd(target.clone(), name).data(input);
-        if name == "restart" {
-            return self.how.send_restart(session, &target, named(command, &self.name));
+        let command = |target| named(session.client.cmd(target, name).data(input), &self.name);
+        if name == "restart" && !self.to.dry_run.dry_run {
+            let target = self.to.whom.choose(session, target, None)?.target;
+            return self.how.send_restart(session, &target, command(target.clone()));
         }
-        self.how.send(session, &target, named(command, &self.name))
+        self.to.send(session, &self.how, target, command)
     }
 }

@@ -43,7 +43,7 @@ pub struct Add {
     /// When to send it
     #[arg(value_name = "WHEN")]
     cron: String,
-    /// Whom it is for: 1:1, all, any, role=cpu,storage@1; see acctl --help
+    /// Agents it is for: 1:1, all, any, role=cpu,storage@1; no ranges and no "not"
     #[arg(required = true)]
     target: Vec<String>,
     /// The program and its arguments
@@ -93,7 +93,7 @@ impl Schedule {
 
 impl Add {
     fn perform(&self, session: &Session, script: Vec<u8>) -> Outcome {
-        let target = target::parse(&self.target).map_err(Failure::Usage)?;
+        let target = target::as_is(session, &self.target)?;
         let command = match self.program.split_first() {
             Some((program, args)) => session.client.execute(target, program).args(args),
             None if self.killable => session.client.bash(target, script).killable(),

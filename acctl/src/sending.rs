@@ -272,6 +272,11 @@ impl Sending {
         self.waiting.time().filter(|_| !self.detach)
     }
 
+    /// How many of the agents are chosen.
+    pub fn sample(&self) -> Option<usize> {
+        self.sample
+    }
+
     fn waits_forever(&self) -> bool {
         !self.detach && self.waiting.time().is_none()
     }

@@ -11,4 +11,5 @@ mod schemas;
 mod sessions;
 mod signals;
 mod statuses;
+mod targets;
 mod terminal;

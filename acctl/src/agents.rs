@@ -1,0 +1,138 @@
+//! `acctl agents`: the agents that the controller knows, and whether they are alive.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use acclient::{AgentId, ErrorKind, Target};
+use serde_json::Value;
+
+use crate::exit::{Failure, Outcome, Status};
+use crate::session::Session;
+use crate::target::Whom;
+use crate::target_documents;
+
+/// Lists the agents that the controller knows, and their roles
+///
+/// One that died stays in the list for 30 to 45 seconds. One that runs 100 jobs leaves it after 30 seconds,
+/// until some of them end.
+#[derive(clap::Args)]
+#[command(
+    override_usage = "acctl agents [OPTIONS] [TARGET]",
+    after_help = "\
+Examples:
+  acctl agents
+  acctl agents --ping --timeout 3
+  acctl agents 1:1-20 -x role=gpu"
+)]
+pub struct Agents {
+    /// These agents only: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl --help
+    target: Vec<String>,
+    /// Asks each agent whether it is alive, and counts the commands that wait for it
+    ///
+    /// Status 4: an agent did not answer within --timeout.
+    #[arg(long)]
+    ping: bool,
+    #[command(flatten)]
+    whom: Whom,
+}
+
+/// What an agent said to a ping.
+struct Pinged {
+    answered_in: Option<Duration>,
+    waiting: Option<u64>,
+}
+
+impl Agents {
+    pub fn input(&self) -> Result<Vec<u8>, Failure> {
+        self.whom.read().map(|()| Vec::new())
+    }
+
+    pub fn perform(&self, session: &Session) -> Outcome {
+        let output = session.output;
+        let chosen = self.whom.choose(session, &self.target, Some("all"))?;
+        let agents = chosen.agents(session)?;
+        if agents.is_empty() && self.target.is_empty() {
+            output.problem("the controller knows no agent");
+            return Ok(Status::Nobody);
+        }
+        if agents.iter().all(|(_, roles)| roles.is_none()) {
+            return chosen.nobody(session);
+        }
+        let pinged = match self.ping {
+            true => Some(ping(session, agents.iter().map(|(agent, _)| *agent).collect())?),
+            false => None,
+        };
+        let mut rows = Vec::new();
+        for (agent, roles) in &agents {
+            let pinged = pinged.as_ref().map(|pinged| &pinged[agent]);
+            if output.is_json() {
+                output.document(document(*agent, roles.as_deref(), pinged))?;
+                continue;
+            }
+            rows.push(
+                [row(*agent, roles.as_deref()), pinged.map(cells).unwrap_or_default()].concat(),
+            );
+        }
+        if !output.is_json() {
+            let headings = ["AGENT", "ROLES", "ALIVE", "ANSWERED", "WAITING"];
+            output.table(&headings[..if self.ping { 5 } else { 2 }], &rows)?;
+        }
+        let is_missing = agents.iter().any(|(_, roles)| roles.is_none());
+        let is_silent = |pinged: &Pinged| pinged.answered_in.is_none();
+        Ok(match pinged {
+            _ if is_missing => Status::Nobody,
+            Some(pinged) if pinged.values().any(is_silent) => Status::TimedOut,
+            _ => Status::Success,
+        })
+    }
+}
+
+/// An agent and its roles, as cells of a table.
+pub fn row(agent: AgentId, roles: Option<&[String]>) -> Vec<String> {
+    let roles = roles.map_or_else(|| "(not registered)".to_owned(), |roles| roles.join(","));
+    vec![agent.to_string(), roles]
+}
+
+fn document(agent: AgentId, roles: Option<&[String]>, pinged: Option<&Pinged>) -> Value {
+    let mut document = target_documents::agent(agent, roles);
+    if let Some(Pinged { answered_in, waiting }) = pinged {
+        document["alive"] = answered_in.is_some().into();
+        document["answered_in"] = answered_in.map(|time| time.as_secs_f64() * 1000.0).into();
+        document["waiting"] = (*waiting).into();
+    }
+    document
+}
+
+fn cells(pinged: &Pinged) -> Vec<String> {
+    let (alive, time) = match pinged.answered_in {
+        Some(time) => ("yes", format!("{:.1} ms", time.as_secs_f64() * 1000.0)),
+        None => ("no", "-".to_owned()),
+    };
+    let waiting = pinged.waiting.map_or_else(|| "?".to_owned(), |count| count.to_string());
+    vec![alive.to_owned(), time, waiting]
+}
+
+/// Pings agents at once, with one command, and counts what had waited for them before.
+fn ping(session: &Session, agents: Vec<AgentId>) -> Result<BTreeMap<AgentId, Pinged>, Failure> {
+    let client = &session.client;
+    let waiting = client.waiting_commands(agents.iter().copied())?;
+    let pinged =
+        |agent: &AgentId| Pinged { answered_in: None, waiting: waiting.get(agent).copied() };
+    let mut found: BTreeMap<_, _> = agents.iter().map(|agent| (*agent, pinged(agent))).collect();
+    let begun = Instant::now();
+    let sent = client.cmd(Target::agents(agents), "ping").submit()?;
+    for result in client.wait_any([sent], client.timeout())? {
+        match result {
+            Ok(job) => {
+                if let Some(pinged) = found.get_mut(&job.agent()).filter(|_| job.is_success()) {
+                    pinged.answered_in = Some(begun.elapsed());
+                }
+            }
+            // It is about one agent, which is shown as one that is not alive.
+            Err(error) if error.agent().is_some() && error.kind() != ErrorKind::Cancelled => {}
+            Err(error) if error.is_timeout() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
+}

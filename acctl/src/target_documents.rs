@@ -1,0 +1,22 @@
+//! JSON documents about targets: `plan` of a dry run, and `agent`.
+
+use acclient::AgentId;
+use serde_json::{Value, json};
+
+use crate::target::Chosen;
+
+/// The target of a dry run, before its agents.
+pub fn plan(chosen: &Chosen, count: usize) -> Value {
+    json!({
+        "type": "plan",
+        "target": chosen.target.to_string(),
+        "as_is": chosen.as_is,
+        "count": count,
+        "unregistered": chosen.unregistered,
+    })
+}
+
+/// An agent and its roles, which are null for one that is not registered.
+pub fn agent(agent: AgentId, roles: Option<&[String]>) -> Value {
+    json!({ "type": "agent", "agent": agent.to_string(), "roles": roles })
+}
