@@ -34,7 +34,8 @@ func Connect(ctx context.Context, url string) (*Client, error) {
 // Instance connects to a named instance: a table of the TOML file named by the environment variable
 // ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. The table has either
 // url, or host and port, or unix_socket; and user, password, db, tls (true), tls_ca_file, tls_cert_file,
-// tls_key_file, timeout (seconds), max_connections.
+// tls_key_file, timeout (seconds), max_connections; and a table of groups: see [Client.Resolve]. A fault in one table
+// does not affect the others.
 //
 // Do not call it while another goroutine calls os.Setenv: C reads the environment. At most 64 calls block in C
 // at a time, whatever max_connections says.

@@ -14,7 +14,7 @@ use crate::session::Session;
 pub const HELP: &str = "\
 Targets:
   1:1                 the agent 1 of grid 1
-  1:1,4,2:1           these agents; one that is not registered is an error of its own
+  1:1,4,2:1           these agents, registered or not
   1:1-20, 1-3:1       the registered agents with these numbers
   1:*, 1:2?           the registered agents whose numbers match
   all, all@1          all agents; those of grid 1
@@ -23,8 +23,7 @@ Targets:
   role=cpu,storage@1  all agents of grid 1 that have both roles
   any role=cpu@2      one agent of grid 2 with the role cpu
   @web                a group of the instance; see docs/acctl.md
-  A or B, A and B, not A, ( A )
-                      combine them: not binds tightest, then and";
+  A or B, A and B, not A, (A): not binds tightest, then and";
 
 /// Which agents a command is for, beside its target.
 #[derive(clap::Args)]

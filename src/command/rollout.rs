@@ -9,11 +9,13 @@ use super::{Command, Request, Results};
 #[cfg(doc)]
 use crate::client::Client;
 use crate::engine::retry::Backoff;
-use crate::engine::{Session, Timeout, ids, push_many};
+use crate::engine::{Timeout, ids, push_many};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::node::agents;
-use crate::protocol::{AgentId, Envelope, Target};
+#[cfg(doc)]
+use crate::protocol::Target;
+use crate::protocol::{AgentId, Envelope};
 use crate::transport::{Until, clock};
 
 /// Plan of a rollout over many agents: see [`Request::rollout`].
@@ -142,7 +144,13 @@ impl Request {
         let for_one = self.clone().for_agent(AgentId { gid: 1, nid: 1 });
         for_one.start()?.refuse_endless(&timeout)?; // before anybody gets it
         let left = timeout.clone().since(begun);
-        let mut agents = agents_of(&self.session().for_a_step(&left), self.target())?;
+        self.target().each_address(|_| Ok(()))?; // an empty list means nobody, and not everybody
+        if self.target().is_any() {
+            return Err(Error::invalid(
+                "a rollout needs a target of all matching agents, not of any one",
+            ));
+        }
+        let mut agents = agents::meant(&self.session().for_a_step(&left), self.target())?;
         if let Some(count) = rollout.sample {
             agents = sample(agents, count)?;
         }
@@ -163,23 +171,6 @@ impl Request {
             timeout,
             begun,
         })
-    }
-}
-
-/// The agents that a target means at this moment, in the order of their numbers.
-fn agents_of(session: &Session, target: &Target) -> Result<Vec<AgentId>> {
-    if !target.agent_ids().is_empty() {
-        return Ok(target.agent_ids().to_vec());
-    }
-    if !target.is_fanout() {
-        return Err(Error::invalid(
-            "a rollout needs a target of all matching agents, not of any one",
-        ));
-    }
-    let agents: Vec<AgentId> = agents::matching(session, target)?.into_keys().collect();
-    match agents.is_empty() {
-        true => Err(agents::nobody(&target.in_words())),
-        false => Ok(agents),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Printed forms, and words of the wire that are checked before they are sent.
 
+use std::collections::BTreeMap;
+
 use super::client;
 use crate::command::Command;
 use crate::node::Tunnel;
-use crate::protocol::{AgentId, Envelope, Target, check_cron, check_levels, keys};
+use crate::protocol::{AgentId, Envelope, Selection, Target, check_cron, check_levels, keys};
 
 /// Whatever has a printed form: what is read prints as something that is read as the same.
 pub fn printed(bytes: &[u8]) {
@@ -21,6 +23,11 @@ pub fn printed(bytes: &[u8]) {
     if let Ok(target) = text.parse::<Target>() {
         assert_eq!(target.to_string().parse::<Target>().expect("a target"), target);
         let _ = target.address().map_err(|error| error.to_string());
+        let selection: Selection = target.to_string().parse().expect("a target is an expression");
+        assert_eq!(selection.target(), Some(target));
+    }
+    if let Ok(selection) = text.parse::<Selection>() {
+        check_selection(&selection);
     }
     if let Ok(agent) = text.parse::<AgentId>() {
         assert_eq!(agent.to_string().parse(), Ok(agent));
@@ -30,6 +37,18 @@ pub fn printed(bytes: &[u8]) {
     }
     if let Some((id, Some(agent))) = keys::parse_list(text) {
         assert_eq!(keys::parse_list(&keys::result(id, agent)), Some((id, Some(agent))));
+    }
+}
+
+fn check_selection(selection: &Selection) {
+    let again = selection.to_string().parse::<Selection>();
+    assert_eq!(again.as_ref(), Ok(selection), "{selection}");
+    let agents: BTreeMap<AgentId, Vec<String>> =
+        (1..=20).map(|nid| ((nid % 3, nid).into(), vec!["cpu".to_owned()])).collect();
+    let chosen = selection.choose(&agents);
+    selection.unregistered(&agents);
+    if let Some(target) = selection.target().filter(|target| !target.agent_ids().is_empty()) {
+        assert_eq!(chosen, target, "{selection}");
     }
 }
 

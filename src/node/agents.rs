@@ -43,6 +43,19 @@ pub(crate) fn matching(
     Ok(agents)
 }
 
+/// The agents that get what is sent to a target at this moment: those that it lists, whether they are known or not,
+/// or those that match.
+pub(crate) fn meant(session: &Session, target: &Target) -> Result<Vec<AgentId>> {
+    if !target.agent_ids().is_empty() {
+        return Ok(target.agent_ids().to_vec());
+    }
+    let agents: Vec<AgentId> = matching(session, target)?.into_keys().collect();
+    match agents.is_empty() {
+        true => Err(nobody(&target.in_words())),
+        false => Ok(agents),
+    }
+}
+
 /// The error of a target that means no agent. It repeats the beginning of the target, which may have thousands of
 /// terms.
 pub(crate) fn nobody(target: &str) -> Error {

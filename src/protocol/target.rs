@@ -174,6 +174,11 @@ impl Target {
         }
     }
 
+    /// Whether the controller chooses one of several agents.
+    pub(crate) fn is_any(&self) -> bool {
+        matches!(&self.0, Kind::Roles(roles) if !roles.fanout)
+    }
+
     /// The required roles; empty for a target of one agent or a list of agents.
     pub fn roles(&self) -> &[String] {
         match &self.0 {

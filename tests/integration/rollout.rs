@@ -141,6 +141,10 @@ fn targets_and_limits() {
         ("a sample of none", all().rollout(RolloutPlan::agents(1).sample(0), WAIT)),
         ("no time", all().rollout(RolloutPlan::agents(1), Duration::ZERO)),
         ("any agent", ping(Target::any().role("cpu").into()).rollout(RolloutPlan::agents(1), WAIT)),
+        (
+            "an empty list",
+            ping(Target::agents::<[AgentId; 0]>([])).rollout(RolloutPlan::agents(1), WAIT),
+        ),
         ("an id", all().id("x").rollout(RolloutPlan::agents(1), WAIT)),
         ("no UTF-8", all().data([0xff]).rollout(RolloutPlan::agents(1), WAIT)),
         ("no end", endless().rollout(RolloutPlan::agents(1), Timeout::none())),
