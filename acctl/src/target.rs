@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use acclient::{AgentId, Selection, Target};
+use acclient::{AgentId, ErrorKind, Selection, Target};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::sending::read;
@@ -174,7 +174,7 @@ impl Chosen {
     pub fn nobody(&self, session: &Session) -> Outcome {
         let text = format!("no agent matches: {}", self.target);
         session.output.problem(&text);
-        session.output.document(crate::json::failure("NoSuchAgent", &text))?;
+        session.output.document(crate::json::failure(ErrorKind::NoSuchAgent, &text, None))?;
         Ok(Status::Nobody)
     }
 }
