@@ -8,7 +8,7 @@ use devgrid::{Grid, RedisServer};
 use support::proxy::{Fault, Plan, Proxy};
 use support::refusing::{Refusing, Verdict};
 use support::scripted::{Server, hello, sane_reply};
-use support::{WAIT, error, redis, wait_until, wait_until_running};
+use support::{WAIT, error, redis, servers, wait_until, wait_until_running};
 
 /// Each by the commands that it consists of.
 const ABILITIES: [&[&str]; 10] = [
@@ -33,13 +33,8 @@ const WORDS: [&str; 5] = [
     "FORBIDDEN this endpoint does not offer it",
 ];
 
-/// Whether the server itself has push notifications: not Redis 5.
-fn pushes(server: &RedisServer) -> bool {
-    redis::cmd("HELLO").arg("2").query::<redis::Value>(&mut server.connection()).is_ok()
-}
-
 /// Everything that a grid is used for, without these commands.
-fn use_without(lost: &[&str], grid: &Grid, client: &Client, how: &str) {
+fn use_without(lost: &[&str], client: &Client, how: &str) {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let without = |name: &str| lost.contains(&name);
     let said = format!("without {lost:?}, {how}");
@@ -52,7 +47,7 @@ fn use_without(lost: &[&str], grid: &Grid, client: &Client, how: &str) {
     let all = client.bash(Target::all(), "sleep 0.1").submit().expect(&said);
     let mut results = all.results(WAIT).expect(&said);
     results.next().expect(&said).unwrap_or_else(|error| panic!("{said}: {error}"));
-    let polled = without("HELLO") || without("CLIENT") || !pushes(grid.redis());
+    let polled = without("HELLO") || without("CLIENT") || !servers::has_hello();
     let method = if polled { WaitMethod::Polling } else { WaitMethod::Broadcast };
     assert_eq!(results.method(), Some(method), "{said}");
     assert_eq!(results.filter(Result::is_ok).count(), 2, "{said}");
@@ -98,7 +93,7 @@ fn refused_in_whatever_words() {
         });
         let client = Client::connect(&proxy.url());
         let client = client.unwrap_or_else(|error| panic!("without {lost:?}, {words}: {error}"));
-        use_without(lost, &grid, &client.with_timeout(WAIT), words);
+        use_without(lost, &client.with_timeout(WAIT), words);
     };
     for (number, lost) in ABILITIES.into_iter().enumerate() {
         without(lost, WORDS[number % WORDS.len()]);
@@ -125,18 +120,17 @@ fn renamed_away() {
         };
         let client = Client::connect(&grid.url());
         let client = client.unwrap_or_else(|error| panic!("without {lost:?}: {error}"));
-        use_without(lost, &grid, &client.with_timeout(WAIT), "renamed away");
+        use_without(lost, &client.with_timeout(WAIT), "renamed away");
     }
 }
 
 #[test]
 fn denied_by_the_rights_of_the_user() {
-    let takes = |user: &str| RedisServer::builder().user_acl(user).start().is_ok();
-    if !takes("x on nopass") {
-        return support::not_tested("this Redis has no users");
+    if !servers::has_users() {
+        return;
     }
     // What a server does not know cannot be denied: Redis 6.0 has no BLMOVE.
-    let knows_blmove = takes("x on nopass -blmove");
+    let knows_blmove = RedisServer::builder().user_acl("x on nopass -blmove").start().is_ok();
     let users = ABILITIES.into_iter().enumerate();
     let server = users.fold(RedisServer::builder(), |server, (number, lost)| {
         let known = lost.iter().filter(|command| knows_blmove || **command != "BLMOVE");
@@ -151,7 +145,7 @@ fn denied_by_the_rights_of_the_user() {
         let user = format!("user{number}");
         let client = Client::builder().port(grid.redis().port()).user(user).password("secret");
         let client = client.connect().unwrap_or_else(|error| panic!("without {lost:?}: {error}"));
-        use_without(lost, &grid, &client.with_timeout(WAIT), "denied");
+        use_without(lost, &client.with_timeout(WAIT), "denied");
     }
 }
 
@@ -165,7 +159,7 @@ fn refused_by_closing_the_connection() {
         if LOST.contains(&&*command[0].to_uppercase()) { Verdict::Close } else { Verdict::Pass }
     });
     let client = Client::connect(&proxy.url()).expect("a client");
-    use_without(&LOST, &grid, &client.with_timeout(WAIT), "by closing");
+    use_without(&LOST, &client.with_timeout(WAIT), "by closing");
     let asked = proxy.seen();
     let asked: Vec<_> =
         LOST[1..].iter().filter(|name| asked.iter().any(|it| it == *name)).collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use acclient::{Client, ErrorKind, JobState, Request, RunArgs, Target};
 use devgrid::{Grid, RedisServer};
-use support::{ask, error, fill, redis, result};
+use support::{ask, error, fill, redis, result, servers};
 
 /// How long a call may take that has to succeed or fail for another reason.
 const LONG: Duration = support::WAIT;
@@ -107,6 +107,9 @@ fn a_server_that_is_not_there_is_a_connect_error() {
 
 #[test]
 fn a_wrong_login_is_refused_and_nothing_is_sent() {
+    if !servers::has_users() {
+        return;
+    }
     let server = RedisServer::builder().password("right").user_acl("alice on >hers ~* +@all");
     let server = server.arg("databases", "4").start().expect("a Redis");
     let mut admin = server.connection();
@@ -141,6 +144,9 @@ fn a_wrong_login_is_refused_and_nothing_is_sent() {
 
 #[test]
 fn a_user_who_may_not_push_gets_a_server_error() {
+    if !servers::has_users() {
+        return;
+    }
     let server = RedisServer::builder().user_acl("reader on >sesame ~* +@all -rpush");
     let server = server.start().expect("a Redis");
     let url = format!("redis://reader:sesame@127.0.0.1:{}", server.port());
@@ -153,15 +159,19 @@ fn a_user_who_may_not_push_gets_a_server_error() {
 
 #[test]
 fn a_server_without_hello_is_served_by_the_older_protocol() {
-    let server = RedisServer::builder().user_acl("old on >sesame ~* +@all");
-    let server = server.arg("rename-command", "HELLO \"\"").start().expect("a Redis");
+    if !servers::has_users() {
+        return;
+    }
+    let server = servers::without_hello().user_acl("old on >sesame ~* +@all");
+    let server = server.start().expect("a Redis");
     let mut admin = server.connection();
     let url = format!("redis://old:sesame@127.0.0.1:{}", server.port());
     let client = Client::connect(&url).expect("the login by AUTH");
     client.cmd(Target::agent((1, 1)), "ping").submit().expect("a push");
     let clients: String = ask(&mut admin, &[b"CLIENT", b"LIST"]);
     let ours = clients.lines().find(|line| line.contains("user=old")).expect("our connection");
-    assert!(ours.contains("resp=2"), "{ours}");
+    // Redis 6 does not list the protocol.
+    assert!(!ours.contains("resp=3"), "{ours}");
 }
 
 #[test]

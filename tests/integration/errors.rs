@@ -7,7 +7,7 @@ use std::time::Duration;
 use acclient::{CancelToken, Client, ErrorKind, Target, Timeout};
 use devgrid::{Grid, free_port};
 use support::certificates::TlsRedis;
-use support::{WAIT, clients, error, wait_until};
+use support::{WAIT, clients, error, servers, wait_until};
 
 #[test]
 fn an_error_outlives_its_client_without_a_connection() {
@@ -29,6 +29,9 @@ fn an_error_outlives_its_client_without_a_connection() {
 
 #[test]
 fn the_source_is_the_cause_of_a_library_below() {
+    if !servers::has_tls() {
+        return;
+    }
     let port = free_port().expect("a free port");
     let refused = error(Client::connect(&format!("redis://127.0.0.1:{port}")), "a free port");
     let cause = refused.source().and_then(|it| it.downcast_ref::<io::Error>());

@@ -12,7 +12,7 @@ use devgrid::{Fault, Grid, RedisServer};
 use support::demo as grid;
 use support::gate::Gate;
 use support::{
-    WAIT, ask, keys_without_ttl, redis, wait_until, wait_until_running, with_growing_time,
+    WAIT, ask, keys_without_ttl, redis, servers, wait_until, wait_until_running, with_growing_time,
 };
 
 fn agents(jobs: &[Job]) -> BTreeSet<String> {
@@ -95,7 +95,7 @@ fn one_slow_among_fifty_holds_nobody_up() {
         assert_ne!(job.agent().nid, 7);
         assert!(seen.insert(job.agent()), "{} twice", job.agent());
     }
-    assert_eq!((results.remaining(), results.method()), (1, Some(WaitMethod::Broadcast)));
+    assert_eq!((results.remaining(), results.method()), (1, Some(servers::fan_out_method())));
     client.get_by_handle(&command.to_string()).unwrap().kill().unwrap().into_result().unwrap();
     let last = results.next().unwrap().unwrap();
     assert_eq!((last.agent().nid, last.state()), (7, &JobState::Killed));
@@ -435,10 +435,10 @@ fn a_shell_line_on_a_target_gives_everything_back() {
 
 #[test]
 fn a_server_that_does_not_tell_is_looked_at() {
-    let old = RedisServer::builder().arg("--rename-command", "HELLO \"\"");
-    let forbidden =
-        RedisServer::builder().user_acl("default on nopass ~* &* +@all -client|tracking");
-    for redis in [old, forbidden] {
+    let old = servers::without_hello();
+    let forbidden = RedisServer::builder().user_acl("default on nopass ~* +@all -client");
+    let servers = [Some(old), servers::has_users().then_some(forbidden)];
+    for redis in servers.into_iter().flatten() {
         let grid = Grid::builder().agent(1, 1, &[]).agent(1, 2, &[]).agent(1, 3, &[]).redis(redis);
         let grid = grid.start().unwrap();
         let client = Client::connect(&grid.url()).unwrap();

@@ -8,7 +8,7 @@ use devgrid::RedisServer;
 use support::certificates::TlsRedis;
 use support::controller::Controller;
 use support::proxy::{Fault, Plan, Proxy};
-use support::{LATE, WAIT, redis};
+use support::{LATE, WAIT, redis, servers};
 
 /// A deadline that a test waits for.
 const SHORT: Duration = Duration::from_millis(60);
@@ -84,6 +84,9 @@ fn a_run_whose_connection_is_cut_at_any_byte() {
 /// Of a record of TLS that is not out whole the server can read nothing.
 #[test]
 fn a_run_under_tls_whose_connection_is_cut_at_many_bytes() {
+    if !servers::has_tls() {
+        return;
+    }
     cut_runs(&Setting::with_tls(), 7);
 }
 

@@ -8,7 +8,7 @@ use acclient::{CancelToken, Client, ErrorKind, JobState, RunArgs, Target, Timeou
 use devgrid::{Fault, Grid, RedisServer};
 use support::demo as grid;
 use support::gate::Gate;
-use support::{WAIT, keys_without_ttl, wait_until, wait_until_running, with_growing_time};
+use support::{WAIT, keys_without_ttl, servers, wait_until, wait_until_running, with_growing_time};
 
 fn agent() -> Target {
     Target::agent((1, 1))
@@ -360,6 +360,9 @@ fn calls_past_the_pool_wait_their_turn() {
 
 #[test]
 fn password_user_database_and_unix_socket() {
+    if !servers::has_users() {
+        return;
+    }
     let redis = RedisServer::builder().password("s e:cret").user_acl("ops on >other ~* +@all");
     let grid = Grid::builder().agent(1, 1, &[]).redis(redis).start().unwrap();
     Client::connect(&grid.url()).unwrap().ping_agent((1, 1)).unwrap();
@@ -382,7 +385,7 @@ fn password_user_database_and_unix_socket() {
 
 #[test]
 fn an_old_server_is_served_by_resp2_and_brpoplpush() {
-    let redis = RedisServer::builder().arg("--rename-command", "HELLO \"\"").password("pw");
+    let redis = servers::without_hello().password("pw");
     let grid = Grid::builder().agent(1, 1, &[]).redis(redis).start().unwrap();
     let client = Client::connect(&grid.url()).unwrap();
     let mut command = client.execute(agent(), "echo").arg("x").submit().unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use acclient::{Client, ErrorKind, Request, RunArgs, Target};
 use devgrid::{Grid, RedisServer};
-use support::{WAIT, ask, error, wait_until};
+use support::{WAIT, ask, error, servers, wait_until};
 
 /// Users who push by a script, and by a transaction.
 const USERS: [&str; 2] = ["all", "few"];
@@ -57,6 +57,9 @@ fn refuse(server: &RedisServer, addresses: &[(u32, u32)]) {
 
 #[test]
 fn another_content_under_the_id_is_refused() {
+    if !servers::has_users() {
+        return;
+    }
     for user in USERS {
         let (server, one) = (server(), Target::agent((1, 1)));
         let client = client(&server, user);
@@ -88,6 +91,9 @@ fn another_content_under_the_id_is_refused() {
 
 #[test]
 fn each_user_knows_the_mark_of_the_other() {
+    if !servers::has_users() {
+        return;
+    }
     let server = server();
     let [by_script, by_transaction] = USERS.map(|user| client(&server, user));
     for (first, second) in [(&by_script, &by_transaction), (&by_transaction, &by_script)] {
@@ -103,6 +109,9 @@ fn each_user_knows_the_mark_of_the_other() {
 
 #[test]
 fn a_mark_without_a_digest_is_that_of_the_command() {
+    if !servers::has_users() {
+        return;
+    }
     for user in USERS {
         let server = server();
         let client = client(&server, user);
@@ -117,6 +126,9 @@ fn a_mark_without_a_digest_is_that_of_the_command() {
 
 #[test]
 fn what_matched_no_agent_is_sent_again_under_its_id() {
+    if !servers::has_users() {
+        return;
+    }
     let roles = |target: Target| target;
     for user in USERS {
         let targets = [
@@ -149,6 +161,9 @@ fn what_matched_no_agent_is_sent_again_under_its_id() {
 /// A command of an earlier version that matched no agent: its content is not known, but its target is.
 #[test]
 fn a_mark_without_a_digest_does_not_burn_the_id_either() {
+    if !servers::has_users() {
+        return;
+    }
     for user in USERS {
         let server = server();
         let client = client(&server, user);
@@ -163,6 +178,9 @@ fn a_mark_without_a_digest_does_not_burn_the_id_either() {
 
 #[test]
 fn what_may_have_run_is_never_sent_again() {
+    if !servers::has_users() {
+        return;
+    }
     let job = |state: &str, nid: u32| {
         refusal(9, nid).replace("ERROR", state).replace("No matching connected agents found", "")
     };
@@ -225,6 +243,9 @@ fn what_may_have_run_is_never_sent_again() {
 
 #[test]
 fn a_list_of_agents_is_sent_again_only_where_none_of_them_was_known() {
+    if !servers::has_users() {
+        return;
+    }
     let both = || Target::agents([(9, 8), (9, 9)]);
     let known = refusal(9, 9).replace("ERROR", "QUEUED");
     let known = known.replace("No matching connected agents found", "");
@@ -248,6 +269,9 @@ fn a_list_of_agents_is_sent_again_only_where_none_of_them_was_known() {
 /// Answers that were there before the command do not count as its own.
 #[test]
 fn an_earlier_command_of_the_same_id_proves_nothing() {
+    if !servers::has_users() {
+        return;
+    }
     for user in USERS {
         let server = server();
         let client = client(&server, user);
@@ -265,6 +289,9 @@ fn an_earlier_command_of_the_same_id_proves_nothing() {
 
 #[test]
 fn of_many_that_send_it_again_one_does() {
+    if !servers::has_users() {
+        return;
+    }
     let server = server();
     let clients = USERS.map(|user| client(&server, user));
     let submit = |client: &Client| client.cmd(unknown(), "ping").id("x").submit_once();
@@ -307,6 +334,9 @@ fn an_agent_that_comes_later_runs_it() {
 /// A wait that is under way sees the old answer or the new result.
 #[test]
 fn a_wait_goes_on_to_the_new_result() {
+    if !servers::has_users() {
+        return;
+    }
     let server = server();
     let client = client(&server, "all");
     let submit = || client.cmd(unknown(), "ping").id("x").submit_once().expect("sent");
@@ -333,6 +363,9 @@ fn a_wait_goes_on_to_the_new_result() {
 /// find itself within a transaction.
 #[test]
 fn a_transaction_that_fails_leaves_nothing_behind() {
+    if !servers::has_users() {
+        return;
+    }
     for right in ["multi", "exec", "get", "set", "llen", "unwatch"] {
         let rules = format!("few on nopass ~* &* +@all -eval -{right}");
         let server = RedisServer::builder().user_acl(&rules).start().expect("a Redis");
@@ -359,6 +392,9 @@ fn a_transaction_that_fails_leaves_nothing_behind() {
 /// The rights of `docs/redis.md` before ids could be free again.
 #[test]
 fn without_the_rights_to_look_closer_an_id_stays_in_use() {
+    if !servers::has_users() {
+        return;
+    }
     for rules in ["+@all -hstrlen -hget", "+@all -hstrlen -hget -eval"] {
         let rules = format!("old on nopass ~* &* {rules}");
         let server = RedisServer::builder().user_acl(&rules).start().expect("a Redis");
@@ -373,6 +409,9 @@ fn without_the_rights_to_look_closer_an_id_stays_in_use() {
 
 #[test]
 fn the_callers_iterator_runs_while_no_connection_is_held() {
+    if !servers::has_users() {
+        return;
+    }
     let server = server();
     let builder = Client::builder().port(server.port()).max_connections(1);
     let client = builder.timeout(Duration::from_secs(30)).connect().expect("a client");

@@ -11,7 +11,7 @@ use support::alone::{is_alone, passes_alone};
 use support::controller::Controller;
 use support::process::{exit_status, fork};
 use support::refusing::{Refusing, Verdict};
-use support::{WAIT, ask, demo, keys_without_ttl, redis, wait_until, wait_until_running};
+use support::{WAIT, ask, demo, keys_without_ttl, redis, servers, wait_until, wait_until_running};
 
 const URL: &str = "ACCLIENT_TEST_URL";
 /// A time in which no job ends.
@@ -202,6 +202,9 @@ fn what_is_somebody_elses_is_not_touched() {
 
 #[test]
 fn a_user_who_may_not_search_is_not_disturbed() {
+    if !servers::has_users() {
+        return;
+    }
     thread::scope(|scope| {
         for right in ["scan", "ttl", "lrange", "expire"] {
             scope.spawn(move || {
@@ -227,7 +230,7 @@ fn a_user_who_may_not_search_is_not_disturbed() {
 /// Without push notifications the last command of a wait is followed by none that takes its key along.
 #[test]
 fn the_last_key_of_a_wait_without_notifications_is_expired_at_its_end() {
-    let server = RedisServer::builder().arg("--rename-command", "HELLO \"\"").start();
+    let server = servers::without_hello().start();
     let server = server.expect("a Redis");
     let _controller = Controller::start(&server);
     let client = Client::connect(&server.url()).expect("a client").with_timeout(WAIT);

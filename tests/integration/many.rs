@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use acclient::{Client, Command, Error, Job, Target, WaitMethod};
 use devgrid::{RedisServer, Simulator};
-use support::{WAIT, descriptors, keys_without_ttl, wait_until, with_growing_time};
+use support::{WAIT, descriptors, keys_without_ttl, servers, wait_until, with_growing_time};
 
 /// A fan-out of the simulator: to so many agents, that finish within so many milliseconds.
 fn fanout(client: &Client, agents: u32, spread_ms: u32) -> Command {
@@ -42,9 +42,9 @@ fn simulated(redis: RedisServer) -> (RedisServer, Simulator, Client) {
 #[test]
 fn ten_thousand_agents_by_each_way_of_waiting() {
     let (redis, _simulator, client) = simulated(RedisServer::start().unwrap());
-    complete(&fanout(&client, 10_000, 2000), 10_000, WaitMethod::Broadcast);
-    complete(&fanout(&client, 257, 300), 257, WaitMethod::Broadcast);
-    complete(&fanout(&client, 256, 300), 256, WaitMethod::Broadcast);
+    complete(&fanout(&client, 10_000, 2000), 10_000, servers::fan_out_method());
+    complete(&fanout(&client, 257, 300), 257, servers::fan_out_method());
+    complete(&fanout(&client, 256, 300), 256, servers::fan_out_method());
     complete(&fanout(&client, 1, 50), 1, WaitMethod::Blocking);
     drop(client);
     assert_eq!(keys_without_ttl(&redis), [""; 0]);
@@ -52,7 +52,7 @@ fn ten_thousand_agents_by_each_way_of_waiting() {
 
 #[test]
 fn ten_thousand_agents_by_looking() {
-    let redis = RedisServer::builder().arg("--rename-command", "HELLO \"\"").start().unwrap();
+    let redis = servers::without_hello().start().unwrap();
     let (_redis, _simulator, client) = simulated(redis);
     complete(&fanout(&client, 10_000, 2000), 10_000, WaitMethod::Polling);
     complete(&fanout(&client, 200, 200), 200, WaitMethod::Polling);
@@ -61,13 +61,13 @@ fn ten_thousand_agents_by_looking() {
 #[test]
 fn ten_thousand_results_in_one_burst() {
     let (_redis, _simulator, client) = simulated(RedisServer::start().unwrap());
-    complete(&fanout(&client, 10_000, 0), 10_000, WaitMethod::Broadcast);
+    complete(&fanout(&client, 10_000, 0), 10_000, servers::fan_out_method());
     let command = fanout(&client, 10_000, 0);
     // All there before anybody looks.
     wait_until("all are done", || {
         command.jobs().unwrap().values().filter(|job| job.is_success()).count() == 10_000
     });
-    complete(&command, 10_000, WaitMethod::Broadcast);
+    complete(&command, 10_000, servers::fan_out_method());
 }
 
 #[test]
@@ -100,6 +100,9 @@ fn sixty_four_threads_share_a_client() {
 
 #[test]
 fn no_more_than_sixteen_broadcasts_at_a_time() {
+    if !servers::has_pushes() {
+        return;
+    }
     let (_redis, _simulator, client) = simulated(RedisServer::start().unwrap());
     let commands: Vec<Command> = (0..20).map(|_| fanout(&client, 300, 1500)).collect();
     let mut open: Vec<_> = commands.iter().map(|command| command.results(WAIT).unwrap()).collect();
@@ -118,7 +121,7 @@ fn no_more_than_sixteen_broadcasts_at_a_time() {
             299
         );
     }
-    complete(&fanout(&client, 300, 100), 300, WaitMethod::Broadcast);
+    complete(&fanout(&client, 300, 100), 300, servers::fan_out_method());
 }
 
 #[test]
@@ -224,11 +227,14 @@ fn forward(mut from: TcpStream, mut to: TcpStream, filter: impl Fn(&mut Vec<u8>)
 
 #[test]
 fn a_push_that_is_lost_only_delays() {
+    if !servers::has_pushes() {
+        return;
+    }
     let (redis, _simulator, direct) = simulated(RedisServer::start().unwrap());
     let (port, swallowed) = without_pushes(redis.port());
     let client = Client::builder().port(port).connect().unwrap();
-    complete(&fanout(&client, 20, 1000), 20, WaitMethod::Broadcast);
-    complete(&fanout(&client, 300, 1000), 300, WaitMethod::Broadcast);
+    complete(&fanout(&client, 20, 1000), 20, servers::fan_out_method());
+    complete(&fanout(&client, 300, 1000), 300, servers::fan_out_method());
     assert!(swallowed.load(Ordering::SeqCst) > 0, "nothing was lost");
     drop(direct);
 }

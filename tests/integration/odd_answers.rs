@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use acclient::{AgentId, Client, MsgQuery, ProcessQuery};
 use devgrid::RedisServer;
-use support::{WAIT, ask, redis};
+use support::{WAIT, ask, redis, servers};
 
 /// A controller that answers every command with the same data, as the one whom it was for.
 struct Answering {
@@ -22,8 +22,10 @@ impl Answering {
         let (level, data) = (level.to_owned(), serde_json::json!(data).to_string());
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::SeqCst) {
-                let popped: Option<(String, String)> =
-                    ask(&mut connection, &[b"BLPOP", b"cmds.queue", b"0.05"]);
+                let popped: Option<(String, String)> = ask(
+                    &mut connection,
+                    &[b"BLPOP", b"cmds.queue", servers::short_pause().as_bytes()],
+                );
                 let Some((_, command)) = popped else { continue };
                 let command: serde_json::Value = serde_json::from_str(&command).expect("a command");
                 let id = command["id"].as_str().expect("an id");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use acclient::{Client, Error, ErrorKind, Job, Target};
 use devgrid::RedisServer;
 use support::scripted::{Server, bulk};
-use support::{ClosedPort, LIST, WAIT, ask, error, redis, result, wait_until};
+use support::{ClosedPort, LIST, WAIT, ask, error, redis, result, servers, wait_until};
 
 /// Longer than the interval at which waits read again, so that each meets the state several times.
 const SPELL: Duration = Duration::from_millis(1500);
@@ -64,7 +64,7 @@ fn survives(server: &RedisServer, name: &str, state: impl FnOnce(&mut redis::Con
 }
 
 fn polling() -> RedisServer {
-    RedisServer::builder().arg("--rename-command", "HELLO \"\"").start().expect("a Redis")
+    servers::without_hello().start().expect("a Redis")
 }
 
 fn set(admin: &mut redis::Connection, name: &str, value: &str) {

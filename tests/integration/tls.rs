@@ -11,18 +11,9 @@ use support::alone::{is_alone, passes_alone};
 use support::certificates::{Certificates, TlsRedis};
 use support::process::{exit_status, fork};
 use support::proxy::{Fault, Plan, Proxy};
-use support::{LATE, WAIT, error, wait_until_running};
+use support::{LATE, WAIT, error, servers, wait_until_running};
 
 const SHORT: Duration = Duration::from_secs(1);
-
-/// Redis 5 has no TLS.
-fn tls_is_available() -> bool {
-    let started = TlsRedis::new("localhost").builder().start();
-    if let Err(error) = &started {
-        support::not_tested(&format!("this Redis has no TLS: {error}"));
-    }
-    started.is_ok()
-}
 
 fn builder(redis: &TlsRedis) -> ClientBuilder {
     Client::builder().url(&redis.url()).expect("a URL")
@@ -34,7 +25,7 @@ fn trusting(redis: &TlsRedis) -> Client {
 
 #[test]
 fn a_grid_is_used_as_without_it() {
-    if !tls_is_available() {
+    if !servers::has_tls() {
         return;
     }
     let redis = TlsRedis::new("localhost");
@@ -65,7 +56,7 @@ fn a_grid_is_used_as_without_it() {
 
 #[test]
 fn waits_end_by_deadlines_and_tokens() {
-    if !tls_is_available() {
+    if !servers::has_tls() {
         return;
     }
     let redis = TlsRedis::new("localhost");
@@ -89,7 +80,7 @@ fn waits_end_by_deadlines_and_tokens() {
 
 #[test]
 fn a_child_works_and_its_parent_is_unharmed() {
-    if !tls_is_available() {
+    if !servers::has_tls() {
         return;
     }
     const URL: &str = "ACCLIENT_TEST_URL";
@@ -123,7 +114,7 @@ fn a_child_works_and_its_parent_is_unharmed() {
 
 #[test]
 fn whoever_cannot_be_believed_is_refused() {
-    if !tls_is_available() {
+    if !servers::has_tls() {
         return;
     }
     let redis = TlsRedis::new("localhost");
@@ -151,7 +142,7 @@ fn whoever_cannot_be_believed_is_refused() {
 
 #[test]
 fn a_server_may_want_to_know_who_the_client_is() {
-    if !tls_is_available() {
+    if !servers::has_tls() {
         return;
     }
     let redis = TlsRedis::new("localhost");
@@ -185,7 +176,7 @@ fn files_that_cannot_be_used_are_named() {
 
 #[test]
 fn one_side_without_tls_is_told() {
-    if !tls_is_available() {
+    if !servers::has_tls() {
         return;
     }
     let plain = RedisServer::start().expect("a server");
@@ -279,7 +270,7 @@ fn a_first_record_that_is_none_is_final() {
 
 #[test]
 fn a_handshake_that_is_cut_or_reset_is_tried_again() {
-    if !tls_is_available() {
+    if !servers::has_tls() {
         return;
     }
     let redis = TlsRedis::new("localhost");
@@ -342,7 +333,7 @@ fn a_handshake_has_a_bound_of_its_own() {
 
 #[test]
 fn a_tls_server_that_is_frozen_for_long_is_waited_for() {
-    if !tls_is_available() {
+    if !servers::has_tls() {
         return;
     }
     let redis = TlsRedis::new("localhost");
@@ -383,7 +374,7 @@ fn a_server_that_never_shakes_hands_ends_no_call_late() {
 /// Killed while a client writes: by SIGPIPE the process would end.
 #[test]
 fn a_server_that_dies_in_a_write_is_an_error() {
-    if !tls_is_available() {
+    if !servers::has_tls() {
         return;
     }
     let redis = TlsRedis::new("localhost");

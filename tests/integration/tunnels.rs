@@ -9,7 +9,7 @@ use acclient::{AgentId, Client, ErrorKind, Gateway, Job, JobState, Target, Tunne
 use devgrid::RedisServer;
 use serde_json::{Value, json};
 use support::demo as grid;
-use support::{WAIT, wait_until};
+use support::{WAIT, servers, wait_until};
 
 const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
@@ -244,7 +244,7 @@ fn unlucky_agent(redis: &RedisServer, mut busy: usize, stop: &AtomicBool) -> Vec
     while !stop.load(Ordering::Relaxed) {
         let mut pop = redis::cmd("BLPOP");
         let popped: Option<(String, String)> =
-            pop.arg("cmds.queue").arg(0.1).query(&mut connection).unwrap();
+            pop.arg("cmds.queue").arg(servers::short_pause()).query(&mut connection).unwrap();
         let Some((_, command)) = popped else { continue };
         let command: Value = serde_json::from_str(&command).unwrap();
         let (id, cmd) = (command["id"].as_str().unwrap(), command["cmd"].as_str().unwrap());

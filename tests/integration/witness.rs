@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use acclient::{Client, Error, ErrorKind, Job, JobState, Target, WaitMethod};
 use devgrid::RedisServer;
-use support::{HASH, LIST, WAIT, ask, error, fill, redis, result, wait_until};
+use support::{HASH, LIST, WAIT, ask, error, fill, redis, result, servers, wait_until};
 
 const QUEUED: &[u8] = b"cmd.x.queued";
 
 fn polling() -> RedisServer {
-    RedisServer::builder().arg("--rename-command", "HELLO \"\"").start().expect("a Redis")
+    servers::without_hello().start().expect("a Redis")
 }
 
 /// The agent 1:1 has ended by the hash; `others` agents have not, and the command is routed.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use devgrid::RedisServer;
 
+use crate::servers::short_pause;
 use crate::wait_until;
 
 /// It ends with this value.
@@ -79,7 +80,7 @@ fn drain(
     stop: &AtomicBool,
 ) {
     while !stop.load(Ordering::SeqCst) {
-        let popped = redis::cmd("BLPOP").arg("cmds.queue").arg(0.1).query(connection);
+        let popped = redis::cmd("BLPOP").arg("cmds.queue").arg(short_pause()).query(connection);
         let popped: Option<(String, String)> = match popped {
             Ok(popped) => popped,
             Err(_) => return, // the server is gone

@@ -15,6 +15,7 @@ pub mod refusing;
 pub mod scripted;
 pub mod secured;
 pub mod sentinels;
+pub mod servers;
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
