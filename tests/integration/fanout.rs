@@ -435,13 +435,14 @@ fn a_shell_line_on_a_target_gives_everything_back() {
 
 #[test]
 fn a_server_that_does_not_tell_is_looked_at() {
-    let old = servers::without_hello();
-    let forbidden = RedisServer::builder().user_acl("default on nopass ~* +@all -client");
-    let servers = [Some(old), servers::has_users().then_some(forbidden)];
-    for redis in servers.into_iter().flatten() {
+    // The daemons of the grid use the default user.
+    let forbidden = RedisServer::builder().user_acl("few on nopass ~* &* +@all -client");
+    let forbidden = servers::has_users().then_some((forbidden, "few"));
+    let servers = [Some((servers::without_hello(), "default")), forbidden];
+    for (redis, user) in servers.into_iter().flatten() {
         let grid = Grid::builder().agent(1, 1, &[]).agent(1, 2, &[]).agent(1, 3, &[]).redis(redis);
         let grid = grid.start().unwrap();
-        let client = Client::connect(&grid.url()).unwrap();
+        let client = Client::builder().port(grid.redis().port()).user(user).connect().unwrap();
         let gate = Gate::new();
         let script = format!("[ $AGENT_NID = 2 ] && {{ {}; }}; echo done", gate.wait());
         let command = client.bash(Target::all(), script).submit().unwrap();
