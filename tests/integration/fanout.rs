@@ -437,12 +437,13 @@ fn a_shell_line_on_a_target_gives_everything_back() {
 fn a_server_that_does_not_tell_is_looked_at() {
     // The daemons of the grid use the default user.
     let forbidden = RedisServer::builder().user_acl("few on nopass ~* &* +@all -client");
-    let forbidden = servers::has_users().then_some((forbidden, "few"));
-    let servers = [Some((servers::without_hello(), "default")), forbidden];
+    let forbidden = servers::has_users().then_some((forbidden, Some("few")));
+    let servers = [Some((servers::without_hello(), None)), forbidden];
     for (redis, user) in servers.into_iter().flatten() {
         let grid = Grid::builder().agent(1, 1, &[]).agent(1, 2, &[]).agent(1, 3, &[]).redis(redis);
         let grid = grid.start().unwrap();
-        let client = Client::builder().port(grid.redis().port()).user(user).connect().unwrap();
+        let client = Client::builder().port(grid.redis().port());
+        let client = user.map_or(client.clone(), |user| client.user(user)).connect().unwrap();
         let gate = Gate::new();
         let script = format!("[ $AGENT_NID = 2 ] && {{ {}; }}; echo done", gate.wait());
         let command = client.bash(Target::all(), script).submit().unwrap();
