@@ -7,7 +7,6 @@ use super::condition::Condition;
 use super::connection::Connection;
 use super::deadline::Until;
 use super::error::{Error, Result, ServerError};
-use super::poll;
 use super::reply::{self, Reply};
 
 /// Why a Redis Cluster is of no use.
@@ -27,6 +26,8 @@ pub(crate) struct Server {
     /// not have is not asked of it.
     pub(crate) closes: bool,
     waiting: Waiting,
+    /// Whether the last wait for a list was only a read of it.
+    only_reads: bool,
 }
 
 /// How a list is waited for.
@@ -42,6 +43,10 @@ enum Waiting {
 
 /// The field of INFO that a restart and a failover change.
 const RUN: &str = "run_id";
+
+/// The shortest pause that a server which takes whole seconds blocks for: a little less than one, since that
+/// is what is left of a second that has just begun.
+const WHOLE_SECOND: Duration = Duration::from_millis(950);
 
 /// How often a list is read where nothing can block on it.
 pub(crate) const POLLING_INTERVAL: Duration = Duration::from_millis(40);
@@ -166,28 +171,42 @@ impl Connection {
         Ok(role.is_none_or(|role| role == "master"))
     }
 
-    /// Queues the wait for an entry in a list, of `pause` at most, or one second: by moving its tail to its own head,
-    /// which blocks until there is one and takes nothing away.
+    /// Queues the wait for an entry in a list, of about `pause` at most: by moving its tail to its own head, which
+    /// blocks until there is one and takes nothing away. Where the server cannot block for that time, the list is
+    /// only read.
     pub(crate) fn queue_move(&mut self, key: &[u8], pause: Duration) {
+        // Redis 6 and later, which have RESP3, take fractions of a second; Redis 5 does not.
+        let takes_fractions = self.server.resp3;
+        self.server.only_reads = match self.server.waiting {
+            Waiting::Blmove => false,
+            Waiting::Brpoplpush => !takes_fractions && pause < WHOLE_SECOND,
+            Waiting::Reading => true,
+        };
+        if self.server.only_reads {
+            self.command(&[b"LRANGE", key, b"-1", b"-1"]);
+            return;
+        }
+        // A wait of zero is one without an end.
+        let pause = format!("{:.3}", pause.as_secs_f64().max(0.001));
+        let seconds = if takes_fractions { pause.as_bytes() } else { b"1" };
         match self.server.waiting {
-            Waiting::Blmove => {
-                // A wait of zero is one without an end.
-                let seconds = format!("{:.3}", pause.as_secs_f64().max(0.001));
-                self.command(&[b"BLMOVE", key, key, b"RIGHT", b"LEFT", seconds.as_bytes()])
-            }
-            // Redis 5 takes whole seconds only.
-            Waiting::Brpoplpush => self.command(&[b"BRPOPLPUSH", key, key, b"1"]),
-            Waiting::Reading => self.command(&[b"LRANGE", key, b"-1", b"-1"]),
+            Waiting::Blmove => self.command(&[b"BLMOVE", key, key, b"RIGHT", b"LEFT", seconds]),
+            _ => self.command(&[b"BRPOPLPUSH", key, key, seconds]),
         };
     }
 
-    /// The entry that [`Connection::queue_move`] brought, or a null. Where the server refuses such a
-    /// command, in whatever words, this is a null and the next wait is another one.
+    /// The entry that [`Connection::queue_move`] brought, or a null: also at once, where the server does not block.
+    /// Where it refuses such a command, in whatever words, this is a null and the next wait is another one.
     pub(crate) fn moved(&mut self, until: &Until) -> Result<Reply> {
-        let reply = self.reply(until);
-        match (reply, self.server.waiting) {
-            (Err(Error::Server(error)), Waiting::Blmove | Waiting::Brpoplpush)
-                if error.condition() == Condition::Final
+        match self.reply(until) {
+            Ok(entries) if self.server.only_reads => {
+                let entries = reply::items(entries);
+                let entries = entries.map_err(|error| self.violated(error.to_string()))?;
+                Ok(entries.into_iter().next().unwrap_or(Reply::Nil))
+            }
+            Err(Error::Server(error))
+                if !self.server.only_reads
+                    && error.condition() == Condition::Final
                     && error.is_refusal()
                     && error.code != "WRONGTYPE"
                     && !error.is_of_a_cluster() =>
@@ -199,15 +218,7 @@ impl Connection {
                 };
                 Ok(Reply::Nil)
             }
-            (Ok(entries), Waiting::Reading) => {
-                let entries = reply::items(entries);
-                let entries = entries.map_err(|error| self.violated(error.to_string()))?;
-                if entries.is_empty() {
-                    poll::sleep(POLLING_INTERVAL, until)?;
-                }
-                Ok(entries.into_iter().next().unwrap_or(Reply::Nil))
-            }
-            (reply, _) => reply,
+            reply => reply,
         }
     }
 

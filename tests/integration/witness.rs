@@ -82,15 +82,16 @@ fn a_final_state_in_the_hash_ends_every_wait() {
 
 #[test]
 fn the_last_round_finds_it_before_a_short_deadline() {
-    let server = redis();
-    let client = Client::connect(&server.url()).expect("a client");
-    ended(&mut server.connection(), "SUCCESS", 1);
-    for (name, way) in WAYS {
-        let found = support::with_growing_time(Duration::from_millis(200), |time| {
-            // Shorter than the interval of the regular rounds.
-            way(&client, time.min(Duration::from_millis(900))).ok()
-        });
-        assert!(found.is_some(), "{name}");
+    for server in [redis(), polling()] {
+        let client = Client::connect(&server.url()).expect("a client");
+        ended(&mut server.connection(), "SUCCESS", 1);
+        for (name, way) in WAYS {
+            let found = support::with_growing_time(Duration::from_millis(200), |time| {
+                // Shorter than the interval of the regular rounds.
+                way(&client, time.min(Duration::from_millis(900))).ok()
+            });
+            assert!(found.is_some(), "{name}");
+        }
     }
 }
 
