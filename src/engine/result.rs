@@ -85,38 +85,88 @@ pub(crate) fn answers(
     agents: &[AgentId],
     until: &Until,
 ) -> Result<Vec<(AgentId, Result<Option<ResultDocument>>)>> {
-    let id = &command.id;
-    let mut reading = None;
-    let lists = session.repeat(until, |connection, until| {
-        queue_lists(connection, id, agents);
-        queue_expire(connection, id);
-        let read = |agent: &AgentId| {
-            reading = Some(*agent);
-            connection.reply(until)
-        };
-        let lists = agents.iter().map(read).collect::<transport::Result<Vec<_>>>()?;
-        reading = None;
-        read_expire(connection, id, until)?;
-        Ok(lists)
-    });
-    let lists = lists.map_err(|error| match reading {
-        Some(agent) => about_agent(about_key(error, &keys::result(id, agent)), agent),
-        None => error.into(),
-    })?;
-    let mut answers = in_lists(command, agents, lists)?;
+    let mut answers = in_lists_now(session, command, agents, until)?;
     let is_missing = |document: &Result<Option<_>>| matches!(document, Ok(None));
     let missing = answers.iter().filter(|(_, document)| is_missing(document));
     let missing: Vec<AgentId> = missing.take(HASHED).map(|(agent, _)| *agent).collect();
-    let ended = session.repeat(until, |connection, until| {
-        hashed(connection, id, &missing, until, command.before())
-    })?;
-    for (agent, document) in ended {
+    for (agent, document) in in_hash(session, command, missing, until)? {
         let place = answers.iter_mut().find(|(other, _)| *other == agent);
         if let Some((_, answer)) = place {
             *answer = document.map(Some);
         }
     }
     Ok(answers)
+}
+
+/// What stands in the lists of several agents. One whose result is too large does not hide the others.
+fn in_lists_now(
+    session: &Session,
+    command: &Envelope,
+    agents: &[AgentId],
+    until: &Until,
+) -> Result<Vec<(AgentId, Result<Option<ResultDocument>>)>> {
+    let id = &command.id;
+    let (mut agents, mut unreadable) = (agents.to_vec(), Vec::new());
+    loop {
+        let mut reading = None;
+        let lists = session.repeat(until, |connection, until| {
+            queue_lists(connection, id, &agents);
+            queue_expire(connection, id);
+            let read = |agent: &AgentId| {
+                reading = Some(*agent);
+                connection.reply(until)
+            };
+            let lists = agents.iter().map(read).collect::<transport::Result<Vec<_>>>()?;
+            reading = None;
+            read_expire(connection, id, until)?;
+            Ok(lists)
+        });
+        let (error, agent) = match (lists, reading) {
+            (Err(error), Some(agent)) => (error, agent),
+            (lists, _) => {
+                let read = in_lists(command, &agents, lists?)?;
+                return Ok(unreadable.into_iter().chain(read).collect());
+            }
+        };
+        let is_of_one = matches!(error, transport::Error::Protocol { .. });
+        let error = about_agent(about_key(error, &keys::result(id, agent)), agent);
+        if !is_of_one {
+            return Err(error);
+        }
+        agents.retain(|other| *other != agent);
+        unreadable.push((agent, Err(error)));
+    }
+}
+
+/// Which of some agents have ended by the hash. One whose result is too large does not hide the others.
+fn in_hash(
+    session: &Session,
+    command: &Envelope,
+    mut agents: Vec<AgentId>,
+    until: &Until,
+) -> Result<Vec<(AgentId, Result<ResultDocument>)>> {
+    let (mut found, mut singly) = (Vec::new(), false);
+    loop {
+        let before = command.before();
+        let ended = session.repeat(until, |connection, until| {
+            match hashed(connection, &command.id, &agents, until, before, singly) {
+                Err(Unread::Link(error)) => Err(error),
+                Err(Unread::Reply(agent, error)) => Ok(Err((agent, error))),
+                Ok(ended) => Ok(Ok(ended)),
+            }
+        })?;
+        match ended {
+            Ok(ended) => {
+                found.extend(ended);
+                return Ok(found);
+            }
+            Err((cause, error)) => {
+                agents.retain(|agent| Some(*agent) != cause);
+                found.extend(cause.map(|agent| (agent, Err(about_agent(error, agent)))));
+            }
+        }
+        singly = true;
+    }
 }
 
 /// Names the agent in an error that is about its job or what stands in its key, and not about the way to it.
@@ -153,49 +203,96 @@ fn in_lists(
     answers.collect()
 }
 
+/// Why the hash says nothing of some agents.
+pub(super) enum Unread {
+    Link(transport::Error),
+    /// A reply that the connection could not take, with its error: too large, most likely. The connection is
+    /// closed. `Some`: the result of this agent is the cause.
+    Reply(Option<AgentId>, Error),
+}
+
+impl From<transport::Error> for Unread {
+    fn from(error: transport::Error) -> Self {
+        Unread::Link(error)
+    }
+}
+
 /// Which of some agents of a command have ended, by the hash, although their lists are empty. A hash that
-/// cannot be read says nothing.
+/// cannot be read says nothing. One reply holds the results of all agents, or, where that was too large,
+/// of one each (`singly`).
 pub(super) fn hashed(
     connection: &mut Connection,
     id: &str,
     agents: &[AgentId],
     until: &Until,
     before: Option<&Before>,
-) -> transport::Result<Vec<(AgentId, Result<ResultDocument>)>> {
-    if agents.is_empty() {
-        return Ok(Vec::new());
-    }
+    singly: bool,
+) -> std::result::Result<Vec<(AgentId, Result<ResultDocument>)>, Unread> {
+    let at_once = if singly { 1 } else { agents.len().max(1) };
     let hash = keys::results(id);
-    let fields: Vec<String> = agents.iter().map(AgentId::to_string).collect();
-    let fields = fields.iter().map(String::as_bytes);
-    let command: Vec<&[u8]> = [b"HMGET", hash.as_bytes()].into_iter().chain(fields).collect();
-    connection.command(&command);
-    let fields = match connection.reply(until) {
-        Err(error @ transport::Error::Server(_)) if !waits_out(&error, Purpose::Wait) => Vec::new(),
-        fields => items(fields?).unwrap_or_default(),
-    };
-    let ended = agents.iter().zip(fields).filter_map(|(agent, field)| {
-        let field = bulk(field).ok().flatten()?;
-        let is_new = before.is_none_or(|before| before.is_new_field(*agent, &field));
-        let refusal_counts = before.is_some_and(|before| before.had_ended(*agent));
-        is_new.then(|| Some((*agent, final_in_hash(&field, refusal_counts)?)))?
-    });
-    let (agents, ended): (Vec<AgentId>, Vec<ResultDocument>) = ended.unzip();
-    // A result may have reached its list meanwhile, and the list counts.
+    for agents in agents.chunks(at_once) {
+        let fields: Vec<String> = agents.iter().map(AgentId::to_string).collect();
+        let fields = fields.iter().map(String::as_bytes);
+        let command: Vec<&[u8]> = [b"HMGET", hash.as_bytes()].into_iter().chain(fields).collect();
+        connection.command(&command);
+    }
+    let mut ended = Vec::new();
+    for agents in agents.chunks(at_once) {
+        let fields = match connection.reply(until) {
+            Err(error @ transport::Error::Server(_)) if !waits_out(&error, Purpose::Wait) => {
+                continue;
+            }
+            fields => fields.map_err(|error| unread(error, agents, &hash))?,
+        };
+        for (agent, field) in agents.iter().zip(items(fields).unwrap_or_default()) {
+            let Some(field) = bulk(field).ok().flatten() else { continue };
+            let refusal_counts = before.is_some_and(|before| before.had_ended(*agent));
+            if before.is_none_or(|before| before.is_new_field(*agent, &field))
+                && let Some(document) = final_in_hash(&field, refusal_counts)
+            {
+                ended.push((*agent, document));
+            }
+        }
+    }
+    confirmed(connection, id, ended, until, before)
+}
+
+/// Reads the lists of agents that have ended by the hash: a result may have reached its list meanwhile, and the
+/// list counts.
+fn confirmed(
+    connection: &mut Connection,
+    id: &str,
+    ended: Vec<(AgentId, ResultDocument)>,
+    until: &Until,
+    before: Option<&Before>,
+) -> std::result::Result<Vec<(AgentId, Result<ResultDocument>)>, Unread> {
+    let agents: Vec<AgentId> = ended.iter().map(|(agent, _)| *agent).collect();
     queue_lists(connection, id, &agents);
-    let lists = read_lists(connection, &agents, until)?;
     let mut found = Vec::new();
-    for ((agent, document), list) in agents.into_iter().zip(ended).zip(lists) {
-        let list = items(list).map_err(Error::from);
-        let document = match list {
+    for (agent, document) in ended {
+        let key = keys::result(id, agent);
+        let list = connection.reply(until).map_err(|error| unread(error, &[agent], &key))?;
+        let document = match items(list).map_err(Error::from) {
             Ok(list) if list.is_empty() || before.is_some_and(|before| before.has(agent)) => {
                 Ok(Some(document))
             }
-            list => list.and_then(|list| answer(&keys::result(id, agent), list)),
+            list => list.and_then(|list| answer(&key, list)),
         };
         found.extend(document.transpose().map(|document| (agent, document)));
     }
     Ok(found)
+}
+
+/// What is to be said of an error of the reply about some agents.
+fn unread(error: transport::Error, agents: &[AgentId], key: &str) -> Unread {
+    if !matches!(error, transport::Error::Protocol { .. }) {
+        return Unread::Link(error);
+    }
+    let only = match agents {
+        [agent] => Some(*agent),
+        _ => None,
+    };
+    Unread::Reply(only, about_key(error, key))
 }
 
 /// Queues the wait for the controller to route a command, and the question whom it went to.

@@ -132,6 +132,38 @@ fn the_list_counts_where_there_is_one() {
     }
 }
 
+/// Each result within `max_reply` but one, and all of them together far above it.
+#[test]
+fn one_result_that_is_too_large_in_the_hash_hides_no_other() {
+    for server in [redis(), polling()] {
+        let client = Client::builder().url(&server.url()).expect("a URL").max_reply(100_000);
+        let client = client.timeout(WAIT).connect().expect("a client");
+        let mut admin = server.connection();
+        for nid in 1..=40 {
+            let size = if nid == 7 { 200_000 } else { 5_000 };
+            let field = format!("1:{nid}");
+            let document = format!(r#"{{"state":"SUCCESS","data":"{}"}}"#, "x".repeat(size));
+            ask::<()>(
+                &mut admin,
+                &[b"HSET", HASH.as_bytes(), field.as_bytes(), document.as_bytes()],
+            );
+        }
+        ask::<()>(&mut admin, &[b"RPUSH", QUEUED, b"queued"]);
+        let waited: Vec<_> = client.get_by_id("x").results(WAIT).expect("results").collect();
+        let mut command = client.get_by_id("x");
+        let looked: Vec<_> =
+            std::iter::from_fn(|| command.try_next_result().transpose()).take(40).collect();
+        for (way, items) in [("results", waited), ("try_next_result", looked)] {
+            let (jobs, errors): (Vec<_>, Vec<_>) = items.into_iter().partition(Result::is_ok);
+            assert_eq!((jobs.len(), errors.len()), (39, 1), "{way}: {errors:?}");
+            let error = errors[0].as_ref().expect_err("no result");
+            let named = error.agent().map(|agent| agent.nid);
+            assert_eq!((error.kind(), named), (ErrorKind::Protocol, Some(7)), "{way}: {error}");
+            assert!(error.to_string().contains("raise that limit"), "{way}: {error}");
+        }
+    }
+}
+
 #[test]
 fn a_hash_that_cannot_be_read_stops_no_wait() {
     let server = redis();

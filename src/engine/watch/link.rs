@@ -1,7 +1,9 @@
 //! The connection of a watch: how it waits for changes, and what it reads at regular intervals.
 
-use super::{Failure, Found, LOG, List, Step, WaitMethod, Watch, Wrapped};
-use crate::engine::result::{self, HASHED, LOOK, SOON};
+use std::collections::BTreeSet;
+
+use super::{Failure, LOG, List, Step, WaitMethod, Watch, Wrapped};
+use crate::engine::result::{self, HASHED, LOOK, SOON, Unread};
 use crate::engine::retry::{Purpose, waits_out};
 use crate::engine::rounds::{EVERY, Rounds};
 use crate::protocol::{AgentId, keys};
@@ -247,7 +249,8 @@ impl Watch {
         }
         self.ask_hashes(until)?;
         self.look_for_loss(until)?;
-        if let Some(rounds) = &mut self.rounds {
+        // Where a reply was too large, the round is repeated on another connection.
+        if let (Some(rounds), true) = (&mut self.rounds, self.link.is_some()) {
             rounds.done();
         }
         Ok(())
@@ -255,30 +258,46 @@ impl Watch {
 
     /// Asks the hashes about some of the lists that are empty, in turn.
     fn ask_hashes(&mut self, until: &Until) -> Step<()> {
-        let is_later = |list: &&List| self.hashed_to.is_none_or(|last| **list > last);
-        let mut lists: Vec<List> =
-            self.pending.iter().filter(is_later).take(HASHED).copied().collect();
+        let filled: BTreeSet<List> = self.filled.iter().copied().collect();
+        let empty = || self.pending.iter().filter(|list| !filled.contains(list)).copied();
+        let is_later = |list: &List| self.hashed_to.is_none_or(|last| *list > last);
+        let mut lists: Vec<List> = empty().filter(is_later).take(HASHED).collect();
         if lists.len() < HASHED {
-            let more = self.pending.iter().take_while(|list| !is_later(list));
-            lists.extend(more.take(HASHED - lists.len()).copied());
+            let more = empty().take_while(|list| !is_later(list));
+            lists.extend(more.take(HASHED - lists.len()));
         }
         self.hashed_to = lists.last().copied();
         self.ask_hashes_about(&lists, until)
     }
 
     pub(super) fn ask_hashes_about(&mut self, lists: &[List], until: &Until) -> Step<()> {
-        let Some(link) = &mut self.link else { return Ok(()) };
-        let mut found = Vec::new();
         for of_one in lists.chunk_by(|one, other| one.0 == other.0) {
-            let (command, id) = (of_one[0].0, &self.ids[of_one[0].0 as usize]);
-            let agents: Vec<AgentId> = of_one.iter().map(|(_, agent)| *agent).collect();
-            let before = self.before.get(&command).and_then(|before| before.get());
-            let ended = result::hashed(&mut link.connection, id, &agents, until, before)?;
-            found.extend(ended.into_iter().map(|(agent, document)| ((command, agent), document)));
+            self.ask_hash(of_one, until)?;
         }
-        let found: Vec<Found> =
-            found.into_iter().filter_map(|(list, document)| self.found(list, document)).collect();
-        self.hashed.extend(found);
+        Ok(())
+    }
+
+    /// Asks the hash of one command about some of its agents.
+    fn ask_hash(&mut self, lists: &[List], until: &Until) -> Step<()> {
+        let Some(link) = &mut self.link else { return Ok(()) };
+        let (command, id) = (lists[0].0, &self.ids[lists[0].0 as usize]);
+        let agents: Vec<AgentId> = lists.iter().map(|(_, agent)| *agent).collect();
+        let before = self.before.get(&command).and_then(|before| before.get());
+        let connection = &mut link.connection;
+        let ended = match result::hashed(connection, id, &agents, until, before, self.singly) {
+            Ok(ended) => ended,
+            Err(Unread::Link(error)) => return Err(error.into()),
+            // From now on one agent at a time.
+            Err(Unread::Reply(cause, error)) => {
+                self.unlink();
+                self.singly = true;
+                cause.map(|agent| (agent, Err(error))).into_iter().collect()
+            }
+        };
+        for (agent, document) in ended {
+            let found = self.found((command, agent), document);
+            self.hashed.extend(found);
+        }
         Ok(())
     }
 

@@ -130,6 +130,8 @@ pub(crate) struct Watch {
     hashed: VecDeque<Found>,
     /// Where the next round goes on in the hashes.
     hashed_to: Option<List>,
+    /// Whether the hashes are asked about one agent at a time, since the reply about several was too large.
+    singly: bool,
     /// Whether a list held only refusals of an id in use, or Redis refuses to block.
     disputed: bool,
     link: Option<Link>,
@@ -183,6 +185,7 @@ impl Watch {
             asked: VecDeque::new(),
             hashed: VecDeque::new(),
             hashed_to: None,
+            singly: false,
             disputed: false,
             link: None,
             parked: None,
