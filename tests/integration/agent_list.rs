@@ -134,7 +134,7 @@ fn without_scripts_a_transaction_does_the_same() {
     if !servers::has_users() {
         return;
     }
-    let rules = "few on >secret ~* &* +@all -@scripting";
+    let rules = "few on >secret ~* +@all -@scripting";
     let redis = RedisServer::builder().user_acl(rules).start().expect("a Redis");
     let url = redis.url().replace("redis://", "redis://few:secret@");
     let client = Client::connect(&url).expect("a client");

@@ -84,7 +84,8 @@ fn commands_of_clients(admin: &mut redis::Connection, call: impl FnOnce()) -> u6
             let line = info.lines().find(|line| line.starts_with(&format!("cmdstat_{name}:")));
             line.and_then(|line| line.split(['=', ',']).nth(1)?.parse::<u64>().ok()).unwrap_or(0)
         };
-        ["blmove", "lrange", "hget", "hmget", "hgetall", "hkeys"].map(of).iter().sum::<u64>()
+        let names = ["blmove", "brpoplpush", "lrange", "hget", "hmget", "hgetall", "hkeys"];
+        names.map(of).iter().sum::<u64>()
     };
     let before = count();
     call();

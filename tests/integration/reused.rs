@@ -6,8 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use acclient::{Client, Error, Job, JobState, Request, Stage, Target, WaitMethod};
-use devgrid::RedisServer;
-use support::{HASH, LIST, WAIT, ask, demo, error, redis, result};
+use support::{HASH, LIST, WAIT, ask, demo, error, redis, result, servers};
 
 /// Every way to send a command and to wait for a result of it.
 type Way = fn(&Client, Request, usize) -> Result<Vec<Job>, Error>;
@@ -143,9 +142,7 @@ fn an_unknown_command_is_refused_each_time() {
 
 #[test]
 fn an_old_result_does_not_end_a_wait() {
-    for server in
-        [redis(), RedisServer::builder().arg("--rename-command", "HELLO \"\"").start().unwrap()]
-    {
+    for server in [redis(), servers::without_hello().start().expect("a Redis")] {
         let client = Client::connect(&server.url()).expect("a client");
         let mut admin = server.connection();
         let [old, refusal] = [result("SUCCESS", 1), result("DUPILICATE_ID", 0)];
@@ -226,6 +223,9 @@ fn a_kill_reaches_the_job_that_runs() {
 /// More fan-outs than a client may have broadcasts: the others poll until the agents are known.
 #[test]
 fn a_wait_without_a_broadcast_stops_polling_once_the_agents_are_known() {
+    if !servers::has_pushes() {
+        return;
+    }
     let server = redis();
     let client = Client::connect(&server.url()).expect("a client");
     let waiting: Vec<_> = (0..16)

@@ -330,7 +330,7 @@ fn while_redis_is_away_it_is_tried_again_until_the_deadline() {
     }
     let (grid, _) = grid();
     let mut admin = grid.redis().connection();
-    ask::<()>(&mut admin, &[b"ACL", b"SETUSER", b"bob", b"on", b"nopass", b"~*", b"&*", b"+@all"]);
+    ask::<()>(&mut admin, &[b"ACL", b"SETUSER", b"bob", b"on", b"nopass", b"~*", b"+@all"]);
     let proxy = Proxy::new(grid.redis().port());
     let client = Client::builder().port(proxy.port()).user("bob").connect().expect("a client");
     let command = || client.cmd(Target::all().grid(1), "ping");

@@ -10,7 +10,7 @@ use acclient::{Client, ClientBuilder};
 use devgrid::RedisServer;
 use support::proxy::{Plan, Proxy};
 use support::refusing::{Refusing, Verdict};
-use support::{ClosedPort, ask, wait_until};
+use support::{ClosedPort, ask, servers, wait_until};
 
 use super::schedule::Fault;
 
@@ -222,12 +222,24 @@ fn read(
             thread::sleep(Duration::from_millis(1));
             continue;
         }
-        let mut take = redis::cmd("BLMOVE");
-        take.arg("cmds.queue").arg(TAKEN).arg("LEFT").arg("RIGHT").arg(0.02);
-        if let Some(text) = take.query::<Option<String>>(connection)? {
-            answer(connection, shared, counted, text)?;
+        match take().query::<Option<String>>(connection)? {
+            Some(text) => answer(connection, shared, counted, text)?,
+            None if servers::knows("BLMOVE") => {}
+            None => thread::sleep(Duration::from_millis(2)),
         }
     }
+}
+
+/// Takes a command. Redis before 6.2 can only do so from the other end of the queue, or block for whole seconds.
+fn take() -> redis::Cmd {
+    if servers::knows("BLMOVE") {
+        let mut take = redis::cmd("BLMOVE");
+        take.arg("cmds.queue").arg(TAKEN).arg("LEFT").arg("RIGHT").arg(0.02);
+        return take;
+    }
+    let mut take = redis::cmd("RPOPLPUSH");
+    take.arg("cmds.queue").arg(TAKEN);
+    take
 }
 
 fn answer(

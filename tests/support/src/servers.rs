@@ -1,5 +1,6 @@
 //! What the server program under test can do: not every version has users, push notifications and TLS.
 
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use acclient::WaitMethod;
@@ -32,13 +33,35 @@ pub fn has_tls() -> bool {
     refusal.is_none()
 }
 
+/// Whether the server has a command.
+pub fn knows(command: &str) -> bool {
+    static COMMANDS: OnceLock<HashSet<String>> = OnceLock::new();
+    let commands = COMMANDS.get_or_init(|| {
+        let server = RedisServer::start().expect("a Redis");
+        let commands = redis::cmd("COMMAND").query(&mut server.connection());
+        let commands: Vec<Vec<redis::Value>> = commands.expect("a list");
+        let name = |command: &Vec<redis::Value>| redis::from_redis_value_ref(&command[0]);
+        commands.iter().map(|command| name(command).expect("a name")).collect()
+    });
+    commands.contains(&command.to_lowercase())
+}
+
 /// Whether the server has HELLO, and with it RESP3 and push notifications, as Redis 6 and later do.
 pub fn has_hello() -> bool {
-    static FOUND: OnceLock<bool> = OnceLock::new();
-    *FOUND.get_or_init(|| {
-        let server = RedisServer::start().expect("a Redis");
-        redis::cmd("HELLO").arg("2").query::<redis::Value>(&mut server.connection()).is_ok()
-    })
+    knows("HELLO")
+}
+
+/// Whether the server refuses the writes of a script too while replicas are missing, as Redis 6 and later do.
+/// If not, says that this part of the calling test is left out.
+pub fn replicas_bind_scripts() -> bool {
+    let server = RedisServer::builder().arg("min-replicas-to-write", "1").start().expect("a Redis");
+    let mut script = redis::cmd("EVAL");
+    script.arg("return redis.call('SET', 'key', '')").arg(0);
+    let is_bound = script.query::<redis::Value>(&mut server.connection()).is_err();
+    if !is_bound {
+        not_tested("this Redis lets scripts write while replicas are missing");
+    }
+    is_bound
 }
 
 /// The same. If not, says that the calling test is left out.
