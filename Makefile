@@ -14,7 +14,7 @@ LIBRARY := $(abspath $(TARGET))/capi
 # PREFIX and the like are for `make install` alone.
 INSTALL_HERE := LIBDIR= INCLUDEDIR= DESTDIR= scripts/install.sh
 
-.PHONY: help public-api demo lib acctl examples test check header tools model fuzz bench install install-acctl uninstall
+.PHONY: help public-api demo lib acctl examples test servers check header tools model fuzz bench install install-acctl uninstall
 
 help:
 	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
@@ -23,6 +23,8 @@ help:
 	@echo "make acctl    builds acctl, the grid from a shell"
 	@echo "make examples the same tour in Rust, C, C++ and Go, from an installation of its own"
 	@echo "make test     checks the sources and runs all tests"
+	@echo "make servers  runs the integration tests on each server program in SERVERS, and counts what passed,"
+	@echo "              was skipped and failed"
 	@echo "make check    formatting, lints, documentation; part of make test"
 	@echo "make header   writes include/acclient.h anew"
 	@echo "make public-api  lists the public API of the crate in docs/public-api.txt (needs cargo-public-api)"
@@ -86,6 +88,11 @@ TEST_THREADS ?= $(shell echo $$(( 2 * $$(nproc 2>/dev/null || echo 2) )))
 test: tools check
 	$(CARGO) lib dev
 	ACCLIENT_LIBRARY_DIR=$(LIBRARY)/debug RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --features capi
+
+# As make servers SERVERS="/opt/valkey/bin/valkey-server /opt/redis-6.2/bin/redis-server".
+SERVERS ?=
+servers:
+	@RUST_TEST_THREADS=$(TEST_THREADS) scripts/servers.sh $(SERVERS)
 
 check: tools
 	$(CARGO) fmt --all --check

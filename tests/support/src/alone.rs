@@ -4,10 +4,13 @@
 //! A test that forks leaves its grid in the test program. A process that a grid starts tells by the end of
 //! a pipe that it runs, and a forked child has that pipe too: what it waits for would wait for its end.
 
+use std::io::{self, Write as _};
 use std::process::Command;
 
+use crate::NOT_TESTED;
+
 /// Set in the process that runs one test alone, to the path of that test.
-const VARIABLE: &str = "ACCLIENT_TEST_ALONE";
+pub(crate) const VARIABLE: &str = "ACCLIENT_TEST_ALONE";
 
 /// Runs the test that it stands in in a process of its own. True in the test program, when the test
 /// has passed over there; false over there, where the test goes on:
@@ -61,8 +64,13 @@ pub fn passes_alone(test: &str, environment: &[(&str, &str)]) -> bool {
     let output =
         program.envs(environment.iter().copied()).output().expect("this program can be run");
     let printed = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stderr);
     print!("{printed}");
-    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    eprint!("{said}");
+    // What is left out is said past what the test harness captures.
+    for left_out in said.lines().filter(|line| line.starts_with(NOT_TESTED)) {
+        let _ = writeln!(io::stderr(), "\n{left_out}");
+    }
     assert!(output.status.success(), "{test} in a process of its own: {}", output.status);
     assert!(printed.contains("test result: ok. 1 passed"), "{test} did not run:\n{printed}");
     true

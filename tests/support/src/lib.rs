@@ -136,9 +136,17 @@ impl ClosedPort {
     }
 }
 
-/// Says that something is left out, past what the test harness captures. In CI that is a failure.
+/// How a line begins that says what is left out; `scripts/servers.sh` counts them.
+pub(crate) const NOT_TESTED: &str = "*** NOT TESTED: ";
+
+/// Says that something is left out, and in which test, past what the test harness captures. In CI that is a
+/// failure.
 pub fn not_tested(why: &str) {
-    let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: {why} ***\n");
+    // The harness names the thread of a test after it.
+    let thread = std::thread::current();
+    let test = std::env::var(alone::VARIABLE).ok();
+    let test = test.as_deref().or(thread.name()).unwrap_or("unnamed");
+    let _ = writeln!(std::io::stderr(), "\n{NOT_TESTED}{test}: {why} ***\n");
     assert!(std::env::var_os("CI").is_none(), "left out in CI: {why}");
 }
 
