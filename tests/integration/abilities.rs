@@ -166,11 +166,7 @@ fn refused_by_closing_the_connection() {
 /// With requirepass, and HELLO renamed away. Valkey 9.1 answers NOAUTH to any unknown command then.
 #[test]
 fn a_password_where_hello_is_unknown() {
-    let server = RedisServer::builder().password("sesame").arg("rename-command", "HELLO \"\"");
-    let server = match server.start() {
-        Ok(server) => server,
-        Err(error) => return support::not_tested(&format!("this Redis has no HELLO: {error}")),
-    };
+    let server = servers::without_hello().password("sesame").start().expect("a Redis");
     let client = |password: &str| Client::builder().port(server.port()).password(password);
     client("sesame").connect().expect("a login by AUTH").ping().expect("PONG");
     client("sesame").user("default").connect().expect("a login by AUTH");

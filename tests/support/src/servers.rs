@@ -26,7 +26,10 @@ pub fn has_users() -> bool {
 pub fn has_tls() -> bool {
     static REFUSAL: OnceLock<Option<String>> = OnceLock::new();
     let started = || TlsRedis::new("localhost").builder().start();
-    let refusal = REFUSAL.get_or_init(|| started().err().map(|error| error.to_string()));
+    let refusal = REFUSAL.get_or_init(|| {
+        let error = started().err()?.to_string();
+        Some(error.lines().rfind(|line| !line.is_empty()).unwrap_or_default().to_owned())
+    });
     if let Some(refusal) = refusal {
         not_tested(&format!("this Redis has no TLS: {refusal}"));
     }
