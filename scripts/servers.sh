@@ -51,7 +51,7 @@ for program; do
     log=$logs/$(echo "$server" | tr 'A-Z ' 'a-z-').log
     echo "$server: running, output in $log" >&2
     # shellcheck disable=SC2086 # no filter is no argument
-    DEVGRID_REDIS_SERVER=$program $cargo test --quiet --features capi --test integration -- ${FILTER-} \
+    DEVGRID_REDIS_SERVER=$program $cargo test --features capi --test integration -- ${FILTER-} \
         >"$log" 2>&1 || status=1
     passed=$(count "$log" passed)
     if [ -z "$passed" ]; then
