@@ -374,24 +374,22 @@ impl State {
         }
         drop(inner);
         let owed = self.pending.drain();
-        let mut usable = usable;
         if !owed.is_empty() {
             let until = Until::new(Deadline::after(Some(CLOSING)));
-            let made = match usable.as_mut() {
-                Some(connection) => settle_owed(connection, owed, &until),
-                None => Connection::open(config, tls, &until)
-                    .and_then(|mut connection| settle_owed(&mut connection, owed, &until)),
-            };
-            // Nobody is left to tell.
-            let _ = made;
+            let settled = usable.map(|mut idle| settle_owed(&mut idle, &owed, &until));
+            // An idle connection may have broken since its last call. Nobody is left to tell of the end.
+            if !matches!(settled, Some(Ok(()))) {
+                let _ = Connection::open(config, tls, &until)
+                    .and_then(|mut connection| settle_owed(&mut connection, &owed, &until));
+            }
         }
     }
 }
 
 /// Tries the keys until each was there once, or the time is over.
-fn settle_owed(connection: &mut Connection, owed: Vec<Owed>, until: &Until) -> Result<()> {
+fn settle_owed(connection: &mut Connection, owed: &[Owed], until: &Until) -> Result<()> {
     let begun = clock::now();
-    let mut owed = owed;
+    let mut owed = owed.to_vec();
     let mut pause = Duration::from_millis(1);
     loop {
         let mut left = Vec::new();

@@ -10,6 +10,7 @@ use devgrid::{Grid, RedisServer};
 use support::alone::{is_alone, passes_alone};
 use support::controller::Controller;
 use support::process::{exit_status, fork};
+use support::proxy::{Fault, Plan, Proxy};
 use support::refusing::{Refusing, Verdict};
 use support::{WAIT, ask, demo, keys_without_ttl, redis, servers, wait_until, wait_until_running};
 
@@ -113,6 +114,24 @@ const CALLS: [(&str, Call); 14] = [
         client.cmd((9, 9), "ping").run(WAIT).expect_err("nobody");
     }),
 ];
+
+/// Wherever it breaks: in a call, or amid the last updates.
+#[test]
+fn a_connection_that_breaks_as_the_client_closes_leaves_no_key() {
+    let server = redis();
+    let proxy = Proxy::new(server.port());
+    for after in (0..1200).step_by(20) {
+        proxy.next(Plan::up(after, Fault::Cut));
+        let client = Client::builder().url(&proxy.url()).expect("a URL").build().expect("a client");
+        let sent = client.submit_many((0..3).map(|_| client.cmd(one(), "ping")));
+        for command in sent.iter().flatten() {
+            let queued = format!("cmd.{}.queued", command.id());
+            ask::<()>(&mut server.connection(), &[b"RPUSH", queued.as_bytes(), b"queued"]);
+        }
+        client.close();
+        assert_eq!(keys_without_ttl(&server), [""; 0], "cut after {after} bytes");
+    }
+}
 
 #[test]
 fn nothing_stays_without_a_time_to_live_while_the_client_lives() {
