@@ -12,7 +12,8 @@ use devgrid::{Fault, Grid, RedisServer};
 use support::demo as grid;
 use support::gate::Gate;
 use support::{
-    WAIT, ask, keys_without_ttl, redis, servers, wait_until, wait_until_running, with_growing_time,
+    WAIT, ask, keys_without_ttl, redis, servers, wait_until, wait_until_killable,
+    wait_until_running, with_growing_time,
 };
 
 fn agents(jobs: &[Job]) -> BTreeSet<String> {
@@ -96,6 +97,7 @@ fn one_slow_among_fifty_holds_nobody_up() {
         assert!(seen.insert(job.agent()), "{} twice", job.agent());
     }
     assert_eq!((results.remaining(), results.method()), (1, Some(servers::fan_out_method())));
+    wait_until_killable(&command);
     client.get_by_handle(&command.to_string()).unwrap().kill().unwrap().into_result().unwrap();
     let last = results.next().unwrap().unwrap();
     assert_eq!((last.agent().nid, last.state()), (7, &JobState::Killed));
@@ -419,6 +421,7 @@ fn a_shell_line_on_a_target_gives_everything_back() {
     assert!(stopped.stopped && !stopped.is_success());
     let states: Vec<_> = stopped.jobs.iter().map(Job::state).collect();
     assert_eq!(states, [&JobState::Success, &JobState::Error], "what the others returned is kept");
+    wait_until_killable(&stopped.command);
     stopped.command.kill().unwrap().into_result().unwrap();
     let rest = stopped.command.next_result(WAIT).unwrap().expect("the one that was killed");
     assert_eq!((rest.agent().gid, rest.state()), (2, &JobState::Killed));

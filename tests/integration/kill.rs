@@ -9,7 +9,9 @@ use acclient::{
 };
 use support::gate::Gate;
 use support::patient_demo as grid;
-use support::{WAIT, ask, error, wait_until, wait_until_it_printed, wait_until_running};
+use support::{
+    WAIT, ask, error, wait_until, wait_until_it_printed, wait_until_killable, wait_until_running,
+};
 
 fn one() -> Target {
     Target::agent((1, 1))
@@ -193,10 +195,7 @@ fn a_killable_script_ends_with_its_kill_and_its_limit() {
     let (_grid, client) = grid();
     let script = || client.bash(one(), "exec sleep 600").killable();
     let mut command = submitted(script());
-    wait_until("it has announced itself", || {
-        let stats = command.get_stats().expect("stats").into_result().expect("an answer");
-        stats.values().any(|it| matches!(it, Outcome::Done(stats) if stats.debug.contains(' ')))
-    });
+    wait_until_killable(&command);
     let outcome = killed(&command);
     assert!(matches!(outcome, Outcome::Done(KillResult::Ended)), "{outcome:?}");
     assert_eq!(result(&mut command), JobState::Killed);

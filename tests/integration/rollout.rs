@@ -8,7 +8,9 @@ use acclient::{
 };
 use devgrid::{Fault as GridFault, Grid};
 use support::proxy::{Fault, Plan, Proxy};
-use support::{LATE, WAIT, ask, error, servers, wait_until, with_growing_time};
+use support::{
+    LATE, WAIT, ask, error, servers, wait_until, wait_until_killable, with_growing_time,
+};
 
 /// Ten agents with the role `cpu` on two grids, and one without.
 fn grid() -> (Grid, Client) {
@@ -174,7 +176,7 @@ fn a_deadline_leaves_in_flight_what_did_not_answer() {
         items.iter().filter_map(|item| item.as_ref().err()?.command_handle()).collect();
     let known: Vec<String> = rollout.in_flight().map(Command::to_string).collect();
     assert_eq!(told, known);
-    wait_until("both run", || grid.running_jobs() == 2);
+    rollout.in_flight().for_each(wait_until_killable);
     kill_all(&rollout);
     wait_until("none runs", || grid.running_jobs() == 0);
 }
@@ -204,6 +206,7 @@ fn a_token_ends_it() {
     assert_eq!(in_flight(&rollout), ["1:2"]);
     // The token was for the rollout, and not for what comes of it.
     first.refresh().expect("read");
+    rollout.in_flight().for_each(wait_until_killable);
     kill_all(&rollout);
     wait_until("none runs", || grid.running_jobs() == 0);
 }

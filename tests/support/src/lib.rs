@@ -20,7 +20,7 @@ pub mod servers;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use acclient::{Client, Command, Error, JobState, MsgQuery, Outcome};
+use acclient::{Client, Command, Error, JobState, MsgQuery, Outcome, ProcessStats};
 use devgrid::{Grid, RedisServer};
 
 /// The root of the repository.
@@ -82,6 +82,20 @@ pub fn wait_until_it_printed(command: &Command) {
     wait_until("the job prints", || {
         let outcomes = command.get_msgs(&MsgQuery::new()).unwrap();
         outcomes.values().any(|it| matches!(it, Outcome::Done(messages) if !messages.is_empty()))
+    });
+}
+
+/// Waits until a killable script that is not over has announced itself on each of its agents: a kill reaches it
+/// from then on, and before only the shell that starts it.
+pub fn wait_until_killable(command: &Command) {
+    wait_until("the script has announced itself", || {
+        let outcomes = command.get_stats().unwrap();
+        let is_reached = |outcome: &Outcome<ProcessStats>| match outcome {
+            Outcome::Done(stats) => stats.debug.contains(' '),
+            Outcome::Over(_) => true,
+            Outcome::Failed(_) => false,
+        };
+        !outcomes.is_empty() && outcomes.values().all(is_reached)
     });
 }
 
