@@ -13,7 +13,9 @@ use devgrid::{Fault, Grid, RedisServer};
 use support::alone::{is_alone, program_for};
 use support::process::{exit_status, fork};
 use support::scripted::Server;
-use support::{ClosedPort, ROOT, WAIT, ask, error, servers, wait_until, wait_until_running};
+use support::{
+    ClosedPort, ROOT, WAIT, ask, error, servers, wait_until, wait_until_running, with_growing_time,
+};
 
 const PAGE: &str = "tests/integration/error_page.txt";
 /// Set to write the page instead of comparing it.
@@ -185,10 +187,11 @@ fn of_the_grid(grid: &Grid) -> Vec<Row> {
         *message = message.replace(&in_use.local.to_string(), "#");
     }
     grid.pause_agent(1, 1);
-    rows.push(row(
-        "an agent that is away",
-        client.with_timeout(Duration::from_millis(300)).ping_agent((1, 1)),
-    ));
+    // The time has to suffice for finding out why.
+    rows.push(with_growing_time(Duration::from_millis(300), |wait| {
+        let row = row("an agent that is away", client.with_timeout(wait).ping_agent((1, 1)));
+        row.2.contains("does not fetch commands").then_some(row)
+    }));
     grid.stop_controller();
     let quick = client.with_timeout(Duration::from_millis(300));
     let unrouted = client.cmd(Target::all(), "ping").submit().expect("sent");
