@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 if [ $# = 0 ]; then
-    echo "usage: scripts/servers.sh PROGRAM..." >&2
+    echo 'usage: scripts/servers.sh PROGRAM... (make servers SERVERS="PROGRAM...")' >&2
     exit 2
 fi
 # In CI a skipped test fails. Here it is counted.
