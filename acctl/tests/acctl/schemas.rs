@@ -89,6 +89,8 @@ fn every_command_prints_documents_as_their_schemas_say() {
         documents
     };
     printed(&["agents"], &["agent"; 3]);
+    printed(&["agents", "--ping", "1:*"], &["agent"; 2]);
+    printed(&["run", "--dry-run", "1:*", "--", "true"], &["plan", "agent", "agent"]);
     printed(&["run", "1:1", "--", "true"], &["sent", "result", "summary"]);
     printed(&["bash", "all", "echo"], &["sent", "result", "result", "result", "summary"]);
     printed(&["bash", "all@1", "--batch", "1", "echo"], &["result", "result", "summary"]);

@@ -116,7 +116,7 @@ fn agents_that_are_written_out_are_reported_and_ranges_are_counted() {
     let grid = Grid::demo().expect("a grid");
     let url = &grid.url();
     let ran = acctl(url, &["run", "1:1,7", "--", "true"]);
-    assert_eq!(ran.status, 1, "{ran:?}");
+    assert_eq!(ran.status, 3, "{ran:?}");
     assert!(ran.stderr.contains("1 not known to the controller"), "{ran:?}");
     let ran = acctl(url, &["run", "1:1-7", "--", "true"]);
     assert_eq!(ran.status, 0, "{ran:?}");
