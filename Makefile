@@ -35,7 +35,7 @@ help:
 	@echo "make model    plays ACCLIENT_MODEL_RUNS (2000) random schedules of calls and faults, from a new seed, on a"
 	@echo "              real server, and as many of two kinds on a simulated one"
 	@echo "make bench    all figures of docs/performance.md, beside their goals and rivals; some of them with"
-	@echo "              FIGURES, of submit round-trip calls deadlines fanout writer memory grid"
+	@echo "              FIGURES, of submit round-trip calls deadlines fanout waits writer memory grid"
 
 demo:
 	@scripts/need.sh cc redis-server

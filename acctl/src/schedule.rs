@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use acclient::{Scheduled, Target};
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::sending::{Running, read};
@@ -100,11 +101,22 @@ impl Add {
             None => session.client.bash(target, script),
         };
         session.client.schedule_add(&self.id, &self.cron, self.running.apply(command))?;
+        if let Some(meant) = minutes_first(&self.cron) {
+            session.output.note(format!(
+                "the first of five fields is seconds too; with minutes first it is {meant:?}"
+            ));
+        }
         session.output.document(json!({
             "type": "scheduled", "action": "added", "id": self.id, "cron": self.cron,
         }))?;
         Ok(Status::Success)
     }
+}
+
+/// What is meant where somebody writes five fields as crontab has them: minutes first.
+fn minutes_first(cron: &str) -> Option<String> {
+    let is_crontab = !cron.starts_with('@') && cron.split_whitespace().count() == 5;
+    is_crontab.then(|| format!("0 {}", cron.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
 impl Rm {
@@ -140,15 +152,47 @@ fn list(session: &Session) -> Outcome {
         })?;
         return Ok(Status::Success);
     }
-    let rows: Vec<Vec<String>> = { scheduled.iter() }
-        .map(|entry| {
-            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-            let command = [text(&entry.cmd["cmd"]), text(&entry.cmd["args"]["name"])].join(" ");
-            vec![entry.id.clone(), entry.cron.clone(), command.trim_end().to_owned()]
-        })
-        .collect();
-    output.table(&["ID", "WHEN", "COMMAND"], &rows)?;
+    let row = |entry: &Scheduled| {
+        vec![entry.id.clone(), entry.cron.clone(), target_of(&entry.cmd), words_of(&entry.cmd)]
+    };
+    output.table(
+        &["ID", "WHEN", "TARGET", "COMMAND"],
+        &scheduled.iter().map(row).collect::<Vec<_>>(),
+    )?;
     Ok(Status::Success)
+}
+
+/// Whom a command as JSON is for, in the form that targets are given in.
+fn target_of(cmd: &Value) -> String {
+    let number = |name: &str| cmd[name].as_u64().and_then(|number| u32::try_from(number).ok());
+    let (gid, nid) = (number("gid").unwrap_or(0), number("nid").unwrap_or(0));
+    let roles: Vec<&str> =
+        cmd["roles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if roles.is_empty() {
+        return Target::agent((gid, nid)).to_string();
+    }
+    let target = if cmd["fanout"] == true { Target::all() } else { Target::any() };
+    let named = roles.iter().filter(|role| **role != "*");
+    let target = named.fold(target, |target, role| target.role(*role));
+    let target = if gid == 0 { target } else { target.grid(gid) };
+    Target::from(target).to_string()
+}
+
+/// A command as JSON in the words of a shell: the program with its arguments, the first line of a script, the name
+/// of another command.
+fn words_of(cmd: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (name, args) = (text(&cmd["cmd"]), &cmd["args"]);
+    let script = text(&cmd["data"]);
+    let words = match name.as_str() {
+        "bash" => script.lines().next().unwrap_or_default().to_owned(),
+        _ => {
+            let words = args["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            std::iter::once(text(&args["name"]).as_str()).chain(words).collect::<Vec<_>>().join(" ")
+        }
+    };
+    let shown = if name == "execute" { words } else { format!("{name} {words}") };
+    shown.trim_end().to_owned()
 }
 
 /// Lists commands of the past, most recent first
@@ -191,5 +235,33 @@ impl History {
             .collect();
         output.table(&["COMMAND", "WHAT", "TAGS"], &rows)?;
         Ok(Status::Success)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_fields_are_taken_for_a_crontab() {
+        assert_eq!(minutes_first("*/5 * * * *").as_deref(), Some("0 */5 * * * *"));
+        assert_eq!(minutes_first(" 1  2 3 4 5 ").as_deref(), Some("0 1 2 3 4 5"));
+        for cron in ["0 30 3 * * *", "@hourly", "@every 1h"] {
+            assert_eq!(minutes_first(cron), None, "{cron}");
+        }
+    }
+
+    #[test]
+    fn commands_are_shown_as_they_were_given() {
+        let shown = |cmd: Value| (target_of(&cmd), words_of(&cmd));
+        let of = |target: &str, words: &str| (target.to_owned(), words.to_owned());
+        let run = json!({ "cmd": "execute", "gid": 1, "nid": 2, "roles": null,
+            "args": { "name": "ls", "args": ["-l", "/"] } });
+        assert_eq!(shown(run), of("1:2", "ls -l /"));
+        let script =
+            json!({ "cmd": "bash", "gid": 3, "roles": ["*"], "fanout": true, "data": "a\nb" });
+        assert_eq!(shown(script), of("all@3", "bash a"));
+        let ping = json!({ "cmd": "ping", "roles": ["cpu"], "fanout": false });
+        assert_eq!(shown(ping), of("any,role=cpu", "ping"));
     }
 }

@@ -19,6 +19,7 @@ mod original;
 mod report;
 mod round_trip;
 mod submit;
+mod waits;
 mod writer;
 
 use report::Report;
@@ -26,12 +27,13 @@ use report::Report;
 /// A part of the figures, by the word that chooses it.
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("submit", submit::figures),
     ("round-trip", round_trip::figures),
     ("calls", calls::figures),
     ("deadlines", deadlines::figures),
     ("fanout", fanout::figures),
+    ("waits", waits::figures),
     ("writer", writer::figures),
     ("memory", memory::figures),
     ("grid", grid::figures),

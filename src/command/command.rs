@@ -11,7 +11,7 @@ use super::everywhere::{self, Ask};
 use super::lost::is_lost;
 use super::{Progress, Results, progress};
 use crate::engine::watch::{Wanted, Watch};
-use crate::engine::{Session, Timeout, push, result, retract, run, verdict};
+use crate::engine::{Session, Timeout, push, result, retract, run, targets, verdict};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(doc)]
 use crate::job::Outcome;
@@ -221,7 +221,7 @@ impl Command {
                 return found.map(|found| self.readable(found.agent, found.document)).transpose();
             }
             if self.agents().is_none() {
-                self.routed = result::targets_now(&self.session, self.id(), &until)?;
+                self.routed = targets::targets_now(&self.session, self.id(), &until)?;
             }
             let pending = self.pending().unwrap_or_default();
             let answers = result::answers(&self.session, &self.envelope, &pending, &until)?;
@@ -451,7 +451,7 @@ impl Command {
         let session = self.session.asking();
         let left = until.deadline.remaining();
         let early = until.within(left.map_or(ROUTING, |left| ROUTING.min(left / 2)));
-        match result::targets(&session, &self.envelope, &early) {
+        match targets::targets(&session, &self.envelope, &early) {
             Err(error) if error.is_timeout() && !until.deadline.has_passed() => {
                 let known = result::latest(&session, &self.envelope, until)?;
                 if !known.is_empty() {
@@ -461,7 +461,7 @@ impl Command {
             }
             targets => return targets,
         }
-        result::targets(&session, &self.envelope, until).map_err(|error| {
+        targets::targets(&session, &self.envelope, until).map_err(|error| {
             match error.kind() == ErrorKind::Timeout && !error.is_explained() {
                 true if self.was_sent() => error.noting("no controller has routed the command"),
                 true => error.noting("Redis may not know this command id"),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::{Command, queued};
-use crate::engine::{Session, Timeout, ask, loss, once, result, retract};
+use crate::engine::{Session, Timeout, ask, loss, once, result, retract, targets};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of, questions};
 use crate::protocol::{AgentId, AgentQueue, Contents, JobState, ResultDocument, Target, keys};
@@ -243,7 +243,7 @@ fn see(command: &Command, until: &Until) -> Result<Seen> {
         queued.iter().filter_map(|it| Some((it.agent()?, Stage::InQueue))).collect();
     // After the queue: a command goes from there to here.
     let is_closed =
-        !command.target().may_be_fanout() || result::is_routed(session, envelope, until)?;
+        !command.target().may_be_fanout() || targets::is_routed(session, envelope, until)?;
     let latest = result::latest(session, envelope, until)?;
     let is_there = |agent: &AgentId| latest.iter().any(|(other, _)| other == agent);
     let are_there = listed.iter().all(|agent| agents.contains_key(agent) || is_there(agent));

@@ -30,6 +30,7 @@ mod session;
 #[cfg(test)]
 mod simulation;
 mod statistics;
+pub(crate) mod targets;
 mod timeout;
 pub(crate) mod verdict;
 pub(crate) mod watch;

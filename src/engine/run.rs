@@ -3,6 +3,7 @@
 use super::one::One;
 use super::result;
 use super::rounds::Rounds;
+use super::targets;
 use super::verdict::{delivered, tell_how_far};
 use super::watch::{Wanted, Watch};
 use super::{Session, Timeout, push};
@@ -89,15 +90,15 @@ fn run_on_any(
 ) -> Result<(AgentId, ResultDocument)> {
     let id = &command.id;
     let rounds = Rounds::begin(until);
-    let ask = |connection: &mut _| result::ask_targets(connection, id, &rounds);
+    let ask = |connection: &mut _| targets::ask_targets(connection, id, &rounds);
     let mut connection = push::push(session, command, documents, (session.class(), until), ask)?;
-    let first = result::read_targets(&mut connection, id, &until.impatient(), &rounds);
+    let first = targets::read_targets(&mut connection, id, &until.impatient(), &rounds);
     drop(connection);
     let wait = || {
         if command.before().is_some() {
             return first_new(session, command, until);
         }
-        let agents = result::more_targets(session, command, until, true, rounds, Some(first))?;
+        let agents = targets::more_targets(session, command, until, true, rounds, Some(first))?;
         let [agent] = agents[..] else {
             let several = format!("the controller sent it to {} agents", agents.len());
             return Err(Error::new(ErrorKind::Protocol, several));

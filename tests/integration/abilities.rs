@@ -7,7 +7,7 @@ use acclient::{Client, ErrorKind, JobState, Stage, Target, WaitMethod};
 use devgrid::{Grid, RedisServer};
 use support::proxy::{Fault, Plan, Proxy};
 use support::refusing::{Refusing, Verdict};
-use support::scripted::{Server, hello, sane_reply};
+use support::scripted::{Server, hello};
 use support::{WAIT, error, redis, servers, wait_until, wait_until_running};
 
 /// Each by the commands that it consists of.
@@ -196,7 +196,10 @@ fn the_answer_to_auth_counts_and_not_that_to_hello() {
                     match seen.name() {
                         "HELLO" => peer.send(format!("-{refusal}\r\n")),
                         "AUTH" if !taken => peer.send("-WRONGPASS no such user\r\n"),
-                        name => peer.send(sane_reply(name)),
+                        _ => {
+                            let reply = peer.sane_reply(&seen);
+                            peer.send(reply)
+                        }
                     };
                 }
             });
@@ -308,7 +311,10 @@ fn clusters_and_sentinels_are_known_without_hello() {
             match seen.name() {
                 "HELLO" => peer.send(&silent),
                 "CLUSTER" => peer.send("$17\r\ncluster_state:ok\n\r\n"),
-                name => peer.send(sane_reply(name)),
+                _ => {
+                    let reply = peer.sane_reply(&seen);
+                    peer.send(reply)
+                }
             };
         }
     });

@@ -2,13 +2,14 @@
 //! original client (tests/golden). What is left out stands in tests/golden-exceptions.txt.
 
 use std::collections::BTreeSet;
+use std::thread;
 use std::time::Duration;
 
 use acclient::{Client, ErrorKind, Target};
 use devgrid::{Grid, RedisServer};
 use serde_json::{Value, json};
 use support::golden::{again, exceptions, golden, pushes, text};
-use support::wait_until_running;
+use support::{ask, wait_until, wait_until_running};
 
 fn queued(redis: &RedisServer) -> Vec<Value> {
     let mut connection = redis.connection();
@@ -73,11 +74,22 @@ fn calls_with_a_name_of_their_own_push_what_the_original_client_pushed() {
         assert_eq!(text(&id).len(), 36);
         queue.remove(0)
     };
-    // Nobody answers here: what counts is what was pushed.
-    assert!(client.list_agents().unwrap_err().is_timeout());
-    assert_eq!(pushed(), recorded("list_agents"));
-    assert!(client.ping_agent((1, 1)).unwrap_err().is_timeout());
-    assert_eq!(pushed(), recorded("ping"));
+    // Nobody answers here: what counts is what was pushed, before it is taken back.
+    let question = |call: fn(&Client) -> bool| {
+        thread::scope(|scope| {
+            let asking = scope.spawn(|| call(&client));
+            wait_until("it is pushed", || {
+                ask::<usize>(&mut redis.connection(), &[b"LLEN", b"cmds.queue"]) == 1
+            });
+            let pushed = pushed();
+            assert!(asking.join().expect("a thread"));
+            pushed
+        })
+    };
+    let agents = question(|client| client.list_agents().unwrap_err().is_timeout());
+    assert_eq!(agents, recorded("list_agents"));
+    let ping = question(|client| client.ping_agent((1, 1)).unwrap_err().is_timeout());
+    assert_eq!(ping, recorded("ping"));
     let agent = Target::agent((1, 1));
     client.execute(agent.clone(), "ls").args(["-1", "/usr"]).submit().unwrap();
     assert_eq!(pushed(), recorded("execute_ls"));

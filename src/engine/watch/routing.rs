@@ -10,6 +10,7 @@ use super::link::IDLE;
 use super::{Failure, List, Step, Watch, Wrapped};
 use crate::engine::result::{self, LOOK, SOON};
 use crate::engine::retry::{Purpose, waits_out};
+use crate::engine::targets;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Before, keys};
 use crate::transport::{self, Owed, Reply, Until, bulk, clock, integer, items};
@@ -73,10 +74,10 @@ impl Watch {
                 continue;
             }
             let mut agents = Vec::new();
-            connection.each(until, |field| agents.push(result::agent_of(id, field)))?;
+            connection.each(until, |field| agents.push(targets::agent_of(id, field)))?;
             let mut agents = result::readable(agents).map_err(Wrapped)?;
             if is_routed {
-                agents = result::not_gone(id, agents).map_err(Wrapped)?;
+                agents = targets::not_gone(id, agents).map_err(Wrapped)?;
                 connection.owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, SOON));
             }
             learned.push((command, agents, is_routed));
@@ -153,7 +154,7 @@ fn changed(id: &str, fields: Vec<Reply>, before: &Before) -> Result<Vec<AgentId>
     let mut agents = Vec::new();
     while let (Some(field), Some(document)) = (fields.next(), fields.next()) {
         let document = bulk(document)?.unwrap_or_default();
-        match result::agent_of(id, field) {
+        match targets::agent_of(id, field) {
             Ok(agent) if !before.is_new_field(agent, &document) => {}
             agent => agents.push(agent),
         }

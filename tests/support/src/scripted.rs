@@ -228,6 +228,7 @@ impl Peer {
                 // What an id held before a push.
                 "LLEN" if name == "RPUSH" => self.send(":0\r\n"),
                 "HMGET" if name == "RPUSH" => self.send("*1\r\n$-1\r\n"),
+                "LRANGE" if name == "RPUSH" => self.send("*0\r\n"),
                 _ => {
                     assert_eq!(seen.name(), name);
                     return seen;
@@ -301,8 +302,17 @@ impl Peer {
 
     /// Answers one command likewise.
     pub fn answer(&mut self, seen: &Seen) {
-        let reply = sane_reply(seen.name());
+        let reply = self.sane_reply(seen);
         self.send(reply);
+    }
+
+    /// What [`answer`](Self::answer) sends: before a command was pushed, no list has an entry.
+    pub fn sane_reply(&self, seen: &Seen) -> Vec<u8> {
+        let is_pushed = || lock(&self.shared.log).seen.iter().any(|seen| seen.name() == "RPUSH");
+        match seen.name() {
+            "LRANGE" if !is_pushed() => b"*0\r\n".to_vec(),
+            name => sane_reply(name),
+        }
     }
 }
 
