@@ -336,3 +336,21 @@ fn a_role_that_is_not_told_is_believed() {
     let client = Client::builder().url(&url).and_then(|it| it.timeout(WAIT).connect());
     client.expect("a client").ping().expect("PONG");
 }
+
+/// Some proxies know HELLO, and end the connection at a command that they do not know.
+#[test]
+fn a_proxy_that_closes_on_info_is_asked_once() {
+    let server = Server::start(|peer| {
+        if peer.connection > 0 {
+            return peer.serve();
+        }
+        peer.expect("HELLO");
+        peer.send(hello("7.2.4"));
+        peer.ignore_greeting();
+    });
+    let client = Client::connect(&server.url()).expect("a client");
+    client.ping().expect("a second connection without it");
+    let job = client.cmd(Target::agent((1, 1)), "ping").id("x").run(WAIT).expect("a result");
+    assert_eq!(job.data(), "\"pong\"");
+    assert_eq!((server.seen("HELLO").len(), server.seen("INFO").len()), (1, 1));
+}

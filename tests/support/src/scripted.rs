@@ -281,6 +281,12 @@ impl Peer {
         self.take_greeting();
     }
 
+    /// Reads what goes along with HELLO, and does not answer it.
+    pub fn ignore_greeting(&mut self) {
+        self.greeted = false;
+        self.expect("INFO");
+    }
+
     /// Answers all that comes, as a Redis whose controller answers at once.
     pub fn serve(&mut self) {
         while let Some(seen) = self.command() {
