@@ -27,7 +27,7 @@ impl CClient {
             acclient_options_free(options);
             let place = &mut made.command;
             let status =
-                acclient_client_command_from(made.client, form.as_ptr(), place, none.cast());
+                acclient_client_get_by_handle(made.client, form.as_ptr(), place, none.cast());
             assert_eq!(status, 0);
         }
         made
@@ -81,7 +81,7 @@ impl Drop for CClient {
 /// A token, which may be cancelled from any thread.
 pub struct CCancel(*mut c_void);
 
-// SAFETY: as the header says of acclient_cancel_cancel().
+// SAFETY: as the header says of acclient_cancel_token_cancel().
 unsafe impl Send for CCancel {}
 // SAFETY: as above.
 unsafe impl Sync for CCancel {}
@@ -90,13 +90,13 @@ impl CCancel {
     pub fn new() -> Self {
         let mut cancel = ptr::null_mut();
         // SAFETY: a live place, and NULL where the header allows it.
-        assert_eq!(unsafe { acclient_cancel_new(&mut cancel, ptr::null_mut()) }, 0);
+        assert_eq!(unsafe { acclient_cancel_token_new(&mut cancel, ptr::null_mut()) }, 0);
         CCancel(cancel)
     }
 
     pub fn cancel(&self) {
         // SAFETY: a live token.
-        assert_eq!(unsafe { acclient_cancel_cancel(self.0) }, 0);
+        assert_eq!(unsafe { acclient_cancel_token_cancel(self.0) }, 0);
     }
 
     pub fn as_ptr(&self) -> *const c_void {
@@ -107,7 +107,7 @@ impl CCancel {
 impl Drop for CCancel {
     fn drop(&mut self) {
         // SAFETY: made by new(), and not used any more.
-        unsafe { acclient_cancel_free(self.0) };
+        unsafe { acclient_cancel_token_free(self.0) };
     }
 }
 
@@ -138,7 +138,7 @@ unsafe extern "C" {
         cancel: *const c_void,
         error: *mut *mut c_void,
     ) -> i32;
-    fn acclient_client_command_from(
+    fn acclient_client_get_by_handle(
         client: *const c_void,
         printed: *const c_char,
         command: *mut *mut c_void,
@@ -154,9 +154,9 @@ unsafe extern "C" {
     ) -> i32;
     fn acclient_job_free(job: *mut c_void);
     fn acclient_command_free(command: *mut c_void);
-    fn acclient_cancel_new(cancel: *mut *mut c_void, error: *mut *mut c_void) -> i32;
-    fn acclient_cancel_cancel(cancel: *const c_void) -> i32;
-    fn acclient_cancel_free(cancel: *mut c_void);
+    fn acclient_cancel_token_new(cancel: *mut *mut c_void, error: *mut *mut c_void) -> i32;
+    fn acclient_cancel_token_cancel(cancel: *const c_void) -> i32;
+    fn acclient_cancel_token_free(cancel: *mut c_void);
     fn acclient_error_message(error: *const c_void, length: *mut usize) -> *const c_char;
     fn acclient_error_free(error: *mut c_void);
 }
