@@ -71,8 +71,13 @@ fn one_of_many(report: &mut Report) {
             pipeline.arg(r#"{"state":"RUNNING"}"#);
         }
         pipeline.query::<()>(&mut grid.redis().connection()).unwrap();
-        while command.get_stats().is_ok_and(|stats| stats.into_result().is_err()) {}
-        let mut job = command.job((1, 1)).unwrap();
+        // Until it runs. The command as a whole would be asked of all of them.
+        let mut job = loop {
+            match command.job((1, 1)) {
+                Ok(job) if job.get_stats().is_ok() => break job,
+                _ => {}
+            }
+        };
         refresh.push(commands(&grid, || job.refresh().unwrap()));
         stats.push(commands(&grid, || drop(job.get_stats().unwrap())));
         messages.push(commands(&grid, || drop(job.get_msgs(&MsgQuery::new()).unwrap())));
