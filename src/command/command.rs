@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[cfg(doc)]
 use super::Stage;
@@ -11,7 +11,7 @@ use super::everywhere::{self, Ask};
 use super::lost::is_lost;
 use super::{Progress, Results, progress};
 use crate::engine::watch::{Wanted, Watch};
-use crate::engine::{Session, Timeout, push, result, retract, run, targets, verdict};
+use crate::engine::{Session, Timeout, result, retract, run, targets, verdict};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(doc)]
 use crate::job::Outcome;
@@ -22,10 +22,6 @@ use crate::protocol::{
     AgentId, Contents, Envelope, JobResult, ResultDocument, RunArgs, Target, mended,
 };
 use crate::transport::{Until, clock};
-
-/// How long a controller may take to hand a command to all agents before a question goes to those that it has
-/// named so far.
-const ROUTING: Duration = Duration::from_secs(2);
 
 /// The handle of a command that was sent, by this program or another: the way to its results.
 ///
@@ -428,49 +424,7 @@ impl Command {
         everywhere::ask(self, Ask::Everyone, question, |answer| query.read(answer))
     }
 
-    /// The jobs of all agents that it went to; waits until the controller has said who they are.
-    pub(crate) fn routed_jobs(&self) -> Result<BTreeMap<AgentId, Job>> {
-        let session = &self.session;
-        let latest = self.bounded(|until| {
-            let agents = match self.agents() {
-                Some(agents) => agents.to_vec(),
-                None => self.targets(until)?,
-            };
-            // An agent that has said nothing yet is asked all the same.
-            let unknown = |agent| (agent, ResultDocument::default());
-            let mut jobs: BTreeMap<_, _> = agents.into_iter().map(unknown).collect();
-            jobs.extend(result::latest(session, &self.envelope, until)?);
-            Ok(jobs)
-        })?;
-        Ok(self.jobs_of(latest))
-    }
-
-    /// Whom it went to, once the controller has said so. A controller that ended while it routed the command says
-    /// it of some agents only: those count after a while.
-    fn targets(&self, until: &Until) -> Result<Vec<AgentId>> {
-        let session = self.session.asking();
-        let left = until.deadline.remaining();
-        let early = until.within(left.map_or(ROUTING, |left| ROUTING.min(left / 2)));
-        match targets::targets(&session, &self.envelope, &early) {
-            Err(error) if error.is_timeout() && !until.deadline.has_passed() => {
-                let known = result::latest(&session, &self.envelope, until)?;
-                if !known.is_empty() {
-                    log::warn!(target: push::LOG, "the controller has not routed {self} to all of its agents");
-                    return Ok(known.into_iter().map(|(agent, _)| agent).collect());
-                }
-            }
-            targets => return targets,
-        }
-        targets::targets(&session, &self.envelope, until).map_err(|error| {
-            match error.kind() == ErrorKind::Timeout && !error.is_explained() {
-                true if self.was_sent() => error.noting("no controller has routed the command"),
-                true => error.noting("Redis may not know this command id"),
-                false => error,
-            }
-        })
-    }
-
-    fn jobs_of(
+    pub(super) fn jobs_of(
         &self,
         documents: impl IntoIterator<Item = (AgentId, ResultDocument)>,
     ) -> BTreeMap<AgentId, Job> {
@@ -535,7 +489,7 @@ impl Command {
     }
 
     /// A quick call about it.
-    fn bounded<T>(&self, call: impl FnOnce(&Until) -> Result<T>) -> Result<T> {
+    pub(super) fn bounded<T>(&self, call: impl FnOnce(&Until) -> Result<T>) -> Result<T> {
         let begun = clock::now();
         let result = self.session.until(&self.session.quick()).and_then(|until| call(&until));
         result.map_err(|error| self.explained(error, begun))

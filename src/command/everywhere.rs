@@ -24,6 +24,11 @@ pub(super) enum Ask {
 struct Asked<T> {
     agents: Vec<AgentId>,
     known: Vec<(AgentId, Outcome<T>)>,
+    /// Those to ask whose results may belong to an earlier command, and what holds if their agents do not run
+    /// the job.
+    disputed: BTreeMap<AgentId, Outcome<T>>,
+    /// What Redis has of the disputed ones.
+    before: Before,
     /// What is left of the one deadline for all steps.
     left: Timeout,
 }
@@ -46,7 +51,24 @@ fn agents<T>(command: &Command, ask: Ask) -> Result<Asked<T>> {
             agents.push(agent);
         }
     }
-    Ok(Asked { agents, known, left: quick.since(begun) })
+    // A handle that does not know what was sent does not know what there was before.
+    let over: Vec<AgentId> = match ask {
+        Ask::Running if !command.was_sent() => over(&known),
+        _ => Vec::new(),
+    };
+    let asked = || command.in_words();
+    let read = |until: &Until| result::disputed(command.session(), command.id(), &over, until);
+    let (_, before) = command.session().bounded(&quick.clone().since(begun), asked, read)?;
+    let (disputed, known): (Vec<_>, Vec<_>) =
+        known.into_iter().partition(|(agent, _)| before.has(*agent));
+    agents.extend(disputed.iter().map(|(agent, _)| *agent));
+    let disputed = disputed.into_iter().collect();
+    Ok(Asked { agents, known, disputed, before, left: quick.since(begun) })
+}
+
+fn over<T>(known: &[(AgentId, Outcome<T>)]) -> Vec<AgentId> {
+    let over = known.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Over(_)));
+    over.map(|(agent, _)| *agent).collect()
 }
 
 /// Asks the agents of a command, all at once, and waits for their answers.
@@ -56,11 +78,11 @@ pub(super) fn ask<T>(
     question: Contents,
     read: impl Fn(&JobResult) -> Result<T>,
 ) -> Result<Outcomes<T>> {
-    let Asked { agents, known, left } = agents(command, ask)?;
+    let Asked { agents, known, disputed, left, .. } = agents(command, ask)?;
     let questions = agents.iter().map(|agent| (*agent, question.clone())).collect();
     let session = command.session().with_timeout(left.duration);
     let answers = outcomes_of(&session, questions, &left, read);
-    beside(known, agents, answers)
+    beside(known, agents, answers.map(|answers| settled(answers, disputed)))
 }
 
 /// What is known already and what the others have answered. An error that ended the question is the outcome
@@ -81,43 +103,23 @@ fn beside<T>(
     Ok(known.into_iter().chain(answers).collect())
 }
 
+/// The outcomes, where a disputed job that its agent does not run is over.
+fn settled<T>(answers: Outcomes<T>, mut disputed: BTreeMap<AgentId, Outcome<T>>) -> Outcomes<T> {
+    let denies = |outcome: &Outcome<T>| {
+        use ErrorKind::{JobFailed, NotRunning};
+        matches!(outcome, Outcome::Failed(error) if matches!(error.kind(), JobFailed | NotRunning))
+    };
+    let settled = |(agent, outcome)| match disputed.remove(&agent) {
+        Some(over) if denies(&outcome) => (agent, over),
+        _ => (agent, outcome),
+    };
+    answers.into_iter().map(settled).collect()
+}
+
 /// Kills the job on the agents where it is not over.
 pub(super) fn kill(command: &Command) -> Result<Outcomes<KillResult>> {
-    let Asked { mut agents, known, left } = agents(command, Ask::Running)?;
-    let before = disputed(command, &known, &left)?;
-    let (disputed, known): (Vec<_>, Vec<_>) =
-        known.into_iter().partition(|(agent, _)| before.has(*agent));
-    agents.extend(disputed.iter().map(|(agent, _)| *agent));
+    let Asked { agents, known, disputed, before, left } = agents(command, Ask::Running)?;
     let envelope = command.envelope().clone().after(before);
     let kills = kill_each(command.session(), &envelope, agents.clone(), &left);
-    let mut over: BTreeMap<_, _> = disputed.into_iter().collect();
-    let kills = kills.map(|kills| {
-        let told = |(agent, kill)| match over.remove(&agent) {
-            Some(over) if is_not_running(&kill) => (agent, over),
-            _ => (agent, kill),
-        };
-        kills.into_iter().map(told).collect()
-    });
-    beside(known, agents, kills)
-}
-
-fn is_not_running<T>(outcome: &Outcome<T>) -> bool {
-    matches!(outcome, Outcome::Failed(error) if error.kind() == ErrorKind::NotRunning)
-}
-
-/// What Redis has of jobs that seem to be over and may be those of an earlier command: a handle that does not
-/// know what was sent does not know what there was before.
-fn disputed<T>(
-    command: &Command,
-    known: &[(AgentId, Outcome<T>)],
-    left: &Timeout,
-) -> Result<Before> {
-    let is_over = |(_, outcome): &&(AgentId, Outcome<T>)| matches!(outcome, Outcome::Over(_));
-    let over: Vec<AgentId> = known.iter().filter(is_over).map(|(agent, _)| *agent).collect();
-    if command.was_sent() || over.is_empty() {
-        return Ok(Before::default());
-    }
-    let asked = || format!("kill of {}", command.in_words());
-    let read = |until: &Until| result::disputed(command.session(), command.id(), &over, until);
-    command.session().bounded(left, asked, read)
+    beside(known, agents, kills.map(|kills| settled(kills, disputed)))
 }

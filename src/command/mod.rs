@@ -10,6 +10,7 @@ mod queued;
 mod request;
 mod results;
 mod rollout;
+mod routed;
 
 pub use collected::Collected;
 pub use command::Command;

@@ -5,10 +5,11 @@ use std::fmt;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::{Command, queued};
-use crate::engine::{Session, Timeout, ask, loss, once, result, retract, targets};
+use crate::engine::{Session, Timeout, loss, once, result, retract, targets};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of, questions};
-use crate::protocol::{AgentId, AgentQueue, Contents, JobState, ResultDocument, Target, keys};
+use crate::node::agents;
+use crate::protocol::{AgentId, AgentQueue, JobState, ResultDocument, keys};
 use crate::transport::{self, Until, clock, sleep};
 
 /// How long a controller may take from taking a command to saying whom it went to, and an agent from
@@ -81,10 +82,9 @@ pub struct Progress {
     /// Each agent that the command went to. Agents of a list that the controller does not know are left
     /// out.
     pub agents: BTreeMap<AgentId, Stage>,
-    /// Whether Redis has lost its data since it confirmed the command, so that only agents can tell of it: it
-    /// may still run. The stages of a list of agents, and of one, are then what the agents say;
-    /// others are [`Stage::Unknown`]. Always `false` where the user may not say `INFO server`, and for a
-    /// handle that another program has sent.
+    /// Whether Redis has lost its data since it confirmed the command. The command may still run: agents that the
+    /// target names are asked, any other stage is [`Stage::Unknown`]. Always `false` if the user may not run
+    /// `INFO server`, and for a command that was found by its id or handle string.
     pub redis_lost_data: bool,
 }
 
@@ -162,13 +162,16 @@ pub(super) fn asked_of(
         AgentQueue::Unknown => missing.iter().map(|agent| (*agent, Stage::Unknown)).collect(),
         AgentQueue::Named(name) => queued::stages(session, name, &missing, &left())?,
     };
-    // The probe may have waited until the job ended.
-    let lost = stages.iter().filter(|(_, stage)| *stage == Stage::Lost).map(|(agent, _)| *agent);
-    let there = match command.envelope().queue {
-        AgentQueue::Named(_) => read(&lost.collect::<Vec<_>>(), Duration::ZERO)?,
-        _ => Vec::new(),
-    };
     agents.extend(stages);
+    // The questions may have taken until the job ended, or its agent; and a result counts where nobody answers.
+    let open = |stage: Stage| match stage {
+        Stage::Unknown => true,
+        Stage::Lost => matches!(command.envelope().queue, AgentQueue::Named(_)),
+        _ => false,
+    };
+    let open: Vec<AgentId> =
+        agents.iter().filter(|(_, stage)| open(**stage)).map(|(agent, _)| *agent).collect();
+    let there = read(&open, Duration::ZERO)?;
     agents.extend(there.into_iter().map(|agent| (agent, Stage::Done)));
     Ok(agents)
 }
@@ -252,6 +255,13 @@ fn see(command: &Command, until: &Until) -> Result<Seen> {
     let is_routed = is_closed || latest.iter().any(|(_, document)| is_old(document));
     let latest = command.known_agents(latest)?;
     agents.extend(latest.iter().map(|(agent, document)| (*agent, stage_of(document))));
+    if !command.was_sent() {
+        // The results may be those of an earlier command under the id.
+        let done = agents.iter().filter(|(_, stage)| **stage == Stage::Done);
+        let done: Vec<AgentId> = done.map(|(agent, _)| *agent).collect();
+        let (disputed, _) = result::disputed(session, command.id(), &done, until)?;
+        agents.extend(disputed.iter().map(|(agent, document)| (*agent, stage_of(document))));
+    }
     let is_in_queue = !queued.is_empty() && !is_list;
     let is_complete = !agents.is_empty() && is_routed && are_there;
     Ok(Seen { is_in_queue, is_complete, agents, nobody })
@@ -261,7 +271,8 @@ fn see(command: &Command, until: &Until) -> Result<Seen> {
 fn is_old(document: &ResultDocument) -> bool {
     const OLD: Duration = Duration::from_secs(keys::TTL as u64 - 3600);
     let started = document.starttime.value().copied().and_then(|it| u64::try_from(it).ok());
-    let started = started.filter(|it| *it > 0).map(|it| UNIX_EPOCH + Duration::from_millis(it));
+    let started = started.filter(|it| *it > 0);
+    let started = started.and_then(|it| UNIX_EPOCH.checked_add(Duration::from_millis(it)));
     started.and_then(|it| it.elapsed().ok()).is_some_and(|age| age > OLD)
 }
 
@@ -314,9 +325,7 @@ fn controller_is_through(session: &Session, until: &Until) -> bool {
     let left = until.deadline.remaining().unwrap_or(LONGEST);
     let patience = session.timeout().unwrap_or(LONGEST).min(left / 2);
     let session = session.with_timeout(Some(patience.max(Duration::from_millis(1))));
-    let asked =
-        ask::ask(&session, Target::controller(), Contents::of_controller("list_agents", ""));
-    asked.is_ok()
+    agents::list(&session).is_ok()
 }
 
 fn stage_of(document: &ResultDocument) -> Stage {

@@ -106,7 +106,7 @@ impl Loss {
                 0 => log::warn!(target: LOG, "{LOST_DATA}; command {} may still run", first.id),
                 others => log::warn!(
                     target: LOG,
-                    "{LOST_DATA}; command {} and {others} others may still run",
+                    "{LOST_DATA}; command {} and {others} more may still run",
                     first.id
                 ),
             }

@@ -182,7 +182,7 @@ fn queue_lists(connection: &mut Connection, id: &str, agents: &[AgentId]) {
     }
 }
 
-fn read_lists(
+fn read_replies(
     connection: &mut Connection,
     agents: &[AgentId],
     until: &Until,
@@ -295,35 +295,45 @@ fn unread(error: transport::Error, agents: &[AgentId], key: &str) -> Unread {
     Unread::Reply(only, about_key(error, key))
 }
 
-/// What the lists of some agents hold while the hash says that a job of theirs is still to end: results of earlier
-/// commands under the id, or of a job that ended just before the controller wrote that it runs. Only the
-/// agent can tell which.
+/// Agents whose result lists have entries although the hash says that their jobs have not ended. The entries belong to
+/// an earlier command under the id, or the controller wrote RUNNING after the result: only the agent can tell
+/// which. Returns what the hash says of each, and what is in its list.
 pub(crate) fn disputed(
     session: &Session,
     id: &str,
     agents: &[AgentId],
     until: &Until,
-) -> Result<Before> {
+) -> Result<(Vec<(AgentId, ResultDocument)>, Before)> {
+    if agents.is_empty() {
+        return Ok(Default::default());
+    }
     let hash = keys::results(id);
-    let (fields, lists) = session.repeat(until, |connection, until| {
+    let fields = session.repeat(until, |connection, until| {
         for agent in agents {
             connection.command(&[b"HGET", hash.as_bytes(), agent.to_string().as_bytes()]);
         }
-        queue_lists(connection, id, agents);
-        Ok((read_lists(connection, agents, until)?, read_lists(connection, agents, until)?))
+        read_replies(connection, agents, until)
     })?;
-    let mut before = Before::default();
-    for ((agent, field), list) in agents.iter().zip(fields).zip(lists) {
+    let (mut open, mut before) = (Vec::new(), Before::default());
+    for (agent, field) in agents.iter().zip(fields) {
         let field = bulk(field)?.unwrap_or_default();
-        let state = ResultDocument::parse(&field).ok().and_then(|it| it.state.into_value());
-        if state.is_some_and(|state| !state.is_final()) {
+        let document = ResultDocument::parse(&field).unwrap_or_default();
+        if document.state.value().is_some_and(|state| !state.is_final()) {
             before.insert_field(*agent, &field);
-            for entry in items(list)? {
-                before.insert_entry(*agent, &bulk(entry)?.unwrap_or_default());
-            }
+            open.push((*agent, document));
         }
     }
-    Ok(before)
+    let agents: Vec<AgentId> = open.iter().map(|(agent, _)| *agent).collect();
+    let lists = session.repeat(until, |connection, until| {
+        queue_lists(connection, id, &agents);
+        read_replies(connection, &agents, until)
+    })?;
+    for (agent, list) in agents.into_iter().zip(lists) {
+        for entry in items(list)? {
+            before.insert_entry(agent, &bulk(entry)?.unwrap_or_default());
+        }
+    }
+    Ok((open, before))
 }
 
 /// The latest word of one agent, the final one where there is one.
@@ -377,7 +387,7 @@ pub(crate) fn latest(
     let agents: Vec<AgentId> = found.iter().map(|(agent, _)| *agent).collect();
     let lists = session.repeat(until, |connection, until| {
         queue_lists(connection, &command.id, &agents);
-        read_lists(connection, &agents, until)
+        read_replies(connection, &agents, until)
     })?;
     for ((_, latest), (_, document)) in found.iter_mut().zip(in_lists(command, &agents, lists)?) {
         if let Some(document) = document.transpose() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use acclient::{
     AgentId, Client, Command, ErrorKind, JobState, KillResult, MsgQuery, Outcome, ProcessQuery,
-    Request, RunArgs, Stage, Target,
+    ProcessStats, Request, RunArgs, Stage, Target,
 };
 use support::gate::Gate;
 use support::patient_demo as grid;
@@ -35,6 +35,12 @@ fn submitted(request: Request) -> Command {
 /// The outcome on the agent 1:1.
 fn killed(command: &Command) -> Outcome<KillResult> {
     let outcomes = command.kill().expect("outcomes");
+    outcomes.get(&AgentId::new(1, 1)).expect("an outcome of 1:1").clone()
+}
+
+/// The same for statistics.
+fn stats_of(command: &Command) -> Outcome<ProcessStats> {
+    let outcomes = command.get_stats().expect("outcomes");
     outcomes.get(&AgentId::new(1, 1)).expect("an outcome of 1:1").clone()
 }
 
@@ -152,15 +158,25 @@ fn a_job_is_killed_by_an_id_that_has_an_earlier_result() {
             }
         };
         wait_until("it is shown", || second.get_stats().is_ok_and(|it| it.into_result().is_ok()));
-        let outcome = killed(&other.get_by_handle(handle).expect("a handle"));
+        let found = other.get_by_handle(handle).expect("a handle");
+        assert_eq!(found.progress(WAIT).expect("progress").stage, Stage::Running);
+        assert!(matches!(stats_of(&found), Outcome::Done(_)));
+        let outcome = killed(&found);
         assert!(matches!(outcome, Outcome::Done(KillResult::Ended)), "{outcome:?}");
         assert_eq!(result(&mut second), JobState::Killed);
         // Where the controller wrote late that it runs, it is over all the same.
         let running = support::result("RUNNING", 1);
         let hash = b"jobresult:again";
         ask::<()>(&mut grid.redis().connection(), &[b"HSET", hash, b"1:1", &running]);
-        let outcome = killed(&other.get_by_handle(handle).expect("a handle"));
+        let outcome = killed(&found);
         assert!(matches!(outcome, Outcome::Over(_)), "{outcome:?}");
+        assert!(matches!(stats_of(&found), Outcome::Over(_)));
+        assert_eq!(found.progress(WAIT).expect("progress").stage, Stage::Done);
+        // Also where the agent cannot say so.
+        grid.pause_agent(1, 1);
+        let short = Duration::from_secs(2);
+        assert_eq!(found.progress(short).expect("progress").stage, Stage::Done);
+        grid.resume_agent(1, 1);
     }
 }
 

@@ -37,14 +37,18 @@ const WAYS: [(&str, Way); 5] = [
     }),
 ];
 
-/// The result of a command that the agent has not refused: it knows a job for a moment after its result.
-fn accepted(request: impl Fn() -> Request) -> Job {
+/// The results of a command that no agent has refused: an agent knows a job for a moment after its result.
+fn all_accepted(send: impl Fn() -> Result<Vec<Job>, Error>) -> Vec<Job> {
     loop {
-        let job = request().run(WAIT).expect("a result");
-        if job.state() != &JobState::DuplicateId {
-            return job;
+        let jobs = send().expect("results");
+        if jobs.iter().all(|job| job.state() != &JobState::DuplicateId) {
+            return jobs;
         }
     }
+}
+
+fn accepted(request: impl Fn() -> Request) -> Job {
+    all_accepted(|| Ok(vec![request().run(WAIT)?])).remove(0)
 }
 
 #[test]
@@ -63,15 +67,8 @@ fn each_wait_returns_the_result_of_its_own_command() {
             let id = format!("{what} {name}");
             for round in 1..=3 {
                 let script = format!("echo {round}; sleep 0.1");
-                let jobs = loop {
-                    let request = client.bash(target.clone(), &script).id(&id);
-                    let jobs = way(&client, request, agents);
-                    let jobs = jobs.unwrap_or_else(|it| panic!("{id}, {round}: {it}"));
-                    // An agent knows a job for a moment after its result, and refuses the next one.
-                    if jobs.iter().all(|job| job.state() != &JobState::DuplicateId) {
-                        break jobs;
-                    }
-                };
+                let request = || client.bash(target.clone(), &script).id(&id);
+                let jobs = all_accepted(|| way(&client, request(), agents));
                 let said: BTreeSet<&str> = jobs.iter().map(Job::stdout).collect();
                 assert_eq!(said, BTreeSet::from([&*format!("{round}\n")]), "{id}");
                 assert_eq!(jobs.len(), agents, "{id}, {round}");
@@ -120,13 +117,7 @@ fn an_unknown_command_is_refused_each_time() {
             let id = format!("{what} {name}");
             let request = |cmd| client.cmd(target.clone(), cmd).id(&id);
             for cmd in ["ping", "no_such_command", "no_such_command", "no_such_command", "ping"] {
-                let jobs = loop {
-                    let jobs = way(&client, request(cmd), agents);
-                    let jobs = jobs.unwrap_or_else(|it| panic!("{id}, {cmd}: {it}"));
-                    if jobs.iter().all(|job| job.state() != &JobState::DuplicateId) {
-                        break jobs;
-                    }
-                };
+                let jobs = all_accepted(|| way(&client, request(cmd), agents));
                 let known = cmd == "ping";
                 let state = if known { JobState::Success } else { JobState::UnknownCmd };
                 assert!(jobs.iter().all(|job| job.state() == &state), "{id}, {cmd}: {jobs:?}");
