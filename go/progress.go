@@ -43,10 +43,9 @@ type Progress struct {
 	// Agents are the agents that the command went to, as far as is known. Agents of a list that the controller does
 	// not know are left out.
 	Agents map[AgentID]Stage
-	// RedisLostData is whether Redis has lost its data since it confirmed the command, so that only agents can tell of
-	// it: it may still run. The stages of a list of agents, and of one, are then what the agents say; others are
-	// [StageUnknown]. Always false where the user may not say INFO server, and for a command that another program has
-	// sent.
+	// RedisLostData is whether Redis has lost its data since it confirmed the command. The command may still run:
+	// agents that the target names are asked, any other stage is [StageUnknown]. Always false if the user may not run
+	// INFO server, and for a command that was found by its id or handle string.
 	RedisLostData bool
 }
 

@@ -1556,10 +1556,9 @@ int32_t acclient_progress_stage_at(const acclient_progress *progress,
                                    size_t index);
 
 /**
- * Whether Redis has lost its data since it confirmed the command, so that only agents can tell of it: it may still
- * run. The stages of a list of agents, and of one, are then what the agents say; others are
- * ACCLIENT_STAGE_UNKNOWN. Always false where the user may not say INFO server, for a command that another
- * program has sent, and for NULL.
+ * Whether Redis has lost its data since it confirmed the command. The command may still run: agents that the target
+ * names are asked, any other stage is ACCLIENT_STAGE_UNKNOWN. Always false if the user may not run INFO server, for
+ * a command that was found by its id or handle string, and for NULL.
  */
 bool acclient_progress_redis_lost_data(const acclient_progress *progress);
 

@@ -27,7 +27,7 @@ Examples:
 pub struct Agents {
     /// These agents only: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl --help
     target: Vec<String>,
-    /// Asks each agent whether it is alive, and counts the commands that wait for it
+    /// Pings each agent, and counts the commands that are waiting for it
     ///
     /// Status 4: an agent did not answer within --timeout.
     #[arg(long)]
@@ -128,7 +128,7 @@ fn ping(session: &Session, agents: Vec<AgentId>) -> Result<BTreeMap<AgentId, Pin
                     pinged.answered_in = Some(begun.elapsed());
                 }
             }
-            // It is about one agent, which is shown as one that is not alive.
+            // An error about one agent: the table shows the agent as not alive.
             Err(error) if error.agent().is_some() && error.kind() != ErrorKind::Cancelled => {}
             Err(error) if error.is_timeout() => {}
             Err(error) => return Err(error.into()),

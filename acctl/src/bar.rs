@@ -1,4 +1,4 @@
-//! One line at the bottom of a terminal that is drawn again and again, and never stays behind.
+//! Progress bar: one line of a terminal, redrawn in place and erased at the end.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -14,8 +14,8 @@ const ERASE_LINE: &str = "\r\x1b[K";
 const ERASE_BELOW: &str = "\r\x1b[J";
 const USUAL_WIDTH: u16 = 80;
 
-/// A line on stderr, hidden where stderr is no terminal and where it could mix with what other programs print
-/// of stdout.
+/// Progress bar on stderr. Hidden if stderr is not a terminal, or if stdout is a pipe whose reader may print to the
+/// same terminal.
 ///
 /// The line is one column shorter than the terminal and ends in `\r`. So the cursor stays on its first cell when
 /// the terminal is resized and wraps it.

@@ -86,12 +86,12 @@ impl Status {
             Status::MaybeSent => 6,
             Status::Other => 7,
             Status::NotRunning => 8,
-            // As a shell has it of a program that the signal has ended.
+            // As shells report a program that a signal ended.
             Status::Interrupted => 128 + signals::cause(),
         }
     }
 
-    /// The one that counts where both are true.
+    /// The status that takes precedence over the other.
     pub fn and(self, other: Status) -> Status {
         self.min(other)
     }
@@ -167,7 +167,7 @@ impl Failure {
     }
 }
 
-/// What an error says without the handle of its command, for where that is told once and not for each agent.
+/// The message of an error without the command handle, for reports that print the handle once for all agents.
 pub fn brief(error: &Error) -> String {
     let mut text = error.to_string();
     let handle = error.command_handle().map(|handle| format!(" [{handle}]"));
@@ -179,8 +179,8 @@ pub fn brief(error: &Error) -> String {
 /// Whether [`interrupted`] was called.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
-/// Says that a signal ends the process, or that stdout is closed. The latter is nothing to speak of where
-/// nothing is in flight. Says it once.
+/// Reports once that a signal ends the process, or that stdout is closed. A closed stdout is reported only if
+/// something is in flight.
 pub fn interrupted(output: &Output, commands: &[String], not_started: &[AgentId]) -> Status {
     if signals::cause() == 0 {
         signals::stdout_is_closed();
@@ -189,7 +189,7 @@ pub fn interrupted(output: &Output, commands: &[String], not_started: &[AgentId]
         if !signals::is_stdout_closed() {
             output.note(format!("interrupted by {}", signals::name()));
         }
-        // stdout may be gone, and the status tells why it all ended.
+        // stdout may be closed; the exit status says why acctl ended.
         let _ = output.document(json::interrupted(commands, not_started));
     }
     Status::Interrupted

@@ -1,4 +1,4 @@
-//! Lists of agents in few words, like `1:1-50,2:3`.
+//! Compact lists of agents, like `1:1-50,2:3`.
 
 use acclient::AgentId;
 

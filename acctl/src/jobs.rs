@@ -62,7 +62,7 @@ impl Jobs {
         }
         let mut worst = Worst::default();
         for (agent, stage) in &progress.agents {
-            // Of the others the table tells.
+            // The table shows the others.
             if *stage == Stage::Lost || !jobs.contains_key(agent) {
                 worst.add(tell_stage(session, &command, Some(*agent), *stage)?);
             }
@@ -80,7 +80,7 @@ impl Jobs {
     }
 }
 
-/// Tells the stage of a command, or that of one of its agents, without a job; and what status that is.
+/// Prints the stage of a command or of one of its agents that has no job; returns the exit status.
 fn tell_stage(
     session: &Session,
     command: &Command,

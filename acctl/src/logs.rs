@@ -234,7 +234,7 @@ impl Logs {
             let milliseconds = u64::try_from(message.epoch).unwrap_or_default();
             before.push_str(&format!("{} {:>2} ", utc(milliseconds / 1000), message.level));
         }
-        // Each line of a message of several, so that none looks like that of another agent.
+        // Prefix each line, so that no message looks like one of another agent.
         let text = message.data.trim_end_matches('\n');
         text.split('\n').try_for_each(|line| output.line(format!("{before}{line}")))
     }

@@ -139,7 +139,7 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
         output.text(&String::from_utf8_lossy(&script))?;
         return Ok(Status::Success);
     }
-    // What stdin holds is read before signals are caught: nothing else could end that.
+    // Read stdin before signals are caught: reading cannot be cancelled.
     let input = match &cli.command {
         Command::Run(run) => run.input()?,
         Command::Bash(bash) => bash.input()?,

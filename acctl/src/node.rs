@@ -92,7 +92,7 @@ impl Ps {
             let agent = job.agent();
             match job.into_success().and_then(|job| job.json::<Vec<Value>>()) {
                 Ok(found) => {
-                    // A row that cannot be read hides no other.
+                    // An unreadable row does not hide the others.
                     let found = found.into_iter().filter_map(|it| serde_json::from_value(it).ok());
                     self.add(session, agent, &found.collect::<Vec<_>>(), rows)?;
                 }
@@ -228,7 +228,7 @@ fn each<T: DeserializeOwned>(
     Ok(job.json::<Vec<T>>()?.into_iter().map(row).collect())
 }
 
-/// Tells errors that are about agents; any other ends the command.
+/// Reports errors about agents; any other error ends the command.
 fn tell_all(session: &Session, errors: Vec<Error>, worst: &mut Worst) -> Result<(), Failure> {
     for error in errors {
         match error.agent().filter(|agent| agent.nid > 0) {

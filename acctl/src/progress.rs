@@ -1,4 +1,4 @@
-//! Counts of agents while they are at work, drawn as a bar.
+//! Progress of a command over its agents, drawn as a bar.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};

@@ -83,7 +83,7 @@ impl<'a> Report<'a> {
         Report { session, output: session.output, waiting, is_many, is_sent: false }
     }
 
-    /// Waits for a command that was just sent, and tells its handle before.
+    /// Prints the handle of a command that was just sent, and waits for its results.
     pub fn sent(mut self, command: Command) -> Outcome {
         self.is_sent = true;
         self.note(format!("sent as {command}"));
@@ -114,7 +114,7 @@ impl<'a> Report<'a> {
         });
         let is_over = match (&taken, commands.as_slice()) {
             (Ok(()), _) => true,
-            // The agents of a role or an id are not known for sure before the end.
+            // The agents of a role or an id may not all be known before the end.
             (Err(_), [command]) if !self.is_many || !command.target().agent_ids().is_empty() => {
                 tally.told() > 0 && results.remaining() == 0
             }
@@ -157,7 +157,7 @@ impl<'a> Report<'a> {
         let ((end, ended), (end_looks, looks_ended)) = (mpsc::channel(), mpsc::channel());
         let taken = thread::scope(|scope| {
             scope.spawn(move || progress.draw(&ended));
-            // Several commands would have to be looked at one by one.
+            // Several commands would take a request each.
             if let [command] = commands {
                 scope.spawn(move || progress.look_at(command, &looks_ended));
             }
@@ -169,7 +169,7 @@ impl<'a> Report<'a> {
         taken
     }
 
-    /// Keeps errors of agents that are late, to be told when all are known.
+    /// Keeps the errors of agents that did not answer, to report them together.
     fn take(
         &self,
         results: &mut impl Source,
@@ -185,7 +185,7 @@ impl<'a> Report<'a> {
                     tally.job(&job);
                     self.job(&job)?;
                 }
-                // It says nothing of the agent that it may name: what was sent is in flight.
+                // It says nothing about the agent: the command is still in flight.
                 Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error.into()),
                 Err(error) => match late.as_mut() {
                     Some(late) if error.kind() == ErrorKind::Timeout => late.push(error),
@@ -200,7 +200,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Tells of agents that are late, and how far each has got.
+    /// Reports the agents that did not answer, and the stage of each.
     fn late(&self, commands: &[Command], late: &[Error], tally: &mut Tally) -> Result<(), Failure> {
         let mut stages: BTreeMap<&str, Option<Stages>> = BTreeMap::new();
         for error in late {
@@ -324,7 +324,7 @@ impl<'a> Report<'a> {
         };
         let summary = tally.summary(&not_started, pending, status);
         match self.output.document(summary) {
-            // What is in flight was told already.
+            // What is in flight was reported already.
             Err(_) if is_interrupted => Ok(status),
             written => written.map(|()| status).map_err(Failure::from),
         }

@@ -103,7 +103,7 @@ impl Add {
         session.client.schedule_add(&self.id, &self.cron, self.running.apply(command))?;
         if let Some(meant) = minutes_first(&self.cron) {
             session.output.note(format!(
-                "the first of five fields is seconds too; with minutes first it is {meant:?}"
+                "five fields begin with seconds too; for a crontab entry write {meant:?}"
             ));
         }
         session.output.document(json!({
@@ -113,7 +113,7 @@ impl Add {
     }
 }
 
-/// What is meant where somebody writes five fields as crontab has them: minutes first.
+/// The expression with seconds for five fields, which in a crontab begin with minutes.
 fn minutes_first(cron: &str) -> Option<String> {
     let is_crontab = !cron.starts_with('@') && cron.split_whitespace().count() == 5;
     is_crontab.then(|| format!("0 {}", cron.split_whitespace().collect::<Vec<_>>().join(" ")))
@@ -162,7 +162,7 @@ fn list(session: &Session) -> Outcome {
     Ok(Status::Success)
 }
 
-/// Whom a command as JSON is for, in the form that targets are given in.
+/// Target of a command as JSON, in its text form.
 fn target_of(cmd: &Value) -> String {
     let number = |name: &str| cmd[name].as_u64().and_then(|number| u32::try_from(number).ok());
     let (gid, nid) = (number("gid").unwrap_or(0), number("nid").unwrap_or(0));
@@ -178,8 +178,7 @@ fn target_of(cmd: &Value) -> String {
     Target::from(target).to_string()
 }
 
-/// A command as JSON in the words of a shell: the program with its arguments, the first line of a script, the name
-/// of another command.
+/// Summary of a command as JSON: the program with its arguments, the first line of a script, or the command name.
 fn words_of(cmd: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (name, args) = (text(&cmd["cmd"]), &cmd["args"]);

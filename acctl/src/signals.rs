@@ -1,4 +1,4 @@
-//! Signals, and a stdout that nobody reads any more: the first ends calls, a second Ctrl-C the process.
+//! Signals and a closed stdout: the first cancels calls, a second Ctrl-C ends the process.
 
 use std::fs;
 use std::io::{self, IsTerminal};
@@ -55,7 +55,7 @@ pub fn watch(cancel: &CancelToken, bar: &Arc<Bar>) -> io::Result<()> {
     let (token, bar) = (cancel.clone(), Arc::clone(bar));
     let watching = move || {
         for signal in signals.forever() {
-            // Writing a notice where nobody reads stderr is no reason to end.
+            // SIGPIPE may come from stderr, whose reader is not needed.
             if signal == SIGPIPE && is_closed(io::stderr()) && !is_closed(io::stdout()) {
                 continue;
             }
@@ -67,7 +67,7 @@ pub fn watch(cancel: &CancelToken, bar: &Arc<Bar>) -> io::Result<()> {
         }
     };
     thread::Builder::new().name("signals".into()).spawn(watching)?;
-    // A terminal that is gone is told by SIGHUP too, which may come later.
+    // If the terminal is closed, SIGHUP follows, possibly later than the poll notices.
     let signal = if io::stdout().is_terminal() { SIGHUP } else { SIGPIPE };
     if is_kept(&signal) {
         let token = cancel.clone();

@@ -8,16 +8,16 @@ use crate::exit::{Outcome, Status};
 use crate::json;
 use crate::session::Session;
 
-/// How long agents may take to say how far a job got, where that is only told beside something else.
+/// Timeout for the stages of agents in a report about something else.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How far a command got, told beside something else: within a short time.
+/// Progress of a command for a report about something else, within a short timeout.
 pub fn of(session: &Session, command: &Command) -> acclient::Result<Progress> {
     let usual = session.client.timeout().unwrap_or(PATIENCE);
     command.progress(usual.min(PATIENCE))
 }
 
-/// Whether there is no trace of the command.
+/// Whether Redis has no trace of the command.
 pub fn is_unknown(progress: &Progress) -> bool {
     progress.stage == Stage::Unknown && progress.agents.is_empty() && !progress.redis_lost_data
 }
@@ -67,7 +67,7 @@ pub fn tell_idle(
 
 /// Agents of a list that the controller does not know: they are left out of progress and jobs.
 pub fn unreached(command: &Command, progress: &Progress) -> Vec<AgentId> {
-    // No controller has said whom it knows.
+    // No controller has answered which agents it knows.
     if progress.agents.is_empty() {
         return Vec::new();
     }

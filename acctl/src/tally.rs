@@ -1,14 +1,14 @@
-//! How the agents of a command fared, and the exit status that it makes.
+//! Outcomes of the agents of a command, and the exit status that follows.
 
 use acclient::{AgentId, Error, Job, Stage};
 use serde_json::{Value, json};
 
 use crate::exit::Status;
 
-/// Agents of one fate; none for a result of which it is not known whose it is.
+/// Agents with the same outcome; `None` for a result whose agent is unknown.
 type Agents = Vec<Option<AgentId>>;
 
-/// What has been told so far.
+/// Outcomes reported so far.
 #[derive(Debug)]
 pub struct Tally {
     succeeded: Agents,
@@ -18,7 +18,7 @@ pub struct Tally {
     maybe_sent: Agents,
     unreadable: Agents,
     unreached: Agents,
-    /// That of all that was told.
+    /// Exit status for all outcomes.
     worst: Status,
     /// Handles of commands that are still to be waited for.
     pub pending: Vec<String>,
@@ -66,7 +66,7 @@ impl Tally {
         self.worst = self.worst.and(Status::SomeFailed);
     }
 
-    /// An error, and the stage of its agent where that was asked for.
+    /// An error, and the stage of its agent if it was asked for.
     pub fn error(&mut self, error: &Error, stage: Option<Stage>) {
         let status = match stage {
             Some(Stage::Lost) => Status::SomeFailed,
@@ -77,7 +77,7 @@ impl Tally {
         match status {
             _ if error.is_maybe_sent() => self.maybe_sent.push(agent),
             Status::Nobody => self.unreached.push(agent),
-            // It has ended the wait, for how many is not known.
+            // It ended the wait; how many agents are left is unknown.
             _ if error.is_final() => {}
             Status::SomeFailed => self.lost.push(agent),
             Status::TimedOut => self.silent.push(agent),
@@ -94,7 +94,7 @@ impl Tally {
         self.worst = self.worst.and(Status::Nobody);
     }
 
-    /// The one that counts of all that was told.
+    /// The exit status for all outcomes.
     pub fn status(&self, is_complete: bool) -> Status {
         match self.worst {
             // Nobody failed, and still there was no time for all.

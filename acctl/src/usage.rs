@@ -1,4 +1,4 @@
-//! Reads the command line. What is wrong with it is told in JSON too.
+//! Parses the command line, and reports usage errors as text or JSON.
 
 use std::env;
 use std::ffi::OsString;

@@ -51,10 +51,10 @@ struct progress {
     /// The agents that the command went to. Agents of a list that the controller does not know are
     /// left out.
     std::map<agent_id, acclient::stage> agents;
-    /// Whether Redis has lost its data since it confirmed the command, so that only agents can tell
-    /// of it: it may still run. The stages of a list of agents, and of one, are then what the
-    /// agents say; others are stage::unknown. Always false where the user may not say INFO server,
-    /// and for a command that another program has sent.
+    /// Whether Redis has lost its data since it confirmed the command. The command may still run:
+    /// agents that the target names are asked, any other stage is stage::unknown. Always false if
+    /// the user may not run INFO server, and for a command that was found by its id or handle
+    /// string.
     bool redis_lost_data = false;
 };
 

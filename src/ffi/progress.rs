@@ -164,10 +164,9 @@ pub extern "C" fn acclient_progress_stage_at(
     guard::get(progress, |it| Some(number(it.agents.get(index)?.1)))
 }
 
-/// Whether Redis has lost its data since it confirmed the command, so that only agents can tell of it: it may still
-/// run. The stages of a list of agents, and of one, are then what the agents say; others are
-/// ACCLIENT_STAGE_UNKNOWN. Always false where the user may not say INFO server, for a command that another
-/// program has sent, and for NULL.
+/// Whether Redis has lost its data since it confirmed the command. The command may still run: agents that the target
+/// names are asked, any other stage is ACCLIENT_STAGE_UNKNOWN. Always false if the user may not run INFO server, for
+/// a command that was found by its id or handle string, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_progress_redis_lost_data(progress: Option<&acclient_progress>) -> bool {
     guard::get(progress, |it| Some(it.redis_lost_data))
