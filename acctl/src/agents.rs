@@ -7,6 +7,7 @@ use acclient::{AgentId, ErrorKind, Target};
 use serde_json::Value;
 
 use crate::exit::{Failure, Outcome, Status};
+use crate::json;
 use crate::session::Session;
 use crate::target::Whom;
 use crate::target_documents;
@@ -52,7 +53,9 @@ impl Agents {
         let chosen = self.whom.choose(session, &self.target, Some("all"))?;
         let agents = chosen.agents(session)?;
         if agents.is_empty() && self.target.is_empty() {
-            output.problem("the controller knows no agent");
+            let text = "the controller knows no agent";
+            output.problem(text);
+            output.document(json::failure(ErrorKind::NoSuchAgent, &text, None))?;
             return Ok(Status::Nobody);
         }
         if agents.iter().all(|(_, roles)| roles.is_none()) {

@@ -113,6 +113,13 @@ fn no_agent_is_known() {
 }
 
 #[test]
+fn there_are_no_agents() {
+    let grid = Grid::builder().start().expect("a grid");
+    let rows = ["agents", "ps", "info os all", "bash all true"];
+    check(&grid.url(), "no agents", "", &rows.map(|line| (line, 3, "NoSuchAgent")));
+}
+
+#[test]
 fn there_is_no_controller() {
     let grid = Grid::demo().expect("a grid");
     grid.stop_controller();
