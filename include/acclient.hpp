@@ -7,7 +7,8 @@
 ///
 /// Headers:
 ///
-/// - acclient/error.hpp: errc, error, error_ref, agent_id, result, version()
+/// - acclient/error.hpp: errc, error, error_ref, agent_id, version()
+/// - acclient/result.hpp: result
 /// - acclient/time.hpp: timeout, cancel_token
 /// - acclient/ranges.hpp: iterators of lists and streams
 /// - acclient/answer.hpp: answer and its rows
@@ -59,6 +60,7 @@
 #if ACCLIENT_CPLUSPLUS >= 201703L
 
 #include "acclient/error.hpp"
+#include "acclient/result.hpp"
 #include "acclient/time.hpp"
 #include "acclient/ranges.hpp"
 #include "acclient/answer.hpp"

@@ -2,7 +2,7 @@
 #ifndef ACCLIENT_LOG_HPP
 #define ACCLIENT_LOG_HPP
 
-#include "error.hpp"
+#include "result.hpp"
 
 #include <mutex>
 #include <vector>

@@ -2,7 +2,7 @@
 #ifndef ACCLIENT_PROGRESS_HPP
 #define ACCLIENT_PROGRESS_HPP
 
-#include "error.hpp"
+#include "result.hpp"
 
 #include <map>
 

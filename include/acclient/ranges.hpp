@@ -2,7 +2,7 @@
 #ifndef ACCLIENT_RANGES_HPP
 #define ACCLIENT_RANGES_HPP
 
-#include "error.hpp"
+#include "result.hpp"
 
 #include <iterator>
 

@@ -2,7 +2,7 @@
 #ifndef ACCLIENT_TIME_HPP
 #define ACCLIENT_TIME_HPP
 
-#include "error.hpp"
+#include "result.hpp"
 
 #include <chrono>
 
