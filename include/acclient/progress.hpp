@@ -28,8 +28,9 @@ enum class stage : std::int32_t {
     lost = ACCLIENT_STAGE_LOST,
     /// Nothing is known of it, not even whether it was ever submitted. Or no controller answers,
     /// which may have taken it from the queue. Or the agent has fetched it and does not answer: it
-    /// is down, stopped or full (100 jobs). Or the agent does not run it, and the handle does not
-    /// tell whether it waits in a queue of the agent: a handle by id alone does not.
+    /// is down, stopped or full (100 jobs), or Redis refuses writes. Or the agent does not run it,
+    /// and the handle does not tell whether it waits in a queue of the agent: a handle by id alone
+    /// does not.
     unknown = ACCLIENT_STAGE_UNKNOWN,
     /// Fetched by the agent, where it waits behind another job of the same queue; see
     /// run_args::queue(). No kill reaches it there, and it is lost if the agent dies. Comes between

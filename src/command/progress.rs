@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::{Command, queued};
-use crate::engine::{Session, Timeout, loss, once, result, retract, targets};
+use crate::engine::{Session, Timeout, loss, once, result, retract, retry, targets};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Outcome, outcomes_of, questions};
 use crate::node::agents;
@@ -42,7 +42,7 @@ pub enum Stage {
     Lost,
     /// Nothing is known of it, not even whether it was ever submitted. Or no controller answers that may have
     /// taken it from the queue. Or the agent has fetched it and does not answer: it is down, stopped or
-    /// full (100 jobs). Or the agent does not run it, and the handle does not tell whether it waits in a
+    /// full (100 jobs), or Redis refuses writes. Or the agent does not run it, and the handle does not tell whether it waits in a
     /// queue of the agent: a handle by id alone does not.
     Unknown,
 }
@@ -216,6 +216,7 @@ fn patience(session: &Session, timeout: &Timeout, begun: Instant) -> Timeout {
 pub(super) fn is_no_answer(error: &Error) -> bool {
     use ErrorKind::{MaybeSent, NoSuchAgent, Protocol, Timeout};
     matches!(error.kind(), Timeout | NoSuchAgent | Protocol | MaybeSent)
+        || retry::is_refused_write(error)
 }
 
 enum Found {

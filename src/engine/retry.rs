@@ -59,7 +59,21 @@ pub(crate) fn waits_out(error: &Error, purpose: Purpose) -> bool {
 /// Whether a wait goes on after such a failure of a question to an agent, which it asks again. The agents
 /// register a few seconds after their controller has started again, and until then nobody knows them.
 pub(crate) fn outlasts(error: &error::Error) -> bool {
-    error.is_retriable() || error.kind() == ErrorKind::NoSuchAgent
+    let waits_out = |condition| policy(condition, Purpose::Wait) == Retry::AfterPause;
+    error.is_retriable()
+        || error.kind() == ErrorKind::NoSuchAgent
+        || refusal(error).is_some_and(waits_out)
+}
+
+/// Whether Redis refuses to write, so that a question could not be sent.
+pub(crate) fn is_refused_write(error: &error::Error) -> bool {
+    refusal(error) == Some(Condition::RefusesWrites)
+}
+
+/// What the refusal of a command says of the server.
+fn refusal(error: &error::Error) -> Option<Condition> {
+    let is_of_server = error.kind() == ErrorKind::Server;
+    error.server_code().filter(|_| is_of_server).map(Condition::of_code)
 }
 
 /// Decides, failure by failure, whether the steps of one call are tried again.

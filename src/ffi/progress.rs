@@ -23,9 +23,9 @@ pub const ACCLIENT_STAGE_DONE: i32 = 4;
 /// routed, the job ended while the controller was down, or the agent was restarted meanwhile.
 pub const ACCLIENT_STAGE_LOST: i32 = 5;
 /// Nothing is known of it, not even whether it was ever submitted. Or no controller answers that may have taken
-/// it from the queue. Or the agent has fetched it and does not answer: it is down, stopped or full (100 jobs).
-/// Or the agent does not run it, and the handle does not tell whether it waits in a queue of the agent: a
-/// handle by id alone does not.
+/// it from the queue. Or the agent has fetched it and does not answer: it is down, stopped or full (100 jobs), or
+/// Redis refuses writes. Or the agent does not run it, and the handle does not tell whether it waits in a queue of
+/// the agent: a handle by id alone does not.
 pub const ACCLIENT_STAGE_UNKNOWN: i32 = 6;
 /// Fetched by the agent, where it waits behind another job of the same queue; see
 /// acclient_run_args_set_queue(). No kill reaches it there, and it is lost if the agent dies. Comes between

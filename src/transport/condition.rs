@@ -38,7 +38,8 @@ impl Condition {
         !matches!(self, Condition::RefusesWrites | Condition::Unknown | Condition::Final)
     }
 
-    fn of_code(code: &str) -> Self {
+    /// The condition of a server that answers with an error of this code.
+    pub(crate) fn of_code(code: &str) -> Self {
         match rows().find(|(known, _)| *known == code) {
             Some((_, "not-ready")) => Condition::NotReady,
             Some((_, "refuses-writes")) => Condition::RefusesWrites,

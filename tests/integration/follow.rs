@@ -177,6 +177,32 @@ fn it_outlasts_lost_connections_and_an_agent_that_is_away() {
 }
 
 #[test]
+fn it_outlasts_a_redis_that_refuses_writes() {
+    let (grid, client) = grid();
+    let gate = Gate::new();
+    let job = running(&client, &format!("echo line 1; {}; echo line 2", gate.wait()));
+    let mut follow = job.follow(&MsgQuery::new(), WAIT).expect("messages");
+    follow.next().expect("an item").expect("a message");
+    let mut redis = grid.redis().connection();
+    ask::<()>(&mut redis, &[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let begun = Instant::now();
+            wait_until("a question was refused", || {
+                let errors: String = ask(&mut redis, &[b"INFO", b"errorstats"]);
+                // Redis before 6.2 does not count them.
+                let is_counted = errors.contains("errorstat");
+                let is_late = begun.elapsed() > Duration::from_secs(2);
+                errors.contains("errorstat_OOM:") || (!is_counted && is_late)
+            });
+            ask::<()>(&mut redis, &[b"CONFIG", b"SET", b"maxmemory", b"0"]);
+            gate.open();
+        });
+        assert_eq!(Log::of(follow).messages[0].data, "line 2");
+    });
+}
+
+#[test]
 fn the_deadline_says_how_long_the_agent_has_not_answered() {
     let (grid, client) = grid();
     let job = running(&client, "sleep 600");

@@ -46,6 +46,13 @@ fn every_stage_is_told() {
     let again = other.get_by_handle(&command.to_string()).expect("a command");
     assert_eq!(again.progress(WAIT).expect("progress").stage, Stage::Running);
 
+    // Nobody can be asked.
+    let mut redis = grid.redis().connection();
+    ask::<()>(&mut redis, &[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+    assert_eq!(progress(&command).agents, on_one(Stage::Unknown));
+    ask::<()>(&mut redis, &[b"CONFIG", b"SET", b"maxmemory", b"0"]);
+    assert_eq!(progress(&command).agents, on_one(Stage::Running));
+
     // The agent is gone, and with it, perhaps, what it ran.
     grid.pause_agent(1, 1);
     let patient = client.with_timeout(WAIT).get_by_handle(&command.to_string()).expect("a command");
