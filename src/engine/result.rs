@@ -11,7 +11,7 @@ use super::retry::{Purpose, waits_out};
 use super::rounds::{Rounds, final_in_hash};
 use super::targets::agent_of;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{AgentId, Before, Envelope, ResultDocument, keys};
+use crate::protocol::{AgentId, Before, Envelope, JobState, ResultDocument, keys};
 use crate::transport::{self, Connection, Owed, Reply, Until, bulk, items};
 
 /// How often a list is polled where blocking cannot help.
@@ -295,9 +295,10 @@ fn unread(error: transport::Error, agents: &[AgentId], key: &str) -> Unread {
     Unread::Reply(only, about_key(error, key))
 }
 
-/// Agents whose result lists have entries although the hash says that their jobs have not ended. The entries belong to
-/// an earlier command under the id, or the controller wrote RUNNING after the result: only the agent can tell
-/// which. Returns what the hash says of each, and what is in its list.
+/// Agents whose result lists have entries although the hash says that their jobs have not ended, or that the agent
+/// refused a command because it runs one under the id. The entries belong to an earlier command, or the controller
+/// wrote RUNNING after the result: only the agent can tell which. Returns what the hash says of each, and what is in
+/// its list.
 pub(crate) fn disputed(
     session: &Session,
     id: &str,
@@ -318,7 +319,8 @@ pub(crate) fn disputed(
     for (agent, field) in agents.iter().zip(fields) {
         let field = bulk(field)?.unwrap_or_default();
         let document = ResultDocument::parse(&field).unwrap_or_default();
-        if document.state.value().is_some_and(|state| !state.is_final()) {
+        let is_open = |state: &JobState| !state.is_final() || *state == JobState::DuplicateId;
+        if document.state.value().is_some_and(is_open) {
             before.insert_field(*agent, &field);
             open.push((*agent, document));
         }

@@ -152,13 +152,21 @@ fn a_job_is_killed_by_an_id_that_has_an_earlier_result() {
         let mut second = loop {
             let sent =
                 client.execute(one(), "sleep").arg("600").id("again").submit().expect("sent");
-            wait_until("the agent has it", || !sent.jobs().expect("jobs").is_empty());
-            if sent.job((1, 1)).expect("a job").state() == &JobState::Running {
+            // The agent may still have the first, and refuse this one.
+            wait_until("it is shown, or refused", || {
+                let is_refused = state_of(&sent) == Some(JobState::DuplicateId);
+                is_refused || sent.get_stats().is_ok_and(|it| it.into_result().is_ok())
+            });
+            if state_of(&sent) == Some(JobState::Running) {
                 break sent;
             }
         };
-        wait_until("it is shown", || second.get_stats().is_ok_and(|it| it.into_result().is_ok()));
         let found = other.get_by_handle(handle).expect("a handle");
+        assert_eq!(found.progress(WAIT).expect("progress").stage, Stage::Running);
+        assert!(matches!(stats_of(&found), Outcome::Done(_)));
+        // Nor does a command that the agent refuses while that one runs make it look ended.
+        let third = client.execute(one(), "true").id("again").submit().expect("sent");
+        wait_until("it is refused", || state_of(&third) == Some(JobState::DuplicateId));
         assert_eq!(found.progress(WAIT).expect("progress").stage, Stage::Running);
         assert!(matches!(stats_of(&found), Outcome::Done(_)));
         let outcome = killed(&found);
@@ -178,6 +186,12 @@ fn a_job_is_killed_by_an_id_that_has_an_earlier_result() {
         assert_eq!(found.progress(short).expect("progress").stage, Stage::Done);
         grid.resume_agent(1, 1);
     }
+}
+
+/// What Redis says last of the job on the first agent.
+fn state_of(command: &Command) -> Option<JobState> {
+    let jobs = command.jobs().expect("jobs");
+    jobs.get(&(1, 1).into()).map(|job| job.state().clone())
 }
 
 /// The mark of a kill is that of one job, and not of its id.
