@@ -243,7 +243,8 @@ impl Command {
                 _ => Box::new(Watch::new(self.session.clone(), vec![self.wanted()])),
             },
         };
-        let Some(found) = watch.next(until)? else {
+        let next = watch.next(until).map_err(|error| watch.explained(error));
+        let Some(found) = next? else {
             self.routed = Some(self.returned.iter().copied().collect());
             return Ok(None);
         };

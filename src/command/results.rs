@@ -19,6 +19,7 @@ use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::job::Job;
 use crate::protocol::JobResult;
+use crate::transport::clock;
 
 /// The results of one command or several, in order of completion; from
 /// [`Command::results`] and [`Client::wait_any`].
@@ -65,12 +66,18 @@ impl Results {
         commands: impl IntoIterator<Item = impl Into<Command>>,
         timeout: &Timeout,
     ) -> Result<Self> {
+        let begun = clock::now();
         let mut known = HashSet::new();
         let commands = commands.into_iter().map(Into::into);
         let commands: Vec<Command> =
             commands.filter(|command| known.insert(command.id().to_owned())).collect();
         commands.iter().try_for_each(|command| command.check_results(timeout))?;
-        Results::new(session.clone(), &commands, timeout)
+        // Of very many commands, this has taken a part of the time already.
+        let left = match timeout.is_zero() {
+            true => timeout.clone(),
+            false => timeout.clone().since(begun),
+        };
+        Results::new(session.clone(), &commands, &left)
     }
 
     pub(crate) fn new(session: Session, commands: &[Command], timeout: &Timeout) -> Result<Self> {

@@ -49,9 +49,10 @@ impl Command {
             targets => return targets,
         }
         targets::targets(&session, self.envelope(), until).map_err(|error| {
-            match error.kind() == ErrorKind::Timeout && !error.is_explained() {
+            let is_known = error.is_explained() || error.last_failure().is_some();
+            match error.kind() == ErrorKind::Timeout && !is_known {
                 true if self.was_sent() => error.noting("no controller has routed the command"),
-                true => error.noting("Redis may not know this command id"),
+                true => error.noting("no controller has routed a command of this id"),
                 false => error,
             }
         })

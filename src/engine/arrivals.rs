@@ -166,26 +166,18 @@ impl Arrivals {
         Some(self.verdict(first))
     }
 
-    /// The message about a command whose agents may not all be known.
-    fn unrouted(&self, index: usize) -> &'static str {
-        if self.watch.knows_agents(index) {
-            "deadline exceeded; the controller has not routed the command to all of its agents"
-        } else {
-            "deadline exceeded; no controller has routed the command"
-        }
-    }
-
-    fn verdict(&self, (index, agent): (usize, Option<AgentId>)) -> (usize, Result<JobResult>) {
+    fn verdict(&mut self, (index, agent): (usize, Option<AgentId>)) -> (usize, Result<JobResult>) {
+        self.watch.leave_key(index);
         let command = &self.commands[index];
+        let error = Error::new(ErrorKind::Timeout, "deadline exceeded");
         let error = match agent {
-            Some(agent) => Error::new(
-                ErrorKind::Timeout,
-                format!("deadline exceeded; no result from agent {agent}"),
-            )
-            .about_agent(agent),
-            None => Error::new(ErrorKind::Timeout, self.unrouted(index)),
+            Some(agent) => {
+                error.noting(&format!("no result from agent {agent}")).about_agent(agent)
+            }
+            None => error.noting(self.watch.routing_in_words(index)),
         };
-        let error = match self.watch.last_round().filter(|_| agent.is_some()) {
+        let seen = agent.and_then(|agent| self.watch.last_seen(index, agent));
+        let error = match seen {
             _ if self.watch.has_lost(index) => error.of_lost_data(),
             Some(words) => error.noting(&words),
             None => error,

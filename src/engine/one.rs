@@ -10,9 +10,9 @@ use super::result::{
     LOOK, about_agent, about_key, leave, new_answer, parse, queue_expire, queue_move, read_expire,
 };
 use super::retry::{Purpose, waits_out};
-use super::rounds::{Rounds, final_in_hash};
+use super::rounds::{Rounds, Seen, final_in_hash};
 use crate::error::{Error, Result};
-use crate::protocol::{AgentId, Before, Envelope, JobState, ResultDocument, keys};
+use crate::protocol::{AgentId, Before, Envelope, ResultDocument, keys};
 use crate::transport::{self, Condition, Connection, Reply, Until, bulk, integer, items};
 
 /// A wait for one result, which begins before the command is pushed.
@@ -26,8 +26,8 @@ pub(super) struct One<'a> {
     key: String,
     until: Until,
     rounds: Rounds,
-    /// The state of the job when the hash was last read.
-    state: Option<JobState>,
+    /// What the hash said when it was last read.
+    seen: Seen,
     /// Whether the list held only refusals of an id in use.
     is_in_use: bool,
     /// Whether a connection was lost.
@@ -59,7 +59,7 @@ impl<'a> One<'a> {
             key: keys::result(id, agent),
             until: until.impatient(),
             rounds: Rounds::begin(until),
-            state: None,
+            seen: Seen::Unread,
             is_in_use: false,
             is_back: false,
             loss: Loss::none(),
@@ -251,16 +251,17 @@ impl<'a> One<'a> {
         let entries = connection.reply(&self.until)?;
         self.rounds.done();
         let field = field.unwrap_or_default();
-        self.state = ResultDocument::parse(&field).ok().and_then(|it| it.state.into_value());
         let is_gone = matches!(&entries, Reply::Array(entries) if entries.is_empty());
         if let Some(confirmed) = self.confirmed() {
             self.loss.look(connection, std::iter::once(confirmed), &self.until)?;
         }
         let before = self.before();
+        let is_new = before.is_none_or(|it| it.is_new_field(self.agent, &field));
+        self.seen = Seen::in_field(if is_new { &field } else { b"" });
         Ok(match self.answer(entries) {
             Ok(None) if !self.loss.lost().is_empty() => Err(loss::lost()),
             Ok(None) if is_gone && before.is_none() => Ok(final_in_hash(&field, false)),
-            Ok(None) if before.is_some_and(|it| it.is_new_field(self.agent, &field)) => {
+            Ok(None) if before.is_some() && is_new => {
                 let refusal_counts = before.is_some_and(|it| it.had_ended(self.agent));
                 Ok(final_in_hash(&field, refusal_counts))
             }
@@ -280,8 +281,8 @@ impl<'a> One<'a> {
             let message = "deadline exceeded; the agent rejected the id because a job with the same id is still running";
             return Error::new(error.kind(), message);
         }
-        match self.rounds.in_words(self.state.as_ref()) {
-            Some(words) if self.state.is_some() => error.explained(&words),
+        match self.rounds.in_words(&self.seen) {
+            Some(words) if matches!(self.seen, Seen::State(_)) => error.explained(&words),
             Some(words) => error.noting(&words),
             None => error,
         }

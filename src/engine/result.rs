@@ -8,7 +8,7 @@ use redis::Value;
 use super::Session;
 use super::push::LOG;
 use super::retry::{Purpose, waits_out};
-use super::rounds::{Rounds, final_in_hash};
+use super::rounds::{Rounds, Seen, final_in_hash};
 use super::targets::agent_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Before, Envelope, JobState, ResultDocument, keys};
@@ -149,7 +149,8 @@ fn in_hash(
     loop {
         let before = command.before();
         let ended = session.repeat(until, |connection, until| {
-            match hashed(connection, &command.id, &agents, until, before, singly) {
+            let seen = |_, _| ();
+            match hashed(connection, &command.id, &agents, until, before, singly, seen) {
                 Err(Unread::Link(error)) => Err(error),
                 Err(Unread::Reply(agent, error)) => Ok(Err((agent, error))),
                 Ok(ended) => Ok(Ok(ended)),
@@ -219,7 +220,7 @@ impl From<transport::Error> for Unread {
 
 /// Which of some agents of a command have ended, by the hash, although their lists are empty. A hash that
 /// cannot be read says nothing. One reply holds the results of all agents, or, where that was too large,
-/// of one each (`singly`).
+/// of one each (`singly`). `seen` is told what stands there of the others.
 pub(super) fn hashed(
     connection: &mut Connection,
     id: &str,
@@ -227,6 +228,7 @@ pub(super) fn hashed(
     until: &Until,
     before: Option<&Before>,
     singly: bool,
+    mut seen: impl FnMut(AgentId, Seen),
 ) -> std::result::Result<Vec<(AgentId, Result<ResultDocument>)>, Unread> {
     let at_once = if singly { 1 } else { agents.len().max(1) };
     let hash = keys::results(id);
@@ -245,12 +247,13 @@ pub(super) fn hashed(
             fields => fields.map_err(|error| unread(error, agents, &hash))?,
         };
         for (agent, field) in agents.iter().zip(items(fields).unwrap_or_default()) {
-            let Some(field) = bulk(field).ok().flatten() else { continue };
+            let Ok(field) = bulk(field) else { continue };
+            let is_new = |field: &Vec<u8>| before.is_none_or(|it| it.is_new_field(*agent, field));
+            let field = field.filter(is_new).unwrap_or_default();
             let refusal_counts = before.is_some_and(|before| before.had_ended(*agent));
-            if before.is_none_or(|before| before.is_new_field(*agent, &field))
-                && let Some(document) = final_in_hash(&field, refusal_counts)
-            {
-                ended.push((*agent, document));
+            match final_in_hash(&field, refusal_counts) {
+                Some(document) => ended.push((*agent, document)),
+                None => seen(*agent, Seen::in_field(&field)),
             }
         }
     }

@@ -14,6 +14,29 @@ pub(super) const EVERY: Duration = Duration::from_secs(1);
 /// How long before the deadline the last round begins, where the wait is not shorter than four times that.
 const BEFORE: Duration = Duration::from_millis(200);
 
+/// What the hash said last of a job that has not ended.
+#[derive(Debug, Default)]
+pub(super) enum Seen {
+    /// It was not read, or cannot be.
+    #[default]
+    Unread,
+    /// It has no field for the agent.
+    Nothing,
+    State(JobState),
+}
+
+impl Seen {
+    /// `field`: empty where there is none of this command.
+    pub(super) fn in_field(field: &[u8]) -> Self {
+        if field.is_empty() {
+            return Seen::Nothing;
+        }
+        let document = ResultDocument::parse(field);
+        let state = document.ok().and_then(|document| document.state.into_value());
+        state.map_or(Seen::Unread, Seen::State)
+    }
+}
+
 /// The rounds of one wait: every second, and once shortly before its deadline.
 #[derive(Debug)]
 pub(super) struct Rounds {
@@ -85,17 +108,18 @@ impl Rounds {
     }
 
     /// What is known of a job without a result, for the error of a wait that timed out.
-    pub(super) fn in_words(&self, state: Option<&JobState>) -> Option<String> {
+    pub(super) fn in_words(&self, seen: &Seen) -> Option<String> {
         let ago = clock::since(self.read?).as_secs_f64();
-        Some(match state {
-            Some(JobState::Queued) => format!(
+        Some(match seen {
+            Seen::State(JobState::Queued) => format!(
                 "its agent had not fetched it {ago:.1} s before the deadline: it is down, stopped or full"
             ),
-            Some(JobState::Running) => format!(
+            Seen::State(JobState::Running) => format!(
                 "still running, or lost: state RUNNING in Redis {ago:.1} s before the deadline"
             ),
-            Some(state) => format!("state {state} in Redis {ago:.1} s before the deadline"),
-            None => format!("no final state in Redis {ago:.1} s before the deadline"),
+            Seen::State(state) => format!("state {state} in Redis {ago:.1} s before the deadline"),
+            Seen::Nothing => format!("Redis had nothing of it {ago:.1} s before the deadline"),
+            Seen::Unread => format!("no final state in Redis {ago:.1} s before the deadline"),
         })
     }
 }
@@ -128,7 +152,7 @@ mod tests {
         clock::simulated::advance(Duration::from_secs(1));
         assert!(!rounds.is_due());
         assert_eq!(
-            rounds.in_words(None).unwrap(),
+            rounds.in_words(&Seen::Unread).unwrap(),
             "no final state in Redis 1.0 s before the deadline"
         );
         let short = Until::new(Deadline::after(Some(Duration::from_millis(100))));

@@ -115,7 +115,8 @@ fn first_new(
     until: &Until,
 ) -> Result<(AgentId, ResultDocument)> {
     let wanted = Wanted { agents: None, ..Wanted::of(command, Vec::new()) };
-    let found = Watch::new(session.clone(), vec![wanted]).next(until)?;
+    let mut watch = Watch::new(session.clone(), vec![wanted]);
+    let found = watch.next(until).map_err(|error| watch.explained(error))?;
     let gone = || Error::new(ErrorKind::Protocol, "the controller sent it to no agent");
     let found = found.ok_or_else(gone)?;
     Ok((found.agent, found.document?))

@@ -47,8 +47,7 @@ fn generic(message: &str) -> String {
             text += word;
         }
     }
-    // Whether the last round of a short wait was in time depends on the machine.
-    text.replace("; no final state in Redis # s before the deadline", "").replace(ROOT, "#")
+    support::without_last_look(&text).replace(ROOT, "#")
 }
 
 fn arguments(client: &Client) -> Vec<Row> {

@@ -37,7 +37,7 @@ fn a_timeout_after_the_push_is_no_invitation_to_push_again() {
         "{error}"
     );
     let error = client.get_by_id("never-sent").next_result(SHORT).unwrap_err();
-    assert!(error.to_string().contains("Redis may not know this command id"), "{error}");
+    assert!(error.to_string().contains("no controller has routed a command of this id"), "{error}");
 }
 
 #[test]

@@ -112,9 +112,23 @@ fn a_state_that_proves_nothing_ends_no_wait_and_is_named_by_the_timeout() {
             assert_eq!(ended.kind(), ErrorKind::Timeout, "{name}: {ended}");
         }
         // The last round before the deadline needs its time.
+        for (name, way) in &WAYS[..6] {
+            support::with_growing_time(Duration::from_millis(400), |time| {
+                let ended = error(way(&client, time), name);
+                ended.to_string().contains(words).then_some(())
+            });
+        }
+    }
+}
+
+#[test]
+fn a_timeout_tells_that_redis_has_nothing_of_the_job() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    for (name, way) in [WAYS[0], WAYS[2]] {
         support::with_growing_time(Duration::from_millis(400), |time| {
-            let ended = error(WAYS[0].1(&client, time), state);
-            ended.to_string().contains(words).then_some(())
+            let ended = error(way(&client, time), name);
+            ended.to_string().contains("; Redis had nothing of it 0.").then_some(())
         });
     }
 }
@@ -242,7 +256,7 @@ fn an_end_before_that_says_that_there_may_be_more_agents() {
     assert!(words[1].contains("has not routed the command to all of its agents"), "{words:?}");
     let nobody = client.get_by_id("z").results(Duration::from_millis(100)).expect("results").next();
     let nobody = nobody.expect("one").unwrap_err().to_string();
-    assert!(nobody.contains("no controller has routed the command"), "{nobody}");
+    assert!(nobody.contains("no controller has routed a command of this id"), "{nobody}");
 }
 
 #[test]

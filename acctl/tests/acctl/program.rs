@@ -146,8 +146,7 @@ pub fn scrub(line: &str) -> String {
         scrubbed.push_str(with);
         rest = &rest[length..];
     }
-    // Whether the last round of a short wait was in time depends on the machine.
-    scrubbed.replace("; no final state in Redis # s before the deadline", "")
+    support::without_last_look(&scrubbed)
 }
 
 /// What stands for the beginning of the text, and how long that is.

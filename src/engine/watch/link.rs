@@ -284,7 +284,10 @@ impl Watch {
         let agents: Vec<AgentId> = lists.iter().map(|(_, agent)| *agent).collect();
         let before = self.before.get(&command).and_then(|before| before.get());
         let connection = &mut link.connection;
-        let ended = match result::hashed(connection, id, &agents, until, before, self.singly) {
+        let states = &mut self.seen;
+        let seen = |agent, seen| _ = states.insert((command, agent), seen);
+        let ended = match result::hashed(connection, id, &agents, until, before, self.singly, seen)
+        {
             Ok(ended) => ended,
             Err(Unread::Link(error)) => return Err(error.into()),
             // From now on one agent at a time.

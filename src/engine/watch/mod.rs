@@ -11,8 +11,9 @@ mod event_loop;
 mod link;
 mod lost;
 mod routing;
+mod told;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -22,10 +23,10 @@ use super::Session;
 use super::loss::Loss;
 use super::result;
 use super::retry::{Purpose, Retrier, waits_out};
-use super::rounds::Rounds;
+use super::rounds::{Rounds, Seen};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Before, Envelope, ResultDocument, Sent, keys};
-use crate::transport::{self, Deadline, Until, clock, items};
+use crate::transport::{self, Deadline, Process, Until, clock, items};
 
 /// How many lists are asked for before the first of them is taken.
 const AHEAD: usize = 64;
@@ -126,8 +127,12 @@ pub(crate) struct Watch {
     filled: VecDeque<List>,
     /// Lists that were asked for; their replies come in this order.
     asked: VecDeque<List>,
+    /// What the hash said of jobs that have not ended.
+    seen: BTreeMap<List, Seen>,
     /// Results that were found in the hash.
     hashed: VecDeque<Found>,
+    /// Commands whose keys are still to be left behind, and by which process, after the deadline.
+    left: Option<(Process, BTreeSet<u32>)>,
     /// Where the next round goes on in the hashes.
     hashed_to: Option<List>,
     /// Whether the hashes are asked about one agent at a time, since the reply about several was too large.
@@ -183,7 +188,9 @@ impl Watch {
             routing_due: clock::now(),
             filled: VecDeque::new(),
             asked: VecDeque::new(),
+            seen: BTreeMap::new(),
             hashed: VecDeque::new(),
+            left: None,
             hashed_to: None,
             singly: false,
             disputed: false,
@@ -241,17 +248,6 @@ impl Watch {
     /// Commands that no controller has routed, as far as is known.
     pub(crate) fn unrouted(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         self.unrouted.iter().map(|command| *command as usize)
-    }
-
-    /// Whether an agent of such a command is known.
-    pub(crate) fn knows_agents(&self, command: usize) -> bool {
-        let is_of = |list: &List| list.0 as usize == command;
-        self.pending.iter().any(is_of) || self.returned.iter().any(is_of)
-    }
-
-    /// What is known of jobs without a result after the deadline.
-    pub(crate) fn last_round(&self) -> Option<String> {
-        self.rounds.as_ref()?.in_words(None)
     }
 
     /// Whether Redis has lost a command.
@@ -384,6 +380,7 @@ impl Watch {
         if !self.pending.remove(&list) {
             return None; // notified twice, and read already
         }
+        self.seen.remove(&list);
         if self.unrouted.contains(&list.0) {
             self.returned.insert(list);
         } else {
@@ -401,21 +398,40 @@ impl Watch {
         }
     }
 
-    /// A wait that ends without results: keys that are still to be expired are the client's.
+    /// A wait that ends without results: keys that are still to be expired are the client's. After a deadline
+    /// they are left one by one with [`Watch::leave_key`], so that the first verdict does not wait for all of them.
     pub(crate) fn leave(&mut self, error: Error) -> Error {
-        if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Cancelled) {
-            self.leave_keys();
+        match error.kind() {
+            ErrorKind::Timeout => self.left = Some((Process::current(), self.unanswered())),
+            ErrorKind::Cancelled => self.leave_keys(&self.unanswered()),
+            _ => {}
         }
         self.unlink();
         error
     }
 
-    fn leave_keys(&mut self) {
-        let mut commands: BTreeSet<u32> = self.unrouted.iter().copied().collect();
-        commands.extend(self.pending.iter().map(|(command, _)| *command));
-        for command in commands {
-            result::owe_queued(&self.session, &self.ids[command as usize]);
+    /// Leaves the key of a command whose wait has timed out.
+    pub(crate) fn leave_key(&mut self, command: usize) {
+        if let Some((process, commands)) = &mut self.left
+            && process.is_current()
+            && commands.remove(&(command as u32))
+        {
+            result::owe_queued(&self.session, &self.ids[command]);
         }
+    }
+
+    fn leave_keys(&self, commands: &BTreeSet<u32>) {
+        for command in commands {
+            result::owe_queued(&self.session, &self.ids[*command as usize]);
+        }
+    }
+
+    /// Commands that have not been answered by all of their agents.
+    fn unanswered(&self) -> BTreeSet<u32> {
+        let mut commands: BTreeSet<u32> =
+            self.pending.iter().map(|(command, _)| *command).collect();
+        commands.extend(&self.unrouted);
+        commands
     }
 
     /// Lets go of the connection, and forgets what it was asked.
@@ -432,7 +448,10 @@ impl Drop for Watch {
         // In a forked child nothing is the child's to expire.
         let is_linked = self.link.as_ref().is_some_and(|link| link.connection.is_ours());
         if is_linked || self.parked.as_ref().is_some_and(ParkedLink::is_ours) {
-            self.leave_keys();
+            self.leave_keys(&self.unanswered());
+        }
+        if let Some((_, commands)) = self.left.take_if(|(process, _)| process.is_current()) {
+            self.leave_keys(&commands);
         }
         // Nothing may follow on this connection for long.
         if let Some(link) = self.link.as_mut().filter(|link| link.connection.is_ours()) {

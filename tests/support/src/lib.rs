@@ -46,6 +46,18 @@ pub fn with_growing_time<T>(first: Duration, mut attempt: impl FnMut(Duration) -
     }
 }
 
+/// A text with `#` for figures, without what a timeout says of the last look at Redis: whether a short wait has had
+/// the time for that depends on the machine.
+pub fn without_last_look(text: &str) -> String {
+    [
+        "; no final state in Redis # s before the deadline",
+        "; Redis had nothing of it # s before the deadline",
+        "; still running, or lost: state RUNNING in Redis # s before the deadline",
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, said| text.replace(said, ""))
+}
+
 /// Waits for a condition, looking every few milliseconds.
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + WAIT;

@@ -1,0 +1,58 @@
+//! What a timeout says of the jobs that a watch has waited for.
+
+use super::{List, Seen, Watch};
+use crate::error::Error;
+use crate::protocol::AgentId;
+
+impl Watch {
+    /// What the last round before the deadline has found of a job without a result.
+    pub(crate) fn last_seen(&self, command: usize, agent: AgentId) -> Option<String> {
+        let seen = self.seen.get(&(command as u32, agent)).unwrap_or(&Seen::Unread);
+        self.rounds.as_ref()?.in_words(seen)
+    }
+
+    /// What is known of a command whose agents may not all be known.
+    pub(crate) fn routing_in_words(&self, command: usize) -> &'static str {
+        if self.knows_agents(command) {
+            "the controller has not routed the command to all of its agents"
+        } else if self.sent[command].is_some() {
+            "no controller has routed the command"
+        } else {
+            "no controller has routed a command of this id"
+        }
+    }
+
+    /// The error of a wait for the next result of one command.
+    pub(crate) fn explained(&self, error: Error) -> Error {
+        if !error.is_timeout() || error.last_failure().is_some() {
+            return error;
+        }
+        if self.has_lost(0) {
+            return error.of_lost_data();
+        }
+        if !self.unrouted.is_empty() {
+            return error.explained(self.routing_in_words(0));
+        }
+        let mut pending = self.pending().map(|(_, agent)| agent);
+        match (pending.next(), pending.len()) {
+            (Some(agent), 0) => {
+                let error = error.noting(&format!("no result from agent {agent}"));
+                let error = error.about_agent(agent);
+                match self.last_seen(0, agent) {
+                    Some(words) => error.explained(&words),
+                    None => error,
+                }
+            }
+            (Some(agent), others) => {
+                error.explained(&format!("no result from agent {agent} and {others} others"))
+            }
+            (None, _) => error,
+        }
+    }
+
+    /// Whether an agent of a command whose agents may not all be known is known.
+    pub(super) fn knows_agents(&self, command: usize) -> bool {
+        let is_of = |list: &List| list.0 as usize == command;
+        self.pending.iter().any(is_of) || self.returned.iter().any(is_of)
+    }
+}
