@@ -140,6 +140,21 @@ fn without_scripts_it_runs_once_wherever_its_connection_is_cut() {
 }
 
 /// Many at a time submit the same, with scripts and without: one of them sends it.
+/// As docs/faults.md says: hence Redis must not evict keys.
+#[test]
+fn a_command_whose_mark_was_evicted_is_sent_again() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    for expected in [1, 1, 2] {
+        if expected == 2 {
+            let marks: i64 = ask(&mut server.connection(), &[b"DEL", b"cmd.once.submitted"]);
+            assert_eq!(marks, 1);
+        }
+        ping(&client, "once").submit_once().expect("sent, or sent before");
+        assert_eq!(length_of_queue(&server), expected);
+    }
+}
+
 #[test]
 fn the_same_id_from_many_threads_runs_once() {
     if !servers::has_users() {

@@ -135,6 +135,11 @@ fn faults() -> Vec<Fault> {
         &[b"HSET", HASH.as_bytes(), b"1:1", &result("SUCCESS", 1)],
     );
     ask::<()>(&mut evicted.connection(), &[b"RPUSH", b"cmd.x.queued", b"queued"]);
+    let unmarked = RedisServer::start().expect("a Redis");
+    ask::<()>(
+        &mut unmarked.connection(),
+        &[b"HSET", b"jobresult:once", b"1:1", &result("SUCCESS", 1)],
+    );
     let cut = Server::start(|peer| _ = peer.receive());
     let cut_url = format!("rediss://{}", cut.address());
     vec![
@@ -171,6 +176,7 @@ fn faults() -> Vec<Fault> {
         Fault::new("runs a script (`BUSY`)", at(busy.port()), busy),
         Fault::new("discards transactions (`EXECABORT`)", at(no_set.port()).user("few"), no_set),
         Fault::new("has evicted the list of a result", at(evicted.port()), evicted),
+        Fault::new("has evicted the mark of `submit_once`", at(unmarked.port()), unmarked),
         Fault::new("has no `HELLO`", at(no_hello.port()), no_hello),
         Fault::answer("a proxy without its server", b"-upstream failure\r\n"),
         Fault::answer("no Redis: an HTTP answer", b"HTTP/1.1 400 Bad Request\r\n\r\n"),
