@@ -29,7 +29,8 @@ const (
 	ErrServer Code = C.ACCLIENT_SERVER
 	// ErrProtocol: a reply, or a document in Redis, cannot be decoded.
 	ErrProtocol Code = C.ACCLIENT_PROTOCOL
-	// ErrNoSuchAgent: the controller knows no agent for the target at this moment.
+	// ErrNoSuchAgent: the controller knows no agent for the target at this moment. Agents register up to 4
+	// seconds after their controller has started. Not retriable, since it may be a wrong number.
 	ErrNoSuchAgent Code = C.ACCLIENT_NO_SUCH_AGENT
 	// ErrJobFailed: a job ended in a state other than SUCCESS; [Error.Job] returns it.
 	ErrJobFailed Code = C.ACCLIENT_JOB_FAILED

@@ -141,7 +141,8 @@
 #define ACCLIENT_PROTOCOL 7
 
 /**
- * The controller knows no agent for the target at this moment.
+ * The controller knows no agent for the target at this moment. Agents register up to 4 seconds after their
+ * controller has started. Not retriable, since it may be a wrong number.
  */
 #define ACCLIENT_NO_SUCH_AGENT 8
 

@@ -41,7 +41,8 @@ pub enum ErrorKind {
     Server = 6,
     /// A reply, or a document in Redis, cannot be decoded.
     Protocol = 7,
-    /// The controller knows no agent for the target at this moment.
+    /// The controller knows no agent for the target at this moment. Agents register up to 4 seconds after
+    /// their controller has started. Not retriable, since it may be a wrong number.
     NoSuchAgent = 8,
     /// A job ended in a state other than `SUCCESS`; see [`Error::job`].
     JobFailed = 9,

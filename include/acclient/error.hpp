@@ -46,7 +46,8 @@ enum class errc : acclient_status {
     server = ACCLIENT_SERVER,
     /// A reply, or a document in Redis, cannot be decoded.
     protocol = ACCLIENT_PROTOCOL,
-    /// The controller knows no agent for the target at this moment.
+    /// The controller knows no agent for the target at this moment. Agents register up to 4 seconds
+    /// after their controller has started. Not retriable, since it may be a wrong number.
     no_such_agent = ACCLIENT_NO_SUCH_AGENT,
     /// A job ended in a state other than SUCCESS.
     job_failed = ACCLIENT_JOB_FAILED,

@@ -13,9 +13,7 @@ use super::{Progress, Results, progress};
 use crate::engine::watch::{Wanted, Watch};
 use crate::engine::{Session, Timeout, result, retract, run, targets, verdict};
 use crate::error::{Error, ErrorKind, Result};
-#[cfg(doc)]
-use crate::job::Outcome;
-use crate::job::{Job, KillResult, Message, MsgQuery, Origin, Outcomes, questions};
+use crate::job::{Job, KillResult, Message, MsgQuery, Origin, Outcome, Outcomes, questions};
 use crate::node::ProcessStats;
 use crate::node::answer::read_one;
 use crate::protocol::{
@@ -412,7 +410,12 @@ impl Command {
     /// As [`Command::kill`]. [`ErrorKind::JobFailed`] in the [`Outcome`] of an agent that does not run the
     /// job, or not yet.
     pub fn get_stats(&self) -> Result<Outcomes<ProcessStats>> {
-        everywhere::ask(self, Ask::Running, questions::stats(self.id()), read_one)
+        let outcomes = everywhere::ask(self, Ask::Running, questions::stats(self.id()), read_one)?;
+        let told = |outcome| match outcome {
+            Outcome::Failed(error) => Outcome::Failed(questions::no_stats(error)),
+            outcome => outcome,
+        };
+        Ok(outcomes.into_iter().map(|(agent, outcome)| (agent, told(outcome))).collect())
     }
 
     /// What the job has logged, on each agent. Blocks for the client's timeout at most.

@@ -77,9 +77,12 @@ pub(crate) fn no_such_agent(command: &Envelope, result: JobResult) -> Error {
 fn unknown(command: &Envelope, result: JobResult, name: &str) -> Error {
     // The controller answers for an agent by its numbers, and for roles as 0:0 or gid:0.
     let message = if result.agent().is_real() {
-        format!("no such agent{name}: it may be down or not registered yet, or the number is wrong")
+        format!(
+            "no such agent{name}: it may be down, full (100 jobs) or not registered yet, or the number is wrong"
+        )
     } else {
-        "no agent matches: those meant may be down or not registered yet".to_owned()
+        "no agent matches: those meant may be down, full (100 jobs) or not registered yet"
+            .to_owned()
     };
     let error = Error::new(ErrorKind::NoSuchAgent, message).asked(|| command.in_words());
     error.about_agent(result.agent()).about_command(command).with_job(result)

@@ -23,7 +23,8 @@ pub const ACCLIENT_CANCELLED: i32 = 5;
 pub const ACCLIENT_SERVER: i32 = 6;
 /// A reply, or a document in Redis, cannot be decoded.
 pub const ACCLIENT_PROTOCOL: i32 = 7;
-/// The controller knows no agent for the target at this moment.
+/// The controller knows no agent for the target at this moment. Agents register up to 4 seconds after their
+/// controller has started. Not retriable, since it may be a wrong number.
 pub const ACCLIENT_NO_SUCH_AGENT: i32 = 8;
 /// A job ended in a state other than SUCCESS.
 pub const ACCLIENT_JOB_FAILED: i32 = 9;

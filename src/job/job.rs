@@ -235,14 +235,7 @@ impl Job {
     pub fn get_stats(&self) -> Result<ProcessStats> {
         let question = questions::stats(self.id());
         let answer = ask::ask(&self.session, self.agent().into(), question);
-        // The agent says no more than "{}".
-        let answer = answer.map_err(|error| match error.kind() {
-            ErrorKind::JobFailed => {
-                error.noting("statistics exist only while the job is running on its agent")
-            }
-            _ => error,
-        });
-        read_one(&answer?)
+        read_one(&answer.map_err(questions::no_stats)?)
     }
 
     /// What it has logged, newest first. The agent logs a little behind: right after the result

@@ -53,6 +53,13 @@ fn a_job_behind_another_of_its_queue() {
     assert!(refused.to_string().contains("waits in a queue of the agent"), "{refused}");
     let job = second.jobs().expect("jobs").remove(&AGENT).expect("a job");
     assert_eq!(error(job.kill(), "the same of a job").kind(), ErrorKind::NotRunning);
+    for unknown in [
+        error(second.get_stats().expect("outcomes").into_result(), "statistics of the command"),
+        error(job.get_stats(), "statistics of the job"),
+    ] {
+        assert_eq!(unknown.kind(), ErrorKind::JobFailed, "{unknown}");
+        assert!(unknown.to_string().contains("only while the job is running"), "{unknown}");
+    }
 
     gate.open();
     let job = second.next_result(WAIT).expect("a result").expect("the only one");
