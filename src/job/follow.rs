@@ -36,8 +36,10 @@ const SILENCE: Duration = Duration::from_secs(3);
 ///
 /// **Gaps.** An agent returns the newest 1000 messages of a level at a time. Where a job logs more between
 /// two polls, or has logged more before the first, the next item is an [`ErrorKind::Gap`] that says where
-/// messages may be missing ([`Error::gap`]). It is not [`Error::is_final`], and the log goes on. Messages of
-/// the last 100 ms before an agent dies are never written and not told of.
+/// messages may be missing ([`Error::gap`]). It is not [`Error::is_final`], and the log goes on. Since messages
+/// become visible late, two polls have to overlap by 400 ms to rule that out: of a job that logs more than 2000
+/// messages a second there may be gaps in which nothing is missing. Messages of the last 100 ms before an agent
+/// dies are never written and not told of.
 ///
 /// **Outages.** It goes on where a wait for the result would: after a lost connection, and while the
 /// controller starts again or the agent is away, until the deadline. Without a deadline it waits without
