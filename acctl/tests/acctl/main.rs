@@ -1,6 +1,7 @@
 //! `acctl` as a process, against the development grid.
 
 mod cut;
+mod day;
 mod errors;
 mod follow;
 mod kill;
