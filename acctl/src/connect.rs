@@ -34,13 +34,13 @@ pub struct Connection {
     /// The password is the first line of this file; without it ACCLIENT_PASSWORD
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// TLS: believes the authorities in this PEM file
+    /// TLS: trusts the certificate authorities in this PEM file
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// TLS: shows the server this certificate
+    /// TLS: authenticates with this client certificate, a PEM file
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE", requires = "key_file")]
     cert_file: Option<PathBuf>,
-    /// TLS: the key of the certificate
+    /// TLS: private key of the client certificate
     #[arg(
         long,
         global = true,
@@ -49,13 +49,13 @@ pub struct Connection {
         requires = "cert_file"
     )]
     key_file: Option<PathBuf>,
-    /// TLS: believes any certificate. For trials only
+    /// TLS: disables certificate verification; for tests only
     #[arg(long, global = true, hide_short_help = true)]
     insecure: bool,
     /// How long a quick question may take: sending, a kill, a list [default: 10]
     #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
-    /// How large a result may be. All of it is held in memory, more than once [default: 64]
+    /// Limit on the size of a result, which is held in memory more than once [default: 64]
     #[arg(
         long,
         global = true,

@@ -9,17 +9,8 @@ use crate::json;
 use crate::output::Output;
 use crate::signals;
 
-/// What the long help says of results and of [`Status`].
+/// What `acctl help statuses` says of [`Status`].
 pub const HELP: &str = "\
-What a result does not tell, since agents do not send it:
-  the exit code     only whether it was 0: exit 7 and a signal look the same
-  bytes             what is not UTF-8 arrives as U+FFFD
-  blank lines       are dropped
-  N::text           lines that begin so are messages of level N: see acctl logs
-  the order         of lines of stdout and lines of stderr
-  long output       the last 1000 lines of each; what may be cut is marked
-  old results       Redis keeps them for 24 hours
-
 Exit status:
     0  all succeeded
     1  some failed: a job ended in another state than SUCCESS, or is lost
@@ -32,9 +23,9 @@ Exit status:
     7  anything else, such as a gap in a log
     8  not running: the agent does not run the job, which waits there or is lost
   129  ended by SIGHUP; what was sent goes on, unless --kill-on-interrupt
-  130  by SIGINT (Ctrl-C)
-  141  stdout was closed by its reader, or SIGPIPE
-  143  by SIGTERM
+  130  ended by SIGINT (Ctrl-C)
+  141  stdout was closed by its reader, or ended by SIGPIPE
+  143  ended by SIGTERM
 
 Where agents fare differently, a signal counts, then the lowest number that is
 true of one of them.";
@@ -204,5 +195,43 @@ impl From<Error> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Failure::Io(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// All but the interruptions. A new one has to be added, since the match names each.
+    fn codes() -> BTreeSet<i32> {
+        let mut codes = BTreeSet::new();
+        let mut next = Some(Status::Success);
+        while let Some(status) = next {
+            codes.insert(status.code());
+            next = match status {
+                Status::Success => Some(Status::SomeFailed),
+                Status::SomeFailed => Some(Status::Usage),
+                Status::Usage => Some(Status::Nobody),
+                Status::Nobody => Some(Status::TimedOut),
+                Status::TimedOut => Some(Status::NoConnection),
+                Status::NoConnection => Some(Status::MaybeSent),
+                Status::MaybeSent => Some(Status::Other),
+                Status::Other => Some(Status::NotRunning),
+                Status::NotRunning | Status::Interrupted => None,
+            };
+        }
+        codes
+    }
+
+    #[test]
+    fn the_help_has_every_status() {
+        let numbers = HELP.lines().filter_map(|line| line.get(..5)?.trim().parse::<i32>().ok());
+        let caught = signals::CAUGHT.iter().map(|signal| 128 + signal);
+        assert_eq!(
+            numbers.collect::<Vec<_>>(),
+            codes().into_iter().chain(caught).collect::<Vec<_>>()
+        );
     }
 }

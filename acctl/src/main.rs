@@ -26,6 +26,7 @@ mod tally;
 mod target;
 mod target_documents;
 mod terminal;
+mod topics;
 mod tunnel;
 mod usage;
 
@@ -49,7 +50,8 @@ Examples:
     version,
     max_term_width = 80,
     after_help = EXAMPLES,
-    after_long_help = format!("{}\n\n{}\n\n{EXAMPLES}", target::HELP, exit::HELP),
+    after_long_help = format!("{}\n{EXAMPLES}", topics::list()),
+    disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true
 )]
@@ -98,6 +100,7 @@ enum Command {
     History(schedule::History),
     Doctor(node::Doctor),
     Completions(Completions),
+    Help(topics::Help),
 }
 
 impl Command {
@@ -138,6 +141,9 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
         clap_complete::generate(*shell, &mut Cli::command(), "acctl", &mut script);
         output.text(&String::from_utf8_lossy(&script))?;
         return Ok(Status::Success);
+    }
+    if let Command::Help(help) = &cli.command {
+        return help.perform::<Cli>(output);
     }
     // Read stdin before signals are caught: reading cannot be cancelled.
     let input = match &cli.command {
@@ -182,6 +188,6 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
         Command::History(history) => history.perform(session),
         Command::Doctor(doctor) => doctor.perform(session),
         // Written above: it needs no grid.
-        Command::Completions(_) => Ok(Status::Success),
+        Command::Completions(_) | Command::Help(_) => Ok(Status::Success),
     }
 }

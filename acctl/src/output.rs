@@ -65,6 +65,10 @@ impl Output {
         }
     }
 
+    pub fn colours_stdout(&self) -> bool {
+        self.stdout.has_colours
+    }
+
     pub fn colours_stderr(&self) -> bool {
         self.stderr.has_colours
     }

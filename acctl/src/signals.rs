@@ -17,6 +17,9 @@ use signal_hook::low_level::signal_name;
 use crate::bar::Bar;
 use crate::exit::Status;
 
+/// The signals that end it with what is in flight named, in the order of their numbers.
+pub const CAUGHT: [i32; 4] = [SIGHUP, SIGINT, SIGPIPE, SIGTERM];
+
 /// The signal that ends this process; 0 while there is none.
 static CAUSE: AtomicI32 = AtomicI32::new(0);
 
@@ -50,8 +53,7 @@ fn record(signal: i32) -> bool {
 /// from the terminal and from the shell.
 pub fn watch(cancel: &CancelToken, bar: &Arc<Bar>) -> io::Result<()> {
     let is_kept = |signal: &i32| *signal == SIGPIPE || !is_ignored(*signal);
-    let mut signals =
-        Signals::new([SIGHUP, SIGINT, SIGTERM, SIGPIPE].iter().filter(|it| is_kept(it)))?;
+    let mut signals = Signals::new(CAUGHT.iter().filter(|it| is_kept(it)))?;
     let (token, bar) = (cancel.clone(), Arc::clone(bar));
     let watching = move || {
         for signal in signals.forever() {

@@ -10,7 +10,7 @@ use crate::exit::{Failure, Outcome, Status};
 use crate::sending::read;
 use crate::session::Session;
 
-/// What the long help says of them.
+/// What `acctl help targets` says of them.
 pub const HELP: &str = "\
 Targets:
   1:1                 the agent 1 of grid 1
@@ -22,8 +22,31 @@ Targets:
   role=cpu            all agents with the role cpu; the same as: all role=cpu
   role=cpu,storage@1  all agents of grid 1 that have both roles
   any role=cpu@2      one agent of grid 2 with the role cpu
-  @web                a group of the instance; see docs/acctl.md
-  A or B, A and B, not A, (A): not binds tightest, then and";
+  @web                a group of the instance
+  A or B, A and B, not A, (A): not binds tightest, then and
+
+run, bash, script, cmd, info, agents and ps take these. A target may be one
+argument or several. A shell needs quotes around *, ? and parentheses:
+
+  acctl bash role=cpu and not 1:4 uptime
+  acctl bash '(1:* or @web) and not role=old' uptime
+
+An agent that is written out gets the command even if it is not registered, and
+is then reported as unknown to the controller. Everything else means registered
+agents: not 1:1 is every registered agent except one.
+
+  -x, --exclude TARGET  leaves these agents out; may be given again
+  --target-file FILE    reads targets from a file, one a line; - is stdin
+  --dry-run             lists the agents, and sends nothing
+
+A group is a target with a name, in the file of instances
+(~/.config/acclient/instances.toml):
+
+  [main]
+  url = \"redis://grid.example.org\"
+
+  [main.groups]
+  web = \"1:1-20 or role=web\"";
 
 /// Which agents a command is for, beside its target.
 #[derive(clap::Args)]
@@ -191,11 +214,11 @@ pub fn as_is(session: &Session, words: &[String]) -> Result<Target, Failure> {
 
 fn parse(session: &Session, text: &str) -> Result<Selection, Failure> {
     let selection = session.client.selection(text);
-    selection.map_err(|error| Failure::Usage(format!("{error}; see Targets in acctl --help")))
+    selection.map_err(|error| Failure::Usage(format!("{error}; see acctl help targets")))
 }
 
 fn missing() -> Failure {
-    Failure::Usage("missing target; see Targets in acctl --help".into())
+    Failure::Usage("missing target; see acctl help targets".into())
 }
 
 /// How many words at the beginning are a target: `and` and `or` go on with it, an open parenthesis too, and roles

@@ -101,7 +101,26 @@ fn every_help_fits_and_ends_in_an_example() {
     }
     assert!(seen > 24, "only {seen} commands");
     let all = help(&[], "--help").join("\n");
-    assert!(all.contains("130  by SIGINT") && all.contains("ACCLIENT_PASSWORD"), "{all}");
+    assert!(all.contains("  statuses ") && all.contains("ACCLIENT_PASSWORD"), "{all}");
+}
+
+#[test]
+fn help_shows_topics_and_commands() {
+    let list = help(&["help", "topics"], "--color=never");
+    let topics: Vec<&str> =
+        list[1..].iter().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(topics, ["targets", "handles", "output", "statuses", "json"]);
+    let all = help(&[], "--help").join("\n");
+    assert!(all.contains(&list.join("\n")), "{all}");
+    for topic in topics {
+        assert!(help(&["help", topic], "--color=never").len() > 5, "{topic}");
+    }
+    for words in [&[][..], &["run"], &["schedule", "ls"], &["help"]] {
+        let page = help(&[&["help"], words].concat(), "--color=never");
+        assert_eq!(page, help(words, "--help"), "{words:?}");
+    }
+    let wrong = acctl("redis://127.0.0.1:1", &["--json", "help", "frob"]);
+    assert_eq!((wrong.status, wrong.stdout.lines().count()), (2, 1), "{wrong:?}");
 }
 
 #[test]

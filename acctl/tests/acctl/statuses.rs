@@ -377,19 +377,26 @@ fn output_that_may_be_cut_is_marked() {
     }
 }
 
-/// Numbers at the beginning of lines that `of` finds.
-fn numbers<'a>(text: &'a str, of: impl Fn(&'a str) -> Option<&'a str>) -> Vec<i32> {
-    text.lines().filter_map(of).filter_map(|cell| cell.trim().parse().ok()).collect()
+/// Statuses and the first words of what they mean, from lines that `of` splits.
+fn meanings<'a>(
+    text: &'a str,
+    of: impl Fn(&'a str) -> Option<(&'a str, &'a str)>,
+) -> Vec<(i32, &'a str)> {
+    let meaning = |(number, meaning): (&str, &'a str)| {
+        let end = meaning.find([',', ':', ';', '(', '|']).unwrap_or(meaning.len());
+        Some((number.trim().parse().ok()?, meaning[..end].trim()))
+    };
+    text.lines().filter_map(of).filter_map(meaning).collect()
 }
 
 #[test]
 fn the_page_and_the_help_name_the_same_statuses() {
     let page = std::fs::read_to_string(format!("{ROOT}/docs/acctl.md")).expect("the page");
     let (_, page) = page.split_once("\n## Exit status\n").expect("a section");
-    let on_page = numbers(page, |line| line.strip_prefix("| ")?.split(" |").next());
-    let help = acctl("redis://127.0.0.1:1", &["--help"]).stdout;
-    let (_, help) = help.split_once("\nExit status:\n").expect("a section");
-    let in_help = numbers(help, |line| line.strip_prefix("  ")?.trim_start().split(' ').next());
-    assert_eq!(on_page, [0, 1, 2, 3, 4, 5, 6, 7, 8, 129, 130, 141, 143]);
+    let on_page = meanings(page, |line| line.strip_prefix("| ")?.split_once(" |"));
+    let help = acctl("redis://127.0.0.1:1", &["help", "statuses"]).stdout;
+    let in_help = meanings(&help, |line| line.strip_prefix("  ")?.trim_start().split_once("  "));
+    let numbers: Vec<i32> = on_page.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 129, 130, 141, 143]);
     assert_eq!(in_help, on_page);
 }
