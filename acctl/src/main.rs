@@ -9,12 +9,14 @@ mod connect;
 mod dry_run;
 mod exit;
 mod fold;
+mod handles;
 mod jobs;
 mod json;
 mod logs;
 mod node;
 mod output;
 mod progress;
+mod recent;
 mod report;
 mod run;
 mod schedule;
@@ -99,6 +101,7 @@ enum Command {
     Schedule(schedule::Schedule),
     History(schedule::History),
     Doctor(node::Doctor),
+    Recent(recent::Recent),
     Completions(Completions),
     Help(topics::Help),
 }
@@ -110,6 +113,17 @@ impl Command {
             Command::Agents(_) => "agent",
             Command::Ps(_) => "process",
             Command::Doctor(_) => "check",
+            _ => "",
+        }
+    }
+
+    /// The name of those that send something.
+    fn name(&self) -> &'static str {
+        match self {
+            Command::Run(_) => "run",
+            Command::Bash(_) => "bash",
+            Command::Script(_) => "script",
+            Command::Cmd(_) => "cmd",
             _ => "",
         }
     }
@@ -145,6 +159,9 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
     if let Command::Help(help) = &cli.command {
         return help.perform::<Cli>(output);
     }
+    if let Command::Recent(recent) = &cli.command {
+        return recent.perform(output);
+    }
     // Read stdin before signals are caught: reading cannot be cancelled.
     let input = match &cli.command {
         Command::Run(run) => run.input()?,
@@ -167,7 +184,7 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
         Command::Logs(logs) => logs.time(),
         _ => None,
     };
-    let session = &Session::open(&cli.connection, output, lazily, wait)?;
+    let session = &Session::open(&cli.connection, output, cli.command.name(), lazily, wait)?;
     match &cli.command {
         Command::Run(run) => run.perform(session, input),
         Command::Bash(bash) => bash.perform(session, input),
@@ -187,7 +204,7 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
         Command::Schedule(schedule) => schedule.perform(session, input),
         Command::History(history) => history.perform(session),
         Command::Doctor(doctor) => doctor.perform(session),
-        // Written above: it needs no grid.
-        Command::Completions(_) | Command::Help(_) => Ok(Status::Success),
+        // Done above: they need no grid.
+        Command::Recent(_) | Command::Completions(_) | Command::Help(_) => Ok(Status::Success),
     }
 }

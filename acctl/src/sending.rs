@@ -247,6 +247,7 @@ impl Sending {
             None => command,
         };
         let sent = if self.once { command.submit_once() } else { command.submit() };
+        crate::recent::keep(session, &sent);
         let sent = match sent {
             // Redis may have it all the same.
             Err(error) if error.is_maybe_sent() => return report.doubtful(error),

@@ -19,12 +19,15 @@ pub struct Session<'a> {
     /// The same client for what is still to be done after a signal.
     pub unending: Client,
     pub output: &'a Output,
+    /// The name of the command, where it sends something.
+    pub name: &'static str,
 }
 
 impl<'a> Session<'a> {
     pub fn open(
         connection: &Connection,
         output: &'a Output,
+        name: &'static str,
         lazily: bool,
         wait: Option<Duration>,
     ) -> Result<Self, Failure> {
@@ -32,7 +35,7 @@ impl<'a> Session<'a> {
         signals::watch(&cancel, &output.bar).map_err(Failure::System)?;
         let client = connection.open(&cancel, output, lazily, wait)?;
         let unending = client.with_cancel(&CancelToken::new()?);
-        Ok(Session { client, unending, output })
+        Ok(Session { client, unending, output, name })
     }
 
     /// A command from its handle, or from its id alone.

@@ -41,7 +41,10 @@ handles of the commands that have no result yet.
 wait, jobs, job, logs, kill, retract and stats take a handle, or the id alone.
 They work on any machine that reaches the same Redis, and so do programs in
 Rust, C, C++ and Go (get_by_handle), for 24 hours: that is how long Redis
-keeps results. Waiting takes no result away: it can be done again.";
+keeps results. Waiting takes no result away: it can be done again.
+
+acctl recent --on keeps a list of the handles of commands sent from this
+account, which acctl recent prints and completion offers.";
 
 const OUTPUT: &str = "\
 Results go to stdout, everything else to stderr: the handle, what jobs wrote
@@ -71,7 +74,7 @@ With --json stdout has one JSON document a line. \"type\" tells which:
   plan, agent  --dry-run; agent also by agents
   stage        job, and jobs where there is no job
   kill, retracted, stats, message, process, info, tunnel, scheduled, past,
-  check: the answers of other commands
+  check, recent, recording: the answers of other commands
 
 Each type has a JSON schema in docs/acctl.json-schema of the source. Later
 versions may add types and fields: ignore those that you do not know. Errors

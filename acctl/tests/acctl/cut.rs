@@ -13,7 +13,7 @@ use support::{ask, wait_until};
 
 /// The URL of a proxy that ends the client's connection once so many commands with this word have left on
 /// it, and gives them to Redis all the same: no confirmation arrives.
-fn cutting(redis: &RedisServer, word: &'static str, commands: usize) -> String {
+pub fn cutting(redis: &RedisServer, word: &'static str, commands: usize) -> String {
     let to = redis.port();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let url = format!("redis://{}", listener.local_addr().expect("an address"));

@@ -7,6 +7,7 @@ mod follow;
 mod kill;
 mod program;
 mod pty;
+mod recent;
 mod runs;
 mod schemas;
 mod sessions;

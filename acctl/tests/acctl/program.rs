@@ -25,6 +25,8 @@ pub fn command(program: &str, url: Option<&str>) -> Command {
     command.env("PATH", std::env::join_paths(paths).expect("a PATH")).env("TERM", "xterm");
     // Where a named instance is looked for, there is none.
     command.env("XDG_CONFIG_HOME", directory.join("no-configuration")).env("LC_ALL", "C");
+    // Nor are handles kept.
+    command.env("XDG_STATE_HOME", directory.join("no-state"));
     if let Some(url) = url {
         command.env("ACCLIENT_URL", url);
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use support::{ROOT, wait_until};
 
 use crate::program::{Ran, acctl};
+use crate::recent::State;
 
 /// A schema for each type. Users get fields that come later; here each has to be in the schema.
 static SCHEMAS: LazyLock<BTreeMap<String, Validator>> = LazyLock::new(|| {
@@ -131,6 +132,15 @@ fn every_command_prints_documents_as_their_schemas_say() {
     printed(&["schedule", "rm", "x"], &["scheduled"]);
     printed(&["schedule", "rm", "--prefix", "x"], &["scheduled"]);
     printed(&["history", "--count", "2"], &["past", "past"]);
+    let state = State::new("schemas");
+    for (args, name) in [
+        (&["recent", "--on"][..], "recording"),
+        (&["run", "1:1", "--detach", "--", "true"], "sent"),
+        (&["recent"], "recent"),
+    ] {
+        let ran = state.acctl(&grid, &[&["--json"], args].concat());
+        assert_eq!(types(&documents(&ran.stdout)), [name], "{ran:?}");
+    }
     let (_, checks) = run(&["doctor"]);
     assert!(checks.len() > 5 && types(&checks).iter().all(|name| name == "check"), "{checks:#?}");
     let seen = SEEN.lock().expect("no panic");
