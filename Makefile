@@ -106,7 +106,7 @@ check: tools
 
 # All that the tests use. Where something cannot be had, this says what to install.
 tools:
-	@scripts/need.sh cc c++ clang clang-format cmake go nm pkg-config python3 redis-server valgrind
+	@scripts/need.sh bash cc c++ clang clang-format cmake fish go nm pkg-config python3 redis-server valgrind zsh
 
 header:
 	ACCLIENT_WRITE_HEADER=1 $(CARGO) test --test languages header::

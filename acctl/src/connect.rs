@@ -89,12 +89,26 @@ impl Connection {
             let timeout = self.timeout.or(client.timeout());
             return Ok(client.with_timeout(timeout).with_cancel(cancel));
         }
-        let client = self.by_url(output)?.with_cancel(cancel);
+        if self.url.as_deref().is_some_and(holds_a_password) {
+            output.note(
+                "acctl: everybody on this machine can read a password on a command line: \
+                 ACCLIENT_PASSWORD and --password-file keep it",
+            );
+        }
+        let client = self.by_url()?.with_cancel(cancel);
         if !lazily {
             let time = client.timeout().into_iter().chain(wait).min();
             client.with_timeout(time).ping().map_err(no_connection)?;
         }
         Ok(client)
+    }
+
+    /// A client that has not talked to Redis. Prints nothing.
+    pub fn client(&self) -> Result<Client, Failure> {
+        match self.named() {
+            Some(name) => Client::instance(&name).map_err(no_instance),
+            None => self.by_url(),
+        }
     }
 
     /// The instance, unless there is a URL that comes before it: a flag before the environment.
@@ -106,13 +120,7 @@ impl Connection {
         self.instance.clone().or_else(by_variable)
     }
 
-    fn by_url(&self, output: &Output) -> Result<Client, Failure> {
-        if self.url.as_deref().is_some_and(holds_a_password) {
-            output.note(
-                "acctl: everybody on this machine can read a password on a command line: \
-                 ACCLIENT_PASSWORD and --password-file keep it",
-            );
-        }
+    fn by_url(&self) -> Result<Client, Failure> {
         let url = self.url.clone().or_else(|| variable("ACCLIENT_URL"));
         let mut builder = Client::builder().url(url.as_deref().unwrap_or(DEFAULT_URL))?;
         builder = builder.max_connections(CONNECTIONS);

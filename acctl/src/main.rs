@@ -4,7 +4,9 @@
 
 mod agents;
 mod bar;
+mod candidates;
 mod commands;
+mod completions;
 mod connect;
 mod dry_run;
 mod exit;
@@ -32,7 +34,7 @@ mod topics;
 mod tunnel;
 mod usage;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use connect::Connection;
 use exit::Status;
@@ -102,7 +104,7 @@ enum Command {
     History(schedule::History),
     Doctor(node::Doctor),
     Recent(recent::Recent),
-    Completions(Completions),
+    Completions(completions::Completions),
     Help(topics::Help),
 }
 
@@ -129,16 +131,10 @@ impl Command {
     }
 }
 
-/// Writes completions for a shell
-#[derive(clap::Args)]
-#[command(after_help = "\
-Example:
-  acctl completions bash > ~/.local/share/bash-completion/completions/acctl")]
-struct Completions {
-    shell: clap_complete::Shell,
-}
-
 fn main() {
+    if completions::answer::<Cli>() {
+        return;
+    }
     let cli: Cli = usage::parse();
     let output = output::Output::new(cli.json, cli.raw, cli.command.kind());
     let status = match perform(&cli, &output) {
@@ -150,11 +146,8 @@ fn main() {
 }
 
 fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
-    if let Command::Completions(Completions { shell }) = &cli.command {
-        let mut script = Vec::new();
-        clap_complete::generate(*shell, &mut Cli::command(), "acctl", &mut script);
-        output.text(&String::from_utf8_lossy(&script))?;
-        return Ok(Status::Success);
+    if let Command::Completions(completions) = &cli.command {
+        return completions.perform(output);
     }
     if let Command::Help(help) = &cli.command {
         return help.perform::<Cli>(output);

@@ -223,36 +223,66 @@ fn missing() -> Failure {
 
 /// How many words at the beginning are a target: `and` and `or` go on with it, an open parenthesis too, and roles
 /// after `all` and `any`.
-fn length(words: &[String]) -> usize {
-    let mut depth = 0_usize;
-    let mut is_operand_next = true;
-    let mut takes_roles = false;
+pub fn length(words: &[String]) -> usize {
+    let mut reading = Reading::default();
     for (at, word) in words.iter().enumerate() {
-        let goes_on = is_operand_next
-            || depth > 0
-            || matches!(word.as_str(), "and" | "or")
-            || takes_roles && word.starts_with("role=");
-        if !goes_on {
+        if !reading.goes_on_with(word) {
             return at;
         }
+        reading.take(word);
+    }
+    words.len()
+}
+
+/// How far a target has got that is read word by word.
+pub struct Reading {
+    depth: usize,
+    is_operand_next: bool,
+    takes_roles: bool,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Reading { depth: 0, is_operand_next: true, takes_roles: false }
+    }
+}
+
+impl Reading {
+    /// Whether agents come next, and not `and` or `or`.
+    pub fn is_operand_next(&self) -> bool {
+        self.is_operand_next
+    }
+
+    /// Whether something else may follow.
+    pub fn is_complete(&self) -> bool {
+        !self.is_operand_next && self.depth == 0
+    }
+
+    fn goes_on_with(&self, word: &str) -> bool {
+        !self.is_complete()
+            || matches!(word, "and" | "or")
+            || self.takes_roles && word.starts_with("role=")
+    }
+
+    /// Reads a word of the target, which may have blanks in it.
+    pub fn take(&mut self, word: &str) {
         for token in word.replace('(', " ( ").replace(')', " ) ").split_whitespace() {
             match token {
-                "(" => depth += 1,
+                "(" => self.depth += 1,
                 ")" => {
-                    depth = depth.saturating_sub(1);
-                    is_operand_next = false;
+                    self.depth = self.depth.saturating_sub(1);
+                    self.is_operand_next = false;
                 }
-                "and" | "or" | "not" => is_operand_next = true,
+                "and" | "or" | "not" => self.is_operand_next = true,
                 _ => {
-                    is_operand_next = false;
+                    self.is_operand_next = false;
                     let first = token.split(['@', ',']).next();
-                    takes_roles = matches!(first, Some("all" | "any"))
-                        || takes_roles && token.starts_with("role=");
+                    self.takes_roles = matches!(first, Some("all" | "any"))
+                        || self.takes_roles && token.starts_with("role=");
                 }
             }
         }
     }
-    words.len()
 }
 
 /// One agent by its numbers.

@@ -96,13 +96,13 @@ Examples:
 pub struct Help {
     /// A topic, or a command
     #[arg(value_name = "TOPIC|COMMAND")]
-    pub words: Vec<String>,
+    topic: Vec<String>,
 }
 
 impl Help {
     /// Prints the page of a topic, or the help of a command of the program.
     pub fn perform<T: CommandFactory>(&self, output: &Output) -> Outcome {
-        if let [word] = &self.words[..] {
+        if let [word] = &self.topic[..] {
             let topic = TOPICS.iter().find(|topic| topic.name == word);
             let text = match topic {
                 Some(topic) => Some(topic.text.to_owned()),
@@ -116,7 +116,7 @@ impl Help {
         let mut program = T::command();
         program.build();
         let mut command = &mut program;
-        for word in &self.words {
+        for word in &self.topic {
             command = command.find_subcommand_mut(word).ok_or_else(|| {
                 Failure::Usage(format!(
                     "no topic and no command {word:?}; see acctl help topics and acctl --help"

@@ -1,5 +1,6 @@
 //! `acctl` as a process, against the development grid.
 
+mod completions;
 mod cut;
 mod day;
 mod errors;

@@ -76,6 +76,11 @@ impl Terminal {
         wait_until(text, || self.shown().contains(text));
     }
 
+    /// Types keys, and Enter.
+    pub fn type_line(&self, keys: &str) {
+        (&*self.pty).write_all(format!("{keys}\r").as_bytes()).expect("keys");
+    }
+
     pub fn ctrl_c(&self) {
         (&*self.pty).write_all(b"\x03").expect("a key");
     }

@@ -22,6 +22,10 @@ impl State {
         State(path)
     }
 
+    pub fn path(&self) -> &str {
+        self.0.to_str().expect("a path")
+    }
+
     fn file(&self) -> PathBuf {
         self.0.join("acctl/recent.jsonl")
     }

@@ -1,0 +1,22 @@
+#compdef acctl
+# Completion of acctl for zsh. acctl itself answers what may come next.
+_acctl() {
+    local -a directories others
+    local line
+    for line in "${(@f)$(ACCTL_COMPLETE=zsh command acctl -- "${(@)words[1,CURRENT-1]}" "$PREFIX" </dev/null 2>/dev/null)}"; do
+        # A candidate, and behind a colon what it is.
+        if [[ ${line%%:*} == */ ]]; then
+            directories+=("$line")
+        elif [[ -n $line ]]; then
+            others+=("$line")
+        fi
+    done
+    (( $#directories )) && _describe -V directories directories -S ''
+    (( $#others )) && _describe -V values others
+}
+# Loaded by its name, or sourced.
+if [[ $funcstack[1] == _acctl ]]; then
+    _acctl "$@"
+else
+    compdef _acctl acctl
+fi
