@@ -12,7 +12,7 @@ C_SOURCES := $(wildcard examples/*.c examples/*.cpp tests/c/*.c tests/c/*.h test
 # Where `make lib` puts the C library.
 LIBRARY := $(abspath $(TARGET))/capi
 # PREFIX and the like are for `make install` alone.
-INSTALL_HERE := LIBDIR= INCLUDEDIR= DESTDIR= scripts/install.sh
+INSTALL_HERE := LIBDIR= INCLUDEDIR= MANDIR= DESTDIR= scripts/install.sh
 
 .PHONY: help public-api demo lib acctl examples test servers check header tools model fuzz bench install install-acctl uninstall
 
@@ -29,8 +29,8 @@ help:
 	@echo "make header   writes include/acclient.h anew"
 	@echo "make public-api  lists the public API of the crate in docs/public-api.txt (needs cargo-public-api)"
 	@echo "make install  installs the C library, headers, pkg-config and CMake files under PREFIX (/usr/local),"
-	@echo "              below DESTDIR where that is set; make install-acctl installs acctl with completions;"
-	@echo "              make uninstall removes both"
+	@echo "              below DESTDIR where that is set; make install-acctl installs acctl with completions"
+	@echo "              and man pages; make uninstall removes both"
 	@echo "make fuzz     runs every fuzz target for SECONDS_EACH (60) seconds"
 	@echo "make model    plays ACCLIENT_MODEL_RUNS (2000) random schedules of calls and faults, from a new seed, on a"
 	@echo "              real server, and as many of two kinds on a simulated one"
@@ -106,7 +106,7 @@ check: tools
 
 # All that the tests use. Where something cannot be had, this says what to install.
 tools:
-	@scripts/need.sh bash cc c++ clang clang-format cmake fish go nm pkg-config python3 redis-server valgrind zsh
+	@scripts/need.sh bash cc c++ clang clang-format cmake fish go mandoc nm pkg-config python3 redis-server valgrind zsh
 
 header:
 	ACCLIENT_WRITE_HEADER=1 $(CARGO) test --test languages header::
@@ -119,7 +119,7 @@ public-api:
 	mv $(TARGET)/public-api.txt docs/public-api.txt
 
 # As PREFIX=/opt/acclient make install, or make install PREFIX=/usr DESTDIR=/tmp/package.
-export PREFIX LIBDIR INCLUDEDIR DESTDIR
+export PREFIX LIBDIR INCLUDEDIR MANDIR DESTDIR
 install:
 	@$(CARGO) lib release
 	@scripts/install.sh library $(LIBRARY)/release

@@ -2,9 +2,9 @@
 # Installs the C library that `make lib` built, or the program acctl, and uninstalls both.
 #
 # usage: scripts/install.sh library DIRECTORY    libraries from there, headers, pkg-config and CMake files
-#        scripts/install.sh acctl PROGRAM        the program and its completions
+#        scripts/install.sh acctl PROGRAM        the program, its completions and its man pages
 #        scripts/install.sh uninstall
-# variables: PREFIX (/usr/local), LIBDIR, INCLUDEDIR, DESTDIR, NATIVE_LIBS
+# variables: PREFIX (/usr/local), LIBDIR, INCLUDEDIR, MANDIR, DESTDIR, NATIVE_LIBS
 set -eu
 
 usage() {
@@ -21,6 +21,7 @@ prefix=${PREFIX:-/usr/local}
 libdir=${LIBDIR:-$prefix/lib}
 includedir=${INCLUDEDIR:-$prefix/include}
 bindir=$prefix/bin
+man1=${MANDIR:-$prefix/share/man}/man1
 bash_completion=$prefix/share/bash-completion/completions/acctl
 zsh_completion=$prefix/share/zsh/site-functions/_acctl
 fish_completion=$prefix/share/fish/vendor_completions.d/acctl.fish
@@ -67,6 +68,9 @@ install_acctl() {
         "$1" completions "$shell" >"$to$file"
         chmod 644 "$to$file"
     done
+    install -d "$to$man1"
+    "$1" man "$to$man1"
+    chmod 644 "$to$man1/acctl.1" "$to$man1"/acctl-*.1
 }
 
 case $action in
@@ -76,6 +80,7 @@ case $action in
         rm -f "$to$libdir/$shared" "$to$libdir/$soname" "$to$libdir/$link" "$to$libdir/libacclient.a" \
             "$to$libdir/pkgconfig/acclient.pc" "$to$includedir/acclient.h" "$to$includedir/acclient.hpp"
         rm -rf "$to$libdir/cmake/acclient" "$to$includedir/acclient"
-        rm -f "$to$bindir/acctl" "$to$bash_completion" "$to$zsh_completion" "$to$fish_completion"
+        rm -f "$to$bindir/acctl" "$to$bash_completion" "$to$zsh_completion" "$to$fish_completion" \
+            "$to$man1/acctl.1" "$to$man1"/acctl-*.1
         ;;
 esac

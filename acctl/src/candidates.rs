@@ -63,7 +63,8 @@ pub fn with_candidates(program: Command, mut words: Vec<OsString>) -> Command {
     let line = Line { words, positional };
     let mut names = vec!["topics".to_owned()];
     names.extend(topics::TOPICS.iter().map(|topic| topic.name.to_owned()));
-    names.extend(program.get_subcommands().map(|command| command.get_name().to_owned()));
+    let shown = program.get_subcommands().filter(|command| !command.is_hide_set());
+    names.extend(shown.map(|command| command.get_name().to_owned()));
     complete_values(program, &line).mut_subcommand("help", |help| {
         help.mut_arg("topic", |topic| {
             topic.add(completer(move |_| names.iter().map(Candidate::new).collect()))

@@ -15,6 +15,7 @@ mod handles;
 mod jobs;
 mod json;
 mod logs;
+mod man;
 mod node;
 mod output;
 mod progress;
@@ -106,6 +107,7 @@ enum Command {
     Recent(recent::Recent),
     Completions(completions::Completions),
     Help(topics::Help),
+    Man(man::Man),
 }
 
 impl Command {
@@ -151,6 +153,9 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
     }
     if let Command::Help(help) = &cli.command {
         return help.perform::<Cli>(output);
+    }
+    if let Command::Man(man) = &cli.command {
+        return man.perform::<Cli>();
     }
     if let Command::Recent(recent) = &cli.command {
         return recent.perform(output);
@@ -198,6 +203,8 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
         Command::History(history) => history.perform(session),
         Command::Doctor(doctor) => doctor.perform(session),
         // Done above: they need no grid.
-        Command::Recent(_) | Command::Completions(_) | Command::Help(_) => Ok(Status::Success),
+        Command::Recent(_) | Command::Completions(_) | Command::Help(_) | Command::Man(_) => {
+            Ok(Status::Success)
+        }
     }
 }

@@ -6,6 +6,7 @@ mod day;
 mod errors;
 mod follow;
 mod kill;
+mod man;
 mod program;
 mod pty;
 mod recent;

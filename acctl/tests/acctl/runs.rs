@@ -62,8 +62,21 @@ fn the_history_of_an_old_controller() {
     assert_eq!((&document["tags"], &document["args"]["name"]), (&"first".into(), &"true".into()));
 }
 
+/// The words of each command, as `schedule add`.
+pub fn commands() -> Vec<Vec<String>> {
+    let mut commands: Vec<Vec<String>> = vec![Vec::new()];
+    let mut seen = 0;
+    while let Some(command) = commands.get(seen).cloned() {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let inner = names(&help(&words, "-h"));
+        commands.extend(inner.into_iter().map(|name| [command.clone(), vec![name]].concat()));
+        seen += 1;
+    }
+    commands
+}
+
 /// The lines of a help, which are no wider than 80 columns.
-fn help(words: &[&str], flag: &str) -> Vec<String> {
+pub fn help(words: &[&str], flag: &str) -> Vec<String> {
     let ran = acctl("redis://127.0.0.1:1", &[words, &[flag]].concat());
     assert_eq!(ran.status, 0, "{ran:?}");
     let lines: Vec<String> = ran.stdout.lines().map(str::to_owned).collect();
@@ -83,9 +96,9 @@ fn names(lines: &[String]) -> Vec<String> {
 
 #[test]
 fn every_help_fits_and_ends_in_an_example() {
-    let mut left: Vec<Vec<String>> = vec![Vec::new()];
-    let mut seen = 0;
-    while let Some(command) = left.pop() {
+    let commands = commands();
+    assert!(commands.len() > 24, "{commands:?}");
+    for command in commands {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         for flag in ["-h", "--help"] {
             let lines = help(&words, flag);
@@ -95,11 +108,7 @@ fn every_help_fits_and_ends_in_an_example() {
             assert!(heading.starts_with("Example"), "{words:?} {flag}: {lines:#?}");
             assert!(examples[0].starts_with("  acctl "), "{words:?} {flag}: {lines:#?}");
         }
-        let inner = names(&help(&words, "-h"));
-        left.extend(inner.into_iter().map(|name| [command.clone(), vec![name]].concat()));
-        seen += 1;
     }
-    assert!(seen > 24, "only {seen} commands");
     let all = help(&[], "--help").join("\n");
     assert!(all.contains("  statuses ") && all.contains("ACCLIENT_PASSWORD"), "{all}");
 }
@@ -124,7 +133,7 @@ fn help_shows_topics_and_commands() {
 }
 
 #[test]
-fn it_is_installed_with_completions_and_taken_away() {
+fn it_is_installed_with_completions_and_man_pages_and_taken_away() {
     let prefix = Prefix::new("acctl");
     prefix.script(&["acctl", ACCTL]);
     let usr = prefix.0.join("usr");
@@ -141,8 +150,11 @@ fn it_is_installed_with_completions_and_taken_away() {
         assert!(text.contains("ACCTL_COMPLETE"), "{}", file.display());
     }
     succeed(command("bash", None).arg("-n").arg(&completions[0]));
+    let pages = || std::fs::read_dir(usr.join("share/man/man1")).expect("a directory").count();
+    assert!(usr.join("share/man/man1/acctl.1").exists() && pages() > 20);
     prefix.script(&["uninstall"]);
     assert!(!usr.join("bin/acctl").exists() && completions.iter().all(|file| !file.exists()));
+    assert_eq!(pages(), 0);
 }
 
 #[test]
