@@ -100,7 +100,7 @@ pub fn killed(kill: KillResult) -> String {
     }
 }
 
-/// Takes a command back that no controller has taken yet
+/// Takes back a command that no controller has taken yet
 ///
 /// Then it never runs. Status 1: it is not in the queue, and may run or have run.
 #[derive(clap::Args)]
@@ -130,7 +130,7 @@ impl Retract {
     }
 }
 
-/// Shows what the jobs of a command use, on each agent
+/// Shows how much CPU and memory the jobs of a command use
 ///
 /// For acctl bash that is the shell that runs the script, without the script.
 #[derive(clap::Args)]

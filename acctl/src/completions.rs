@@ -38,6 +38,7 @@ Examples:
   acctl completions zsh > ~/.zfunc/_acctl
   acctl completions fish > ~/.config/fish/completions/acctl.fish")]
 pub struct Completions {
+    /// Shell that it is for
     shell: Shell,
 }
 

@@ -136,7 +136,7 @@ fn first_line(job: &Job) -> String {
     line.unwrap_or_default().chars().take(LONGEST).collect()
 }
 
-/// Shows how far a command got, and all that its agents said
+/// Shows how far a command got, and the result of each agent
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -145,7 +145,7 @@ Examples:
 pub struct Show {
     /// Command handle, or id
     command: String,
-    /// Of this agent only
+    /// Shows this agent only
     #[arg(long, value_name = "GID:NID", value_parser = target::agent)]
     agent: Option<AgentId>,
 }

@@ -29,19 +29,19 @@ Examples:
 pub struct Logs {
     /// Command handle, or id
     command: String,
-    /// Goes on with what is logged from now on
+    /// Prints messages as they are logged, until the jobs are over
     #[arg(long, short)]
     follow: bool,
     /// How long to follow, or forever
     #[arg(long, value_name = "SECONDS", default_value = "forever", requires = "follow")]
     wait: Patience,
-    /// Of this agent only
+    /// Prints messages of this agent only
     #[arg(long, value_name = "GID:NID", value_parser = target::agent)]
     agent: Option<AgentId>,
-    /// Of these levels: 1 stdout, 2 stderr, 7 warning, 9 critical, ...
+    /// Prints messages of these levels: 1 stdout, 2 stderr, 7 warning, 9 critical, ...
     #[arg(long, default_value = "*")]
     levels: String,
-    /// The newest so many of each agent, 1000 at most
+    /// Prints at most the newest N messages of each agent, up to 1000
     #[arg(long, value_name = "N", default_value = "1000", conflicts_with = "follow")]
     limit: u32,
     /// Of the last so many seconds, by the clock of this machine

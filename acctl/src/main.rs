@@ -48,33 +48,35 @@ Examples:
   acctl run 1:1 -- uname -a
   acctl bash role=cpu 'uptime'";
 
-/// The grid from a shell: runs commands on the agents of AgentController8.
+/// Runs commands on the agents of an AgentController8 grid.
 #[derive(Parser)]
 #[command(
     name = "acctl",
     version,
     max_term_width = 80,
-    after_help = EXAMPLES,
+    after_help = format!("Topics: acctl help targets, handles, output, statuses, json\n\n{EXAMPLES}"),
     after_long_help = format!("{}\n{EXAMPLES}", topics::list()),
     disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true
 )]
 struct Cli {
-    /// Prints JSON, one document a line, errors too
-    #[arg(long, global = true)]
+    /// Prints JSON, one document per line, also for errors
+    // Behind the options that a command has of its own.
+    #[arg(long, global = true, display_order = 900)]
     json: bool,
-    /// Colours: auto, always, never
+    /// When to use colours: auto, always, never
     #[arg(
         long,
         global = true,
+        display_order = 901,
         value_name = "WHEN",
         default_value = "auto",
         hide_possible_values = true
     )]
     color: clap::ColorChoice,
     /// Passes control characters of jobs to the terminal
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 902)]
     raw: bool,
     #[command(flatten)]
     connection: Connection,
@@ -95,6 +97,7 @@ enum Command {
     Kill(commands::Kill),
     Retract(commands::Retract),
     Stats(commands::Stats),
+    Recent(recent::Recent),
     Ps(node::Ps),
     Info(node::Info),
     Agents(agents::Agents),
@@ -104,7 +107,6 @@ enum Command {
     Schedule(schedule::Schedule),
     History(schedule::History),
     Doctor(node::Doctor),
-    Recent(recent::Recent),
     Completions(completions::Completions),
     Help(topics::Help),
     Man(man::Man),

@@ -114,7 +114,8 @@ fn page(command: &Command, above: Option<&Command>) -> io::Result<Vec<u8>> {
         definitions(&mut roff, "FILES", &FILES);
     }
     if let Some(examples) = command.get_after_help().map(ToString::to_string) {
-        let lines: Vec<&str> = examples.lines().skip(1).map(str::trim_start).collect();
+        let examples = examples.lines().skip_while(|line| !line.starts_with("Example")).skip(1);
+        let lines: Vec<&str> = examples.map(str::trim_start).collect();
         as_it_is(&mut roff, "EXAMPLES", &lines.join("\n"));
     }
     section(&mut roff, "SEE ALSO", &see_also(command, above));

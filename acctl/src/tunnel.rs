@@ -51,7 +51,7 @@ pub enum Tunnels {
     /// program failed to open.
     #[command(after_help = EXAMPLES)]
     List {
-        /// The agent, or controller
+        /// Agent, or controller
         #[arg(value_name = "AGENT")]
         at: Listener,
     },
@@ -60,7 +60,7 @@ pub enum Tunnels {
 /// A tunnel and where it begins.
 #[derive(clap::Args)]
 pub struct Named {
-    /// The agent on whose machine it begins, or controller
+    /// Agent whose machine listens, or controller
     #[arg(value_name = "AGENT")]
     at: Listener,
     /// LOCAL:GATEWAY:IP:REMOTE
