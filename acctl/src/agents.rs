@@ -26,7 +26,7 @@ Examples:
   acctl agents 1:1-20 -x role=gpu"
 )]
 pub struct Agents {
-    /// These agents only: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl --help
+    /// These agents only: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets
     target: Vec<String>,
     /// Pings each agent, and counts the commands that are waiting for it
     ///

@@ -26,7 +26,7 @@ Examples:
   acctl ps role=cpu -x 1:4"
 )]
 pub struct Ps {
-    /// Of these agents only: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl --help
+    /// Of these agents only: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets
     target: Vec<String>,
     /// Those that were started with this domain
     #[arg(long)]
@@ -139,7 +139,7 @@ Examples:
 pub struct Info {
     /// Of what
     what: What,
-    /// Agents to ask: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl --help
+    /// Agents to ask: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets
     #[arg(required_unless_present = "target_file")]
     target: Vec<String>,
     #[command(flatten)]

@@ -16,7 +16,7 @@ use crate::target::Whom;
 ///
 /// The program is found on the agent's PATH. One agent: its stdout and stderr are those of acctl.
 /// Several: each result as it completes, under a heading. What a result does not tell, like the exit code, is
-/// listed by acctl --help.
+/// listed by acctl help output.
 #[derive(clap::Args)]
 #[command(
     override_usage = "acctl run [OPTIONS] <TARGET> -- <PROGRAM> [ARGS]...",
@@ -27,7 +27,7 @@ Examples:
   acctl run all role=cpu --batch 10% --stop-after 3 -- apt-get -y upgrade"
 )]
 pub struct Run {
-    /// Agents it is for: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl --help
+    /// Agents it is for: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets
     #[arg(required_unless_present = "target_file")]
     target: Vec<String>,
     /// The program and its arguments
