@@ -9,6 +9,7 @@ use acclient::{CancelToken, Client, ErrorKind};
 
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::times;
 
 const DEFAULT_URL: &str = "redis://127.0.0.1:6379";
 /// More than the library's own 64: each followed log and each wait may take one.
@@ -53,7 +54,7 @@ pub struct Connection {
     #[arg(long, global = true, hide_short_help = true)]
     insecure: bool,
     /// How long a quick question may take: sending, a kill, a list [default: 10]
-    #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, global = true, hide_short_help = true, value_name = "TIME", value_parser = times::duration)]
     timeout: Option<Duration>,
     /// Limit on the size of a result, which is held in memory more than once [default: 64]
     #[arg(
@@ -64,14 +65,6 @@ pub struct Connection {
         conflicts_with = "instance"
     )]
     max_reply: Option<NonZeroUsize>,
-}
-
-/// Seconds, as a decimal number.
-pub fn seconds(text: &str) -> Result<Duration, String> {
-    let number: Option<f64> = text.parse().ok();
-    let time = number.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    time.filter(|time| !time.is_zero())
-        .ok_or_else(|| "seconds are a number above 0, like 2.5".into())
 }
 
 impl Connection {

@@ -8,14 +8,13 @@ use acclient::{AgentId, Command, ErrorKind, Job, Message, MsgQuery, Outcome as A
 use serde_json::json;
 
 use crate::commands::Worst;
-use crate::connect::seconds;
 use crate::exit::{self, Failure, Outcome, Status};
 use crate::jobs::utc;
 use crate::json;
-use crate::sending::Patience;
 use crate::session::{LOOK, Session};
 use crate::stages;
 use crate::target;
+use crate::times::{self, Patience};
 
 /// Shows what the jobs of a command have logged
 ///
@@ -25,15 +24,15 @@ use crate::target;
 #[command(after_help = "\
 Examples:
   acctl logs -f 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'
-  acctl logs 'acclient:1:nightly:all,role=cpu' --levels 2,7-9 --since 600")]
+  acctl logs 'acclient:1:nightly:all,role=cpu' --levels 2,7-9 --since 10m")]
 pub struct Logs {
     /// Command handle, or id
     command: String,
     /// Prints messages as they are logged, until the jobs are over
     #[arg(long, short)]
     follow: bool,
-    /// How long to follow, or forever
-    #[arg(long, value_name = "SECONDS", default_value = "forever", requires = "follow")]
+    /// How long to follow: 30, 5m, 1h30m, or forever
+    #[arg(long, value_name = "TIME", default_value = "forever", requires = "follow")]
     wait: Patience,
     /// Prints messages of this agent only
     #[arg(long, value_name = "GID:NID", value_parser = target::agent)]
@@ -44,8 +43,8 @@ pub struct Logs {
     /// Prints at most the newest N messages of each agent, up to 1000
     #[arg(long, value_name = "N", default_value = "1000", conflicts_with = "follow")]
     limit: u32,
-    /// Of the last so many seconds, by the clock of this machine
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// Of the last 30 (seconds), 5m, 2h, ... by the clock of this machine
+    #[arg(long, value_name = "TIME", value_parser = times::duration)]
     since: Option<Duration>,
     /// Shows when each message was logged, and its level
     #[arg(long)]

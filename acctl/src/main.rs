@@ -31,6 +31,7 @@ mod tally;
 mod target;
 mod target_documents;
 mod terminal;
+mod times;
 mod topics;
 mod tunnel;
 mod usage;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use acclient::{Request, RolloutPlan, RunArgs, Target};
 
-use crate::connect::seconds;
 use crate::exit::{Failure, Outcome, Status};
 use crate::json;
 use crate::report::Report;
 use crate::session::Session;
+use crate::times::{self, Patience};
 
 /// What run, bash, script and cmd share.
 #[derive(clap::Args)]
@@ -26,18 +26,18 @@ pub struct How {
 #[derive(clap::Args)]
 #[command(next_help_heading = "How it runs")]
 pub struct Running {
-    /// Kills the process that the agent started after SECONDS: its children go on, and so does a
-    /// script without --killable; -1: no limit
-    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    /// Kills the process that the agent started after TIME, like 90 (seconds), 5m, 1h30m: its children go
+    /// on, and so does a script without --killable; -1: no limit
+    #[arg(long, value_name = "TIME", value_parser = times::limit, allow_hyphen_values = true)]
     max_time: Option<i64>,
     /// Limits the runs of a job that fails, 1 s apart; 2 is one retry
     #[arg(long, value_name = "TIMES")]
     max_restart: Option<u32>,
-    /// Runs it again every so many seconds, until it is killed
-    #[arg(long, value_name = "SECONDS")]
+    /// Runs it again after each TIME, in whole seconds, until it is killed
+    #[arg(long, value_name = "TIME", value_parser = times::whole_seconds)]
     recurring: Option<u32>,
-    /// Measures it every so many milliseconds
-    #[arg(long, value_name = "MS")]
+    /// Measures it after each TIME, like 500ms
+    #[arg(long, value_name = "TIME", value_parser = times::whole_milliseconds)]
     stats_interval: Option<u32>,
     /// Jobs of one queue run one after another on an agent; one that waits there cannot be killed
     #[arg(long)]
@@ -95,8 +95,8 @@ pub struct Sending {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Sending and waiting")]
 pub struct Waiting {
-    /// How long to wait for results, or forever
-    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    /// How long to wait for results: 30, 5m, 1h30m, or forever; for those of all batches
+    #[arg(long, value_name = "TIME", default_value = "60")]
     wait: Patience,
     /// Kills the jobs on Ctrl-C, other signals and a closed stdout, instead of only ending the wait
     #[arg(long)]
@@ -112,18 +112,6 @@ impl Waiting {
     }
 }
 
-/// How long to wait: seconds, or `forever`.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience(pub Option<Duration>);
-
-impl FromStr for Patience {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "forever" { Ok(Patience(None)) } else { seconds(text).map(Some).map(Patience) }
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 enum Batch {
     Agents(usize),
@@ -134,7 +122,8 @@ impl FromStr for Batch {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "it is a number of agents, like 5, or a part of them, like 10%".to_owned();
+        let wrong =
+            || "expected a number of agents, like 5, or a part of them, like 10%".to_owned();
         match text.strip_suffix('%') {
             Some(percent) => percent.parse().map(Batch::Percent).map_err(|_| wrong()),
             None => text.parse().map(Batch::Agents).map_err(|_| wrong()),
@@ -146,7 +135,7 @@ impl FromStr for Batch {
 pub fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("it is of the form NAME=VALUE".into()),
+        _ => Err("expected NAME=VALUE".into()),
     }
 }
 

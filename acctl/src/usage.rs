@@ -1,13 +1,14 @@
 //! Parses the command line, and reports usage errors as text or JSON.
 
 use std::env;
+use std::error::Error;
 use std::ffi::OsString;
 
 use acclient::ErrorKind as Kind;
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ColorChoice, Parser};
 
-use crate::exit::Status;
+use crate::exit::{Failure, Status};
 use crate::json;
 use crate::output::Output;
 
@@ -29,6 +30,9 @@ pub fn parse<T: Parser>() -> T {
     }
     let is_json = options.iter().any(|word| word == "--json");
     let output = Output::new(is_json, false, "");
+    if let Some(text) = invalid_value(&error) {
+        std::process::exit(Failure::Usage(text).tell(&output).code());
+    }
     let text = error.render();
     output.error_text(&match output.colours_stderr() {
         true => text.ansi().to_string(),
@@ -41,6 +45,22 @@ pub fn parse<T: Parser>() -> T {
     };
     let _ = output.document(json::failure(Kind::InvalidArgument, &message, None));
     std::process::exit(Status::Usage.code());
+}
+
+/// What is wrong with the value of an option, where the parser of the value says it.
+fn invalid_value(error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let option = text(ContextKind::InvalidArg)?.split(' ').next()?;
+    let value = format!("{:?}", text(ContextKind::InvalidValue)?);
+    let why = error.source()?.to_string();
+    // Some say themselves what is invalid.
+    match why.contains(&value) {
+        true => Some(format!("{option}: {why}")),
+        false => Some(format!("invalid {option} {value}: {why}")),
+    }
 }
 
 /// What `--color` says, as clap will read it.
