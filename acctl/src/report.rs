@@ -11,9 +11,11 @@ use acclient::{
 
 use crate::commands::killed;
 use crate::exit::{self, Failure, Outcome, brief};
+use crate::fold::fold;
 use crate::json;
-use crate::output::{BAD, GOOD, Output};
+use crate::output::Output;
 use crate::progress::Progress;
+use crate::render::Renderer;
 use crate::sending::Waiting;
 use crate::session::Session;
 use crate::signals;
@@ -78,6 +80,12 @@ struct Left {
     not_started: Vec<AgentId>,
 }
 
+/// What was reported so far.
+struct Told<'a> {
+    tally: Tally,
+    renderer: Renderer<'a>,
+}
+
 impl<'a> Report<'a> {
     pub fn new(session: &'a Session<'a>, waiting: &'a Waiting, is_many: bool) -> Self {
         Report { session, output: session.output, waiting, is_many, is_sent: false }
@@ -96,50 +104,55 @@ impl<'a> Report<'a> {
         }
     }
 
+    fn told(&self) -> Told<'a> {
+        let renderer = Renderer::new(self.output, &self.waiting.shown, self.is_many);
+        Told { tally: Tally::new(), renderer }
+    }
+
     /// Waits for commands that were sent.
     pub fn commands(mut self, commands: Vec<Command>) -> Outcome {
         self.is_many |= commands.len() > 1;
-        let mut tally = Tally::new();
+        let mut told = self.told();
         let mut results = match self.session.client.wait_any(&commands, self.waiting.time()) {
             Ok(results) => results,
             // Before it began: what was sent is sent.
             Err(error) => {
                 let left = Left { in_flight: commands, ..Left::default() };
-                return self.end(&tally, Err(error.into()), left);
+                return self.end(&told.tally, Err(error.into()), left);
             }
         };
         let mut late = Vec::new();
         let taken = self.watched(self.is_many, commands.as_slice(), |progress| {
-            self.take(&mut results, &mut tally, progress, Some(&mut late))
+            self.take(&mut results, &mut told, progress, Some(&mut late))
         });
         let is_over = match (&taken, commands.as_slice()) {
             (Ok(()), _) => true,
             // The agents of a role or an id may not all be known before the end.
             (Err(_), [command]) if !self.is_many || !command.target().agent_ids().is_empty() => {
-                tally.told() > 0 && results.remaining() == 0
+                told.tally.told() > 0 && results.remaining() == 0
             }
             _ => false,
         };
-        let told = taken.and_then(|()| self.late(&commands, &late, &mut tally));
+        let taken = taken.and_then(|()| self.late(&commands, &late, &mut told));
         let in_flight = if is_over { Vec::new() } else { commands };
-        self.end(&tally, told, Left { in_flight, ..Left::default() })
+        self.finish(told, taken, Left { in_flight, ..Left::default() })
     }
 
     /// Takes the results of a rollout.
     pub fn rollout(mut self, mut results: Rollout) -> Outcome {
         self.is_many |= results.agents().len() > 1;
-        let mut tally = Tally::new();
+        let mut told = self.told();
         let taken = self.watched(true, &[], |progress| {
             let waiting = results.waiting(0).unwrap_or_default();
             progress.iter().for_each(|it| it.begin(results.total(0), waiting));
-            self.take(&mut results, &mut tally, progress, None)
+            self.take(&mut results, &mut told, progress, None)
         });
         let left = Left {
             in_flight: results.in_flight().cloned().collect(),
             not_started: results.not_started().collect(),
         };
-        tally.pending = left.in_flight.iter().map(Command::to_string).collect();
-        self.end(&tally, taken, left)
+        told.tally.pending = left.in_flight.iter().map(Command::to_string).collect();
+        self.finish(told, taken, left)
     }
 
     /// Takes results while a bar is drawn, if there is one to be drawn.
@@ -150,7 +163,7 @@ impl<'a> Report<'a> {
         take: impl FnOnce(Option<&Progress>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let progress = Progress::new(&self.output.bar);
-        if !has_bar || self.waiting.quiet || progress.is_hidden() {
+        if !has_bar || self.waiting.shown.quiet || progress.is_hidden() {
             return take(None);
         }
         let progress = &progress;
@@ -173,39 +186,39 @@ impl<'a> Report<'a> {
     fn take(
         &self,
         results: &mut impl Source,
-        tally: &mut Tally,
+        told: &mut Told,
         progress: Option<&Progress>,
         mut late: Option<&mut Vec<Error>>,
     ) -> Result<(), Failure> {
-        let mut told = 0;
+        let mut count = 0;
         while let Some(result) = results.next() {
             let succeeded = result.as_ref().is_ok_and(Job::is_success);
             match result {
                 Ok(job) => {
-                    tally.job(&job);
-                    self.job(&job)?;
+                    told.tally.job(&job);
+                    told.renderer.job(&job)?;
                 }
                 // It says nothing about the agent: the command is still in flight.
                 Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error.into()),
                 Err(error) => match late.as_mut() {
                     Some(late) if error.kind() == ErrorKind::Timeout => late.push(error),
-                    _ => self.error(&error, None, tally)?,
+                    _ => self.error(&error, None, told)?,
                 },
             }
-            told += 1;
+            count += 1;
             if let Some(progress) = progress {
-                progress.done(succeeded, results.total(told), results.waiting(told));
+                progress.done(succeeded, results.total(count), results.waiting(count));
             }
         }
         Ok(())
     }
 
     /// Reports the agents that did not answer, and the stage of each.
-    fn late(&self, commands: &[Command], late: &[Error], tally: &mut Tally) -> Result<(), Failure> {
+    fn late(&self, commands: &[Command], late: &[Error], told: &mut Told) -> Result<(), Failure> {
         let mut stages: BTreeMap<&str, Option<Stages>> = BTreeMap::new();
         for error in late {
             let Some(handle) = error.command_handle() else {
-                self.error(error, None, tally)?;
+                self.error(error, None, told)?;
                 continue;
             };
             let command = commands.iter().find(|command| command.handle() == handle);
@@ -214,10 +227,10 @@ impl<'a> Report<'a> {
             });
             match (command, found) {
                 (Some(command), Some(found)) if !self.is_sent && stages::is_unknown(found) => {
-                    tally.unknown();
+                    told.tally.unknown();
                     stages::tell_unknown(self.session, command)?;
                 }
-                (_, found) => self.error(error, found.as_ref(), tally)?,
+                (_, found) => self.error(error, found.as_ref(), told)?,
             }
         }
         Ok(())
@@ -227,86 +240,57 @@ impl<'a> Report<'a> {
         &self,
         error: &Error,
         stages: Option<&Stages>,
-        tally: &mut Tally,
+        told: &mut Told,
     ) -> Result<(), Failure> {
         let stage = stages.map(|found| match error.agent() {
             Some(agent) => found.agents.get(&agent).copied().unwrap_or(found.stage),
             None => found.stage,
         });
-        tally.error(error, stage);
+        told.tally.error(error, stage);
         let after = error.elapsed().map(|elapsed| format!(" after {:.3} s", elapsed.as_secs_f64()));
         let after = after.unwrap_or_default();
-        self.output.problem(&match (error.agent(), stage.map(stages::in_words)) {
+        let text = match (error.agent(), stage.map(stages::in_words)) {
             (Some(agent), Some(stage)) if stages.is_some_and(|found| found.redis_lost_data) => {
                 format!("{agent}: no result{after}, and Redis has lost its data; {stage}")
             }
             (Some(agent), Some(stage)) => format!("{agent}: no result{after}; {stage}"),
             (_, Some(stage)) => format!("{}; {stage}", brief(error)),
+            // Not the list of all agents with each of them.
+            (Some(agent), None) if self.is_many && error.kind() == ErrorKind::NoSuchAgent => {
+                format!("{agent}: {}", stages::NO_SUCH_AGENT)
+            }
             (_, None) => brief(error),
-        });
+        };
         let mut document = json::error(error);
         document["error"]["stage"] = stage.map(json::stage).into();
         if stage == Some(Stage::Lost) {
             document["error"]["kind"] = format!("{:?}", ErrorKind::Lost).into();
             document["error"]["code"] = (ErrorKind::Lost as i32).into();
         }
-        Ok(self.output.document(document)?)
+        told.renderer.error(error, &text, document)
     }
 
-    /// What one agent returned.
-    fn job(&self, job: &Job) -> Result<(), Failure> {
-        let output = self.output;
-        if output.is_json() {
-            return Ok(output.document(json::job(job))?);
-        }
-        let (agent, state) = (job.agent(), job.state());
-        if self.is_many {
-            let style = if job.is_success() { GOOD } else { BAD };
-            let heading = format!("== {agent} {state} ({:.3} s)", job.time().as_secs_f64());
-            output.line(output.styled(&heading, style))?;
-            output.text_below_heading(job.stdout())?;
-            job.stderr().lines().for_each(|line| output.note(format!("{agent}: {line}")));
-        } else {
-            output.text(job.stdout())?;
-            output.error_text(job.stderr());
-        }
-        // An agent's own command that failed says no more than "{}".
-        let data = Some(job.data()).filter(|data| !data.is_empty());
-        match data {
-            Some(data) if job.is_success() && self.is_many => output.text_below_heading(data)?,
-            Some(data) if job.is_success() => output.text(data)?,
-            Some(data) if data != "{}" => {
-                let data = data.trim_end().replace('\n', "\n  ");
-                output.problem(&format!("agent {agent}: {state}: {data}"));
-            }
-            _ if job.is_success() || self.is_many => {}
-            _ => output.problem(&format!("agent {agent}: {state}")),
-        }
-        let critical = job.critical().unwrap_or_default();
-        critical.trim_end().lines().for_each(|line| output.note(format!("{agent}: {line}")));
-        for (name, text) in [("stdout", job.stdout()), ("stderr", job.stderr())] {
-            if json::is_cut(text) {
-                output.problem(&format!(
-                    "agent {agent}: {name} may be cut: an agent keeps the last {} lines",
-                    json::KEPT_LINES
-                ));
-            }
-        }
-        Ok(())
+    /// Prints what was kept until now, and ends.
+    fn finish(&self, told: Told, taken: Result<(), Failure>, left: Left) -> Outcome {
+        let Told { tally, renderer } = told;
+        let shown = renderer.end();
+        self.end(&tally, taken.and(shown), left)
     }
 
     /// Says how several agents fared, and how to come back to those that are left. After a signal, and where
     /// stdout is closed, names what is in flight too, or kills it.
     fn end(&self, tally: &Tally, taken: Result<(), Failure>, left: Left) -> Outcome {
         let Left { in_flight, not_started } = left;
-        if self.is_many && (taken.is_ok() || tally.told() > 0) {
+        let is_counted = self.is_many || !self.waiting.shown.is_plain();
+        if is_counted && (taken.is_ok() || tally.told() > 0) {
             self.note(tally.in_words());
+            tally.names().iter().for_each(|line| self.output.problem(line));
         }
         let is_interrupted = taken.as_ref().is_err_and(Failure::is_interruption);
         if !not_started.is_empty() {
             let why = if is_interrupted { "interrupted" } else { "stopped" };
-            let left: Vec<String> = not_started.iter().map(AgentId::to_string).collect();
-            self.output.problem(&format!("{why}: nothing was sent to {}", left.join(", ")));
+            let left = fold(not_started.iter().copied());
+            self.output.problem(&format!("{why}: nothing was sent to {left}"));
         }
         let handles: Vec<String> = in_flight.iter().map(Command::to_string).collect();
         // What is in flight is pending; after the end, what is late.
@@ -340,7 +324,7 @@ impl<'a> Report<'a> {
 
     /// What is not wanted with --quiet.
     fn note(&self, line: String) {
-        if !self.waiting.quiet {
+        if !self.waiting.shown.quiet {
             self.output.note(line);
         }
     }

@@ -9,6 +9,7 @@ use acclient::{Request, RolloutPlan, RunArgs, Target};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::json;
+use crate::render::Shown;
 use crate::report::Report;
 use crate::session::Session;
 use crate::times::{self, Patience};
@@ -85,7 +86,7 @@ pub struct Sending {
     #[arg(long, requires = "id")]
     once: bool,
     /// Prints the command and does not wait; see acctl wait
-    #[arg(long, conflicts_with_all = ["batch", "sample", "kill_on_interrupt"])]
+    #[arg(long, conflicts_with_all = ["batch", "sample", "kill_on_interrupt", "group", "summary"])]
     detach: bool,
     #[command(flatten)]
     waiting: Waiting,
@@ -101,9 +102,8 @@ pub struct Waiting {
     /// Kills the jobs on Ctrl-C, other signals and a closed stdout, instead of only ending the wait
     #[arg(long)]
     pub kill_on_interrupt: bool,
-    /// Prints results and problems only: no handle, bar or counts
-    #[arg(long, short)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 impl Waiting {
@@ -179,7 +179,7 @@ impl How {
                     .into(),
             ));
         }
-        if !self.sending.detach && !self.sending.waiting.quiet {
+        if !self.sending.detach && !self.sending.waiting.shown.quiet {
             session.output.note(
                 "not waiting: agents never answer restart; acctl agents lists those that are back",
             );

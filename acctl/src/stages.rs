@@ -11,6 +11,10 @@ use crate::session::Session;
 /// Timeout for the stages of agents in a report about something else.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// What is wrong with an agent that the controller does not know.
+pub const NO_SUCH_AGENT: &str =
+    "no such agent: it was down or not registered, or the number is wrong";
+
 /// Progress of a command for a report about something else, within a short timeout.
 pub fn of(session: &Session, command: &Command) -> acclient::Result<Progress> {
     let usual = session.client.timeout().unwrap_or(PATIENCE);
@@ -88,9 +92,8 @@ pub fn tell_no_agent(session: &Session, command: &Command, agent: AgentId) -> Ou
 /// Says which agents the controller does not know.
 pub fn tell_unreached(session: &Session, command: &Command, agents: &[AgentId]) -> Outcome {
     for agent in agents {
-        let text = "no such agent: it was down or not registered, or the number is wrong";
-        session.output.problem(&format!("{agent}: {text}"));
-        let mut document = json::failure(ErrorKind::NoSuchAgent, &text, Some(command));
+        session.output.problem(&format!("{agent}: {NO_SUCH_AGENT}"));
+        let mut document = json::failure(ErrorKind::NoSuchAgent, &NO_SUCH_AGENT, Some(command));
         document["agent"] = agent.to_string().into();
         session.output.document(document)?;
     }

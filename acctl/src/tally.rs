@@ -4,6 +4,7 @@ use acclient::{AgentId, Error, Job, Stage};
 use serde_json::{Value, json};
 
 use crate::exit::Status;
+use crate::fold::fold;
 
 /// Agents with the same outcome; `None` for a result whose agent is unknown.
 type Agents = Vec<Option<AgentId>>;
@@ -113,6 +114,15 @@ impl Tally {
         if words.is_empty() { "nobody has answered".into() } else { words.join(", ") }
     }
 
+    /// A line for each outcome but success: what it is, and the agents.
+    pub fn names(&self) -> Vec<String> {
+        let named = |(agents, _, what): &(&Agents, &str, &str)| {
+            let agents = fold(agents.iter().flatten().copied());
+            (!agents.is_empty()).then(|| format!("{what}: {agents}"))
+        };
+        self.fates()[1..].iter().filter_map(named).collect()
+    }
+
     /// The document that ends a report. `pending` are handles to come back to.
     pub fn summary(&self, not_started: &[AgentId], pending: &[String], status: Status) -> Value {
         let mut document = json!({
@@ -122,8 +132,9 @@ impl Tally {
             "status": status.code(),
         });
         for (agents, name, _) in self.fates() {
-            let agents = agents.iter().flatten().map(AgentId::to_string);
-            document[name] = agents.collect::<Vec<_>>().into();
+            let mut agents: Vec<AgentId> = agents.iter().flatten().copied().collect();
+            agents.sort_unstable();
+            document[name] = agents.iter().map(AgentId::to_string).collect::<Vec<_>>().into();
         }
         document
     }

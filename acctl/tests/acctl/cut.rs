@@ -104,6 +104,6 @@ fn a_rollout_that_is_refused_names_those_that_got_nothing() {
     let ran: Ran = child.wait_with_output().expect("it ends").into();
     assert_eq!(ran.status, 7, "{ran:?}");
     assert!(ran.stderr.contains("1 succeeded"), "{ran:?}");
-    assert!(ran.stderr.contains("stopped: nothing was sent to 1:2, 2:1"), "{ran:?}");
+    assert!(ran.stderr.contains("stopped: nothing was sent to 1:2,2:1"), "{ran:?}");
     assert!(!ran.stderr.contains("come back"), "{ran:?}");
 }

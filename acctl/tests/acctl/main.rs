@@ -10,6 +10,7 @@ mod man;
 mod program;
 mod pty;
 mod recent;
+mod results;
 mod runs;
 mod schemas;
 mod sessions;

@@ -44,7 +44,7 @@ fn a_rollout_whose_time_passes_between_two_batches_has_not_succeeded() {
     assert_eq!(&first, b"==");
     std::thread::sleep(Duration::from_secs(4)); // its time, which has begun before
     let ran: Ran = child.wait_with_output().expect("it ends").into();
-    assert!(ran.stderr.contains("stopped: nothing was sent to 1:2, 2:1"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("stopped: nothing was sent to 1:2,2:1"), "{}", ran.stderr);
     assert_eq!(ran.status, 4, "{}", ran.stderr);
 }
 

@@ -94,6 +94,8 @@ fn every_command_prints_documents_as_their_schemas_say() {
     printed(&["run", "--dry-run", "1:*", "--", "true"], &["plan", "agent", "agent"]);
     printed(&["run", "1:1", "--", "true"], &["sent", "result", "summary"]);
     printed(&["bash", "all", "echo"], &["sent", "result", "result", "result", "summary"]);
+    printed(&["bash", "all", "--group", "echo"], &["sent", "group", "summary"]);
+    printed(&["bash", "all", "--summary", "echo"], &["sent", "summary"]);
     printed(&["bash", "all@1", "--batch", "1", "echo"], &["result", "result", "summary"]);
     printed(&["script", "1:2", "test/echo", "--arg", "message=x"], &["sent", "result", "summary"]);
     printed(&["cmd", "1:1", "ping"], &["sent", "result", "summary"]);

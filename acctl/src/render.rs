@@ -1,0 +1,167 @@
+//! What is printed of results: all of them, each once, a line of each, or nothing.
+
+use acclient::{Error, Job, JobState};
+use serde_json::Value;
+
+use crate::exit::Failure;
+use crate::group::Groups;
+use crate::json;
+use crate::output::{BAD, GOOD, Output};
+
+/// Options for what is printed of results.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Results")]
+pub struct Shown {
+    /// Prints identical results once, under the agents that gave them
+    #[arg(long, conflicts_with = "summary")]
+    group: bool,
+    /// Prints no output of jobs: only counts, and the agents that did not succeed
+    #[arg(long)]
+    summary: bool,
+    /// Prints results and problems only: no handle, bar or counts
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+impl Shown {
+    /// Whether results are printed one by one and in full.
+    pub fn is_plain(&self) -> bool {
+        !(self.group || self.summary)
+    }
+}
+
+/// Prints results in the way that was asked for.
+pub struct Renderer<'a> {
+    output: &'a Output,
+    style: Style,
+    /// Whether there may be results of several agents, so that each needs a heading.
+    is_many: bool,
+}
+
+enum Style {
+    Plain,
+    Groups(Groups),
+    Summary,
+}
+
+impl<'a> Renderer<'a> {
+    pub fn new(output: &'a Output, shown: &Shown, is_many: bool) -> Self {
+        let style = match shown {
+            Shown { group: true, .. } => Style::Groups(Groups::default()),
+            Shown { summary: true, .. } => Style::Summary,
+            _ => Style::Plain,
+        };
+        Renderer { output, style, is_many }
+    }
+
+    /// The result of an agent.
+    pub fn job(&mut self, job: &Job) -> Result<(), Failure> {
+        match &mut self.style {
+            Style::Summary => Ok(()),
+            Style::Groups(groups) => {
+                groups.add(job);
+                Ok(())
+            }
+            Style::Plain if self.output.is_json() => Ok(self.output.document(json::job(job))?),
+            Style::Plain => {
+                let said = Said::from(job);
+                if self.is_many {
+                    let (agent, time) = (job.agent(), job.time().as_secs_f64());
+                    said.heading(self.output, &format!("== {agent} {} ({time:.3} s)", said.state))?;
+                }
+                said.show(self.output, &job.agent().to_string(), self.is_many)
+            }
+        }
+    }
+
+    /// An error in the place of a result: in words, and as a document.
+    pub fn error(&mut self, error: &Error, text: &str, document: Value) -> Result<(), Failure> {
+        // Which is counted and named at the end.
+        if matches!(self.style, Style::Summary) && error.agent().is_some() {
+            return Ok(());
+        }
+        self.output.problem(text);
+        Ok(self.output.document(document)?)
+    }
+
+    /// Prints what was kept until all results are there.
+    pub fn end(self) -> Result<(), Failure> {
+        match self.style {
+            Style::Groups(groups) => groups.show(self.output),
+            Style::Plain | Style::Summary => Ok(()),
+        }
+    }
+}
+
+/// What agents have said, as it is shown.
+pub struct Said<'a> {
+    pub state: &'a JobState,
+    pub stdout: &'a str,
+    pub stderr: &'a str,
+    pub data: &'a str,
+    pub critical: Option<&'a str>,
+}
+
+impl<'a> From<&'a Job> for Said<'a> {
+    fn from(job: &'a Job) -> Self {
+        Said {
+            state: job.state(),
+            stdout: job.stdout(),
+            stderr: job.stderr(),
+            data: job.data(),
+            critical: job.critical(),
+        }
+    }
+}
+
+impl Said<'_> {
+    fn is_success(&self) -> bool {
+        *self.state == JobState::Success
+    }
+
+    /// A line above what is said, in the colour of success or failure.
+    pub fn heading(&self, output: &Output, text: &str) -> Result<(), Failure> {
+        let style = if self.is_success() { GOOD } else { BAD };
+        Ok(output.line(output.styled(text, style))?)
+    }
+
+    /// Prints it. `whose` are the agents, which stderr names where there is a heading.
+    pub fn show(&self, output: &Output, whose: &str, has_heading: bool) -> Result<(), Failure> {
+        let Said { state, stdout, stderr, data, critical } = self;
+        if has_heading {
+            output.text_below_heading(stdout)?;
+            stderr.lines().for_each(|line| output.note(format!("{whose}: {line}")));
+        } else {
+            output.text(stdout)?;
+            output.error_text(stderr);
+        }
+        let agents = match whose.contains([',', '-']) {
+            true => format!("agents {whose}"),
+            false => format!("agent {whose}"),
+        };
+        match *data {
+            "" | "{}" if !self.is_success() && !has_heading => {
+                output.problem(&format!("{agents}: {state}"));
+            }
+            // An agent's own command that failed says no more than "{}".
+            "" => {}
+            data if self.is_success() && has_heading => output.text_below_heading(data)?,
+            data if self.is_success() => output.text(data)?,
+            "{}" => {}
+            data => {
+                let data = data.trim_end().replace('\n', "\n  ");
+                output.problem(&format!("{agents}: {state}: {data}"));
+            }
+        }
+        let critical = critical.unwrap_or_default().trim_end().lines();
+        critical.for_each(|line| output.note(format!("{whose}: {line}")));
+        for (name, text) in [("stdout", stdout), ("stderr", stderr)] {
+            if json::is_cut(text) {
+                let kept = json::KEPT_LINES;
+                let why = format!("an agent keeps the last {kept} lines");
+                output.problem(&format!("{agents}: {name} may be cut: {why}"));
+            }
+        }
+        Ok(())
+    }
+}
