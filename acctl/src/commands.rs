@@ -34,7 +34,7 @@ impl Wait {
         let is_many = commands.iter().any(|command| {
             command.target().is_fanout() || command.to_string().ends_with(":unknown")
         });
-        Report::new(session, &self.waiting, is_many).commands(commands)
+        Report::new(session, &self.waiting, is_many)?.commands(commands)
     }
 }
 

@@ -19,6 +19,7 @@ mod logs;
 mod man;
 mod node;
 mod output;
+mod output_dir;
 mod progress;
 mod recent;
 mod render;

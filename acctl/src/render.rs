@@ -1,12 +1,15 @@
 //! What is printed of results: all of them, each once, a line of each, or nothing.
 
-use acclient::{Error, Job, JobState};
+use std::path::PathBuf;
+
+use acclient::{AgentId, Error, ErrorKind, Job, JobState};
 use serde_json::Value;
 
 use crate::exit::Failure;
 use crate::group::Groups;
 use crate::json;
 use crate::output::{BAD, GOOD, Output};
+use crate::output_dir::OutputDir;
 
 /// Options for what is printed of results.
 #[derive(clap::Args)]
@@ -18,12 +21,21 @@ pub struct Shown {
     /// Prints no output of jobs: only counts, and the agents that did not succeed
     #[arg(long)]
     summary: bool,
+    /// Also writes DIR/1.2.out, .err and .json for each agent. DIR is new, empty, or was written by acctl,
+    /// which then replaces the files of these agents
+    #[arg(long, value_name = "DIR")]
+    output_dir: Option<PathBuf>,
     /// Prints results and problems only: no handle, bar or counts
     #[arg(long, short)]
     pub quiet: bool,
 }
 
 impl Shown {
+    /// The directory for results, which is there then.
+    pub fn directory(&self) -> Result<Option<OutputDir>, Failure> {
+        self.output_dir.as_deref().map(OutputDir::open).transpose()
+    }
+
     /// Whether results are printed one by one and in full.
     pub fn is_plain(&self) -> bool {
         !(self.group || self.summary)
@@ -36,6 +48,7 @@ pub struct Renderer<'a> {
     style: Style,
     /// Whether there may be results of several agents, so that each needs a heading.
     is_many: bool,
+    directory: Option<OutputDir>,
 }
 
 enum Style {
@@ -45,17 +58,23 @@ enum Style {
 }
 
 impl<'a> Renderer<'a> {
-    pub fn new(output: &'a Output, shown: &Shown, is_many: bool) -> Self {
+    pub fn new(
+        output: &'a Output,
+        shown: &Shown,
+        is_many: bool,
+        directory: Option<OutputDir>,
+    ) -> Self {
         let style = match shown {
             Shown { group: true, .. } => Style::Groups(Groups::default()),
             Shown { summary: true, .. } => Style::Summary,
             _ => Style::Plain,
         };
-        Renderer { output, style, is_many }
+        Renderer { output, style, is_many, directory }
     }
 
     /// The result of an agent.
     pub fn job(&mut self, job: &Job) -> Result<(), Failure> {
+        self.write(job.agent(), |directory| directory.job(job))?;
         match &mut self.style {
             Style::Summary => Ok(()),
             Style::Groups(groups) => {
@@ -76,6 +95,9 @@ impl<'a> Renderer<'a> {
 
     /// An error in the place of a result: in words, and as a document.
     pub fn error(&mut self, error: &Error, text: &str, document: Value) -> Result<(), Failure> {
+        if let Some(agent) = error.agent() {
+            self.write(agent, |directory| directory.error(agent, &document))?;
+        }
         // Which is counted and named at the end.
         if matches!(self.style, Style::Summary) && error.agent().is_some() {
             return Ok(());
@@ -84,12 +106,35 @@ impl<'a> Renderer<'a> {
         Ok(self.output.document(document)?)
     }
 
+    /// Writes files, where there is a directory for them. Says why they cannot be written: the first time in words,
+    /// since it is the same for all when a disk is full.
+    fn write(
+        &mut self,
+        agent: AgentId,
+        write: impl FnOnce(&mut OutputDir) -> Result<(), String>,
+    ) -> Result<(), Failure> {
+        let Some(directory) = &mut self.directory else { return Ok(()) };
+        let Err(why) = write(directory) else { return Ok(()) };
+        if directory.unwritten().len() == 1 {
+            self.output.problem(&why);
+        }
+        let mut document = json::failure(ErrorKind::System, &why, None);
+        document["agent"] = agent.to_string().into();
+        Ok(self.output.document(document)?)
+    }
+
     /// Prints what was kept until all results are there.
-    pub fn end(self) -> Result<(), Failure> {
-        match self.style {
+    pub fn end(&mut self) -> Result<(), Failure> {
+        match std::mem::replace(&mut self.style, Style::Summary) {
             Style::Groups(groups) => groups.show(self.output),
             Style::Plain | Style::Summary => Ok(()),
         }
+    }
+
+    /// Agents whose results are not in the files where they should be.
+    pub fn unwritten(&self) -> Vec<AgentId> {
+        let agents = self.directory.iter().flat_map(OutputDir::unwritten);
+        agents.copied().collect()
     }
 }
 

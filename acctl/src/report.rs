@@ -14,6 +14,7 @@ use crate::exit::{self, Failure, Outcome, brief};
 use crate::fold::fold;
 use crate::json;
 use crate::output::Output;
+use crate::output_dir::OutputDir;
 use crate::progress::Progress;
 use crate::render::Renderer;
 use crate::sending::Waiting;
@@ -71,6 +72,7 @@ pub struct Report<'a> {
     is_many: bool,
     /// Whether this process has sent the command, so that it is known without a trace.
     is_sent: bool,
+    directory: Option<OutputDir>,
 }
 
 /// What is left of a command when no more results are taken.
@@ -87,8 +89,14 @@ struct Told<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub fn new(session: &'a Session<'a>, waiting: &'a Waiting, is_many: bool) -> Self {
-        Report { session, output: session.output, waiting, is_many, is_sent: false }
+    /// Comes before anything is sent: there may be no directory for the results.
+    pub fn new(
+        session: &'a Session<'a>,
+        waiting: &'a Waiting,
+        is_many: bool,
+    ) -> Result<Self, Failure> {
+        let directory = waiting.shown.directory()?;
+        Ok(Report { session, output: session.output, waiting, is_many, is_sent: false, directory })
     }
 
     /// Prints the handle of a command that was just sent, and waits for its results.
@@ -104,8 +112,9 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn told(&self) -> Told<'a> {
-        let renderer = Renderer::new(self.output, &self.waiting.shown, self.is_many);
+    fn told(&mut self) -> Told<'a> {
+        let (shown, directory) = (&self.waiting.shown, self.directory.take());
+        let renderer = Renderer::new(self.output, shown, self.is_many, directory);
         Told { tally: Tally::new(), renderer }
     }
 
@@ -272,8 +281,9 @@ impl<'a> Report<'a> {
 
     /// Prints what was kept until now, and ends.
     fn finish(&self, told: Told, taken: Result<(), Failure>, left: Left) -> Outcome {
-        let Told { tally, renderer } = told;
+        let Told { mut tally, mut renderer } = told;
         let shown = renderer.end();
+        tally.unwritten(renderer.unwritten());
         self.end(&tally, taken.and(shown), left)
     }
 
@@ -287,6 +297,9 @@ impl<'a> Report<'a> {
             tally.names().iter().for_each(|line| self.output.problem(line));
         }
         let is_interrupted = taken.as_ref().is_err_and(Failure::is_interruption);
+        if let Some(line) = tally.unwritten_in_words() {
+            self.output.problem(&line);
+        }
         if !not_started.is_empty() {
             let why = if is_interrupted { "interrupted" } else { "stopped" };
             let left = fold(not_started.iter().copied());

@@ -86,7 +86,7 @@ pub struct Sending {
     #[arg(long, requires = "id")]
     once: bool,
     /// Prints the command and does not wait; see acctl wait
-    #[arg(long, conflicts_with_all = ["batch", "sample", "kill_on_interrupt", "group", "summary"])]
+    #[arg(long, conflicts_with_all = ["batch", "sample", "kill_on_interrupt", "group", "summary", "output_dir"])]
     detach: bool,
     #[command(flatten)]
     waiting: Waiting,
@@ -165,7 +165,7 @@ impl How {
         let Some(rollout) = sending.rollout() else {
             return sending.perform(session, target, command, sending.detach);
         };
-        let report = Report::new(session, &sending.waiting, target.is_fanout());
+        let report = Report::new(session, &sending.waiting, target.is_fanout())?;
         report.rollout(command.rollout(rollout, sending.waiting.time())?)
     }
 }
@@ -230,7 +230,7 @@ impl Sending {
         command: Request,
         detach: bool,
     ) -> Outcome {
-        let report = Report::new(session, &self.waiting, target.is_fanout());
+        let report = Report::new(session, &self.waiting, target.is_fanout())?;
         let command = match &self.id {
             Some(id) => command.id(id),
             None => command,

@@ -19,6 +19,8 @@ pub struct Tally {
     maybe_sent: Agents,
     unreadable: Agents,
     unreached: Agents,
+    /// Whatever came of them, their results are not in the files where they should be.
+    unwritten: Vec<AgentId>,
     /// Exit status for all outcomes.
     worst: Status,
     /// Handles of commands that are still to be waited for.
@@ -35,6 +37,7 @@ impl Tally {
             maybe_sent: Agents::new(),
             unreadable: Agents::new(),
             unreached: Agents::new(),
+            unwritten: Vec::new(),
             worst: Status::Success,
             pending: Vec::new(),
         }
@@ -95,6 +98,14 @@ impl Tally {
         self.worst = self.worst.and(Status::Nobody);
     }
 
+    /// Agents whose results could not be written to files.
+    pub fn unwritten(&mut self, agents: Vec<AgentId>) {
+        if !agents.is_empty() {
+            self.worst = self.worst.and(Status::Other);
+        }
+        self.unwritten = agents;
+    }
+
     /// The exit status for all outcomes.
     pub fn status(&self, is_complete: bool) -> Status {
         match self.worst {
@@ -121,6 +132,12 @@ impl Tally {
             (!agents.is_empty()).then(|| format!("{what}: {agents}"))
         };
         self.fates()[1..].iter().filter_map(named).collect()
+    }
+
+    /// Says whose results are in no file.
+    pub fn unwritten_in_words(&self) -> Option<String> {
+        let agents = fold(self.unwritten.iter().copied());
+        (!agents.is_empty()).then(|| format!("not written to --output-dir: {agents}"))
     }
 
     /// The document that ends a report. `pending` are handles to come back to.

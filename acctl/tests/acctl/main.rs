@@ -7,6 +7,7 @@ mod errors;
 mod follow;
 mod kill;
 mod man;
+mod output_dir;
 mod program;
 mod pty;
 mod recent;
