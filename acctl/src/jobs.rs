@@ -12,6 +12,7 @@ use crate::json;
 use crate::output::HEADING;
 use crate::session::Session;
 use crate::stages::{self, in_words};
+use crate::table::beginning;
 use crate::target;
 
 /// Lists the jobs of a command, one for each agent
@@ -131,9 +132,7 @@ pub fn utc(seconds: u64) -> String {
 /// What it said first, for a table.
 fn first_line(job: &Job) -> String {
     const LONGEST: usize = 40;
-    let texts = [job.stdout(), job.data(), job.stderr()];
-    let line = texts.iter().find_map(|text| text.lines().find(|line| !line.trim().is_empty()));
-    line.unwrap_or_default().chars().take(LONGEST).collect()
+    beginning(job).chars().take(LONGEST).collect()
 }
 
 /// Shows how far a command got, and the result of each agent

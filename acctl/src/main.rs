@@ -30,6 +30,7 @@ mod sending;
 mod session;
 mod signals;
 mod stages;
+mod table;
 mod tally;
 mod target;
 mod target_documents;

@@ -8,6 +8,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
 use serde_json::Value;
+use terminal_size::terminal_size_of;
 
 use crate::bar::Bar;
 use crate::terminal;
@@ -135,13 +136,23 @@ impl Output {
         styled(text, style, self.stdout.has_colours)
     }
 
+    /// Columns of the terminal that stdout is.
+    pub fn width(&self) -> Option<usize> {
+        terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
+    }
+
+    /// Text for one cell of a line: a terminal gets no control characters in it.
+    pub fn cell<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.stdout.is_filtered {
+            true => Cow::Owned(terminal::cell(text)),
+            false => Cow::Borrowed(text),
+        }
+    }
+
     /// Prints rows as columns under headings.
     pub fn table(&self, headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-        let shown = |cell: &String| match self.stdout.is_filtered {
-            true => terminal::cell(cell),
-            false => cell.clone(),
-        };
-        let rows = rows.iter().map(|row| row.iter().map(shown).collect::<Vec<_>>());
+        let rows =
+            rows.iter().map(|row| row.iter().map(|cell| self.cell(cell)).collect::<Vec<_>>());
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(headings).add_rows(rows);
         table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 2)));

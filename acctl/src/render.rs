@@ -10,6 +10,7 @@ use crate::group::Groups;
 use crate::json;
 use crate::output::{BAD, GOOD, Output};
 use crate::output_dir::OutputDir;
+use crate::table::{self, Table};
 
 /// Options for what is printed of results.
 #[derive(clap::Args)]
@@ -18,6 +19,9 @@ pub struct Shown {
     /// Prints identical results once, under the agents that gave them
     #[arg(long, conflicts_with = "summary")]
     group: bool,
+    /// Prints a line for each agent: state, time, beginning of the output
+    #[arg(long, conflicts_with_all = ["summary", "group"])]
+    table: bool,
     /// Prints no output of jobs: only counts, and the agents that did not succeed
     #[arg(long)]
     summary: bool,
@@ -32,13 +36,16 @@ pub struct Shown {
 
 impl Shown {
     /// The directory for results, which is there then.
-    pub fn directory(&self) -> Result<Option<OutputDir>, Failure> {
+    pub fn open(&self, output: &Output) -> Result<Option<OutputDir>, Failure> {
+        if self.table && output.is_json() {
+            return Err(Failure::Usage("--table is text: give either --table or --json".into()));
+        }
         self.output_dir.as_deref().map(OutputDir::open).transpose()
     }
 
     /// Whether results are printed one by one and in full.
     pub fn is_plain(&self) -> bool {
-        !(self.group || self.summary)
+        !(self.group || self.table || self.summary)
     }
 }
 
@@ -54,6 +61,7 @@ pub struct Renderer<'a> {
 enum Style {
     Plain,
     Groups(Groups),
+    Table(Table),
     Summary,
 }
 
@@ -66,6 +74,7 @@ impl<'a> Renderer<'a> {
     ) -> Self {
         let style = match shown {
             Shown { group: true, .. } => Style::Groups(Groups::default()),
+            Shown { table: true, .. } => Style::Table(Table::default()),
             Shown { summary: true, .. } => Style::Summary,
             _ => Style::Plain,
         };
@@ -77,6 +86,7 @@ impl<'a> Renderer<'a> {
         self.write(job.agent(), |directory| directory.job(job))?;
         match &mut self.style {
             Style::Summary => Ok(()),
+            Style::Table(table) => table.job(self.output, job),
             Style::Groups(groups) => {
                 groups.add(job);
                 Ok(())
@@ -93,17 +103,28 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// An error in the place of a result: in words, and as a document.
-    pub fn error(&mut self, error: &Error, text: &str, document: Value) -> Result<(), Failure> {
-        if let Some(agent) = error.agent() {
-            self.write(agent, |directory| directory.error(agent, &document))?;
+    /// An error in the place of a result. `fate` is where the summary names the agent.
+    pub fn error(
+        &mut self,
+        error: &Error,
+        fate: Option<&str>,
+        what: &Fault,
+    ) -> Result<(), Failure> {
+        if let (Some(agent), Some(_)) = (error.agent(), fate) {
+            self.write(agent, |directory| directory.error(agent, &what.document))?;
         }
-        // Which is counted and named at the end.
-        if matches!(self.style, Style::Summary) && error.agent().is_some() {
-            return Ok(());
+        match (&mut self.style, error.agent(), fate) {
+            // Which is counted and named at the end.
+            (Style::Summary, _, Some(_)) => return Ok(()),
+            (Style::Table(table), Some(agent), Some(fate)) => {
+                let time = error.elapsed().map(|it| table::seconds(it.as_secs_f64()));
+                let cells = [&agent.to_string(), fate, time.as_deref().unwrap_or("-")];
+                return table.row(self.output, cells, &what.why, false);
+            }
+            _ => {}
         }
-        self.output.problem(text);
-        Ok(self.output.document(document)?)
+        self.output.problem(&what.text);
+        Ok(self.output.document(what.document.clone())?)
     }
 
     /// Writes files, where there is a directory for them. Says why they cannot be written: the first time in words,
@@ -127,7 +148,7 @@ impl<'a> Renderer<'a> {
     pub fn end(&mut self) -> Result<(), Failure> {
         match std::mem::replace(&mut self.style, Style::Summary) {
             Style::Groups(groups) => groups.show(self.output),
-            Style::Plain | Style::Summary => Ok(()),
+            Style::Plain | Style::Table(_) | Style::Summary => Ok(()),
         }
     }
 
@@ -136,6 +157,14 @@ impl<'a> Renderer<'a> {
         let agents = self.directory.iter().flat_map(OutputDir::unwritten);
         agents.copied().collect()
     }
+}
+
+/// Why there is no result.
+pub struct Fault {
+    /// In few words, without the agent.
+    pub why: String,
+    pub text: String,
+    pub document: Value,
 }
 
 /// What agents have said, as it is shown.

@@ -16,7 +16,7 @@ use crate::json;
 use crate::output::Output;
 use crate::output_dir::OutputDir;
 use crate::progress::Progress;
-use crate::render::Renderer;
+use crate::render::{Fault, Renderer};
 use crate::sending::Waiting;
 use crate::session::Session;
 use crate::signals;
@@ -95,7 +95,8 @@ impl<'a> Report<'a> {
         waiting: &'a Waiting,
         is_many: bool,
     ) -> Result<Self, Failure> {
-        let directory = waiting.shown.directory()?;
+        let directory = waiting.shown.open(session.output)?;
+        let is_many = is_many || !waiting.shown.is_plain();
         Ok(Report { session, output: session.output, waiting, is_many, is_sent: false, directory })
     }
 
@@ -255,20 +256,25 @@ impl<'a> Report<'a> {
             Some(agent) => found.agents.get(&agent).copied().unwrap_or(found.stage),
             None => found.stage,
         });
-        told.tally.error(error, stage);
+        let fate = told.tally.error(error, stage);
         let after = error.elapsed().map(|elapsed| format!(" after {:.3} s", elapsed.as_secs_f64()));
         let after = after.unwrap_or_default();
-        let text = match (error.agent(), stage.map(stages::in_words)) {
-            (Some(agent), Some(stage)) if stages.is_some_and(|found| found.redis_lost_data) => {
-                format!("{agent}: no result{after}, and Redis has lost its data; {stage}")
-            }
-            (Some(agent), Some(stage)) => format!("{agent}: no result{after}; {stage}"),
-            (_, Some(stage)) => format!("{}; {stage}", brief(error)),
+        let why = match stage.map(stages::in_words) {
+            Some(stage) => stage.to_owned(),
             // Not the list of all agents with each of them.
-            (Some(agent), None) if self.is_many && error.kind() == ErrorKind::NoSuchAgent => {
-                format!("{agent}: {}", stages::NO_SUCH_AGENT)
+            None if self.is_many && error.kind() == ErrorKind::NoSuchAgent => {
+                stages::NO_SUCH_AGENT.to_owned()
             }
-            (_, None) => brief(error),
+            None => brief(error),
+        };
+        let text = match (error.agent(), stage) {
+            (Some(agent), Some(_)) if stages.is_some_and(|found| found.redis_lost_data) => {
+                format!("{agent}: no result{after}, and Redis has lost its data; {why}")
+            }
+            (Some(agent), Some(_)) => format!("{agent}: no result{after}; {why}"),
+            (None, Some(_)) => format!("{}; {why}", brief(error)),
+            (Some(agent), None) if why == stages::NO_SUCH_AGENT => format!("{agent}: {why}"),
+            (_, None) => why.clone(),
         };
         let mut document = json::error(error);
         document["error"]["stage"] = stage.map(json::stage).into();
@@ -276,7 +282,7 @@ impl<'a> Report<'a> {
             document["error"]["kind"] = format!("{:?}", ErrorKind::Lost).into();
             document["error"]["code"] = (ErrorKind::Lost as i32).into();
         }
-        told.renderer.error(error, &text, document)
+        told.renderer.error(error, fate, &Fault { why, text, document })
     }
 
     /// Prints what was kept until now, and ends.
@@ -291,8 +297,7 @@ impl<'a> Report<'a> {
     /// stdout is closed, names what is in flight too, or kills it.
     fn end(&self, tally: &Tally, taken: Result<(), Failure>, left: Left) -> Outcome {
         let Left { in_flight, not_started } = left;
-        let is_counted = self.is_many || !self.waiting.shown.is_plain();
-        if is_counted && (taken.is_ok() || tally.told() > 0) {
+        if self.is_many && (taken.is_ok() || tally.told() > 0) {
             self.note(tally.in_words());
             tally.names().iter().for_each(|line| self.output.problem(line));
         }

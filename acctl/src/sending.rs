@@ -86,7 +86,7 @@ pub struct Sending {
     #[arg(long, requires = "id")]
     once: bool,
     /// Prints the command and does not wait; see acctl wait
-    #[arg(long, conflicts_with_all = ["batch", "sample", "kill_on_interrupt", "group", "summary", "output_dir"])]
+    #[arg(long, conflicts_with_all = ["batch", "sample", "kill_on_interrupt", "group", "table", "summary", "output_dir"])]
     detach: bool,
     #[command(flatten)]
     waiting: Waiting,

@@ -70,27 +70,30 @@ impl Tally {
         self.worst = self.worst.and(Status::SomeFailed);
     }
 
-    /// An error, and the stage of its agent if it was asked for.
-    pub fn error(&mut self, error: &Error, stage: Option<Stage>) {
+    /// An error, and the stage of its agent if it was asked for. Gives where the summary names the agent, if it does.
+    pub fn error(&mut self, error: &Error, stage: Option<Stage>) -> Option<&'static str> {
         let status = match stage {
             Some(Stage::Lost) => Status::SomeFailed,
             _ => Status::of(error),
         };
         self.worst = self.worst.and(status);
-        let agent = error.agent();
-        match status {
-            _ if error.is_maybe_sent() => self.maybe_sent.push(agent),
-            Status::Nobody => self.unreached.push(agent),
-            // It ended the wait; how many agents are left is unknown.
-            _ if error.is_final() => {}
-            Status::SomeFailed => self.lost.push(agent),
-            Status::TimedOut => self.silent.push(agent),
-            _ => self.unreadable.push(agent),
+        let (agents, fate) = match status {
+            _ if error.is_maybe_sent() => (&mut self.maybe_sent, "maybe_sent"),
+            Status::Nobody => (&mut self.unreached, "unreached"),
+            Status::SomeFailed => (&mut self.lost, "lost"),
+            Status::TimedOut => (&mut self.silent, "silent"),
+            _ => (&mut self.unreadable, "unreadable"),
+        };
+        // What ends a wait does not tell how many agents are left.
+        let is_counted = error.is_maybe_sent() || status == Status::Nobody || !error.is_final();
+        if is_counted {
+            agents.push(error.agent());
         }
         if error.is_maybe_sent() || error.is_timeout() && status != Status::SomeFailed {
             let handle = error.command_handle().map(str::to_owned);
             self.pending.extend(handle.filter(|handle| !self.pending.contains(handle)));
         }
+        (is_counted && error.agent().is_some()).then_some(fate)
     }
 
     /// There is no trace of a command.

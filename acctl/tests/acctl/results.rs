@@ -2,7 +2,7 @@
 
 use devgrid::Grid;
 
-use crate::program::session;
+use crate::program::{acctl, session};
 use crate::pty::Terminal;
 use support::gate::Gate;
 
@@ -32,4 +32,43 @@ fn groups_of_an_interrupted_wait_are_printed_and_nothing_in_them_is_obeyed() {
     assert_eq!(status, 130, "{screen}");
     assert!(screen.contains("== 1:2 SUCCESS (1 agent)\n  a^[[2Jb\n1 succeeded\n"), "{screen}");
     assert!(screen.contains("come back with: acctl wait 'acclient:1:"), "{screen}");
+}
+
+#[test]
+fn lines_of_a_table_fit_the_terminal_and_nothing_in_them_is_obeyed() {
+    let grid = Grid::demo().expect("a grid");
+    let gate = Gate::new();
+    let wait = gate.wait();
+    let script = format!("{wait}; printf \"\\033[31m%0100d\\n\" $AGENT_GID");
+    let line = format!("exec acctl bash all --table --batch 1 '{script}'");
+    let terminal = Terminal::start(&grid.url(), &line, &[]);
+    terminal.resize(60);
+    gate.open();
+    let (terminal, status) = terminal.ended();
+    let screen = terminal.screen();
+    let lines: Vec<&str> = screen.lines().collect();
+    assert_eq!(status, 0, "{screen}");
+    assert_eq!(lines[0], "AGENT   STATE              TIME  OUTPUT", "{screen}");
+    assert_eq!((lines.len(), lines[4]), (5, "3 succeeded"), "no line was wrapped: {screen}");
+    for (line, agent) in lines[1..4].iter().zip(["1:1", "1:2", "2:1"]) {
+        assert!(line.starts_with(agent) && line.contains(" s  ^[[31m0000"), "{screen}");
+        assert_eq!(line.len(), 60, "{screen}");
+    }
+}
+
+#[test]
+fn a_table_has_a_line_for_an_agent_without_a_result() {
+    let grid = Grid::demo().expect("a grid");
+    let gate = Gate::new();
+    let script = late_but_one(&gate);
+    let ran = acctl(&grid.url(), &["bash", "1:1-2", "--table", "--wait", "2", &script]);
+    assert_eq!(ran.status, 4, "{ran:?}");
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(lines[1].starts_with("1:2     SUCCESS "), "{ran:?}");
+    assert!(
+        lines[2].starts_with("1:1     silent ") && lines[2].ends_with(" s  running"),
+        "{ran:?}"
+    );
+    assert!(!ran.stderr.contains("no result"), "{ran:?}");
+    assert!(ran.stderr.contains("acctl: did not answer: 1:1\n"), "{ran:?}");
 }
