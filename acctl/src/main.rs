@@ -24,6 +24,7 @@ mod progress;
 mod recent;
 mod render;
 mod report;
+mod retry;
 mod run;
 mod schedule;
 mod sending;

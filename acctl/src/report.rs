@@ -17,6 +17,7 @@ use crate::output::Output;
 use crate::output_dir::OutputDir;
 use crate::progress::Progress;
 use crate::render::{Fault, Renderer};
+use crate::retry::Missing;
 use crate::sending::Waiting;
 use crate::session::Session;
 use crate::signals;
@@ -73,6 +74,8 @@ pub struct Report<'a> {
     /// Whether this process has sent the command, so that it is known without a trace.
     is_sent: bool,
     directory: Option<OutputDir>,
+    /// What is missing from an earlier command, and is not sent again.
+    missing: Missing,
 }
 
 /// What is left of a command when no more results are taken.
@@ -97,7 +100,28 @@ impl<'a> Report<'a> {
     ) -> Result<Self, Failure> {
         let directory = waiting.shown.open(session.output)?;
         let is_many = is_many || !waiting.shown.is_plain();
-        Ok(Report { session, output: session.output, waiting, is_many, is_sent: false, directory })
+        Ok(Report {
+            session,
+            output: session.output,
+            waiting,
+            is_many,
+            is_sent: false,
+            directory,
+            missing: Missing::default(),
+        })
+    }
+
+    /// Counts these agents among those that did not answer.
+    pub fn without(mut self, missing: Missing) -> Self {
+        self.is_many |= !missing.commands.is_empty();
+        self.missing = missing;
+        self
+    }
+
+    /// Reports without anything that was sent.
+    pub fn nothing(mut self) -> Outcome {
+        let told = self.told();
+        self.finish(told, Ok(()), Left::default())
     }
 
     /// Prints the handle of a command that was just sent, and waits for its results.
@@ -116,7 +140,9 @@ impl<'a> Report<'a> {
     fn told(&mut self) -> Told<'a> {
         let (shown, directory) = (&self.waiting.shown, self.directory.take());
         let renderer = Renderer::new(self.output, shown, self.is_many, directory);
-        Told { tally: Tally::new(), renderer }
+        let mut tally = Tally::new();
+        tally.missing(std::mem::take(&mut self.missing));
+        Told { tally, renderer }
     }
 
     /// Waits for commands that were sent.
@@ -161,7 +187,7 @@ impl<'a> Report<'a> {
             in_flight: results.in_flight().cloned().collect(),
             not_started: results.not_started().collect(),
         };
-        told.tally.pending = left.in_flight.iter().map(Command::to_string).collect();
+        left.in_flight.iter().for_each(|command| told.tally.pend(command.to_string()));
         self.finish(told, taken, left)
     }
 
@@ -262,7 +288,10 @@ impl<'a> Report<'a> {
         let why = match stage.map(stages::in_words) {
             Some(stage) => stage.to_owned(),
             // Not the list of all agents with each of them.
-            None if self.is_many && error.kind() == ErrorKind::NoSuchAgent => {
+            None if self.is_many
+                && error.kind() == ErrorKind::NoSuchAgent
+                && error.agent().is_some() =>
+            {
                 stages::NO_SUCH_AGENT.to_owned()
             }
             None => brief(error),

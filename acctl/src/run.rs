@@ -7,10 +7,11 @@ use acclient::{Request, RunArgs, Target};
 use serde_json::{Map, Value};
 
 use crate::dry_run::{self, DryRun};
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, Status};
+use crate::retry::{Again, Missing, Retry};
 use crate::sending::{How, pair};
 use crate::session::Session;
-use crate::target::Whom;
+use crate::target::{Chosen, Whom};
 
 /// Runs a program on agents
 ///
@@ -28,7 +29,7 @@ Examples:
 )]
 pub struct Run {
     /// Agents it is for: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets
-    #[arg(required_unless_present = "target_file")]
+    #[arg(required_unless_present_any = ["target_file", "retry"])]
     target: Vec<String>,
     /// The program and its arguments
     #[arg(last = true)]
@@ -52,9 +53,45 @@ struct To {
     whom: Whom,
     #[command(flatten)]
     dry_run: DryRun,
+    #[command(flatten)]
+    retry: Retry,
 }
 
 impl To {
+    /// Splits words into a target, unless that is given by an option, and what comes after it.
+    fn split<'w>(&self, words: &'w [String]) -> Result<(&'w [String], &'w [String]), Failure> {
+        if self.retry.is_given() { Ok((&[], words)) } else { self.whom.split(words) }
+    }
+
+    /// The agents of a target, or those that get a command again. The status where there is nobody.
+    fn choose(
+        &self,
+        session: &Session,
+        how: &How,
+        words: &[String],
+    ) -> Result<Result<(Chosen, Missing), Status>, Failure> {
+        if !self.retry.is_given() {
+            return Ok(Ok((self.whom.choose(session, words, None)?, Missing::default())));
+        }
+        if !words.is_empty() {
+            return Err(Failure::Usage("give a target or --retry, not both".into()));
+        }
+        let Some(Again { targets, missing }) = self.retry.find(session)? else {
+            return Ok(Err(Status::Nobody));
+        };
+        if !targets.is_empty() {
+            let words = [targets.join(" or ")];
+            return Ok(Ok((self.whom.choose(session, &words, None)?, missing)));
+        }
+        if !missing.commands.is_empty() {
+            return how.send_nothing(session, missing).map(Err);
+        }
+        if !how.sending.is_quiet() {
+            session.output.note("nothing was sent: all agents have succeeded");
+        }
+        Ok(Err(Status::Success))
+    }
+
     /// Sends a command to the agents of a target, or lists them.
     fn send(
         &self,
@@ -63,11 +100,14 @@ impl To {
         words: &[String],
         command: impl FnOnce(Target) -> Request,
     ) -> Outcome {
-        let chosen = self.whom.choose(session, words, None)?;
+        let (chosen, missing) = match self.choose(session, how, words)? {
+            Ok(chosen) => chosen,
+            Err(status) => return Ok(status),
+        };
         if self.dry_run.dry_run {
             return dry_run::show(session, &chosen, how.sending.sample());
         }
-        how.send(session, &chosen.target, command(chosen.target.clone()))
+        how.send(session, &chosen.target, command(chosen.target.clone()), missing)
     }
 }
 
@@ -104,7 +144,7 @@ Examples:
 )]
 pub struct Bash {
     /// Agents it is for, and the script
-    #[arg(required_unless_present = "target_file", value_name = "TARGET SCRIPT")]
+    #[arg(required_unless_present_any = ["target_file", "retry"], value_name = "TARGET SCRIPT")]
     words: Vec<String>,
     /// The script is in this file; - is stdin
     #[arg(long, value_name = "FILE")]
@@ -124,7 +164,7 @@ pub struct Bash {
 
 impl Bash {
     fn split(&self) -> Result<(&[String], Option<&str>), Failure> {
-        let (target, rest) = self.to.whom.split(&self.words)?;
+        let (target, rest) = self.to.split(&self.words)?;
         match (rest, &self.file) {
             ([], _) => Ok((target, None)),
             ([script], None) => Ok((target, Some(script))),
@@ -179,7 +219,7 @@ Examples:
 )]
 pub struct Script {
     /// Agents it is for, and the script's domain and name
-    #[arg(required_unless_present = "target_file", value_name = "TARGET NAME")]
+    #[arg(required_unless_present_any = ["target_file", "retry"], value_name = "TARGET NAME")]
     words: Vec<String>,
     /// Sends the Python in this file along; - is stdin
     #[arg(long, value_name = "FILE")]
@@ -214,7 +254,7 @@ impl Script {
     }
 
     pub fn perform(&self, session: &Session, content: Vec<u8>) -> Outcome {
-        let (target, rest) = self.to.whom.split(&self.words)?;
+        let (target, rest) = self.to.split(&self.words)?;
         let (client, arguments) = (&session.client, self.arguments()?);
         match (rest, &self.file) {
             ([], Some(path)) => {
@@ -254,7 +294,7 @@ Examples:
 )]
 pub struct Cmd {
     /// Agents it is for, and the name of the command
-    #[arg(required_unless_present = "target_file", value_name = "TARGET COMMAND")]
+    #[arg(required_unless_present_any = ["target_file", "retry"], value_name = "TARGET COMMAND")]
     words: Vec<String>,
     /// Sends a file along as its data; - is stdin
     #[arg(long, value_name = "FILE")]
@@ -275,7 +315,7 @@ impl Cmd {
     }
 
     pub fn perform(&self, session: &Session, input: Vec<u8>) -> Outcome {
-        let (target, rest) = self.to.whom.split(&self.words)?;
+        let (target, rest) = self.to.split(&self.words)?;
         let [name] = rest else {
             return Err(Failure::Usage(
                 "give one command behind the target, like: 1:1 ping".into(),
@@ -283,7 +323,10 @@ impl Cmd {
         };
         let command = |target| named(session.client.cmd(target, name).data(input), &self.name);
         if name == "restart" && !self.to.dry_run.dry_run {
-            let target = self.to.whom.choose(session, target, None)?.target;
+            let target = match self.to.choose(session, &self.how, target)? {
+                Ok((chosen, _)) => chosen.target,
+                Err(status) => return Ok(status),
+            };
             return self.how.send_restart(session, &target, command(target.clone()));
         }
         self.to.send(session, &self.how, target, command)

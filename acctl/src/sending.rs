@@ -11,6 +11,7 @@ use crate::exit::{Failure, Outcome, Status};
 use crate::json;
 use crate::render::Shown;
 use crate::report::Report;
+use crate::retry::Missing;
 use crate::session::Session;
 use crate::times::{self, Patience};
 
@@ -154,7 +155,13 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 impl How {
     /// Sends a command as these options say, and reports its results.
-    pub fn send(&self, session: &Session, target: &Target, command: Request) -> Outcome {
+    pub fn send(
+        &self,
+        session: &Session,
+        target: &Target,
+        command: Request,
+        missing: Missing,
+    ) -> Outcome {
         let How { running, sending } = self;
         let command = running.apply(command);
         if running.recurring.is_some_and(|period| period > 0) && sending.waits_forever() {
@@ -163,14 +170,17 @@ impl How {
             ));
         }
         let Some(rollout) = sending.rollout() else {
-            return sending.perform(session, target, command, sending.detach);
+            return sending.perform(session, target, command, sending.detach, missing);
         };
-        let report = Report::new(session, &sending.waiting, target.is_fanout())?;
+        let report = Report::new(session, &sending.waiting, target.is_fanout())?.without(missing);
         report.rollout(command.rollout(rollout, sending.waiting.time())?)
     }
-}
 
-impl How {
+    /// Reports agents that get nothing again.
+    pub fn send_nothing(&self, session: &Session, missing: Missing) -> Outcome {
+        Report::new(session, &self.sending.waiting, true)?.without(missing).nothing()
+    }
+
     /// Sends a restart, which no agent ever answers.
     pub fn send_restart(&self, session: &Session, target: &Target, command: Request) -> Outcome {
         if self.sending.rollout().is_some() {
@@ -179,12 +189,13 @@ impl How {
                     .into(),
             ));
         }
-        if !self.sending.detach && !self.sending.waiting.shown.quiet {
+        if !self.sending.detach && !self.sending.is_quiet() {
             session.output.note(
                 "not waiting: agents never answer restart; acctl agents lists those that are back",
             );
         }
-        self.sending.perform(session, target, self.running.apply(command), true)
+        let command = self.running.apply(command);
+        self.sending.perform(session, target, command, true, Missing::default())
     }
 }
 
@@ -229,8 +240,9 @@ impl Sending {
         target: &Target,
         command: Request,
         detach: bool,
+        missing: Missing,
     ) -> Outcome {
-        let report = Report::new(session, &self.waiting, target.is_fanout())?;
+        let report = Report::new(session, &self.waiting, target.is_fanout())?.without(missing);
         let command = match &self.id {
             Some(id) => command.id(id),
             None => command,
@@ -260,6 +272,11 @@ impl Sending {
     /// How long is waited for results, where that has an end.
     pub fn time(&self) -> Option<Duration> {
         self.waiting.time().filter(|_| !self.detach)
+    }
+
+    /// Whether only results and problems are wanted.
+    pub fn is_quiet(&self) -> bool {
+        self.waiting.shown.quiet
     }
 
     /// How many of the agents are chosen.

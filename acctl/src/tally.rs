@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::exit::Status;
 use crate::fold::fold;
+use crate::retry::Missing;
 
 /// Agents with the same outcome; `None` for a result whose agent is unknown.
 type Agents = Vec<Option<AgentId>>;
@@ -90,10 +91,25 @@ impl Tally {
             agents.push(error.agent());
         }
         if error.is_maybe_sent() || error.is_timeout() && status != Status::SomeFailed {
-            let handle = error.command_handle().map(str::to_owned);
-            self.pending.extend(handle.filter(|handle| !self.pending.contains(handle)));
+            error.command_handle().into_iter().for_each(|handle| self.pend(handle.to_owned()));
         }
         (is_counted && error.agent().is_some()).then_some(fate)
+    }
+
+    /// Agents of an earlier command that have no result.
+    pub fn missing(&mut self, missing: Missing) {
+        if !missing.commands.is_empty() {
+            self.worst = self.worst.and(Status::TimedOut);
+        }
+        self.silent.extend(missing.agents.into_iter().map(Some));
+        missing.commands.into_iter().for_each(|handle| self.pend(handle));
+    }
+
+    /// A command that is still to be waited for.
+    pub fn pend(&mut self, handle: String) {
+        if !self.pending.contains(&handle) {
+            self.pending.push(handle);
+        }
     }
 
     /// There is no trace of a command.

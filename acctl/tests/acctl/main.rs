@@ -12,6 +12,7 @@ mod program;
 mod pty;
 mod recent;
 mod results;
+mod retry;
 mod runs;
 mod schemas;
 mod sessions;
