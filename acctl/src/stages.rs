@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What is wrong with an agent that the controller does not know.
 pub const NO_SUCH_AGENT: &str =
-    "no such agent: it was down or not registered, or the number is wrong";
+    "no such agent: it was down, full or not registered, or the number is wrong";
 
 /// Progress of a command for a report about something else, within a short timeout.
 pub fn of(session: &Session, command: &Command) -> acclient::Result<Progress> {

@@ -68,6 +68,7 @@ With --json stdout has one JSON document a line. \"type\" tells which:
 
   sent         the handle of a command, before the wait
   result       the result of one agent
+  group        with --group: a result that several agents share
   summary      how all agents fared, and the exit status; comes last
   interrupted  a signal ended acctl: what is in flight, who got nothing
   error        what failed: kind, code, message, agent, command

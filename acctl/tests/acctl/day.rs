@@ -56,10 +56,10 @@ const STEPS: [Step; 60] = [
     ("acctl schedule rm nightly", 0, 1),
     ("acctl cmd 1:1-50 ping", 0, 0),
     ("acctl bash 4:* -q \"$SLOW\"", 50, 0),
-    ("acctl bash role=batch --wait 30 \"$SLOW\"", 50, 0),
+    ("acctl bash role=batch --wait 1m30s --table \"$SLOW\"", 50, 0),
     ("acctl bash 1:20 --id one --once \"$JOB\"", 1, 0),
-    ("acctl bash 1:* \"$JOB; seq 50\"", 50, 0),
-    ("acctl --json bash 2:* \"$SLOW; seq 50\"", 50, 0),
+    ("acctl bash 1:* --group \"$JOB; seq 50\"", 50, 0),
+    ("acctl --json bash 2:* --group \"$SLOW; seq 50\"", 50, 0),
     ("acctl bash 3:10-19 --max-time 60 \"$SLOW\"", 10, 0),
     ("acctl bash 3:20-29 --queue q \"$SLOW\"", 10, 0),
     ("acctl bash 3:20-29 --queue q --env A=1 \"$JOB\"", 10, 0),
@@ -82,7 +82,7 @@ const STEPS: [Step; 60] = [
     ("acctl bash role=db --batch 10% \"$SLOW\"", 50, 0),
     ("acctl run 'role=web and role=cpu' -- bash -c \"$JOB\"", 50, 0),
     ("printf '1:1\\n1:2\\n' | acctl bash --target-file - \"$SLOW\"", 2, 0),
-    ("acctl bash 4:41-50 \"$SLOW\"", 10, 0),
+    ("acctl bash 4:41-50 --summary \"$SLOW\"", 10, 0),
     ("acctl --json bash any \"$SLOW\"", 1, 0),
     ("acctl doctor", 0, 0),
 ];
@@ -192,7 +192,6 @@ impl Day {
         let agents = lines.filter_map(|line| line.split_once("nothing was sent to "));
         let agents: BTreeSet<AgentId> = agents
             .flat_map(|(_, agents)| {
-                let agents = agents.replace(", ", ",");
                 let selection: Selection = agents.parse().expect("a target");
                 selection.choose(&self.agents).agent_ids().to_vec()
             })
