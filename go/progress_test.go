@@ -142,11 +142,12 @@ func TestDoctor(t *testing.T) {
 	equal(t, "the first", well.Checks[0].Name, "redis")
 	equal(t, "the last", well.Checks[12].Name, "agent 2:1")
 	for _, check := range well.Checks {
-		if check.Verdict != VerdictGood || check.Found == "" || check.Advice != "" || len(check.JSON) == 0 {
+		if check.Verdict != VerdictGood || check.Found == "" || check.Advice != "" || check.Kind != 0 ||
+			len(check.JSON) == 0 {
 			t.Errorf("%+v", check)
 		}
 	}
-	equal(t, "in lines", strings.Contains(well.String(), "\ngood  agent 2:1    answered in "), true)
+	equal(t, "in lines", strings.Contains(well.String(), "\ngood     agent 2:1    answered in "), true)
 	equal(t, "stdout", got[*Job](t)(c.Execute(Agent(1, 1), "echo", "x").Run(ctx(t))).Stdout, "x\n")
 
 	away := got[*Client](t)(NewClient(Options{URL: "redis://:sesame@127.0.0.1:1"}))
@@ -155,6 +156,7 @@ func TestDoctor(t *testing.T) {
 	equal(t, "healthy", ill.IsHealthy(), false)
 	equal(t, "checks", len(ill.Checks), 1)
 	equal(t, "verdict", ill.Checks[0].Verdict, VerdictBad)
+	equal(t, "kind", ill.Checks[0].Kind, ErrConnect)
 	equal(t, "advice", strings.HasSuffix(ill.String(), ": "+ill.Checks[0].Advice+"\n"), true)
 	equal(t, "password", strings.Contains(ill.String(), "sesame"), false)
 	wants(t, away.Ping(ctx(t)), ErrConnect)

@@ -147,8 +147,6 @@ struct Inner {
     unconfirmed: Option<(ErrorKind, String, bool)>,
     job: Option<JobResult>,
     agent: Option<AgentId>,
-    /// Whether the agent has fetched a question that it did not answer.
-    fetched: Option<bool>,
     server_code: Option<String>,
     gap: Option<Gap>,
     /// Whether it says how far the command got.
@@ -177,7 +175,6 @@ impl Error {
             unconfirmed: None,
             job: None,
             agent: None,
-            fetched: None,
             server_code: None,
             gap: None,
             is_explained: false,
@@ -343,8 +340,7 @@ impl Error {
 
     /// For a question that an agent did not answer: whether the agent has fetched it, as far as Redis
     /// tells.
-    pub(crate) fn unanswered(mut self, fetched: Option<bool>) -> Self {
-        self.0.fetched = fetched;
+    pub(crate) fn unanswered(self, fetched: Option<bool>) -> Self {
         self.noting(match fetched {
             Some(true) => {
                 "the agent has fetched the command but not started it: it runs 100 jobs, its limit, or is stopped"
@@ -354,9 +350,9 @@ impl Error {
         })
     }
 
-    /// Whether the agent has fetched a question that it did not answer; `None` where that is not known.
-    pub(crate) fn is_fetched(&self) -> Option<bool> {
-        self.0.fetched
+    /// What went wrong, without what was asked of whom and for how long.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
     }
 
     /// For the failure of a part that is reported for the whole call.

@@ -48,7 +48,11 @@ pub enum Status {
 
 impl Status {
     pub fn of(error: &Error) -> Status {
-        match error.kind() {
+        Status::of_kind(error.kind())
+    }
+
+    pub fn of_kind(kind: ErrorKind) -> Status {
+        match kind {
             ErrorKind::InvalidArgument | ErrorKind::IdInUse => Status::Usage,
             ErrorKind::Connect | ErrorKind::Authentication => Status::NoConnection,
             ErrorKind::Timeout | ErrorKind::PoolExhausted => Status::TimedOut,

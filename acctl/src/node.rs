@@ -1,7 +1,7 @@
 //! `acctl ps`, `info` and `doctor`: the jobs and machines of agents, and the health of the grid.
 
 use acclient::{
-    AgentId, CpuInfo, DiskInfo, Error, Job, MemInfo, NicInfo, OsInfo, Outcome as Answered,
+    AgentId, Check, CpuInfo, DiskInfo, Error, Job, MemInfo, NicInfo, OsInfo, Outcome as Answered,
     ProcessQuery, ProcessStats, Target, Verdict,
 };
 use serde::de::DeserializeOwned;
@@ -276,17 +276,24 @@ impl Info {
 
 /// Says what is wrong with a grid: Redis, controller, agents
 ///
-/// Status 0: nothing is bad; 1: something is; 5: Redis cannot be reached or refuses the login.
+/// Measures the round trip to Redis first, and times the controller and the agents without it. What did not answer in
+/// time over a slow network is unknown; more --timeout tells.
+///
+/// Status 0: nothing is bad, and all have answered; 1: something is bad; 3: no agent is registered; 4: Redis, the
+/// controller or an agent does not answer; 5: Redis cannot be reached, or it refuses the login.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
-  acctl doctor --timeout 5")]
+  acctl doctor --timeout 30")]
 pub struct Doctor {}
 
 impl Doctor {
     pub fn perform(&self, session: &Session) -> Outcome {
         let output = session.output;
         let diagnosis = session.client.doctor(session.client.timeout())?;
+        let verdicts = diagnosis.checks.iter().map(|check| check.verdict.to_string().len()).max();
+        let names = diagnosis.checks.iter().map(|check| check.name.len()).max();
+        let (verdicts, names) = (verdicts.unwrap_or_default(), names.unwrap_or_default());
         for check in &diagnosis.checks {
             if output.is_json() {
                 output.document(json!(check))?;
@@ -297,19 +304,22 @@ impl Doctor {
                 Verdict::Weak | Verdict::Unknown => WEAK,
                 _ => BAD,
             };
-            let verdict = output.styled(&format!("{:4}", check.verdict), style);
+            let verdict = output.styled(&format!("{:verdicts$}", check.verdict), style);
             let advice = if check.advice.is_empty() { "" } else { ": " };
             output.line(format!(
-                "{verdict}  {:<12} {}{advice}{}",
+                "{verdict}  {:<names$}  {}{advice}{}",
                 check.name, check.found, check.advice
             ))?;
         }
-        let is_reached = |name: &str| !matches!(name, "redis" | "login");
-        let mut bad = diagnosis.checks.iter().filter(|check| check.verdict == Verdict::Bad);
-        Ok(match bad.next() {
-            None => Status::Success,
-            Some(check) if is_reached(&check.name) => Status::SomeFailed,
-            Some(_) => Status::NoConnection,
-        })
+        Ok(diagnosis.checks.iter().map(status).fold(Status::Success, Status::and))
+    }
+}
+
+/// The status of a check: that of the commands which fail because of it, where a part of the grid is silent or away.
+fn status(check: &Check) -> Status {
+    match check.kind.map(Status::of_kind) {
+        Some(status @ (Status::TimedOut | Status::NoConnection | Status::Nobody)) => status,
+        None if check.verdict != Verdict::Bad => Status::Success,
+        _ => Status::SomeFailed,
     }
 }

@@ -12,9 +12,8 @@ inline namespace v0_1 {
 
 /// Result of a check.
 enum class verdict {
-    /// Could not be found out: Redis does not tell, or the user may not ask. Also a verdict of a
-    /// later
-    /// version than these headers.
+    /// Could not be found out: Redis does not tell, the user may not ask, or the time was too
+    /// short. Also a verdict of a later version than these headers.
     unknown,
     /// As it should be.
     good,
@@ -41,8 +40,9 @@ inline std::string_view to_string(verdict verdict) noexcept {
 
 /// One check of client::doctor().
 struct doctor_check {
-    /// What was checked: "redis", "login", "resp3", "tracking", "scripts", "queue", "controller",
-    /// or "agent 1:2". Later versions may check more.
+    /// What was checked, different in each check: "redis", "login", "resp3", "tracking", "scripts",
+    /// "memory", "eviction", "persistence", "queue", "controller", "agent 1:2", ... Later versions
+    /// may check more.
     std::string name;
     /// The result.
     acclient::verdict verdict = acclient::verdict::unknown;
@@ -50,6 +50,9 @@ struct doctor_check {
     std::string found;
     /// What to do about it; empty where nothing is to be done.
     std::string advice;
+    /// Kind of the error that commands meet because of it, such as errc::timeout where something
+    /// does not answer; errc::ok where no command has to fail.
+    errc kind = errc::ok;
 };
 
 /// Result of client::doctor(). A plain value.
@@ -57,10 +60,10 @@ struct diagnosis {
     /// The checks, in the order in which a command depends on them.
     std::vector<doctor_check> checks;
 
-    /// Whether no verdict is bad.
+    /// Whether no verdict is bad, and Redis, the controller and every agent have answered.
     bool is_healthy() const noexcept {
         return std::none_of(checks.begin(), checks.end(), [](const doctor_check &checked) {
-            return checked.verdict == acclient::verdict::bad;
+            return checked.verdict == acclient::verdict::bad || checked.kind != errc::ok;
         });
     }
 };
@@ -83,7 +86,8 @@ inline diagnosis read_diagnosis(const answer_ref &answer) {
         const auto field = [&](std::string_view name) {
             return std::string(row.text(name).value_or(""));
         };
-        doctor_check made{field("name"), verdict::unknown, field("found"), field("advice")};
+        const auto kind = static_cast<errc>(row.integer("code"));
+        doctor_check made{field("name"), verdict::unknown, field("found"), field("advice"), kind};
         for (const verdict known : {verdict::good, verdict::weak, verdict::bad}) {
             if (row.text("verdict") == to_string(known)) {
                 made.verdict = known;
@@ -98,10 +102,15 @@ inline diagnosis read_diagnosis(const answer_ref &answer) {
 
 /// A line for each check.
 inline std::string to_string(const diagnosis &diagnosis) {
+    std::size_t width = 0;
+    for (const doctor_check &made : diagnosis.checks) {
+        width = std::max(width, made.name.size());
+    }
     std::string lines;
     for (const doctor_check &made : diagnosis.checks) {
-        lines += detail::padded(to_string(made.verdict), 4) + "  " + detail::padded(made.name, 12);
-        lines += ' ' + made.found + (made.advice.empty() ? "" : ": ") + made.advice + '\n';
+        lines += detail::padded(to_string(made.verdict), 7) + "  ";
+        lines += detail::padded(made.name, width) + "  " + made.found;
+        lines += (made.advice.empty() ? "" : ": ") + made.advice + '\n';
     }
     return lines;
 }

@@ -12,7 +12,6 @@ mod schedule;
 mod scripts;
 mod tables;
 mod tunnels;
-mod upkeep;
 
 pub use builder::ClientBuilder;
 pub use client::Client;

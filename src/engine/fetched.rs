@@ -31,7 +31,7 @@ pub(super) fn fetched(
     each.collect()
 }
 
-fn is_fetched(document: &[u8]) -> Option<bool> {
+pub(super) fn is_fetched(document: &[u8]) -> Option<bool> {
     let document = ResultDocument::parse(document).ok()?;
     Some(document.state.value()? != &JobState::Queued)
 }

@@ -19,6 +19,7 @@ pub(crate) mod kills;
 pub(crate) mod loss;
 pub(crate) mod once;
 mod one;
+pub(crate) mod probe;
 pub(crate) mod push;
 pub(crate) mod push_many;
 pub(crate) mod result;

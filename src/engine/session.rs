@@ -100,6 +100,11 @@ impl Session {
         Session { timeout, call: left.cancel.clone(), ..self.clone() }
     }
 
+    /// The same connections without any token: for what is to be done after a call was cancelled.
+    pub(crate) fn uncancelled(&self) -> Self {
+        Session { cancel: None, call: None, ..self.clone() }
+    }
+
     /// The session for one try of several that a call may make: with the default timeout, or a usual one where
     /// there is none, but no more than the call has left.
     pub(crate) fn for_a_try(&self, until: &Until) -> Self {

@@ -220,10 +220,17 @@ pub unsafe extern "C" fn acclient_client_list_agents(
 
 /// Checks everything that a command depends on: whether Redis can be reached, accepts the login, and
 /// what it supports; whether it may run out of memory, evict keys or refuse writes; whether a controller drains
-/// the queue; which agents answer, and how far behind they are. Sends the commands "list_agents" and "ping". A row for each check, in the order in which
-/// a command depends on them, with the fields "name" ("redis", "login", "queue", "agent 1:2", ...),
-/// "verdict" ("good", "weak", "bad", or "unknown" where Redis does not tell), "found", and "advice", which is empty where nothing is to be
-/// done. Later versions may check more.
+/// the queue; which agents answer, and how far behind they are. The round trip to Redis is measured first, and left
+/// out of the times of the controller and of agents. A row for each check, in the order in which
+/// a command depends on them, with the fields
+/// "name" ("redis", "login", "queue", "agent 1:2", ...), different in each row;
+/// "verdict" ("good", "weak", "bad", or "unknown" where Redis does not tell or the time was too short);
+/// "found"; "advice", which is empty where nothing is to be done;
+/// "code", an integer: the kind of the error that commands meet because of it, such as ACCLIENT_TIMEOUT, and "kind",
+/// its name; both null where no command has to fail. Later versions may check more.
+///
+/// Sends the commands "list_agents" and "ping". Those that nobody has fetched are removed from Redis at the end, also
+/// of a call that is cancelled, and their other keys expire within ten seconds.
 ///
 /// client: made with acclient_client_build() if Redis may be unreachable.
 /// answer: [out] receives the answer; free with acclient_answer_free().

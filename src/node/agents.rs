@@ -7,12 +7,16 @@ use serde_json::value::RawValue;
 use super::answer::left_out;
 use crate::engine::{Session, ask};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{AgentId, Contents, Fields, Target, beginning};
+use crate::protocol::{AgentId, Contents, Fields, JobResult, Target, beginning};
 
 /// The agents that the controller knows at this moment, and their roles.
 pub(crate) fn list(session: &Session) -> Result<BTreeMap<AgentId, Vec<String>>> {
     let question = Contents::of_controller("list_agents", "");
-    let answer = ask::ask(session, Target::controller(), question)?;
+    read(&ask::ask(session, Target::controller(), question)?)
+}
+
+/// The agents of an answer to `list_agents`.
+pub(crate) fn read(answer: &JobResult) -> Result<BTreeMap<AgentId, Vec<String>>> {
     let text = answer.json_text()?;
     let mut agents = BTreeMap::new();
     if text.trim() == "null" {
@@ -29,7 +33,7 @@ pub(crate) fn list(session: &Session) -> Result<BTreeMap<AgentId, Vec<String>>> 
             Err(_) => unreadable += 1,
         }
     }
-    left_out(&answer, unreadable);
+    left_out(answer, unreadable);
     Ok(agents)
 }
 

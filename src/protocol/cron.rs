@@ -41,7 +41,10 @@ pub(crate) fn check_cron(cron: &str) -> Result<(), Invalid> {
     }
     let fields: Vec<&str> = cron.split_whitespace().collect();
     if !(5..=6).contains(&fields.len()) {
-        return Err(wrong(format!("it has {} fields", fields.len())));
+        return Err(wrong(match fields.len() {
+            1 => "it has 1 field".to_owned(),
+            count => format!("it has {count} fields"),
+        }));
     }
     for (field, (name, least, most, names)) in fields.iter().zip(FIELDS) {
         if !field.split(',').all(|part| is_part(part, least, most, names)) {

@@ -31,7 +31,8 @@ pub(crate) fn killed(id: &str, agent: AgentId) -> String {
     format!("cmd.{id}.killed.{}.{}", agent.gid, agent.nid)
 }
 
-/// Commands that an agent is still to fetch. The controller's own; only its length is read.
+/// Commands that an agent is still to fetch. The controller's own: its length is read, and a question of `doctor`
+/// that nobody has fetched is removed.
 pub(crate) fn for_agent(agent: AgentId) -> String {
     format!("cmds:{}:{}", agent.gid, agent.nid)
 }

@@ -99,7 +99,14 @@ static void few_rights(void) {
     EXPECT(ACCLIENT_OK, acclient_client_doctor(client, 500, NULL, &answer, &error));
     CHECK(strcmp(verdict(answer, "redis"), "good") == 0);
     CHECK(strcmp(verdict(answer, "scripts"), "weak") == 0);
-    CHECK(strcmp(verdict(answer, "controller"), "bad") == 0);
+    CHECK(strcmp(verdict(answer, "queue"), "bad") == 0);
+    CHECK(strcmp(verdict(answer, "controller"), "unknown") == 0);
+    size_t queue = 0;
+    while (strcmp(acclient_answer_text(answer, queue, "name", NULL), "queue") != 0) {
+        queue++;
+    }
+    CHECK(acclient_answer_int(answer, queue, "code") == ACCLIENT_SERVER);
+    CHECK(strcmp(acclient_answer_text(answer, queue, "kind", NULL), "Server") == 0);
     acclient_answer_free(answer);
     FAILS(ACCLIENT_SERVER, acclient_client_get_cmds(client, 0, 1, 5000, NULL, &commands, &error));
     CHECK_TEXT(acclient_error_server_code, error, "NOPERM");

@@ -123,8 +123,9 @@ void doctor() {
     SAME(healthy.checks[12].name, "agent 2:1");
     for (const auto &made : healthy.checks) {
         CHECK(made.verdict == verdict::good && !made.found.empty() && made.advice.empty());
+        CHECK(made.kind == errc::ok);
     }
-    CHECK(contains(to_string(healthy), "good  agent 2:1    answered in "));
+    CHECK(contains(to_string(healthy), "good     agent 2:1    answered in "));
     SAME(client.bash(one, "echo hello").run(120s).out(), "hello\n");
 
     say("an unreachable Redis");
@@ -134,6 +135,7 @@ void doctor() {
     const auto ill = away.doctor(5s);
     CHECK(!ill.is_healthy() && ill.checks.size() == 1);
     CHECK(ill.checks[0].verdict == verdict::bad && !ill.checks[0].advice.empty());
+    CHECK(ill.checks[0].kind == errc::connect);
     CHECK(contains(to_string(ill), ": " + ill.checks[0].advice + "\n"));
     CHECK(!contains(to_string(ill), "sesame"));
     BAD(errc::connect, away.try_ping(5s));

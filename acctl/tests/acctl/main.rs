@@ -3,6 +3,7 @@
 mod completions;
 mod cut;
 mod day;
+mod doctor;
 mod errors;
 mod follow;
 mod kill;

@@ -141,7 +141,7 @@ fn there_is_no_controller() {
         ("info os 1:1", 4, "Timeout"),
         ("tunnel list 1:1", 4, "Timeout"),
         ("schedule list", 4, "Timeout"),
-        ("doctor", 1, "-"),
+        ("doctor", 4, "-"),
     ];
     check(&grid.url(), "no controller", &handle, &rows);
     let shown = acctl(&grid.url(), &["jobs", &handle]);
@@ -230,7 +230,7 @@ fn an_agent_does_not_answer() {
         ("ps", 4, "Timeout"),
         ("info os 1:1", 4, "Timeout"),
         ("tunnel list 1:1", 4, "Timeout"),
-        ("doctor", 1, "-"),
+        ("doctor", 4, "-"),
     ];
     check(&grid.url(), "an agent does not answer", &handle, &rows);
 }

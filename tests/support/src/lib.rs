@@ -3,6 +3,7 @@
 pub mod alone;
 pub mod certificates;
 pub mod controller;
+pub mod delay;
 pub mod forgetful;
 pub mod gate;
 pub mod golden;
