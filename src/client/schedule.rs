@@ -1,5 +1,7 @@
 //! The schedule of the controller.
 
+use std::time::{Duration, SystemTime};
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -9,7 +11,9 @@ use crate::engine::ask;
 use crate::error::{Error, Result};
 use crate::node::Answer;
 use crate::node::answer::read_rows;
-use crate::protocol::{Contents, JobResult, Target, check_cron, check_name, record, whole};
+use crate::protocol::{
+    Contents, JobResult, Target, check_cron, check_name, next_run, record, whole,
+};
 
 /// Entry of the controller's schedule, from [`Client::schedule_list`].
 ///
@@ -33,6 +37,26 @@ pub struct Scheduled {
 }
 
 record!(Scheduled { id, cron, cmd });
+
+impl Scheduled {
+    /// When the controller sends the command next after a moment, if the time zone of the controller is UTC: it goes by
+    /// its own, and does not tell which. `None` for `@every`, which counts from a moment that only the controller
+    /// knows, for what does not come within five years, and for an expression that cannot be read.
+    ///
+    /// ```no_run
+    /// # use acclient::*;
+    /// # let client = Client::connect("redis://localhost")?;
+    /// for entry in client.schedule_list()?.iter() {
+    ///     println!("{}: {:?}", entry.id, entry.next_run(std::time::SystemTime::now()));
+    /// }
+    /// # Ok::<(), acclient::Error>(())
+    /// ```
+    pub fn next_run(&self, after: SystemTime) -> Option<SystemTime> {
+        let after = after.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let next = next_run(&self.cron, i64::try_from(after.as_secs()).ok()?)?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(next).ok()?))
+    }
+}
 
 /// The schedule of the controller. Each call asks it and blocks for the client's timeout at most.
 impl Client {

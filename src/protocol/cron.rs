@@ -47,7 +47,7 @@ pub(crate) fn check_cron(cron: &str) -> Result<(), Invalid> {
         }));
     }
     for (field, (name, least, most, names)) in fields.iter().zip(FIELDS) {
-        if !field.split(',').all(|part| is_part(part, least, most, names)) {
+        if !field.split(',').all(|part| numbers(part, least, most, names).is_some()) {
             return Err(wrong(format!("invalid {name} {field:?}")));
         }
     }
@@ -68,8 +68,11 @@ pub(super) fn has_zero_step(cron: &str) -> bool {
             .any(|part| part.split_once('/').is_some_and(|(_, step)| is_zero(step)))
 }
 
-/// `*`, `?`, a number or a range, each with or without a step.
-fn is_part(part: &str, least: u32, most: u32, names: &[&str]) -> bool {
+/// In a field: given as `*` or `?`, with or without a step.
+const STAR: u64 = 1 << 63;
+
+/// The numbers that `*`, `?`, a number or a range means, each with or without a step, as bits.
+fn numbers(part: &str, least: u32, most: u32, names: &[&str]) -> Option<u64> {
     let (range, step) = match part.split_once('/') {
         Some((range, step)) => (range, Some(step)),
         None => (part, None),
@@ -80,14 +83,75 @@ fn is_part(part: &str, least: u32, most: u32, names: &[&str]) -> bool {
         let named = named.and_then(|index| u32::try_from(index).ok()).map(|index| index + least);
         named.or_else(|| whole(text)).filter(|number| (least..=most).contains(number))
     };
-    let range_fits = match range.split_once('-') {
-        _ if matches!(range, "*" | "?") => true,
-        Some((from, to)) => {
-            matches!((number(from), number(to)), (Some(from), Some(to)) if from <= to)
-        }
-        None => number(range).is_some(),
+    let (from, to, star) = match range.split_once('-') {
+        _ if matches!(range, "*" | "?") => (least, most, STAR),
+        Some((from, to)) => (number(from)?, number(to)?, 0),
+        // With a step, up to the greatest.
+        None => (number(range)?, if step.is_some() { most } else { number(range)? }, 0),
     };
-    range_fits && step.is_none_or(|step| whole(step).is_some_and(|step| step > 0))
+    let step = step.map_or(Some(1), whole).filter(|step| *step > 0)?;
+    let numbers = (from..=to).step_by(usize::try_from(step).ok()?);
+    (from <= to).then(|| numbers.fold(star, |bits, number| bits | 1 << number))
+}
+
+/// When a schedule that [`check_cron`] accepts fires next, in seconds since 1970, by a controller whose time zone is
+/// UTC. `None` for `@every`, which counts from a moment that only the controller knows, and for what never comes
+/// within five years.
+///
+/// These are the rules of the controller's library, robfig/cron as of 2016: a day has to match both its fields if one of
+/// them is a `*` with or without a step, and one of the two otherwise.
+pub(crate) fn next_run(cron: &str, after: i64) -> Option<i64> {
+    const DAY: i64 = 86_400;
+    check_cron(cron).ok()?;
+    let cron = match cron {
+        "@yearly" | "@annually" => "0 0 0 1 1 *",
+        "@monthly" => "0 0 0 1 * *",
+        "@weekly" => "0 0 0 * * 0",
+        "@daily" | "@midnight" => "0 0 0 * * *",
+        "@hourly" => "0 0 * * * *",
+        cron => cron,
+    };
+    let texts = cron.split_whitespace().chain(["*"]);
+    let bits = texts.zip(FIELDS).map(|(field, (_, least, most, names))| {
+        let parts = field.split(',').map(|part| numbers(part, least, most, names));
+        { parts }.try_fold(0, |all, part| Some(all | part?))
+    });
+    let bits: Vec<u64> = bits.collect::<Option<_>>()?;
+    let [second, minute, hour, day, month, weekday] = bits[..] else { return None };
+    let has = |bits: u64, number: i64| bits & (1 << number) != 0;
+    let first = after.checked_add(1)?;
+    let last_year = date(first.div_euclid(DAY)).0 + 5;
+    let days = (first.div_euclid(DAY)..).take_while(|day| date(*day).0 <= last_year);
+    let matches = |number: &i64| {
+        let (_, of_month, of_year) = date(*number);
+        let both = (has(day, of_year), has(weekday, (*number + 4).rem_euclid(7)));
+        let fits = match (day | weekday) & STAR {
+            0 => both.0 || both.1,
+            _ => both.0 && both.1,
+        };
+        has(month, of_month) && fits
+    };
+    days.filter(matches).find_map(|day| {
+        let midnight = day * DAY;
+        let time = (first - midnight).max(0)..DAY;
+        let fits = |time: &i64| {
+            has(hour, time / 3600) && has(minute, time / 60 % 60) && has(second, time % 60)
+        };
+        { time }.find(fits).map(|time| midnight + time)
+    })
+}
+
+/// Year, month and day of the month of a day since 1970.
+fn date(day: i64) -> (i64, i64, i64) {
+    // In years that begin with March, of which 400 have always as many days.
+    let day = day + 719_468;
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + i64::from(month <= 2), month, day)
 }
 
 fn whole(text: &str) -> Option<u32> {
@@ -123,6 +187,24 @@ fn is_span(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Moments, schedules and the next runs, made with robfig/cron 1.2.0 in UTC, whose rules for them are those of
+    /// 2016.
+    const RUNS: &str = include_str!("cron_runs.txt");
+
+    #[test]
+    fn next_runs_are_those_of_the_library_of_the_controller() {
+        for line in RUNS.lines() {
+            let words: Vec<&str> = line.split('|').collect();
+            let [after, cron, expected] = words[..] else { panic!("{line}") };
+            let after = after.parse().expect("seconds");
+            let expected = (expected != "-").then(|| expected.parse::<i64>().expect("seconds"));
+            assert_eq!(next_run(cron, after), expected, "{line}");
+        }
+        for cron in ["@every 1h", "@reboot", "* * *", "61 * * * * *", ""] {
+            assert_eq!(next_run(cron, 0), None, "{cron}");
+        }
+    }
 
     #[test]
     fn schedules_that_the_controller_knows() {

@@ -29,7 +29,7 @@ mod text;
 pub use agent::{AgentId, ParseAgentIdError};
 pub(crate) use before::Before;
 pub(crate) use command::{Address, CommandDocument, Contents, check_size, in_words};
-pub(crate) use cron::check_cron;
+pub(crate) use cron::{check_cron, next_run};
 pub(crate) use digest::{DIGEST, digest};
 pub(crate) use document::{DocumentError, Field, Fields, Odd, Rest, mended};
 pub(crate) use documents::Documents;
