@@ -2,6 +2,7 @@
 //!
 //! Uses only the public API of the library, so any program can get what is printed here.
 
+mod age;
 mod agents;
 mod bar;
 mod candidates;

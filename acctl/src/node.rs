@@ -1,5 +1,7 @@
 //! `acctl ps`, `info` and `doctor`: the jobs and machines of agents, and the health of the grid.
 
+use std::time::Duration;
+
 use acclient::{
     AgentId, Check, CpuInfo, DiskInfo, Error, Job, MemInfo, NicInfo, OsInfo, Outcome as Answered,
     ProcessQuery, ProcessStats, Target, Verdict,
@@ -7,6 +9,7 @@ use acclient::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::age;
 use crate::commands::{USAGE, Worst, bytes, usage};
 use crate::exit::{Failure, Outcome, Status};
 use crate::jobs::utc;
@@ -16,6 +19,9 @@ use crate::session::Session;
 use crate::target::Whom;
 
 /// Lists the jobs that agents run at this moment, and what each uses
+///
+/// AGE is the time since the agent took the job, by the clocks of the agent and of this machine; "-" where Redis does
+/// not know the job.
 #[derive(clap::Args)]
 #[command(
     override_usage = "acctl ps [OPTIONS] [TARGET]",
@@ -51,28 +57,25 @@ impl Ps {
         if let Some(name) = &self.name {
             query = query.name(name);
         }
-        let mut rows = Vec::new();
+        let mut jobs = Vec::new();
         let mut worst = Worst::default();
         let target = self.whom.choose(session, &self.target, Some("all"))?.target;
         if let Some(agent) = target.agent_id() {
-            let processes = session.client.get_processes(agent, &query)?;
-            self.add(session, agent, &processes, &mut rows)?;
+            let processes = session.client.get_processes(agent, &query)?.iter().cloned().collect();
+            add(&mut jobs, agent, processes);
         } else if target == Target::all().into() {
             for (agent, outcome) in session.client.get_all_processes(&query)? {
                 match outcome {
-                    Answered::Done(processes) => self.add(session, agent, &processes, &mut rows)?,
+                    Answered::Done(processes) => add(&mut jobs, agent, processes),
                     Answered::Failed(error) => worst.tell(session, agent, &error)?,
                     // Nothing was asked of jobs.
                     Answered::Over(_) => {}
                 }
             }
         } else {
-            self.ask(session, target, &mut rows, &mut worst)?;
+            self.ask(session, target, &mut jobs, &mut worst)?;
         }
-        if !session.output.is_json() {
-            let headings = [&["AGENT", "COMMAND", "ID"], &USAGE[..]].concat();
-            session.output.table(&headings, &rows)?;
-        }
+        print(session, &jobs)?;
         Ok(worst.status())
     }
 
@@ -81,7 +84,7 @@ impl Ps {
         &self,
         session: &Session,
         target: Target,
-        rows: &mut Vec<Vec<String>>,
+        jobs: &mut Vec<(AgentId, ProcessStats)>,
         worst: &mut Worst,
     ) -> Result<(), Failure> {
         let client = &session.client;
@@ -94,36 +97,47 @@ impl Ps {
                 Ok(found) => {
                     // An unreadable row does not hide the others.
                     let found = found.into_iter().filter_map(|it| serde_json::from_value(it).ok());
-                    self.add(session, agent, &found.collect::<Vec<_>>(), rows)?;
+                    add(jobs, agent, found.collect());
                 }
                 Err(error) => worst.tell(session, agent, &error)?,
             }
         }
         tell_all(session, answers.errors, worst)
     }
+}
 
-    fn add(
-        &self,
-        session: &Session,
-        agent: AgentId,
-        processes: &[ProcessStats],
-        rows: &mut Vec<Vec<String>>,
-    ) -> Result<(), Failure> {
-        // The question is a job too, and over by the time that anybody reads of it.
-        let is_question = |stats: &&ProcessStats| stats.cmd["cmd"] == "get_processes_stats";
-        for stats in processes.iter().filter(|stats| !is_question(stats)) {
-            if session.output.is_json() {
-                let document = json!({ "agent": agent.to_string(), "process": stats });
-                session.output.document(document)?;
-                continue;
-            }
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let name = [text(&stats.cmd["cmd"]), text(&stats.cmd["args"]["name"])].join(" ");
-            let cells = vec![agent.to_string(), name.trim_end().to_owned(), text(&stats.cmd["id"])];
-            rows.push([cells, usage(stats)].concat());
+/// Adds the jobs among the processes of an agent.
+fn add(jobs: &mut Vec<(AgentId, ProcessStats)>, agent: AgentId, processes: Vec<ProcessStats>) {
+    // The question is a job too, and over by the time that anybody reads of it.
+    let is_question = |stats: &ProcessStats| stats.cmd["cmd"] == "get_processes_stats";
+    jobs.extend(processes.into_iter().filter(|it| !is_question(it)).map(|stats| (agent, stats)));
+}
+
+/// Prints jobs with their ages.
+fn print(session: &Session, jobs: &[(AgentId, ProcessStats)]) -> Result<(), Failure> {
+    let output = session.output;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let id = |stats: &ProcessStats| text(&stats.cmd["id"]);
+    let known = jobs.iter().map(|(agent, stats)| (*agent, id(stats)));
+    let ages = age::of(&session.client, known.filter(|(_, id)| !id.is_empty()).collect())?;
+    let mut rows = Vec::new();
+    for (agent, stats) in jobs {
+        let age = ages.get(&(*agent, id(stats)));
+        if output.is_json() {
+            let age = age.map(Duration::as_secs_f64);
+            let document = json!({ "agent": agent.to_string(), "age": age, "process": stats });
+            output.document(document)?;
+            continue;
         }
-        Ok(())
+        let name = [text(&stats.cmd["cmd"]), text(&stats.cmd["args"]["name"])].join(" ");
+        let age = age.map_or_else(|| "-".to_owned(), |age| age::shown(*age));
+        let cells = vec![agent.to_string(), name.trim_end().to_owned(), id(stats), age];
+        rows.push([cells, usage(stats)].concat());
     }
+    if !output.is_json() {
+        output.table(&[&["AGENT", "COMMAND", "ID", "AGE"], &USAGE[..]].concat(), &rows)?;
+    }
+    Ok(())
 }
 
 /// Shows what agents know of their machines

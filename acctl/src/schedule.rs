@@ -1,15 +1,18 @@
 //! `acctl schedule` and `acctl history`: commands the controller repeats, and those of the past.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use acclient::{Scheduled, Target};
+use acclient::{Command, Scheduled, Target};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::exit::{Failure, Outcome, Status};
+use crate::jobs::utc;
 use crate::sending::{Running, read};
 use crate::session::Session;
 use crate::target;
+use crate::terminal;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,6 +26,9 @@ Examples:
 pub enum Schedule {
     Add(Box<Add>),
     /// Lists what is scheduled
+    ///
+    /// NEXT IF UTC is when the controller sends it next, if its time zone is UTC: it goes by its own, and does not tell
+    /// which. "@every" counts from the start of the controller, and has none.
     #[command(visible_alias = "ls", after_help = EXAMPLES)]
     List,
     Rm(Rm),
@@ -147,19 +153,28 @@ fn list(session: &Session) -> Outcome {
         scheduled.iter().try_for_each(|entry| {
             output.document(json!({
                 "type": "scheduled", "action": "listed",
-                "id": entry.id, "cron": entry.cron, "cmd": entry.cmd,
+                "id": entry.id, "cron": entry.cron, "next": next(entry), "cmd": entry.cmd,
             }))
         })?;
         return Ok(Status::Success);
     }
     let row = |entry: &Scheduled| {
-        vec![entry.id.clone(), entry.cron.clone(), target_of(&entry.cmd), words_of(&entry.cmd)]
+        let next = next(entry).unwrap_or_else(|| "-".to_owned());
+        let words = terminal::cell(&words_of(&entry.cmd));
+        vec![entry.id.clone(), entry.cron.clone(), next, target_of(&entry.cmd), words]
     };
     output.table(
-        &["ID", "WHEN", "TARGET", "COMMAND"],
+        &["ID", "WHEN", "NEXT IF UTC", "TARGET", "COMMAND"],
         &scheduled.iter().map(row).collect::<Vec<_>>(),
     )?;
     Ok(Status::Success)
+}
+
+/// When an entry is sent next, by a controller whose time zone is UTC.
+fn next(entry: &Scheduled) -> Option<String> {
+    let next = entry.next_run(SystemTime::now())?;
+    let next = next.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(utc(next.as_secs()))
 }
 
 /// Target of a command as JSON, in its text form.
@@ -196,7 +211,8 @@ fn words_of(cmd: &Value) -> String {
 
 /// Lists commands of the past, most recent first
 ///
-/// Only old controllers keep a history.
+/// Only old controllers keep a history. COMMAND is the program with its arguments, the first line of a script, or the
+/// name of the command; --json has all of it.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -217,7 +233,7 @@ impl History {
         if output.is_json() {
             for command in &commands {
                 let args = command.args().map(acclient::RunArgs::to_json).unwrap_or_default();
-                let args: serde_json::Value = serde_json::from_str(&args).unwrap_or_default();
+                let args: Value = serde_json::from_str(&args).unwrap_or_default();
                 output.document(json!({
                     "type": "past", "command": command.to_string(), "id": command.id(),
                     "target": command.target().to_string(), "cmd": command.cmd(),
@@ -226,13 +242,18 @@ impl History {
             }
             return Ok(Status::Success);
         }
-        let rows: Vec<Vec<String>> = { commands.iter() }
-            .map(|command| {
-                let tags = command.tags().unwrap_or_default().to_owned();
-                vec![command.to_string(), command.cmd().unwrap_or_default().to_owned(), tags]
-            })
-            .collect();
-        output.table(&["COMMAND", "WHAT", "TAGS"], &rows)?;
+        let row = |command: &Command| {
+            let document = command.dump().and_then(|text| serde_json::from_str(&text).ok());
+            let document: Value = document.unwrap_or_default();
+            let target = match command.target().to_string() {
+                unknown if unknown == "unknown" => unknown,
+                _ => target_of(&document),
+            };
+            let tags = command.tags().unwrap_or_default().to_owned();
+            vec![command.to_string(), target, terminal::cell(&words_of(&document)), tags]
+        };
+        let rows: Vec<_> = commands.iter().map(row).collect();
+        output.table(&["HANDLE", "TARGET", "COMMAND", "TAGS"], &rows)?;
         Ok(Status::Success)
     }
 }

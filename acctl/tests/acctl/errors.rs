@@ -28,7 +28,7 @@ fn nobody_listens() {
     }
     let ran = acctl(&url, &["doctor"]);
     assert_eq!(ran.status, 5, "{ran:?}");
-    assert!(ran.stdout.starts_with("bad   redis") && ran.stderr.is_empty(), "{ran:?}");
+    assert!(ran.stdout.starts_with("bad  redis  ") && ran.stderr.is_empty(), "{ran:?}");
     let ran = acctl("http://example.org", &["agents"]);
     assert_eq!(ran.status, 2, "{ran:?}");
 }
@@ -167,7 +167,7 @@ fn agents_that_are_not_there_or_do_not_answer() {
     let slow = enough(&["ps"], "--timeout", |ran| ran.stdout.contains("AGENT"));
     assert_eq!(slow.status, 4, "{slow:?}");
     let sick = enough(&["doctor"], "--timeout", |ran| ran.stdout.contains("bad   agent 2:1"));
-    assert_eq!(sick.status, 1, "{sick:?}");
+    assert_eq!(sick.status, 4, "{sick:?}");
     grid.stop_controller();
     let queued = acctl(&grid.url(), &["run", "1:1", "--detach", "--", "true"]);
     let form = queued.stdout.trim_end();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use devgrid::Grid;
 
 use crate::program::{ACCTL, Ran, acctl, command};
+use support::ask;
 use support::gate::Gate;
 use support::prefix::{Prefix, succeed};
 
@@ -56,10 +57,47 @@ fn the_history_of_an_old_controller() {
     }
     let ran = acctl(&grid.url(), &["history", "--count", "1"]);
     let lines: Vec<&str> = ran.stdout.lines().collect();
-    assert!(lines.len() == 2 && lines[1].contains("execute  second"), "{ran:?}");
+    assert!(lines.len() == 2 && lines[1].ends_with("1:1     true     second"), "{ran:?}");
+    assert!(lines[0].starts_with("HANDLE") && lines[0].ends_with("TARGET  COMMAND  TAGS"));
     let ran = acctl(&grid.url(), &["--json", "history", "--start", "1", "--count", "1"]);
     let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("a document");
     assert_eq!((&document["tags"], &document["args"]["name"]), (&"first".into(), &"true".into()));
+    let shown = |args: &[&str], found: &str| {
+        assert_eq!(acctl(&grid.url(), args).status, 0);
+        let ran = acctl(&grid.url(), &["history", "--count", "1"]);
+        let lines: Vec<&str> = ran.stdout.lines().collect();
+        assert!(lines.len() == 2 && lines[1].ends_with(found), "{ran:?}");
+    };
+    let script = "echo \x1b[31m\ntrue";
+    shown(&["bash", "all@1", script], "  all@1   bash echo ^[[31m");
+    let program = ["run", "role=cpu", "--", "printf", "%s", "two\nlines"];
+    shown(&program, "  all,role=cpu  printf %s two^Jlines");
+    shown(&["cmd", "1:2", "ping"], "  1:2     ping");
+}
+
+#[test]
+fn the_age_of_jobs() {
+    let grid = Grid::demo().expect("a grid");
+    let seconds = |ran: &Ran| {
+        let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("a document");
+        document["age"].as_f64()
+    };
+    let run = ["run", "1:1", "--id", "job", "--detach", "--", "sleep", "600"];
+    assert_eq!(acctl(&grid.url(), &run).status, 0);
+    let ps = || acctl(&grid.url(), &["--json", "ps", "1:1"]);
+    support::wait_until("it runs", || !ps().stdout.is_empty());
+    let first = seconds(&ps()).expect("an age");
+    support::wait_until("a second passes", || seconds(&ps()).is_some_and(|age| age > first + 1.0));
+    let ran = acctl(&grid.url(), &["ps"]);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    let cells: Vec<&str> = lines[1].split_whitespace().collect();
+    assert_eq!(&cells[..4], ["1:1", "execute", "sleep", "job"], "{ran:?}");
+    assert!(cells[4].ends_with('s') && cells[4] != "0s", "{ran:?}");
+    // A job of which Redis knows nothing is listed all the same.
+    ask::<()>(&mut grid.redis().connection(), &[b"DEL", b"jobresult:job"]);
+    assert_eq!(seconds(&ps()), None);
+    let ran = acctl(&grid.url(), &["ps", "1:1"]);
+    assert_eq!(ran.stdout.lines().nth(1).and_then(|row| row.split_whitespace().nth(4)), Some("-"));
 }
 
 /// The words of each command, as `schedule add`.
