@@ -29,11 +29,14 @@ fn there_is_a_page_for_each_command_with_all_its_options() {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         let all = help(&words, "--help");
         let own = all.iter().take_while(|line| *line != "Connection:");
-        let rows = own.map(|line| line.trim_start()).filter(|line| line.starts_with('-'));
+        // Less indented than a description, and more than a text, whose lines may begin with an option too.
+        let is_row = |line: &&String| {
+            let row = line.trim_start();
+            row.starts_with('-') && (2..10).contains(&(line.len() - row.len()))
+        };
+        let rows = own.filter(is_row);
         let options = rows.filter_map(|row| row.split_whitespace().find(|it| it.starts_with("--")));
-        // A line of text may begin with the name of another one.
-        let is_name = |option: &&str| option.ends_with(|it: char| it.is_ascii_alphanumeric());
-        for option in options.filter(is_name) {
+        for option in options {
             let is_common = ["--json", "--color", "--raw", "--help"].contains(&option);
             let is_there = page.contains(&format!("fB{option}fR"));
             assert!(is_there || is_common && !words.is_empty(), "{file}: {option}");
