@@ -138,7 +138,7 @@ impl Probe {
         let answered = std::mem::take(&mut self.answered);
         let Ok(until) = self.until(self.removing(None)) else { return };
         let done = self.session.query(&until, |connection| {
-            answered.iter().for_each(|order| expire(connection, order));
+            answered.iter().for_each(|order| expire(connection, order, true));
             answered.iter().try_for_each(|order| self.expired(connection, order, &until))
         });
         if let Err(error) = done {
@@ -285,7 +285,7 @@ impl Probe {
                 let field = order.1.to_string();
                 connection.command(&[b"LREM", keys::QUEUE.as_bytes(), b"0", json(place)]);
                 connection.command(&[b"HGET", hash.as_bytes(), field.as_bytes()]);
-                expire(connection, order);
+                expire(connection, order, false);
             }
             for (place, order) in questions.iter().enumerate() {
                 let taken_back = connection.allowed(&until)?;
@@ -326,11 +326,17 @@ impl Probe {
     }
 }
 
-/// Has the keys of a question expire soon.
-fn expire(connection: &mut Connection, (command, agent): &Order) {
+/// Has the keys of a question expire soon. The list of an answer is complete, and the controller may be about to have
+/// it expire in a day: it is deleted.
+fn expire(connection: &mut Connection, (command, agent): &Order, is_answered: bool) {
     let seconds = KEPT.to_string();
     let id = &command.id;
-    for key in [keys::result(id, *agent), keys::results(id), keys::queued(id)] {
+    let list = keys::result(id, *agent);
+    match is_answered {
+        true => connection.command(&[b"DEL", list.as_bytes()]),
+        false => connection.command(&[b"EXPIRE", list.as_bytes(), seconds.as_bytes()]),
+    };
+    for key in [keys::results(id), keys::queued(id)] {
         connection.command(&[b"EXPIRE", key.as_bytes(), seconds.as_bytes()]);
     }
 }

@@ -37,6 +37,7 @@ mod nobody;
 mod odd_answers;
 mod once;
 mod partial;
+mod ping;
 mod pool;
 mod progress;
 mod queued;

@@ -48,15 +48,20 @@ pub(super) fn check(
             }
         }
         Probed::Silent(place, waited) => {
-            let how_far = match place {
-                Place::Fetched => "; it has fetched the ping",
-                Place::Agent => "; it does not fetch commands",
-                Place::Queue | Place::Controller => "; no controller has routed the ping",
-                Place::Unknown => "",
-            };
+            let how_far = how_far(*place);
             let found = format!("no answer in {:.1} s{how_far}{waiting}", waited.as_secs_f64());
             silence(name, found, *waited, network, on_silent_agent(*place))
         }
+    }
+}
+
+/// How far a ping came that was not answered.
+pub(super) fn how_far(place: Place) -> &'static str {
+    match place {
+        Place::Fetched => "; it has fetched the ping",
+        Place::Agent => "; it does not fetch commands",
+        Place::Queue | Place::Controller => "; no controller has routed the ping",
+        Place::Unknown => "",
     }
 }
 

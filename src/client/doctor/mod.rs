@@ -5,6 +5,7 @@
 
 mod advice;
 mod agents;
+mod ping;
 mod redis;
 mod upkeep;
 
@@ -183,7 +184,8 @@ impl Client {
     ///
     /// Sends the commands `list_agents` and `ping`. Those that nobody has fetched are removed from Redis at the end,
     /// also of a call that is cancelled, which ends up to 100 ms and four round trips later; their other keys
-    /// expire within ten seconds. Only an agent that has fetched its ping may still answer it.
+    /// expire within ten seconds. Only an agent that has fetched its ping may still answer it; Redis keeps that answer
+    /// for a day.
     ///
     /// ```no_run
     /// # let client = acclient::Client::builder().build()?;
@@ -242,9 +244,7 @@ impl Examination {
 
     /// What is left of the time.
     fn left(&self) -> Timeout {
-        let whole =
-            self.timeout.duration.unwrap_or(LONGEST.max(self.network * LONGEST_ROUND_TRIPS));
-        let timeout = Timeout { duration: Some(whole), ..self.timeout.clone() };
+        let timeout = limited(&self.timeout, self.network);
         if timeout.is_zero() { timeout } else { timeout.since(self.begun) }
     }
 
@@ -471,17 +471,19 @@ impl Examination {
         agents: &[AgentId],
         waiting: &BTreeMap<AgentId, i64>,
     ) -> Result<()> {
-        let ping = |agent: &AgentId| {
-            let contents = Contents::of("ping", "");
-            Ok((Envelope::new(ids::new_id()?, (*agent).into(), contents)?, *agent))
-        };
-        let pings = agents.iter().map(ping).collect::<Result<Vec<_>>>()?;
+        let pings = ping::pings(agents.iter().copied())?;
         for (agent, probed) in probe.ask(pings, &self.left())? {
             let waiting = waiting.get(&agent).copied();
             self.add(agents::check(agent, &probed, waiting, self.network));
         }
         Ok(())
     }
+}
+
+/// The timeout of a call that asks whether something answers, which needs one.
+fn limited(timeout: &Timeout, network: Duration) -> Timeout {
+    let longest = LONGEST.max(network * LONGEST_ROUND_TRIPS);
+    Timeout { duration: Some(timeout.duration.unwrap_or(longest)), ..timeout.clone() }
 }
 
 /// What was found out after the controller was asked.
