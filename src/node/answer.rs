@@ -74,7 +74,8 @@ pub(crate) fn read_one<T: Record>(answer: &JobResult) -> Result<T> {
 /// Logs how many rows of an answer could not be read.
 pub(super) fn left_out(answer: &JobResult, count: usize) {
     if count > 0 {
-        log::warn!(target: LOG, "left out {count} rows of {answer:?} that cannot be read");
+        let rows = if count == 1 { "row" } else { "rows" };
+        log::warn!(target: LOG, "left out {count} {rows} of {answer:?} that cannot be read");
     }
 }
 

@@ -250,5 +250,9 @@ mod tests {
         ] {
             assert!(check_cron(wrong).is_err(), "{wrong}");
         }
+        for (cron, said) in [("x", "it has 1 field;"), ("* * * *", "it has 4 fields;")] {
+            let error = check_cron(cron).expect_err("too few").to_string();
+            assert!(error.contains(said), "{error}");
+        }
     }
 }

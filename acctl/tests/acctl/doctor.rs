@@ -228,6 +228,23 @@ fn a_replica() {
 }
 
 #[test]
+fn a_script_keeps_redis_busy() {
+    let redis = RedisServer::start().expect("a Redis");
+    set(&redis, "busy-reply-threshold", "10");
+    let mut script = redis.connection();
+    let running = std::thread::spawn(move || {
+        let ended = redis::cmd("EVAL").arg("while true do end").arg(0).exec(&mut script);
+        assert!(ended.is_err(), "it is killed");
+    });
+    let mut admin = redis.connection();
+    wait_until("it is busy", || redis::cmd("PING").exec(&mut admin).is_err());
+    row("BUSY", redis.url(), "redis bad Timeout 4", "BUSY", "SCRIPT KILL").check();
+    row("BUSY", redis.url(), "controller unknown - 4", "not asked", "see redis").check();
+    ask::<()>(&mut admin, &[b"SCRIPT", b"KILL"]);
+    running.join().expect("no panic");
+}
+
+#[test]
 fn another_program_uses_the_key() {
     let redis = RedisServer::start().expect("a Redis");
     ask::<()>(&mut redis.connection(), &[b"SET", b"cmds.queue", b"1"]);

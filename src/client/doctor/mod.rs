@@ -227,7 +227,9 @@ impl Examination {
         self.network = reached.network;
         let Some((redis, takes)) = self.inspect(&reached)? else { return Ok(()) };
         if !takes {
-            self.add_queue(&redis.queue, None, &redis.queue);
+            if redis.queue.length.is_ok() {
+                self.add_queue(&redis.queue, None, &redis.queue);
+            }
             let found = "not asked, since Redis takes no commands";
             self.add(Check::new("controller", Verdict::Unknown, found).advise("see redis"));
             return Ok(());

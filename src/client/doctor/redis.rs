@@ -161,8 +161,11 @@ impl Redis {
     /// Adds the checks that a healthy Redis has, but for the queue. Returns whether Redis may take commands.
     pub(super) fn tell(&self, reached: &Reached, address: &str, diagnosis: &mut Diagnosis) -> bool {
         let takes = self.tell_of_server(reached, address, diagnosis);
-        self.tell_of_abilities(diagnosis);
-        self.upkeep.tell(diagnosis);
+        // One that is not ready answers nothing else either.
+        if not_ready(reached).is_none() {
+            self.tell_of_abilities(diagnosis);
+            self.upkeep.tell(diagnosis);
+        }
         takes
     }
 
@@ -176,8 +179,7 @@ impl Redis {
         let found = format!("{version} at {address}, round trip {network}");
         let check = Check::new("redis", Verdict::Good, found);
         let is_replica = self.upkeep.role().is_some_and(|role| role != "master");
-        // A server that cannot save refuses PING too, and can be read.
-        let refusal = reached.refusal.as_ref().filter(|error| error.is_retriable());
+        let refusal = not_ready(reached);
         let check = match refusal {
             // Calls wait until it is ready, or promoted, and time out.
             Some(error) => {
@@ -192,6 +194,9 @@ impl Redis {
         };
         let takes = check.verdict == Verdict::Good;
         diagnosis.add(check);
+        if refusal.is_some() {
+            return takes;
+        }
         let found = match &self.user {
             Some(user) => format!("as the user {user:?}"),
             None => "accepted".to_owned(),
@@ -225,6 +230,11 @@ impl Redis {
             }
         });
     }
+}
+
+/// Why Redis is not ready to take commands. One that cannot save refuses PING too, and can be read.
+fn not_ready(reached: &Reached) -> Option<&Error> {
+    reached.refusal.as_ref().filter(|error| error.is_retriable())
 }
 
 /// A time as `doctor` shows it.
