@@ -102,7 +102,8 @@ impl OutputDir {
             // Less what the umask takes away.
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(&self.path)?;
-        file.write_all(bytes)?;
+        // The file itself: its errors do not name the temporary path.
+        file.as_file_mut().write_all(bytes)?;
         file.persist(self.path.join(name)).map_err(|failed| failed.error)?;
         Ok(())
     }
