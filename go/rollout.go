@@ -17,7 +17,10 @@ type RolloutPlan struct {
 	Agents int
 	// Percent is the size of a batch as a percentage of the agents, 1 to 100; at least one agent.
 	Percent int
-	// StopAfter is the number of failures after which no further batch is sent: jobs that end in a state other
+	// Sliding sends the command to the next agent as soon as one has answered, so that as many agents as a batch
+	// has are at work all the time. A slow agent takes one place of this window and does not hold up the others.
+	Sliding bool
+	// StopAfter is the number of failures after which no further command is sent: jobs that end in a state other
 	// than [StateSuccess], and errors. 0: never stops.
 	StopAfter int
 	// Sample is the number of agents to choose at random. 0: all of them, in the order of their numbers.
@@ -38,6 +41,9 @@ func (p RolloutPlan) build() (*C.acclient_rollout_plan, func(), error) {
 }
 
 func (p RolloutPlan) set(args *arguments, ptr *C.acclient_rollout_plan) {
+	if p.Sliding {
+		args.call(func(raw errorOut) status { return C.acclient_rollout_plan_set_sliding(ptr, raw) })
+	}
 	args.number(int64(p.StopAfter), func(failures C.int64_t, raw errorOut) status {
 		return C.acclient_rollout_plan_set_stop_after(ptr, failures, raw)
 	})
@@ -107,7 +113,8 @@ func (r *Rollout) opened() *stream {
 	return r.stream
 }
 
-// Next waits for the next result, and sends the next batch where all agents of the last have answered; [io.EOF]
+// Next waits for the next result, and sends the next batch where all agents of the last have answered, or the next
+// commands of a sliding window; [io.EOF]
 // when there is none left, or the rollout is stopped. Errors are as those of [Request.Rollout].
 func (r *Rollout) Next() (*Job, error) {
 	return r.opened().nextJob(func(ptr unsafe.Pointer, job **C.acclient_job, raw errorOut) status {

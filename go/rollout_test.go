@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -60,6 +61,25 @@ func TestRollout(t *testing.T) {
 	equal(t, "state", got[*Job](t)(stopped.Next()).State, StateError)
 	ends(stopped)
 	stands(stopped, "[2:1]", 1, true)
+}
+
+func TestRolloutSliding(t *testing.T) {
+	c := client(t)
+	path := filepath.Join(t.TempDir(), "last")
+	script := fmt.Sprintf("if [ $AGENT_GID:$AGENT_NID = 1:1 ]; then until [ -e %s ]; do sleep 0.02; done; fi; "+
+		"if [ $AGENT_GID = 2 ]; then touch %s; fi", path, path)
+	request := c.Bash(Agents(AgentID{1, 1}, AgentID{1, 2}, AgentID{2, 1}), script)
+	rollout := got[*Rollout](t)(request.OpenRollout(ctx(t), RolloutPlan{Agents: 2, Sliding: true}))
+	defer rollout.Close()
+	equal(t, "size of the window", rollout.BatchSize(), 2)
+	equal(t, "agent", got[*Job](t)(rollout.Next()).Agent.String(), "1:2")
+	// The first waits for the last, which gets it before the first has answered.
+	equal(t, "not started", fmt.Sprint(rollout.NotStarted()), "[2:1]")
+	got[*Job](t)(rollout.Next())
+	got[*Job](t)(rollout.Next())
+	_, err := rollout.Next()
+	equal(t, "the end", err, io.EOF)
+	equal(t, "stopped", rollout.IsStopped(), false)
 }
 
 func TestRolloutInFlight(t *testing.T) {

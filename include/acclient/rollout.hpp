@@ -19,8 +19,17 @@ class rollout_plan {
     static rollout_plan percent(std::int64_t percent) noexcept {
         return {acclient_rollout_plan_percent, percent};
     }
-    /// The same plan, and no further batch is sent after this many failures, above 0: jobs that end
-    /// in a state other than SUCCESS, and errors. Default: never stops.
+    /// The same plan, and the next agent gets the command as soon as one has answered, so that as
+    /// many agents as a batch has are at work all the time: a sliding window. A slow agent takes
+    /// one place of it and does not hold up the others. Default: the next batch is sent when all
+    /// agents of the last have answered.
+    rollout_plan sliding() const noexcept {
+        rollout_plan plan = *this;
+        plan.is_sliding_ = true;
+        return plan;
+    }
+    /// The same plan, and no further command is sent after this many failures, above 0: jobs that
+    /// end in a state other than SUCCESS, and errors. Default: never stops.
     rollout_plan stop_after(std::int64_t failures) const noexcept {
         rollout_plan plan = *this;
         plan.stop_after_ = failures;
@@ -47,6 +56,9 @@ class rollout_plan {
         acclient_rollout_plan *handle = nullptr;
         auto made = detail::done(make_, size_, &handle);
         c_plan owned(handle);
+        if (made && is_sliding_) {
+            made = detail::done(acclient_rollout_plan_set_sliding, handle);
+        }
         if (made && stop_after_) {
             made = detail::done(acclient_rollout_plan_set_stop_after, handle, *stop_after_);
         }
@@ -58,6 +70,7 @@ class rollout_plan {
 
     decltype(acclient_rollout_plan_agents) *make_;
     std::int64_t size_;
+    bool is_sliding_ = false;
     std::optional<std::int64_t> stop_after_;
     std::optional<std::int64_t> sample_;
 };
@@ -88,8 +101,8 @@ class ACCLIENT_OWNER rollout : public detail::stream<rollout, job> {
     }
 
     /// Waits for the next result, at most until the deadline, and sends the next batch where all
-    /// agents of the last have answered; none when there is none left, or the rollout is stopped.
-    /// Errors are those of elements.
+    /// agents of the last have answered, or the next commands of a sliding window; none when there
+    /// is none left, or the rollout is stopped. Errors are those of elements.
     result<std::optional<job>> try_next() {
         return detail::maybe_made<job>(acclient_rollout_next, handle_.get());
     }
@@ -97,7 +110,7 @@ class ACCLIENT_OWNER rollout : public detail::stream<rollout, job> {
     std::vector<agent_id> agents() const {
         return list(acclient_rollout_agent_count, acclient_rollout_agent);
     }
-    /// Number of agents in a batch; the last batch may have fewer.
+    /// Number of agents in a batch, or in the sliding window; the last batch may have fewer.
     std::size_t batch_size() const noexcept {
         return acclient_rollout_batch_size(handle_.get());
     }

@@ -1,6 +1,6 @@
 //! [`Results`]: the results of many agents, one by one, in order of completion.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::iter::FusedIterator;
 use std::os::fd::BorrowedFd;
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::job::Job;
-use crate::protocol::JobResult;
+use crate::protocol::{AgentId, JobResult};
 use crate::transport::clock;
 
 /// The results of one command or several, in order of completion; from
@@ -84,6 +84,14 @@ impl Results {
         let awaited = commands.iter().map(|command| (command.envelope().clone(), command.wanted()));
         let arrivals = Arrivals::new(&session, awaited.collect(), timeout)?;
         Ok(Results { session, arrivals })
+    }
+
+    /// Waits for the results of other commands too, each for one agent.
+    pub(super) fn add(&mut self, commands: &BTreeMap<AgentId, Command>) {
+        let awaited = commands
+            .iter()
+            .map(|(agent, command)| (command.envelope().clone(), command.wanted(), *agent));
+        self.arrivals.add(awaited.collect());
     }
 
     /// How it waits, chosen by what the server can do; `None` before the first result was asked

@@ -1,4 +1,4 @@
-//! [`RolloutPlan`]: a command sent to many agents in batches, within one deadline.
+//! [`RolloutPlan`]: a command sent to many agents, some at a time, within one deadline.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -29,6 +29,7 @@ use crate::transport::{Until, clock};
 #[must_use]
 pub struct RolloutPlan {
     batch: Batch,
+    is_sliding: bool,
     stop_after: Option<usize>,
     sample: Option<usize>,
 }
@@ -42,16 +43,33 @@ enum Batch {
 impl RolloutPlan {
     /// Batches of `count` agents: the next batch is sent when all agents of the last have answered.
     pub fn agents(count: usize) -> Self {
-        RolloutPlan { batch: Batch::Agents(count), stop_after: None, sample: None }
+        RolloutPlan::of(Batch::Agents(count))
     }
 
     /// Batches of `percent` per cent of the agents (of the sample, where there is one), 1 to 100; at least
     /// one agent.
     pub fn percent(percent: u8) -> Self {
-        RolloutPlan { batch: Batch::Percent(percent), stop_after: None, sample: None }
+        RolloutPlan::of(Batch::Percent(percent))
     }
 
-    /// Sends no further batch after this many failures: jobs that end in a state other than `SUCCESS`,
+    fn of(batch: Batch) -> Self {
+        RolloutPlan { batch, is_sliding: false, stop_after: None, sample: None }
+    }
+
+    /// Sends the command to the next agent as soon as one has answered, so that as many agents as a batch has are at
+    /// work all the time: a sliding window. A slow agent takes one place of it and does not hold up the others.
+    /// Default: the next batch is sent when all agents of the last have answered.
+    ///
+    /// ```
+    /// # use acclient::RolloutPlan;
+    /// let fifty_at_a_time = RolloutPlan::agents(50).sliding();
+    /// ```
+    pub fn sliding(mut self) -> Self {
+        self.is_sliding = true;
+        self
+    }
+
+    /// Sends no further command after this many failures: jobs that end in a state other than `SUCCESS`,
     /// and errors. Default: never stops.
     pub fn stop_after(mut self, failures: usize) -> Self {
         self.stop_after = Some(failures);
@@ -160,6 +178,7 @@ impl Request {
             chosen: agents.clone(),
             left: agents.into(),
             batch,
+            is_sliding: rollout.is_sliding,
             stop_after: rollout.stop_after,
             failures: 0,
             results: None,
@@ -187,10 +206,10 @@ fn sample(agents: Vec<AgentId>, count: usize) -> Result<Vec<AgentId>> {
 
 /// A rollout: an iterator over its results in order of completion; from [`Request::rollout`].
 ///
-/// Items are those of [`Results`]. Taking one may send the next batch; while Redis is unreachable, this
-/// is retried until the deadline. An error that ends the rollout earlier, like a command that Redis
-/// rejects, names no agent and is the last item. After an error about a command that Redis did not
-/// confirm, which may run or not ([`Error::is_maybe_sent`]), no further batch is sent.
+/// Items are those of [`Results`]. Taking one may send the next batch, or the next command of a sliding
+/// window; while Redis is unreachable, this is retried until the deadline. An error that ends the rollout
+/// earlier, like a command that Redis rejects, names no agent and is the last item. After an error about a
+/// command that Redis did not confirm, which may run or not ([`Error::is_maybe_sent`]), nothing more is sent.
 ///
 /// For one thread at a time; in a forked child it sends nothing and returns
 /// [`ErrorKind::ForkedHandle`](crate::ErrorKind::ForkedHandle).
@@ -212,6 +231,7 @@ pub struct Rollout {
     chosen: Vec<AgentId>,
     left: VecDeque<AgentId>,
     batch: usize,
+    is_sliding: bool,
     stop_after: Option<usize>,
     failures: usize,
     results: Option<Results>,
@@ -232,7 +252,8 @@ impl Rollout {
         &self.chosen
     }
 
-    /// How many agents get the command at a time; the last batch may have fewer.
+    /// How many agents get the command at a time, the size of a batch or of the sliding window; the last batch may have
+    /// fewer.
     pub fn batch_size(&self) -> usize {
         self.batch
     }
@@ -282,13 +303,27 @@ impl Rollout {
         self.stop_after.is_some_and(|most| self.failures >= most)
     }
 
-    /// Sends the next batch. What was surely not sent is tried again until the deadline, and else stays
-    /// among what is not started. `Err`: what ends the rollout, once what was sent has answered.
-    fn send_batch(&mut self) -> Result<()> {
+    /// Whether agents are left that may get the command.
+    fn goes_on(&self) -> bool {
+        !(self.left.is_empty() || self.is_over || self.has_failed())
+    }
+
+    /// How many agents may get the command while others are at work.
+    fn room(&self) -> usize {
+        match self.is_sliding && self.goes_on() && !self.until.deadline.has_passed() {
+            true => self.batch.saturating_sub(self.in_flight.len()),
+            false => 0,
+        }
+    }
+
+    /// Sends the command to so many of the agents that are left. What was surely not sent is tried again until the
+    /// deadline, and else stays among what is not started. `Err`: what ends the rollout, once what was sent has
+    /// answered.
+    fn send_to(&mut self, count: usize) -> Result<()> {
         let check = self.until.check_cancelled().map_err(Error::from);
         check.map_err(|error| error.asked(|| self.command.in_words()))?;
-        let mut batch: Vec<AgentId> = self.left.drain(..self.batch.min(self.left.len())).collect();
-        let mut sent = Vec::new();
+        let mut batch: Vec<AgentId> = self.left.drain(..count.min(self.left.len())).collect();
+        let mut sent = BTreeMap::new();
         let mut backoff = Backoff::new();
         let ended = loop {
             let Some(error) = self.try_to_send(&mut batch, &mut sent) else { break Ok(()) };
@@ -301,13 +336,23 @@ impl Rollout {
             }
         };
         batch.into_iter().rev().for_each(|agent| self.left.push_front(agent));
-        let left = self.timeout.clone().since(self.begun);
-        self.results = Some(Results::of(self.command.session(), sent, &left)?);
+        match &mut self.results {
+            Some(results) => results.add(&sent),
+            None => {
+                let left = self.timeout.clone().since(self.begun);
+                let sent = sent.into_values();
+                self.results = Some(Results::of(self.command.session(), sent, &left)?);
+            }
+        }
         ended
     }
 
     /// Leaves in the batch those to whom it was surely not sent and might be; gives why.
-    fn try_to_send(&mut self, batch: &mut Vec<AgentId>, sent: &mut Vec<Command>) -> Option<Error> {
+    fn try_to_send(
+        &mut self,
+        batch: &mut Vec<AgentId>,
+        sent: &mut BTreeMap<AgentId, Command>,
+    ) -> Option<Error> {
         let session = self.command.session();
         let agents = std::mem::take(batch);
         let commands = agents.iter().map(|agent| self.command.clone().for_agent(*agent).start());
@@ -318,7 +363,7 @@ impl Rollout {
             match outcome {
                 Ok(command) => {
                     self.in_flight.insert(*agent, command.clone());
-                    sent.push(command);
+                    sent.insert(*agent, command);
                 }
                 Err(error) if error.is_maybe_sent() => {
                     let envelope =
@@ -338,6 +383,14 @@ impl Rollout {
         failed.filter(|_| !self.is_over)
     }
 
+    /// Sends it, or keeps what has ended it.
+    fn send(&mut self, count: usize) {
+        if let Err(error) = self.send_to(count) {
+            self.is_over = true;
+            self.ended = Some(error);
+        }
+    }
+
     fn note<T>(&mut self, item: Result<T>, failed: bool) -> Option<Result<T>> {
         self.failures += usize::from(failed);
         Some(item)
@@ -352,6 +405,11 @@ impl Iterator for Rollout {
             if let Some(error) = self.unconfirmed.pop_front() {
                 return self.note(Err(error), true);
             }
+            let room = self.room();
+            if room > 0 {
+                self.send(room);
+                continue;
+            }
             match self.results.as_mut().and_then(Results::next) {
                 Some(Ok(job)) => {
                     self.in_flight.remove(&job.agent());
@@ -361,6 +419,7 @@ impl Iterator for Rollout {
                 Some(Err(mut error)) => {
                     if error.is_final() {
                         self.is_over = true;
+                        self.ended = None; // this is the last item
                         let asked = self.command.in_words();
                         error = error.of_the_whole(asked, clock::since(self.begun));
                     } else if let (Some(agent), false) = (error.agent(), error.is_timeout()) {
@@ -374,17 +433,14 @@ impl Iterator for Rollout {
             if let Some(error) = self.ended.take() {
                 return self.note(Err(error), true);
             }
-            if self.left.is_empty() || self.is_over || self.has_failed() {
+            if !self.goes_on() {
                 return None;
             }
             if self.until.deadline.has_passed() {
                 self.is_over = true;
                 return None;
             }
-            if let Err(error) = self.send_batch() {
-                self.is_over = true;
-                self.ended = Some(error);
-            }
+            self.send(self.batch);
         }
     }
 }

@@ -61,6 +61,14 @@ impl Arrivals {
         }
     }
 
+    /// Waits for results of more commands, each for one agent, within the same deadline. Not after the last item.
+    pub(crate) fn add(&mut self, commands: Vec<(Envelope, Wanted, AgentId)>) {
+        let (commands, wanted): (Vec<Envelope>, Vec<(Wanted, AgentId)>) =
+            commands.into_iter().map(|(command, wanted, agent)| (command, (wanted, agent))).unzip();
+        self.commands.extend(commands);
+        self.watch.add(wanted);
+    }
+
     /// How it waits; `None` before the first result was asked for, and after the last.
     pub(crate) fn method(&self) -> Option<WaitMethod> {
         self.watch.method()

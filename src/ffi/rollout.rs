@@ -84,7 +84,18 @@ pub unsafe extern "C" fn acclient_rollout_plan_percent(
     })
 }
 
-/// Sends no further batch after this many failures: jobs that end in a state other than SUCCESS, and
+/// Sends the command to the next agent as soon as one has answered, so that as many agents as a batch has
+/// are at work all the time: a sliding window. A slow agent takes one place of it and does not hold up
+/// the others. Default: the next batch is sent when all agents of the last have answered.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn acclient_rollout_plan_set_sliding(
+    plan: *mut acclient_rollout_plan,
+    error: *mut *mut acclient_error,
+) -> acclient_status {
+    call!(error, |scope| { scope.borrow_mut("plan", plan)?.change(|plan| Ok(plan.sliding())) })
+}
+
+/// Sends no further command after this many failures: jobs that end in a state other than SUCCESS, and
 /// errors of acclient_rollout_next(). Default: never stops.
 ///
 /// failures: above 0.
@@ -123,9 +134,10 @@ pub extern "C" fn acclient_rollout_plan_free(plan: Option<Box<acclient_rollout_p
 }
 
 /// Sends a command to all agents of its target in batches: the next batch is sent when all agents of the
-/// last have answered, and none after too many failures. Each agent gets a command of its own, whose
-/// id acclient_job_id() gives. A target with roles is resolved to the agents that have them now. No
-/// command is sent before the first acclient_rollout_next().
+/// last have answered, and none after too many failures; acclient_rollout_plan_set_sliding() makes the
+/// batch a sliding window. Each agent gets a command of its own, whose id acclient_job_id() gives. A
+/// target with roles is resolved to the agents that have them now. No command is sent before the first
+/// acclient_rollout_next().
 ///
 /// request: for one agent or for all that match, without an id set.
 /// timeout_ms: from now, for the whole rollout. This call waits for the controller to list its agents,
@@ -154,8 +166,8 @@ pub unsafe extern "C" fn acclient_request_rollout(
 }
 
 /// Waits for the next result, at most until the deadline, and sends the next batch where all agents of
-/// the last have answered. A job that failed is a result like any other. Reconnects and retries while
-/// Redis is unreachable.
+/// the last have answered, or the next commands of a sliding window. A job that failed is a result like
+/// any other. Reconnects and retries while Redis is unreachable.
 ///
 /// An error for which acclient_error_is_final() is false is about one agent, and the rollout goes on, as
 /// with acclient_results_next(). It also goes on after a command that Redis did not confirm, which may
@@ -196,7 +208,8 @@ pub unsafe extern "C" fn acclient_rollout_agent(
     agent!(rollout, gid, nid, |it| it.agents.get(index).copied())
 }
 
-/// Number of agents in a batch; the last batch may have fewer. From any thread.
+/// Number of agents in a batch, or in the sliding window; the last batch may have fewer. From any
+/// thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_rollout_batch_size(rollout: Option<&acclient_rollout>) -> usize {
     guard::get(rollout, |it| Some(it.batch_size))

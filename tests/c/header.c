@@ -134,6 +134,7 @@
     X(acclient_results_free)                                                                       \
     X(acclient_rollout_plan_agents)                                                                \
     X(acclient_rollout_plan_percent)                                                               \
+    X(acclient_rollout_plan_set_sliding)                                                           \
     X(acclient_rollout_plan_set_stop_after)                                                        \
     X(acclient_rollout_plan_set_sample)                                                            \
     X(acclient_rollout_plan_free)                                                                  \

@@ -365,6 +365,8 @@ static void rolling_out(const acclient_request *request) {
     }
     REFUSED(acclient_rollout_plan_set_stop_after(NULL, 1, &error));
     REFUSED(acclient_rollout_plan_set_sample(NULL, 1, &error));
+    REFUSED(acclient_rollout_plan_set_sliding(NULL, &error));
+    EXPECT(ACCLIENT_OK, acclient_rollout_plan_set_sliding(plan, &error));
     EXPECT(ACCLIENT_OK, acclient_rollout_plan_set_stop_after(plan, INT64_MAX, &error));
     EXPECT(ACCLIENT_OK, acclient_rollout_plan_set_sample(plan, INT64_MAX, &error));
     acclient_rollout_plan_free(NULL);

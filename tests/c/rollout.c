@@ -165,6 +165,38 @@ static void in_batches(const acclient_client *client) {
     check_end(rollout, false);
 }
 
+static void sliding(const acclient_client *client) {
+    acclient_error *error;
+    SAY("the next agent as soon as one has answered");
+    acclient_rollout_plan *plan = GARBAGE;
+    acclient_rollout *rollout = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_rollout_plan_agents(2, &plan, &error));
+    EXPECT(ACCLIENT_OK, acclient_rollout_plan_set_sliding(plan, &error));
+    /* The first waits for what the last of them does. */
+    static char text[300];
+    snprintf(
+        text, sizeof text,
+        "if [ $AGENT_GID:$AGENT_NID = 1:1 ]; then until grep -q last %s; do sleep 0.02; done; fi;"
+        "if [ $AGENT_GID = 2 ]; then echo last >> %s; fi",
+        path, path);
+    forget();
+    acclient_target *listed = GARBAGE;
+    EXPECT(ACCLIENT_OK, acclient_target_agents(&listed, &error));
+    EXPECT(ACCLIENT_OK, acclient_target_add_agent(listed, 1, 1, &error));
+    EXPECT(ACCLIENT_OK, acclient_target_add_agent(listed, 1, 2, &error));
+    EXPECT(ACCLIENT_OK, acclient_target_add_agent(listed, 2, 1, &error));
+    acclient_request *request = script(client, listed, text);
+    EXPECT(ACCLIENT_OK, acclient_request_rollout(request, plan, LONG_MS, NULL, &rollout, &error));
+    acclient_request_free(request);
+    acclient_rollout_plan_free(plan);
+    CHECK(acclient_rollout_batch_size(rollout) == 2);
+    check_next(rollout, 1, 2, "SUCCESS", 1, 0);
+    acclient_job_free(next_of(rollout));
+    CHECK(acclient_rollout_not_started_count(rollout) == 0);
+    acclient_job_free(next_of(rollout));
+    check_end(rollout, false);
+}
+
 static void failures(const acclient_client *client) {
     const char *fails_on_1_1 = "[ $AGENT_GID = 2 ]";
     SAY("a failure stops it");
@@ -356,6 +388,7 @@ int main(void) {
     const int fd = mkstemp(path);
     CHECK(fd >= 0 && close(fd) == 0);
     in_batches(client);
+    sliding(client);
     failures(client);
     deadlines(client);
     from_other_threads(client);

@@ -2,6 +2,7 @@
 #include "check.hpp"
 
 #include <set>
+#include <unistd.h>
 #include <vector>
 
 namespace {
@@ -66,6 +67,23 @@ void in_batches(const acclient::client &client) {
         CHECK(one.size() == 1);
         chosen.insert(one[0]);
     }
+}
+
+void sliding(const acclient::client &client) {
+    say("the next agent as soon as one has answered");
+    const std::string path = "/tmp/acclient-sliding-" + std::to_string(getpid());
+    const std::vector<agent_id> three{{1, 1}, {1, 2}, {2, 1}};
+    const auto request = client.bash(target::agents(three),
+                                     "if [ $AGENT_GID:$AGENT_NID = 1:1 ]; then until [ -e " + path +
+                                         " ]; do sleep 0.02; done; fi; "
+                                         "if [ $AGENT_GID = 2 ]; then touch " +
+                                         path + "; fi");
+    auto rollout = request.rollout(rollout_plan::agents(2).sliding(), 120s);
+    CHECK(rollout.batch_size() == 2);
+    const auto first = rollout.next();
+    CHECK(first && first->agent() == three[1] && rollout.not_started() == second);
+    CHECK(agents_of(rollout).size() == 2 && !rollout.is_stopped());
+    CHECK(std::remove(path.c_str()) == 0);
 }
 
 void failures(const acclient::client &client) {
@@ -154,6 +172,7 @@ void refusals(const acclient::client &client) {
 int main() {
     const auto client = acclient::client::connect(grid_url());
     in_batches(client);
+    sliding(client);
     failures(client);
     ended(client);
     refusals(client);

@@ -49,6 +49,7 @@ mod scale;
 mod schedule;
 mod selection;
 mod signals;
+mod sliding;
 mod states;
 mod stranger;
 mod surface;

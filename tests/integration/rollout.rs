@@ -345,12 +345,16 @@ fn while_redis_is_away_it_is_tried_again_until_the_deadline() {
         wait_until("the connection is gone", || proxy.open() == 0);
     };
 
-    let mut rollout = command().rollout(RolloutPlan::agents(1), WAIT).expect("a rollout");
-    rollout.next().expect("an item").expect("a result");
-    cut_off(3);
-    assert_eq!(jobs(&mut rollout).len(), 4);
-    assert!(proxy.connections() > 3, "{}", proxy.connections());
-    assert_eq!((rollout.failures(), rollout.is_stopped()), (0, false));
+    for plan in [RolloutPlan::agents(1), RolloutPlan::agents(1).sliding()] {
+        proxy.plan(|_| Plan::default());
+        let connections = proxy.connections();
+        let mut rollout = command().rollout(plan, WAIT).expect("a rollout");
+        rollout.next().expect("an item").expect("a result");
+        cut_off(3);
+        assert_eq!(jobs(&mut rollout).len(), 4);
+        assert!(proxy.connections() > connections + 3, "{}", proxy.connections());
+        assert_eq!((rollout.failures(), rollout.is_stopped()), (0, false));
+    }
 
     let (mut rollout, late) = with_growing_time(Duration::from_millis(700), |wait| {
         proxy.plan(|_| Plan::default());

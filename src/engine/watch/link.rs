@@ -148,6 +148,7 @@ impl Watch {
             }
         }
         let lists: Vec<List> = self.pending.iter().copied().collect();
+        self.added.clear();
         self.filled.clear();
         self.look_at(&lists, until)
     }

@@ -123,6 +123,8 @@ pub(crate) struct Watch {
     seen_routed: HashMap<u32, Instant>,
     /// When such commands are polled next.
     routing_due: Instant,
+    /// Lists that came later, and were not looked at yet.
+    added: Vec<List>,
     /// Lists that hold something.
     filled: VecDeque<List>,
     /// Lists that were asked for; their replies come in this order.
@@ -186,6 +188,7 @@ impl Watch {
             routed: BTreeSet::new(),
             seen_routed: HashMap::new(),
             routing_due: clock::now(),
+            added: Vec::new(),
             filled: VecDeque::new(),
             asked: VecDeque::new(),
             seen: BTreeMap::new(),
@@ -200,29 +203,46 @@ impl Watch {
             rounds: None,
             polled: None,
         };
-        for (index, wanted) in (0u32..).zip(commands) {
-            let lists = |agents: Vec<AgentId>| agents.into_iter().map(move |agent| (index, agent));
-            match wanted.agents {
-                Some(agents) => {
-                    watch.pending.extend(lists(agents));
-                    lists(wanted.returned).for_each(|list| {
-                        watch.pending.remove(&list);
-                    });
-                }
-                None => {
-                    watch.unrouted.insert(index);
-                    watch.returned.extend(lists(wanted.returned));
-                }
-            }
-            let is_used = |before: &OnceLock<Before>| before.get().is_some_and(|it| !it.is_empty());
-            if let Some(before) = wanted.before.filter(|before| is_used(before)) {
-                watch.before.insert(index, before);
-            }
-            watch.sent.push(wanted.sent);
-            watch.by_id.insert(wanted.id.clone(), index);
-            watch.ids.push(wanted.id);
-        }
+        commands.into_iter().for_each(|wanted| watch.insert(wanted));
         watch
+    }
+
+    fn insert(&mut self, wanted: Wanted) {
+        let index = self.ids.len() as u32;
+        let lists = |agents: Vec<AgentId>| agents.into_iter().map(move |agent| (index, agent));
+        match wanted.agents {
+            Some(agents) => {
+                self.pending.extend(lists(agents));
+                lists(wanted.returned).for_each(|list| {
+                    self.pending.remove(&list);
+                });
+            }
+            None => {
+                self.unrouted.insert(index);
+                self.returned.extend(lists(wanted.returned));
+            }
+        }
+        let is_used = |before: &OnceLock<Before>| before.get().is_some_and(|it| !it.is_empty());
+        if let Some(before) = wanted.before.filter(|before| is_used(before)) {
+            self.before.insert(index, before);
+        }
+        self.sent.push(wanted.sent);
+        self.by_id.insert(wanted.id.clone(), index);
+        self.ids.push(wanted.id);
+    }
+
+    /// Waits for results of more commands, each for one agent, beside those that are still to come.
+    pub(crate) fn add(&mut self, commands: Vec<(Wanted, AgentId)>) {
+        let first = self.ids.len() as u32;
+        let lists = (first..).zip(&commands).map(|(index, (_, agent))| (index, *agent));
+        match self.method() {
+            Some(WaitMethod::Tracking) => self.added.extend(lists),
+            // For one list or one command only: there is a better way to wait now.
+            Some(WaitMethod::Blocking | WaitMethod::Broadcast) => self.unlink(),
+            // All lists are looked at next.
+            Some(WaitMethod::Polling) | None => {}
+        }
+        commands.into_iter().for_each(|(wanted, _)| self.insert(wanted));
     }
 
     pub(crate) fn method(&self) -> Option<WaitMethod> {
@@ -317,7 +337,10 @@ impl Watch {
         if let Some(list) = self.asked.pop_front() {
             return self.take(list, until);
         }
-        if self.rounds.as_ref().is_some_and(Rounds::is_due) {
+        if !self.added.is_empty() {
+            let added = std::mem::take(&mut self.added);
+            self.look_at(&added, until)?;
+        } else if self.rounds.as_ref().is_some_and(Rounds::is_due) {
             self.round(until)?;
         } else if self.is_routing_due() {
             self.learn_routing(until)?;
@@ -437,6 +460,7 @@ impl Watch {
     /// Lets go of the connection, and forgets what it was asked.
     fn unlink(&mut self) {
         self.link = None;
+        self.added.clear();
         self.asked.clear();
         self.filled.clear();
         self.routed.clear();
