@@ -71,23 +71,26 @@ pub struct Running {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Sending and waiting")]
 pub struct Sending {
-    /// So many agents at a time; the next begin when these are done
-    #[arg(long, value_name = "N|N%")]
+    /// Sends to N agents at a time; the next batch begins when all of these have answered
+    #[arg(long, value_name = "N|N%", group = "pace")]
     batch: Option<Batch>,
+    /// Keeps N agents at work; the next begins as soon as one has answered
+    #[arg(long, value_name = "N|N%", group = "pace")]
+    concurrency: Option<Batch>,
     /// Only so many of the agents, chosen at random
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
-    /// Begins no other batch after so many failures
-    #[arg(long, value_name = "N", requires = "batch")]
+    /// Sends to no more agents after so many failures
+    #[arg(long, value_name = "N", requires = "pace")]
     stop_after: Option<usize>,
     /// An id of your own, to be given once
-    #[arg(long, conflicts_with_all = ["batch", "sample"])]
+    #[arg(long, conflicts_with_all = ["pace", "sample"])]
     id: Option<String>,
     /// Trying again with the same --id does not run it twice
     #[arg(long, requires = "id")]
     once: bool,
     /// Prints the command and does not wait; see acctl wait
-    #[arg(long, conflicts_with_all = ["batch", "sample", "kill_on_interrupt", "group", "table", "summary", "output_dir"])]
+    #[arg(long, conflicts_with_all = ["pace", "sample", "kill_on_interrupt", "group", "table", "summary", "output_dir"])]
     detach: bool,
     #[command(flatten)]
     waiting: Waiting,
@@ -185,7 +188,7 @@ impl How {
     pub fn send_restart(&self, session: &Session, target: &Target, command: Request) -> Outcome {
         if self.sending.rollout().is_some() {
             return Err(Failure::Usage(
-                "agents never answer restart, so no batch of it would end: leave out --batch and --sample"
+                "agents never answer restart, so no batch of it would end: leave out --batch, --concurrency and --sample"
                     .into(),
             ));
         }
@@ -289,11 +292,14 @@ impl Sending {
     }
 
     fn rollout(&self) -> Option<RolloutPlan> {
-        let mut rollout = match self.batch {
+        let mut rollout = match self.batch.or(self.concurrency) {
             Some(Batch::Agents(count)) => RolloutPlan::agents(count),
             Some(Batch::Percent(percent)) => RolloutPlan::percent(percent),
             None => RolloutPlan::percent(self.sample.map(|_| 100)?),
         };
+        if self.concurrency.is_some() {
+            rollout = rollout.sliding();
+        }
         if let Some(count) = self.sample {
             rollout = rollout.sample(count);
         }

@@ -32,6 +32,22 @@ fn results_are_printed_as_they_complete() {
 }
 
 #[test]
+fn a_slow_agent_takes_one_place_of_the_window() {
+    let grid = Grid::demo().expect("a grid");
+    let gate = Gate::new();
+    // Which the last agent opens, while the first waits for that.
+    let open = format!(
+        "case $AGENT_GID:$AGENT_NID in 1:1) {};; 2:1) touch {};; esac",
+        gate.wait(),
+        gate.path()
+    );
+    let ran = acctl(&grid.url(), &["bash", "all", "--concurrency", "2", "--table", &open]);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(ran.status == 0 && lines[1].starts_with("1:2 "), "{ran:?}");
+    assert!(lines.len() == 4 && ran.stderr == "3 succeeded\n", "{ran:?}");
+}
+
+#[test]
 fn a_rollout_whose_time_passes_between_two_batches_has_not_succeeded() {
     let grid = Grid::demo().expect("a grid");
     // More than a pipe holds, so that acctl waits for its reader until the time is over.

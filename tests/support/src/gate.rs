@@ -20,6 +20,11 @@ impl Gate {
         format!("while [ ! -e {} ]; do sleep 0.02; done", self.0.display())
     }
 
+    /// The file that opens it, for a job that does.
+    pub fn path(&self) -> &str {
+        self.0.to_str().expect("UTF-8")
+    }
+
     pub fn open(&self) {
         std::fs::write(&self.0, "").expect("a file in the directory for temporary ones");
     }
