@@ -18,7 +18,7 @@ use crate::session::Session;
 ///
 /// The list is kept once --on was given: handle, target, time and name of the last 1000 commands, without
 /// their arguments and data, in acctl/recent.jsonl of $XDG_STATE_HOME or ~/.local/state, which only this user
-/// can read. Rollouts (--batch, --sample) are not in it. Redis keeps results for 24 hours.
+/// can read. Rollouts (--batch, --concurrency, --sample) are not in it. Redis keeps results for 24 hours.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

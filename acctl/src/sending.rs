@@ -28,8 +28,8 @@ pub struct How {
 #[derive(clap::Args)]
 #[command(next_help_heading = "How it runs")]
 pub struct Running {
-    /// Kills the process that the agent started after TIME, like 90 (seconds), 5m, 1h30m: its children go
-    /// on, and so does a script without --killable; -1: no limit
+    /// Kills the process that the agent started after TIME, like 90 (seconds) or 1h30m; -1: no limit.
+    /// Children of the process go on, and so does a script without --killable
     #[arg(long, value_name = "TIME", value_parser = times::limit, allow_hyphen_values = true)]
     max_time: Option<i64>,
     /// Limits the runs of a job that fails, 1 s apart; 2 is one retry

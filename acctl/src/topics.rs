@@ -35,13 +35,16 @@ It has a version, the id of the command and its target. The id is random, or
 the one that --id gave.
 
 run, bash, script and cmd print the handle on stderr before they wait, and
-with --detach on stdout. A rollout (--batch, --sample) prints at its end the
-handles of the commands that have no result yet.
+with --detach on stdout. A rollout (--batch, --concurrency, --sample) prints at
+its end the handles of the commands that have no result yet.
 
 wait, jobs, job, logs, kill, retract and stats take a handle, or the id alone.
 They work on any machine that reaches the same Redis, and so do programs in
 Rust, C, C++ and Go (get_by_handle), for 24 hours: that is how long Redis
 keeps results. Waiting takes no result away: it can be done again.
+
+--retry HANDLE sends a command again to the agents that failed or were not
+reached: acctl run --retry HANDLE -- PROGRAM.
 
 acctl recent --on keeps a list of the handles of commands sent from this
 account, which acctl recent prints and completion offers.";
@@ -49,7 +52,14 @@ account, which acctl recent prints and completion offers.";
 const OUTPUT: &str = "\
 Results go to stdout, everything else to stderr: the handle, what jobs wrote
 to stderr, counts, errors, the progress bar. The stdout of one agent is
-printed as it is. With several agents each result has a heading.
+printed as it is. With several agents each result has a heading. At the end
+the agents that did not succeed are named, written as a target.
+
+  --group           identical results once, under their agents
+  --table           a line for each agent
+  --summary         no results, only counts and names
+  --output-dir DIR  also DIR/1.2.out, .err and .json for each agent
+  --quiet           no handle, progress bar or counts
 
 What a result does not tell, since agents do not send it:
   the exit code     only whether it was 0: exit 7 and a signal look the same
