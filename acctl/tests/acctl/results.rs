@@ -1,10 +1,13 @@
 //! How results are shown and where they are written.
 
+use std::time::Duration;
+
 use devgrid::Grid;
 
 use crate::program::{acctl, session};
 use crate::pty::Terminal;
 use support::gate::Gate;
+use support::with_growing_time;
 
 #[test]
 fn the_session_of_results() {
@@ -61,7 +64,11 @@ fn a_table_has_a_line_for_an_agent_without_a_result() {
     let grid = Grid::demo().expect("a grid");
     let gate = Gate::new();
     let script = late_but_one(&gate);
-    let ran = acctl(&grid.url(), &["bash", "1:1-2", "--table", "--wait", "2", &script]);
+    let ran = with_growing_time(Duration::from_secs(1), |time| {
+        let wait = format!("{}s", time.as_secs());
+        let ran = acctl(&grid.url(), &["bash", "1:1-2", "--table", "--wait", &wait, &script]);
+        ran.stdout.contains("SUCCESS").then_some(ran)
+    });
     assert_eq!(ran.status, 4, "{ran:?}");
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert!(lines[1].starts_with("1:2     SUCCESS "), "{ran:?}");

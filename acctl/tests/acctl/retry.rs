@@ -62,7 +62,7 @@ fn a_command_that_no_controller_has_taken_is_not_sent_twice() {
         let target = if id == "list" { "1:1,1:2" } else { target };
         let sent = acctl(&grid.url(), &["run", target, "--id", id, "--detach", "--", "true"]);
         let handle = sent.stdout.trim_end();
-        let ran = acctl(&grid.url(), &["--timeout", "2", "run", "--retry", handle, "--", "true"]);
+        let ran = acctl(&grid.url(), &["run", "--retry", handle, "--", "true"]);
         assert!(ran.status == 4 && ran.stderr.contains("not sent again"), "{ran:?}");
         assert!(ran.stderr.contains("come back with"), "{ran:?}");
     }
