@@ -10,13 +10,7 @@ pub(super) fn ask(connection: &mut Connection, command: &Envelope) {
     if slot.get().is_some() {
         return; // a push that is tried again has been refused before, so that nothing has changed
     }
-    let hash = keys::results(&command.id);
-    let fields: Vec<String> = agents.iter().map(AgentId::to_string).collect();
-    let words = [&b"HMGET"[..], hash.as_bytes()].into_iter();
-    let words: Vec<&[u8]> = words.chain(fields.iter().map(String::as_bytes)).collect();
-    connection.command(&[b"LLEN", keys::queued(&command.id).as_bytes()]);
-    connection.command(&words);
-    queue_lists(connection, command, agents);
+    queue_agents(connection, command, agents);
 }
 
 /// Reads what [`ask`] has queued. What may not be read counts as new; where it passes with time, so does the
@@ -33,22 +27,14 @@ pub(super) fn read(
         return Ok(());
     }
     let mut is_passing = false;
-    let mut reply = || match connection.reply(until) {
+    let reply = || match connection.reply(until) {
         Err(transport::Error::Server(error)) => {
             is_passing |= error.is_passing();
             Ok(None)
         }
         reply => reply.map(Some),
     };
-    let mut before = Before::new(length(reply()?));
-    for (agent, field) in agents.iter().zip(texts(reply()?)) {
-        if let Some(document) = field {
-            before.insert_field(*agent, &document);
-        }
-    }
-    for agent in agents {
-        texts(reply()?).flatten().for_each(|entry| before.insert_entry(*agent, &entry));
-    }
+    let before = of_agents(agents, reply)?;
     if !is_passing {
         let _ = slot.set(before);
     }
@@ -68,14 +54,58 @@ pub(super) fn find(
     if slot.get().is_some() {
         return Ok(());
     }
+    let _ = slot.set(of_all(connection, command, until)?);
+    Ok(())
+}
+
+/// What the id holds ahead of a push that can be repeated. `None` where the mark of the command is there, since the
+/// results may be those of this command then, and where the user may not look.
+pub(super) fn held(
+    connection: &mut Connection,
+    command: &Envelope,
+    mark: &str,
+    until: &Until,
+) -> transport::Result<Option<Before>> {
+    if command.before.is_none() {
+        return Ok(None);
+    }
+    // A long result is not read of a command that is marked, nor of an id that is new.
+    let agents = command.target.answering().unwrap_or_default().iter();
+    let mut used = vec![keys::queued(&command.id), keys::results(&command.id)];
+    used.extend(agents.map(|agent| keys::result(&command.id, *agent)));
+    let used = used.iter().map(String::as_bytes);
+    connection.command(&[b"EXISTS", mark.as_bytes()]);
+    connection.command(&[&b"EXISTS"[..]].into_iter().chain(used).collect::<Vec<_>>());
+    let is_marked = allowed(connection, until)?;
+    let is_used = allowed(connection, until)?;
+    match (count(is_marked), count(is_used)) {
+        (Some(0), Some(0)) => return Ok(Some(Before::default())),
+        (Some(0), Some(_)) => {}
+        _ => return Ok(None),
+    }
+    let before = match command.target.answering() {
+        Some(agents) => {
+            queue_agents(connection, command, agents);
+            of_agents(agents, || allowed(connection, until))?
+        }
+        None => of_all(connection, command, until)?,
+    };
+    // Whoever pushes the command leaves the mark in the same step.
+    connection.command(&[b"EXISTS", mark.as_bytes()]);
+    let is_marked = allowed(connection, until)?;
+    Ok((count(is_marked) == Some(0)).then_some(before))
+}
+
+/// What stands there of all agents.
+fn of_all(
+    connection: &mut Connection,
+    command: &Envelope,
+    until: &Until,
+) -> transport::Result<Before> {
     connection.command(&[b"LLEN", keys::queued(&command.id).as_bytes()]);
     connection.command(&[b"HGETALL", keys::results(&command.id).as_bytes()]);
-    let reply = |connection: &mut Connection| match connection.reply(until) {
-        Err(transport::Error::Server(error)) if !error.is_passing() => Ok(None),
-        reply => reply.map(Some),
-    };
-    let mut before = Before::new(length(reply(connection)?));
-    let mut words = texts(reply(connection)?);
+    let mut before = Before::new(length(allowed(connection, until)?));
+    let mut words = texts(allowed(connection, until)?);
     while let (Some(field), Some(document)) = (words.next(), words.next()) {
         let agent = field.and_then(|field| String::from_utf8(field).ok()?.parse().ok());
         if let (Some(agent), Some(document)) = (agent, document) {
@@ -85,10 +115,50 @@ pub(super) fn find(
     let agents: Vec<AgentId> = before.agents().collect();
     queue_lists(connection, command, &agents);
     for agent in agents {
-        texts(reply(connection)?).flatten().for_each(|entry| before.insert_entry(agent, &entry));
+        texts(allowed(connection, until)?)
+            .flatten()
+            .for_each(|entry| before.insert_entry(agent, &entry));
     }
-    let _ = slot.set(before);
-    Ok(())
+    Ok(before)
+}
+
+fn queue_agents(connection: &mut Connection, command: &Envelope, agents: &[AgentId]) {
+    let hash = keys::results(&command.id);
+    let fields: Vec<String> = agents.iter().map(AgentId::to_string).collect();
+    let words = [&b"HMGET"[..], hash.as_bytes()].into_iter();
+    let words: Vec<&[u8]> = words.chain(fields.iter().map(String::as_bytes)).collect();
+    connection.command(&[b"LLEN", keys::queued(&command.id).as_bytes()]);
+    connection.command(&words);
+    queue_lists(connection, command, agents);
+}
+
+/// Takes the replies to [`queue_agents`].
+fn of_agents(
+    agents: &[AgentId],
+    mut reply: impl FnMut() -> transport::Result<Option<Reply>>,
+) -> transport::Result<Before> {
+    let mut before = Before::new(length(reply()?));
+    for (agent, field) in agents.iter().zip(texts(reply()?)) {
+        if let Some(document) = field {
+            before.insert_field(*agent, &document);
+        }
+    }
+    for agent in agents {
+        texts(reply()?).flatten().for_each(|entry| before.insert_entry(*agent, &entry));
+    }
+    Ok(before)
+}
+
+/// A reply; `None` where the user may not ask.
+fn allowed(connection: &mut Connection, until: &Until) -> transport::Result<Option<Reply>> {
+    match connection.reply(until) {
+        Err(transport::Error::Server(error)) if !error.is_passing() => Ok(None),
+        reply => reply.map(Some),
+    }
+}
+
+fn count(reply: Option<Reply>) -> Option<i64> {
+    integer(&reply?).ok()
 }
 
 fn queue_lists(connection: &mut Connection, command: &Envelope, agents: &[AgentId]) {
@@ -99,7 +169,7 @@ fn queue_lists(connection: &mut Connection, command: &Envelope, agents: &[AgentI
 }
 
 fn length(reply: Option<Reply>) -> i64 {
-    reply.and_then(|count| integer(&count).ok()).unwrap_or_default()
+    count(reply).unwrap_or_default()
 }
 
 /// A list of texts, some of which may be missing.

@@ -13,9 +13,11 @@ use redis::Value;
 use super::atomic::{Step, transaction};
 use super::push::{ALONG, LOG, rpush};
 use super::retry::{Purpose, Retrier};
-use super::{Session, Timeout, result};
+use super::{Session, Timeout, before, result};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{AgentId, DIGEST, Documents, Envelope, NO_AGENTS, ResultDocument, keys};
+use crate::protocol::{
+    AgentId, Before, DIGEST, Documents, Envelope, NO_AGENTS, ResultDocument, keys,
+};
 use crate::transport::{self, Class, Connection, Until, bulk, integer, items};
 
 /// Larger documents are not what the controller says of a command that matched no agent.
@@ -96,17 +98,24 @@ pub(crate) fn is_marked(session: &Session, id: &str, until: &Until) -> Result<bo
 
 /// Whether it was pushed now, and not before.
 fn push_once(session: &Session, push: &mut Once<'_>, until: &Until) -> Result<bool> {
+    let command = push.command;
     let mut retrier = Retrier::new(Purpose::PushOnce);
     loop {
         let mut run = None;
         let tried = session.pool().once(Class::Quick, until, |connection| {
             run = connection.run().cloned();
             connection.take_along(ALONG);
+            if push.before.is_none() {
+                push.before = before::held(connection, command, &push.mark, until)?;
+            }
             push.attempt(connection, until)
         });
         let ended = match tried {
             Ok(Some(done @ (PUSHED | FOUND))) => {
-                push.command.confirmed_by(run.as_ref());
+                command.confirmed_by(run.as_ref());
+                if let (Some(slot), Some(before)) = (&command.before, push.before.take()) {
+                    let _ = slot.set(before);
+                }
                 if done == PUSHED {
                     session.counters().pushed.add(1);
                 }
@@ -140,6 +149,8 @@ struct Once<'a> {
     queued: String,
     hash: String,
     lists: Vec<String>,
+    /// What the id held when it had no mark.
+    before: Option<Before>,
     /// The run of the server that an earlier try may have reached; inside, whether that is known.
     doubt: Option<Option<Arc<str>>>,
 }
@@ -161,6 +172,7 @@ impl<'a> Once<'a> {
             mark: keys::submitted(id),
             queued: keys::queued(id),
             hash: keys::results(id),
+            before: None,
             doubt: None,
         })
     }

@@ -161,6 +161,38 @@ fn an_old_result_does_not_end_a_wait() {
     }
 }
 
+/// The mark of a command that is submitted once tells its results from those of a plain command before it.
+#[test]
+fn an_old_result_does_not_answer_a_command_that_is_submitted_once() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    let mut admin = server.connection();
+    let put = |admin: &mut redis::Connection, entry: &[u8]| {
+        ask::<()>(admin, &[b"HSET", HASH.as_bytes(), b"1:1", entry]);
+        ask::<()>(admin, &[b"RPUSH", LIST.as_bytes(), entry]);
+        ask::<()>(admin, &[b"RPUSH", b"cmd.x.queued", b"queued"]);
+    };
+    let short = Duration::from_millis(400);
+    let all: Target = Target::all().into();
+    for target in
+        [Target::agent((1, 1)), Target::agents([(1, 1), (2, 1)]), Target::any().into(), all]
+    {
+        ask::<()>(&mut admin, &[b"FLUSHALL"]);
+        put(&mut admin, &result("SUCCESS", 1));
+        let submit = || client.cmd(target.clone(), "ping").id("x").submit_once().expect("sent");
+        let mut sent = submit();
+        let early = error(sent.next_result(short), "next_result");
+        assert!(early.is_timeout(), "{target}: {early}");
+        assert!(sent.jobs().expect("jobs").is_empty(), "{target}");
+        put(&mut admin, &result("SUCCESS", 2));
+        for way in ["at once", "found again"] {
+            let job = sent.next_result(WAIT).expect(way).expect("a result");
+            assert_eq!(job.data(), "2", "{target}, {way}");
+            sent = submit();
+        }
+    }
+}
+
 /// Until the controller has routed the new command, Redis holds the old one's jobs.
 #[test]
 fn nothing_is_said_of_the_command_before() {
