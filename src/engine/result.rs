@@ -384,8 +384,11 @@ pub(crate) fn latest(
     while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
         let value = bulk(value)?.unwrap_or_default();
         match agent_of(&command.id, field) {
-            Ok(agent) if before.is_some_and(|before| before.is_old_field(agent, &value)) => {}
-            Ok(agent) => found.push((agent, parse(&format!("{hash} {agent}"), &value))),
+            // The list may tell that it has answered again, byte for byte the same.
+            Ok(agent) if before.is_some_and(|before| before.is_old_field(agent, &value)) => {
+                found.push((agent, Ok(None)));
+            }
+            Ok(agent) => found.push((agent, parse(&format!("{hash} {agent}"), &value).map(Some))),
             Err(error) => unreadable.push(Err(error)),
         }
     }
@@ -395,11 +398,12 @@ pub(crate) fn latest(
         read_replies(connection, &agents, until)
     })?;
     for ((_, latest), (_, document)) in found.iter_mut().zip(in_lists(command, &agents, lists)?) {
-        if let Some(document) = document.transpose() {
+        if matches!(document, Err(_) | Ok(Some(_))) {
             *latest = document; // the hash may still say RUNNING
         }
     }
-    readable(found.into_iter().map(of_agent).chain(unreadable))
+    let found = found.into_iter().filter_map(|(agent, latest)| Some((agent, latest.transpose()?)));
+    readable(found.map(of_agent).chain(unreadable))
 }
 
 /// What could be read of several: one that is unreadable does not hide the others. The error where there is

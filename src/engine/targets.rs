@@ -4,7 +4,9 @@ use redis::Value;
 
 use super::Session;
 use super::loss::{Confirmed, Loss};
-use super::result::{LOOK, about_key, leave, queue_expire, queue_move, read_expire, readable};
+use super::result::{
+    self, LOOK, about_key, leave, queue_expire, queue_move, read_expire, readable,
+};
 use super::retry::{Purpose, waits_out};
 use super::rounds::Rounds;
 use crate::error::{Error, ErrorKind, Result};
@@ -52,7 +54,22 @@ pub(crate) fn targets(
     command: &Envelope,
     until: &Until,
 ) -> Result<Vec<AgentId>> {
+    if command.before().is_some() {
+        let routed = new_targets(session, command, until);
+        return routed.inspect_err(|error| leave(session, &command.id, error));
+    }
     more_targets(session, command, until, false, Rounds::begin(until), None)
+}
+
+/// The same under an id that was used before: the hash holds agents of the earlier command too, and a blocking
+/// command on `queued` would return at once.
+fn new_targets(session: &Session, command: &Envelope, until: &Until) -> Result<Vec<AgentId>> {
+    let until = &until.impatient();
+    while !is_routed(session, command, until)? {
+        sleep(LOOK, until)?;
+    }
+    let latest = result::latest(session, command, until)?;
+    Ok(latest.into_iter().map(|(agent, _)| agent).collect())
 }
 
 /// The same. A command that `is_for_one` agent is known to be routed once there is an agent. `first` is what

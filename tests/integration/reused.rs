@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use acclient::{Client, Error, Job, JobState, Request, Stage, Target, WaitMethod};
-use support::{HASH, LIST, WAIT, ask, demo, error, redis, result, servers};
+use acclient::{
+    AgentId, Client, Error, Job, JobState, MsgQuery, Request, Stage, Target, WaitMethod,
+};
+use support::{HASH, LIST, WAIT, ask, demo, error, patient_demo, redis, result, servers};
 
 /// Every way to send a command and to wait for a result of it.
 type Way = fn(&Client, Request, usize) -> Result<Vec<Job>, Error>;
@@ -241,6 +243,41 @@ fn a_kill_reaches_the_job_that_runs() {
     running.kill().expect("killed").into_result().expect("killed");
     let killed = running.next_result(WAIT).expect("a result").expect("a job");
     assert_eq!(killed.state(), &JobState::Killed);
+}
+
+/// The hash and `queued` hold the agents of the earlier command too.
+#[test]
+fn agents_of_the_command_before_are_not_asked() {
+    let (_grid, client) = patient_demo();
+    let role = |role| Target::all().role(role);
+    let first = client.execute(role("storage"), "true").id("x").run_all(WAIT).expect("sent");
+    assert_eq!(first.jobs.len(), 2);
+    let second = client.execute(role("cpu"), "sleep").arg("600").id("x").submit().expect("sent");
+    let meant = BTreeSet::from([(1, 1).into(), (2, 1).into()]);
+    let stats = second.get_stats().expect("stats");
+    assert_eq!(stats.keys().copied().collect::<BTreeSet<AgentId>>(), meant);
+    let messages = second.get_msgs(&MsgQuery::new()).expect("messages");
+    assert_eq!(messages.keys().copied().collect::<BTreeSet<AgentId>>(), meant);
+    let killed = second.kill().expect("killed");
+    assert_eq!(killed.keys().copied().collect::<BTreeSet<AgentId>>(), meant);
+}
+
+/// The field in the hash is that of the earlier command, byte for byte.
+#[test]
+fn a_job_that_ended_as_the_one_before_it_is_over() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    let mut admin = server.connection();
+    for target in [Target::agent((1, 1)), Target::any().into(), Target::all().into()] {
+        support::fill(&mut admin, &[result("UNKNOWN_CMD", 0)]);
+        let sent = client.cmd(target.clone(), "ping").id("x").submit().expect("sent");
+        assert!(sent.jobs().expect("jobs").is_empty(), "{target}");
+        ask::<()>(&mut admin, &[b"DEL", b"cmds.queue"]);
+        ask::<()>(&mut admin, &[b"RPUSH", LIST.as_bytes(), &result("UNKNOWN_CMD", 0)]);
+        ask::<()>(&mut admin, &[b"RPUSH", b"cmd.x.queued", b"queued"]);
+        assert_eq!(sent.jobs().expect("jobs").len(), 1, "{target}");
+        assert_eq!(sent.progress(WAIT).expect("progress").stage, Stage::Done, "{target}");
+    }
 }
 
 /// More fan-outs than a client may have broadcasts: the others poll until the agents are known.
