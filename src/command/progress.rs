@@ -262,6 +262,11 @@ fn see(command: &Command, until: &Until) -> Result<Seen> {
         let done: Vec<AgentId> = done.map(|(agent, _)| *agent).collect();
         let (disputed, _) = result::disputed(session, command.id(), &done, until)?;
         agents.extend(disputed.iter().map(|(agent, document)| (*agent, stage_of(document))));
+        // What is in the queue was sent after the job that has ended.
+        let again = queued.iter().filter_map(|it| it.agent());
+        let again = again.filter(|agent| agents.get(agent) == Some(&Stage::Done));
+        let again: Vec<AgentId> = again.collect();
+        agents.extend(again.into_iter().map(|agent| (agent, Stage::InQueue)));
     }
     let is_in_queue = !queued.is_empty() && !is_list;
     let is_complete = !agents.is_empty() && is_routed && are_there;

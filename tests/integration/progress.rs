@@ -197,6 +197,24 @@ fn what_is_in_the_queue_is_taken_back() {
     }
 }
 
+/// Redis has a result of an earlier command under the id, which no handle of another program knows.
+#[test]
+fn what_is_in_the_queue_is_not_done() {
+    let server = RedisServer::start().expect("a Redis");
+    let client = Client::connect(&server.url()).expect("a client");
+    support::fill(&mut server.connection(), &[support::result("SUCCESS", 1)]);
+    for target in [one(), Target::agents([(1, 1), (1, 2)])] {
+        let sent = client.cmd(target, "ping").id("x").submit().expect("sent");
+        let found = client.get_by_handle(&sent.handle()).expect("a command");
+        for command in [&sent, &found] {
+            let progress = command.progress(WAIT).expect("progress");
+            assert_eq!(progress.stage, Stage::InQueue, "{command:?}");
+            assert!(progress.agents.values().all(|it| *it == Stage::InQueue), "{progress:?}");
+        }
+        assert!(sent.retract().expect("an answer"));
+    }
+}
+
 /// Redis answers until the agent is to be asked, and is silent then. The client's own time is far longer.
 #[test]
 fn a_server_that_falls_silent_makes_it_no_later() {
