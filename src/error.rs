@@ -283,7 +283,8 @@ impl Error {
 
     /// For a deadline that passed after a failure that more time might have mended.
     pub(crate) fn after_failure(mut self, failure: Error) -> Self {
-        let Inner { message, source, .. } = *failure.0;
+        let Inner { message, last_failure, source, .. } = *failure.0;
+        let message = last_failure.unwrap_or(message);
         self.0.message = format!("{}; last error: {message}", self.0.message);
         self.0.last_failure = Some(message);
         self.0.source = source;

@@ -191,7 +191,9 @@ fn unanswered(ended: Error, last: Error, waited: Duration) -> Error {
     }
     let text = format!("the agent has not answered for {:.1} s", waited.as_secs_f64());
     let ended = ended.noting(&text);
-    if last.is_timeout() { ended } else { ended.after_failure(last) }
+    // A question that was not sent says what kept it.
+    let is_late = last.is_timeout() && last.last_failure().is_none();
+    if is_late { ended } else { ended.after_failure(last) }
 }
 
 /// Runs a builtin command on each of some agents, all at once, and reads their successful results, each

@@ -203,6 +203,21 @@ fn it_outlasts_a_redis_that_refuses_writes() {
 }
 
 #[test]
+fn the_deadline_says_that_redis_is_a_replica() {
+    let (grid, client) = grid();
+    let job = running(&client, "sleep 600");
+    grid.stop_controller();
+    let nobody = support::ClosedPort::new().number().to_string();
+    let mut redis = grid.redis().connection();
+    ask::<()>(&mut redis, &[b"REPLICAOF", b"127.0.0.1", nobody.as_bytes()]);
+    with_growing_time(Duration::from_secs(1), |wait| {
+        let mut follow = job.follow(&MsgQuery::new(), wait).expect("messages");
+        let ended = error(follow.next().expect("an item"), "no question was sent");
+        ended.to_string().contains("last error: READONLY").then_some(())
+    });
+}
+
+#[test]
 fn the_deadline_says_how_long_the_agent_has_not_answered() {
     let (grid, client) = grid();
     let job = running(&client, "sleep 600");
