@@ -187,8 +187,8 @@ impl Arrivals {
         let seen = agent.and_then(|agent| self.watch.last_seen(index, agent));
         let error = match seen {
             _ if self.watch.has_lost(index) => error.of_lost_data(),
-            Some(words) => error.noting(&words),
-            None => error,
+            Some(words) => self.watch.noting_refusal(error.noting(&words)),
+            None => self.watch.noting_refusal(error),
         };
         let error = match &self.cause {
             Some(cause) => error.noting(&format!("last error: {cause}")),

@@ -10,10 +10,12 @@ use super::result::{
     LOOK, about_agent, about_key, leave, new_answer, parse, queue_expire, queue_move, read_expire,
 };
 use super::retry::{Purpose, waits_out};
-use super::rounds::{Rounds, Seen, final_in_hash};
+use super::rounds::{Rounds, Seen, final_in_hash, noting_refusal, refusal_of_writes};
 use crate::error::{Error, Result};
 use crate::protocol::{AgentId, Before, Envelope, ResultDocument, keys};
-use crate::transport::{self, Condition, Connection, Reply, Until, bulk, integer, items};
+use crate::transport::{
+    self, Condition, Connection, Reply, ServerError, Until, bulk, integer, items,
+};
 
 /// A wait for one result, which begins before the command is pushed.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(super) struct One<'a> {
     seen: Seen,
     /// Whether the list held only refusals of an id in use.
     is_in_use: bool,
+    /// The code with which Redis has refused to write meanwhile.
+    refusal: Option<String>,
     /// Whether a connection was lost.
     is_back: bool,
     loss: Loss,
@@ -43,7 +47,7 @@ pub(super) enum Look {
     /// The server is late; its connection is closed.
     Late,
     /// Redis refuses the move. It may still be read.
-    Refused,
+    Refused(ServerError),
     /// The entries, read where Redis refuses the move for a while.
     Entries(Reply),
 }
@@ -61,6 +65,7 @@ impl<'a> One<'a> {
             rounds: Rounds::begin(until),
             seen: Seen::Unread,
             is_in_use: false,
+            refusal: None,
             is_back: false,
             loss: Loss::none(),
         }
@@ -113,7 +118,7 @@ impl<'a> One<'a> {
                     entries => Ok(Look::Entries(entries)),
                 }
             }
-            Err(_) => Ok(Look::Refused),
+            Err(error) => Ok(Look::Refused(error)),
         }
     }
 
@@ -183,7 +188,10 @@ impl<'a> One<'a> {
                     }
                     document => document,
                 },
-                Look::Refused => self.poll(connection)?,
+                Look::Refused(error) => {
+                    self.refusal = refusal_of_writes(error).or(self.refusal.take());
+                    self.poll(connection)?
+                }
                 Look::Entries(entries) => self.answer(entries),
                 Look::Late => Ok(None),
             };
@@ -215,7 +223,10 @@ impl<'a> One<'a> {
         let before = self.before();
         self.is_in_use = match before {
             None => !entries.is_empty(),
-            Some(_) => entries.iter().any(is_refusal),
+            Some(before) => {
+                let mut is_new = before.sieve(self.agent);
+                entries.iter().map(text).any(|entry| is_new(&entry) && is_refusal(&entry))
+            }
         };
         new_answer(&self.key, entries, self.agent, before)
     }
@@ -246,10 +257,11 @@ impl<'a> One<'a> {
         let field = match connection.reply(&self.until) {
             // The list counts, and tells what is wrong with the server.
             Err(transport::Error::Server(_)) => None,
-            field => bulk(field?).ok().flatten(),
+            field => bulk(field?).ok().map(Option::unwrap_or_default),
         };
         let entries = connection.reply(&self.until)?;
         self.rounds.done();
+        let is_read = field.is_some();
         let field = field.unwrap_or_default();
         let is_gone = matches!(&entries, Reply::Array(entries) if entries.is_empty());
         if let Some(confirmed) = self.confirmed() {
@@ -257,7 +269,10 @@ impl<'a> One<'a> {
         }
         let before = self.before();
         let is_new = before.is_none_or(|it| it.is_new_field(self.agent, &field));
-        self.seen = Seen::in_field(if is_new { &field } else { b"" });
+        self.seen = match is_read {
+            true => Seen::in_field(if is_new { &field } else { b"" }),
+            false => Seen::Unread,
+        };
         Ok(match self.answer(entries) {
             Ok(None) if !self.loss.lost().is_empty() => Err(loss::lost()),
             Ok(None) if is_gone && before.is_none() => Ok(final_in_hash(&field, false)),
@@ -278,21 +293,25 @@ impl<'a> One<'a> {
             return error.of_lost_data();
         }
         if self.is_in_use {
-            let message = "deadline exceeded; the agent rejected the id because a job with the same id is still running";
-            return Error::new(error.kind(), message);
+            return error
+                .explained("the agent rejected the id because a job with the same id was running");
         }
-        match self.rounds.in_words(&self.seen) {
+        let error = match self.rounds.in_words(&self.seen) {
             Some(words) if matches!(self.seen, Seen::State(_)) => error.explained(&words),
             Some(words) => error.noting(&words),
             None => error,
-        }
+        };
+        noting_refusal(error, self.refusal.as_deref())
     }
 }
 
+fn text(entry: &Reply) -> Vec<u8> {
+    bulk(entry.clone()).ok().flatten().unwrap_or_default()
+}
+
 /// Whether an entry of the list is the refusal of an id in use.
-fn is_refusal(entry: &Reply) -> bool {
-    let entry = bulk(entry.clone()).ok().flatten().unwrap_or_default();
-    ResultDocument::parse(&entry).is_ok_and(|document| document.is_duplicate())
+fn is_refusal(entry: &[u8]) -> bool {
+    ResultDocument::parse(entry).is_ok_and(|document| document.is_duplicate())
 }
 
 fn read_list(connection: &mut Connection, key: &str, until: &Until) -> transport::Result<Reply> {

@@ -6,8 +6,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::error::Error;
 use crate::protocol::{JobState, ResultDocument};
-use crate::transport::{Deadline, Until, clock};
+use crate::transport::{Condition, Deadline, ServerError, Until, clock};
 
 /// How long there is between two rounds at most.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
@@ -119,8 +120,22 @@ impl Rounds {
             ),
             Seen::State(state) => format!("state {state} in Redis {ago:.1} s before the deadline"),
             Seen::Nothing => format!("Redis had nothing of it {ago:.1} s before the deadline"),
-            Seen::Unread => format!("no final state in Redis {ago:.1} s before the deadline"),
+            Seen::Unread => "its state in Redis is not known".to_owned(),
         })
+    }
+}
+
+/// The code with which Redis has refused to write during a wait, if that is why it has refused a blocking move.
+pub(super) fn refusal_of_writes(error: ServerError) -> Option<String> {
+    (error.condition() == Condition::RefusesWrites).then_some(error.code)
+}
+
+/// Adds to a timeout that Redis has refused to write: the controller drops a result that it cannot store.
+pub(super) fn noting_refusal(error: Error, code: Option<&str>) -> Error {
+    match code {
+        Some(code) => error
+            .noting(&format!("Redis refused writes meanwhile ({code}), so the result may be lost")),
+        None => error,
     }
 }
 
@@ -152,9 +167,10 @@ mod tests {
         clock::simulated::advance(Duration::from_secs(1));
         assert!(!rounds.is_due());
         assert_eq!(
-            rounds.in_words(&Seen::Unread).unwrap(),
-            "no final state in Redis 1.0 s before the deadline"
+            rounds.in_words(&Seen::Nothing).unwrap(),
+            "Redis had nothing of it 1.0 s before the deadline"
         );
+        assert_eq!(rounds.in_words(&Seen::Unread).unwrap(), "its state in Redis is not known");
         let short = Until::new(Deadline::after(Some(Duration::from_millis(100))));
         assert_eq!(Rounds::begin(&short).pause().as_millis(), 75);
         let endless = Rounds::begin(&Until::new(Deadline::after(None)));

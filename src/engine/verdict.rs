@@ -99,6 +99,9 @@ pub(crate) fn tell_how_far(command: &Envelope, error: Error) -> Error {
             "no controller has answered: check that one is running, with this Redis and this database",
         );
     }
+    if command.is_taken_back() {
+        return error.taken_back();
+    }
     error.noting(if command.sent.is_some() {
         "it is waiting for the controller or its agent, still running, or lost"
     } else {

@@ -43,9 +43,7 @@ pub(crate) use condition::Condition;
 pub(crate) use connection::Connection;
 pub(crate) use counters::Counters;
 pub(crate) use deadline::{Deadline, Until};
-#[cfg(test)]
-pub(crate) use error::ServerError;
-pub(crate) use error::{Error, Result};
+pub(crate) use error::{Error, Result, ServerError};
 pub(crate) use fork::Process;
 #[cfg(feature = "capi")]
 pub(crate) use fork::close_inherited;

@@ -188,6 +188,9 @@ fn what_is_in_the_queue_is_taken_back() {
         assert!(!client.get_by_id("nothing").retract().expect("an answer"));
         assert_eq!(queue(), 500);
         assert_eq!(first.progress(WAIT).expect("progress").stage, Stage::Lost);
+        let ended = error(first.clone().next_result(SHORT), "it was taken back");
+        assert!(ended.to_string().contains("was taken back and will not run"), "{ended}");
+        assert!(!ended.to_string().contains("still running"), "{ended}");
         assert_eq!(third.progress(SHORT).expect("progress").stage, Stage::Unknown, "by others");
         let marked: i64 = ask(&mut server.connection(), &[b"EXISTS", b"cmd.second.submitted"]);
         assert_eq!(marked, 0, "its mark is gone with it");

@@ -149,6 +149,9 @@ fn an_old_result_does_not_end_a_wait() {
             ask::<()>(&mut admin, &[b"RPUSH", b"cmd.x.queued", b"queued"]);
             let time = Duration::from_millis(400);
             let ping = |target: Target| client.cmd(target, "ping").id("x");
+            let ended = error(ping(Target::agent((1, 1))).run(time), "run");
+            // A refusal of before is none of this command.
+            assert!(!ended.to_string().contains("rejected the id"), "{ended}");
             for ended in [
                 error(ping(Target::agent((1, 1))).run(time), "run"),
                 error(ping(Target::agent((1, 1))).submit().unwrap().next_result(time), "next"),

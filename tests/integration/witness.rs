@@ -133,6 +133,76 @@ fn a_timeout_tells_that_redis_has_nothing_of_the_job() {
     }
 }
 
+/// What a timeout says of a command whose handle names one agent, by `next_result` and by `results`.
+fn timeouts(client: &Client, handle: &str, time: Duration) -> [String; 2] {
+    let command = || client.get_by_handle(handle).expect("a handle");
+    let next = error(command().next_result(time), "next_result");
+    let item = command().results(time).expect("results").next().expect("an item");
+    [next, error(item, "results")].map(|error| error.to_string())
+}
+
+#[test]
+fn a_timeout_claims_nothing_of_a_hash_that_may_not_be_read() {
+    if !servers::has_users() {
+        return;
+    }
+    let server = RedisServer::builder().user_acl("u on nopass ~* &* +@all -hget -hmget");
+    let server = server.start().expect("a Redis");
+    let client = Client::builder().port(server.port()).user("u").connect().expect("a client");
+    ended(&mut server.connection(), "RUNNING", 0);
+    let all = support::with_growing_time(Duration::from_millis(400), |time| {
+        let all = timeouts(&client, "acclient:1:x:1:1", time);
+        all.iter().all(|words| words.contains("its state in Redis is not known")).then_some(all)
+    });
+    assert!(all.iter().all(|words| !words.contains("had nothing")), "{all:?}");
+}
+
+#[test]
+fn a_timeout_claims_nothing_of_a_redis_that_is_silent() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    client.ping().expect("a connection");
+    server.pause();
+    let time = Duration::from_millis(400);
+    let all = ["acclient:1:x:1:1", "acclient:1:x:1:1,1:2", "acclient:1:x:unknown"]
+        .map(|handle| timeouts(&client, handle, time));
+    server.resume();
+    for words in all.as_flattened() {
+        assert!(!words.contains("no controller has routed"), "{words}");
+        assert!(!words.contains("had nothing") && !words.contains("state in Redis"), "{words}");
+    }
+    assert!(all[2].iter().all(|words| words.contains("Redis has not said")), "{all:?}");
+}
+
+#[test]
+fn a_timeout_of_several_agents_names_the_state_of_the_first() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    ended(&mut server.connection(), "RUNNING", 0);
+    support::with_growing_time(Duration::from_millis(400), |time| {
+        let [next, _] = timeouts(&client, "acclient:1:x:1:1,1:2", time);
+        let words = "no result from agent 1:1 and 1 other; agent 1:1: still running, or lost";
+        next.contains(words).then_some(())
+    });
+}
+
+#[test]
+fn a_timeout_says_that_redis_refused_writes() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    let mut admin = server.connection();
+    ended(&mut admin, "RUNNING", 0);
+    for (name, code) in [("maxmemory", "OOM"), ("min-replicas-to-write", "NOREPLICAS")] {
+        ask::<()>(&mut admin, &[b"CONFIG", b"SET", name.as_bytes(), b"1"]);
+        for all in [timeouts(&client, "acclient:1:x:1:1", Duration::from_secs(1))] {
+            for words in all {
+                assert!(words.contains(&format!("refused writes meanwhile ({code})")), "{words}");
+            }
+        }
+        ask::<()>(&mut admin, &[b"CONFIG", b"SET", name.as_bytes(), b"0"]);
+    }
+}
+
 #[test]
 fn the_list_counts_where_there_is_one() {
     let server = redis();

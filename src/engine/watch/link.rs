@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Failure, LOG, List, Step, WaitMethod, Watch, Wrapped};
 use crate::engine::result::{self, HASHED, LOOK, SOON, Unread};
 use crate::engine::retry::{Purpose, waits_out};
-use crate::engine::rounds::{EVERY, Rounds};
+use crate::engine::rounds::{EVERY, Rounds, refusal_of_writes};
 use crate::protocol::{AgentId, keys};
 use crate::transport::{
     self, Broadcast, Changes, Counters, Owed, Parked, Pooled, Tracking, Until, bulk, clock, integer,
@@ -225,7 +225,8 @@ impl Watch {
                 return Ok(());
             }
             // The list may be read all the same.
-            Err(transport::Error::Server(_)) => {
+            Err(transport::Error::Server(error)) => {
+                self.refusal = refusal_of_writes(error).or(self.refusal.take());
                 self.disputed = true;
                 true
             }

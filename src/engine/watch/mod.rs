@@ -125,6 +125,8 @@ pub(crate) struct Watch {
     routing_due: Instant,
     /// Lists that came later, and were not looked at yet.
     added: Vec<List>,
+    /// Whether Redis has said whom commands went to.
+    is_routing_read: bool,
     /// Lists that hold something.
     filled: VecDeque<List>,
     /// Lists that were asked for; their replies come in this order.
@@ -141,6 +143,8 @@ pub(crate) struct Watch {
     singly: bool,
     /// Whether a list held only refusals of an id in use, or Redis refuses to block.
     disputed: bool,
+    /// The code with which Redis has refused to write meanwhile.
+    refusal: Option<String>,
     link: Option<Link>,
     parked: Option<ParkedLink>,
     /// How long the last poll of all lists took.
@@ -189,6 +193,7 @@ impl Watch {
             seen_routed: HashMap::new(),
             routing_due: clock::now(),
             added: Vec::new(),
+            is_routing_read: false,
             filled: VecDeque::new(),
             asked: VecDeque::new(),
             seen: BTreeMap::new(),
@@ -197,6 +202,7 @@ impl Watch {
             hashed_to: None,
             singly: false,
             disputed: false,
+            refusal: None,
             link: None,
             parked: None,
             last_look: Duration::ZERO,

@@ -61,6 +61,7 @@ impl Watch {
             connection.command(&[words, keys::results(id).as_bytes()]);
         }
         let (mut learned, mut used) = (Vec::with_capacity(commands.len()), Vec::new());
+        let is_asked = !commands.is_empty();
         for command in commands {
             let id = &self.ids[command as usize];
             let before = self.before.get(&command).and_then(|before| before.get());
@@ -82,6 +83,7 @@ impl Watch {
             }
             learned.push((command, agents, is_routed));
         }
+        self.is_routing_read |= is_asked;
         for (command, place) in used {
             let (_, agents, is_routed) = &mut learned[place];
             self.add_answered(command, agents, until)?;

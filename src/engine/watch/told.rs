@@ -1,6 +1,7 @@
 //! What a timeout says of the jobs that a watch has waited for.
 
 use super::{List, Seen, Watch};
+use crate::engine::rounds::noting_refusal;
 use crate::error::Error;
 use crate::protocol::AgentId;
 
@@ -11,9 +12,16 @@ impl Watch {
         self.rounds.as_ref()?.in_words(seen)
     }
 
+    /// Adds that Redis has refused to write meanwhile, as far as the wait has met it.
+    pub(crate) fn noting_refusal(&self, error: Error) -> Error {
+        noting_refusal(error, self.refusal.as_deref())
+    }
+
     /// What is known of a command whose agents may not all be known.
     pub(crate) fn routing_in_words(&self, command: usize) -> &'static str {
-        if self.knows_agents(command) {
+        if !self.is_routing_read {
+            "Redis has not said whether a controller has routed the command"
+        } else if self.knows_agents(command) {
             "the controller has not routed the command to all of its agents"
         } else if self.sent[command].is_some() {
             "no controller has routed the command"
@@ -38,13 +46,19 @@ impl Watch {
             (Some(agent), 0) => {
                 let error = error.noting(&format!("no result from agent {agent}"));
                 let error = error.about_agent(agent);
-                match self.last_seen(0, agent) {
+                self.noting_refusal(match self.last_seen(0, agent) {
                     Some(words) => error.explained(&words),
                     None => error,
-                }
+                })
             }
             (Some(agent), others) => {
-                error.explained(&format!("no result from agent {agent} and {others} others"))
+                let others =
+                    if others == 1 { "1 other".into() } else { format!("{others} others") };
+                let error = error.explained(&format!("no result from agent {agent} and {others}"));
+                match self.last_seen(0, agent) {
+                    Some(words) => error.noting(&format!("agent {agent}: {words}")),
+                    None => error,
+                }
             }
             (None, _) => error,
         }

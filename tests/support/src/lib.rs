@@ -51,7 +51,7 @@ pub fn with_growing_time<T>(first: Duration, mut attempt: impl FnMut(Duration) -
 /// the time for that depends on the machine.
 pub fn without_last_look(text: &str) -> String {
     [
-        "; no final state in Redis # s before the deadline",
+        "; its state in Redis is not known",
         "; Redis had nothing of it # s before the deadline",
         "; still running, or lost: state RUNNING in Redis # s before the deadline",
     ]
