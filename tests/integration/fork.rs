@@ -157,6 +157,14 @@ fn rollout(client: &Client) -> Rollout {
     rollout
 }
 
+/// It has a connection that rests.
+fn between_results(client: &Client) -> acclient::Command {
+    let mut command = client.bash(Target::all().role("cpu"), HALF).submit().unwrap();
+    let first = command.next_result(WAIT).unwrap().expect("a result");
+    assert_eq!(first.agent(), (2, 1).into());
+    command
+}
+
 fn handles(url: &str) -> Vec<Handle> {
     let client = Client::connect(url).unwrap().with_timeout(WAIT);
     let script = "echo begun; exec sleep 600";
@@ -174,6 +182,7 @@ fn handles(url: &str) -> Vec<Handle> {
         ("results", Box::new(results(&client))),
         ("polled results", Box::new(polled)),
         ("rollout", Box::new(rollout(&client))),
+        ("a command between two results", Box::new(between_results(&client))),
         ("follow", Box::new(follow)),
         ("command", Box::new(command)),
         ("command with a token", Box::new(cancellable)),

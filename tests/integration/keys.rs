@@ -33,7 +33,7 @@ fn ttl(server: &RedisServer, key: &str) -> i64 {
 /// Calls of a client after which nobody waits for the command.
 type Call = fn(&Client);
 
-const CALLS: [(&str, Call); 14] = [
+const CALLS: [(&str, Call); 18] = [
     ("submit", |client| drop(client.cmd(one(), "ping").submit().expect("sent"))),
     ("submit_once", |client| {
         for _ in 0..2 {
@@ -110,6 +110,33 @@ const CALLS: [(&str, Call); 14] = [
         client.list_agents().expect("agents");
         client.schedule_list().expect("schedules");
         client.get_mem_info((1, 1)).expect("memory");
+    }),
+    ("an id that is used again", |client| {
+        for target in [Target::from((1, 1)), Target::any().into(), Target::all().into()] {
+            for _ in 0..3 {
+                let command =
+                    client.cmd(target.clone(), "ping").id("again").submit().expect("sent");
+                command.results(WAIT).expect("results").for_each(drop);
+                let _ = command.get_stats().expect("statistics");
+            }
+        }
+        let once = client.cmd(one(), "ping").id("again").submit_once().expect("sent");
+        once.progress(WAIT).expect("progress");
+    }),
+    ("an event loop that is left", |client| {
+        let command = client.bash(Target::all(), "sleep 0.2").submit().expect("sent");
+        let mut results = command.results(WAIT).expect("results");
+        assert!(results.poll_next().is_pending());
+    }),
+    ("the first of many results", |client| {
+        let script = "[ $AGENT_GID = 2 ] || sleep 0.3";
+        let mut command = client.bash(Target::all(), script).submit().expect("sent");
+        command.next_result(WAIT).expect("a result");
+    }),
+    ("taken back", |client| {
+        for target in [Target::from((1, 1)), Target::all().into()] {
+            let _ = client.bash(target, "sleep 0.2").submit().expect("sent").retract();
+        }
     }),
     ("nobody", |client| {
         client.cmd((9, 9), "ping").submit().expect("sent");
