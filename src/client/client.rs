@@ -238,7 +238,8 @@ impl Client {
     }
 
     /// The results of several commands, in order of completion, each once: an iterator within one
-    /// deadline for all. See [`Results`]; [`Job::id`](crate::Job::id) tells the command.
+    /// deadline for all. See [`Results`]; [`Job::id`](crate::Job::id) tells the command. Commands with the same id
+    /// and target count as one.
     ///
     /// # Errors
     /// As [`Command::results`].

@@ -60,17 +60,20 @@ pub struct Results {
 }
 
 impl Results {
-    /// The results of several commands; one that is named twice is waited for once.
+    /// The results of several commands; of those with the same id and target one is waited for.
     pub(crate) fn of(
         session: &Session,
         commands: impl IntoIterator<Item = impl Into<Command>>,
         timeout: &Timeout,
     ) -> Result<Self> {
         let begun = clock::now();
-        let mut known = HashSet::new();
+        let mut known: HashSet<(String, String)> = HashSet::new();
         let commands = commands.into_iter().map(Into::into);
-        let commands: Vec<Command> =
-            commands.filter(|command| known.insert(command.id().to_owned())).collect();
+        // Two commands may have one id and different agents.
+        let is_new = |command: &Command| {
+            known.insert((command.id().to_owned(), command.target().to_string()))
+        };
+        let commands: Vec<Command> = commands.filter(is_new).collect();
         commands.iter().try_for_each(|command| command.check_results(timeout))?;
         // Of very many commands, this has taken a part of the time already.
         let left = match timeout.is_zero() {

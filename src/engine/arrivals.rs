@@ -182,6 +182,8 @@ impl Arrivals {
             Some(agent) => {
                 error.noting(&format!("no result from agent {agent}")).about_agent(agent)
             }
+            // Redis cannot tell any more.
+            None if self.watch.has_lost(index) => error,
             None => error.noting(self.watch.routing_in_words(index)),
         };
         let seen = agent.and_then(|agent| self.watch.last_seen(index, agent));

@@ -113,7 +113,7 @@ impl Rounds {
         let ago = clock::since(self.read?).as_secs_f64();
         Some(match seen {
             Seen::State(JobState::Queued) => format!(
-                "its agent had not fetched it {ago:.1} s before the deadline: it is down, stopped or full"
+                "its agent had not fetched it {ago:.1} s before the deadline: it may be down, stopped or full"
             ),
             Seen::State(JobState::Running) => format!(
                 "still running, or lost: state RUNNING in Redis {ago:.1} s before the deadline"

@@ -128,6 +128,24 @@ fn where_nobody_can_tell_a_wait_goes_on_to_its_deadline() {
     });
 }
 
+/// Whether a controller had routed the command is lost too.
+#[test]
+fn nothing_is_said_of_the_routing_of_a_command_that_is_lost() {
+    let (grid, client) = demo();
+    for target in [Target::from(Target::any()), Target::all().into()] {
+        let mut command = client.bash(target, "sleep 600").submit().expect("sent");
+        wait_until_running(&command);
+        grid.redis().restart();
+        let item = command.results(SHORT).expect("results").next().expect("an item");
+        for late in [error(item, "results"), error(command.next_result(SHORT), "next_result")] {
+            assert!(late.to_string().contains(LOST), "{late}");
+            assert!(!late.to_string().contains("no controller has routed"), "{late}");
+        }
+        grid.start_controller();
+        wait_until("the agents are back", || client.ping_agent((1, 1)).is_ok());
+    }
+}
+
 /// The agent knows nothing of a job that waits in one of its queues.
 #[test]
 fn a_job_of_a_queue_is_not_given_up() {

@@ -9,7 +9,10 @@ use acclient::{
 use devgrid::{Fault, Grid, RedisServer};
 use support::demo as grid;
 use support::refusing::{Refusing, Verdict};
-use support::{LATE, WAIT, error, wait_until, wait_until_running, with_growing_time};
+use support::{
+    HASH, LATE, WAIT, ask, error, result, servers, wait_until, wait_until_running,
+    with_growing_time,
+};
 
 const SHORT: Duration = Duration::from_secs(1);
 
@@ -261,6 +264,30 @@ fn a_command_named_twice_is_waited_for_once() {
     let begun = Instant::now();
     assert_eq!(client.wait_any([&command, &command], WAIT).unwrap().count(), 1);
     assert!(begun.elapsed() < LATE, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn commands_of_one_id_on_several_agents_are_all_waited_for() {
+    for server in [support::redis(), servers::without_hello().start().unwrap()] {
+        let client = Client::connect(&server.url()).unwrap();
+        let handles = ["acclient:1:x:1:1", "acclient:1:x:1:2", "acclient:1:x:unknown"];
+        let commands = handles.map(|handle| client.get_by_handle(handle).unwrap());
+        let results = client.wait_any(&commands, WAIT).unwrap();
+        let waiting = std::thread::spawn(move || {
+            results.map(|job| job.unwrap().agent().nid).collect::<Vec<_>>()
+        });
+        support::wait_until("it waits", || client.statistics().connected > 0);
+        let mut admin = server.connection();
+        for agent in [&b"1:1"[..], b"1:2"] {
+            let list = [b"cmd.x.1.", &agent[2..]].concat();
+            ask::<()>(&mut admin, &[b"HSET", HASH.as_bytes(), agent, &result("SUCCESS", 1)]);
+            ask::<()>(&mut admin, &[b"RPUSH", &list, &result("SUCCESS", 1)]);
+        }
+        ask::<()>(&mut admin, &[b"RPUSH", b"cmd.x.queued", b"queued"]);
+        let mut seen = waiting.join().unwrap();
+        seen.sort_unstable();
+        assert_eq!(seen, [1, 1, 2, 2], "one of each by the handles, and one of each by the id");
+    }
 }
 
 #[test]

@@ -312,10 +312,14 @@ impl Watch {
             return self.look_at_all(until);
         }
         for key in changes.keys {
-            match self.list_of(&key) {
-                Some((command, Some(agent))) => self.note_list((command, agent)),
-                Some((command, None)) => self.note_routing(command, key.ends_with(b".queued")),
-                None => {} // of another command
+            // `None`: of another command.
+            let mut next = self.list_of(&key);
+            while let Some((command, agent)) = next {
+                match agent {
+                    Some(agent) => self.note_list((command, agent)),
+                    None => self.note_routing(command, key.ends_with(b".queued")),
+                }
+                next = self.namesakes.get(&command).map(|earlier| (*earlier, agent));
             }
         }
         Ok(())

@@ -108,6 +108,8 @@ pub(crate) struct Watch {
     session: Session,
     ids: Vec<String>,
     by_id: HashMap<String, u32>,
+    /// Earlier commands under the id of a later one.
+    namesakes: HashMap<u32, u32>,
     /// What ids that were used before held then.
     before: HashMap<u32, Arc<OnceLock<Before>>>,
     sent: Vec<Option<Arc<Sent>>>,
@@ -183,6 +185,7 @@ impl Watch {
             session,
             ids: Vec::with_capacity(commands.len()),
             by_id: HashMap::with_capacity(commands.len()),
+            namesakes: HashMap::new(),
             before: HashMap::new(),
             sent: Vec::with_capacity(commands.len()),
             loss: Loss::none(),
@@ -233,7 +236,9 @@ impl Watch {
             self.before.insert(index, before);
         }
         self.sent.push(wanted.sent);
-        self.by_id.insert(wanted.id.clone(), index);
+        if let Some(earlier) = self.by_id.insert(wanted.id.clone(), index) {
+            self.namesakes.insert(index, earlier);
+        }
         self.ids.push(wanted.id);
     }
 
