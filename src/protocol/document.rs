@@ -227,6 +227,31 @@ pub(crate) fn mended(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
+/// The numbers that JSON does not have. Python writes them, and Go refuses them.
+const NO_NUMBERS: [&str; 2] = ["NaN", "Infinity"];
+
+/// The text of a document that another program has written: [`mended`], without a byte order mark, and with the
+/// numbers that JSON does not have as strings, so that they are dropped where a number is expected.
+pub(crate) fn readable(bytes: &[u8]) -> Cow<'_, str> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut text = mended(bytes);
+    for word in NO_NUMBERS {
+        if !text.contains(word) {
+            continue;
+        }
+        let is_there = |at: usize| text.as_bytes()[at..].starts_with(word.as_bytes());
+        let places = unquoted(&text).map(|(at, _)| at).filter(|at| is_there(*at));
+        for at in places.collect::<Vec<_>>().into_iter().rev() {
+            let is_negative = at > 0 && text.as_bytes()[at - 1] == b'-';
+            let start = at - usize::from(is_negative);
+            let end = at + word.len();
+            let quoted = format!("\"{}\"", &text[start..end]);
+            text.to_mut().replace_range(start..end, &quoted);
+        }
+    }
+    text
+}
+
 /// The length of `\uXXXX`.
 const ESCAPE: usize = 6;
 
@@ -334,11 +359,12 @@ macro_rules! document {
         impl $name {
             /// Reads a document: any JSON object. What cannot be read of it is dropped.
             $vis fn parse(bytes: &[u8]) -> Result<Self, $crate::protocol::DocumentError> {
-                let text = $crate::protocol::document::mended(bytes);
+                let text = $crate::protocol::document::readable(bytes);
                 let mut fields = $crate::protocol::document::Fields::parse(&text)?;
                 $(let $field = fields.take(stringify!($field));)+
                 let $crate::protocol::document::Rest { extra, odd, is_exact } = fields.rest();
-                let is_exact = is_exact && matches!(text, std::borrow::Cow::Borrowed(_));
+                let is_exact = is_exact
+                    && matches!(text, std::borrow::Cow::Borrowed(text) if text.len() == bytes.len());
                 Ok($name { $($field,)+ extra, odd, raw: (!is_exact).then(|| bytes.into()) })
             }
 

@@ -286,6 +286,29 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_json_does_not_have_are_dropped() {
+        for text in [
+            r#"{"data":"NaN","time":NaN,"state":"SUCCESS"}"#,
+            r#"{"data":"NaN","time":-Infinity,"state":"SUCCESS"}"#,
+            r#"{"data":"NaN","time" : Infinity ,"state":"SUCCESS"}"#,
+            r#"{"data":"NaN","time":-1e999,"state":"SUCCESS","later":[NaN,{"a":-Infinity}]}"#,
+        ] {
+            let document = parse(text);
+            assert_eq!(document.state.value(), Some(&JobState::Success), "{text}");
+            assert_eq!(document.data.value().map(|it| it.0.as_str()), Some("NaN"), "{text}");
+            assert_eq!(dropped(&document), ["time"], "{text}");
+            assert_eq!(document.raw.as_deref(), Some(text.as_bytes()));
+            let dump = serde_json::to_string(&document).unwrap();
+            serde_json::from_str::<serde::de::IgnoredAny>(&dump).unwrap();
+        }
+        assert_eq!(parse(r#"{"data":"-Infinity NaN"}"#).raw, None);
+        assert!(ResultDocument::parse("é NaN".as_bytes()).is_err());
+        let marked = parse("\u{feff}{\"state\":\"SUCCESS\"}");
+        assert_eq!(marked.state.value(), Some(&JobState::Success));
+        assert!(marked.raw.is_some());
+    }
+
+    #[test]
     fn deep_nesting_is_dropped_on_a_small_stack() {
         let parse = || {
             for field in ["args", "unknown", "tags", "streams", "level", "id"] {
