@@ -144,7 +144,7 @@ fn an_id_used_twice_gives_both_the_answer_of_the_first() {
     with_growing_time(Duration::from_millis(60), |wait| {
         let short = second.next_result(wait).unwrap_err();
         assert!(short.is_timeout(), "{short}");
-        short.to_string().contains("same id is still running").then_some(())
+        short.to_string().contains("same id was running").then_some(())
     });
     gate.open();
     for command in [&mut first, &mut second] {
