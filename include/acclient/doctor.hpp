@@ -104,7 +104,7 @@ inline diagnosis read_diagnosis(const answer_ref &answer) {
 inline std::string to_string(const diagnosis &diagnosis) {
     std::size_t width = 0;
     for (const doctor_check &made : diagnosis.checks) {
-        width = std::max(width, made.name.size());
+        width = (std::max)(width, made.name.size());
     }
     std::string lines;
     for (const doctor_check &made : diagnosis.checks) {
