@@ -346,7 +346,7 @@ impl Error {
             Some(true) => {
                 "the agent has fetched the command but not started it: it runs 100 jobs, its limit, or is stopped"
             }
-            Some(false) => "the agent does not fetch commands: it is down, stopped or full (100 jobs)",
+            Some(false) => "the agent has not fetched the command: it may be down, stopped or full (100 jobs)",
             None => "no controller has routed the command",
         })
     }

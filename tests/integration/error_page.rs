@@ -189,7 +189,7 @@ fn of_the_grid(grid: &Grid) -> Vec<Row> {
     // The time has to suffice for finding out why.
     rows.push(with_growing_time(Duration::from_millis(300), |wait| {
         let row = row("an agent that is away", client.with_timeout(wait).ping_agent((1, 1)));
-        row.2.contains("does not fetch commands").then_some(row)
+        row.2.contains("has not fetched the command").then_some(row)
     }));
     grid.stop_controller();
     let quick = client.with_timeout(Duration::from_millis(300));

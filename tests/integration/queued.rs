@@ -122,10 +122,10 @@ fn a_full_agent_is_told_from_one_that_is_down() {
     let diagnosis = client.doctor(Duration::from_secs(10)).expect("a diagnosis");
     let check = diagnosis.checks.iter().find(|check| check.name == "agent 1:1").expect("a check");
     assert_eq!(check.verdict, Verdict::Bad, "{diagnosis}");
-    assert!(check.found.contains("has fetched the command but not started it"), "{diagnosis}");
+    assert!(check.found.contains("it has fetched the ping"), "{diagnosis}");
     assert!(check.advice.contains("100 jobs"), "{diagnosis}");
     // That ping has taken the place of the one command that a full agent fetches.
-    silence(&client, "does not fetch commands");
+    silence(&client, "has not fetched the command");
     grid.clear_faults();
     client.ping_agent((1, 1)).expect("there is room");
 }
