@@ -65,6 +65,14 @@ fn in_every_way(
     then: impl FnOnce(),
     ended: impl Fn(&str, Result<Option<Job>, Error>),
 ) {
+    let waits_begun = || {
+        let counts = client.statistics();
+        counts.blocking_waits
+            + counts.tracking_waits
+            + counts.broadcast_waits
+            + counts.polling_waits
+    };
+    let before = waits_begun();
     thread::scope(|scope| {
         let waits: Vec<_> = WAYS
             .iter()
@@ -74,6 +82,7 @@ fn in_every_way(
             })
             .collect();
         wait_until("all run", || grid.running_jobs() == WAYS.len() + 1);
+        wait_until("all wait", || waits_begun() - before >= WAYS.len() as u64);
         then();
         for (name, wait) in waits {
             ended(name, wait.join().expect(name));

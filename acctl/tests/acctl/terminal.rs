@@ -206,6 +206,8 @@ fn control_characters_of_jobs_are_shown_and_not_obeyed() {
     );
     assert_eq!(shown.status, 0, "{shown:?}");
     assert_eq!(acctl(&grid.url(), &["wait", "evil"]).status, 0);
+    // The log may come after the result.
+    wait_until("it is logged", || acctl(&grid.url(), &["logs", "evil"]).stdout.contains("stderr"));
     let add = ["schedule", "add", "\x1b[2Jid", "@yearly", "1:1", "--", "\x1b]0;x\x07"];
     assert_eq!(acctl(&grid.url(), &add).status, 0);
     for (line, shown) in [
