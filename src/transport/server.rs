@@ -186,8 +186,9 @@ impl Connection {
             self.command(&[b"LRANGE", key, b"-1", b"-1"]);
             return;
         }
-        // A wait of zero is one without an end.
-        let pause = format!("{:.3}", pause.as_secs_f64().max(0.001));
+        // A wait of zero is one without an end, and Redis 6 may take 0.001 for zero: it cuts off what is less than a
+        // millisecond, after a multiplication that is not exact.
+        let pause = format!("{:.3}", pause.as_secs_f64().max(0.002));
         let seconds = if takes_fractions { pause.as_bytes() } else { b"1" };
         match self.server.waiting {
             Waiting::Blmove => self.command(&[b"BLMOVE", key, key, b"RIGHT", b"LEFT", seconds]),
