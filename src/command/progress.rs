@@ -42,8 +42,8 @@ pub enum Stage {
     Lost,
     /// Nothing is known of it, not even whether it was ever submitted. Or no controller answers that may have
     /// taken it from the queue. Or the agent has fetched it and does not answer: it is down, stopped or
-    /// full (100 jobs), or Redis refuses writes. Or the agent does not run it, and the handle does not tell whether it waits in a
-    /// queue of the agent: a handle by id alone does not.
+    /// full (100 jobs), or Redis refuses writes. Or the agent does not run it, and the handle does not tell
+    /// whether it waits in a queue of the agent: a handle by id alone does not.
     Unknown,
 }
 

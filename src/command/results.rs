@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::job::Job;
-use crate::protocol::{AgentId, JobResult};
+use crate::protocol::{AgentId, JobResult, Target};
 use crate::transport::clock;
 
 /// The results of one command or several, in order of completion; from
@@ -67,20 +67,15 @@ impl Results {
         timeout: &Timeout,
     ) -> Result<Self> {
         let begun = clock::now();
-        let mut known: HashSet<(String, String)> = HashSet::new();
+        let mut known: HashSet<(String, Target)> = HashSet::new();
         let commands = commands.into_iter().map(Into::into);
         // Two commands may have one id and different agents.
-        let is_new = |command: &Command| {
-            known.insert((command.id().to_owned(), command.target().to_string()))
-        };
+        let is_new =
+            |command: &Command| known.insert((command.id().to_owned(), command.target().clone()));
         let commands: Vec<Command> = commands.filter(is_new).collect();
         commands.iter().try_for_each(|command| command.check_results(timeout))?;
-        // Of very many commands, this has taken a part of the time already.
-        let left = match timeout.is_zero() {
-            true => timeout.clone(),
-            false => timeout.clone().since(begun),
-        };
-        Results::new(session.clone(), &commands, &left)
+        // With very many commands, part of the time has passed.
+        Results::new(session.clone(), &commands, &timeout.clone().since(begun))
     }
 
     pub(crate) fn new(session: Session, commands: &[Command], timeout: &Timeout) -> Result<Self> {

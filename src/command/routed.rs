@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Command;
-use crate::engine::{push, result, targets};
+use crate::engine::{push, result, targets, verdict};
 use crate::error::{ErrorKind, Result};
 use crate::job::Job;
 use crate::protocol::{AgentId, ResultDocument};
@@ -51,8 +51,7 @@ impl Command {
         targets::targets(&session, self.envelope(), until).map_err(|error| {
             let is_known = error.is_explained() || error.last_failure().is_some();
             match error.kind() == ErrorKind::Timeout && !is_known {
-                true if self.was_sent() => error.noting("no controller has routed the command"),
-                true => error.noting("no controller has routed a command of this id"),
+                true => error.noting(verdict::unrouted(self.was_sent())),
                 false => error,
             }
         })

@@ -1,6 +1,7 @@
 //! Reading what an id holds before a command is pushed under it, so that a wait returns none of it. Only for an id
 //! that the caller has chosen: one that this library made is new.
 
+use super::result::{queue_lists, unless_refused};
 use crate::protocol::{AgentId, Before, Envelope, keys};
 use crate::transport::{self, Connection, Reply, Until, bulk, integer, items};
 
@@ -76,8 +77,8 @@ pub(super) fn held(
     let used = used.iter().map(String::as_bytes);
     connection.command(&[b"EXISTS", mark.as_bytes()]);
     connection.command(&[&b"EXISTS"[..]].into_iter().chain(used).collect::<Vec<_>>());
-    let is_marked = allowed(connection, until)?;
-    let is_used = allowed(connection, until)?;
+    let is_marked = unless_refused(connection, until)?;
+    let is_used = unless_refused(connection, until)?;
     match (count(is_marked), count(is_used)) {
         (Some(0), Some(0)) => return Ok(Some(Before::default())),
         (Some(0), Some(_)) => {}
@@ -86,13 +87,13 @@ pub(super) fn held(
     let before = match command.target.answering() {
         Some(agents) => {
             queue_agents(connection, command, agents);
-            of_agents(agents, || allowed(connection, until))?
+            of_agents(agents, || unless_refused(connection, until))?
         }
         None => of_all(connection, command, until)?,
     };
     // Whoever pushes the command leaves the mark in the same step.
     connection.command(&[b"EXISTS", mark.as_bytes()]);
-    let is_marked = allowed(connection, until)?;
+    let is_marked = unless_refused(connection, until)?;
     Ok((count(is_marked) == Some(0)).then_some(before))
 }
 
@@ -104,8 +105,8 @@ fn of_all(
 ) -> transport::Result<Before> {
     connection.command(&[b"LLEN", keys::queued(&command.id).as_bytes()]);
     connection.command(&[b"HGETALL", keys::results(&command.id).as_bytes()]);
-    let mut before = Before::new(length(allowed(connection, until)?));
-    let mut words = texts(allowed(connection, until)?);
+    let mut before = Before::new(length(unless_refused(connection, until)?));
+    let mut words = texts(unless_refused(connection, until)?);
     while let (Some(field), Some(document)) = (words.next(), words.next()) {
         let agent = field.and_then(|field| String::from_utf8(field).ok()?.parse().ok());
         if let (Some(agent), Some(document)) = (agent, document) {
@@ -113,9 +114,9 @@ fn of_all(
         }
     }
     let agents: Vec<AgentId> = before.agents().collect();
-    queue_lists(connection, command, &agents);
+    queue_lists(connection, &command.id, &agents);
     for agent in agents {
-        texts(allowed(connection, until)?)
+        texts(unless_refused(connection, until)?)
             .flatten()
             .for_each(|entry| before.insert_entry(agent, &entry));
     }
@@ -129,7 +130,7 @@ fn queue_agents(connection: &mut Connection, command: &Envelope, agents: &[Agent
     let words: Vec<&[u8]> = words.chain(fields.iter().map(String::as_bytes)).collect();
     connection.command(&[b"LLEN", keys::queued(&command.id).as_bytes()]);
     connection.command(&words);
-    queue_lists(connection, command, agents);
+    queue_lists(connection, &command.id, agents);
 }
 
 /// Takes the replies to [`queue_agents`].
@@ -149,23 +150,8 @@ fn of_agents(
     Ok(before)
 }
 
-/// A reply; `None` where the user may not ask.
-fn allowed(connection: &mut Connection, until: &Until) -> transport::Result<Option<Reply>> {
-    match connection.reply(until) {
-        Err(transport::Error::Server(error)) if !error.is_passing() => Ok(None),
-        reply => reply.map(Some),
-    }
-}
-
 fn count(reply: Option<Reply>) -> Option<i64> {
     integer(&reply?).ok()
-}
-
-fn queue_lists(connection: &mut Connection, command: &Envelope, agents: &[AgentId]) {
-    for agent in agents {
-        let key = keys::result(&command.id, *agent);
-        connection.command(&[b"LRANGE", key.as_bytes(), b"0", b"-1"]);
-    }
 }
 
 fn length(reply: Option<Reply>) -> i64 {

@@ -5,6 +5,7 @@
 //! job under the same id.
 
 use super::Session;
+use super::result::unless_refused;
 use crate::error::Result;
 use crate::protocol::{AgentId, digest, keys};
 use crate::transport::{self, Connection, Until, bulk};
@@ -22,8 +23,8 @@ pub(crate) fn are_marked(
             queue_field(connection, id, *agent);
         }
         let marked = |_: &AgentId| {
-            let mark = allowed(connection, until)?;
-            let field = allowed(connection, until)?.unwrap_or_default();
+            let mark = text(connection, until)?;
+            let field = text(connection, until)?.unwrap_or_default();
             Ok(mark.is_some_and(|mark| mark == digest(&field).as_bytes()))
         };
         agents.iter().map(marked).collect()
@@ -35,14 +36,14 @@ pub(crate) fn are_marked(
 pub(crate) fn mark(session: &Session, id: &str, agents: &[AgentId], until: &Until) -> Result<()> {
     session.repeat(until, |connection, until| {
         agents.iter().for_each(|agent| queue_field(connection, id, *agent));
-        let fields = agents.iter().map(|_| allowed(connection, until));
+        let fields = agents.iter().map(|_| text(connection, until));
         let fields = fields.collect::<transport::Result<Vec<_>>>()?;
         let ttl = keys::TTL.to_string();
         for (agent, field) in agents.iter().zip(fields) {
             let (key, mark) = (keys::killed(id, *agent), digest(&field.unwrap_or_default()));
             connection.command(&[b"SET", key.as_bytes(), mark.as_bytes(), b"EX", ttl.as_bytes()]);
         }
-        agents.iter().try_for_each(|_| allowed(connection, until).map(|_| ()))
+        agents.iter().try_for_each(|_| text(connection, until).map(|_| ()))
     })?;
     Ok(())
 }
@@ -53,9 +54,6 @@ fn queue_field(connection: &mut Connection, id: &str, agent: AgentId) {
 }
 
 /// A text; `None` where there is none, and where Redis refuses the command for good.
-fn allowed(connection: &mut Connection, until: &Until) -> transport::Result<Option<Vec<u8>>> {
-    match connection.reply(until) {
-        Err(transport::Error::Server(error)) if !error.is_passing() => Ok(None),
-        reply => Ok(bulk(reply?).ok().flatten()),
-    }
+fn text(connection: &mut Connection, until: &Until) -> transport::Result<Option<Vec<u8>>> {
+    Ok(unless_refused(connection, until)?.and_then(|reply| bulk(reply).ok().flatten()))
 }

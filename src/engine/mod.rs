@@ -3,7 +3,8 @@
 //! A [`Session`] is what every call needs of its client. Commands are pushed by [`push`], once and
 //! never blindly again, or by [`once`], and taken back by [`retract`]. Results are waited for one at a time
 //! ([`result`]) or many at a time ([`watch`], [`arrivals`]). [`ask`] puts the two together for
-//! questions to agents; [`probe`] asks whether something answers, and leaves nothing in Redis. [`retry`] is the one place that decides what is tried again.
+//! questions to agents; [`probe`] asks whether something answers, and leaves nothing in Redis. [`retry`] is the one
+//! place that decides what is tried again.
 //!
 //! The engine knows the pool and the protocol; it knows no client, command or job.
 

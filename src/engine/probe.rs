@@ -269,6 +269,7 @@ impl Round {
         Ok(())
     }
 }
+
 impl Probe {
     /// Removes questions that nobody has fetched, and has the keys of all of them expire. Tells where each was.
     fn remove(&self, questions: &[Order], within: Duration) -> Vec<Place> {

@@ -177,7 +177,18 @@ pub(super) fn about_agent(error: Error, agent: AgentId) -> Error {
     if is_about_job { error.about_agent(agent) } else { error }
 }
 
-fn queue_lists(connection: &mut Connection, id: &str, agents: &[AgentId]) {
+/// A reply; `None` where Redis refuses the command for good.
+pub(super) fn unless_refused(
+    connection: &mut Connection,
+    until: &Until,
+) -> transport::Result<Option<Reply>> {
+    match connection.reply(until) {
+        Err(transport::Error::Server(error)) if !error.is_passing() => Ok(None),
+        reply => reply.map(Some),
+    }
+}
+
+pub(super) fn queue_lists(connection: &mut Connection, id: &str, agents: &[AgentId]) {
     for agent in agents {
         connection.command(&[b"LRANGE", keys::result(id, *agent).as_bytes(), b"0", b"-1"]);
     }

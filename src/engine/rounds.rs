@@ -119,7 +119,7 @@ impl Rounds {
                 "still running, or lost: state RUNNING in Redis {ago:.1} s before the deadline"
             ),
             Seen::State(state) => format!("state {state} in Redis {ago:.1} s before the deadline"),
-            Seen::Nothing => format!("Redis had nothing of it {ago:.1} s before the deadline"),
+            Seen::Nothing => format!("Redis had no state for it {ago:.1} s before the deadline"),
             Seen::Unread => "its state in Redis is not known".to_owned(),
         })
     }
@@ -168,7 +168,7 @@ mod tests {
         assert!(!rounds.is_due());
         assert_eq!(
             rounds.in_words(&Seen::Nothing).unwrap(),
-            "Redis had nothing of it 1.0 s before the deadline"
+            "Redis had no state for it 1.0 s before the deadline"
         );
         assert_eq!(rounds.in_words(&Seen::Unread).unwrap(), "its state in Redis is not known");
         let short = Until::new(Deadline::after(Some(Duration::from_millis(100))));

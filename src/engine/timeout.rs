@@ -45,11 +45,12 @@ impl Timeout {
         self
     }
 
-    /// What is left of the timeout of a call that began at `begun`; never zero, which would mean to
-    /// poll once.
+    /// What is left of the timeout of a call that began at `begun`. Zero only where the timeout is zero, which means
+    /// to poll once.
     pub(crate) fn since(self, begun: Instant) -> Timeout {
-        let left = |duration: Duration| {
-            duration.saturating_sub(clock::since(begun)).max(Duration::from_nanos(1))
+        let left = |duration: Duration| match duration {
+            Duration::ZERO => Duration::ZERO,
+            _ => duration.saturating_sub(clock::since(begun)).max(Duration::from_nanos(1)),
         };
         Timeout { duration: self.duration.map(left), ..self }
     }

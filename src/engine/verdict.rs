@@ -109,6 +109,14 @@ pub(crate) fn tell_how_far(command: &Envelope, error: Error) -> Error {
     })
 }
 
+/// What is said of a command whose agents the controller has not named.
+pub(crate) fn unrouted(was_sent: bool) -> &'static str {
+    match was_sent {
+        true => "no controller has routed the command",
+        false => "no controller has routed a command of this id",
+    }
+}
+
 /// For an error message; the whole text is in the result.
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 200;

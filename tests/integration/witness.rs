@@ -128,7 +128,7 @@ fn a_timeout_tells_that_redis_has_nothing_of_the_job() {
     for (name, way) in [WAYS[0], WAYS[2]] {
         support::with_growing_time(Duration::from_millis(400), |time| {
             let ended = error(way(&client, time), name);
-            ended.to_string().contains("; Redis had nothing of it 0.").then_some(())
+            ended.to_string().contains("; Redis had no state for it 0.").then_some(())
         });
     }
 }

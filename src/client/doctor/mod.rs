@@ -246,8 +246,7 @@ impl Examination {
 
     /// What is left of the time.
     fn left(&self) -> Timeout {
-        let timeout = limited(&self.timeout, self.network);
-        if timeout.is_zero() { timeout } else { timeout.since(self.begun) }
+        limited(&self.timeout, self.network).since(self.begun)
     }
 
     fn reach(&mut self) -> Result<Option<Reached>> {
@@ -431,19 +430,20 @@ impl Examination {
         before: &Queue,
         after: &Queue,
     ) {
-        let how_far = match place {
+        let (how_far, advice) = match place {
             Place::Queue if after.stands_still_since(before) || before.is_empty() => {
-                "; nobody takes commands from the queue"
+                ("; nobody takes commands from the queue", on_silent_controller(place))
             }
-            Place::Queue => "; it takes commands, and has not come to the question",
-            Place::Controller => "; it has taken the question from the queue",
-            Place::Agent | Place::Fetched | Place::Unknown => "",
+            Place::Queue => (
+                "; it takes commands, and has not reached the question",
+                "it is behind: wait until the queue is shorter, and see what fills it",
+            ),
+            Place::Controller => {
+                ("; it has taken the question from the queue", on_silent_controller(place))
+            }
+            Place::Agent | Place::Fetched | Place::Unknown => ("", on_silent_controller(place)),
         };
         let found = format!("no answer in {:.1} s{how_far}", waited.as_secs_f64());
-        let advice = match how_far.contains("it takes") {
-            true => "it is behind: wait until the queue is shorter, and see what fills it",
-            false => on_silent_controller(place),
-        };
         self.add(silence("controller", found, waited, self.network, advice));
     }
 

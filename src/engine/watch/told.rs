@@ -2,6 +2,7 @@
 
 use super::{List, Seen, Watch};
 use crate::engine::rounds::noting_refusal;
+use crate::engine::verdict::unrouted;
 use crate::error::Error;
 use crate::protocol::AgentId;
 
@@ -23,10 +24,8 @@ impl Watch {
             "Redis has not said whether a controller has routed the command"
         } else if self.knows_agents(command) {
             "the controller has not routed the command to all of its agents"
-        } else if self.sent[command].is_some() {
-            "no controller has routed the command"
         } else {
-            "no controller has routed a command of this id"
+            unrouted(self.sent[command].is_some())
         }
     }
 
@@ -52,8 +51,10 @@ impl Watch {
                 })
             }
             (Some(agent), others) => {
-                let others =
-                    if others == 1 { "1 other".into() } else { format!("{others} others") };
+                let others = match others {
+                    1 => "1 other".to_owned(),
+                    others => format!("{others} others"),
+                };
                 let error = error.explained(&format!("no result from agent {agent} and {others}"));
                 match self.last_seen(0, agent) {
                     Some(words) => error.noting(&format!("agent {agent}: {words}")),

@@ -52,7 +52,7 @@ pub fn with_growing_time<T>(first: Duration, mut attempt: impl FnMut(Duration) -
 pub fn without_last_look(text: &str) -> String {
     [
         "; its state in Redis is not known",
-        "; Redis had nothing of it # s before the deadline",
+        "; Redis had no state for it # s before the deadline",
         "; still running, or lost: state RUNNING in Redis # s before the deadline",
     ]
     .iter()
