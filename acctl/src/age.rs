@@ -1,6 +1,7 @@
 //! How long jobs have been running.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -35,12 +36,15 @@ pub fn of(
     };
     thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(look_up)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or(Ok(())))
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        };
+        threads.into_iter().try_for_each(join)
     })?;
     Ok(ages.into_inner().unwrap_or_default())
 }
 
-/// Whether an error says that there is no such job, or that nobody can read it.
+/// Whether an error is about the job: there is none, or it cannot be read.
 fn is_about_the_job(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Protocol | ErrorKind::NoSuchAgent | ErrorKind::InvalidArgument)
 }

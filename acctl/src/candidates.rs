@@ -13,6 +13,7 @@ use clap_complete::{ArgValueCompleter, CompletionCandidate as Candidate};
 use toml::de::DeTable;
 
 use crate::connect::Connection;
+use crate::fold::counted;
 use crate::handles::{Entry, Handles};
 use crate::json::milliseconds;
 use crate::target::{self, Reading};
@@ -169,7 +170,7 @@ impl Line {
         if word.starts_with("role=") {
             let roles = grid.roles().into_iter().filter(|(role, _)| !is_listed(role));
             return roles
-                .map(|(role, count)| described(format!("{listed}{role}"), &agents(count)))
+                .map(|(role, count)| described(format!("{listed}{role}"), &counted(count)))
                 .collect();
         }
         let of_list = grid
@@ -182,7 +183,7 @@ impl Line {
             found.extend(
                 grid.roles()
                     .into_iter()
-                    .map(|(role, count)| described(format!("role={role}"), &agents(count))),
+                    .map(|(role, count)| described(format!("role={role}"), &counted(count))),
             );
             let groups = grid.groups.iter().filter(|(name, _)| is_plain(name));
             found.extend(groups.map(|(name, text)| described(format!("@{name}"), text)));
@@ -249,10 +250,6 @@ impl Grid {
     }
 }
 
-fn agents(count: usize) -> String {
-    if count == 1 { "1 agent".to_owned() } else { format!("{count} agents") }
-}
-
 fn described(value: impl Into<OsString>, help: &str) -> Candidate {
     let help = Some(help).filter(|help| !help.is_empty());
     Candidate::new(value).help(help.map(|help| help.to_owned().into()))
@@ -264,7 +261,7 @@ fn is_plain(name: &str) -> bool {
     name.chars().all(|letter| letter.is_alphanumeric() || "_-.:+/%".contains(letter))
 }
 
-/// The names of the tables of the file of instances.
+/// The names of the tables of the file of instances, which is where the library looks for it.
 fn instances() -> Vec<Candidate> {
     within_time(|| {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -53,8 +53,8 @@ impl Completions {
     }
 }
 
-/// Whether a shell has asked, and was answered. Nothing that fails is told: it would be printed into the line
-/// that somebody edits.
+/// Answers a shell that asks for completions. Returns whether one did. Failures are not reported: the text would appear
+/// in the line that is being edited.
 pub fn answer<T: CommandFactory>() -> bool {
     let is_shell = |name: OsString| SHELLS.completer(&name.to_string_lossy()).is_some();
     if !env::var_os(VARIABLE).is_some_and(is_shell) {

@@ -23,6 +23,14 @@ pub fn fold(agents: impl IntoIterator<Item = AgentId>) -> String {
     text
 }
 
+/// A number of agents in words.
+pub fn counted(agents: usize) -> String {
+    match agents {
+        1 => "1 agent".to_owned(),
+        agents => format!("{agents} agents"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use acclient::{AgentId, Job, JobState};
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
-use crate::fold::fold;
+use crate::fold::{counted, fold};
 use crate::json;
 use crate::output::Output;
 use crate::render::Said;
@@ -58,10 +58,7 @@ impl Content {
         let Content { state, stdout, stderr, data, critical, .. } = self;
         let said = Said { state, stdout, stderr, data, critical: critical.as_deref() };
         let folded = fold(agents.iter().copied());
-        let count = match agents.len() {
-            1 => "1 agent".to_owned(),
-            count => format!("{count} agents"),
-        };
+        let count = counted(agents.len());
         said.heading(output, &format!("== {folded} {state} ({count})"))?;
         said.show(output, &folded, true)
     }

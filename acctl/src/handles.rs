@@ -76,7 +76,7 @@ impl Handles {
         fs::set_permissions(&self.path, Permissions::from_mode(0o600))
     }
 
-    /// Removes the file, and whether there was one.
+    /// Removes the file. Returns whether there was one.
     pub fn end(&self) -> io::Result<bool> {
         let Some(_locked) = self.open()? else { return Ok(false) };
         self.remove_new()?;
@@ -84,7 +84,7 @@ impl Handles {
         Ok(true)
     }
 
-    /// Removes all entries, and whether there is a file.
+    /// Removes all entries. Returns whether there is a file.
     pub fn clear(&self) -> io::Result<bool> {
         let Some(file) = self.open()? else { return Ok(false) };
         self.remove_new()?;
@@ -92,13 +92,13 @@ impl Handles {
         Ok(true)
     }
 
-    /// The entries, unless there is no file.
+    /// The entries; `None` if there is no file.
     pub fn read(&self) -> io::Result<Option<Entries>> {
         if !self.is_there()? {
             return Ok(None);
         }
         let Some(file) = present(File::open(&self.path))? else { return Ok(None) };
-        // Whoever only reads does not need the lock: at worst the last line is not complete yet.
+        // A reader can do without the lock: at worst the last line is incomplete.
         let _ = lock(&file, |file| file.try_lock_shared());
         Ok(Some(Entries::parse(&content(&file)?)))
     }

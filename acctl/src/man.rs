@@ -72,7 +72,7 @@ fn name(command: &Command) -> &str {
 }
 
 fn page(command: &Command, above: Option<&Command>) -> io::Result<Vec<u8>> {
-    // What every command takes is told once.
+    // Options of all commands are on the page of acctl only.
     let is_inner = above.is_some();
     let shown = command.clone().mut_args(|it| {
         let is_hidden = is_inner && (it.is_global_set() || it.get_id() == "help");

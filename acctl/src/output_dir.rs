@@ -26,7 +26,7 @@ pub struct OutputDir {
 }
 
 impl OutputDir {
-    /// Creates the directory, unless it is there. Refuses one that holds files of others.
+    /// Creates the directory if it does not exist. Refuses one with files that acctl did not write.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let wrong =
             |error: io::Error| Failure::Usage(format!("invalid --output-dir {path:?}: {error}"));
@@ -60,7 +60,7 @@ impl OutputDir {
         self.write(job.agent(), &files)
     }
 
-    /// Writes why there is no result, as JSON. An earlier result of the agent is removed.
+    /// Writes the error of an agent without a result, as JSON. Removes its earlier result.
     pub fn error(&mut self, agent: AgentId, document: &Value) -> Result<(), String> {
         let document = document.to_string() + "\n";
         self.write(agent, &[("out", None), ("err", None), ("json", Some(document.as_str()))])

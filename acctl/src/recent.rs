@@ -29,7 +29,7 @@ pub struct Recent {
     /// Keeps handles from now on
     #[arg(long, group = "action")]
     on: bool,
-    /// Keeps handles no longer, and removes the list
+    /// Stops keeping handles, and removes the list
     #[arg(long, group = "action")]
     off: bool,
     /// Removes all handles from the list
@@ -73,7 +73,7 @@ impl Recent {
             return Ok(Status::Success);
         };
         if read.unreadable > 0 {
-            output.note(format!("{path}: {} unreadable lines", read.unreadable));
+            output.note(format!("{path}: lines that cannot be read: {}", read.unreadable));
         }
         list(output, &read.entries)
     }

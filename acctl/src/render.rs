@@ -127,8 +127,8 @@ impl<'a> Renderer<'a> {
         Ok(self.output.document(what.document.clone())?)
     }
 
-    /// Writes files, where there is a directory for them. Says why they cannot be written: the first time in words,
-    /// since it is the same for all when a disk is full.
+    /// Writes files, if there is a directory for them. Reports a failure as a document each time, and as text only
+    /// once: on a full disk it is the same for all agents.
     fn write(
         &mut self,
         agent: AgentId,
@@ -159,9 +159,9 @@ impl<'a> Renderer<'a> {
     }
 }
 
-/// Why there is no result.
+/// The error of an agent without a result, in the forms in which it is printed.
 pub struct Fault {
-    /// In few words, without the agent.
+    /// Short, without the agent.
     pub why: String,
     pub text: String,
     pub document: Value,

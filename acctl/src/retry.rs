@@ -42,7 +42,8 @@ impl Retry {
         !self.retry.is_empty()
     }
 
-    /// Asks what became of the commands, and says which results are missing. `None`: there is no trace of one.
+    /// Finds out how the agents of the commands fared, and reports missing results. `None` if Redis has no trace of one
+    /// of the commands.
     pub fn find(&self, session: &Session) -> Result<Option<Again>, Failure> {
         let (mut fates, mut targets) = (BTreeMap::new(), Vec::new());
         let mut open = BTreeSet::new();
@@ -118,7 +119,7 @@ enum Fate {
 
 /// What became of a command.
 enum Found {
-    /// There is no trace of it.
+    /// Redis has no trace of it.
     Nothing,
     /// It went to no agent.
     Unrouted,
