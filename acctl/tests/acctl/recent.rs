@@ -185,7 +185,7 @@ fn a_file_that_cannot_be_used_is_a_warning_and_not_a_failure() {
     assert_eq!(state.acctl(&grid, &["run", "1:1", "--id", "x", "--", "true"]).status, 0);
     let ran = state.acctl(&grid, &["recent"]);
     assert!(ran.stdout.ends_with("acclient:1:x:1:1\n"), "{ran:?}");
-    assert!(ran.stderr.contains("2 unreadable lines"), "{ran:?}");
+    assert!(ran.stderr.contains("lines that cannot be read: 2"), "{ran:?}");
 }
 
 #[test]
