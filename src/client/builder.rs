@@ -8,7 +8,7 @@ use super::Client;
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::protocol::Groups;
-use crate::transport::{Config, DEFAULT_PORT, Endpoint, Secret, TlsFiles, bare_host, is_host};
+use crate::transport::{Config, DEFAULT_PORT, Endpoint, Secret, TlsFiles, bare_host};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// More connections than this are a mistake: each costs Redis a client and this process a
@@ -209,19 +209,7 @@ impl ClientBuilder {
         if timeout == Some(Duration::ZERO) {
             return Err(Error::invalid("timeout must be greater than zero"));
         }
-        let hosts: Vec<&String> = match &config.endpoint {
-            Endpoint::Tcp { host, .. } => vec![host],
-            Endpoint::Unix(_) => Vec::new(),
-            Endpoint::Sentinel { sentinels, name } if sentinels.is_empty() || name.is_empty() => {
-                return Err(Error::invalid("Sentinels and the name of their master go together"));
-            }
-            Endpoint::Sentinel { sentinels, .. } => {
-                sentinels.iter().map(|(host, _)| host).collect()
-            }
-        };
-        if !hosts.iter().all(|host| is_host(host)) {
-            return Err(Error::invalid("invalid host: expected a host name or an IP address"));
-        }
+        config.endpoint.check().map_err(Error::invalid)?;
         Client::new(config, timeout, groups)
     }
 }

@@ -60,6 +60,34 @@ impl fmt::Display for Endpoint {
     }
 }
 
+impl Endpoint {
+    /// What makes a connection impossible, however the address was given.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let places = match self {
+            Endpoint::Tcp { host, port } => &[(host.clone(), *port)][..],
+            Endpoint::Unix(_) => &[],
+            Endpoint::Sentinel { sentinels, name } if sentinels.is_empty() || name.is_empty() => {
+                return Err("Sentinels and the name of their master go together".to_owned());
+            }
+            Endpoint::Sentinel { sentinels, .. } => sentinels,
+        };
+        for (host, port) in places {
+            if !is_host(host) {
+                return Err("invalid host: expected a host name or an IP address".to_owned());
+            }
+            if without_zone(host).parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) {
+                return Err(format!(
+                    "invalid host {host}: servers listen on it, but none is there"
+                ));
+            }
+            if *port == 0 {
+                return Err(format!("invalid port 0 of host {host}: expected 1 to 65535"));
+            }
+        }
+        Ok(())
+    }
+}
+
 fn host_and_port(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
@@ -153,12 +181,16 @@ pub(crate) fn bare_host(text: &str) -> String {
 }
 
 /// Whether this can be the name or the number of a host, as [`bare_host`] has it.
-pub(crate) fn is_host(host: &str) -> bool {
-    let number = host.split_once('%').map_or(host, |(number, _)| number);
-    let is_number = number.parse::<Ipv6Addr>().is_ok();
+fn is_host(host: &str) -> bool {
+    let is_number = without_zone(host).parse::<Ipv6Addr>().is_ok();
     !host.is_empty()
         && !host.contains(['\0', '/', '@', ' ', '[', ']'])
-        && (is_number || !host.contains(':'))
+        && !host.ends_with('%')
+        && (is_number || !host.contains([':', '%']))
+}
+
+fn without_zone(host: &str) -> &str {
+    host.split_once('%').map_or(host, |(number, _)| number)
 }
 
 /// The same under TLS; `#insecure` at the end believes any certificate.
@@ -230,9 +262,6 @@ fn tcp(text: &str) -> Result<Config, AddressError> {
     let host = decode(host, "host")?;
     // A URL writes IPv6 numbers in brackets, everything else without.
     let number = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&host);
-    if number.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) {
-        return Err(invalid("0.0.0.0 and [::] are addresses to listen on, not to connect to"));
-    }
     let port = url.port().unwrap_or(DEFAULT_PORT);
     let host = zone.map_or_else(|| number.to_owned(), |zone| format!("{number}%{zone}"));
     let mut config = Config::new(Endpoint::Tcp { host, port });
@@ -324,8 +353,6 @@ mod tests {
             "redis://h:99999",
             "redis://h:x",
             "redis://h/0?db=1",
-            "redis://0.0.0.0",
-            "redis://[::]:1",
             "redis+unix://h/p",
             "redis+unix:///",
             "redis+unix:///p?x=1",
@@ -436,7 +463,7 @@ mod tests {
         }
         let shown = config("redis://[fe80::1%25eth0]:7").endpoint.to_string();
         assert_eq!(shown, "[fe80::1%eth0]:7");
-        for wrong in ["redis://[fe80::1%]", "redis://[::%25eth0]", "redis://[fe80::1%25eth0"] {
+        for wrong in ["redis://[fe80::1%]", "redis://[fe80::1%25eth0"] {
             assert!(Config::from_url(wrong).is_err(), "{wrong}");
         }
         for (text, bare) in [
@@ -448,11 +475,37 @@ mod tests {
             ("a-name", "a-name"),
         ] {
             assert_eq!(bare_host(text), bare);
-            assert!(is_host(&bare_host(text)), "{text}");
+            assert_eq!(tcp(text, 1).check(), Ok(()), "{text}");
         }
-        for wrong in ["", "[a]", "[127.0.0.1]", "a:1", "[::1]:1", "127.0.0.1:6379", "a b", "u@h"] {
-            assert!(!is_host(&bare_host(wrong)), "{wrong}");
+        for wrong in [
+            "",
+            "[a]",
+            "[127.0.0.1]",
+            "a:1",
+            "[::1]:1",
+            "127.0.0.1:6379",
+            "a b",
+            "u@h",
+            "fe80::1%",
+            "[fe80::1%]",
+            "a%eth0",
+            "0.0.0.0",
+            "::",
+            "[::%25eth0]",
+        ] {
+            assert!(tcp(wrong, 1).check().is_err(), "{wrong}");
         }
+        assert!(tcp("a-name", 0).check().is_err());
+        for wrong in ["redis://0.0.0.0", "redis://[::]:1", "redis://[::%25eth0]", "redis://h:0"] {
+            assert!(config(wrong).endpoint.check().is_err(), "{wrong}");
+        }
+        for wrong in ["redis+sentinel://a,0.0.0.0/main", "redis+sentinel://a:0/main"] {
+            assert!(config(wrong).endpoint.check().is_err(), "{wrong}");
+        }
+    }
+
+    fn tcp(host: &str, port: u16) -> Endpoint {
+        Endpoint::Tcp { host: bare_host(host), port }
     }
 
     #[test]

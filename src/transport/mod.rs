@@ -38,7 +38,7 @@ mod wake;
 
 #[cfg(feature = "capi")]
 pub(crate) use address::SENTINEL_PORT;
-pub(crate) use address::{Config, DEFAULT_PORT, Endpoint, Secret, bare_host, is_host};
+pub(crate) use address::{Config, DEFAULT_PORT, Endpoint, Secret, bare_host};
 pub(crate) use condition::Condition;
 pub(crate) use connection::Connection;
 pub(crate) use counters::Counters;
