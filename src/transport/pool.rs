@@ -3,7 +3,6 @@
 mod loans;
 mod parked;
 
-use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,16 +71,6 @@ struct Inner {
     /// Put aside between two calls of a wait.
     lot: Lot,
     loans: Loans,
-    /// Calls that wait for a connection, longest first. None of them may have one at this moment.
-    waiting: VecDeque<Turn>,
-}
-
-/// A call that waits for a connection. It is counted among the loans before it is woken, so that no
-/// other call can come between.
-#[derive(Debug)]
-struct Turn {
-    class: Class,
-    wake: Arc<Wake>,
 }
 
 impl Pool {
@@ -105,7 +94,7 @@ impl Pool {
     pub(crate) fn connections(&self) -> Connections {
         let Some(state) = self.existing_state() else { return Connections::default() };
         let inner = state.lock();
-        let (idle, waiting) = (inner.idle.len() + inner.parked(), inner.waiting.len());
+        let (idle, waiting) = (inner.idle.len() + inner.parked(), inner.loans.waiting());
         Connections { open: idle + inner.loans.total(), idle, waiting }
     }
 
@@ -130,9 +119,7 @@ impl Pool {
     pub(crate) fn get(self: &Arc<Self>, class: Class, until: &Until) -> Result<Pooled> {
         let state = self.state()?;
         let mut inner = state.lock();
-        if inner.loans.allow(class) {
-            inner.loans.add(class);
-        } else {
+        if !inner.loans.take(class) {
             self.counters.pool_waits.add(1);
             state.wait_for_turn(inner, class, until)?;
             inner = state.lock();
@@ -155,7 +142,7 @@ impl Pool {
                     Ok(false) => {}
                     Err(error) => {
                         inner.discard(connection);
-                        inner.give_back(class);
+                        inner.loans.give_back(class);
                         return Err(error);
                     }
                 }
@@ -172,7 +159,7 @@ impl Pool {
                 Ok(self.pooled(state, class, connection))
             }
             Err(error) => {
-                inner.give_back(class);
+                inner.loans.give_back(class);
                 Err(error)
             }
         }
@@ -315,7 +302,6 @@ impl State {
             idle: Vec::new(),
             lot: Lot::default(),
             loans: Loans::new(config.max_connections),
-            waiting: VecDeque::new(),
         };
         Ok(Box::new(State {
             process: Process::current(),
@@ -344,16 +330,12 @@ impl State {
             source,
         })?;
         let wake = Arc::new(wake);
-        inner.waiting.push_back(Turn { class, wake: wake.clone() });
+        inner.loans.wait(class, wake.clone());
         drop(inner);
         let Err(error) = poll::wait(wake.fd(), Interest::Read, until) else { return Ok(()) };
         let mut inner = self.lock();
-        let max = inner.loans.max;
-        if wake.is_set() {
-            inner.give_back(class); // the turn that came too late for us is another's
-        } else {
-            inner.waiting.retain(|turn| !Arc::ptr_eq(&turn.wake, &wake));
-        }
+        let max = inner.loans.max();
+        inner.loans.leave(class, &wake);
         Err(if matches!(error, Error::Timeout) { Error::PoolExhausted { max } } else { error })
     }
 
@@ -415,16 +397,6 @@ fn settle_owed(connection: &mut Connection, owed: &[Owed], until: &Until) -> Res
 }
 
 impl Inner {
-    /// Ends a loan, and hands out what others may have now.
-    fn give_back(&mut self, class: Class) {
-        self.loans.remove(class);
-        while let Some(next) = self.waiting.iter().position(|turn| self.loans.allow(turn.class)) {
-            let turn = self.waiting.remove(next).expect("its position was just found");
-            self.loans.add(turn.class);
-            turn.wake.set();
-        }
-    }
-
     /// What the Sentinels said of one connection is good for the others to the same server.
     fn confirm(&mut self, confirmed: &Connection) {
         for idle in self.idle.iter_mut().filter(|idle| idle.address() == confirmed.address()) {
@@ -477,7 +449,7 @@ impl Drop for Pooled {
         } else {
             inner.discard(connection);
         }
-        inner.give_back(self.class);
+        inner.loans.give_back(self.class);
     }
 }
 
@@ -508,66 +480,6 @@ impl Drop for Broadcast {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn inner(max: usize) -> Inner {
-        let loans = Loans::new(max);
-        Inner { idle: Vec::new(), lot: Lot::default(), loans, waiting: VecDeque::new() }
-    }
-
-    #[test]
-    fn waits_leave_a_connection_for_each_other_class() {
-        for max in [1, 2, 8, 9, 64] {
-            let mut loans = Loans::new(max);
-            for class in [Class::Wait, Class::Question, Class::Quick] {
-                assert!(loans.allow(class), "{class:?} of {max}");
-                while loans.allow(class) {
-                    loans.add(class);
-                }
-            }
-            let reserve = max.div_ceil(8);
-            assert_eq!(loans.counts, [max, reserve, reserve]);
-        }
-    }
-
-    #[test]
-    fn other_calls_leave_waits_their_connections_and_stay_within_the_maximum() {
-        let mut loans = Loans::new(8);
-        while loans.allow(Class::Quick) {
-            loans.add(Class::Quick);
-        }
-        // One of them is on the connection beyond those that waits may have.
-        assert_eq!((loans.total(), loans.allow(Class::Wait)), (8, true));
-        loans.add(Class::Wait);
-        assert!(!loans.allow(Class::Wait) && !loans.allow(Class::Quick));
-        assert!(loans.allow(Class::Question));
-        let mut loans = Loans::new(8);
-        loans.add(Class::Quick);
-        loans.add(Class::Question);
-        while loans.allow(Class::Wait) {
-            loans.add(Class::Wait);
-        }
-        assert_eq!(loans.counts, [8, 1, 1]);
-    }
-
-    #[test]
-    fn the_longest_waiting_call_that_may_have_a_connection_gets_it() {
-        let mut inner = inner(1);
-        let classes = [Class::Wait, Class::Quick, Class::Wait, Class::Quick];
-        inner.loans.add(Class::Wait);
-        inner.loans.add(Class::Quick);
-        let wakes = classes.map(|class| {
-            let wake = Arc::new(Wake::new().unwrap());
-            inner.waiting.push_back(Turn { class, wake: wake.clone() });
-            wake
-        });
-        let woken = || wakes.iter().map(|wake| wake.is_set()).collect::<Vec<_>>();
-        inner.give_back(Class::Quick);
-        assert_eq!(woken(), [false, true, false, false]);
-        inner.give_back(Class::Wait);
-        assert_eq!(woken(), [true, true, false, false]);
-        inner.give_back(Class::Quick);
-        assert_eq!((woken(), inner.waiting.len()), (vec![true, true, false, true], 1));
-    }
 
     /// The state hides behind a pointer, where the compiler does not look for what is in it.
     #[test]

@@ -1,4 +1,9 @@
-//! Which calls may have a connection, so that waits keep no others from one.
+//! Which calls may have a connection, so that waits keep no others from one, and whose turn it is.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::transport::wake::Wake;
 
 /// What a call needs a connection for. Long waits must not keep the others from getting one, so each
 /// class but theirs has some connections that are for it alone: see [`Loans::allow`].
@@ -12,20 +17,55 @@ pub(crate) enum Class {
     Quick,
 }
 
-/// How many connections the calls of each class have, or are making.
-#[derive(Debug)]
-pub(super) struct Loans {
-    pub(super) counts: [usize; 3],
-    pub(super) max: usize,
+/// Ends the wait of one call for its turn. Tests have one without a descriptor.
+pub(super) trait Signal {
+    fn set(&self);
+    fn is_set(&self) -> bool;
 }
 
-impl Loans {
+impl Signal for Wake {
+    fn set(&self) {
+        Wake::set(self);
+    }
+
+    fn is_set(&self) -> bool {
+        Wake::is_set(self)
+    }
+}
+
+/// How many connections the calls of each class have, or are making, and which calls wait for one.
+#[derive(Debug)]
+pub(super) struct Loans<S = Wake> {
+    counts: [usize; 3],
+    max: usize,
+    /// Longest first. None of them may have a connection at this moment.
+    waiting: VecDeque<Turn<S>>,
+}
+
+/// A call that waits for a connection. It is counted among the loans before it is woken, so that no
+/// other call can come between.
+#[derive(Debug)]
+struct Turn<S> {
+    class: Class,
+    signal: Arc<S>,
+}
+
+impl<S: Signal> Loans<S> {
     pub(super) fn new(max: usize) -> Self {
-        Loans { counts: [0; 3], max }
+        Loans { counts: [0; 3], max, waiting: VecDeque::new() }
+    }
+
+    pub(super) fn max(&self) -> usize {
+        self.max
     }
 
     pub(super) fn total(&self) -> usize {
         self.counts.iter().sum()
+    }
+
+    /// How many calls wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// How many connections are for this class alone, beyond `max` for all.
@@ -38,7 +78,7 @@ impl Loans {
 
     /// Whether one more call of this class may have a connection. Without waits there are `max`; calls
     /// of the reserves take nothing from the waits, which may be `max` beside them.
-    pub(super) fn allow(&self, class: Class) -> bool {
+    fn allow(&self, class: Class) -> bool {
         let beyond = |class: Class| self.counts[class as usize].saturating_sub(self.reserve(class));
         let shared = beyond(Class::Wait) + beyond(Class::Question) + beyond(Class::Quick);
         match class {
@@ -47,11 +87,159 @@ impl Loans {
         }
     }
 
-    pub(super) fn add(&mut self, class: Class) {
-        self.counts[class as usize] += 1;
+    /// Begins a loan, if the call may have a connection now.
+    pub(super) fn take(&mut self, class: Class) -> bool {
+        let is_allowed = self.allow(class);
+        if is_allowed {
+            self.counts[class as usize] += 1;
+        }
+        is_allowed
     }
 
-    pub(super) fn remove(&mut self, class: Class) {
+    /// Sets the signal once the call has a loan.
+    pub(super) fn wait(&mut self, class: Class, signal: Arc<S>) {
+        self.waiting.push_back(Turn { class, signal });
+    }
+
+    /// For a call that waits no longer. A turn that came too late for it is another's.
+    pub(super) fn leave(&mut self, class: Class, signal: &Arc<S>) {
+        if signal.is_set() {
+            self.give_back(class);
+        } else {
+            self.waiting.retain(|turn| !Arc::ptr_eq(&turn.signal, signal));
+        }
+    }
+
+    /// Ends a loan, and hands out what others may have now.
+    pub(super) fn give_back(&mut self, class: Class) {
         self.counts[class as usize] -= 1;
+        while let Some(next) = self.waiting.iter().position(|turn| self.allow(turn.class)) {
+            let turn = self.waiting.remove(next).expect("its position was just found");
+            self.counts[turn.class as usize] += 1;
+            turn.signal.set();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLASSES: [Class; 3] = [Class::Wait, Class::Question, Class::Quick];
+
+    fn full(class: Class, loans: &mut Loans) {
+        while loans.take(class) {}
+    }
+
+    #[test]
+    fn waits_leave_a_connection_for_each_other_class() {
+        for max in [1, 2, 8, 9, 64] {
+            let mut loans = Loans::new(max);
+            for class in CLASSES {
+                assert!(loans.allow(class), "{class:?} of {max}");
+                full(class, &mut loans);
+            }
+            let reserve = max.div_ceil(8);
+            assert_eq!(loans.counts, [max, reserve, reserve]);
+        }
+    }
+
+    #[test]
+    fn other_calls_leave_waits_their_connections_and_stay_within_the_maximum() {
+        let mut loans = Loans::new(8);
+        full(Class::Quick, &mut loans);
+        // One of them is on the connection beyond those that waits may have.
+        assert_eq!((loans.total(), loans.take(Class::Wait)), (8, true));
+        assert!(!loans.allow(Class::Wait) && !loans.allow(Class::Quick));
+        assert!(loans.allow(Class::Question));
+        let mut loans = Loans::new(8);
+        assert!(loans.take(Class::Quick) && loans.take(Class::Question));
+        full(Class::Wait, &mut loans);
+        assert_eq!(loans.counts, [8, 1, 1]);
+    }
+
+    #[test]
+    fn the_longest_waiting_call_that_may_have_a_connection_gets_it() {
+        let mut loans = Loans::new(1);
+        assert!(loans.take(Class::Wait) && loans.take(Class::Quick));
+        let signals = [Class::Wait, Class::Quick, Class::Wait, Class::Quick].map(|class| {
+            let signal = Arc::new(Wake::new().unwrap());
+            loans.wait(class, signal.clone());
+            signal
+        });
+        let woken = || signals.iter().map(|signal| signal.is_set()).collect::<Vec<_>>();
+        loans.give_back(Class::Quick);
+        assert_eq!(woken(), [false, true, false, false]);
+        loans.give_back(Class::Wait);
+        assert_eq!(woken(), [true, true, false, false]);
+        loans.give_back(Class::Quick);
+        assert_eq!((woken(), loans.waiting()), (vec![true, true, false, true], 1));
+    }
+
+    /// A signal for threads whose schedule the test chooses.
+    #[derive(Default)]
+    struct Scheduled {
+        is_set: shuttle::sync::Mutex<bool>,
+        changed: shuttle::sync::Condvar,
+    }
+
+    impl Signal for Scheduled {
+        fn set(&self) {
+            *self.is_set.lock().unwrap() = true;
+            self.changed.notify_one();
+        }
+
+        fn is_set(&self) -> bool {
+            *self.is_set.lock().unwrap()
+        }
+    }
+
+    impl Scheduled {
+        fn wait(&self) {
+            let is_set = self.is_set.lock().unwrap();
+            drop(self.changed.wait_while(is_set, |is_set| !*is_set).unwrap());
+        }
+    }
+
+    /// Calls of all classes on a pool that is too small for them, some of which give up while they wait. A
+    /// turn that is lost leaves a thread that nobody wakes, which ends the schedule as a deadlock.
+    #[test]
+    fn no_schedule_of_calls_loses_a_turn() {
+        let schedule = || {
+            let max = 1 + shuttle::rand::Rng::gen_range(&mut shuttle::rand::thread_rng(), 0..2);
+            let loans = Arc::new(shuttle::sync::Mutex::new(Loans::<Scheduled>::new(max)));
+            let calls: Vec<_> = (0..6)
+                .map(|number| {
+                    let loans = loans.clone();
+                    let class = CLASSES[number % 3];
+                    shuttle::thread::spawn(move || call(&loans, class, number >= 3))
+                })
+                .collect();
+            calls.into_iter().for_each(|call| call.join().unwrap());
+            let loans = loans.lock().unwrap();
+            assert_eq!((loans.counts, loans.waiting()), ([0; 3], 0));
+        };
+        shuttle::check_random(schedule, 1000);
+        shuttle::check_pct(schedule, 1000, 3);
+    }
+
+    fn call(loans: &shuttle::sync::Mutex<Loans<Scheduled>>, class: Class, may_give_up: bool) {
+        let mut locked = loans.lock().unwrap();
+        if !locked.take(class) {
+            let signal = Arc::new(Scheduled::default());
+            locked.wait(class, signal.clone());
+            drop(locked);
+            let is_out_of_time =
+                shuttle::rand::Rng::r#gen::<bool>(&mut shuttle::rand::thread_rng());
+            if may_give_up && is_out_of_time {
+                return loans.lock().unwrap().leave(class, &signal);
+            }
+            signal.wait();
+            locked = loans.lock().unwrap();
+        }
+        let most = locked.max + 2 * locked.max.div_ceil(8);
+        assert!(locked.total() <= most, "{:?} of {most}", locked.counts);
+        drop(locked);
+        loans.lock().unwrap().give_back(class);
     }
 }

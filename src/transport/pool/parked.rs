@@ -31,7 +31,7 @@ impl Pooled {
         inner.lot.last += 1;
         let number = inner.lot.last;
         inner.lot.connections.push((number, connection));
-        inner.give_back(self.class);
+        inner.loans.give_back(self.class);
         inner.make_room();
         drop(inner);
         Some(Parked { process: state.process, number, pool: self.pool.clone() })
@@ -49,11 +49,13 @@ impl Parked {
         let pool = self.pool.clone();
         let state = pool.existing_state().filter(|state| state.process == self.process)?;
         let mut inner = state.lock();
-        if !inner.loans.allow(class) {
+        if !inner.loans.take(class) {
             return None;
         }
-        let connection = inner.leave(self.number)?;
-        inner.loans.add(class);
+        let Some(connection) = inner.leave(self.number) else {
+            inner.loans.give_back(class);
+            return None;
+        };
         drop(inner);
         Some(Pooled {
             pool: pool.clone(),
@@ -86,7 +88,7 @@ impl Inner {
     /// Closes connections that are put aside until all together are no more than the pool may have.
     pub(super) fn make_room(&mut self) {
         let taken = self.loans.total() + self.idle.len();
-        while taken + self.lot.connections.len() > self.loans.max.max(taken)
+        while taken + self.lot.connections.len() > self.loans.max().max(taken)
             && !self.lot.connections.is_empty()
         {
             let (_, oldest) = self.lot.connections.remove(0);
