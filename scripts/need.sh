@@ -1,9 +1,13 @@
 #!/bin/sh
-# Makes sure that programs are there: installs their packages on Debian and Ubuntu, and elsewhere
-# says exactly what to install.
+# Makes sure that programs are there: installs their packages on Debian and Ubuntu, and elsewhere says exactly
+# what to install. No program of the system is replaced: where its Go is too old, a newer one goes to
+# target/go, which the Makefile has in PATH.
 #
 # usage: scripts/need.sh PROGRAM...
+# variables: CARGO_TARGET_DIR
 set -eu
+own_go=${CARGO_TARGET_DIR:-$(dirname "$0")/../target}/go
+PATH=$own_go/bin:$PATH
 
 # The Debian package of a program, and where it comes from elsewhere.
 package() {
@@ -29,21 +33,23 @@ go_is_new() {
     [ "${version:-0}" -ge 23 ]
 }
 
-# An old distribution's Go brings a newer one, which is a module like any other. Modules forget which
-# files are programs.
+# Any Go can download a newer one, which is a module like any other. Modules forget which files are programs.
 newer_go() {
     go_is_new && return 0
+    toolchain=golang.org/toolchain@v0.0.1-go1.23.12.linux-$(go env GOARCH)
+    mkdir -p "$own_go"
+    own_go=$(cd "$own_go" && pwd)
+    echo "acclient: downloading Go 1.23.12 to $own_go" >&2
     place=$(mktemp -d)
     directory=$(
         cd "$place"
         go mod init x >/dev/null 2>&1
-        go mod download -json "golang.org/toolchain@v0.0.1-go1.23.12.linux-$(go env GOARCH)" |
-            sed -n 's/.*"Dir": "\(.*\)".*/\1/p'
+        go mod download -json "$toolchain" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'
     )
     rm -rf "$place"
     [ -n "$directory" ] || return 1
-    chmod -R u+w "$directory" && chmod a+x "$directory"/bin/* "$directory"/pkg/tool/*/*
-    $run ln -sf "$directory/bin/go" "$directory/bin/gofmt" /usr/local/bin/
+    cp -R "$directory/." "$own_go" && chmod -R u+w "$own_go"
+    chmod a+x "$own_go"/bin/* "$own_go"/pkg/tool/*/*
     hash -r # the shell remembers where the old one was
     go_is_new
 }
@@ -53,7 +59,7 @@ packages=
 for program in "$@"; do
     # valkey-server is as good as redis-server.
     if [ "$program" = go ]; then
-        if go_is_new; then continue; fi
+        if go_is_new || { command -v go >/dev/null 2>&1 && newer_go; }; then continue; fi
     elif [ "$program" = hiredis ]; then
         # A library, which the benchmarks open.
         if ldconfig -p 2>/dev/null | grep -q libhiredis; then continue; fi
@@ -82,7 +88,7 @@ else
     give_up "as root, run: apt-get install$packages"
 fi
 
-echo "acclient: installing$packages" >&2
+echo "acclient: installing with apt-get:$packages" >&2
 # shellcheck disable=SC2086 # lists of words on purpose
 {
     $run apt-get update -qq
