@@ -4,6 +4,8 @@ CARGO ?= cargo
 CC ?= cc
 CXX ?= c++
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Where the system's Go is too old, scripts/need.sh downloads one to there.
+export PATH := $(abspath $(TARGET))/go/bin:$(PATH)
 # Where the demo's C program is built.
 BUILD := $(TARGET)/demo
 C_SOURCES := $(wildcard examples/*.c examples/*.cpp tests/c/*.c tests/c/*.h tests/cpp/*.cpp tests/cpp/*.hpp \
@@ -14,7 +16,7 @@ LIBRARY := $(abspath $(TARGET))/capi
 # PREFIX and the like are for `make install` alone.
 INSTALL_HERE := LIBDIR= INCLUDEDIR= MANDIR= DESTDIR= scripts/install.sh
 
-.PHONY: help public-api demo lib acctl examples test servers check header tools model fuzz bench install install-acctl uninstall
+.PHONY: help public-api demo lib acctl examples test servers check header tools model fuzz miri sanitizers bench install install-acctl uninstall
 
 help:
 	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
@@ -31,6 +33,8 @@ help:
 	@echo "make install  installs the C library, headers, pkg-config and CMake files under PREFIX (/usr/local),"
 	@echo "              below DESTDIR where that is set; make install-acctl installs acctl with completions"
 	@echo "              and man pages; make uninstall removes both"
+	@echo "make miri     runs the code that moves pointers and counts bytes under Miri; make sanitizers runs the"
+	@echo "              library under AddressSanitizer and ThreadSanitizer (both need a nightly toolchain)"
 	@echo "make fuzz     runs every fuzz target for SECONDS_EACH (60) seconds"
 	@echo "make model    plays ACCLIENT_MODEL_RUNS (2000) random schedules of calls and faults, from a new seed, on a"
 	@echo "              real server, and as many of two kinds on a simulated one"
@@ -140,6 +144,18 @@ model:
 		$(CARGO) test --features capi --lib -- agree_with_the_model --nocapture
 	ACCLIENT_MODEL_SEED=$(ACCLIENT_MODEL_SEED) ACCLIENT_MODEL_RUNS=$(ACCLIENT_MODEL_RUNS) \
 		$(CARGO) test --features capi --test integration -- model::random --nocapture
+
+# The code that moves pointers and counts bytes, without its system calls: what Miri can run.
+MIRI_TESTS ?= transport::framer ffi::contract ffi::text ffi::scope transport::input protocol::digest
+miri:
+	@rustup component list --toolchain nightly 2>/dev/null | grep -q '^miri.*(installed)' || \
+		{ echo "install it with: rustup toolchain install nightly --component miri,rust-src" >&2; exit 1; }
+	MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR=$(abspath $(TARGET))/miri \
+		$(CARGO) +nightly miri test --features capi --lib -- $(MIRI_TESTS)
+
+# The library itself under the sanitizers; make test has them for C and C++ programs.
+sanitizers:
+	@scripts/sanitizers.sh
 
 SECONDS_EACH ?= 60
 fuzz:
