@@ -16,7 +16,7 @@ LIBRARY := $(abspath $(TARGET))/capi
 # PREFIX and the like are for `make install` alone.
 INSTALL_HERE := LIBDIR= INCLUDEDIR= MANDIR= DESTDIR= scripts/install.sh
 
-.PHONY: help public-api demo lib acctl examples test servers check header tools model fuzz miri sanitizers bench install install-acctl uninstall
+.PHONY: help public-api demo lib acctl examples test test-languages test-others servers check header tools model fuzz miri sanitizers bench install install-acctl uninstall
 
 help:
 	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
@@ -89,9 +89,23 @@ TEST_THREADS ?= $(shell echo $$(( 2 * $$(nproc 2>/dev/null || echo 2) )))
 
 # With the C layer everywhere, so that its unit tests run too and the crate is compiled for one set of
 # features. Rust programs without it are tested by tests/languages/packaging.rs.
+TESTS := ACCLIENT_LIBRARY_DIR=$(LIBRARY)/debug RUST_TEST_THREADS=$(TEST_THREADS) \
+	$(CARGO) test --workspace --features capi
+# Every test program but that of the languages, from the manifests.
+WAITING_TESTS := $(filter-out --test=languages, $(shell sed -n '/^\[\[test\]\]/,/^path/s/^name = "\(.*\)"/--test=\1/p' \
+	Cargo.toml acctl/Cargo.toml devgrid/Cargo.toml))
 test: tools check
 	$(CARGO) lib dev
-	ACCLIENT_LIBRARY_DIR=$(LIBRARY)/debug RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --features capi
+	$(TESTS) --no-run
+	$(MAKE) --jobs=2 --output-sync=target test-languages test-others
+
+# Compilers keep the processors busy in one half of the tests. The other half waits for servers and processes
+# most of the time, so both run at once.
+test-languages:
+	$(TESTS) --test=languages
+test-others:
+	$(TESTS) --lib --bins $(WAITING_TESTS)
+	$(TESTS) --doc
 
 # As make servers SERVERS="/opt/valkey/bin/valkey-server /opt/redis-6.2/bin/redis-server".
 SERVERS ?=

@@ -402,7 +402,7 @@ impl Programs {
     fn compile(&self, source: &Path, flags: &[&str]) -> PathBuf {
         let object = self.path().join(source.file_name().expect("a file")).with_extension("o");
         let mut compiler = Command::new("g++");
-        compiler.args(["-std=c++17", "-g", "-O0", "-pthread", "-c"]).args(WARNINGS).args(flags);
+        compiler.args(["-std=c++17", "-g1", "-O0", "-pthread", "-c"]).args(WARNINGS).args(flags);
         compiler.arg("-I").arg(include()).arg("-o").arg(&object).arg(source);
         succeed(compiler);
         object
