@@ -127,7 +127,7 @@ fn faults() -> Vec<Fault> {
     let full = RedisServer::builder().arg("maxmemory", "1").start().expect("a Redis");
     let few =
         RedisServer::builder().user_acl("few on nopass ~* +hello +ping").start().expect("a Redis");
-    let no_set = "few on nopass ~* &* +@all -eval -set";
+    let no_set = "few on nopass ~* +@all -eval -set";
     let no_set = RedisServer::builder().user_acl(no_set).start().expect("a Redis");
     let evicted = RedisServer::start().expect("a Redis");
     ask::<()>(

@@ -278,7 +278,7 @@ fn redis_refuses_the_login() {
 
 #[test]
 fn redis_refuses_a_command() {
-    let redis = RedisServer::builder().user_acl("few on nopass ~* &* +@all -rpush");
+    let redis = RedisServer::builder().user_acl("few on nopass ~* +@all -rpush");
     let grid = Grid::demo_builder().redis(redis).start().expect("a grid");
     let rows = [
         "run 1:1 -- true",
