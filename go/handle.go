@@ -1,6 +1,6 @@
 package acclient
 
-// #include <acclient.h>
+// #include "acclient.h"
 import "C"
 
 import (

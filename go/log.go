@@ -1,6 +1,6 @@
 package acclient
 
-// #include <acclient.h>
+// #include "acclient.h"
 //
 // typedef const char acclient_const_char;
 // extern void acclientLog(int32_t level, acclient_const_char *target, acclient_const_char *message, void *data);

@@ -1,7 +1,7 @@
 package acclient
 
 // #include <stdlib.h>
-// #include <acclient.h>
+// #include "acclient.h"
 import "C"
 
 import (
