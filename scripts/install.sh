@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the C library that `make lib` built, or the program acctl, and uninstalls both.
 #
-# usage: scripts/install.sh library DIRECTORY    libraries from there, headers, pkg-config and CMake files
+# usage: scripts/install.sh library DIRECTORY    libraries from there, headers, pkg-config and CMake files, Go package
 #        scripts/install.sh acctl PROGRAM        the program, its completions and its man pages
 #        scripts/install.sh uninstall
 # variables: PREFIX (/usr/local), LIBDIR, INCLUDEDIR, MANDIR, DESTDIR, NATIVE_LIBS
@@ -21,6 +21,7 @@ prefix=${PREFIX:-/usr/local}
 libdir=${LIBDIR:-$prefix/lib}
 includedir=${INCLUDEDIR:-$prefix/include}
 bindir=$prefix/bin
+godir=$prefix/share/acclient/go
 man1=${MANDIR:-$prefix/share/man}/man1
 bash_completion=$prefix/share/bash-completion/completions/acctl
 zsh_completion=$prefix/share/zsh/site-functions/_acctl
@@ -59,6 +60,17 @@ install_library() {
     fill acclient-config-version.cmake.in "$to$libdir/cmake/acclient/acclient-config-version.cmake"
 }
 
+# The module without its tests, for a replace line in the go.mod of a program. A file of an older version would
+# be compiled with the others.
+install_go() {
+    rm -rf "$to$godir"
+    install -d "$to$godir/quickstart"
+    for file in "$root"/go/*.* "$root"/go/LICENSE-*; do
+        case $file in *_test.go) ;; *) install -m 644 "$file" "$to$godir/" ;; esac
+    done
+    install -m 644 "$root/go/quickstart/main.go" "$to$godir/quickstart/"
+}
+
 install_acctl() {
     install -d "$to$bindir"
     install -m 755 "$1" "$to$bindir/acctl"
@@ -74,12 +86,15 @@ install_acctl() {
 }
 
 case $action in
-    library) install_library "$2" ;;
+    library)
+        install_library "$2"
+        install_go
+        ;;
     acctl) install_acctl "$2" ;;
     uninstall)
         rm -f "$to$libdir/$shared" "$to$libdir/$soname" "$to$libdir/$link" "$to$libdir/libacclient.a" \
             "$to$libdir/pkgconfig/acclient.pc" "$to$includedir/acclient.h" "$to$includedir/acclient.hpp"
-        rm -rf "$to$libdir/cmake/acclient" "$to$includedir/acclient"
+        rm -rf "$to$libdir/cmake/acclient" "$to$includedir/acclient" "$to$godir"
         rm -f "$to$bindir/acctl" "$to$bash_completion" "$to$zsh_completion" "$to$fish_completion" \
             "$to$man1/acctl.1" "$to$man1"/acctl-*.1
         ;;
