@@ -1,5 +1,5 @@
 // Package acclient is a client of AgentController8: it runs commands on a grid of agents and reads their
-// results, through Redis.
+// results, through Redis. It calls the C library libacclient through cgo; see Installation below.
 //
 //	package main
 //
@@ -9,7 +9,7 @@
 //		"log"
 //		"time"
 //
-//		"acclient"
+//		acclient "github.com/acclient/acclient/go"
 //	)
 //
 //	func main() {
@@ -29,13 +29,35 @@
 //
 // # Installation
 //
-// The package calls the C library libacclient through cgo. It needs a C compiler, CGO_ENABLED=1, and an
-// installed library that pkg-config finds: "make install" in the source tree of acclient installs it. For a
-// prefix other than /usr, set PKG_CONFIG_PATH to its lib/pkgconfig when building, and LD_LIBRARY_PATH to its
-// lib when running. The build tag acclient_static links libacclient.a into the program instead.
+// A program that imports the package is built with cgo, which needs a C compiler, with pkg-config, and with
+// libacclient. "make install" in the source tree of acclient installs the library and, beside it, this package. The
+// module is not published yet, so go.mod has to replace it with the directory of the package:
 //
-// [Connect], [Open], [NewClient] and [Instance] fail with [ErrUnsupported] if the library that is loaded does
-// not match the header that the program was compiled with; see [CheckVersion].
+//	go mod edit -replace github.com/acclient/acclient/go=/usr/local/share/acclient/go
+//	go mod tidy
+//
+// If the library is installed in a prefix that pkg-config does not search, set PKG_CONFIG_PATH to the directory
+// lib/pkgconfig of that prefix when building.
+//
+// # Linking
+//
+// By default a program is linked with the shared library, and the dynamic linker has to find that when the program
+// starts. It looks for the SONAME, libacclient.so.0.1: before 1.0 each minor version has one of its own, since it
+// may break the ABI. It looks in the directories that it is configured for (run ldconfig after an installation), in
+// LD_LIBRARY_PATH, and in the run path of the program, which is set when building:
+//
+//	go build -ldflags '-r /opt/acclient/lib'
+//	go build -ldflags '-r $ORIGIN/../lib'     # relative to the directory of the program
+//
+// The build tag acclient_static links libacclient.a into the program, which then needs no libacclient at run time:
+//
+//	go build -tags acclient_static
+//
+// [Connect], [Open], [NewClient] and [Instance] fail with [ErrUnsupported] if the library that is loaded does not
+// match this package, which has its own copy of the header; see [CheckVersion].
+//
+// README.md in the directory of the package covers vendoring, workspaces, Docker, machines without Rust, and what to
+// do about errors of the build.
 //
 // # Commands and results
 //

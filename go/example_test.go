@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"acclient"
+	acclient "github.com/acclient/acclient/go"
 )
 
 // connect returns a client of the grid that the examples run on.

@@ -1,3 +1,3 @@
-module acclient
+module github.com/acclient/acclient/go
 
 go 1.23

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"acclient"
+	acclient "github.com/acclient/acclient/go"
 )
 
 const patience = 10 * time.Second

@@ -1,4 +1,4 @@
-//! The same tour in every language prints the same, and what the README shows of C, C++ and Go runs.
+//! The same tour in every language prints the same, and what the README shows of C and C++ runs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -129,36 +129,4 @@ fn what_the_readme_shows_of_c_and_cpp_runs() {
         let output = succeed(Command::new(&program).env("LD_LIBRARY_PATH", prefix.lib()));
         assert!(output.stdout.starts_with(b"Linux "), "{language}: {output:?}");
     }
-}
-
-#[test]
-fn what_the_readme_shows_of_go_runs() {
-    if !have(&["go", "pkg-config"]) {
-        return;
-    }
-    let prefix = Prefix::install("go-snippet");
-    let grid = Grid::demo().unwrap();
-    let module = prefix.0.join("program");
-    std::fs::create_dir_all(&module).unwrap();
-    let body = snippet("go", &grid);
-    let main = format!(
-        "package main\n\nimport (\n\t\"acclient\"\n\t\"context\"\n\t\"fmt\"\n\t\"log\"\n)\n\n\
-         func run(ctx context.Context) error {{\n{body}\n\treturn nil\n}}\n\n\
-         func main() {{\n\tif err := run(context.Background()); err != nil {{\n\t\tlog.Fatal(err)\n\t}}\n}}\n"
-    );
-    std::fs::write(module.join("main.go"), main).unwrap();
-    std::fs::write(
-        module.join("go.mod"),
-        format!(
-            "module program\n\ngo 1.23\n\nrequire acclient v0.0.0\n\nreplace acclient => {ROOT}/go\n"
-        ),
-    )
-    .unwrap();
-    let mut build = Command::new("go");
-    build.args(["build", "-o", "program"]).current_dir(&module);
-    build.env("CGO_LDFLAGS", format!("-L{}", prefix.lib().display())).env("GOPROXY", "off");
-    succeed(build.env("PKG_CONFIG_PATH", prefix.lib().join("pkgconfig")));
-    let mut run = Command::new(module.join("program"));
-    let output = succeed(run.env("LD_LIBRARY_PATH", prefix.lib()));
-    assert!(output.stdout.starts_with(b"Linux "), "{output:?}");
 }
