@@ -208,6 +208,33 @@ func TestErrorsMatchTheContextThatCausedThem(t *testing.T) {
 	must(t, c.Ping(ctx(t)))
 }
 
+// lateContext has passed its deadline, and ends when done is closed.
+type lateContext struct {
+	context.Context
+	done chan struct{}
+}
+
+func (c lateContext) Deadline() (time.Time, bool) { return time.Now(), true }
+func (c lateContext) Done() <-chan struct{}       { return c.done }
+func (c lateContext) Err() error {
+	select {
+	case <-c.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+func TestAContextHasEndedWhenItsDeadlineIsReported(t *testing.T) {
+	eventually(t, "the context has ended", func() bool {
+		late := lateContext{context.Background(), make(chan struct{})}
+		time.AfterFunc(50*time.Millisecond, func() { close(late.done) })
+		equal(t, "late", errors.Is(expired(late), context.DeadlineExceeded), true)
+		return late.Err() != nil
+	})
+	equal(t, "never", errors.Is(expired(lateContext{context.Background(), nil}), context.DeadlineExceeded), true)
+}
+
 func TestTimeoutsOtherThanTheDeadlineDoNotMatchTheContext(t *testing.T) {
 	c := client(t)
 	command := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
