@@ -25,20 +25,28 @@ pub fn library_dir() -> &'static Path {
     })
 }
 
-/// Cargo, at the root of the repository and in the target directory of this test, as if started by hand:
-/// what `cargo test` sets for a test has some build scripts of dependencies run again.
+/// Cargo, at the root of the repository and in the target directory of this test, as if started by hand.
 pub fn cargo() -> Command {
     let mut command = Command::new(option_env!("CARGO").unwrap_or("cargo"));
-    let variables = std::env::vars_os().map(|(variable, _)| variable);
-    for variable in variables {
-        let name = variable.to_string_lossy();
-        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(&variable);
-        }
-    }
+    by_hand(&mut command);
     // <target>/<profile>/deps/<test>
     let this = std::env::current_exe().expect("the path of this test");
     command.env("CARGO_TARGET_DIR", this.ancestors().nth(3).expect("a target directory"));
     command.current_dir(root());
+    command
+}
+
+/// Removes what `cargo test` sets for a test, which has some build scripts of dependencies run again: ring's
+/// looks at OUT_DIR, for one, and would be compiled anew, with all that depend on it.
+pub fn by_hand(command: &mut Command) -> &mut Command {
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name == "OUT_DIR"
+            || name.starts_with("CARGO_PKG_")
+            || name.starts_with("CARGO_MANIFEST_")
+        {
+            command.env_remove(&variable);
+        }
+    }
     command
 }
