@@ -22,6 +22,7 @@ package() {
         go) echo golang-go ;;
         pkg-config) echo pkgconf ;;
         hiredis) echo libhiredis-dev ;;
+        cffi) echo python3-cffi ;;
         *) echo "$1" ;;
     esac
 }
@@ -63,6 +64,9 @@ for program in "$@"; do
     elif [ "$program" = hiredis ]; then
         # A library, which the benchmarks open.
         if ldconfig -p 2>/dev/null | grep -q libhiredis; then continue; fi
+    elif [ "$program" = cffi ]; then
+        # A module of Python.
+        if python3 -c 'import cffi' 2>/dev/null; then continue; fi
     elif command -v "$program" >/dev/null 2>&1; then
         continue
     fi

@@ -3,6 +3,11 @@
 //! `make header` (or ACCLIENT_WRITE_HEADER=1) writes both.
 
 use std::path::Path;
+use std::process::Command;
+
+use support::not_tested;
+use support::prefix::{have, succeed};
+use support::programs::{include, library};
 
 #[test]
 fn the_committed_headers_are_what_the_sources_give() {
@@ -22,4 +27,36 @@ fn the_committed_headers_are_what_the_sources_give() {
             "{header} is not what the sources give: run `make header` and commit it"
         );
     }
+}
+
+/// What there is of C89, with the types of C99: no // comment, and nothing after an #endif.
+#[test]
+fn the_header_compiles_as_c89() {
+    if !have(&["cc"]) {
+        return;
+    }
+    let mut cc = Command::new("cc");
+    cc.args(["-x", "c", "-std=c89", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"]);
+    succeed(cc.arg("-I").arg(include()).arg(include().join("acclient.h")));
+}
+
+/// cffi reads C without a preprocessor.
+#[test]
+fn a_generator_of_bindings_reads_the_header_between_begin_and_end() {
+    let imports = Command::new("python3").args(["-c", "import cffi"]).output();
+    if !imports.is_ok_and(|output| output.status.success()) {
+        not_tested("Python has no cffi; `make tools` says what to install");
+        return;
+    }
+    let program = "import cffi, sys\n\
+        text = open(sys.argv[1]).read()\n\
+        ffi = cffi.FFI()\n\
+        ffi.cdef(text[text.index('/* BEGIN */'):text.index('/* END */')])\n\
+        library = ffi.dlopen(sys.argv[2])\n\
+        print(ffi.string(library.acclient_version()).decode(), library.ACCLIENT_UNSUPPORTED)\n";
+    let mut python = Command::new("python3");
+    python.args(["-c", program]).arg(include().join("acclient.h"));
+    let output = succeed(python.arg(library("libacclient.so")));
+    let expected = format!("{} 11\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
 }
