@@ -14,7 +14,7 @@ C_SOURCES := $(wildcard examples/*.c examples/*.cpp tests/c/*.c tests/c/*.h test
 # Where `make lib` puts the C library.
 LIBRARY := $(abspath $(TARGET))/capi
 # PREFIX and the like are for `make install` alone.
-INSTALL_HERE := LIBDIR= INCLUDEDIR= MANDIR= DESTDIR= scripts/install.sh
+INSTALL_HERE := LIBDIR= INCLUDEDIR= MANDIR= DOCDIR= DESTDIR= scripts/install.sh
 
 .PHONY: help public-api demo lib acctl examples test test-languages test-others servers check header tools model fuzz miri sanitizers bench install install-acctl uninstall
 
@@ -137,7 +137,7 @@ public-api:
 	mv $(TARGET)/public-api.txt docs/public-api.txt
 
 # As PREFIX=/opt/acclient make install, or make install PREFIX=/usr DESTDIR=/tmp/package.
-export PREFIX LIBDIR INCLUDEDIR MANDIR DESTDIR
+export PREFIX LIBDIR INCLUDEDIR MANDIR DOCDIR DESTDIR NATIVE_LIBS
 install:
 	@$(CARGO) lib release
 	@scripts/install.sh library $(LIBRARY)/release

@@ -4,25 +4,59 @@
 # usage: scripts/install.sh library DIRECTORY    libraries from there, headers, pkg-config and CMake files, Go package
 #        scripts/install.sh acctl PROGRAM        the program, its completions and its man pages
 #        scripts/install.sh uninstall
-# variables: PREFIX (/usr/local), LIBDIR, INCLUDEDIR, MANDIR, DESTDIR, NATIVE_LIBS
+#        scripts/install.sh native-libs          prints what a program links besides libacclient.a
+# variables: PREFIX (/usr/local), DESTDIR, NATIVE_LIBS (what a static program links, by the system);
+#            relative to PREFIX unless absolute: LIBDIR (lib), INCLUDEDIR (include), MANDIR (share/man),
+#            DOCDIR (share/doc/acclient)
 set -eu
 
 usage() {
-    sed -n 's/^# \{0,1\}//; 4,7p' "$0" >&2
+    sed -n 's/^# \{0,1\}//; 4,10p' "$0" >&2
     exit 2
 }
 
+fail() {
+    printf 'install.sh: %s\n' "$*" >&2
+    exit 1
+}
+
 case $#:${1-} in
-    2:library | 2:acctl | 1:uninstall) action=$1 ;;
+    2:library | 2:acctl | 1:uninstall | 1:native-libs) action=$1 ;;
     *) usage ;;
 esac
 root=$(cd "$(dirname "$0")/.." && pwd)
-prefix=${PREFIX:-/usr/local}
-libdir=${LIBDIR:-$prefix/lib}
-includedir=${INCLUDEDIR:-$prefix/include}
+
+# Prints a directory as an absolute path without a slash at its end. usage: directory NAME VALUE BASE
+directory() {
+    # What pkg-config 1.8, a list of CMake, LD_LIBRARY_PATH or -Wl,-rpath cannot hold, whatever the quoting.
+    case $2 in
+        *[\'\"\\\$\`\;\:,\(\)\<\>\|\*\?\[\]\{\}[:cntrl:]]*)
+            fail "invalid $1 \"$2\": expected a path without control characters and any of ' \" \\ \$ \` ; : , ( ) < > | * ? [ ] { }"
+            ;;
+    esac
+    case $2 in
+        /*) path=$2 ;;
+        *) path=$3/$2 ;;
+    esac
+    printf '%s\n' "$path" | sed 's|//*|/|g; s|/$||'
+}
+
+# What is written relative to PREFIX counts the directories between.
+below() {
+    case /$2/ in
+        */./* | */../*) fail "invalid $1 \"$2\": expected a path without . and .." ;;
+    esac
+    directory "$1" "$2" "$prefix"
+}
+
+# Checked here too, since the shell drops a newline at the end of what a command prints.
+prefix=$(directory PREFIX "${PREFIX:-/usr/local}" "$PWD")
+libdir=$(below LIBDIR "${LIBDIR:-lib}")
+includedir=$(below INCLUDEDIR "${INCLUDEDIR:-include}")
+docdir=$(below DOCDIR "${DOCDIR:-share/doc/acclient}")
+man1=$(below MANDIR "${MANDIR:-share/man}")/man1
 bindir=$prefix/bin
 godir=$prefix/share/acclient/go
-man1=${MANDIR:-$prefix/share/man}/man1
 bash_completion=$prefix/share/bash-completion/completions/acctl
 zsh_completion=$prefix/share/zsh/site-functions/_acctl
 fish_completion=$prefix/share/fish/vendor_completions.d/acctl.fish
@@ -34,30 +68,111 @@ case $version in
     0.*) so_version=${version%.*} ;;
     *) so_version=${version%%.*} ;;
 esac
-case $(uname -s) in
+system=$(uname -s)
+case $system in
     Darwin) shared=libacclient.$version.dylib soname=libacclient.$so_version.dylib link=libacclient.dylib ;;
     *) shared=libacclient.so.$version soname=libacclient.so.$so_version link=libacclient.so ;;
 esac
-# What a program needs that links libacclient.a; tests/languages/packaging.rs asks rustc whether it still is.
-private=${NATIVE_LIBS:--lgcc_s -lutil -lrt -lpthread -lm -ldl -lc}
+# What a program needs that links libacclient.a, besides what the compiler adds by itself: -lc, and the
+# unwinder, which is another library in a program that is static as a whole. tests/languages/install.rs asks
+# rustc whether this is still all.
+case $system in
+    Darwin) native="-framework Security -framework CoreFoundation -liconv -lm" ;;
+    FreeBSD) native="-lexecinfo -lkvm -lmemstat -lprocstat -ldevstat -lutil -lrt -lpthread -lm" ;;
+    *) native="-lutil -lrt -lpthread -lm -ldl" ;;
+esac
+native=${NATIVE_LIBS:-$native}
+
+# Prints a path relative to PREFIX; fails if it is outside.
+from_prefix() {
+    case $1 in
+        "$prefix"/*) printf '%s\n' "${1#"$prefix"/}" ;;
+        *) return 1 ;;
+    esac
+}
+
+# Prints the way back from a relative path: ../.. for lib/pkgconfig.
+back() {
+    printf '%s\n' "$1" | sed 's|[^/]\{1,\}|..|g'
+}
+
+# Checks a path that stands in the files for pkg-config and CMake.
+plain() {
+    case $1 in
+        *[!A-Za-z0-9/._+,@=~-]*)
+            fail "invalid directory \"$1\" in a file for pkg-config: expected letters, digits and / . _ + , @ = ~ -" \
+                "(a PREFIX above LIBDIR and INCLUDEDIR is not in the file, and may have others)"
+            ;;
+    esac
+}
+
+# Where the files for pkg-config and CMake find the others: relative to themselves, so that an installation
+# can be moved, and its path may have spaces. Below /usr, pkg-config leaves out what compilers search anyway,
+# which it knows by its name only.
+locate() {
+    pc_prefix=$prefix pc_libdir=$libdir pc_includedir=$includedir cmake_includedir=$includedir
+    # shellcheck disable=SC2016 # pkg-config and CMake expand these
+    if lib=$(from_prefix "$libdir"); then
+        pc_libdir='${prefix}/'$lib
+        case $prefix in
+            '' | /usr) ;;
+            *) pc_prefix='${pcfiledir}/'$(back "$lib/pkgconfig") ;;
+        esac
+        if include=$(from_prefix "$includedir"); then
+            pc_includedir='${prefix}/'$include
+            cmake_includedir='${_acclient_lib}/'$(back "$lib")/$include
+        fi
+    fi
+    for path in "${pc_prefix#'${pcfiledir}'}" "${pc_libdir#'${prefix}'}" "${pc_includedir#'${prefix}'}"; do
+        plain "$path"
+    done
+}
 
 fill() {
-    sed -e "s|@PREFIX@|$prefix|g" -e "s|@LIBDIR@|$libdir|g" -e "s|@INCLUDEDIR@|$includedir|g" \
-        -e "s|@VERSION@|$version|g" -e "s|@SO_VERSION@|$so_version|g" -e "s|@SHARED@|$shared|g" \
-        -e "s|@SONAME@|$soname|g" -e "s|@PRIVATE@|$private|g" "$root/packaging/$1" >"$2"
+    sed -e "s|@PREFIX@|$pc_prefix|g" -e "s|@LIBDIR@|$pc_libdir|g" -e "s|@INCLUDEDIR@|$pc_includedir|g" \
+        -e "s|@CMAKE_INCLUDEDIR@|$cmake_includedir|g" -e "s|@VERSION@|$version|g" \
+        -e "s|@SO_VERSION@|$so_version|g" -e "s|@SHARED@|$shared|g" -e "s|@SONAME@|$soname|g" \
+        -e "s|@LIBS@|$libs|g" -e "s|@PRIVATE@|$private|g" -e "s|@NATIVE@|$native|g" "$root/packaging/$1" >"$2"
+}
+
+# Where the loader keeps a list of libraries, it learns of this one; elsewhere, the user of how programs find
+# it. Not in a staged installation, which is used somewhere else.
+tell_loader() {
+    [ -z "$to" ] && [ "$system" = Linux ] || return 0
+    PATH=$PATH:/usr/sbin:/sbin
+    if ldconfig -N -X -v 2>/dev/null | cut -d: -f1 | grep -qxF "$libdir"; then
+        if [ ! -w /etc/ld.so.cache ] || ! ldconfig; then
+            echo "Run ldconfig as root: until then, programs do not find the library in $libdir."
+        fi
+    elif [ "$action" = library ]; then
+        echo "The loader does not search $libdir: link programs with -Wl,-rpath,'$libdir', or run them with"
+        echo "LD_LIBRARY_PATH='$libdir'. pkg-config finds the library with PKG_CONFIG_PATH='$libdir/pkgconfig',"
+        echo "CMake with CMAKE_PREFIX_PATH='$prefix'."
+    fi
 }
 
 install_library() {
-    install -d "$to$libdir/pkgconfig" "$to$libdir/cmake/acclient" "$to$includedir/acclient"
-    install -m 755 "$1/$link" "$to$libdir/$shared"
-    ln -sf "$shared" "$to$libdir/$soname"
-    ln -sf "$soname" "$to$libdir/$link"
+    locate
+    install -d "$to$libdir/pkgconfig" "$to$libdir/cmake/acclient" "$to$includedir/acclient" "$to$docdir"
+    if [ -e "$1/$link" ]; then
+        libs="-lacclient" private=$native
+        install -m 755 "$1/$link" "$to$libdir/$shared"
+        ln -sf "$shared" "$to$libdir/$soname"
+        ln -sf "$soname" "$to$libdir/$link"
+    else
+        libs="-lacclient $native" private=
+        echo "install.sh: $1 has no $link, which Rust does not build for targets that link the C library" \
+            "statically: installing libacclient.a alone. RUSTFLAGS=-Ctarget-feature=-crt-static builds both" \
+            "(see docs/abi.md)" >&2
+    fi
     install -m 644 "$1/libacclient.a" "$to$libdir/libacclient.a"
     install -m 644 "$root"/include/*.h "$root"/include/*.hpp "$to$includedir/"
     install -m 644 "$root"/include/acclient/*.hpp "$to$includedir/acclient/"
+    install -m 644 "$root"/LICENSE-* "$root/packaging/THIRD-PARTY-LICENSES" "$to$docdir/"
     fill acclient.pc.in "$to$libdir/pkgconfig/acclient.pc"
     fill acclient-config.cmake.in "$to$libdir/cmake/acclient/acclient-config.cmake"
     fill acclient-config-version.cmake.in "$to$libdir/cmake/acclient/acclient-config-version.cmake"
+    if [ -e "$1/$link" ]; then tell_loader; fi
 }
 
 # The module without its tests, for a replace line in the go.mod of a program. A file of an older version would
@@ -72,8 +187,9 @@ install_go() {
 }
 
 install_acctl() {
-    install -d "$to$bindir"
+    install -d "$to$bindir" "$to$docdir"
     install -m 755 "$1" "$to$bindir/acctl"
+    install -m 644 "$root"/LICENSE-* "$root/packaging/THIRD-PARTY-LICENSES" "$to$docdir/"
     for shell in bash zsh fish; do
         eval "file=\$${shell}_completion"
         install -d "$to$(dirname "$file")"
@@ -86,6 +202,7 @@ install_acctl() {
 }
 
 case $action in
+    native-libs) printf '%s\n' "$native" ;;
     library)
         install_library "$2"
         install_go
@@ -94,8 +211,9 @@ case $action in
     uninstall)
         rm -f "$to$libdir/$shared" "$to$libdir/$soname" "$to$libdir/$link" "$to$libdir/libacclient.a" \
             "$to$libdir/pkgconfig/acclient.pc" "$to$includedir/acclient.h" "$to$includedir/acclient.hpp"
-        rm -rf "$to$libdir/cmake/acclient" "$to$includedir/acclient" "$to$godir"
+        rm -rf "$to$libdir/cmake/acclient" "$to$includedir/acclient" "$to$docdir" "$to$godir"
         rm -f "$to$bindir/acctl" "$to$bash_completion" "$to$zsh_completion" "$to$fish_completion" \
             "$to$man1/acctl.1" "$to$man1"/acctl-*.1
+        tell_loader
         ;;
 esac

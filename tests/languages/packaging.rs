@@ -1,145 +1,16 @@
-//! What `make install` puts down is what programs can be built with: by pkg-config and by CMake,
-//! shared and static.
+//! What `cargo lib` builds, what cargo-c installs, and what a Rust program gets.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use devgrid::Grid;
 use serde_json::Value;
 use support::ROOT;
 use support::library::{cargo, library_dir};
 use support::prefix::{Prefix, have, succeed};
 
-/// Runs the quickstart that was built, on a grid.
-fn runs(program: &Path, prefix: &Prefix, shared: bool) {
-    let needed = succeed(Command::new("readelf").arg("-d").arg(program)).stdout;
-    let needed = String::from_utf8_lossy(&needed).contains("libacclient.so.0.1");
-    assert_eq!(needed, shared, "{}", program.display());
-    let grid = Grid::demo().unwrap();
-    let mut command = Command::new(program);
-    command.env("ACCLIENT_URL", grid.url());
-    if shared {
-        command.env("LD_LIBRARY_PATH", prefix.lib());
-    }
-    let output = succeed(&mut command);
-    assert!(String::from_utf8_lossy(&output.stdout).contains("2:1 KILLED"));
-}
-
-#[test]
-fn a_program_is_built_through_pkg_config() {
-    if !have(&["cc", "pkg-config", "readelf"]) {
-        return;
-    }
-    let prefix = Prefix::install("pkg-config");
-    assert_eq!(prefix.pkg_config(&["--modversion"]), [env!("CARGO_PKG_VERSION")]);
-    let source = format!("{ROOT}/examples/quickstart.c");
-    let shared = prefix.0.join("shared");
-    let mut cc = Command::new("cc");
-    cc.arg(&source).args(prefix.pkg_config(&["--cflags", "--libs"])).arg("-o").arg(&shared);
-    succeed(&mut cc);
-    runs(&shared, &prefix, true);
-    // pkg-config knows the other libraries; which form of this one is taken is for the linker to say.
-    let all = prefix.pkg_config(&["--cflags", "--libs", "--static"]);
-    let statically = all.iter().flat_map(|arg| match arg.as_str() {
-        "-lacclient" => vec!["-Wl,-Bstatic", "-lacclient", "-Wl,-Bdynamic"],
-        other => vec![other],
-    });
-    let program = prefix.0.join("static");
-    succeed(Command::new("cc").arg(&source).args(statically).arg("-o").arg(&program));
-    runs(&program, &prefix, false);
-}
-
-#[test]
-fn a_program_is_built_through_cmake() {
-    if !have(&["cc", "cmake", "readelf"]) {
-        return;
-    }
-    let prefix = Prefix::install("cmake");
-    let project = prefix.0.join("project");
-    std::fs::create_dir(&project).unwrap();
-    let lists = format!(
-        "cmake_minimum_required(VERSION 3.16)\nproject(sample C)\nfind_package(acclient 0.1 REQUIRED)\n\
-         add_executable(shared {ROOT}/examples/quickstart.c)\ntarget_link_libraries(shared acclient::acclient)\n\
-         add_executable(static {ROOT}/examples/quickstart.c)\n\
-         target_link_libraries(static acclient::acclient-static)\n"
-    );
-    std::fs::write(project.join("CMakeLists.txt"), lists).unwrap();
-    let build = prefix.0.join("cmake-build");
-    let mut configure = Command::new("cmake");
-    configure.arg("-S").arg(&project).arg("-B").arg(&build);
-    succeed(configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.0.join("usr").display())));
-    succeed(Command::new("cmake").arg("--build").arg(&build));
-    runs(&build.join("shared"), &prefix, true);
-    runs(&build.join("static"), &prefix, false);
-}
-
-/// By the rule of docs/abi.md: what is installed, and what libraries of later versions would serve.
-#[test]
-fn cmake_finds_the_versions_that_the_abi_serves() {
-    if !have(&["cmake"]) {
-        return;
-    }
-    let prefix = Prefix::install("cmake-versions");
-    let installed = prefix.lib().join("cmake/acclient/acclient-config-version.cmake");
-    let template = std::fs::read_to_string(installed).unwrap();
-    let version = env!("CARGO_PKG_VERSION");
-    for (library, so_version, wanted, found) in [
-        (version, "0.1", version, true),
-        (version, "0.1", "0.1", true),
-        (version, "0.1", "0", true),
-        (version, "0.1", "0.0.9", false),
-        (version, "0.1", "0.2", false),
-        (version, "0.1", "9.0", false),
-        ("0.1.7", "0.1", "0.1.0", true),
-        ("0.1.7", "0.1", "0.1.8", false),
-        ("0.2.0", "0.2", "0.1.0", false),
-        ("0.10.0", "0.10", "0.1", false),
-        ("1.4.0", "1", "1.2", true),
-        ("1.4.0", "1", "0.1", false),
-        ("2.0.0", "2", "1.9", false),
-    ] {
-        let directory = prefix.0.join(format!("{library}-for-{wanted}"));
-        std::fs::create_dir(&directory).unwrap();
-        let text = template
-            .replace(&format!("\"{version}\""), &format!("\"{library}\""))
-            .replace("\"0.1.\"", &format!("\"{so_version}.\""));
-        std::fs::write(directory.join("acclient-config-version.cmake"), text).unwrap();
-        std::fs::write(directory.join("acclient-config.cmake"), "").unwrap();
-        let lists = format!(
-            "cmake_minimum_required(VERSION 3.16)\nproject(sample NONE)\n\
-             find_package(acclient {wanted} REQUIRED CONFIG PATHS {} NO_DEFAULT_PATH)\n",
-            directory.display()
-        );
-        std::fs::write(directory.join("CMakeLists.txt"), lists).unwrap();
-        let mut configure = Command::new("cmake");
-        configure.arg("-S").arg(&directory).arg("-B").arg(directory.join("build"));
-        let is_found = configure.output().unwrap().status.success();
-        assert_eq!(is_found, found, "{wanted} with {library} installed");
-    }
-}
-
-#[test]
-fn the_libraries_that_a_static_program_needs_are_those_that_rust_names() {
-    let prefix = Prefix::install("libs");
-    let source = prefix.0.join("empty.rs");
-    std::fs::write(&source, "").unwrap();
-    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    rustc.args(["--crate-type", "staticlib", "--print", "native-static-libs", "-o"]);
-    let output = succeed(rustc.arg(prefix.0.join("libempty.a")).arg(&source));
-    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
-    let named = printed.split_once("native-static-libs:").expect("the list").1;
-    let libraries = |words: &str| -> BTreeSet<String> {
-        words.split_whitespace().filter(|word| word.starts_with("-l")).map(str::to_owned).collect()
-    };
-    let file = std::fs::read_to_string(prefix.lib().join("pkgconfig/acclient.pc")).unwrap();
-    let private = file.lines().find_map(|line| line.strip_prefix("Libs.private:")).unwrap();
-    let missing: Vec<_> = libraries(named).difference(&libraries(private)).cloned().collect();
-    assert!(missing.is_empty(), "acclient.pc does not name {missing:?}");
-}
-
 /// The files below a directory, by their paths from there.
-fn files_in(directory: &Path) -> BTreeSet<String> {
+pub fn files_in(directory: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut left = vec![directory.to_path_buf()];
     while let Some(inner) = left.pop() {
@@ -264,18 +135,4 @@ fn cargo_c_installs_the_same() {
         text.lines().filter(is_wanted).map(str::to_owned).collect::<BTreeSet<_>>()
     };
     assert_eq!(lines(&destination.join("usr")), lines(&prefix.0.join("usr")));
-}
-
-#[test]
-fn what_is_installed_can_be_taken_away() {
-    let prefix = Prefix::install("uninstall");
-    let files = || files_in(&prefix.0.join("usr"));
-    for name in
-        ["libacclient.so", "libacclient.so.0.1", "libacclient.a", "acclient.h", "acclient.pc"]
-    {
-        let end = format!("/{name}");
-        assert!(files().iter().any(|file| file.ends_with(&end)), "no {name}");
-    }
-    prefix.script(&["uninstall"]);
-    assert!(files().is_empty(), "{:?}", files());
 }
