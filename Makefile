@@ -124,7 +124,7 @@ check: tools
 
 # All that the tests use. Where something cannot be had, this says what to install.
 tools:
-	@scripts/need.sh bash cc cffi c++ clang clang-format cmake fish go mandoc nm pkg-config python3 redis-server valgrind zsh
+	@scripts/need.sh abidiff bash cc cffi c++ clang clang-format cmake fish go mandoc nm pkg-config python3 redis-server valgrind zsh
 
 header:
 	ACCLIENT_WRITE_HEADER=1 $(CARGO) test --test languages header::

@@ -23,6 +23,7 @@ package() {
         pkg-config) echo pkgconf ;;
         hiredis) echo libhiredis-dev ;;
         cffi) echo python3-cffi ;;
+        abidiff) echo abigail-tools ;;
         *) echo "$1" ;;
     esac
 }
