@@ -11,5 +11,6 @@ mod install;
 mod licences;
 mod outs;
 mod packaging;
+mod relink;
 mod tools;
 mod versions;
