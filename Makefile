@@ -16,7 +16,8 @@ LIBRARY := $(abspath $(TARGET))/capi
 # PREFIX and the like are for `make install` alone.
 INSTALL_HERE := LIBDIR= INCLUDEDIR= MANDIR= DOCDIR= DESTDIR= scripts/install.sh
 
-.PHONY: help public-api demo lib acctl examples test test-languages test-others servers check header tools model fuzz miri sanitizers bench install install-acctl uninstall
+.PHONY: help public-api demo lib acctl examples test test-languages test-others servers check header tools model \
+	fuzz miri sanitizers bench install install-acctl uninstall abi deb dist
 
 help:
 	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
@@ -33,6 +34,9 @@ help:
 	@echo "make install  installs the C library, headers, pkg-config and CMake files and the Go package under"
 	@echo "              PREFIX (/usr/local), below DESTDIR where that is set; make install-acctl installs acctl"
 	@echo "              with completions and man pages; make uninstall removes both"
+	@echo "make dist     an archive with the C library, headers, pkg-config and CMake files and the Go package, for"
+	@echo "              people without Rust, in target/dist; make deb builds Debian packages in target/deb"
+	@echo "make abi      compares the ABI of the release library with packaging/libacclient.so.0.1.abi"
 	@echo "make miri     runs the code that moves pointers and counts bytes under Miri; make sanitizers runs the"
 	@echo "              library under AddressSanitizer and ThreadSanitizer (both need a nightly toolchain)"
 	@echo "make fuzz     runs every fuzz target for SECONDS_EACH (60) seconds"
@@ -140,6 +144,7 @@ public-api:
 export PREFIX LIBDIR INCLUDEDIR MANDIR DOCDIR DESTDIR NATIVE_LIBS
 install:
 	@$(CARGO) lib release
+	@scripts/relink.sh $(LIBRARY)/release
 	@scripts/install.sh library $(LIBRARY)/release
 
 install-acctl: acctl
@@ -147,6 +152,36 @@ install-acctl: acctl
 
 uninstall:
 	@scripts/install.sh uninstall
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+DATE = $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
+
+# For people without Rust: an archive that can be unpacked anywhere.
+DIST = $(abspath $(TARGET))/dist
+dist:
+	@$(CARGO) lib release
+	@scripts/relink.sh $(LIBRARY)/release
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$(DATE)} scripts/dist.sh $(LIBRARY)/release $(DIST)
+
+# The Debian packages. -d: cargo may be one that dpkg does not know of.
+DEB = $(abspath $(TARGET))/deb
+TREE = $(DEB)/acclient-$(VERSION)
+deb:
+	@scripts/need.sh dh dpkg-buildpackage
+	rm -rf $(DEB)
+	mkdir -p $(TREE)
+	tar -c --exclude=./.git --exclude=./target --exclude=./fuzz/target . | tar -x -C $(TREE)
+	tar -C $(DEB) -czf $(DEB)/acclient_$(VERSION).orig.tar.gz acclient-$(VERSION)
+	cp -r packaging/debian $(TREE)/debian
+	cd $(TREE) && dpkg-buildpackage -us -uc -d
+	@echo "The packages are in $(DEB)"
+
+# What a change does to the ABI, in the library as it is shipped. tests/languages/abi.rs compares the types too.
+abi:
+	@scripts/need.sh abidiff
+	@$(CARGO) lib release
+	@scripts/relink.sh $(LIBRARY)/release
+	abidiff packaging/libacclient.so.0.1.abi $(LIBRARY)/release/libacclient.so
 
 # Each time other schedules, unless a seed is given. It prints how many a minute were played, and the seeds of
 # those that failed.

@@ -24,6 +24,8 @@ package() {
         hiredis) echo libhiredis-dev ;;
         cffi) echo python3-cffi ;;
         abidiff) echo abigail-tools ;;
+        dh) echo debhelper ;;
+        dpkg-buildpackage) echo dpkg-dev fakeroot ;;
         *) echo "$1" ;;
     esac
 }
