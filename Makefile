@@ -16,8 +16,9 @@ LIBRARY := $(abspath $(TARGET))/capi
 # PREFIX and the like are for `make install` alone.
 INSTALL_HERE := LIBDIR= INCLUDEDIR= MANDIR= DOCDIR= DESTDIR= scripts/install.sh
 
-.PHONY: help public-api demo lib acctl examples test test-languages test-others servers check header tools model \
-	fuzz miri sanitizers bench install install-acctl uninstall abi deb dist
+.PHONY: help public-api publish-check msrv minimal-versions deny cross demo lib acctl examples test \
+	test-languages test-others servers check header tools model fuzz miri sanitizers bench install install-acctl \
+	uninstall abi deb dist
 
 help:
 	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
@@ -31,6 +32,11 @@ help:
 	@echo "make check    formatting, lints, documentation; part of make test"
 	@echo "make header   writes include/acclient.h anew, and its copy in go"
 	@echo "make public-api  lists the public API of the crate in docs/public-api.txt (needs cargo-public-api)"
+	@echo "make publish-check  packs the crates as for crates.io, and builds what was packed"
+	@echo "make msrv     all tests with the oldest Rust that is supported; MSRV_TESTS=--lib for some of them"
+	@echo "make minimal-versions  compiles with the oldest version of each dependency that Cargo.toml allows"
+	@echo "make deny     licences, security advisories and duplicates of the dependencies (needs cargo-deny)"
+	@echo "make cross    compiles for every target of docs/platforms.md, and writes its table"
 	@echo "make install  installs the C library, headers, pkg-config and CMake files and the Go package under"
 	@echo "              PREFIX (/usr/local), below DESTDIR where that is set; make install-acctl installs acctl"
 	@echo "              with completions and man pages; make uninstall removes both"
@@ -48,7 +54,7 @@ help:
 demo:
 	@scripts/need.sh cc redis-server
 	@echo "Building; the first time takes a minute."
-	@$(CARGO) build --quiet -p devgrid
+	@$(CARGO) build --quiet -p acclient-devgrid
 	@$(CARGO) build --quiet --example quickstart
 	@$(CARGO) lib dev >/dev/null
 	@mkdir -p $(BUILD)
@@ -71,7 +77,7 @@ acctl:
 EXAMPLES := $(abspath $(TARGET))/examples-prefix
 examples:
 	@scripts/need.sh cc c++ go pkg-config redis-server
-	@$(CARGO) build --quiet -p devgrid
+	@$(CARGO) build --quiet -p acclient-devgrid
 	@$(CARGO) build --quiet --example quickstart
 	@$(CARGO) lib dev >/dev/null
 	@PREFIX=$(EXAMPLES) $(INSTALL_HERE) library $(LIBRARY)/debug
@@ -139,6 +145,30 @@ public-api:
 	RUSTC_BOOTSTRAP=1 $(CARGO) rustdoc --quiet --lib -- -Z unstable-options --output-format json
 	cargo-public-api public-api --rustdoc-json $(TARGET)/doc/acclient.json -sss > $(TARGET)/public-api.txt
 	mv $(TARGET)/public-api.txt docs/public-api.txt
+
+# PUBLISH=--allow-dirty for what is not committed.
+PUBLISH ?=
+publish-check:
+	$(CARGO) publish --workspace --dry-run $(PUBLISH)
+
+# rust-version of Cargo.toml.
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+MSRV_TESTS ?=
+msrv:
+	@scripts/toolchain.sh $(MSRV)
+	CARGO_TARGET_DIR=$(TARGET)/msrv RUST_TEST_THREADS=$(TEST_THREADS) \
+		rustup run $(MSRV) cargo test --workspace --features capi $(MSRV_TESTS)
+
+minimal-versions:
+	@scripts/minimal-versions.sh
+
+# The database of advisories comes from GitHub.
+deny:
+	@command -v cargo-deny >/dev/null || { echo "*** NOT CHECKED: cargo install cargo-deny ***" >&2; exit 1; }
+	cargo deny check
+
+cross:
+	@scripts/cross.sh $(TARGETS)
 
 # As PREFIX=/opt/acclient make install, or make install PREFIX=/usr DESTDIR=/tmp/package.
 export PREFIX LIBDIR INCLUDEDIR MANDIR DOCDIR DESTDIR NATIVE_LIBS
@@ -214,7 +244,7 @@ fuzz:
 FIGURES ?=
 bench:
 	@scripts/need.sh cc go hiredis redis-server
-	@$(CARGO) build --quiet -p devgrid
+	@$(CARGO) build --quiet -p acclient-devgrid
 	@$(CARGO) lib release
 	@PREFIX=$(EXAMPLES) $(INSTALL_HERE) library $(LIBRARY)/release
 	@export PKG_CONFIG_PATH=$(EXAMPLES)/lib/pkgconfig LD_LIBRARY_PATH=$(EXAMPLES)/lib && \

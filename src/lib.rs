@@ -28,6 +28,16 @@
 //!   [`ErrorKind::MaybeSent`].
 //! - **Threads, forks, signals**: a [`Client`] may be used by many threads; it works in a forked
 //!   child, on connections of its own; signals do not disturb it, and it raises no SIGPIPE.
+//!
+//! # Platforms and features
+//! Unix systems only; on others the build ends with one error. docs/platforms.md in the repository lists the targets
+//! that are checked.
+//!
+//! - `tls` (default): connections under TLS, by rustls and ring. Without it the library needs no C
+//!   compiler, and a client that asks for TLS (`rediss://`, [`ClientBuilder::tls`]) fails with
+//!   [`ErrorKind::Unsupported`] and "built without TLS".
+//! - `capi`: the C ABI. Rust programs have no use for it.
+//!
 //! # Logging
 //! The library logs through the [`log`] facade, under four targets: `acclient::connection`,
 //! `acclient::command`, `acclient::wait` and `acclient::retry`. Normal work is logged as `debug` or

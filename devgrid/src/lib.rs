@@ -24,6 +24,7 @@
 //!   controllers have.
 
 #![warn(missing_docs)]
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
 mod agent;

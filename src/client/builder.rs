@@ -105,7 +105,7 @@ impl ClientBuilder {
 
     /// Speaks TLS 1.2 or 1.3 with the server, as `rediss://` does. Its certificate has to be of the
     /// host that was named, and of an authority that this machine trusts. Default: no TLS. A unix
-    /// socket has none.
+    /// socket has none. Needs the feature `tls`, which is on by default.
     pub fn tls(mut self) -> Self {
         self.config.tls.get_or_insert_default();
         self
@@ -194,7 +194,8 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a setting out of range, and for files of TLS that cannot be
-    /// read or used; [`ErrorKind::System`].
+    /// read or used; [`ErrorKind::Unsupported`] for TLS in a library that was built without it;
+    /// [`ErrorKind::System`].
     pub fn build(self) -> Result<Client> {
         let ClientBuilder { config, timeout, groups } = self;
         if !(1..=MOST_CONNECTIONS).contains(&config.max_connections) {

@@ -50,7 +50,10 @@ fn kind_of(error: &transport::Error) -> ErrorKind {
         Transport::Server(error) if error.is_authentication() => ErrorKind::Authentication,
         Transport::Server(error) if error.is_of_a_cluster() => ErrorKind::Unsupported,
         Transport::Server(_) => ErrorKind::Server,
+        #[cfg(not(feature = "tls"))]
+        Transport::BuiltWithoutTls => ErrorKind::Unsupported,
         Transport::Unsupported { .. } => ErrorKind::Unsupported,
+        #[cfg(feature = "tls")]
         Transport::Setting(_) => ErrorKind::InvalidArgument,
         Transport::Protocol { .. } => ErrorKind::Protocol,
         Transport::System { .. } => ErrorKind::System,

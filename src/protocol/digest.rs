@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 
-use ring::digest::{Context, SHA256};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::text::Invalid;
 use super::{Envelope, RunArgs};
@@ -41,7 +41,7 @@ impl Envelope {
     /// Digest of target, command, run arguments, data and tags, and not of the id: `sha256:` and 64
     /// hexadecimal digits. Of a command whose content is not known, that of nothing.
     pub(crate) fn digest(&self) -> Result<String, Invalid> {
-        let mut hash = Hash(Context::new(&SHA256));
+        let mut hash = Hash(Sha256::new());
         if let Some(sent) = &self.sent {
             let contents = &sent.contents;
             let canonical = Canonical {
@@ -73,7 +73,7 @@ impl Envelope {
 
 /// Digest of a document, in the same form.
 pub(crate) fn digest(document: &[u8]) -> String {
-    let mut hash = Hash(Context::new(&SHA256));
+    let mut hash = Hash(Sha256::new());
     hash.0.update(document);
     hash.in_words()
 }
@@ -144,12 +144,12 @@ fn sorted<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error
 }
 
 /// Hashes what is written, so that the data of a command is not copied.
-struct Hash(Context);
+struct Hash(Sha256);
 
 impl Hash {
     fn in_words(self) -> String {
         let mut digest = DIGEST.to_owned();
-        for byte in self.0.finish().as_ref() {
+        for byte in self.0.finalize() {
             let _ = write!(digest, "{byte:02x}"); // writing to a String does not fail
         }
         digest

@@ -51,13 +51,18 @@ pub(crate) enum Error {
     /// TLS could not be agreed on. Trying again will not help.
     #[error("no TLS with {host}: {message}")]
     Tls { host: String, message: String, source: Option<Cause> },
+    /// TLS is wanted of a build that has none.
+    #[cfg(not(feature = "tls"))]
+    #[error("TLS is not available: acclient was built without TLS (Cargo feature `tls`)")]
+    BuiltWithoutTls,
     /// The server is of a kind that cannot be used.
     #[error("{address} is {what}")]
     Unsupported { address: String, what: &'static str },
     /// No Sentinel could tell of a master that is one.
     #[error("{sentinels} name no master: {message}")]
     NoMaster { sentinels: String, message: String },
-    /// A setting of the client cannot be used.
+    /// A setting of TLS cannot be used.
+    #[cfg(feature = "tls")]
     #[error("{0}")]
     Setting(String),
     /// The operating system refused a descriptor or a thread.

@@ -167,13 +167,14 @@ fn closed_by_the_program() -> Error {
 }
 
 /// ppoll(2), which counts in nanoseconds: poll(2) rounds to whole milliseconds.
-#[cfg(not(any(target_os = "macos", target_os = "ios")))]
+#[cfg(not(any(target_vendor = "apple", target_os = "illumos", target_os = "solaris")))]
 pub(super) fn system_ppoll(
     fds: &mut [libc::pollfd],
     timeout: Option<Duration>,
 ) -> io::Result<usize> {
     let timeout = timeout.map(|span| libc::timespec {
-        tv_sec: span.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        // Not by the name time_t, which is deprecated on musl. No caller waits for 68 years at a time.
+        tv_sec: span.as_secs().min(i32::MAX as u64) as _,
         tv_nsec: span.subsec_nanos() as _, // the type differs between systems; always < 10^9
     });
     let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
@@ -185,8 +186,9 @@ pub(super) fn system_ppoll(
     usize::try_from(rc).map_err(|_| io::Error::last_os_error())
 }
 
-/// macOS has no ppoll: milliseconds, rounded up, so that no wait ends early.
-#[cfg(any(target_os = "macos", target_os = "ios"))]
+/// poll(2), where the system or the crate `libc` has no ppoll: milliseconds, rounded up, so that no wait ends
+/// early.
+#[cfg(any(target_vendor = "apple", target_os = "illumos", target_os = "solaris"))]
 pub(super) fn system_ppoll(
     fds: &mut [libc::pollfd],
     timeout: Option<Duration>,

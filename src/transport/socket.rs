@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ffi::CString;
 use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use socket2::{Domain, SockAddr, TcpKeepalive, Type};
@@ -17,10 +17,12 @@ use super::fork::Descriptor;
 use super::poll;
 use super::resolve::resolve;
 
-/// How long a peer that answers nothing at all keeps a connection alive: probes start after 15 s
-/// and the connection counts as dead 30 s after the last sign of life.
+/// Liveness of a peer that is silent: three probes from 15 s on, and the connection is dead after 30 s.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+#[cfg(not(any(target_os = "openbsd", target_os = "solaris")))]
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+#[cfg(not(any(target_os = "openbsd", target_os = "solaris")))]
+const KEEPALIVE_PROBES: u32 = 3;
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 
 /// The pause between the beginnings of attempts at the addresses of a name (RFC 8305, section 5).
@@ -104,10 +106,10 @@ impl Socket {
     }
 }
 
-#[cfg(not(any(target_os = "macos", target_os = "ios")))]
+#[cfg(not(target_vendor = "apple"))]
 const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 /// There SO_NOSIGPIPE does it, set once per socket.
-#[cfg(any(target_os = "macos", target_os = "ios"))]
+#[cfg(target_vendor = "apple")]
 const SEND_FLAGS: i32 = 0;
 
 /// An IPv6 number with the zone that it is in, such as `fe80::1%eth0`.
@@ -235,7 +237,7 @@ fn begin(address: &SockAddr) -> io::Result<(Descriptor<socket2::Socket>, bool)> 
     let socket = socket2::Socket::new(address.domain(), Type::STREAM, None)?; // close-on-exec
     let socket = Descriptor::new(socket)?;
     socket.set_nonblocking(true)?;
-    #[cfg(any(target_os = "macos", target_os = "ios"))]
+    #[cfg(target_vendor = "apple")]
     socket.set_nosigpipe(true)?;
     match socket.connect(address) {
         Ok(()) => Ok((socket, true)),
@@ -253,14 +255,47 @@ fn connected(socket: Descriptor<socket2::Socket>, address: &SockAddr) -> io::Res
             return Err(ErrorKind::ConnectionRefused.into());
         }
         socket.set_tcp_nodelay(true)?;
-        let keepalive =
-            TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE);
+        // OpenBSD and Solaris set these for the whole system.
+        #[cfg(not(any(target_os = "openbsd", target_os = "solaris")))]
+        let keepalive = keepalive.with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_PROBES);
         socket.set_tcp_keepalive(&keepalive)?;
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        socket.set_tcp_user_timeout(Some(DEAD_AFTER))?;
+        limit_unacknowledged(&socket);
     }
     Ok(Socket(socket))
 }
+
+/// Sets how long data that is sent may stay unacknowledged, where the system has an option for it.
+/// Without it retransmissions go on for minutes; deadlines hold all the same.
+fn limit_unacknowledged(socket: &socket2::Socket) {
+    let Some((option, units_per_second)) = UNACKNOWLEDGED else { return };
+    let limit = libc::c_int::try_from(DEAD_AFTER.as_secs()).unwrap_or(libc::c_int::MAX);
+    let limit = limit.saturating_mul(units_per_second);
+    // SAFETY: the descriptor is open, and the system reads one int, whose size is given.
+    unsafe {
+        // Older systems do not know the option.
+        let _ = libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            option,
+            std::ptr::from_ref(&limit).cast(),
+            size_of_val(&limit) as libc::socklen_t,
+        );
+    }
+}
+
+/// The option, and how many of its units are a second.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNACKNOWLEDGED: Option<(libc::c_int, libc::c_int)> = Some((libc::TCP_USER_TIMEOUT, 1000));
+/// `TCP_RXT_CONNDROPTIME` of netinet/tcp.h.
+#[cfg(target_vendor = "apple")]
+const UNACKNOWLEDGED: Option<(libc::c_int, libc::c_int)> = Some((0x80, 1));
+#[cfg(target_os = "freebsd")]
+const UNACKNOWLEDGED: Option<(libc::c_int, libc::c_int)> = Some((libc::TCP_MAXUNACKTIME, 1));
+#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+const UNACKNOWLEDGED: Option<(libc::c_int, libc::c_int)> = Some((libc::TCP_ABORT_THRESHOLD, 1000));
+#[cfg(any(target_os = "dragonfly", target_os = "netbsd", target_os = "openbsd"))]
+const UNACKNOWLEDGED: Option<(libc::c_int, libc::c_int)> = None;
 
 fn is_under_way(error: &io::Error) -> bool {
     // EINTR: the connect goes on all the same.
@@ -370,6 +405,18 @@ mod tests {
         }));
         assert!(race.run(&within(Duration::from_secs(60))).unwrap().is_none());
         assert_eq!(race.failure.unwrap().kind(), ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_peer_that_acknowledges_nothing_is_dead_after_30_s() {
+        let (_listener, address) = listening();
+        let socket = race(&[address]).run(&within(Duration::from_secs(60))).unwrap().unwrap();
+        let (idle, interval) =
+            (socket.0.tcp_keepalive_time().unwrap(), socket.0.tcp_keepalive_interval().unwrap());
+        let probes = socket.0.tcp_keepalive_retries().unwrap();
+        assert_eq!(idle + interval * probes, DEAD_AFTER);
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket.0.tcp_user_timeout().unwrap(), Some(DEAD_AFTER));
     }
 
     #[test]

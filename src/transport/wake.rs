@@ -61,24 +61,14 @@ impl Wake {
 
     /// Writes nothing into a file that the program has opened since under the number of the pipe.
     fn write_byte_keeping_errno(&self) {
-        // SAFETY: errno_location() points to this thread's errno; write() reads one byte of a live
-        // array. All calls are async-signal-safe.
-        unsafe {
-            let errno = *errno_location();
-            if self.writer.is_intact() {
-                let _ = libc::write(self.writer.as_raw_fd(), [1u8].as_ptr().cast(), 1);
-            }
-            *errno_location() = errno;
+        let before = errno::errno();
+        if self.writer.is_intact() {
+            // SAFETY: reads one byte of a live array, and is async-signal-safe.
+            unsafe { libc::write(self.writer.as_raw_fd(), [1u8].as_ptr().cast(), 1) };
         }
+        errno::set_errno(before);
     }
 }
-
-#[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
-use libc::__errno as errno_location;
-#[cfg(any(target_os = "linux", target_os = "emscripten", target_os = "hurd"))]
-use libc::__errno_location as errno_location;
-#[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
-use libc::__error as errno_location;
 
 #[cfg(test)]
 mod tests {
@@ -88,12 +78,10 @@ mod tests {
     fn setting_it_twice_writes_one_byte_and_keeps_errno() {
         let wake = Wake::new().unwrap();
         assert!(!wake.is_set());
-        // SAFETY: errno of this thread.
-        unsafe { *errno_location() = 1234 };
+        errno::set_errno(errno::Errno(1234));
         assert!(wake.set());
         assert!(wake.set());
-        // SAFETY: errno of this thread.
-        assert_eq!(unsafe { *errno_location() }, 1234);
+        assert_eq!(errno::errno().0, 1234);
         assert!(wake.is_set());
         let mut waiting: libc::c_int = 0;
         // SAFETY: FIONREAD stores one int, to a live one.

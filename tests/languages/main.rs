@@ -1,9 +1,10 @@
 //! Tests of the C ABI, the C++ headers and the Go package, of the examples in each language, and of
-//! what an installation holds. The sources of the programs are in tests/c, tests/cpp and go.
+//! what an installation and the published crates hold. The sources of the programs are in tests/c, tests/cpp and go.
 
 mod abi;
 mod c;
 mod cpp;
+mod crates;
 mod examples;
 mod go;
 mod header;

@@ -51,7 +51,8 @@ fn the_session_of_the_readme() {
 #[test]
 fn the_development_grid_runs_as_the_readme_says() {
     let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).expect("the README");
-    let lines = readme.lines().filter(|line| line.starts_with("cargo run -p devgrid -- -- "));
+    let lines =
+        readme.lines().filter(|line| line.starts_with("cargo run -p acclient-devgrid -- -- "));
     let [line] = lines.collect::<Vec<_>>()[..] else { panic!("one line of the README") };
     let mut shell = command("bash", None);
     // Where cargo has built what it needs for this test.
