@@ -1,0 +1,134 @@
+#!/bin/sh
+# Checks the library with its C layer, and acctl, for each target of docs/platforms.md, and writes the table there.
+# A standard library comes from rustup, or is built from source where there is a nightly toolchain with rust-src.
+#
+# usage: scripts/cross.sh [TARGET...]    without targets: all of them, and the table is written
+#
+# cargo check links nothing, so that ring, which rustls uses, needs only a compiler for its C code: clang is one for
+# every target. Where something is missing this says so, and fails in CI.
+set -eu
+cd "$(dirname "$0")/.."
+
+cargo=${CARGO:-cargo}
+page=docs/platforms.md
+built=${CARGO_TARGET_DIR:-$PWD/target}/cross
+logs=$built/logs
+rows=$built/rows
+mkdir -p "$logs"
+
+supported='x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf i686-unknown-linux-gnu
+powerpc64le-unknown-linux-gnu riscv64gc-unknown-linux-gnu s390x-unknown-linux-gnu
+x86_64-unknown-linux-musl aarch64-unknown-linux-musl aarch64-linux-android
+aarch64-apple-darwin aarch64-apple-ios aarch64-apple-tvos aarch64-apple-visionos aarch64-apple-watchos
+x86_64-unknown-freebsd x86_64-unknown-netbsd x86_64-unknown-openbsd x86_64-unknown-dragonfly
+x86_64-unknown-illumos x86_64-pc-solaris'
+refused='x86_64-pc-windows-gnu x86_64-unknown-redox wasm32-unknown-unknown'
+# No headers but those of clang itself, and one of Apple's of which ring needs nothing.
+mkdir -p "$built/include"
+: >"$built/include/TargetConditionals.h"
+freestanding="-ffreestanding -nostdlibinc -DRING_CORE_NOSTDLIBINC=1 -I$built/include"
+sentence='acclient supports Unix systems only'
+
+missing=0
+failed=0
+
+not_checked() {
+    echo "*** NOT CHECKED: $1: $2 ***" >&2
+    missing=1
+}
+
+# Sets $with to the arguments by which cargo has the standard library of a target; fails where there is none.
+find_std() {
+    with=
+    if [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ] || rustup target add "$1" >/dev/null 2>&1; then
+        std=rustup
+    elif [ -d "$(rustc +nightly --print sysroot 2>/dev/null)/lib/rustlib/src" ]; then
+        std='built from source'
+        with='+nightly -Z build-std=std,panic_abort'
+    else
+        return 1
+    fi
+}
+
+# One check: target, name for its log, further arguments of cargo. Warnings are errors.
+check() {
+    log=$logs/$1-$2
+    toolchain=
+    extra=$with
+    case $with in +*) toolchain=${with%% *} extra=${with#* } ;; esac
+    variable=$(echo "$1" | tr - _)
+    shift 2
+    # shellcheck disable=SC2086 # lists of words on purpose
+    env SDKROOT=/ AR_"$variable"=ar CC_"$variable"=clang CFLAGS_"$variable"="$freestanding" \
+        RUSTFLAGS='-D warnings' CARGO_TARGET_DIR="$built" "$cargo" $toolchain check $extra --target "$target" "$@" >"$log" 2>&1
+}
+
+# Prints the cell of one check, and what failed.
+cell() {
+    if check "$@"; then
+        echo checked
+    else
+        echo "*** FAILED: $1, $2: see $log ***" >&2
+        grep -m 3 '^error' "$log" >&2 || true
+        echo '**fails**'
+    fi
+}
+
+check_supported() {
+    if ! find_std "$target"; then
+        not_checked "$target" 'no standard library (rustup target add, or nightly with rust-src)'
+        echo "| \`$target\` | none | not checked | not checked |" >>"$rows"
+        return
+    fi
+    crates='--package acclient --package acctl --features acclient/capi'
+    # shellcheck disable=SC2086
+    without=$(cell "$target" without-tls --no-default-features $crates)
+    if command -v clang >/dev/null 2>&1; then
+        # shellcheck disable=SC2086
+        tls=$(cell "$target" tls $crates)
+    else
+        not_checked "$target with TLS" 'clang is missing'
+        tls='not checked'
+    fi
+    case $without$tls in *fails*) failed=1 ;; esac
+    echo "| \`$target\` | $std | $without | $tls |" >>"$rows"
+}
+
+# The one error has to be the sentence of build.rs.
+check_refused() {
+    if ! find_std "$target"; then
+        not_checked "$target" 'no standard library'
+        return
+    fi
+    if check "$target" refused --package acclient || ! grep -q "^error: .*$sentence" "$logs/$target-refused" ||
+        [ "$(grep -c '^error\[' "$logs/$target-refused")" != 0 ]; then
+        echo "*** FAILED: $target is not refused with one sentence: see $logs/$target-refused ***" >&2
+        failed=1
+        return
+    fi
+    echo "| \`$target\` | $std | refused | refused |" >>"$rows"
+}
+
+: >"$rows"
+for target in ${*:-$supported}; do
+    echo "$target" >&2
+    check_supported
+done
+if [ $# = 0 ]; then
+    for target in $refused; do
+        echo "$target" >&2
+        check_refused
+    done
+    {
+        sed '/<!-- written by/q' "$page"
+        echo
+        echo "As of $($cargo --version | cut -d' ' -f1-2), acclient $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1):"
+        echo
+        echo '| target | standard library | without TLS | with TLS |'
+        echo '|---|---|---|---|'
+        cat "$rows"
+    } >"$page.new"
+    mv "$page.new" "$page"
+fi
+cat "$rows"
+if [ $failed = 1 ] || { [ $missing = 1 ] && [ -n "${CI:-}" ]; }; then exit 1; fi
