@@ -22,7 +22,7 @@ x86_64-unknown-linux-musl aarch64-unknown-linux-musl aarch64-linux-android
 aarch64-apple-darwin aarch64-apple-ios aarch64-apple-tvos aarch64-apple-visionos aarch64-apple-watchos
 x86_64-unknown-freebsd x86_64-unknown-netbsd x86_64-unknown-openbsd x86_64-unknown-dragonfly
 x86_64-unknown-illumos x86_64-pc-solaris'
-refused='x86_64-pc-windows-gnu x86_64-unknown-redox wasm32-unknown-unknown'
+refused='x86_64-pc-windows-gnu x86_64-unknown-redox wasm32-wasip1'
 # No headers but those of clang itself, and one of Apple's of which ring needs nothing.
 mkdir -p "$built/include"
 : >"$built/include/TargetConditionals.h"
@@ -109,6 +109,22 @@ check_refused() {
     echo "| \`$target\` | $std | refused | refused |" >>"$rows"
 }
 
+# A target without shared libraries gets the static C library, and no error.
+check_static() {
+    target=x86_64-unknown-linux-musl
+    if ! find_std "$target" || [ "$std" != rustup ]; then
+        not_checked "the C library for $target" 'no standard library from rustup'
+        return
+    fi
+    log=$logs/$target-lib
+    made=$built/$target/capi/debug
+    if ! CARGO_TARGET_DIR="$built" "$cargo" lib dev --target "$target" --no-default-features >"$log" 2>&1 ||
+        [ ! -f "$made/libacclient.a" ] || [ -e "$made/libacclient.so" ]; then
+        echo "*** FAILED: the C library for $target: see $log ***" >&2
+        failed=1
+    fi
+}
+
 : >"$rows"
 for target in ${*:-$supported}; do
     echo "$target" >&2
@@ -119,6 +135,7 @@ if [ $# = 0 ]; then
         echo "$target" >&2
         check_refused
     done
+    check_static
     {
         sed '/<!-- written by/q' "$page"
         echo
