@@ -22,10 +22,6 @@ to=$(cd "$2" && pwd)
 DESTDIR='' LIBDIR=lib INCLUDEDIR=include DOCDIR=share/doc/acclient PREFIX="$to/$name" "$root/scripts/install.sh" library "$1" >/dev/null
 strip --strip-unneeded "$to/$name/lib/libacclient.so.$version"
 strip --strip-debug --enable-deterministic-archives "$to/$name/lib/libacclient.a"
-mkdir "$to/$name/go"
-for file in "$root"/go/*.go "$root"/go/go.mod; do
-    case $file in *_test.go) ;; *) cp "$file" "$to/$name/go/" ;; esac
-done
 cp "$root/packaging/dist-README.md" "$to/$name/README.md"
 cp "$root/packaging/dist-CMakeLists.txt" "$to/$name/CMakeLists.txt"
 

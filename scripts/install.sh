@@ -153,7 +153,7 @@ tell_loader() {
 
 install_library() {
     locate
-    install -d "$to$libdir/pkgconfig" "$to$libdir/cmake/acclient" "$to$includedir/acclient" "$to$docdir"
+    install -d "$to$libdir/pkgconfig" "$to$libdir/cmake/acclient" "$to$includedir/acclient" "$to$godir" "$to$docdir"
     if [ -e "$1/$link" ]; then
         libs="-lacclient" private=$native
         install -m 755 "$1/$link" "$to$libdir/$shared"
@@ -172,6 +172,7 @@ install_library() {
     fill acclient.pc.in "$to$libdir/pkgconfig/acclient.pc"
     fill acclient-config.cmake.in "$to$libdir/cmake/acclient/acclient-config.cmake"
     fill acclient-config-version.cmake.in "$to$libdir/cmake/acclient/acclient-config-version.cmake"
+    install_go
     if [ -e "$1/$link" ]; then tell_loader; fi
 }
 
