@@ -50,6 +50,8 @@
 ///   options, job, answer, error or cancel_token at a time. Commands (except for progress() and
 ///   retract()), results, rollouts and followers are for one thread at a time.
 /// - Everything is in an inline namespace named after the version of the ABI: acclient::v0_1.
+/// - Macros of Qt, X11, Windows and others do not disturb these headers. Those of curses.h do, and
+///   the standard library too: define NCURSES_NOMACROS before it.
 /// - Signals, forks, SIGPIPE: see the top of acclient.h.
 #ifndef ACCLIENT_HPP
 #define ACCLIENT_HPP

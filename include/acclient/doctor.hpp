@@ -106,13 +106,13 @@ inline std::string to_string(const diagnosis &diagnosis) {
     for (const doctor_check &made : diagnosis.checks) {
         width = (std::max)(width, made.name.size());
     }
-    std::string lines;
+    std::string printed;
     for (const doctor_check &made : diagnosis.checks) {
-        lines += detail::padded(to_string(made.verdict), 7) + "  ";
-        lines += detail::padded(made.name, width) + "  " + made.found;
-        lines += (made.advice.empty() ? "" : ": ") + made.advice + '\n';
+        printed += detail::padded(to_string(made.verdict), 7) + "  ";
+        printed += detail::padded(made.name, width) + "  " + made.found;
+        printed += (made.advice.empty() ? "" : ": ") + made.advice + '\n';
     }
-    return lines;
+    return printed;
 }
 
 } // namespace v0_1

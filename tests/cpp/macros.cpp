@@ -80,6 +80,13 @@
 #define pascal
 #define small char
 
+// term.h.
+#define bell CUR Strings[1]
+#define columns CUR Numbers[0]
+#define lines CUR Numbers[2]
+#define newline CUR Strings[103]
+#define tab CUR Strings[134]
+
 // AssertMacros.h of macOS.
 #define check(assertion)
 #define check_error(error)
