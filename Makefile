@@ -16,7 +16,7 @@ LIBRARY := $(abspath $(TARGET))/capi
 # PREFIX and the like are for `make install` alone.
 INSTALL_HERE := LIBDIR= INCLUDEDIR= MANDIR= DOCDIR= DESTDIR= scripts/install.sh
 
-.PHONY: help public-api publish-check msrv minimal-versions deny cross demo lib acctl examples test \
+.PHONY: help public-api public-api-check publish-check msrv minimal-versions deny cross demo lib acctl examples test \
 	test-languages test-others servers check header tools model fuzz miri sanitizers bench install install-acctl \
 	uninstall abi deb dist
 
@@ -145,6 +145,9 @@ public-api:
 	RUSTC_BOOTSTRAP=1 $(CARGO) rustdoc --quiet --lib -- -Z unstable-options --output-format json
 	cargo-public-api public-api --rustdoc-json $(TARGET)/doc/acclient.json -sss > $(TARGET)/public-api.txt
 	mv $(TARGET)/public-api.txt docs/public-api.txt
+
+public-api-check: public-api
+	git diff --exit-code docs/public-api.txt
 
 # PUBLISH=--allow-dirty for what is not committed.
 PUBLISH ?=

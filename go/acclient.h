@@ -65,6 +65,10 @@
  *   commands work in the child too, on connections of their own; cancel tokens of the parent do not.
  *   Any handle can be freed there, and no descriptor of the child is closed by it. A child of vfork(),
  *   _Fork() or a bare clone() may only exec or exit.
+ *
+ * Other languages
+ *   Between BEGIN and END are only constants and declarations, with types of stdbool.h, stddef.h and
+ *   stdint.h: the input for a generator of bindings without a preprocessor, such as cffi.
  */
 
 #ifndef ACCLIENT_H
@@ -73,6 +77,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* BEGIN */
 
 /**
  * Reserved: calls return their failures as errors.
@@ -480,10 +490,6 @@ typedef void (*acclient_log_hook)(int32_t level,
                                   const char *target,
                                   const char *message,
                                   void *user_data);
-
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
 
 /**
  * The kind of failure; ACCLIENT_OK for NULL.
@@ -2828,8 +2834,10 @@ acclient_status acclient_client_reverse_tunnel_list(const acclient_client *clien
                                                     acclient_answer **answer,
                                                     acclient_error **error);
 
-#ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+/* END */
 
-#endif  /* ACCLIENT_H */
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ACCLIENT_H */
