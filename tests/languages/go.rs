@@ -57,7 +57,7 @@ fn package_passes_its_tests_and_calls_every_export() {
     test.env("ACCLIENT_STOPPED_URL", stopped.url());
     test.env("ACCLIENT_STOPPED_PID", stopped.pid().to_string());
     let profile = prefix.0.join("coverage");
-    test.args(["test", "-race", "-count=1", "-v", "-timeout=240s", "-coverprofile"]).arg(&profile);
+    test.args(["test", "-race", "-count=1", "-v", "-timeout=900s", "-coverprofile"]).arg(&profile);
     let printed = prefix.run(test.arg(".").env("ACCLIENT_URL", grid.url()));
     assert!(!printed.contains("--- SKIP"), "a test was skipped:\n{printed}");
     let profile = fs::read_to_string(profile).expect("the profile of coverage");
