@@ -232,7 +232,7 @@ MIRI_TESTS ?= transport::framer transport::reply transport::address ffi::guard f
 miri:
 	@rustup component list --toolchain nightly 2>/dev/null | grep -q '^miri.*(installed)' || \
 		{ echo "install it with: rustup toolchain install nightly --component miri,rust-src" >&2; exit 1; }
-	MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR=$(abspath $(TARGET))/miri \
+	RUST_BACKTRACE=0 MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR=$(abspath $(TARGET))/miri \
 		$(CARGO) +nightly miri test --features capi --lib -- $(MIRI_TESTS)
 
 # The library itself under the sanitizers; make test has them for C and C++ programs.
