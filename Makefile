@@ -4,7 +4,7 @@ CARGO ?= cargo
 CC ?= cc
 CXX ?= c++
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-# Where the system's Go is too old, scripts/need.sh downloads one to there.
+# The Go that scripts/need.sh downloads where the system's is too old.
 export PATH := $(abspath $(TARGET))/go/bin:$(PATH)
 # Where the demo's C program is built.
 BUILD := $(TARGET)/demo
@@ -107,7 +107,7 @@ WAITING_TESTS := $(patsubst %,--test=%,$(filter-out languages,$(notdir $(patsubs
 test: tools check
 	$(CARGO) lib dev
 	$(TESTS) --no-run
-	$(MAKE) --jobs=2 --output-sync=target test-languages test-others
+	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) test-languages test-others
 
 # Compilers keep the processors busy in one half of the tests. The other half waits for servers and processes
 # most of the time, so both run at once.
@@ -157,9 +157,9 @@ publish-check:
 # rust-version of Cargo.toml.
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 MSRV_TESTS ?=
-msrv:
+msrv: tools
 	@scripts/toolchain.sh $(MSRV)
-	CARGO_TARGET_DIR=$(TARGET)/msrv RUST_TEST_THREADS=$(TEST_THREADS) \
+	CARGO_TARGET_DIR=$(abspath $(TARGET))/msrv RUST_TEST_THREADS=$(TEST_THREADS) \
 		rustup run $(MSRV) cargo test --workspace --features capi $(MSRV_TESTS)
 
 minimal-versions:

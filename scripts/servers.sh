@@ -4,7 +4,7 @@
 #
 # usage: scripts/servers.sh PROGRAM...    runs the tests, then prints the page
 #        scripts/servers.sh report        prints the page from the runs in target/servers: docs/servers.md
-# variables: FILTER runs only tests whose names contain it, and prints no page
+# variables: FILTER runs only tests whose names contain it; the page leaves such runs out
 #
 # A test that says NOT TESTED counts as skipped, even if only a part of it was left out. The output of each run is
 # in target/servers.
@@ -38,7 +38,7 @@ failed() {
 
 run() {
     server=$(version "$1")
-    log=$logs/$(echo "$server" | tr 'A-Z ' 'a-z-').log
+    log=$logs/$(echo "$server" | tr 'A-Z ' 'a-z-')${FILTER:+.part}.log
     echo "$server: running, output in $log" >&2
     commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
     echo "# $server | $(date -u +%F) | $commit" >"$log"
@@ -49,6 +49,7 @@ run() {
 }
 
 report() {
+    complete=$(ls "$logs"/*.log | grep -v '\.part\.log$')
     echo '# Servers that were tested'
     echo
     echo 'What `make servers` saw, written by `scripts/servers.sh report`: the integration tests on each server program.'
@@ -56,20 +57,21 @@ report() {
     echo
     echo '| server | passed | skipped | failed | on | commit |'
     echo '|---|---|---|---|---|---|'
-    for log in "$logs"/*.log; do
+    for log in $complete; do
         left_out=$(skipped "$log" | cut -d ' ' -f 1 | sort -u | grep -c .) || true
         passed=$(count "$log" passed)
-        sed -n "1s/^# \(.*\) | \(.*\) | \(.*\)/| \1 | $((${passed:-0} - left_out)) | $left_out | $(count "$log" failed) | \2 | \3 |/p" "$log"
+        [ -n "$passed" ] || { sed -n '1s/^# \(.*\) | \(.*\) | \(.*\)/| \1 | no result | | | \2 | \3 |/p' "$log"; continue; }
+        sed -n "1s/^# \(.*\) | \(.*\) | \(.*\)/| \1 | $((passed - left_out)) | $left_out | $(count "$log" failed) | \2 | \3 |/p" "$log"
     done | sort -V
     echo
     echo '| server | reason for skipping | tests |'
     echo '|---|---|---|'
-    for log in "$logs"/*.log; do
+    for log in $complete; do
         server=$(sed -n '1s/^# \(.*\) | .* | .*/\1/p' "$log")
         skipped "$log" | cut -d ' ' -f 2- | sort | uniq -c | sort -rn |
             while read -r tests why; do echo "| $server | $why | $tests |"; done
     done | sort -V -s -t '|' -k 2,2
-    for log in "$logs"/*.log; do
+    for log in $complete; do
         failed "$log" | sed "s/^/- $(sed -n '1s/^# \(.*\) | .* | .*/\1/p' "$log"): \`/; s/\$/\`/"
     done | { grep . && echo || true; } | sed '1s/^/\nFailed:\n\n/'
 }

@@ -3,7 +3,7 @@
 //! It starts a `redis-server` or `valkey-server` of its own, a controller and any number of agents
 //! that run real processes, and speaks the wire of the original daemons, against whose recorded
 //! exchanges it is tested. Tests can make it misbehave in the ways a real grid does. **It is for
-//! development**: nothing is kept, nobody is checked, and whoever can reach its Redis can run
+//! development**: nothing is kept, nobody is checked, and anyone who can reach its Redis can run
 //! programs as you.
 //!
 //! ```no_run

@@ -77,7 +77,7 @@ impl Endpoint {
             }
             if without_zone(host).parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) {
                 return Err(format!(
-                    "invalid host {host}: servers listen on it, but none is there"
+                    "invalid host {host}: an address to listen on, not to connect to"
                 ));
             }
             if *port == 0 {

@@ -123,11 +123,13 @@ impl<S: Signal> Loans<S> {
 
 #[cfg(test)]
 mod tests {
+    use shuttle::rand::{Rng, thread_rng};
+
     use super::*;
 
     const CLASSES: [Class; 3] = [Class::Wait, Class::Question, Class::Quick];
 
-    fn full(class: Class, loans: &mut Loans) {
+    fn fill(class: Class, loans: &mut Loans) {
         while loans.take(class) {}
     }
 
@@ -137,7 +139,7 @@ mod tests {
             let mut loans = Loans::new(max);
             for class in CLASSES {
                 assert!(loans.allow(class), "{class:?} of {max}");
-                full(class, &mut loans);
+                fill(class, &mut loans);
             }
             let reserve = max.div_ceil(8);
             assert_eq!(loans.counts, [max, reserve, reserve]);
@@ -147,14 +149,14 @@ mod tests {
     #[test]
     fn other_calls_leave_waits_their_connections_and_stay_within_the_maximum() {
         let mut loans = Loans::new(8);
-        full(Class::Quick, &mut loans);
+        fill(Class::Quick, &mut loans);
         // One of them is on the connection beyond those that waits may have.
         assert_eq!((loans.total(), loans.take(Class::Wait)), (8, true));
         assert!(!loans.allow(Class::Wait) && !loans.allow(Class::Quick));
         assert!(loans.allow(Class::Question));
         let mut loans = Loans::new(8);
         assert!(loans.take(Class::Quick) && loans.take(Class::Question));
-        full(Class::Wait, &mut loans);
+        fill(Class::Wait, &mut loans);
         assert_eq!(loans.counts, [8, 1, 1]);
     }
 
@@ -206,7 +208,7 @@ mod tests {
     #[test]
     fn no_schedule_of_calls_loses_a_turn() {
         let schedule = || {
-            let max = 1 + shuttle::rand::Rng::gen_range(&mut shuttle::rand::thread_rng(), 0..2);
+            let max = thread_rng().gen_range(1..3);
             let loans = Arc::new(shuttle::sync::Mutex::new(Loans::<Scheduled>::new(max)));
             let calls: Vec<_> = (0..6)
                 .map(|number| {
@@ -229,8 +231,7 @@ mod tests {
             let signal = Arc::new(Scheduled::default());
             locked.wait(class, signal.clone());
             drop(locked);
-            let is_out_of_time =
-                shuttle::rand::Rng::r#gen::<bool>(&mut shuttle::rand::thread_rng());
+            let is_out_of_time = thread_rng().gen_bool(0.5);
             if may_give_up && is_out_of_time {
                 return loans.lock().unwrap().leave(class, &signal);
             }
