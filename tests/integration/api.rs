@@ -1,4 +1,4 @@
-//! docs/api.md lists every public name of every language, and no other.
+//! docs/api.md lists every public name of every language, and no other; docs/python.md names only these.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,11 +32,25 @@ fn sources(directory: &str, endings: &[&str]) -> String {
     found
 }
 
-/// The names in one column of all tables.
+/// The columns of the tables of both pages.
+const RUST: usize = 1;
+const C: usize = 2;
+const CPP: usize = 3;
+const GO: usize = 4;
+const ACCTL: usize = 5;
+
+/// The names in one column of all tables of docs/api.md.
 fn listed(column: usize) -> Names {
-    let page = read("docs/api.md");
-    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| idea"));
-    let cells = rows.map(|row| row.split(" | ").nth(column).expect("seven columns").to_owned());
+    listed_on("docs/api.md", column)
+}
+
+fn listed_on(page: &str, column: usize) -> Names {
+    let page = read(page);
+    let is_row = |line: &&str| {
+        line.starts_with("| ") && !["| idea", "| Python"].iter().any(|head| line.starts_with(head))
+    };
+    let rows = page.lines().filter(is_row);
+    let cells = rows.map(|row| row.split(" | ").nth(column).expect("six columns").to_owned());
     cells
         .flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
         .collect()
@@ -66,7 +80,7 @@ fn every_function_of_c_is_listed() {
             let (name, _) = line.split_once('(')?;
             name.rsplit([' ', '*']).next()?.strip_prefix("acclient_").map(str::to_owned)
         });
-    same("C", &listed(3), &functions.collect());
+    same("C", &listed(C), &functions.collect());
 }
 
 /// Callers of C count parameters by hand, and read from `const` what a call changes.
@@ -125,13 +139,13 @@ fn every_item_of_rust_is_listed() {
     let of_errors = read("src/error.rs");
     let methods = of_errors.lines().filter_map(|line| line.strip_prefix("    pub fn "));
     found.extend(methods.map(|name| format!("Error::{}", word(name))));
-    same("Rust", &listed(2), &found);
+    same("Rust", &listed(RUST), &found);
 }
 
 #[test]
 fn every_export_of_go_is_listed() {
     let text = sources("go", &[".go"]);
-    let listed = listed(5);
+    let listed = listed(GO);
     let mut found = Names::new();
     for line in text.lines() {
         if let Some(name) = line.strip_prefix("type ").map(word) {
@@ -167,7 +181,7 @@ fn every_export_of_go_is_listed() {
 fn every_name_of_cpp_and_of_acctl_exists() {
     let text = sources("include", &[".hpp"]);
     let words: BTreeSet<&str> = text.split(|letter| !is_word(letter)).collect();
-    let unknown: Vec<String> = listed(4)
+    let unknown: Vec<String> = listed(CPP)
         .into_iter()
         .filter(|name| !name.split("::").all(|part| part == "std" || words.contains(part)))
         .collect();
@@ -175,7 +189,7 @@ fn every_name_of_cpp_and_of_acctl_exists() {
 
     let text = sources("acctl/src", &[".rs"]);
     let commands = read("acctl/src/main.rs");
-    for name in listed(6) {
+    for name in listed(ACCTL) {
         for part in name.split(' ') {
             let exists = if let Some(option) = part.strip_prefix("--") {
                 let field = option.replace('-', "_");
@@ -193,5 +207,15 @@ fn every_name_of_cpp_and_of_acctl_exists() {
             };
             assert!(exists, "docs/api.md lists {name:?}, which acctl does not have");
         }
+    }
+}
+
+#[test]
+fn the_page_for_users_of_the_python_client_names_what_exists() {
+    for column in RUST..=ACCTL {
+        let (names, known) = (listed_on("docs/python.md", column), listed(column));
+        assert!(names.len() > 20, "column {column}: {names:?}");
+        let unknown: Vec<_> = names.difference(&known).collect();
+        assert!(unknown.is_empty(), "docs/python.md names what docs/api.md does not: {unknown:?}");
     }
 }
