@@ -12,6 +12,7 @@ mod install;
 mod licences;
 mod outs;
 mod packaging;
+mod pages;
 mod relink;
 mod tools;
 mod versions;

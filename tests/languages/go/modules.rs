@@ -10,8 +10,14 @@ use support::prefix::{Prefix, have, succeed};
 use support::{ROOT, not_tested};
 
 /// Every file that names the module, besides go.mod.
-const NAMING: [&str; 5] =
-    ["README.md", "go/README.md", "go/doc.go", "go/example_test.go", "go/quickstart/main.go"];
+const NAMING: [&str; 6] = [
+    "README.md",
+    "docs/using-from-go.md",
+    "go/README.md",
+    "go/doc.go",
+    "go/example_test.go",
+    "go/quickstart/main.go",
+];
 
 fn text(path: &str) -> String {
     fs::read_to_string(format!("{ROOT}/{path}")).unwrap_or_else(|error| panic!("{path}: {error}"))
