@@ -76,11 +76,11 @@ pub fn session(name: &str, url: &str) {
     compare(&found, &expected);
 }
 
-/// Runs the session of the README, whose output is as it was once, stdout and stderr in the order of writing.
-pub fn readme(url: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = std::fs::read_to_string(&path).expect("the README");
-    let (before, rest) = readme.split_once("```console\n").expect("a session");
+/// Runs the session of a page, whose output is as it was once, stdout and stderr in the order of writing.
+pub fn page(name: &str, url: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+    let page = std::fs::read_to_string(&path).expect("a page");
+    let (before, rest) = page.split_once("```console\n").expect("a session");
     let (session, behind) = rest.split_once("```").expect("its end");
     let found = replay(session, url, "exec 2>&1; ", |ran| ran.stdout);
     if std::env::var_os("ACCLIENT_WRITE_GOLDEN").is_some() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use devgrid::Grid;
 
-use crate::program::{ACCTL, Ran, command, readme, scrub, session};
+use crate::program::{ACCTL, Ran, command, page, scrub, session};
 use support::ROOT;
 
 fn run(name: &str) -> Grid {
@@ -42,9 +42,11 @@ fn wrong_arguments() {
 }
 
 #[test]
-fn the_session_of_the_readme() {
-    let grid = Grid::demo().expect("a grid");
-    readme(&grid.url());
+fn the_sessions_of_the_pages() {
+    for name in ["README.md", "docs/acctl.md"] {
+        let grid = Grid::demo().expect("a grid");
+        page(name, &grid.url());
+    }
 }
 
 /// Which is found from the README alone.
