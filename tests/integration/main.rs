@@ -36,6 +36,7 @@ mod model;
 mod nobody;
 mod odd_answers;
 mod once;
+mod pages;
 mod partial;
 mod ping;
 mod pool;
