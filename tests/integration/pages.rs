@@ -69,7 +69,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
 /// The files below a directory of the repository with one of these endings.
 fn files(directory: &str, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut directories = vec![Path::new(ROOT).join(directory)];
+    let mut directories = vec![plain(&Path::new(ROOT).join(directory))];
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).expect("a directory") {
             let path = entry.expect("an entry").path();
