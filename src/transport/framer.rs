@@ -345,6 +345,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes Miri many minutes, byte by byte")]
     fn a_limit_of_any_size_is_a_limit() {
         for limit in [usize::MAX, usize::MAX - 1, usize::MAX - MAX_LINE, isize::MAX as usize] {
             let mut framer = Framer::new(limit);
@@ -385,6 +386,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes Miri many minutes, byte by byte")]
     fn many_small_announcements_do_not_get_past_the_limit() {
         let part = b"*16000\r\n";
         let mut reply = b"*2\r\n".to_vec();
