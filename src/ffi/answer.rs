@@ -11,12 +11,13 @@ use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{mended, real, value, whole};
 
-/// Answer of an agent or the controller: rows with fields, and the JSON they were decoded from. An
-/// answer that is one object has one row, null has none.
+/// Answer of an agent or the controller: rows with fields, and the JSON that they were decoded
+/// from. A JSON array has one row per item, an object is one row, and null is no rows.
 ///
-/// The field of a row is a name. Dots separate nested fields, as in "cmd.id"; list items are
-/// numbers, as in "addrs.0.addr"; "" is the whole row. A field has whatever type the agent gave it; a number
-/// beyond a double, and what nests deeper than 32 levels, is its JSON as a string.
+/// A field is addressed by name. Dots separate nested names, as in "cmd.id"; numbers address list
+/// items, as in "addrs.0.addr"; "" is the whole row. A field has whatever type the agent gave it.
+/// Numbers beyond the range of a double, and values nested deeper than 32 levels, are strings that
+/// hold their JSON.
 pub struct acclient_answer(Handle<AnswerHandle>);
 
 opaque!(acclient_answer: AnswerHandle);
@@ -40,13 +41,13 @@ impl AnswerHandle {
         Ok(AnswerHandle { json, rows })
     }
 
-    /// An answer of the library's own.
+    /// An answer that the library itself composes.
     pub(super) fn of<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self> {
         let json = serde_json::to_string(value);
         AnswerHandle::new(json.map_err(|error| Error::invalid(error.to_string()))?)
     }
 
-    /// A field of a row, by its name or by names with dots between.
+    /// A field of a row, by its dotted path.
     fn field(&self, row: usize, path: &str) -> Option<&Value> {
         let row = self.rows.get(row)?;
         if path.is_empty() {
@@ -59,7 +60,7 @@ impl AnswerHandle {
     }
 }
 
-/// The JSON text of the answer, exactly as it was received.
+/// Returns the JSON text of the answer as it was received.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_answer_json(
     answer: Option<&acclient_answer>,
@@ -68,14 +69,14 @@ pub unsafe extern "C" fn acclient_answer_json(
     text!(answer, length, "json", |it| Some(&it.json))
 }
 
-/// Number of rows.
+/// Returns the number of rows.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_answer_count(answer: Option<&acclient_answer>) -> usize {
     guard::get(answer, |it| Some(it.rows.len()))
 }
 
-/// A field of a row as text: the content of a string, anything else as JSON. NULL where there is no
-/// such field, and where it is null.
+/// Returns a field of a row as text: strings unquoted, anything else as JSON. NULL if the field is
+/// absent or null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_answer_text(
     answer: Option<&acclient_answer>,
@@ -94,8 +95,9 @@ pub unsafe extern "C" fn acclient_answer_text(
     })
 }
 
-/// A field of a row as an integer, without its fraction; also a number in a string, like "12". 0 where there
-/// is no such field, and where it is not a number; acclient_answer_text() tells the difference.
+/// Returns a field of a row as an integer, without its fraction. Strings that hold a number, like
+/// "12", count as numbers. 0 if the field is absent or not a number; acclient_answer_text() tells
+/// the difference.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_answer_int(
     answer: Option<&acclient_answer>,
@@ -105,12 +107,12 @@ pub unsafe extern "C" fn acclient_answer_int(
     let scope = Scope::new(contract!());
     guard::get(answer, |it| {
         let value = it.field(row, scope.name("field", field).ok()?)?;
-        // Beyond 2^63: the nearest that there is.
+        // Beyond 2^63: the nearest integer.
         whole(&value.to_string()).or_else(|| value.as_f64().map(|number| number as i64))
     })
 }
 
-/// A field of a row as a floating-point number, also one in a string; 0 as for acclient_answer_int().
+/// Returns a field of a row as a floating-point number, under the rules of acclient_answer_int().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_answer_double(
     answer: Option<&acclient_answer>,

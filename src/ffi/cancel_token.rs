@@ -8,16 +8,16 @@ use super::status::{
 };
 use crate::engine::CancelToken;
 
-/// Cancel token: ends calls early, from any thread or from a signal handler. It may be passed to
-/// many calls at a time. Once cancelled it stays cancelled.
+/// Cancel token: ends calls early, from any thread or signal handler. One token may be passed to
+/// many calls at a time. A cancelled token stays cancelled.
 pub struct acclient_cancel_token(Handle<CancelToken>);
 
 opaque!(acclient_cancel_token: CancelToken);
 
-/// Makes a cancel token.
+/// Creates a cancel token.
 ///
 /// token: [out] receives the token; free with acclient_cancel_token_free().
-/// Errors: ACCLIENT_SYSTEM without two free descriptors.
+/// Errors: ACCLIENT_SYSTEM if fewer than two descriptors are free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_cancel_token_new(
     token: *mut *mut acclient_cancel_token,
@@ -26,17 +26,18 @@ pub unsafe extern "C" fn acclient_cancel_token_new(
     call!(error, token, |_| CancelToken::new())
 }
 
-/// Ends the calls that have this token, at once; later ones end before they start.
+/// Cancels a token: calls in progress with it end at once, later calls end before they start.
 ///
-/// Async-signal-safe: one atomic exchange, getpid(), fstat() and write(), no lock, no allocation, errno
-/// kept.
-/// Errors: ACCLIENT_FORKED_HANDLE, with nothing done, in a process other than the one that made the
+/// Async-signal-safe: one atomic exchange, getpid(), fstat() and write(); takes no lock, allocates
+/// nothing and preserves errno.
+///
+/// Errors: ACCLIENT_FORKED_HANDLE, without effect, in a process other than the one that created the
 /// token.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_cancel_token_cancel(
     token: Option<&acclient_cancel_token>,
 ) -> acclient_status {
-    // Nothing here can panic, and catching would be one thing more in a signal handler.
+    // Nothing here can panic, and a signal handler should do as little as possible.
     match token {
         None => ACCLIENT_INVALID_ARGUMENT,
         Some(token) if token.handle().value.cancel() => ACCLIENT_OK,
@@ -44,7 +45,7 @@ pub extern "C" fn acclient_cancel_token_cancel(
     }
 }
 
-/// Whether the token was cancelled. Async-signal-safe.
+/// Returns whether the token was cancelled. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_cancel_token_is_cancelled(
     token: Option<&acclient_cancel_token>,
@@ -52,7 +53,7 @@ pub extern "C" fn acclient_cancel_token_is_cancelled(
     token.is_some_and(|token| token.handle().value.is_cancelled())
 }
 
-/// Frees a token; calls that have it must have returned.
+/// Frees a token. Calls that use it must have returned.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_cancel_token_free(token: Option<Box<acclient_cancel_token>>) {
     guard::free(token);

@@ -14,7 +14,7 @@ use super::status::acclient_status;
 use crate::client::{Client, ClientBuilder, instance};
 use crate::error::Result;
 
-/// Client of one grid, with a pool of connections.
+/// Client of one grid, with a connection pool.
 pub struct acclient_client(Handle<Client>);
 
 opaque!(acclient_client: Client);
@@ -32,17 +32,19 @@ pub(super) fn connected<'a>(
 
 /// Connects to the Redis of a grid and logs in.
 ///
-/// url: one of these forms, with %xx for characters that a URL cannot hold:
-///   redis://[[user]:password@]host[:port][/db];
-///   rediss://..., the same over TLS; #insecure at the end disables certificate verification;
-///   redis+unix:///path[?db=N&user=U&pass=P];
-///   redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db], the master with that
-///   name as reported by these Sentinels; rediss+sentinel://..., the same, all of it over TLS.
-/// timeout_ms: also the timeout of steps that a later call without a timeout cannot do without: the list of
-///   agents for a rollout, and the agents' answers for acclient_command_progress().
+/// url: one of the following; reserved characters are written as %xx:
+///   redis://[[user]:password@]host[:port][/db]
+///   rediss://..., the same over TLS; a trailing #insecure disables certificate verification
+///   redis+unix:///path[?db=N&user=U&pass=P]
+///   redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db], the master of that
+///   name as reported by these Sentinels
+///   rediss+sentinel://..., the same with TLS to Sentinels and master
+/// timeout_ms: also the client's default timeout, which later calls without a timeout use for steps
+///   that need one: listing the agents for a rollout, and the agents' replies for
+///   acclient_command_progress().
 /// client: [out] receives the new client; free with acclient_client_free().
 /// Errors: ACCLIENT_UNSUPPORTED for a Redis Cluster, ACCLIENT_SERVER for a database that does not
-/// exist, ACCLIENT_PROTOCOL for a server that is not Redis.
+/// exist, ACCLIENT_PROTOCOL for a server other than Redis.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_connect(
     url: *const c_char,
@@ -58,7 +60,7 @@ pub unsafe extern "C" fn acclient_client_connect(
     })
 }
 
-/// Sends a PING to Redis.
+/// Sends PING to Redis and waits for the reply.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_ping(
     client: Option<&acclient_client>,
@@ -69,10 +71,10 @@ pub unsafe extern "C" fn acclient_client_ping(
     call!(error, |scope| scope.client(client, (timeout_ms, cancel))?.ping())
 }
 
-/// Makes a client that shares everything with another one, but for a cancel token that ends each of its
-/// calls, and each call of what is made with it, beside the token of the call.
+/// Creates a client that shares everything with another one and adds a cancel token, which ends all
+/// its calls and the calls of handles made with it, in addition to the token of each call.
 ///
-/// cancel: may not be NULL; may be freed after this call.
+/// cancel: must not be NULL; may be freed after this call.
 /// made: [out] receives the new client; free with acclient_client_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_with_cancel(
@@ -87,11 +89,11 @@ pub unsafe extern "C" fn acclient_client_with_cancel(
     })
 }
 
-/// Finds a command by its handle string, as returned by acclient_command_handle() and
-/// acclient_error_command_handle() in this process or another, in any language. Sends nothing; Redis
-/// keeps results for 24 hours.
+/// Returns the command with a handle string, as returned by acclient_command_handle() or
+/// acclient_error_command_handle() in any process and any language. Sends nothing. Redis keeps
+/// results for 24 hours.
 ///
-/// handle: like "acclient:1:<id>:<target>".
+/// handle: "acclient:1:<id>:<target>".
 /// command: [out] receives the command; free with acclient_command_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_get_by_handle(
@@ -107,8 +109,8 @@ pub unsafe extern "C" fn acclient_client_get_by_handle(
     })
 }
 
-/// Finds a command by its id alone. Its agents are found out by the first wait; a handle string names
-/// them already. Sends nothing.
+/// Returns the command with an id. Sends nothing. The first wait finds out the agents, which a
+/// handle string contains.
 ///
 /// id: not empty.
 /// command: [out] receives the command; free with acclient_command_free().
@@ -128,16 +130,17 @@ pub unsafe extern "C" fn acclient_client_get_by_id(
 }
 
 /// Connects to a named instance: a table of the TOML file named by the environment variable
-/// ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. The table
-/// has either url, or host and port, or unix_socket; and user, password, db, tls (true), tls_ca_file,
-/// tls_cert_file, tls_key_file, timeout (seconds), max_connections; and a table of groups: see
-/// acclient_client_resolve(). A fault in one table does not affect the others.
+/// ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config.
 ///
-/// Reads the environment: do not call it while another thread calls setenv(3).
+/// A table has url, or host and port, or unix_socket; optionally user, password, db, tls (true),
+/// tls_ca_file, tls_cert_file, tls_key_file, timeout (seconds), max_connections; and a table of
+/// groups for acclient_client_resolve(). An error in one table does not affect the others.
+///
+/// Do not call it while another thread calls setenv(3).
 ///
 /// client: [out] receives the new client; free with acclient_client_free().
 /// Errors: ACCLIENT_INVALID_ARGUMENT for an unknown name or an invalid file, ACCLIENT_SYSTEM for an
-/// unreadable one, and as acclient_client_connect().
+/// unreadable file, and as acclient_client_connect().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_instance(
     name: *const c_char,
@@ -152,16 +155,16 @@ pub unsafe extern "C" fn acclient_client_instance(
     })
 }
 
-/// Sends many commands in one pipeline, and returns once Redis has them all. A command that the
+/// Sends many commands in one pipeline and returns once Redis has all of them. A command that the
 /// library or Redis rejects does not affect the others.
 ///
-/// requests, count: the commands.
-/// commands: [out] array of count; receives the commands, NULL where one failed; free each with
-///   acclient_command_free(). May be NULL if count is 0.
-/// errors: [out] array of count; receives why a command failed, or NULL; free each with
-///   acclient_error_free(). ACCLIENT_MAYBE_SENT where the connection broke before Redis confirmed the
-///   command. May be NULL.
-/// Errors: ACCLIENT_INVALID_ARGUMENT. Everything else is reported in errors.
+/// requests, count: the commands to send.
+/// commands: [out] array of count; receives a command each, or NULL where sending failed; free each
+///   with acclient_command_free(). May be NULL if count is 0.
+/// errors: [out] array of count; receives an error for each command that failed, or NULL; free each
+///   with acclient_error_free(). ACCLIENT_MAYBE_SENT if the connection was lost before Redis
+///   confirmed the command. May be NULL.
+/// Errors: ACCLIENT_INVALID_ARGUMENT. All other failures are reported in errors.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_submit_many(
     client: Option<&acclient_client>,
@@ -174,7 +177,7 @@ pub unsafe extern "C" fn acclient_client_submit_many(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, |scope| {
-        // Both are set to NULL before anything is refused.
+        // Both are set to NULL before any argument is rejected.
         let errors = scope.places("errors", errors, count)?;
         let commands = scope.places("commands", commands, count)?;
         commands.check("commands")?;
@@ -192,12 +195,13 @@ pub unsafe extern "C" fn acclient_client_submit_many(
     })
 }
 
-/// Returns connections and counts of the client and of everything made from it. Does not block.
+/// Returns connections and counters of the client and everything made from it. Does not block.
 ///
-/// statistics: [out] receives one row with the fields "open_connections", "idle_connections",
-///   "waiting_calls" (for a connection); and since the client was made: "connected", "pool_waits" (for a
-///   connection), "pushed" (commands, with those that ask agents and the controller), "blocking_waits", "tracking_waits", "broadcast_waits" and
-///   "polling_waits" (for results, by ACCLIENT_WAIT_...); free with acclient_answer_free().
+/// statistics: [out] receives one row; free with acclient_answer_free(). Current values:
+///   "open_connections", "idle_connections", "waiting_calls" (for a connection). Counters since the
+///   client was created: "connected"; "pool_waits" (for a connection); "pushed" (commands,
+///   including requests to agents and the controller); "blocking_waits", "tracking_waits",
+///   "broadcast_waits", "polling_waits" (waits for results, see ACCLIENT_WAIT_...).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_statistics(
     client: Option<&acclient_client>,
@@ -209,10 +213,10 @@ pub unsafe extern "C" fn acclient_client_statistics(
     })
 }
 
-/// Closes the client: calls in progress, in any thread, end with ACCLIENT_CLOSED, and so does every
-/// later one. Commands that were sent go on. The handle stays valid until it is freed.
+/// Closes the client: calls in progress on any thread, and all later ones, fail with
+/// ACCLIENT_CLOSED. Submitted commands continue to run. The handle stays valid until it is freed.
 ///
-/// Blocks for up to half a second, to set pending TTLs. NULL is a no-op.
+/// Blocks for up to half a second to send pending TTL updates. NULL is a no-op.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_client_close(client: Option<&acclient_client>) {
     guard::get(client, |it| {
@@ -221,10 +225,10 @@ pub extern "C" fn acclient_client_close(client: Option<&acclient_client>) {
     });
 }
 
-/// Frees the client; calls with it must have returned (acclient_client_close() ends them). Handles
-/// made with it stay usable: they keep its connections alive until the last of them is freed.
+/// Frees the client. Its calls must have returned; acclient_client_close() ends them. Handles made
+/// with it stay usable and keep its connections open until the last of them is freed.
 ///
-/// Blocks for up to half a second, to set pending TTLs.
+/// Blocks for up to half a second to send pending TTL updates.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_client_free(client: Option<Box<acclient_client>>) {
     guard::free(client);

@@ -35,15 +35,15 @@ impl CollectedHandle {
     }
 }
 
-/// Sends a command and waits for the results of all its agents. A job that failed is a result like
-/// any other; agents without a result by the deadline are reported as errors.
+/// Sends a command and waits for the results of all its agents. A failed job is a result, not an
+/// error; an agent without a result by the deadline is an error.
 ///
-/// stop_at_failure: return at the first agent that fails: its job ends in a state other than SUCCESS,
-///   or it gives an error. The results of the others are kept; their jobs are not killed.
+/// stop_at_failure: return at the first agent that fails, by a job that ends in a state other than
+///   SUCCESS or by an error. Results received so far are kept; the other jobs are not killed.
 /// collected: [out] receives the results; free with acclient_collected_free().
-/// Errors: as acclient_request_submit(). Once the command is sent the call returns ACCLIENT_OK, and
-/// failures are in acclient_collected_error(); one that ends the wait for all agents is the last
-/// there, without an agent.
+/// Errors: as acclient_request_submit(). Once the command is sent, the call returns ACCLIENT_OK and
+/// failures are in acclient_collected_error(); an error that ended the wait for all agents is the
+/// last of them and names no agent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_run_all(
     request: Option<&acclient_request>,
@@ -65,8 +65,8 @@ pub unsafe extern "C" fn acclient_request_run_all(
     })
 }
 
-/// The command, for waiting for the missing results: it does not return the collected ones again.
-/// Borrowed.
+/// Returns the command, for waiting for missing results: it does not return the collected ones
+/// again. Borrowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_collected_command(
     collected: Option<&acclient_collected>,
@@ -74,13 +74,13 @@ pub extern "C" fn acclient_collected_command(
     guard::part(collected, |it| Some(&it.command))
 }
 
-/// Number of jobs.
+/// Returns the number of jobs.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_collected_job_count(collected: Option<&acclient_collected>) -> usize {
     guard::get(collected, |it| Some(it.jobs.len()))
 }
 
-/// The job at an index, in order of completion; borrowed.
+/// Returns the job at an index, in completion order. Borrowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_collected_job(
     collected: Option<&acclient_collected>,
@@ -89,13 +89,13 @@ pub extern "C" fn acclient_collected_job(
     guard::part(collected, |it| it.jobs.get(index))
 }
 
-/// Number of errors.
+/// Returns the number of errors.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_collected_error_count(collected: Option<&acclient_collected>) -> usize {
     guard::get(collected, |it| Some(it.errors.len()))
 }
 
-/// The error at an index; borrowed.
+/// Returns the error at an index. Borrowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_collected_error(
     collected: Option<&acclient_collected>,
@@ -104,14 +104,14 @@ pub extern "C" fn acclient_collected_error(
     guard::part(collected, |it| it.errors.get(index))
 }
 
-/// Whether the call stopped at a failure, or was ended by an error, before the deadline and before all
-/// agents had answered.
+/// Returns whether the call ended before the deadline and before all agents had answered, because
+/// of a failure or an error.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_collected_is_stopped(collected: Option<&acclient_collected>) -> bool {
     guard::get(collected, |it| Some(it.stopped))
 }
 
-/// Frees the results; the jobs go on.
+/// Frees the results; the jobs continue to run.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_collected_free(collected: Option<Box<acclient_collected>>) {
     guard::free(collected);

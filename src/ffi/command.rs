@@ -14,8 +14,8 @@ use crate::client::Client;
 use crate::command::Command;
 use crate::error::Result;
 
-/// A command that was sent, or found again: gives access to its results. For one thread at a time,
-/// except for calls that say otherwise.
+/// A command that was sent or looked up, with access to its results. For one thread at a time,
+/// except for functions documented otherwise.
 pub struct acclient_command(Handle<CommandHandle>);
 
 opaque!(acclient_command: CommandHandle);
@@ -23,13 +23,13 @@ opaque!(acclient_command: CommandHandle);
 pub struct CommandHandle {
     client: Client,
     command: Single<Command>,
-    /// As it was made, for calls from any thread: it counts no results.
+    /// The command as created, for calls from any thread. It does not track returned results.
     known: Command,
 }
 
 impl CommandHandle {
-    /// `command` may come from a handle of the client for one call; later calls have timeouts and
-    /// tokens of their own.
+    /// `command` may come from a client limited to one call; later calls have their own timeouts and
+    /// tokens.
     pub(super) fn new(client: &Client, command: Command) -> Self {
         let known = command.by(client.session().clone());
         CommandHandle {
@@ -52,14 +52,14 @@ impl CommandHandle {
         &self.command
     }
 
-    /// The command with the timeout and the token of one call, for the one thread that may use it.
+    /// The command with the timeout and the token of one call, locked for the calling thread.
     pub(super) fn bounded<'a>(&self, scope: &Scope<'a>, until: Until<'a>) -> Result<Command> {
         let client = scope.bounded(&self.client, until)?;
         Ok(self.command.lock()?.by(client.session().clone()))
     }
 }
 
-/// The id of the command.
+/// Returns the id of the command.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_id(
     command: Option<&acclient_command>,
@@ -68,8 +68,8 @@ pub unsafe extern "C" fn acclient_command_id(
     text!(command, length, "id", |it| Some(it.known.id()))
 }
 
-/// The handle string, "acclient:1:<id>:<target>", followed by ":queue=<name>" for a command with a queue, by
-/// which acclient_client_get_by_handle() finds the command again, in this process or another.
+/// Returns the handle string, by which acclient_client_get_by_handle() looks up the command in any
+/// process: "acclient:1:<id>:<target>", followed by ":queue=<name>" if the command has a queue.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_handle(
     command: Option<&acclient_command>,
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn acclient_command_handle(
     text!(command, length, "handle", |it| Some(it.known.handle()))
 }
 
-/// The target, like "1:2", "all,role=cpu" or "unknown".
+/// Returns the target, like "1:2", "all,role=cpu" or "unknown".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_target(
     command: Option<&acclient_command>,
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn acclient_command_target(
     text!(command, length, "target", |it| Some(it.known.target().to_string()))
 }
 
-/// The name of the command: "execute", "ping", ...; NULL where this program did not send it.
+/// Returns the name of the command: "execute", "ping", ...; NULL if this program did not send it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_cmd(
     command: Option<&acclient_command>,
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn acclient_command_cmd(
     text!(command, length, "cmd", |it| it.known.cmd())
 }
 
-/// The run arguments that were sent, as JSON; NULL where this program did not send it.
+/// Returns the run arguments as JSON; NULL if this program did not send the command.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_args(
     command: Option<&acclient_command>,
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn acclient_command_args(
     text!(command, length, "args", |it| Some(it.known.args()?.to_json()))
 }
 
-/// The data that was sent; NULL where this program did not send it. It may contain NULs.
+/// Returns the data, which may contain NULs; NULL if this program did not send the command.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_data(
     command: Option<&acclient_command>,
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn acclient_command_data(
     text!(command, length, "data", |it| it.known.data())
 }
 
-/// The tags that were sent; NULL without tags, and where this program did not send it.
+/// Returns the tags; NULL if there are none or this program did not send the command.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_tags(
     command: Option<&acclient_command>,
@@ -123,8 +123,8 @@ pub unsafe extern "C" fn acclient_command_tags(
     text!(command, length, "tags", |it| it.known.tags())
 }
 
-/// The JSON that was pushed to the queue; for a command of a history, the JSON found there. NULL
-/// where this program neither sent it nor found it in a history.
+/// Returns the JSON that was pushed to the queue or found in the history; NULL for a command from
+/// neither source.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_dump(
     command: Option<&acclient_command>,
@@ -133,15 +133,15 @@ pub unsafe extern "C" fn acclient_command_dump(
     text!(command, length, "dump", |it| it.known.dump())
 }
 
-/// Waits for the next result: one that this handle has not returned yet. Reconnects and retries when
-/// the connection is lost. A job that failed is a result like any other.
+/// Waits for the next result that this handle has not returned yet. Reconnects and retries if the
+/// connection is lost. A failed job is a result, not an error.
 ///
 /// timeout_ms: 0 polls once.
-/// job: [out] receives the job, or NULL with ACCLIENT_OK when every result has been returned; free
-///   with acclient_job_free().
-/// Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target,
-/// ACCLIENT_PROTOCOL for a result that cannot be decoded, ACCLIENT_INVALID_ARGUMENT also for a wait
-/// without a timeout for a recurring command.
+/// job: [out] receives the job, or NULL with ACCLIENT_OK once all results were returned; free with
+///   acclient_job_free().
+/// Errors: ACCLIENT_NO_SUCH_AGENT if the controller knew no agent for the target, ACCLIENT_PROTOCOL
+/// for a result that cannot be decoded, ACCLIENT_INVALID_ARGUMENT for a recurring command without a
+/// timeout.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_next_result(
     command: Option<&acclient_command>,
@@ -156,7 +156,7 @@ pub unsafe extern "C" fn acclient_command_next_result(
     })
 }
 
-/// Frees the command; its jobs go on.
+/// Frees the command; its jobs continue to run.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_command_free(command: Option<Box<acclient_command>>) {
     guard::free(command);

@@ -1,18 +1,18 @@
-//! The contract with C, and all that relies on it: every raw pointer is read or written here.
+//! The contract with C: every access through a raw pointer.
 
 use std::ffi::{CStr, c_char};
 
-/// Witness that the raw pointers of a call keep to the header: each is NULL, or valid until the
-/// call returns for what its description says.
+/// Witness that the raw pointers of a call follow the header: each is NULL, or valid until the call
+/// returns, as documented.
 ///
-/// Handles need no witness, since `Option<&T>` and `Option<Box<T>>` in a signature say the same.
+/// Handles need no witness: `Option<&T>` and `Option<Box<T>>` in a signature express the same.
 #[derive(Clone, Copy)]
 pub(super) struct Contract(());
 
 impl Contract {
     /// # Safety
-    /// Only an exported function may call this, and use the witness only for the raw pointers that
-    /// C passed to it.
+    /// Only an exported function may call this. It may use the witness only for the raw pointers that C
+    /// passed to it.
     pub(super) unsafe fn with_c() -> Self {
         Contract(())
     }
@@ -25,23 +25,22 @@ impl Contract {
         }
     }
 
-    /// A handle that a call changes. Shared all the same: what it holds is locked, so that two threads
-    /// that break the rule of the header do no harm. Callers bound `'a` by that of their call.
+    /// A handle that a call changes. The reference is shared, and the value behind it locked, so that threads
+    /// that violate the header's rule do no harm. Callers bound `'a` by their call.
     pub(super) fn handle<'a, H>(self, handle: *mut H) -> Option<&'a H> {
         // SAFETY: by contract a handle that is not NULL was made by this library and is not freed
         // before the call returns.
         unsafe { handle.as_ref() }
     }
 
-    /// A NUL-terminated text. Callers bound `'a` by that of their call.
+    /// A NUL-terminated text. Callers bound `'a` by their call.
     pub(super) fn text<'a>(self, text: *const c_char) -> Option<&'a CStr> {
         // SAFETY: by contract a text that is not NULL ends with a NUL and outlives the call.
         (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })
     }
 
-    /// An array; `None` for NULL. Callers bound `'a` by that of their call.
-    ///
-    /// The length is at most that of the largest possible object.
+    /// An array; `None` for NULL. Callers bound `'a` by their call, and `count` by the size of the largest
+    /// possible object.
     pub(super) fn array<'a, T>(self, start: *const T, count: usize) -> Option<&'a [T]> {
         debug_assert!(count <= isize::MAX as usize / size_of::<T>());
         // SAFETY: by contract an array that is not NULL has `count` items and outlives the call.
@@ -52,14 +51,14 @@ impl Contract {
     pub(super) fn write_at<T>(self, start: *mut T, index: usize, value: T) {
         if !start.is_null() {
             // SAFETY: by contract an array that is not NULL has an item for each index below its
-            // count, which callers keep to.
+            // count, and callers stay below it.
             unsafe { start.add(index).write(value) };
         }
     }
 }
 
-/// The [`Contract`] of the exported function that this stands in. It compiles in an `unsafe fn`
-/// only, whose callers have promised to keep the contract.
+/// The [`Contract`] of the enclosing exported function. Compiles only in an `unsafe fn`, whose callers
+/// promise to follow the contract.
 macro_rules! contract {
     () => {{
         #[allow(unsafe_op_in_unsafe_fn, reason = "an unsafe block would also compile in a safe fn")]
@@ -69,7 +68,7 @@ macro_rules! contract {
 }
 
 /// Body of an exported function that returns a status: `call!(error, |scope| …)`, or
-/// `call!(error, place, |scope| …)` where the result goes to the out parameter `place`.
+/// `call!(error, place, |scope| …)` to write the result to the out parameter `place`.
 macro_rules! call {
     ($error:ident, $body:expr) => {
         $crate::ffi::guard::call($crate::ffi::contract::contract!(), $error, ("", ()), $body)

@@ -9,7 +9,7 @@ use super::job::{JobHandle, acclient_job};
 use super::status::acclient_status;
 use crate::error::Error;
 
-/// Why a call failed.
+/// Error: the status of a failed call, with details.
 pub struct acclient_error(Handle<Failure>);
 
 opaque!(acclient_error: Failure);
@@ -31,14 +31,14 @@ impl From<Error> for acclient_error {
     }
 }
 
-/// The kind of failure; ACCLIENT_OK for NULL.
+/// Returns the status; ACCLIENT_OK for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_error_status(error: Option<&acclient_error>) -> acclient_status {
     guard::get(error, |it| Some(it.error.code()))
 }
 
-/// Message for a person: what was asked of which server or agent, how long the call waited, how far
-/// it got. It contains no password.
+/// Returns the message for people: what was requested from which server or agent, how long the call
+/// waited, and how far it got. Contains no password.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_error_message(
     error: Option<&acclient_error>,
@@ -47,8 +47,8 @@ pub unsafe extern "C" fn acclient_error_message(
     text!(error, length, "message", |it| Some(it.error.to_string()))
 }
 
-/// Handle string of the command that the error is about, for acclient_client_get_by_handle(). NULL
-/// where there is none.
+/// Returns the handle string of the command that the error concerns, for
+/// acclient_client_get_by_handle(). NULL if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_error_command_handle(
     error: Option<&acclient_error>,
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn acclient_error_command_handle(
     text!(error, length, "command", |it| it.error.command_handle())
 }
 
-/// Error code of Redis, like "NOPERM" or "OOM". NULL where the error is not a reply of Redis.
+/// Returns the error code of a Redis error reply, like "NOPERM" or "OOM". NULL for other errors.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_error_server_code(
     error: Option<&acclient_error>,
@@ -66,35 +66,35 @@ pub unsafe extern "C" fn acclient_error_server_code(
     text!(error, length, "server_code", |it| it.error.server_code())
 }
 
-/// Whether retrying the same call later is safe and may succeed: nothing has to be changed, and no
-/// command runs twice. Never for a wrong password.
+/// Returns whether retrying the same call later is safe and may succeed: nothing has to be changed
+/// and no command runs twice. False for a rejected password.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_error_is_retriable(error: Option<&acclient_error>) -> bool {
     guard::get(error, |it| Some(it.error.is_retriable()))
 }
 
-/// Whether the deadline of the call was exceeded.
+/// Returns whether the deadline of the call was exceeded.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_error_is_timeout(error: Option<&acclient_error>) -> bool {
     guard::get(error, |it| Some(it.error.is_timeout()))
 }
 
-/// Whether the call or the iterator that returned it is over. False for an item of
-/// acclient_results_next(), acclient_rollout_next() or acclient_follow_next() that is about one agent,
-/// one command or a gap in a log: more may follow.
+/// Returns whether the error ends the iteration or call that returned it. False for an error of
+/// acclient_results_next(), acclient_rollout_next() or acclient_follow_next() that concerns one
+/// agent, one command or a gap in a log: more items may follow.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_error_is_final(error: Option<&acclient_error>) -> bool {
     guard::get(error, |it| Some(it.error.is_final()))
 }
 
-/// Whether a whole command was sent and not confirmed: for ACCLIENT_MAYBE_SENT, and for some calls
-/// that were cancelled or closed meanwhile.
+/// Returns whether a complete command was sent and not confirmed: true for ACCLIENT_MAYBE_SENT, and
+/// for a call that was cancelled or closed at that point.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_error_is_maybe_sent(error: Option<&acclient_error>) -> bool {
     guard::get(error, |it| Some(it.error.is_maybe_sent()))
 }
 
-/// Whether the error is about one agent of several.
+/// Returns whether the error concerns one agent of several.
 ///
 /// gid, nid: [out] receive the agent, or 0; may be NULL.
 #[unsafe(no_mangle)]
@@ -106,12 +106,12 @@ pub unsafe extern "C" fn acclient_error_agent(
     agent!(error, gid, nid, |it| it.error.agent())
 }
 
-/// Whether the error is a gap in a log that is followed (ACCLIENT_GAP): messages with ids between the two may
-/// be missing.
+/// Returns whether the error is a gap in a followed log (ACCLIENT_GAP): messages with ids between
+/// after and before may be missing.
 ///
-/// after: [out] receives the id up to which every message was returned or is part of an earlier gap; 0
-///   where the gap begins with the log, and where there is none. May be NULL.
-/// before: [out] receives the id from which on messages are returned again, or 0; may be NULL.
+/// after: [out] receives the last id up to which messages were returned or are part of an earlier
+///   gap; 0 if the gap is at the start of the log or there is no gap. May be NULL.
+/// before: [out] receives the id from which messages are returned again, or 0; may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_error_gap(
     error: Option<&acclient_error>,
@@ -124,9 +124,9 @@ pub unsafe extern "C" fn acclient_error_gap(
     gap.is_some()
 }
 
-/// What the failed job reported, with its state, data and streams; borrowed. NULL where the error is
-/// not about a job. An error keeps no connection: calls that ask for more about its job, like
-/// acclient_job_refresh(), return ACCLIENT_INVALID_ARGUMENT.
+/// Returns the failed job, with its state, data and streams; NULL if the error is not about a job.
+/// Borrowed. The job has no client: calls that use one, like acclient_job_refresh(), fail with
+/// ACCLIENT_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_error_job(error: Option<&acclient_error>) -> *const acclient_job {
     guard::part(error, |it| {

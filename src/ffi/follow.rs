@@ -11,16 +11,17 @@ use super::query::{acclient_msg_query, msg_query};
 use super::status::acclient_status;
 use crate::job::Follow;
 
-/// Messages of a job as it logs them, each once. For one thread at a time.
+/// Log of a running job: each message once, as the job logs it. For one thread at a time.
 pub struct acclient_follow(Handle<Single<Follow>>);
 
 opaque!(acclient_follow: Single<Follow>);
 
-/// Follows the log of a job until the job is over and its log is complete. Sends nothing and does not block.
+/// Follows the log of a job until the job has ended and its log is complete. Sends nothing and does
+/// not block.
 ///
-/// query: which messages, whose limit is ignored; may be NULL for all.
-/// timeout_ms: from now, for all messages. Without one, it waits without end for an agent that never comes
-///   back.
+/// query: the messages to return; its limit is ignored. May be NULL for all messages.
+/// timeout_ms: for all messages together. Without a timeout, an agent that never returns is waited
+///   for indefinitely.
 /// cancel: also ends all later waits for a message. May be freed after this call.
 /// follow: [out] receives the handle; free with acclient_follow_free().
 #[unsafe(no_mangle)]
@@ -40,28 +41,28 @@ pub unsafe extern "C" fn acclient_job_follow(
     })
 }
 
-/// Waits for the next message, at most until the deadline. While it waits it asks the agent every 250 ms,
-/// each time with a command.
+/// Waits for the next message, until the deadline at most. While waiting, it sends a command to the
+/// agent every 250 ms.
 ///
-/// Agents write their logs in batches, so that messages become visible late, and some after later ones. A
-/// message is returned as soon as it is visible, and once. Messages that become visible together are in the
-/// order of their ids; one that comes late has a smaller id than its predecessor. Nothing is missed that
-/// becomes visible within one second of a message with a greater id, which is five times the longest delay
-/// measured on the original agent. One second after the result of the job, or after its last message, the
-/// log ends. Messages of the last 100 ms before an agent dies are never written.
+/// Agents write logs in batches, so messages become visible late, and some after later ones. Each
+/// message is returned once, as soon as it is visible. Messages that become visible together are
+/// ordered by id; a late one has a smaller id than its predecessor. A message is missed only if it
+/// becomes visible more than one second after a message with a greater id; the longest delay
+/// measured on the original agent is a fifth of that. The log ends one second after the result of
+/// the job or its last message. An agent that dies never writes the messages of its last 100 ms.
 ///
-/// It goes on where a wait for the result would: after a lost connection, and while the controller starts
-/// again or the agent is away, until the deadline. It keeps the ids of up to 3000 messages.
+/// Following continues until the deadline after a lost connection, a restart of the controller and
+/// an absence of the agent. The handle keeps the ids of up to 3000 messages.
 ///
-/// message: [out] receives one row with the fields "data", "level", "epoch" (milliseconds since 1970)
-///   and "id", or NULL with ACCLIENT_OK when the job is over and its log is complete; free with
-///   acclient_answer_free().
-/// Errors: ACCLIENT_GAP where messages may be missing, after which the next ones follow:
-/// acclient_error_gap() says where. An agent returns the newest 1000 messages of a level at a time, and a job
-/// may log more between two polls, or before the first. Any other error ends the handle: ACCLIENT_LOST for a
-/// job that is lost, found within a few seconds of the agent being there; ACCLIENT_TIMEOUT, whose message
-/// says how long the agent has not answered; ACCLIENT_NO_SUCH_AGENT for the job of a command that matched no
-/// agent; as acclient_request_run().
+/// message: [out] receives one row with the fields "data", "level", "epoch" (milliseconds since
+///   1970) and "id", or NULL with ACCLIENT_OK once the job has ended and its log is complete; free
+///   with acclient_answer_free().
+/// Errors: ACCLIENT_GAP if messages may be missing, after which the log continues; see
+/// acclient_error_gap(). An agent returns the newest 1000 messages of a level per request, and a
+/// job may log more between two polls or before the first. Any other error ends the handle:
+/// ACCLIENT_LOST for a lost job, within a few seconds of the agent being up; ACCLIENT_TIMEOUT,
+/// whose message says how long the agent has not answered; ACCLIENT_NO_SUCH_AGENT for a command
+/// that matched no agent; as acclient_request_run().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_follow_next(
     follow: *mut acclient_follow,
@@ -74,7 +75,7 @@ pub unsafe extern "C" fn acclient_follow_next(
     })
 }
 
-/// Frees the handle; the job goes on.
+/// Frees the handle; the job continues to run.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_follow_free(follow: Option<Box<acclient_follow>>) {
     guard::free(follow);

@@ -1,4 +1,4 @@
-//! Handles, and what stands between every exported function and C: out parameters, panics, poison.
+//! Handles, and the frame of every exported function: out parameters, panics, poisoning.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{null, null_mut};
@@ -12,8 +12,8 @@ use super::text::Texts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::AgentId;
 
-/// What an opaque C pointer points to: a value, the texts that C has borrowed from it, and whether
-/// a panic has left it in an unknown state.
+/// Target of an opaque C pointer: a value, the texts that C has borrowed from it, and whether a panic has
+/// left it in an unknown state.
 #[derive(Debug)]
 pub(super) struct Handle<T> {
     poisoned: AtomicBool,
@@ -26,20 +26,19 @@ impl<T> Handle<T> {
         Handle { poisoned: AtomicBool::new(false), texts: Texts::default(), value }
     }
 
-    /// The flag that a panic sets; an error where one has.
+    /// The flag that a panic sets; an error if it is set.
     pub(super) fn poison(&self, what: &str) -> Result<&AtomicBool> {
         if self.poisoned.load(Ordering::SeqCst) {
             return Err(Error::new(
                 ErrorKind::Panic,
-                format!("{what} was in use when the library panicked; free it"),
+                format!("{what} was in use during a panic of the library: free it"),
             ));
         }
         Ok(&self.poisoned)
     }
 }
 
-/// A type that C knows by name and pointer only. Each stands in its own file, so that the header
-/// gets it with its description.
+/// A type that is opaque to C. Each is declared in its own file, where cbindgen finds its description.
 pub(super) trait Opaque: From<Self::Value> {
     type Value;
     fn handle(&self) -> &Handle<Self::Value>;
@@ -67,7 +66,7 @@ pub(super) use opaque;
 /// An out parameter that receives the result of a call.
 pub(super) trait Place: Copy {
     type Value;
-    /// Whether it is NULL and must not be.
+    /// Whether it is NULL although it must not be.
     fn is_missing(self) -> bool;
     fn clear(self, contract: Contract);
     fn give(self, contract: Contract, value: Self::Value);
@@ -103,7 +102,7 @@ impl<H: Opaque> Place for *mut *mut H {
     }
 }
 
-/// A flag or a number that C may not want.
+/// An optional flag or number.
 pub(super) trait Plain: Copy + Default {}
 
 impl Plain for bool {}
@@ -130,9 +129,8 @@ pub(super) fn boxed<H: Opaque>(value: H::Value) -> *mut H {
     Box::into_raw(Box::new(H::from(value)))
 }
 
-/// Runs the body of an exported function, and gives its result to the place for it, if it has one:
-/// the body of a list that may have ended returns an `Option`. Turns its error into an object for C,
-/// and a panic into a status.
+/// Runs the body of an exported function and writes its result, if any, to `place`; the body of an iterator
+/// returns an `Option`. Converts an error into an object for C, and a panic into a status.
 pub(super) fn call<'a, P: Place, R: Into<Option<P::Value>>>(
     contract: Contract,
     error: *mut *mut acclient_error,
@@ -144,7 +142,7 @@ pub(super) fn call<'a, P: Place, R: Into<Option<P::Value>>>(
     let scope = Scope::new(contract);
     let body = || {
         if place.is_missing() {
-            return Err(Error::invalid(format!("{what}, the place for the result, is NULL")));
+            return Err(Error::invalid(format!("{what} is NULL: expected a place for the result")));
         }
         if let Some(value) = body(&scope)?.into() {
             place.give(contract, value);
@@ -169,7 +167,7 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
-/// Reads a number or a flag of a handle: 0 or false for NULL, after a panic, and where there is none.
+/// Reads a number or a flag of a handle: 0 or false if there is none, for NULL and after a panic.
 pub(super) fn get<'h, H: Opaque, T: Default>(
     handle: Option<&'h H>,
     body: impl FnOnce(&'h H::Value) -> Option<T>,
@@ -178,8 +176,8 @@ pub(super) fn get<'h, H: Opaque, T: Default>(
     catch_unwind(AssertUnwindSafe(body)).ok().flatten().unwrap_or_default()
 }
 
-/// Writes an agent to out parameters, which may be NULL, and returns whether there is one: 0 and false
-/// where there is none, for NULL and after a panic.
+/// Writes an agent to out parameters, which may be NULL, and returns whether there is one: 0 and false if
+/// there is none, for NULL and after a panic.
 pub(super) fn agent<'h, H: Opaque>(
     contract: Contract,
     handle: Option<&'h H>,
@@ -192,7 +190,7 @@ pub(super) fn agent<'h, H: Opaque>(
     agent.is_some()
 }
 
-/// Borrows a part of a handle: NULL for NULL, after a panic, and where there is none.
+/// Borrows a part of a handle: NULL if there is none, for NULL and after a panic.
 pub(super) fn part<'h, H: Opaque, T: 'h>(
     handle: Option<&'h H>,
     body: impl FnOnce(&'h H::Value) -> Option<&'h T>,
@@ -228,10 +226,10 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_becomes_a_status_and_its_handle_refuses_further_use() {
+    fn a_panic_becomes_a_status_and_poisons_the_handle() {
         let number = Number::from(5);
         let mut error = null_mut();
-        // SAFETY: the place of the error lives on this frame, or is NULL, which is allowed.
+        // SAFETY: the place of the error is on this stack frame, or NULL, which is allowed.
         unsafe {
             assert_eq!(checked(Some(&number), false, &mut error), ACCLIENT_OK);
             assert!(error.is_null());

@@ -19,7 +19,7 @@ pub struct acclient_job(Handle<JobHandle>);
 
 opaque!(acclient_job: JobHandle);
 
-/// What was reported, and how more can be asked; for the job of an error it cannot.
+/// The result, with a session and an origin for further requests; the job of an error has none.
 pub struct JobHandle(JobResult, Option<(Session, Option<Origin>)>);
 
 impl JobHandle {
@@ -34,7 +34,7 @@ impl JobHandle {
 
     pub(super) fn job(&self) -> Result<Job> {
         let (session, origin) = self.1.clone().ok_or_else(|| {
-            Error::invalid("the job of an error has no client: find its command again by its id")
+            Error::invalid("the job of an error has no client: look up its command by id")
         })?;
         let job = Job::new(session, self.0.clone());
         Ok(match origin {
@@ -51,7 +51,7 @@ impl JobHandle {
     }
 }
 
-/// The id of the command.
+/// Returns the id of the command.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_id(
     job: Option<&acclient_job>,
@@ -60,8 +60,8 @@ pub unsafe extern "C" fn acclient_job_id(
     text!(job, length, "id", |it| Some(it.0.id()))
 }
 
-/// The state: "SUCCESS", "ERROR", "TIMEOUT", "KILLED", "UNKNOWN_CMD", or another word that the agent
-/// wrote.
+/// Returns the state: "SUCCESS", "ERROR", "TIMEOUT", "KILLED", "UNKNOWN_CMD", or another string
+/// written by the agent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_state(
     job: Option<&acclient_job>,
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn acclient_job_state(
     text!(job, length, "state", |it| Some(it.0.state().as_str()))
 }
 
-/// The name of the command. Empty before the job has ended.
+/// Returns the name of the command; empty until the job has ended.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_cmd(
     job: Option<&acclient_job>,
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn acclient_job_cmd(
     text!(job, length, "cmd", |it| Some(it.0.cmd()))
 }
 
-/// The run arguments as the agent decoded them, as JSON; "null" before the job has ended.
+/// Returns the run arguments as JSON, as the agent decoded them; "null" until the job has ended.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_args(
     job: Option<&acclient_job>,
@@ -88,9 +88,9 @@ pub unsafe extern "C" fn acclient_job_args(
     text!(job, length, "args", |it| Some(it.0.args().to_string()))
 }
 
-/// The result data: the last message of level 20 to 23 or 30 that the job printed, or why a program could
-/// not be started (the exit status of a program is not reported), or the answer of
-/// an agent's built-in command. Often empty. It may contain NULs.
+/// Returns the result data: the last message of level 20 to 23 or 30 that the job printed, the
+/// reason why a program could not be started, or the reply of a built-in command. Often empty; may
+/// contain NULs. Agents do not report the exit status of a program.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_data(
     job: Option<&acclient_job>,
@@ -99,8 +99,8 @@ pub unsafe extern "C" fn acclient_job_data(
     text!(job, length, "data", |it| Some(it.0.data()))
 }
 
-/// Standard output: the last 1000 lines without a level of their own, blank lines left out. It may
-/// contain NULs.
+/// Returns the standard output: the last 1000 lines that have no message level, without blank
+/// lines. May contain NULs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_stdout(
     job: Option<&acclient_job>,
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn acclient_job_stdout(
     text!(job, length, "stdout", |it| Some(it.0.stdout()))
 }
 
-/// Standard error, in the same form as acclient_job_stdout().
+/// Returns the standard error, in the form of acclient_job_stdout().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_stderr(
     job: Option<&acclient_job>,
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn acclient_job_stderr(
     text!(job, length, "stderr", |it| Some(it.0.stderr()))
 }
 
-/// The last message of level 9; NULL where there was none.
+/// Returns the last message of level 9; NULL if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_critical(
     job: Option<&acclient_job>,
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn acclient_job_critical(
     text!(job, length, "critical", |it| it.0.critical())
 }
 
-/// The tags that the command was sent with; NULL where there are none.
+/// Returns the tags that the command was sent with; NULL if there are none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_tags(
     job: Option<&acclient_job>,
@@ -136,8 +136,8 @@ pub unsafe extern "C" fn acclient_job_tags(
     text!(job, length, "tags", |it| it.0.tags())
 }
 
-/// The whole document as JSON, with fields that this version does not know, and those that it could not read
-/// as they stand in the document. Without fields that nest deeper than 32 levels.
+/// Returns the whole result document as JSON. Fields that this version does not know, or could not
+/// read, are included unchanged; fields nested deeper than 32 levels are omitted.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_dump(
     job: Option<&acclient_job>,
@@ -146,10 +146,10 @@ pub unsafe extern "C" fn acclient_job_dump(
     text!(job, length, "dump", |it| Some(it.0.dump()))
 }
 
-/// The document byte for byte, where the other functions say something else than it does: for numbers in
-/// another form than digits, fields of the wrong type, two fields of one name or a name in another case, and
-/// for what is not text (bytes that are not UTF-8, half of a surrogate pair), in whose place all other texts
-/// of the job have U+FFFD. NULL for all other documents; for those see acclient_job_dump().
+/// Returns the original document, byte for byte, if it differs from what the other functions
+/// return: numbers not written in digits, fields of the wrong type, duplicate names or names in
+/// another case, and invalid text (bytes that are not UTF-8, lone surrogates), which all other
+/// functions return as U+FFFD. NULL for any other document; see acclient_job_dump().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_raw(
     job: Option<&acclient_job>,
@@ -158,19 +158,19 @@ pub unsafe extern "C" fn acclient_job_raw(
     text!(job, length, "raw", |it| it.0.raw())
 }
 
-/// Number of fields of the document that could not be read, or only in part: of the wrong type, out of range,
-/// or nested deeper than 32 levels. Such a field counts as absent; acclient_job_raw() has the document with it.
-/// The original agents send no such field.
+/// Returns the number of fields that could not be read, or only in part: of the wrong type, out of
+/// range, or nested deeper than 32 levels. A dropped field counts as absent; acclient_job_raw()
+/// includes it. The original agents send no such fields.
 ///
-/// Only a state is required. Whole numbers may be written in any form (1795521098681.0, 1e3, "12"); a fraction is
-/// cut off. Data that is not a string is read as its JSON text. Of two fields of one name the last that can be
-/// read counts, and names may be in another case.
+/// Decoding is lenient: only a state is required. Integers may be written in any form
+/// (1795521098681.0, 1e3, "12"); fractions are truncated. Data other than a string is read as its
+/// JSON text. Names may be in another case; of duplicate fields, the last that can be read counts.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_job_dropped_fields_count(job: Option<&acclient_job>) -> usize {
     guard::get(job, |it| Some(it.0.dropped_fields().len()))
 }
 
-/// The name of the dropped field at an index; NULL where there is none.
+/// Returns the name of the dropped field at an index.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_dropped_fields_at(
     job: Option<&acclient_job>,
@@ -182,8 +182,8 @@ pub unsafe extern "C" fn acclient_job_dropped_fields_at(
     })
 }
 
-/// Reads the agent, and returns whether it is one: false where the controller itself answered, as 0:0,
-/// or as <gid>:0 for a target of one grid.
+/// Reads the agent of the job. Returns false if the controller itself answered, as 0:0, or as
+/// <gid>:0 for a target of one grid.
 ///
 /// gid, nid: [out] receive the numbers; may be NULL.
 #[unsafe(no_mangle)]
@@ -196,19 +196,20 @@ pub unsafe extern "C" fn acclient_job_agent(
     is_there && guard::get(job, |it| Some(it.0.agent().is_real()))
 }
 
-/// Whether the job ended in the state SUCCESS.
+/// Returns whether the job ended in the state SUCCESS.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_job_is_success(job: Option<&acclient_job>) -> bool {
     guard::get(job, |it| Some(it.0.is_success()))
 }
 
-/// Level of the data: 20 JSON, 21 YAML, 22 TOML, 23 HRD, 30 job, 0 plain text.
+/// Returns the level of the data: 20 JSON, 21 YAML, 22 TOML, 23 HRD, 30 job, 0 plain text.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_job_level(job: Option<&acclient_job>) -> i64 {
     guard::get(job, |it| Some(it.0.level()))
 }
 
-/// Start time in milliseconds since 1970, by the clock of the agent; 0 where the job did not start.
+/// Returns the start time in milliseconds since 1970, by the clock of the agent; 0 if the job did
+/// not start.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_job_starttime_ms(job: Option<&acclient_job>) -> i64 {
     guard::get(job, |it| {
@@ -217,16 +218,16 @@ pub extern "C" fn acclient_job_starttime_ms(job: Option<&acclient_job>) -> i64 {
     })
 }
 
-/// Run time in milliseconds.
+/// Returns the run time in milliseconds.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_job_time_ms(job: Option<&acclient_job>) -> i64 {
     guard::get(job, |it| i64::try_from(it.0.time().as_millis()).ok())
 }
 
-/// Reads the current state of the job into a new handle: handles that others read do not change.
+/// Reads the current state of the job into a new handle; the given one does not change.
 ///
 /// refreshed: [out] receives the job; free with acclient_job_free().
-/// Errors: ACCLIENT_PROTOCOL where it cannot be decoded or is gone.
+/// Errors: ACCLIENT_PROTOCOL if the job is gone or cannot be decoded.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_refresh(
     job: Option<&acclient_job>,
@@ -243,8 +244,8 @@ pub unsafe extern "C" fn acclient_job_refresh(
     })
 }
 
-/// Waits until the job is over, and reads its result into a new handle. Returns at once where the job
-/// is over already.
+/// Waits until the job has ended and reads its result into a new handle. Returns at once if the job
+/// has already ended.
 ///
 /// timeout_ms: 0 polls once.
 /// ended: [out] receives the job; free with acclient_job_free().
@@ -264,7 +265,7 @@ pub unsafe extern "C" fn acclient_job_wait(
     })
 }
 
-/// Frees the job handle; the job itself goes on.
+/// Frees the handle; the job continues to run.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_job_free(job: Option<Box<acclient_job>>) {
     guard::free(job);

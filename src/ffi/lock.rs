@@ -1,4 +1,4 @@
-//! Locks of handles: for one thread at a time, or for any number of them.
+//! Locks of handles, for one thread at a time or for any number of threads.
 
 use std::mem::ManuallyDrop;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use crate::error::{Error, Result};
 use crate::transport::close_inherited;
 
-/// A value for one thread at a time. A second one is refused: no deadline could end its wait here.
+/// A value for one thread at a time. A second thread gets an error, since no deadline would end its wait.
 pub struct Single<T> {
     what: &'static str,
     value: ManuallyDrop<Mutex<T>>,
@@ -21,7 +21,7 @@ impl<T> Single<T> {
     pub(super) fn lock(&self) -> Result<MutexGuard<'_, T>> {
         match self.value.try_lock() {
             Ok(value) => Ok(value),
-            // The handle itself refuses further use after a panic.
+            // After a panic the handle itself is poisoned.
             Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => Err(Error::invalid(format!(
                 "the {} handle is in use by another thread; use one handle per thread",
@@ -32,19 +32,19 @@ impl<T> Single<T> {
 }
 
 impl<T> Drop for Single<T> {
-    /// A thread that uses it while it is freed can only be one of the parent, in a forked child: the value
-    /// is as that thread left it, in the middle of a change perhaps. Its memory stays as it is.
+    /// If the value is locked, this is a forked child and the thread that uses it belongs to the parent. The
+    /// value may be in the middle of a change, so it is leaked.
     fn drop(&mut self) {
         if let Err(TryLockError::WouldBlock) = self.value.try_lock() {
             close_inherited();
             return;
         }
-        // SAFETY: dropped here only, and not used after.
+        // SAFETY: dropped only here, and not used afterwards.
         unsafe { ManuallyDrop::drop(&mut self.value) };
     }
 }
 
-/// A value that any number of threads may read and change; nothing blocks while it is locked.
+/// A value that any number of threads may read and change. No code blocks while holding the lock.
 pub struct Shared<T>(Mutex<T>);
 
 impl<T: Clone> Shared<T> {
@@ -56,15 +56,15 @@ impl<T: Clone> Shared<T> {
         self.lock().clone()
     }
 
-    /// Changes the value, or leaves it as it is where the change fails. Locked throughout, so that
-    /// what another thread changes meanwhile is not lost.
+    /// Changes the value, or leaves it unchanged if the change fails. Holds the lock throughout, so that no
+    /// update of another thread is lost.
     pub(super) fn change(&self, change: impl FnOnce(T) -> Result<T>) -> Result<()> {
         let mut value = self.lock();
         *value = change(value.clone())?;
         Ok(())
     }
 
-    /// Changes the value in place; the change has to leave it as it is where it fails.
+    /// Changes the value in place. A change that fails must leave it unchanged.
     pub(super) fn update(&self, change: impl FnOnce(&mut T) -> Result<()>) -> Result<()> {
         change(&mut self.lock())
     }

@@ -1,4 +1,4 @@
-//! The log hook: what the library logs, given to a function of C.
+//! The log hook: passes log messages of the library to a C function.
 
 use std::cell::Cell;
 use std::ffi::{CString, c_char, c_void};
@@ -12,24 +12,24 @@ use super::error::acclient_error;
 use super::status::acclient_status;
 use crate::error::{Error, ErrorKind};
 
-/// Reserved: calls return their failures as errors.
+/// Reserved: failures are returned as errors.
 pub const ACCLIENT_LOG_ERROR: i32 = 1;
-/// Something that may need attention, like the first failure after which a call retries.
+/// Conditions that may need attention, like the first failure after which a call retries.
 pub const ACCLIENT_LOG_WARN: i32 = 2;
-/// Something unusual that needs no attention.
+/// Unusual conditions that need no attention.
 pub const ACCLIENT_LOG_INFO: i32 = 3;
-/// Normal work: connections, submitted commands, how results are waited for.
+/// Normal operation: connections, submitted commands, how results are waited for.
 pub const ACCLIENT_LOG_DEBUG: i32 = 4;
-/// Normal work in detail.
+/// Normal operation in detail.
 pub const ACCLIENT_LOG_TRACE: i32 = 5;
 
-/// Function that receives log messages, on the thread whose call logs. It may call functions of the
-/// library, which then log nothing. It must return normally: no longjmp(3), no C++ exception.
+/// Function that receives log messages, on the thread whose call logs. It may call the library,
+/// which then logs nothing. It must return normally: no longjmp(3), no C++ exception.
 ///
 /// level: one of ACCLIENT_LOG_...
-/// target: what the message is about: "acclient::connection", "acclient::command", "acclient::wait" or
-///   "acclient::retry"; later versions may add some.
-/// message: one line of text without a password, and without the data of a command.
+/// target: the subject: "acclient::connection", "acclient::command", "acclient::wait" or
+///   "acclient::retry"; later versions may add more.
+/// message: one line of text, without passwords and without the data of commands.
 /// user_data: as passed to acclient_set_log_hook().
 pub type acclient_log_hook = Option<
     extern "C" fn(
@@ -42,20 +42,20 @@ pub type acclient_log_hook = Option<
 
 type Function = extern "C" fn(i32, *const c_char, *const c_char, *mut c_void);
 
-/// The hook that was set last. No lock: a fork might leave it taken for good in the child.
+/// The hook that was set last. Not behind a lock, which a fork might leave locked in the child.
 static HOOK: AtomicPtr<Installed> = AtomicPtr::new(null_mut());
 
-/// A hook. It is never freed, since another thread may be about to call it.
+/// A hook. Never freed, since another thread may be about to call it.
 struct Installed {
     function: Option<Function>,
-    /// As a number, since it is not used here.
+    /// A number, since it is not dereferenced here.
     user_data: usize,
-    /// The hook before, so that each can be reached from the last.
+    /// The previous hook, which keeps all hooks reachable from the last.
     before: AtomicPtr<Installed>,
 }
 
 thread_local! {
-    /// Whether the hook runs on this thread: what it calls must not call it again.
+    /// Whether the hook runs on this thread: calls that it makes must not invoke it again.
     static IN_HOOK: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -88,15 +88,14 @@ impl Log for Hook {
     fn flush(&self) {}
 }
 
-/// Sets the function that receives what the library logs, for the whole process. To be called before
-/// other threads use the library: a call that is in progress on another thread may still use the hook
-/// that was set before.
+/// Sets the log hook of the process. Set it before other threads use the library: a call in
+/// progress on another thread may still use the previous hook.
 ///
-/// hook: NULL logs nothing more, which is the default.
-/// user_data: passed to the hook as it is; may be NULL.
-/// level: the least important level that is logged, one of ACCLIENT_LOG_... Normal work logs only
+/// hook: NULL disables logging, which is the default.
+/// user_data: passed to the hook unchanged; may be NULL.
+/// level: the least severe level to log, one of ACCLIENT_LOG_... Normal operation logs only at
 ///   ACCLIENT_LOG_DEBUG and ACCLIENT_LOG_TRACE.
-/// Errors: ACCLIENT_UNSUPPORTED in a Rust program that has installed a logger of its own.
+/// Errors: ACCLIENT_UNSUPPORTED in a Rust program that has installed its own logger.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_set_log_hook(
     hook: acclient_log_hook,
@@ -117,10 +116,10 @@ pub unsafe extern "C" fn acclient_set_log_hook(
             }
         };
         static LOGGER: Hook = Hook;
-        // The first call of the process installs the logger; another thread may be about to do so too.
+        // The first call of the process installs the logger. Another thread may do so at the same time.
         let is_ours = || ptr::addr_eq(log::logger(), &raw const LOGGER);
         if !is_ours() && log::set_logger(&LOGGER).is_err() && !is_ours() {
-            let message = "the program has a logger of its own: see the crate log";
+            let message = "the program has installed its own logger for the crate log";
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let user_data = user_data.expose_provenance();

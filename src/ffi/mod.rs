@@ -1,22 +1,20 @@
-//! The C ABI: one file per C object, and what they share.
+//! The C ABI: one file per C object, and the modules that they share.
 //!
-//! Every exported function keeps the conventions that `acclient.h` opens with, by means of
+//! The conventions at the top of `acclient.h` are implemented by
 //!
-//! - its signature: a handle is an `Option<&T>`, which is NULL or valid, and an `Option<Box<T>>` where
-//!   it is freed;
-//! - [`contract`]: all use of other pointers, in one place;
-//! - [`guard`]: out parameters are cleared on entry, a panic becomes a status, and the handles in use
-//!   refuse further calls;
-//! - [`scope`]: what C passes is validated; [`text`]: what C borrows keeps its address; [`lock`].
+//! - the signatures: a handle is an `Option<&T>`, NULL or valid; a function that frees it takes an
+//!   `Option<Box<T>>`;
+//! - [`contract`]: every access through other raw pointers;
+//! - [`guard`]: clears out parameters on entry, turns a panic into a status and poisons the handles in use;
+//! - [`scope`]: validates arguments; [`text`]: keeps borrowed text at its address; [`lock`]: threads.
 //!
-//! The names are those of C. cbindgen writes the header from the signatures and descriptions, and
-//! expands no macros: functions are written out, their bodies are not.
+//! Types have their C names. cbindgen generates the header from signatures and doc comments and expands no
+//! macros, so functions are written out and only their bodies are macros.
 #![allow(non_camel_case_types)]
-// C has no named arguments and no builders that own what they are given.
+// C has neither named arguments nor builders.
 #![allow(clippy::too_many_arguments)]
 
-// The header has them in this order: errors first, then clients, then commands from before they are
-// sent to their results, then requests to agents.
+// The order of the header: errors, clients, commands from request to results, requests to agents.
 mod error;
 mod log;
 mod status;

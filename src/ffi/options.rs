@@ -14,8 +14,8 @@ use crate::client::{Client, ClientBuilder};
 use crate::error::{Error, Result};
 use crate::transport::SENTINEL_PORT;
 
-/// Options for a new client. A value out of range, or a file that cannot be used, is reported when
-/// the client is made.
+/// Options for a new client. Values out of range and unusable files are reported when the client is
+/// created.
 pub struct acclient_options(Handle<Shared<ClientBuilder>>);
 
 opaque!(acclient_options: Shared<ClientBuilder>);
@@ -28,7 +28,7 @@ fn set<'a>(
     scope.borrow_mut("options", options)?.change(change)
 }
 
-/// Makes options for a Redis at 127.0.0.1:6379 without a password.
+/// Creates options for a Redis at 127.0.0.1:6379 without a password.
 ///
 /// options: [out] receives the options; free with acclient_options_free().
 #[unsafe(no_mangle)]
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn acclient_options_new(
     call!(error, options, |_| Ok(Shared::new(Client::builder())))
 }
 
-/// Sets address, user, password and database by a URL, as acclient_client_connect() takes it.
+/// Sets address, user, password and database from a URL in a form of acclient_client_connect().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_url(
     options: *mut acclient_options,
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn acclient_options_set_url(
     call!(error, |scope| set(scope, options, |it| it.url(scope.name("url", url)?)))
 }
 
-/// Sets the host: a name or an IP address.
+/// Sets the host: a host name or an IP address.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_host(
     options: *mut acclient_options,
@@ -71,13 +71,13 @@ pub unsafe extern "C" fn acclient_options_set_unix_socket(
     })
 }
 
-/// Connects to the master with a name, as reported by these Sentinels, instead of host and port. They
-/// are asked in their order, for each new connection. A Sentinel that requires a password gets that
-/// of the master.
+/// Sets Sentinels, which report the address of a named master for each new connection, in place of
+/// host and port. They are asked in order. A Sentinel that requires a password gets the one of the
+/// master.
 ///
-/// name: not empty.
-/// sentinels, count: "host", "host:port" or "[address]:port" each; the default port is 26379. With a
-///   count of 0 acclient_client_open() fails.
+/// name: the name of the master, not empty.
+/// sentinels, count: "host", "host:port" or "[address]:port" each; the default port is 26379. With
+///   a count of 0, acclient_client_open() fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_sentinels(
     options: *mut acclient_options,
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn acclient_options_set_sentinels(
     call!(error, |scope| set(scope, options, |it| {
         let name = scope.filled_name("name", name)?;
         let read = |(index, text)| {
-            // Not quoted: somebody may have written a password there.
+            // Not quoted, since it may contain a misplaced password.
             let wrong =
                 || Error::invalid(format!("invalid sentinels[{index}]: expected host:port"));
             sentinel(text).ok_or_else(wrong)
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn acclient_options_set_sentinels(
     }))
 }
 
-/// Where a Sentinel is: "host", "host:port" or "[address]:port".
+/// Host and port of a Sentinel: "host", "host:port" or "[address]:port".
 fn sentinel(text: &str) -> Option<(&str, u16)> {
     let (host, port) = match text.rsplit_once(':') {
         // Otherwise all of it is an IPv6 address.
@@ -112,8 +112,9 @@ fn sentinel(text: &str) -> Option<(&str, u16)> {
     Some((number.unwrap_or(host), port)).filter(|(host, _)| !host.is_empty())
 }
 
-/// Enables TLS 1.2 and 1.3, as rediss:// does. The certificate of the server has to match the host,
-/// and its authority has to be trusted by this machine. Default: no TLS. A Unix socket has none.
+/// Enables TLS 1.2 and 1.3, as rediss:// does. The server's certificate must match the host and be
+/// issued by an authority that this machine trusts. Default: no TLS. A Unix socket does not use
+/// TLS.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_tls(
     options: *mut acclient_options,
@@ -122,7 +123,7 @@ pub unsafe extern "C" fn acclient_options_set_tls(
     call!(error, |scope| set(scope, options, |it| Ok(it.tls())))
 }
 
-/// Enables TLS, and trusts the authorities in this PEM file instead of those of the machine.
+/// Enables TLS and trusts the authorities in a PEM file instead of those of the machine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_tls_ca_file(
     options: *mut acclient_options,
@@ -135,7 +136,7 @@ pub unsafe extern "C" fn acclient_options_set_tls_ca_file(
 /// Enables TLS with a client certificate.
 ///
 /// certificates: PEM file of the certificate chain.
-/// key: PEM file of its private key.
+/// key: PEM file of the private key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_tls_client_cert(
     options: *mut acclient_options,
@@ -149,8 +150,8 @@ pub unsafe extern "C" fn acclient_options_set_tls_client_cert(
     }))
 }
 
-/// Enables TLS and disables certificate verification: anybody on the network path can read and change
-/// everything. For trials only.
+/// Enables TLS and disables certificate verification. Anyone on the network path can then read and
+/// change all traffic; use it for testing only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_tls_insecure(
     options: *mut acclient_options,
@@ -159,7 +160,7 @@ pub unsafe extern "C" fn acclient_options_set_tls_insecure(
     call!(error, |scope| set(scope, options, |it| Ok(it.tls_insecure())))
 }
 
-/// Sets the user name, for servers with ACLs. Default: the default user of the server.
+/// Sets the user name, for servers with ACLs. Default: the server's default user.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_user(
     options: *mut acclient_options,
@@ -169,7 +170,7 @@ pub unsafe extern "C" fn acclient_options_set_user(
     call!(error, |scope| set(scope, options, |it| Ok(it.user(scope.name("user", user)?))))
 }
 
-/// Sets the password. Default: none. It appears in no error.
+/// Sets the password. Default: none. Errors never contain it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_password(
     options: *mut acclient_options,
@@ -181,7 +182,7 @@ pub unsafe extern "C" fn acclient_options_set_password(
     })
 }
 
-/// Sets the port. Default 6379.
+/// Sets the port. Default: 6379.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_port(
     options: *mut acclient_options,
@@ -191,7 +192,7 @@ pub unsafe extern "C" fn acclient_options_set_port(
     call!(error, |scope| set(scope, options, |it| Ok(it.port(port))))
 }
 
-/// Sets the number of the database. Default 0.
+/// Sets the database number. Default: 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_db(
     options: *mut acclient_options,
@@ -201,11 +202,12 @@ pub unsafe extern "C" fn acclient_options_set_db(
     call!(error, |scope| set(scope, options, |it| Ok(it.db(db))))
 }
 
-/// Sets the maximum number of connections: each wait for results uses one, and further waits are held
-/// up, in order, until their deadline. 1 to 10000, default 64.
+/// Sets the maximum number of connections, 1 to 10000. Default: 64. Each wait for results uses one;
+/// further waits queue in order, until their deadline.
 ///
-/// Waits hold up no other call: an eighth more connections, at least one, is for calls that only talk to
-/// Redis, and as many for questions to agents and the controller.
+/// Waits do not delay other calls. Another eighth of the maximum, at least one connection, is
+/// reserved for calls that only talk to Redis, and the same again for requests to agents and the
+/// controller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_max_connections(
     options: *mut acclient_options,
@@ -215,7 +217,7 @@ pub unsafe extern "C" fn acclient_options_set_max_connections(
     call!(error, |scope| set(scope, options, |it| Ok(it.max_connections(max_connections))))
 }
 
-/// Sets the size, in bytes, of the largest reply that the client accepts. Default 64 MiB.
+/// Sets the maximum size of a reply in bytes. Default: 64 MiB.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_options_set_max_reply(
     options: *mut acclient_options,
@@ -225,8 +227,7 @@ pub unsafe extern "C" fn acclient_options_set_max_reply(
     call!(error, |scope| set(scope, options, |it| Ok(it.max_reply(max_reply))))
 }
 
-/// Connects with these options, which are copied, and logs in. Parameters and errors as
-/// acclient_client_connect().
+/// Connects with these options and logs in. Parameters and errors as acclient_client_connect().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_open(
     options: Option<&acclient_options>,
@@ -242,12 +243,12 @@ pub unsafe extern "C" fn acclient_client_open(
     })
 }
 
-/// Makes a client with these options, which are copied, without connecting: each call connects as
-/// needed. Reads the TLS files, and does not block otherwise.
+/// Creates a client with these options without connecting; calls connect as needed. Reads the TLS
+/// files but does not block otherwise.
 ///
 /// client: [out] receives the new client; free with acclient_client_free().
-/// Errors: ACCLIENT_INVALID_ARGUMENT for a value out of range, and for a TLS file that cannot be read
-/// or used; ACCLIENT_SYSTEM.
+/// Errors: ACCLIENT_INVALID_ARGUMENT for a value out of range or an unusable TLS file,
+/// ACCLIENT_SYSTEM.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_build(
     options: Option<&acclient_options>,
@@ -257,7 +258,7 @@ pub unsafe extern "C" fn acclient_client_build(
     call!(error, client, |scope| scope.borrow("options", options)?.get().build())
 }
 
-/// Frees the options; clients made with them are unaffected.
+/// Frees the options; clients created with them are unaffected.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_options_free(options: Option<Box<acclient_options>>) {
     guard::free(options);
@@ -268,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_sentinels_are() {
+    fn sentinel_addresses_are_parsed() {
         for (text, place) in [
             ("a", ("a", 26379)),
             ("a:1", ("a", 1)),

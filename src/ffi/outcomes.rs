@@ -18,21 +18,21 @@ use crate::AgentId;
 use crate::error::Result;
 use crate::job::{KillResult, Outcome, Outcomes};
 
-/// The agent has answered.
+/// The agent answered.
 pub const ACCLIENT_OUTCOME_DONE: i32 = 1;
-/// The job was over already; the agent was not asked.
+/// The job had already ended; the agent was not asked.
 pub const ACCLIENT_OUTCOME_OVER: i32 = 2;
-/// The agent gave no answer in time, or refused.
+/// The agent refused or did not answer in time.
 pub const ACCLIENT_OUTCOME_FAILED: i32 = 3;
 
-/// Of an accepted kill: the job has ended, and its result is there. Its state is "KILLED", or another one
-/// where the job ended by itself before the kill reached it.
+/// The job has ended and its result is available. Its state is "KILLED", or another one if the job
+/// ended before the kill reached it.
 pub const ACCLIENT_KILL_ENDED: i32 = 1;
-/// Of an accepted kill: the agent has killed the process, now or by an earlier kill, but the job goes on:
-/// something that the process started still holds its output. The result follows when that ends.
+/// The agent has killed the process, now or by an earlier kill, but the job has not ended: a
+/// process that it started still holds the job's output. The result follows when that process ends.
 pub const ACCLIENT_KILL_ORDERED: i32 = 2;
 
-/// The number of the result of a kill.
+/// The number of a [`KillResult`].
 pub(super) fn kill_number(kill: KillResult) -> i32 {
     match kill {
         KillResult::Ended => ACCLIENT_KILL_ENDED,
@@ -40,8 +40,8 @@ pub(super) fn kill_number(kill: KillResult) -> i32 {
     }
 }
 
-/// Name of the result of a kill: "ended" or "ordered"; "unknown kill" for any other number. Never NULL,
-/// never freed.
+/// Returns the name of a kill result: "ended" or "ordered"; "unknown kill" for any other number.
+/// Never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_kill_name(kill: i32) -> *const c_char {
     let name: &CStr = match kill {
@@ -52,7 +52,7 @@ pub extern "C" fn acclient_kill_name(kill: i32) -> *const c_char {
     name.as_ptr()
 }
 
-/// Outcome of a kill, stats or messages request on each agent of a command, in the order of agents.
+/// Outcome of a kill, stats or messages request on each agent of a command, ordered by agent.
 pub struct acclient_outcomes(Handle<OutcomesHandle>);
 
 opaque!(acclient_outcomes: OutcomesHandle);
@@ -98,27 +98,29 @@ impl OutcomesHandle {
     }
 }
 
-/// Kills the job on every agent that runs it. Nothing is sent where it is over or is ending after an earlier
+/// Kills the job on every agent that runs it. Sends nothing to an agent whose job has ended or is
+/// ending after an earlier kill.
+///
+/// An agent sends SIGKILL to the process that it started and to no other. Children of that process
+/// continue to run, and KILLED is reported when the last of them has closed the job's output;
+/// output after the kill is discarded. The script of a "bash" command is such a child, so it runs
+/// to its end; see acclient_request_set_killable(). A kill does not reach a job that waits in a
+/// queue of the agent or for a full agent.
+///
+/// An agent never answers a second kill of a job that is still ending, and that kill occupies one
+/// of its 100 job slots until it restarts. So this function asks the agent first, and sets the key
+/// cmd.<id>.killed.<gid>.<nid> for 24 hours, from which later calls in any process learn of the
 /// kill.
 ///
-/// An agent sends SIGKILL to the process that it started, and to nothing else. Children of the process go
-/// on, and KILLED is reported when the last of them has closed the job's output; what is written after the
-/// kill is dropped. A script of "bash" is such a child, so it runs to its end; see
-/// acclient_request_set_killable(). A job that waits in a queue of the agent, or for a full agent, cannot be
-/// reached.
-///
-/// The agent never answers a second kill of a job that is still ending, and that kill takes one of its 100
-/// places until it restarts. So this asks the agent first, and leaves the key cmd.<id>.killed.<gid>.<nid>,
-/// for 24 hours, by which later calls know, in any process.
-///
 /// timeout_ms: for the agents to answer.
-/// outcomes: [out] receives an outcome for each agent. acclient_outcomes_kill() tells whether the job has
-///   ended; the answers are its name. Free with acclient_outcomes_free().
-/// Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target; ACCLIENT_TIMEOUT where no
-/// controller has routed the command; as acclient_request_submit(). An error of one agent is in its outcome,
-/// and acclient_outcomes_failure() returns the first: ACCLIENT_NOT_RUNNING where the agent does not run the
-/// job, so that a kill cannot reach it; ACCLIENT_TIMEOUT for an agent that is down, stopped or full;
-/// ACCLIENT_NO_SUCH_AGENT for an agent of a list that the controller does not know.
+/// outcomes: [out] receives the outcomes; free with acclient_outcomes_free().
+///   acclient_outcomes_kill() returns whether a job has ended; the answer is the name of that
+///   result.
+/// Errors: ACCLIENT_NO_SUCH_AGENT if the controller knew no agent for the target; ACCLIENT_TIMEOUT
+/// if no controller has routed the command; as acclient_request_submit(). Errors of single agents
+/// are in their outcomes, and acclient_outcomes_failure() returns the first: ACCLIENT_NOT_RUNNING
+/// if the agent does not run the job; ACCLIENT_TIMEOUT for an agent that is down, stopped or full;
+/// ACCLIENT_NO_SUCH_AGENT for a listed agent that the controller does not know.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_kill(
     command: Option<&acclient_command>,
@@ -133,10 +135,10 @@ pub unsafe extern "C" fn acclient_command_kill(
     })
 }
 
-/// Reads what a running command uses, on each agent: answers with the fields "cpu" (per cent), "rss",
-/// "vms", "swap" (bytes), "cmd" and "debug". For "bash" that is the shell that runs the script, without the
-/// script. Parameters and errors as acclient_command_kill(); ACCLIENT_JOB_FAILED in the outcome of an agent
-/// that does not run the job, or not yet.
+/// Reads the resource usage of a running command on each agent: answers with the fields "cpu"
+/// (percent), "rss", "vms", "swap" (bytes), "cmd" and "debug". For "bash" it covers the shell that
+/// runs the script, without the script. Parameters and errors as acclient_command_kill(); the
+/// outcome of an agent that does not run the job is ACCLIENT_JOB_FAILED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_get_stats(
     command: Option<&acclient_command>,
@@ -151,11 +153,12 @@ pub unsafe extern "C" fn acclient_command_get_stats(
     })
 }
 
-/// Reads what a command has logged, on each agent: answers with a row for each message, newest first,
-/// with the fields "data", "level", "epoch" (milliseconds since 1970) and "id". Other parameters and
-/// errors as acclient_command_kill().
+/// Reads the log of a command on each agent: answers with a row for each message, newest first,
+/// with the fields "data", "level", "epoch" (milliseconds since 1970) and "id". Other parameters
+/// and errors as acclient_command_kill().
 ///
-/// query: which messages of each agent; may be NULL for the defaults of acclient_msg_query_new().
+/// query: the messages to return from each agent; may be NULL for the defaults of
+///   acclient_msg_query_new().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_get_msgs(
     command: Option<&acclient_command>,
@@ -174,10 +177,10 @@ pub unsafe extern "C" fn acclient_command_get_msgs(
 /// Reads the jobs that every agent of every grid is running: answers as those of
 /// acclient_client_get_processes().
 ///
-/// query: which jobs; may be NULL for all.
+/// query: the jobs to return; may be NULL for all.
 /// timeout_ms: for the agents to answer.
 /// outcomes: [out] receives the outcomes; free with acclient_outcomes_free().
-/// Errors: as acclient_request_submit(). An error of one agent is in its outcome.
+/// Errors: as acclient_request_submit(). Errors of single agents are in their outcomes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_get_all_processes(
     client: Option<&acclient_client>,
@@ -193,13 +196,13 @@ pub unsafe extern "C" fn acclient_client_get_all_processes(
     })
 }
 
-/// Number of agents.
+/// Returns the number of agents.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_outcomes_count(outcomes: Option<&acclient_outcomes>) -> usize {
     guard::get(outcomes, |it| Some(it.0.len()))
 }
 
-/// Reads the agent at an index, and returns whether there is one.
+/// Reads the agent at an index. Returns false if there is none.
 ///
 /// gid, nid: [out] receive the agent, or 0; may be NULL.
 #[unsafe(no_mangle)]
@@ -212,8 +215,8 @@ pub unsafe extern "C" fn acclient_outcomes_agent(
     agent!(outcomes, gid, nid, |it| Some(it.0.get(index)?.0))
 }
 
-/// Name of a kind of outcome: "done", "over" or "failed"; "unknown outcome" for any other number. Never
-/// NULL, never freed.
+/// Returns the name of a kind of outcome: "done", "over" or "failed"; "unknown outcome" for any
+/// other number. Never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_outcome_name(kind: i32) -> *const c_char {
     let name: &CStr = match kind {
@@ -225,7 +228,7 @@ pub extern "C" fn acclient_outcome_name(kind: i32) -> *const c_char {
     name.as_ptr()
 }
 
-/// Why the first agent that failed gave no answer; borrowed. NULL where none has failed.
+/// Returns the error of the first agent that failed; NULL if none failed. Borrowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_outcomes_failure(
     outcomes: Option<&acclient_outcomes>,
@@ -238,7 +241,7 @@ pub extern "C" fn acclient_outcomes_failure(
     })
 }
 
-/// The kind of outcome at an index: one of ACCLIENT_OUTCOME_...
+/// Returns the kind of the outcome at an index: one of ACCLIENT_OUTCOME_...
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_outcomes_kind(
     outcomes: Option<&acclient_outcomes>,
@@ -253,7 +256,7 @@ pub extern "C" fn acclient_outcomes_kind(
     })
 }
 
-/// The result of the kill of the agent at an index: one of ACCLIENT_KILL_...; 0 unless the outcomes are those
+/// Returns the kill result at an index: one of ACCLIENT_KILL_...; 0 unless these are the outcomes
 /// of a kill and the kind is ACCLIENT_OUTCOME_DONE.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_outcomes_kill(
@@ -266,7 +269,8 @@ pub extern "C" fn acclient_outcomes_kill(
     })
 }
 
-/// The answer of the agent at an index; borrowed. NULL unless the kind is ACCLIENT_OUTCOME_DONE.
+/// Returns the answer of the agent at an index; NULL unless the kind is ACCLIENT_OUTCOME_DONE.
+/// Borrowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_outcomes_answer(
     outcomes: Option<&acclient_outcomes>,
@@ -278,7 +282,8 @@ pub extern "C" fn acclient_outcomes_answer(
     })
 }
 
-/// The job of the agent at an index; borrowed. NULL unless the kind is ACCLIENT_OUTCOME_OVER.
+/// Returns the job of the agent at an index; NULL unless the kind is ACCLIENT_OUTCOME_OVER.
+/// Borrowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_outcomes_job(
     outcomes: Option<&acclient_outcomes>,
@@ -290,8 +295,8 @@ pub extern "C" fn acclient_outcomes_job(
     })
 }
 
-/// Why the agent at an index gave no answer; borrowed. NULL unless the kind is
-/// ACCLIENT_OUTCOME_FAILED.
+/// Returns the error of the agent at an index; NULL unless the kind is ACCLIENT_OUTCOME_FAILED.
+/// Borrowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_outcomes_error(
     outcomes: Option<&acclient_outcomes>,

@@ -1,8 +1,5 @@
-//! A panic in the middle of a call, with each kind of handle that a call can change: the call gives
-//! ACCLIENT_PANIC, the handle refuses further use, and the process lives.
-//!
-//! The panic is forced by the body of a function of this test; no such thing is in the library that
-//! programs link.
+//! A panic during a call, for each type of handle: the call returns ACCLIENT_PANIC, the handle is poisoned,
+//! and the process continues. The panic is raised by a function of this test.
 
 use std::ptr::{null, null_mut};
 use std::time::Duration;
@@ -37,7 +34,7 @@ use crate::node::{Gateway, Tunnel};
 use crate::protocol::{AgentId, JobResult, ResultDocument};
 use crate::{CancelToken, Client, Job, MsgQuery, RolloutPlan, RunArgs};
 
-/// A client that connects to nobody: every call here ends before that.
+/// A client that never connects: every call here fails before that.
 fn client() -> Client {
     Client::builder().build().unwrap()
 }
@@ -72,7 +69,7 @@ fn refuses(status: acclient_status) {
 
 fn target() -> acclient_target {
     let mut target = null_mut();
-    // SAFETY: the place lives on this frame; NULL is allowed for the error.
+    // SAFETY: the place is on this stack frame; NULL is allowed for the error.
     let made = unsafe { acclient_target_agent(1, 1, &mut target, null_mut()) };
     assert_eq!(made, ACCLIENT_OK);
     // SAFETY: it was just made.
@@ -85,7 +82,7 @@ fn a_job() -> Job {
 }
 
 #[test]
-fn every_kind_of_handle_refuses_further_use_after_a_panic() {
+fn every_type_of_handle_is_poisoned_by_a_panic() {
     let sound = acclient_client::from(client());
     let sound_target = target();
     let cmd = c"ping".as_ptr();
@@ -97,7 +94,7 @@ fn every_kind_of_handle_refuses_further_use_after_a_panic() {
     let mut sent = null_mut();
     let mut progress = null_mut();
     let mut rollout = null_mut();
-    // SAFETY: every handle lives on this frame or was just made; NULL is allowed where it stands.
+    // SAFETY: every handle is on this stack frame or was just created; NULL is passed only where allowed.
     unsafe {
         let broken: acclient_client = poisoned(client());
         refuses(acclient_client_ping(Some(&broken), 1000, None, null_mut()));

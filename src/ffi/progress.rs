@@ -1,4 +1,4 @@
-//! `acclient_progress`: how far a command got; and taking it back.
+//! `acclient_progress`: progress of a command; and retracting it.
 
 use std::ffi::{CStr, c_char};
 
@@ -11,25 +11,26 @@ use super::status::acclient_status;
 use crate::AgentId;
 use crate::command::{Progress, Stage};
 
-/// In the queue: no controller has taken it. acclient_command_retract() takes it back.
+/// In the queue; no controller has taken it. acclient_command_retract() can remove it.
 pub const ACCLIENT_STAGE_IN_QUEUE: i32 = 1;
-/// Routed to the agent, which has not fetched it: the agent is down, stopped or full (100 jobs).
+/// Routed to the agent but not fetched by it: the agent is down, stopped or full (100 jobs).
 pub const ACCLIENT_STAGE_ROUTED: i32 = 2;
 /// Running on the agent, waiting for its next run, or ending after a kill.
 pub const ACCLIENT_STAGE_RUNNING: i32 = 3;
-/// There is a result.
+/// Completed; the result is available.
 pub const ACCLIENT_STAGE_DONE: i32 = 4;
-/// It was submitted and its result cannot come any more: a controller took it and ended before it was
-/// routed, the job ended while the controller was down, or the agent was restarted meanwhile.
+/// Submitted, but no result can follow: a controller took the command and exited before routing it,
+/// the job ended while the controller was down, or the agent has restarted since.
 pub const ACCLIENT_STAGE_LOST: i32 = 5;
-/// Nothing is known of it, not even whether it was ever submitted. Or no controller answers that may have taken
-/// it from the queue. Or the agent has fetched it and does not answer: it is down, stopped or full (100 jobs), or
-/// Redis refuses writes. Or the agent does not run it, and the handle does not tell whether it waits in a queue of
-/// the agent: a handle by id alone does not.
+/// Unknown, for one of these reasons. Redis has no trace of the command, which may never have been
+/// submitted. The controller that may have taken it from the queue does not answer. The agent that
+/// fetched it does not answer: it is down, stopped or full (100 jobs), or Redis refuses writes. Or
+/// the agent does not run it, and the handle (by id alone) does not tell whether it waits in a
+/// queue of the agent.
 pub const ACCLIENT_STAGE_UNKNOWN: i32 = 6;
-/// Fetched by the agent, where it waits behind another job of the same queue; see
-/// acclient_run_args_set_queue(). No kill reaches it there, and it is lost if the agent dies. Comes between
-/// ACCLIENT_STAGE_ROUTED and ACCLIENT_STAGE_RUNNING.
+/// Fetched by the agent and waiting behind another job of the same queue; see
+/// acclient_run_args_set_queue(). A kill does not reach it, and it is lost if the agent dies. Comes
+/// between ACCLIENT_STAGE_ROUTED and ACCLIENT_STAGE_RUNNING.
 pub const ACCLIENT_STAGE_QUEUED_ON_AGENT: i32 = 7;
 
 fn number(stage: Stage) -> i32 {
@@ -44,7 +45,8 @@ fn number(stage: Stage) -> i32 {
     }
 }
 
-/// Name of a stage, like "in queue"; "unknown stage" for any other number. Never NULL, never freed.
+/// Returns the name of a stage, like "in queue"; "unknown stage" for any other number. Never NULL,
+/// never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_stage_name(stage: i32) -> *const c_char {
     let name: &CStr = match stage {
@@ -60,7 +62,7 @@ pub extern "C" fn acclient_stage_name(stage: i32) -> *const c_char {
     name.as_ptr()
 }
 
-/// How far a command got, as a whole and on each agent, in the order of agents.
+/// Progress of a command, as a whole and on each agent, ordered by agent.
 pub struct acclient_progress(Handle<ProgressHandle>);
 
 opaque!(acclient_progress: ProgressHandle);
@@ -78,17 +80,17 @@ impl From<Progress> for ProgressHandle {
     }
 }
 
-/// Finds out how far a command got on each agent: reads what Redis has, searches the queue, and asks
-/// the agents that have fetched it whether they run it. A job that its agent does not run may wait in a queue
-/// of the agent, where nobody sees it: if the command has a queue, this sends a "ping" through the same queue
-/// where the agent shows no job of it. Agents of a list that the controller does not know are left out. May
-/// be called while another thread waits with the command.
+/// Determines the progress of a command on each agent: reads Redis, searches the queue, and asks
+/// the agents that have fetched the command whether they run it. Agents do not list jobs that wait
+/// in their queues. If the command has a queue and the agent lists no job of it, this function
+/// therefore sends a "ping" through the same queue. Listed agents that the controller does not know
+/// are omitted. May be called while another thread waits with the command.
 ///
-/// timeout_ms: agents that do not answer by the deadline are ACCLIENT_STAGE_UNKNOWN; without a timeout
-///   agents have the default timeout of the client.
+/// timeout_ms: agents that do not answer by the deadline are ACCLIENT_STAGE_UNKNOWN. Without a
+///   timeout, agents have the client's default timeout to answer.
 /// progress: [out] receives the progress; free with acclient_progress_free().
-/// Errors: ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target; ACCLIENT_PROTOCOL for a
-/// result that cannot be decoded.
+/// Errors: ACCLIENT_NO_SUCH_AGENT if the controller knew no agent for the target, ACCLIENT_PROTOCOL
+/// for a result that cannot be decoded.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_progress(
     command: Option<&acclient_command>,
@@ -104,14 +106,14 @@ pub unsafe extern "C" fn acclient_command_progress(
     })
 }
 
-/// Takes a command back if no controller has taken it yet: then it never ran and never will. Removes
-/// exactly what was pushed; for a command that this program did not send, searches the queue for its
-/// id. May be called while another thread waits with the command.
+/// Removes a command from the queue if no controller has taken it, so that it never runs. Removes
+/// exactly what was pushed; for a command that this program did not send, searches the queue for
+/// its id. May be called while another thread waits with the command.
 ///
-/// retracted: [out] receives whether the command was still in the queue; false: it may run or have
-///   run. May be NULL.
-/// Errors: ACCLIENT_MAYBE_SENT where the connection broke meanwhile, so that the command may have been
-/// taken back or not.
+/// retracted: [out] receives whether the command was removed; if false, it may run or have run. May
+///   be NULL.
+/// Errors: ACCLIENT_MAYBE_SENT if the connection was lost meanwhile: the command may or may not
+/// have been removed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_retract(
     command: Option<&acclient_command>,
@@ -127,22 +129,22 @@ pub unsafe extern "C" fn acclient_command_retract(
     })
 }
 
-/// How far the command got as a whole: one of ACCLIENT_STAGE_...; later versions may add some. While no
-/// agent is known it is in the queue, lost or unknown; then the stage of the agent that is least far. Where a
-/// controller ended, or is slow, before it had routed the command to all agents with its roles, lost or
-/// unknown of the rest counts too.
+/// Returns the stage of the command as a whole: one of ACCLIENT_STAGE_...; later versions may add
+/// more. While no agent is known it is in queue, lost or unknown; otherwise it is the earliest
+/// stage of any agent. If a controller exited or is slow before it has routed the command to all
+/// agents with its roles, the stage of the rest (lost or unknown) counts too.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_progress_stage(progress: Option<&acclient_progress>) -> i32 {
     guard::get(progress, |it| Some(number(it.stage)))
 }
 
-/// Number of agents that the command went to, as far as is known.
+/// Returns the number of agents that the command is known to have been routed to.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_progress_count(progress: Option<&acclient_progress>) -> usize {
     guard::get(progress, |it| Some(it.agents.len()))
 }
 
-/// Reads the agent at an index, and returns whether there is one.
+/// Reads the agent at an index. Returns false if there is none.
 ///
 /// gid, nid: [out] receive the agent, or 0; may be NULL.
 #[unsafe(no_mangle)]
@@ -155,7 +157,7 @@ pub unsafe extern "C" fn acclient_progress_agent(
     agent!(progress, gid, nid, |it| Some(it.agents.get(index)?.0))
 }
 
-/// How far the command got on the agent at an index: one of ACCLIENT_STAGE_...
+/// Returns the stage of the agent at an index: one of ACCLIENT_STAGE_...
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_progress_stage_at(
     progress: Option<&acclient_progress>,
@@ -164,9 +166,10 @@ pub extern "C" fn acclient_progress_stage_at(
     guard::get(progress, |it| Some(number(it.agents.get(index)?.1)))
 }
 
-/// Whether Redis has lost its data since it confirmed the command. The command may still run: agents that the target
-/// names are asked, any other stage is ACCLIENT_STAGE_UNKNOWN. Always false if the user may not run INFO server, for
-/// a command that was found by its id or handle string, and for NULL.
+/// Returns whether Redis has lost its data since it confirmed the command. The command may still
+/// run: agents named by the target are asked, and any other stage is ACCLIENT_STAGE_UNKNOWN. Always
+/// false if the user may not run INFO server, and for a command looked up by its id or handle
+/// string.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_progress_redis_lost_data(progress: Option<&acclient_progress>) -> bool {
     guard::get(progress, |it| Some(it.redis_lost_data))
@@ -182,7 +185,7 @@ pub extern "C" fn acclient_progress_free(progress: Option<Box<acclient_progress>
 mod tests {
     use super::*;
 
-    /// The table of numbers. A line of it may be added, never changed.
+    /// Numbers of the ABI: lines may be added, never changed.
     const TABLE: &[(i32, Stage)] = &[
         (1, Stage::InQueue),
         (2, Stage::Routed),
@@ -194,10 +197,10 @@ mod tests {
     ];
 
     #[test]
-    fn numbers_are_those_of_the_table_and_named_alike() {
+    fn stages_keep_their_numbers_and_names() {
         for (count, stage) in TABLE {
             assert_eq!(*count, number(*stage));
-            // SAFETY: a NUL-terminated text that is never freed.
+            // SAFETY: a NUL-terminated static text.
             let name = unsafe { CStr::from_ptr(acclient_stage_name(*count)) }.to_str().unwrap();
             assert_eq!(name.replace(' ', ""), format!("{stage:?}").to_lowercase());
         }

@@ -1,4 +1,4 @@
-//! Questions to agents, to the controller and about jobs, which give an [`acclient_answer`].
+//! Requests to agents and the controller that return an [`acclient_answer`].
 
 use std::ffi::c_char;
 
@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::node::Answer;
 use crate::protocol::AgentId;
 
-/// Asks an agent, and gives its answer as it was.
+/// Asks an agent and returns its answer unchanged.
 fn ask<'a, T>(
     scope: &Scope<'a>,
     client: Option<&'a acclient_client>,
@@ -32,11 +32,11 @@ fn ask<'a, T>(
 }
 
 /// Reads the processors of an agent's machine: a row each, with the fields "cpu", "vendor_id",
-/// "family", "model", "stepping", "physical_id", "core_id", "cores", "model_name", "mhz", "cache_size"
-/// (KiB) and "flags".
+/// "family", "model", "stepping", "physical_id", "core_id", "cores", "model_name", "mhz",
+/// "cache_size" (KiB) and "flags".
 ///
 /// answer: [out] receives the answer; free with acclient_answer_free().
-/// Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED where the agent failed to read it,
+/// Errors: ACCLIENT_NO_SUCH_AGENT, ACCLIENT_JOB_FAILED if the agent failed to read the information,
 /// ACCLIENT_UNKNOWN_COMMAND; as acclient_request_run().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_get_cpu_info(
@@ -125,8 +125,9 @@ pub unsafe extern "C" fn acclient_client_get_os_info(
     })
 }
 
-/// Reads what an agent and all its jobs use together: one row, with the fields "cpu" (per cent),
-/// "rss", "vms" and "swap" (bytes). Parameters and errors as acclient_client_get_cpu_info().
+/// Reads the total resource usage of an agent and its jobs: one row, with the fields "cpu"
+/// (percent), "rss", "vms" and "swap" (bytes). Parameters and errors as
+/// acclient_client_get_cpu_info().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_get_aggregated_stats(
     client: Option<&acclient_client>,
@@ -142,11 +143,11 @@ pub unsafe extern "C" fn acclient_client_get_aggregated_stats(
     })
 }
 
-/// Reads the jobs that an agent is running, this request included: a row each, with the fields "cmd"
-/// ("cmd.id", "cmd.cmd", ...), "cpu" (per cent), "rss", "vms", "swap" (bytes) and "debug". Other
-/// parameters and errors as acclient_client_get_cpu_info().
+/// Reads the jobs that an agent is running, this request included: a row each, with the fields
+/// "cmd" ("cmd.id", "cmd.cmd", ...), "cpu" (percent), "rss", "vms", "swap" (bytes) and "debug".
+/// Other parameters and errors as acclient_client_get_cpu_info().
 ///
-/// query: which jobs; may be NULL for all.
+/// query: the jobs to return; may be NULL for all.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_get_processes(
     client: Option<&acclient_client>,
@@ -166,13 +167,13 @@ pub unsafe extern "C" fn acclient_client_get_processes(
     })
 }
 
-/// Reads what a job has logged on an agent, by the id of its command: a row for each message, newest
-/// first, with the fields "data", "level", "epoch" (milliseconds since 1970) and "id"; no rows for a
-/// job that the agent does not know. The agent logs with a short delay.
+/// Reads the log of a job on an agent, by the id of its command: a row for each message, newest
+/// first, with the fields "data", "level", "epoch" (milliseconds since 1970) and "id". No rows for
+/// a job that the agent does not know. Agents write logs with a short delay.
 ///
 /// target: one agent.
 /// id: the id of the command.
-/// query: which messages; may be NULL for the defaults of acclient_msg_query_new().
+/// query: the messages to return; may be NULL for the defaults of acclient_msg_query_new().
 /// answer: [out] receives the answer; free with acclient_answer_free().
 /// Errors: as acclient_client_get_cpu_info().
 #[unsafe(no_mangle)]
@@ -198,11 +199,11 @@ pub unsafe extern "C" fn acclient_client_get_msgs(
 }
 
 /// Lists the agents that the controller knows: a row each, with the fields "gid", "nid" and "roles"
-/// ("roles.0" is the first). An agent that died stays in the list for 30 to 45 s. One
-/// that runs 100 jobs fetches no commands and leaves the list after 30 s, until some of them end.
+/// ("roles.0" is the first role). A dead agent stays in the list for 30 to 45 s. An agent that runs
+/// 100 jobs fetches no commands, and leaves the list after 30 s until some jobs end.
 ///
 /// answer: [out] receives the answer; free with acclient_answer_free().
-/// Errors: ACCLIENT_TIMEOUT where no controller drains the queue, ACCLIENT_UNKNOWN_COMMAND where the
+/// Errors: ACCLIENT_TIMEOUT if no controller drains the queue, ACCLIENT_UNKNOWN_COMMAND if the
 /// controller does not support it; as acclient_request_run().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_list_agents(
@@ -218,21 +219,24 @@ pub unsafe extern "C" fn acclient_client_list_agents(
     })
 }
 
-/// Checks everything that a command depends on: whether Redis can be reached, accepts the login, and
-/// what it supports; whether it may run out of memory, evict keys or refuse writes; whether a controller drains
-/// the queue; which agents answer, and how far behind they are. The round trip to Redis is measured first, and left
-/// out of the times of the controller and of agents. A row for each check, in the order in which
-/// a command depends on them, with the fields
-/// "name" ("redis", "login", "queue", "agent 1:2", ...), different in each row;
-/// "verdict" ("good", "weak", "bad", or "unknown" where Redis does not tell or the time was too short);
-/// "found"; "advice", which is empty where nothing is to be done;
-/// "code", an integer: the kind of the error that commands meet because of it, such as ACCLIENT_TIMEOUT, and "kind",
-/// its name; both null where no command has to fail. Later versions may check more.
+/// Diagnoses everything that a command depends on: whether Redis can be reached, accepts the login,
+/// and supports what the library uses; whether Redis may run out of memory, evict keys or refuse
+/// writes; whether a controller drains the queue; which agents answer, and how far behind they are.
+/// The times of the controller and the agents exclude the round trip to Redis.
 ///
-/// Sends the commands "list_agents" and "ping". Those that nobody has fetched are removed from Redis at the end, also
-/// of a call that is cancelled, and their other keys expire within ten seconds.
+/// The answer has a row for each check, in the order in which a command depends on them. Later
+/// versions may add checks. Fields:
+///   "name": "redis", "login", "queue", "agent 1:2", ...; unique
+///   "verdict": "good", "weak", "bad", or "unknown" if Redis does not tell or time ran out
+///   "found": the finding
+///   "advice": what to do; empty if nothing
+///   "code", "kind": status and name of the error that commands get because of it, such as
+///   ACCLIENT_TIMEOUT; null if commands need not fail
 ///
-/// client: made with acclient_client_build() if Redis may be unreachable.
+/// Sends the commands "list_agents" and "ping". Those that were not fetched are removed from Redis
+/// before the call returns, even if it is cancelled; their other keys expire within ten seconds.
+///
+/// client: use acclient_client_build() if Redis may be unreachable.
 /// answer: [out] receives the answer; free with acclient_answer_free().
 /// Errors: ACCLIENT_INVALID_ARGUMENT, ACCLIENT_CANCELLED, ACCLIENT_CLOSED, ACCLIENT_FORKED_HANDLE.
 /// Problems of the grid are in the answer.
@@ -268,11 +272,11 @@ pub unsafe extern "C" fn acclient_client_ping_agent(
     })
 }
 
-/// Reads what a running job uses: one row, with the fields "cpu" (per cent), "rss", "vms", "swap"
-/// (bytes), "cmd" and "debug".
+/// Reads the resource usage of a running job: one row, with the fields "cpu" (percent), "rss",
+/// "vms", "swap" (bytes), "cmd" and "debug".
 ///
 /// answer: [out] receives the answer; free with acclient_answer_free().
-/// Errors: ACCLIENT_JOB_FAILED where the job is not running; as acclient_request_run().
+/// Errors: ACCLIENT_JOB_FAILED if the job is not running; as acclient_request_run().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_get_stats(
     job: Option<&acclient_job>,
@@ -287,9 +291,9 @@ pub unsafe extern "C" fn acclient_job_get_stats(
     })
 }
 
-/// Reads what a job has logged. Rows, other parameters and errors as acclient_client_get_msgs().
+/// Reads the log of a job. Rows, other parameters and errors as acclient_client_get_msgs().
 ///
-/// query: which messages; may be NULL for the defaults of acclient_msg_query_new().
+/// query: the messages to return; may be NULL for the defaults of acclient_msg_query_new().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_get_msgs(
     job: Option<&acclient_job>,
@@ -305,14 +309,14 @@ pub unsafe extern "C" fn acclient_job_get_msgs(
     })
 }
 
-/// Kills a job: the agent sends SIGKILL to the process that it started. See acclient_command_kill() for what
-/// a kill does not reach. Nothing is sent where the job is over or is ending after an earlier kill.
+/// Kills a job: the agent sends SIGKILL to the process that it started; see acclient_command_kill()
+/// for the limits of a kill. Sends nothing if the job has ended or is ending after an earlier kill.
 ///
-/// kill: [out] receives ACCLIENT_KILL_ENDED once the result is there, also where the job was over before, or
-///   ACCLIENT_KILL_ORDERED if something still holds the job's output a second after the kill; may be NULL.
-/// Errors: ACCLIENT_NOT_RUNNING where the agent does not run the job, so that a kill cannot reach it;
-/// ACCLIENT_TIMEOUT for an agent that is down, stopped or full; ACCLIENT_NO_SUCH_AGENT; as
-/// acclient_request_run().
+/// kill: [out] receives ACCLIENT_KILL_ENDED once the result is available, also if the job had ended
+///   before, or ACCLIENT_KILL_ORDERED if a process still holds the job's output a second after the
+///   kill. May be NULL.
+/// Errors: ACCLIENT_NOT_RUNNING if the agent does not run the job; ACCLIENT_TIMEOUT for an agent
+/// that is down, stopped or full; ACCLIENT_NO_SUCH_AGENT; as acclient_request_run().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_job_kill(
     job: Option<&acclient_job>,

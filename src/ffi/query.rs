@@ -1,4 +1,4 @@
-//! `acclient_msg_query` and `acclient_process_query`: which messages and which processes are asked for.
+//! `acclient_msg_query` and `acclient_process_query`: selections of messages and processes.
 
 use std::ffi::c_char;
 use std::time::{Duration, SystemTime};
@@ -13,17 +13,17 @@ use crate::error::{Error, Result};
 use crate::job::MsgQuery;
 use crate::node::ProcessQuery;
 
-/// Query of messages that jobs have logged. A setter that fails changes nothing.
+/// Query for messages that jobs have logged. A setter that fails changes nothing.
 pub struct acclient_msg_query(Handle<Shared<MsgQuery>>);
 
 opaque!(acclient_msg_query: Shared<MsgQuery>);
 
-/// Query of the jobs that an agent is running. A setter that fails changes nothing.
+/// Query for the jobs that an agent is running. A setter that fails changes nothing.
 pub struct acclient_process_query(Handle<Shared<ProcessQuery>>);
 
 opaque!(acclient_process_query: Shared<ProcessQuery>);
 
-/// What a call asks for; everything for NULL.
+/// The query of a call; NULL selects everything.
 pub(super) fn msg_query<'a>(
     scope: &Scope<'a>,
     query: Option<&'a acclient_msg_query>,
@@ -31,7 +31,7 @@ pub(super) fn msg_query<'a>(
     query.map_or_else(|| Ok(MsgQuery::new()), |_| Ok(scope.borrow("query", query)?.get()))
 }
 
-/// What a call asks for; everything for NULL.
+/// The query of a call; NULL selects everything.
 pub(super) fn process_query<'a>(
     scope: &Scope<'a>,
     query: Option<&'a acclient_process_query>,
@@ -39,7 +39,7 @@ pub(super) fn process_query<'a>(
     query.map_or_else(|| Ok(ProcessQuery::new()), |_| Ok(scope.borrow("query", query)?.get()))
 }
 
-/// Makes a query of the newest 20 messages of every level.
+/// Creates a query for the newest 20 messages of every level.
 ///
 /// query: [out] receives the query; free with acclient_msg_query_free().
 #[unsafe(no_mangle)]
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn acclient_msg_query_set_levels(
     call!(error, |scope| change(scope, query, |it| Ok(it.levels(scope.name("levels", levels)?))))
 }
 
-/// Sets the maximum number of messages, 1 to 1000; the newest are returned. Default 20.
+/// Sets the maximum number of messages, 1 to 1000; the newest are returned. Default: 20.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_msg_query_set_limit(
     query: *mut acclient_msg_query,
@@ -70,9 +70,9 @@ pub unsafe extern "C" fn acclient_msg_query_set_limit(
     call!(error, |scope| change(scope, query, |it| Ok(it.limit(limit))))
 }
 
-/// Leaves out messages logged before a time.
+/// Excludes messages logged before a time.
 ///
-/// from_ms: milliseconds since 1970, zero or above.
+/// from_ms: milliseconds since 1970, not negative.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_msg_query_set_from(
     query: *mut acclient_msg_query,
@@ -82,9 +82,9 @@ pub unsafe extern "C" fn acclient_msg_query_set_from(
     call!(error, |scope| change(scope, query, |it| Ok(it.from(time("from_ms", from_ms)?))))
 }
 
-/// Leaves out messages logged after a time.
+/// Excludes messages logged after a time.
 ///
-/// to_ms: milliseconds since 1970, zero or above.
+/// to_ms: milliseconds since 1970, not negative.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_msg_query_set_to(
     query: *mut acclient_msg_query,
@@ -100,7 +100,7 @@ pub extern "C" fn acclient_msg_query_free(query: Option<Box<acclient_msg_query>>
     guard::free(query);
 }
 
-/// Makes a query of all jobs of an agent.
+/// Creates a query for all jobs of an agent.
 ///
 /// query: [out] receives the query; free with acclient_process_query_free().
 #[unsafe(no_mangle)]
@@ -111,7 +111,7 @@ pub unsafe extern "C" fn acclient_process_query_new(
     call!(error, query, |_| Ok(Shared::new(ProcessQuery::new())))
 }
 
-/// Leaves out jobs of another domain: see acclient_run_args_set_domain().
+/// Restricts the query to a domain; see acclient_run_args_set_domain().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_process_query_set_domain(
     query: *mut acclient_process_query,
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn acclient_process_query_set_domain(
     })
 }
 
-/// Leaves out jobs of another name: see acclient_run_args_set_name().
+/// Restricts the query to a name; see acclient_run_args_set_name().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_process_query_set_name(
     query: *mut acclient_process_query,

@@ -19,7 +19,7 @@ use crate::command::{Command, Request};
 use crate::error::Result;
 use crate::protocol::Target;
 
-/// A command before it is sent: making or changing one sends nothing. It can be sent many times, each
+/// A command to be sent. Creating or changing it sends nothing. It can be sent many times, each
 /// time as a new command.
 pub struct acclient_request(Handle<RequestHandle>);
 
@@ -46,7 +46,7 @@ impl RequestHandle {
         &self.client
     }
 
-    /// What is to be sent, by a handle of the client for one call.
+    /// The request as made by a client limited to one call.
     pub(super) fn by(&self, client: Client) -> Request {
         self.builder.get().by(client.session().clone())
     }
@@ -70,14 +70,17 @@ fn set<'a>(
     scope.borrow_mut("request", request)?.builder.change(change)
 }
 
-/// Makes a request for any command that agents know: "ping", "killall", "restart", ...
+/// Creates a request for any command that agents know: "ping", "killall", "restart", ...
 ///
-/// "restart" has no result: an original agent exits at once, so submit it and do not wait. "killall" kills all
-/// jobs as acclient_command_kill() does, and is a job itself: it ends as SUCCESS or KILLED. It also kills the
-/// daemon for jumpscripts of an original agent: later jumpscripts fail until the agent restarts.
-/// When it is sent, the data of "controller" with the name "scheduler_add", and that of "jumpscript_content",
-/// are checked as the controller decodes them: ACCLIENT_INVALID_ARGUMENT where it would exit, at once or when
-/// the schedule fires. The message names the field, like cmd.args.args[0].
+/// "restart" has no result, since an original agent exits at once: submit it and do not wait.
+/// "killall" kills all jobs as acclient_command_kill() does and is itself a job, which ends as
+/// SUCCESS or KILLED. On an original agent it also kills the jumpscript daemon: later jumpscripts
+/// fail until the agent restarts.
+///
+/// The data of "controller" with the name "scheduler_add", and of "jumpscript_content", is checked
+/// when the request is sent, as the controller decodes it: ACCLIENT_INVALID_ARGUMENT if the
+/// controller would exit, at once or when the schedule fires. The message names the field, like
+/// cmd.args.args[0].
 ///
 /// request: [out] receives the request; free with acclient_request_free().
 #[unsafe(no_mangle)]
@@ -95,8 +98,8 @@ pub unsafe extern "C" fn acclient_request_new(
     })
 }
 
-/// Makes a request for a program to run. acclient_request_add_arg() adds its arguments,
-/// acclient_request_set_data() sets its standard input.
+/// Creates a request to run a program. Set its arguments with acclient_request_add_arg() and its
+/// standard input with acclient_request_set_data().
 ///
 /// request: [out] receives the request; free with acclient_request_free().
 #[unsafe(no_mangle)]
@@ -114,7 +117,7 @@ pub unsafe extern "C" fn acclient_request_execute(
     })
 }
 
-/// Makes a request for a shell script to run, an extension that agents usually have.
+/// Creates a request to run a shell script, with an extension that most agents have.
 ///
 /// script, script_length: UTF-8.
 /// request: [out] receives the request; free with acclient_request_free().
@@ -134,7 +137,7 @@ pub unsafe extern "C" fn acclient_request_bash(
     })
 }
 
-/// Makes a request for a jumpscript that the agents have.
+/// Creates a request to run a jumpscript that is installed on the agents.
 ///
 /// kwargs: keyword arguments, a JSON object; may be NULL for none.
 /// request: [out] receives the request; free with acclient_request_free().
@@ -156,9 +159,9 @@ pub unsafe extern "C" fn acclient_request_execute_jumpscript(
     })
 }
 
-/// Makes a request for a jumpscript that is sent along: Python code that defines "action".
+/// Creates a request to run a jumpscript that is sent with the command.
 ///
-/// content, content_length: the script, UTF-8.
+/// content, content_length: Python code that defines "action", in UTF-8.
 /// kwargs: keyword arguments, a JSON object; may be NULL for none.
 /// request: [out] receives the request; free with acclient_request_free().
 #[unsafe(no_mangle)]
@@ -180,7 +183,7 @@ pub unsafe extern "C" fn acclient_request_execute_jumpscript_content(
     })
 }
 
-/// Adds an argument of the program of "execute"; scripts get none.
+/// Adds a program argument to "execute". Scripts receive no arguments.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_add_arg(
     request: *mut acclient_request,
@@ -203,12 +206,12 @@ pub unsafe extern "C" fn acclient_request_set_run_args(
     })
 }
 
-/// Sets the data: the standard input of a program, the script of "bash", JSON for built-in commands
-/// of the agents.
+/// Sets the data: the standard input of a program, the script of "bash", or JSON for a built-in
+/// command.
 ///
-/// The agent writes all of the standard input before it reads any output. So a program that answers while it
-/// reads, like cat, hangs without end once both exceed what a pipe holds, 64 KiB on Linux: let it write to a
-/// file.
+/// An agent writes the whole standard input before it reads any output. A program that writes while
+/// it reads, like cat, therefore hangs once input and output both exceed the pipe buffer (64 KiB on
+/// Linux). Let it write to a file.
 ///
 /// data, data_length: UTF-8, which may contain NULs.
 #[unsafe(no_mangle)]
@@ -223,11 +226,11 @@ pub unsafe extern "C" fn acclient_request_set_data(
     })
 }
 
-/// Sets the id, instead of a new UUID for each time that the request is sent.
+/// Sets the id. Default: a new UUID each time the request is sent.
 ///
 /// While a job with the same id is running, its agent refuses a second one, and the result of the
-/// first counts for both. After it has ended the same id runs again, and waits by this command return the new
-/// result; a handle by the id alone returns what is newest in Redis.
+/// first counts for both. Once it has ended, the id can run again: waits by the new command return
+/// the new result, and a handle by id alone returns the newest result in Redis.
 ///
 /// id: not empty.
 #[unsafe(no_mangle)]
@@ -239,7 +242,7 @@ pub unsafe extern "C" fn acclient_request_set_id(
     call!(error, |scope| set(scope, request, |it| Ok(it.id(scope.filled_name("id", id)?))))
 }
 
-/// Sets the tags: a text that is returned with the result.
+/// Sets the tags: text that is returned with the result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_set_tags(
     request: *mut acclient_request,
@@ -249,19 +252,19 @@ pub unsafe extern "C" fn acclient_request_set_tags(
     call!(error, |scope| set(scope, request, |it| Ok(it.tags(scope.name("tags", tags)?))))
 }
 
-/// Makes a kill and the maximum run time reach the script of "bash". Default: they do not.
+/// Lets a kill and the maximum run time reach the script of a "bash" command. Default: they do not.
 ///
-/// An agent kills the process that it started. For "bash" that is a shell which runs the script as a child, so
-/// without this option the script runs to its end, and only then KILLED or TIMEOUT is reported. With it the
-/// agent kills the shell that runs the script as well. This puts the line "echo 101::$$; " in front of the
-/// script, by which the script announces its process to the agent.
+/// An agent kills only the process that it started. For "bash" this is a shell whose child runs the
+/// script, so by default the script runs to its end before KILLED or TIMEOUT is reported. With this
+/// option the agent also kills the shell that runs the script: the line "echo 101::$$; " is put in
+/// front of the script, by which it announces its process to the agent.
 ///
-/// Commands that the script has started are still not killed, and the result waits for them as long as they
-/// hold the output. Let the script "exec" a long last command, or announce the process of a command in the
-/// same way: "command & echo 101::$!; wait". The statistics of the job count announced processes too.
+/// Commands started by the script are still not killed, and the result waits for those that hold
+/// the output. Run a long last command with "exec", or announce the process of a command in the
+/// same way: "command & echo 101::$!; wait". The statistics of the job include announced processes.
 ///
-/// Errors: none of its own. Sending fails with ACCLIENT_INVALID_ARGUMENT for any command but "bash", and for a
-/// script that starts with "#!".
+/// Sending fails with ACCLIENT_INVALID_ARGUMENT for any command but "bash", and for a script that
+/// starts with "#!".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_set_killable(
     request: *mut acclient_request,
@@ -274,9 +277,9 @@ pub unsafe extern "C" fn acclient_request_set_killable(
 ///
 /// timeout_ms: for Redis to accept the command.
 /// command: [out] receives the command; free with acclient_command_free().
-/// Errors: ACCLIENT_INVALID_ARGUMENT (nothing was sent), ACCLIENT_SERVER (it was rejected),
-/// ACCLIENT_MAYBE_SENT (it may run or not; acclient_error_command_handle() gives the handle string by which
-/// to find out).
+/// Errors: ACCLIENT_INVALID_ARGUMENT (nothing was sent), ACCLIENT_SERVER (Redis rejected the
+/// command), ACCLIENT_MAYBE_SENT (the command may or may not run; look it up by
+/// acclient_error_command_handle()).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_submit(
     request: Option<&acclient_request>,
@@ -291,28 +294,30 @@ pub unsafe extern "C" fn acclient_request_submit(
     })
 }
 
-/// Sends the command so that retrying with the same id does not run it twice, and returns once Redis
-/// has it. Until the deadline it reconnects and sends the command again where that is safe.
+/// Sends the command idempotently and returns once Redis has it: repeating the call with the same
+/// id does not run the command twice. Until the deadline it reconnects and retries where that is
+/// safe.
 ///
-/// Set an id that you can set again: acclient_request_set_id(). Within 24 hours a second call with that
-/// id, in this process or another, finds that the command was submitted, and succeeds without sending
-/// anything. This takes a key cmd.<id>.submitted, which acclient_request_submit() does not leave.
+/// Set an id that later attempts can repeat: acclient_request_set_id(). Within 24 hours a second
+/// call with that id, in any process, finds the command submitted and succeeds without sending
+/// anything. This uses the key cmd.<id>.submitted, which acclient_request_submit() does not set.
 ///
-/// The id stands for one target, command, run arguments, data and tags; any other is
-/// ACCLIENT_ID_IN_USE. A command that matched no agent (ACCLIENT_NO_SUCH_AGENT) has not run: the same
-/// command is sent again under its id, and its old answer is removed. A list of agents is sent again only
-/// if none of them was known. A wait that is under way meanwhile returns the old answer or the new result;
-/// one for a target with roles may go on to its deadline.
+/// The id identifies one target, command, run arguments, data and tags; a call with any other fails
+/// with ACCLIENT_ID_IN_USE. A command that matched no agent (ACCLIENT_NO_SUCH_AGENT) has not run:
+/// calling again sends it under the same id and removes the old answer. A list of agents is sent
+/// again only if none of them was known. A concurrent wait returns the old answer or the new
+/// result; for a target with roles it may continue to its deadline.
 ///
-/// It holds as long as Redis keeps its data, and not where Redis may evict keys: with a maxmemory-policy
-/// other than noeviction a command whose key was evicted is sent twice.
+/// The guarantee requires that Redis keeps its data. With a maxmemory-policy other than noeviction,
+/// a command whose key was evicted is sent twice.
 ///
 /// timeout_ms: for Redis to accept the command.
 /// command: [out] receives the command; free with acclient_command_free().
-/// Errors: ACCLIENT_MAYBE_SENT where no reply came in time after it was sent, or Redis was replaced
-/// between two attempts: a second call with the same id does not run it twice. After any other error the
-/// command was not sent, unless acclient_error_is_maybe_sent(): ACCLIENT_ID_IN_USE; ACCLIENT_TIMEOUT with
-/// what prevented it; as acclient_request_submit().
+/// Errors: ACCLIENT_MAYBE_SENT if no reply arrived in time after the command was sent, or Redis was
+/// replaced between two attempts; calling again with the same id does not run the command twice.
+/// After any other error the command was not sent, unless acclient_error_is_maybe_sent():
+/// ACCLIENT_ID_IN_USE; ACCLIENT_TIMEOUT, with the cause in its message; as
+/// acclient_request_submit().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_submit_once(
     request: Option<&acclient_request>,
@@ -327,8 +332,8 @@ pub unsafe extern "C" fn acclient_request_submit_once(
     })
 }
 
-/// Sends the command and waits for its result, in one round trip to Redis where the target is one agent
-/// by its numbers. Not for a fan-out. A job that failed is a result like any other.
+/// Sends the command and waits for its result. For a target of one agent, this takes one round trip
+/// to Redis. Not for a fan-out. A failed job is a result, not an error.
 ///
 /// job: [out] receives the job; free with acclient_job_free().
 /// Errors: as acclient_request_submit() and acclient_command_next_result().
@@ -347,7 +352,7 @@ pub unsafe extern "C" fn acclient_request_run(
     })
 }
 
-/// Frees the request; commands that it sent go on.
+/// Frees the request; commands sent with it are unaffected.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_request_free(request: Option<Box<acclient_request>>) {
     guard::free(request);

@@ -1,4 +1,4 @@
-//! Which agents an expression or a target means at this moment.
+//! Resolving expressions and targets to agents.
 
 use std::collections::BTreeMap;
 use std::ffi::c_char;
@@ -21,20 +21,21 @@ pub(super) fn with_roles(agents: BTreeMap<AgentId, Vec<String>>) -> Result<Answe
     AnswerHandle::of(&agents.into_iter().map(row).collect::<Vec<_>>())
 }
 
-/// Resolves an expression over agents to the target that it means at this moment.
+/// Resolves an expression over agents to a target.
 ///
-/// Agents that are written out, and roles that all have to be there, become a target without asking anybody. For
-/// all else, this asks the controller for its agents, as acclient_client_list_agents() does, and makes a target that
-/// lists agents. An agent that is written out is in the target even if it is not registered; ranges, patterns and
-/// "not" mean registered agents.
+/// Explicit agents, and roles that are all required, become a target without a request. For any
+/// other expression the call asks the controller for its agents, as acclient_client_list_agents()
+/// does, and returns a target that lists agents. Explicit agents are included even if they are not
+/// registered; ranges, patterns and "not" select registered agents.
 ///
-/// expression: "1:1-20,25,2:*" for agents by their numbers, where a range has "-" and a pattern "*" or "?";
-///   "all", "any", "role=cpu,storage@1" as in acclient_target_parse(); "@web" for a group of the named instance that
-///   the client was made from, which is a string in its table "groups"; combined by "or", "and", "not" (which bind
-///   tighter in this order) and parentheses. "any" cannot be combined.
+/// expression: terms combined by "or", "and", "not" (in increasing precedence) and parentheses.
+///   "1:1-20,25,2:*" is agents by number, with ranges ("-") and patterns ("*", "?"). "all", "any"
+///   and "role=cpu,storage@1" are as in acclient_target_parse(); "any" cannot be combined. "@web"
+///   is a group of the named instance that the client was created from: a string in its table
+///   "groups".
 /// target: [out] receives the target; free with acclient_target_free().
-/// Errors: ACCLIENT_INVALID_ARGUMENT for a syntax error and a group that does not exist or is invalid,
-/// ACCLIENT_NO_SUCH_AGENT where nobody is meant; as acclient_client_list_agents().
+/// Errors: ACCLIENT_INVALID_ARGUMENT for a syntax error or an unknown or invalid group,
+/// ACCLIENT_NO_SUCH_AGENT if no agent matches; as acclient_client_list_agents().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_resolve(
     client: Option<&acclient_client>,
@@ -51,9 +52,9 @@ pub unsafe extern "C" fn acclient_client_resolve(
     })
 }
 
-/// Lists the agents that a target means at this moment, of those that the controller knows: rows as in
-/// acclient_client_list_agents(). Agents that the target lists and the controller does not know are left out, so
-/// that there may be no rows. For acclient_target_any(), all agents that the controller would choose from.
+/// Lists the registered agents that a target selects: rows as in acclient_client_list_agents().
+/// Listed agents that the controller does not know are omitted, so there may be no rows. For a
+/// target made by acclient_target_any(), these are all agents that the controller chooses from.
 ///
 /// answer: [out] receives the answer; free with acclient_answer_free().
 /// Errors: as acclient_client_list_agents().
@@ -73,9 +74,9 @@ pub unsafe extern "C" fn acclient_client_matching_agents(
     })
 }
 
-/// Counts the commands that wait for agents: the controller has routed them, and the agent has not fetched them. A
-/// row for each agent, with the fields "gid", "nid" and "waiting". Reads them from Redis without asking the
-/// controller or an agent. Agents of which the user of Redis may not read the key "cmds:<gid>:<nid>" are left out.
+/// Counts the commands that the controller has routed to agents and the agents have not fetched: a
+/// row for each agent, with the fields "gid", "nid" and "waiting". Reads Redis only. Agents whose
+/// key "cmds:<gid>:<nid>" the Redis user may not read are omitted.
 ///
 /// target: one agent or a list of agents.
 /// answer: [out] receives the answer; free with acclient_answer_free().

@@ -16,7 +16,7 @@ use crate::command::Results;
 use crate::engine::WaitMethod;
 use crate::error::Result;
 
-/// A blocking command on the one list that is left.
+/// Blocking command on the last pending list.
 pub const ACCLIENT_WAIT_BLOCKING: i32 = 1;
 /// Push notifications for the lists that were read (client-side tracking).
 pub const ACCLIENT_WAIT_TRACKING: i32 = 2;
@@ -25,19 +25,19 @@ pub const ACCLIENT_WAIT_BROADCAST: i32 = 3;
 /// Polling all lists, with an interval of 40 ms.
 pub const ACCLIENT_WAIT_POLLING: i32 = 4;
 
-/// Results of one or more commands, in order of completion, with one deadline. Holds a connection of
-/// the client until it is done or freed. For one thread at a time.
+/// Results of one or more commands in completion order, with one deadline. Holds a connection of
+/// the client until it is exhausted or freed. For one thread at a time.
 pub struct acclient_results(Handle<Single<Results>>);
 
 opaque!(acclient_results: Single<Results>);
 
-/// Iterates over the results of a command that its handle has not returned yet; results returned here
-/// do not count there. Sends nothing and does not block.
+/// Iterates over the results that the command handle has not returned yet; results returned by the
+/// iterator do not count as returned by the command handle. Sends nothing and does not block.
 ///
-/// timeout_ms: from now, for all results.
+/// timeout_ms: for all results together.
 /// cancel: also ends all later waits for a result. May be freed after this call.
 /// results: [out] receives the results; free with acclient_results_free().
-/// Errors: ACCLIENT_INVALID_ARGUMENT also for a wait without a timeout for a recurring command.
+/// Errors: ACCLIENT_INVALID_ARGUMENT for a recurring command without a timeout.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_command_results(
     command: Option<&acclient_command>,
@@ -54,8 +54,8 @@ pub unsafe extern "C" fn acclient_command_results(
     })
 }
 
-/// Iterates over the results of several commands, each once; acclient_job_id() gives the command. Other
-/// parameters and errors as acclient_command_results().
+/// Iterates over the results of several commands, each once; acclient_job_id() returns the
+/// command's id. Other parameters and errors as acclient_command_results().
 ///
 /// commands, commands_count: the commands.
 #[unsafe(no_mangle)]
@@ -78,16 +78,16 @@ pub unsafe extern "C" fn acclient_client_wait_any(
     })
 }
 
-/// Waits for the next result, at most until the deadline. A job that failed is a result like any other.
+/// Waits for the next result, until the deadline at most. A failed job is a result, not an error.
 ///
-/// An error for which acclient_error_is_final() is true ends the results. Any other is about one agent,
-/// which acclient_error_agent() names, or about one command, and further results may follow:
-/// ACCLIENT_TIMEOUT, after the deadline, once for each agent that did not answer and for each command
-/// that no controller has routed; ACCLIENT_PROTOCOL where a result cannot be decoded;
-/// ACCLIENT_NO_SUCH_AGENT where the controller knew no agent for the target.
+/// An error for which acclient_error_is_final() is true ends the iteration. Any other concerns one
+/// agent, see acclient_error_agent(), or one command, and more results may follow.
 ///
-/// job: [out] receives the job, or NULL with ACCLIENT_OK when there is none left; free with
+/// job: [out] receives the job, or NULL with ACCLIENT_OK if there are no more; free with
 ///   acclient_job_free().
+/// Errors: ACCLIENT_TIMEOUT after the deadline, once for each agent that did not answer and for
+/// each command that no controller has routed; ACCLIENT_PROTOCOL for a result that cannot be
+/// decoded; ACCLIENT_NO_SUCH_AGENT if the controller knew no agent for the target.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_results_next(
     results: *mut acclient_results,
@@ -100,13 +100,13 @@ pub unsafe extern "C" fn acclient_results_next(
     })
 }
 
-/// Returns the next result if there is one now, for a program with an event loop of its own. Errors as
-/// acclient_results_next(). Blocks for a round trip to Redis, and to connect, up to one second each.
+/// Returns the next result if it is available, for programs with an event loop. Blocks for a round
+/// trip to Redis, and to connect, for up to one second each. Errors as acclient_results_next().
 ///
-/// job: [out] receives the job, or NULL with ACCLIENT_OK when there is none now, or none left; free with
-///   acclient_job_free().
-/// pending: [out] receives whether there may be further results: call it again when
-///   acclient_results_poll_fd() is readable, and after acclient_results_poll_ms() at the latest. May be
+/// job: [out] receives the job, or NULL with ACCLIENT_OK if none is available now or there are no
+///   more; free with acclient_job_free().
+/// pending: [out] receives whether more results may follow: call again when
+///   acclient_results_poll_fd() is readable, after acclient_results_poll_ms() at the latest. May be
 ///   NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_results_poll_next(
@@ -128,36 +128,36 @@ pub unsafe extern "C" fn acclient_results_poll_next(
     })
 }
 
-/// Descriptor that becomes readable when there may be a result; to be polled for reading only. It may be
-/// another one after each call of acclient_results_poll_next(). -1 without a connection, and while
-/// another thread waits.
+/// Returns the descriptor that becomes readable when a result may be available; poll it for reading
+/// only. It may change with each call of acclient_results_poll_next(). -1 without a connection, and
+/// while another thread waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_results_poll_fd(results: Option<&acclient_results>) -> i32 {
     let fd = guard::get(results, |it| Some(it.lock().ok()?.poll_fd().map(|fd| fd.as_raw_fd())));
     fd.unwrap_or(-1)
 }
 
-/// How long, in milliseconds, to wait for acclient_results_poll_fd() before acclient_results_poll_next()
-/// is called all the same: to poll or to reconnect, and at the deadline. 0 for NULL, when all results
-/// have been returned, and while another thread waits.
+/// Returns how many milliseconds to wait for acclient_results_poll_fd() before calling
+/// acclient_results_poll_next() anyway, to poll, reconnect or report the deadline. 0 once all
+/// results were returned, and while another thread waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_results_poll_ms(results: Option<&acclient_results>) -> i64 {
     guard::get(results, |it| {
         let timeout = it.lock().ok()?.poll_timeout();
-        // Rounded up, so that it is not called in vain.
+        // Rounded up, so that the program does not call too early.
         i64::try_from(timeout.as_nanos().div_ceil(1_000_000)).ok()
     })
 }
 
-/// Number of agents that have not answered, as far as the agents of the commands are known. 0 also
-/// while another thread waits.
+/// Returns the number of agents that have not answered, as far as the agents of the commands are
+/// known. 0 while another thread waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_results_remaining(results: Option<&acclient_results>) -> usize {
     guard::get(results, |it| Some(it.lock().ok()?.remaining()))
 }
 
-/// How the results are waited for: one of ACCLIENT_WAIT_... 0 before the first wait, after the last
-/// result, and while another thread waits.
+/// Returns how results are waited for: one of ACCLIENT_WAIT_... 0 before the first wait, after the
+/// last result, and while another thread waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_results_method(results: Option<&acclient_results>) -> i32 {
     guard::get(results, |it| {
@@ -170,7 +170,7 @@ pub extern "C" fn acclient_results_method(results: Option<&acclient_results>) ->
     })
 }
 
-/// Frees the results and their connection; the jobs go on.
+/// Frees the results and their connection; the jobs continue to run.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_results_free(results: Option<Box<acclient_results>>) {
     guard::free(results);

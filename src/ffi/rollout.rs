@@ -1,4 +1,4 @@
-//! `acclient_rollout`: a command sent to some agents at a time.
+//! `acclient_rollout`: a command sent to agents in batches.
 
 use super::cancel_token::acclient_cancel_token;
 use super::command::{CommandHandle, acclient_command};
@@ -13,19 +13,21 @@ use crate::AgentId;
 use crate::command::{Rollout, RolloutPlan};
 use crate::error::{Error, Result};
 
-/// How a command is sent to many agents in batches. A setter that fails changes nothing.
+/// Plan of a rollout: how a command is sent to many agents in batches. A setter that fails changes
+/// nothing.
 pub struct acclient_rollout_plan(Handle<Shared<RolloutPlan>>);
 
 opaque!(acclient_rollout_plan: Shared<RolloutPlan>);
 
-/// A command sent to many agents in batches, and the results in order of completion, with one deadline.
-/// Holds a connection of the client while a batch is in progress. For one thread at a time.
+/// Rollout: a command sent to many agents in batches, with the results in completion order and one
+/// deadline. Holds a connection of the client while a batch is in progress. For one thread at a
+/// time, except for functions documented otherwise.
 pub struct acclient_rollout(Handle<RolloutHandle>);
 
 opaque!(acclient_rollout: RolloutHandle);
 
 pub struct RolloutHandle {
-    /// Beside the lock, since they do not change.
+    /// Outside the lock, since they do not change.
     agents: Vec<AgentId>,
     batch_size: usize,
     results: Single<Rollout>,
@@ -40,7 +42,7 @@ impl RolloutHandle {
         }
     }
 
-    /// What is not known while another thread waits.
+    /// Reads the rollout, or returns `None` while another thread waits.
     fn now<T>(&self, read: impl FnOnce(&Rollout) -> T) -> Option<T> {
         Some(read(&*self.results.lock().ok()?))
     }
@@ -53,9 +55,9 @@ fn count(what: &str, number: i64) -> Result<usize> {
     })
 }
 
-/// Makes a plan whose batches have a fixed number of agents.
+/// Creates a plan with batches of a fixed size.
 ///
-/// agents: number of agents in a batch, above 0.
+/// agents: the number of agents in a batch, above 0.
 /// plan: [out] receives the plan; free with acclient_rollout_plan_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_rollout_plan_agents(
@@ -66,7 +68,7 @@ pub unsafe extern "C" fn acclient_rollout_plan_agents(
     call!(error, plan, |_| Ok(Shared::new(RolloutPlan::agents(count("agents", agents)?))))
 }
 
-/// Makes a plan of batches of a percentage of the agents, at least one agent.
+/// Creates a plan with batches of a percentage of the agents, at least one agent.
 ///
 /// percent: 1 to 100.
 /// plan: [out] receives the plan; free with acclient_rollout_plan_free().
@@ -77,16 +79,16 @@ pub unsafe extern "C" fn acclient_rollout_plan_percent(
     error: *mut *mut acclient_error,
 ) -> acclient_status {
     call!(error, plan, |_| {
-        // One that is too large for a byte is refused like any above 100.
+        // A number beyond a byte is rejected like any above 100.
         let plan = RolloutPlan::percent(u8::try_from(percent).unwrap_or(u8::MAX));
         plan.check()?;
         Ok(Shared::new(plan))
     })
 }
 
-/// Sends the command to the next agent as soon as one has answered, so that as many agents as a batch has
-/// are at work all the time: a sliding window. A slow agent takes one place of it and does not hold up
-/// the others. Default: the next batch is sent when all agents of the last have answered.
+/// Makes the batch a sliding window: the next agent gets its command as soon as one has answered,
+/// so that the window stays full and a slow agent holds up only its own place. Default: the next
+/// batch is sent once all agents of the last have answered.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_rollout_plan_set_sliding(
     plan: *mut acclient_rollout_plan,
@@ -95,8 +97,8 @@ pub unsafe extern "C" fn acclient_rollout_plan_set_sliding(
     call!(error, |scope| { scope.borrow_mut("plan", plan)?.change(|plan| Ok(plan.sliding())) })
 }
 
-/// Sends no further command after this many failures: jobs that end in a state other than SUCCESS, and
-/// errors of acclient_rollout_next(). Default: never stops.
+/// Stops sending commands after a number of failures: jobs that end in a state other than SUCCESS,
+/// and errors of acclient_rollout_next(). Default: never stops.
 ///
 /// failures: above 0.
 #[unsafe(no_mangle)]
@@ -111,7 +113,7 @@ pub unsafe extern "C" fn acclient_rollout_plan_set_stop_after(
     })
 }
 
-/// Sends the command only to some of the agents, chosen at random. Default: to all of them, in the order
+/// Sends the command only to a number of agents chosen at random. Default: all agents, in the order
 /// of their numbers.
 ///
 /// agents: above 0.
@@ -133,20 +135,20 @@ pub extern "C" fn acclient_rollout_plan_free(plan: Option<Box<acclient_rollout_p
     guard::free(plan);
 }
 
-/// Sends a command to all agents of its target in batches: the next batch is sent when all agents of the
-/// last have answered, and none after too many failures; acclient_rollout_plan_set_sliding() makes the
-/// batch a sliding window. Each agent gets a command of its own, whose id acclient_job_id() gives. A
-/// target with roles is resolved to the agents that have them now. No command is sent before the first
-/// acclient_rollout_next().
+/// Starts a rollout of a command to all agents of its target: the next batch is sent once all
+/// agents of the last have answered, and none after too many failures. With
+/// acclient_rollout_plan_set_sliding() the batch is a sliding window. Each agent gets a separate
+/// command, whose id acclient_job_id() returns. A target with roles is resolved to the agents that
+/// have them now. No command is sent before the first acclient_rollout_next().
 ///
-/// request: for one agent or for all that match, without an id set.
-/// timeout_ms: from now, for the whole rollout. This call waits for the controller to list its agents,
-///   at most for the default timeout of the client; for one agent it does not block.
-/// cancel: ends this call, and all later ones for the rollout. May be freed after this call.
+/// request: for one agent or all matching agents, without an id set.
+/// timeout_ms: for the whole rollout. This call blocks, for the client's default timeout at most,
+///   until the controller has listed its agents; for one agent it does not block.
+/// cancel: also ends all later calls for the rollout. May be freed after this call.
 /// rollout: [out] receives the rollout; free with acclient_rollout_free().
-/// Errors: ACCLIENT_INVALID_ARGUMENT also for a wait without a timeout for a recurring command,
-/// ACCLIENT_NO_SUCH_AGENT where no agent matches, ACCLIENT_UNKNOWN_COMMAND where the controller does not
-/// list its agents, ACCLIENT_TIMEOUT where no controller answers; as acclient_request_submit().
+/// Errors: ACCLIENT_INVALID_ARGUMENT for a recurring command without a timeout,
+/// ACCLIENT_NO_SUCH_AGENT if no agent matches, ACCLIENT_UNKNOWN_COMMAND if the controller does not
+/// list its agents, ACCLIENT_TIMEOUT if no controller answers; as acclient_request_submit().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_request_rollout(
     request: Option<&acclient_request>,
@@ -165,17 +167,17 @@ pub unsafe extern "C" fn acclient_request_rollout(
     })
 }
 
-/// Waits for the next result, at most until the deadline, and sends the next batch where all agents of
-/// the last have answered, or the next commands of a sliding window. A job that failed is a result like
-/// any other. Reconnects and retries while Redis is unreachable.
+/// Waits for the next result, until the deadline at most, and sends the next batch, or the next
+/// commands of a sliding window, when due. Reconnects and retries while Redis is unreachable. A
+/// failed job is a result, not an error.
 ///
-/// An error for which acclient_error_is_final() is false is about one agent, and the rollout goes on, as
-/// with acclient_results_next(). It also goes on after a command that Redis did not confirm, which may
-/// run or not (acclient_error_is_maybe_sent()), but sends no further batch. Any other error is the
-/// last: the remaining agents got nothing. Each error counts as a failure.
+/// An error for which acclient_error_is_final() is false concerns one agent, and the rollout
+/// continues, as with acclient_results_next(). Results also continue after a command that Redis did
+/// not confirm (acclient_error_is_maybe_sent()), but no further batch is sent. Any other error is
+/// the last, and nothing was sent to the remaining agents. Each error counts as a failure.
 ///
-/// job: [out] receives the job, or NULL with ACCLIENT_OK when there is none left, or the rollout is
-///   stopped: see acclient_rollout_is_stopped(); free with acclient_job_free().
+/// job: [out] receives the job, or NULL with ACCLIENT_OK if there are no more or the rollout has
+///   stopped, see acclient_rollout_is_stopped(); free with acclient_job_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_rollout_next(
     rollout: *mut acclient_rollout,
@@ -188,13 +190,13 @@ pub unsafe extern "C" fn acclient_rollout_next(
     })
 }
 
-/// Number of agents of the rollout, whether they have got their command yet or not. From any thread.
+/// Returns the number of agents of the rollout, started or not. Callable from any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_rollout_agent_count(rollout: Option<&acclient_rollout>) -> usize {
     guard::get(rollout, |it| Some(it.agents.len()))
 }
 
-/// Reads the agent at an index, of those of the rollout, and returns whether there is one. From any
+/// Reads the agent of the rollout at an index. Returns false if there is none. Callable from any
 /// thread.
 ///
 /// gid, nid: [out] receive the agent, or 0; may be NULL.
@@ -208,22 +210,22 @@ pub unsafe extern "C" fn acclient_rollout_agent(
     agent!(rollout, gid, nid, |it| it.agents.get(index).copied())
 }
 
-/// Number of agents in a batch, or in the sliding window; the last batch may have fewer. From any
-/// thread.
+/// Returns the number of agents in a batch or in the sliding window; the last batch may have fewer.
+/// Callable from any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_rollout_batch_size(rollout: Option<&acclient_rollout>) -> usize {
     guard::get(rollout, |it| Some(it.batch_size))
 }
 
-/// Number of agents to which nothing was sent yet; nothing will be unless another result is waited for.
-/// 0 also while another thread waits.
+/// Returns the number of agents to which nothing was sent yet. Nothing is sent to them unless
+/// another result is waited for. 0 while another thread waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_rollout_not_started_count(rollout: Option<&acclient_rollout>) -> usize {
     guard::get(rollout, |it| it.now(|results| results.not_started().len()))
 }
 
-/// Reads the agent at an index, of those to which nothing was sent yet, and returns whether there is one.
-/// False also while another thread waits.
+/// Reads the agent at an index among those to which nothing was sent yet. Returns false if there is
+/// none, and while another thread waits.
 ///
 /// gid, nid: [out] receive the agent, or 0; may be NULL.
 #[unsafe(no_mangle)]
@@ -236,28 +238,29 @@ pub unsafe extern "C" fn acclient_rollout_not_started(
     agent!(rollout, gid, nid, |it| it.now(|results| results.not_started().nth(index))?)
 }
 
-/// Number of commands that were sent and whose result was not returned yet. 0 before the first
-/// acclient_rollout_next(), once all have answered, and while another thread waits.
+/// Returns the number of commands in flight: sent, with a result that was not returned yet. 0
+/// before the first acclient_rollout_next(), once all agents have answered, and while another
+/// thread waits.
 ///
-/// These commands stay available however the rollout has ended, so that they can be killed or found
-/// again: an agent that did not answer by the deadline may still run its job, and so may one whose
-/// command Redis did not confirm (acclient_error_is_maybe_sent()). A command that was certainly not sent
-/// is not among them, nor one whose result cannot be decoded.
+/// In-flight commands stay available after the rollout has ended, to be killed or looked up again:
+/// an agent that did not answer by the deadline may still run its job, and so may one whose command
+/// Redis did not confirm (acclient_error_is_maybe_sent()). Commands that were certainly not sent,
+/// or whose result cannot be decoded, are not included.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_rollout_in_flight_count(rollout: Option<&acclient_rollout>) -> usize {
     guard::get(rollout, |it| it.now(|results| results.in_flight().len()))
 }
 
-/// The command at an index, of those that acclient_rollout_in_flight_count() counts, in the order of
-/// their agents: for acclient_command_kill(), acclient_command_retract(), or to find it again by its
-/// handle string. acclient_command_target() gives the agent.
+/// Returns the in-flight command at an index, in the order of agents: for acclient_command_kill(),
+/// for acclient_command_retract(), or for its handle string. acclient_command_target() returns the
+/// agent.
 ///
-/// index: below acclient_rollout_in_flight_count(). Waiting for another result may change which command
-///   is at which index.
-/// command: [out] receives the command; free with acclient_command_free(). It outlives the rollout, whose
-///   deadline and token do not apply to it. For one that Redis did not confirm, acclient_command_cmd()
-///   and the other accessors of what was sent return NULL.
-/// Errors: ACCLIENT_INVALID_ARGUMENT also for an index beyond the last, and while another thread waits.
+/// index: below acclient_rollout_in_flight_count(). Waiting for another result may change the
+///   indexes.
+/// command: [out] receives the command; free with acclient_command_free(). It outlives the rollout,
+///   whose deadline and token do not apply to it. If Redis did not confirm the command,
+///   acclient_command_cmd() and the other accessors of what was sent return NULL.
+/// Errors: ACCLIENT_INVALID_ARGUMENT for an index out of range, and while another thread waits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_rollout_in_flight(
     rollout: Option<&acclient_rollout>,
@@ -276,21 +279,21 @@ pub unsafe extern "C" fn acclient_rollout_in_flight(
     })
 }
 
-/// Number of failures so far, among the results and errors that were returned. 0 also while another
+/// Returns the number of failures among the results and errors returned so far. 0 while another
 /// thread waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_rollout_failures(rollout: Option<&acclient_rollout>) -> usize {
     guard::get(rollout, |it| it.now(Rollout::failures))
 }
 
-/// Whether no further batch is sent though there are agents left: after too many failures, after the
-/// deadline, or because the rollout was ended. False also while another thread waits.
+/// Returns whether sending has stopped although agents are left: after too many failures, after the
+/// deadline, or because the rollout was ended. False while another thread waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_rollout_is_stopped(rollout: Option<&acclient_rollout>) -> bool {
     guard::get(rollout, |it| it.now(Rollout::is_stopped))
 }
 
-/// Frees the rollout and its connection; jobs in progress go on, and no further batch is sent.
+/// Frees the rollout and its connection; running jobs continue, and no further batch is sent.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_rollout_free(rollout: Option<Box<acclient_rollout>>) {
     guard::free(rollout);

@@ -35,7 +35,7 @@ fn number(what: &str, number: i64) -> Result<u32> {
     })
 }
 
-/// Makes run arguments with nothing set.
+/// Creates run arguments with nothing set.
 ///
 /// args: [out] receives the run arguments; free with acclient_run_args_free().
 #[unsafe(no_mangle)]
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn acclient_run_args_new(
     call!(error, args, |_| Ok(Shared::new(RunArgs::new())))
 }
 
-/// Sets the domain, a label by which processes and scripts are grouped.
+/// Sets the domain: a label that groups jobs and jumpscripts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_domain(
     args: *mut acclient_run_args,
@@ -56,7 +56,8 @@ pub unsafe extern "C" fn acclient_run_args_set_domain(
     call!(error, |scope| set(scope, args, |it| Ok(it.domain(scope.name("domain", domain)?))))
 }
 
-/// Sets the name: the program for "execute", the script for "jumpscript", a label elsewhere.
+/// Sets the name: the program for "execute", the script for "jumpscript", a label for other
+/// commands.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_name(
     args: *mut acclient_run_args,
@@ -66,7 +67,7 @@ pub unsafe extern "C" fn acclient_run_args_set_name(
     call!(error, |scope| set(scope, args, |it| Ok(it.name(scope.name("name", name)?))))
 }
 
-/// Sets the levels of output that the agent logs: "*" (the default), or numbers and ranges like
+/// Sets the output levels that the agent logs: "*" (the default), or numbers and ranges like
 /// "1,2,6-9". "" leaves the choice to the agent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_loglevels(
@@ -79,7 +80,7 @@ pub unsafe extern "C" fn acclient_run_args_set_loglevels(
     })
 }
 
-/// Sets which of them it stores for requests of messages, in the form of
+/// Sets the logged levels that the agent stores for message requests, in the form of
 /// acclient_run_args_set_loglevels().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_loglevels_db(
@@ -92,7 +93,8 @@ pub unsafe extern "C" fn acclient_run_args_set_loglevels_db(
     })
 }
 
-/// Sets which of them it sends to the controller, in the form of acclient_run_args_set_loglevels().
+/// Sets the logged levels that the agent sends to the controller, in the form of
+/// acclient_run_args_set_loglevels().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_loglevels_ac(
     args: *mut acclient_run_args,
@@ -104,16 +106,16 @@ pub unsafe extern "C" fn acclient_run_args_set_loglevels_ac(
     })
 }
 
-/// Sets the queue of the agent in which the job waits for its turn: jobs of one queue name run one after
-/// another on an agent. Default: no queue, the job starts at once.
+/// Sets the queue on the agent: jobs with the same queue name run one after another on an agent.
+/// Default: no queue; the job starts at once.
 ///
-/// A job that waits there is "RUNNING" as far as Redis can tell. The agent does not show it among its processes,
-/// no kill reaches it (ACCLIENT_NOT_RUNNING), and it is lost if the agent dies. acclient_command_progress()
-/// reports ACCLIENT_STAGE_QUEUED_ON_AGENT.
+/// Redis shows a job that waits in a queue as "RUNNING". The agent does not list it among its jobs,
+/// a kill does not reach it (ACCLIENT_NOT_RUNNING), and it is lost if the agent dies.
+/// acclient_command_progress() reports ACCLIENT_STAGE_QUEUED_ON_AGENT.
 ///
-/// The order is that of submission only while the agent keeps up: of commands that wait for the agent to fetch
-/// them, later ones may overtake. A command that the agent refuses (UNKNOWN_CMD, DUPILICATE_ID) stops its queue
-/// until the agent restarts.
+/// Jobs run in the order of submission only if the agent keeps up: commands that it has not fetched
+/// may overtake each other. A command that the agent refuses (UNKNOWN_CMD, DUPILICATE_ID) blocks
+/// its queue until the agent restarts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_queue(
     args: *mut acclient_run_args,
@@ -123,7 +125,7 @@ pub unsafe extern "C" fn acclient_run_args_set_queue(
     call!(error, |scope| set(scope, args, |it| Ok(it.queue(scope.name("queue", queue)?))))
 }
 
-/// Sets the working directory. Default: that of the agent.
+/// Sets the working directory. Default: the agent's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_working_dir(
     args: *mut acclient_run_args,
@@ -135,17 +137,17 @@ pub unsafe extern "C" fn acclient_run_args_set_working_dir(
     })
 }
 
-/// Sets how long the job may run, in seconds, before the agent kills the process that it started and reports
-/// TIMEOUT. 0 (the default): no limit.
+/// Sets the maximum run time in seconds, after which the agent kills the process that it started
+/// and reports TIMEOUT. Default: 0, no limit.
 ///
-/// The limit reaches no further than acclient_command_kill(): children of the process go on, a script of
-/// "bash" runs to its end, and TIMEOUT is reported when the last of them has closed the job's output.
-/// acclient_request_set_killable() makes it reach the script.
+/// The limit reaches as far as acclient_command_kill(): children of the process continue to run, a
+/// script of "bash" runs to its end, and TIMEOUT is reported when the last of them has closed the
+/// job's output. acclient_request_set_killable() makes the limit reach the script.
 ///
-/// -1: no limit. It asks for the job to be run again when the agent restarts, which the original agents never
-/// do.
+/// -1 is no limit and requests that the job be run again when the agent restarts, which the
+/// original agents never do.
 ///
-/// seconds: -1 to 2147483647; for a command that is scheduled, to 999999.
+/// seconds: -1 to 2147483647; for a scheduled command, up to 999999.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_max_time(
     args: *mut acclient_run_args,
@@ -155,8 +157,8 @@ pub unsafe extern "C" fn acclient_run_args_set_max_time(
     call!(error, |scope| set(scope, args, |it| Ok(it.max_time(seconds))))
 }
 
-/// Sets how many times the agent runs the job at most while it fails, the first run included: 2 is one more
-/// try, and 1 is none. The runs are 1 s apart, and the result is that of the last. Default 0: one run.
+/// Sets the maximum number of runs of a job that fails, including the first: 2 allows one retry, 1
+/// none. Runs are 1 s apart; the result is that of the last. Default: 0, one run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_max_restart(
     args: *mut acclient_run_args,
@@ -166,8 +168,8 @@ pub unsafe extern "C" fn acclient_run_args_set_max_restart(
     call!(error, |scope| set(scope, args, |it| Ok(it.max_restart(number("times", times)?))))
 }
 
-/// Runs the job again with this period, in seconds, until it is killed; it has no result until then.
-/// Default 0: runs once.
+/// Sets the period, in seconds, with which the job runs until it is killed. It has no result until
+/// then. Default: 0, one run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_recurring_period(
     args: *mut acclient_run_args,
@@ -179,8 +181,8 @@ pub unsafe extern "C" fn acclient_run_args_set_recurring_period(
     })
 }
 
-/// Sets the interval, in milliseconds, at which the agent measures the job. Default 0: that of the
-/// agent.
+/// Sets the interval, in milliseconds, at which the agent measures the job. Default: 0, the agent's
+/// interval.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_set_stats_interval(
     args: *mut acclient_run_args,
@@ -192,7 +194,7 @@ pub unsafe extern "C" fn acclient_run_args_set_stats_interval(
     })
 }
 
-/// Adds an argument of the program of "execute"; scripts get none.
+/// Adds a program argument to "execute". Scripts receive no arguments.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_add_arg(
     args: *mut acclient_run_args,
@@ -202,7 +204,7 @@ pub unsafe extern "C" fn acclient_run_args_add_arg(
     call!(error, |scope| set(scope, args, |it| Ok(it.arg(scope.name("arg", arg)?))))
 }
 
-/// Adds a variable to the environment of the job, which has few others: no PATH.
+/// Adds an environment variable to the job, whose environment is otherwise small: it has no PATH.
 ///
 /// name: not empty.
 #[unsafe(no_mangle)]
@@ -217,8 +219,8 @@ pub unsafe extern "C" fn acclient_run_args_add_env(
     })
 }
 
-/// Takes over everything that other sets; lists are replaced as a whole. args and other may be the
-/// same.
+/// Sets everything that other sets; lists are replaced as a whole. args and other may be the same
+/// handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_run_args_merge(
     args: *mut acclient_run_args,
@@ -227,13 +229,13 @@ pub unsafe extern "C" fn acclient_run_args_merge(
 ) -> acclient_status {
     call!(error, |scope| {
         let args = scope.borrow_mut("args", args)?;
-        // Read before the lock, since the two may be the same.
+        // Read before args is locked, since the two may be the same handle.
         let other = scope.borrow("other", other)?.get();
         args.change(|args| Ok(args.merge(other)))
     })
 }
 
-/// Returns the arguments as they are sent.
+/// Returns the run arguments as they are sent.
 ///
 /// json: [out] receives an answer of one row; free with acclient_answer_free().
 #[unsafe(no_mangle)]

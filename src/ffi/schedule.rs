@@ -10,14 +10,15 @@ use super::error::acclient_error;
 use super::request::acclient_request;
 use super::status::acclient_status;
 
-/// Schedules a command: the controller sends it at certain times, each time with a new id. An entry
-/// with the same id is replaced.
+/// Adds a command to the controller's schedule, replacing an entry with the same id. The controller
+/// sends the command with a new id each time.
 ///
 /// id: not empty.
 /// cron: five or six fields, starting with seconds, like "0 30 3 * * *", or "@every 1h".
-/// request: the command. The numbers of its agent or grid, and its maximum time, may have six digits.
-/// Errors: ACCLIENT_INVALID_ARGUMENT also for what the controller would not decode (nothing was sent),
-/// ACCLIENT_JOB_FAILED where the controller refuses; as acclient_request_run().
+/// request: the command. The numbers of its agent or grid, and its maximum run time, may have up to
+///   six digits.
+/// Errors: ACCLIENT_INVALID_ARGUMENT also for values that the controller cannot decode (nothing was
+/// sent), ACCLIENT_JOB_FAILED if the controller refuses; as acclient_request_run().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_schedule_add(
     client: Option<&acclient_client>,
@@ -36,7 +37,7 @@ pub unsafe extern "C" fn acclient_client_schedule_add(
     })
 }
 
-/// Lists the schedule, in the order of ids: a row each, with the fields "id", "cron" and "cmd"
+/// Lists the schedule, ordered by id: a row each, with the fields "id", "cron" and "cmd"
 /// ("cmd.cmd", "cmd.gid", ...).
 ///
 /// answer: [out] receives the answer; free with acclient_answer_free().
@@ -57,7 +58,7 @@ pub unsafe extern "C" fn acclient_client_schedule_list(
 
 /// Removes an entry from the schedule.
 ///
-/// removed: [out] receives whether there was an entry with this id; may be NULL.
+/// removed: [out] receives whether an entry had this id; may be NULL.
 /// Errors: as acclient_request_run().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_schedule_remove(
@@ -74,9 +75,9 @@ pub unsafe extern "C" fn acclient_client_schedule_remove(
     })
 }
 
-/// Removes all entries whose ids start with a prefix from the schedule.
+/// Removes all entries whose id starts with a prefix from the schedule.
 ///
-/// prefix: an empty one removes all entries.
+/// prefix: "" removes all entries.
 /// Errors: as acclient_request_run().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_schedule_remove_prefix(

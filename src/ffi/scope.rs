@@ -1,4 +1,4 @@
-//! What a call was passed, read and validated: handles, text, arrays, numbers, timeouts.
+//! Arguments of a call, read and validated: handles, text, arrays, numbers, timeouts.
 
 use std::cell::RefCell;
 use std::ffi::c_char;
@@ -16,14 +16,14 @@ use crate::engine::Timeout;
 use crate::error::{Error, Result};
 use crate::protocol::{AgentId, LARGEST_ID, check_payload};
 
-/// One call from C: reads its arguments, and knows the handles it uses, to be poisoned should it
-/// panic. `'a` is the lifetime of the handles; text and arrays are borrowed from the scope itself.
+/// One call from C: reads its arguments, and records the handles it uses, which a panic poisons.
+/// `'a` is the lifetime of the handles; text and arrays are borrowed from the scope itself.
 pub(super) struct Scope<'a> {
     contract: Contract,
     used: RefCell<Vec<&'a AtomicBool>>,
 }
 
-/// `timeout_ms` and `cancel`, which end a call.
+/// `timeout_ms` and `cancel` of a call.
 pub(super) type Until<'a> = (i64, Option<&'a acclient_cancel_token>);
 
 impl<'a> Scope<'a> {
@@ -31,12 +31,12 @@ impl<'a> Scope<'a> {
         Scope { contract, used: RefCell::default() }
     }
 
-    /// Makes the handles of this call refuse further use.
+    /// Makes the handles of this call fail from now on.
     pub(super) fn poison(&self) {
         self.used.borrow().iter().for_each(|handle| handle.store(true, Ordering::SeqCst));
     }
 
-    /// Borrows a handle for the call; refuses NULL, and a handle that a panic has left in doubt.
+    /// Borrows a handle for the call. Rejects NULL and a handle that a panic has poisoned.
     pub(super) fn borrow<H: Opaque>(
         &self,
         what: &str,
@@ -67,7 +67,7 @@ impl<'a> Scope<'a> {
         handles.map(|(index, it)| self.borrow(&format!("{what}[{index}]"), *it)).collect()
     }
 
-    /// Deadline and cancel token of a call that polls once where the timeout is 0.
+    /// Deadline and cancel token of a call for which timeout 0 polls once.
     pub(super) fn wait(&self, (timeout_ms, cancel): Until<'a>) -> Result<Timeout> {
         let wait = Timeout::from(u64::try_from(timeout_ms).ok().map(Duration::from_millis));
         Ok(match cancel {
@@ -76,7 +76,7 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// The same for a call that cannot end before it has begun.
+    /// Deadline and cancel token of a call that does not accept timeout 0.
     pub(super) fn wait_above_zero(&self, until: Until<'a>) -> Result<Timeout> {
         if until.0 == 0 {
             let message = "invalid timeout_ms 0: expected milliseconds above zero, or a negative \
@@ -86,7 +86,7 @@ impl<'a> Scope<'a> {
         self.wait(until)
     }
 
-    /// A handle of the client with the timeout and the cancel token of this call.
+    /// The client with the timeout and the cancel token of this call.
     pub(super) fn bounded(&self, client: &Client, until: Until<'a>) -> Result<Client> {
         let (timeout_ms, cancel) = until;
         let client = client.with_timeout(self.wait_above_zero((timeout_ms, None))?.duration);
@@ -96,7 +96,7 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// The same for a client that C passes.
+    /// [`Scope::bounded`] for a client passed by C.
     pub(super) fn client(
         &self,
         client: Option<&'a acclient_client>,
@@ -169,7 +169,7 @@ impl<'a> Scope<'a> {
         Ok(if count == 0 { &[] } else { self.contract.array(start, count).unwrap_or_default() })
     }
 
-    /// An array of `count` out parameters, all set to NULL. It may be NULL itself.
+    /// An array of `count` out parameters, all set to NULL. The array itself may be NULL.
     pub(super) fn places<H: Opaque>(
         &self,
         what: &str,
@@ -193,7 +193,7 @@ pub(super) struct Places<H> {
 }
 
 impl<H: Opaque> Places<H> {
-    /// Refuses NULL, unless there is nothing to write.
+    /// Rejects NULL unless the count is 0.
     pub(super) fn check(&self, what: &str) -> Result<()> {
         if self.start.is_null() && self.count > 0 { Err(is_null(what)) } else { Ok(()) }
     }
@@ -216,13 +216,14 @@ fn is_null(what: &str) -> Error {
 
 fn check_count<T>(what: &str, count: usize) -> Result<()> {
     if count > isize::MAX as usize / size_of::<T>() {
-        return Err(Error::invalid(format!("{what} has the impossible length {count}")));
+        return Err(Error::invalid(format!(
+            "invalid length {count} of {what}: larger than memory"
+        )));
     }
     Ok(())
 }
 
-/// The agent with these numbers: grid and node.
-/// The agent of a job, which is 0:0 where the controller itself answered.
+/// The agent of a job, which is 0:0 if the controller itself answered.
 pub(super) fn agent_of_job((gid, nid): (i64, i64)) -> Result<AgentId> {
     let number = |name, number| {
         u32::try_from(number).map_err(|_| {
@@ -232,6 +233,7 @@ pub(super) fn agent_of_job((gid, nid): (i64, i64)) -> Result<AgentId> {
     Ok(AgentId { gid: number("gid", gid)?, nid: number("nid", nid)? })
 }
 
+/// The agent with these numbers: grid and node.
 pub(super) fn agent((gid, nid): (i64, i64)) -> Result<AgentId> {
     Ok(AgentId { gid: agent_number("gid", gid)?, nid: agent_number("nid", nid)? })
 }

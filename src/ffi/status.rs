@@ -1,30 +1,30 @@
-//! The numbers of errors.
+//! `acclient_status`: the numbers of errors.
 
 use std::ffi::c_char;
 
-/// Result of a call: ACCLIENT_OK, or the kind of failure. The numbers never change their meaning;
-/// later versions may add some, so treat an unknown one as a failure.
+/// Status of a call: ACCLIENT_OK, or the kind of failure. The numbers are stable. Later versions
+/// may add more; treat an unknown one as a failure.
 pub type acclient_status = i32;
 
-/// The call succeeded.
+/// Success.
 pub const ACCLIENT_OK: i32 = 0;
-/// An argument is invalid: NULL where it is not allowed, a number out of range, text that is not
-/// UTF-8 or contains a NUL. Nothing was sent.
+/// Invalid argument: NULL where it is not allowed, a number out of range, or text that is not UTF-8
+/// or contains a NUL. Nothing was sent.
 pub const ACCLIENT_INVALID_ARGUMENT: i32 = 1;
 /// Redis could not be reached, or the connection was lost.
 pub const ACCLIENT_CONNECT: i32 = 2;
-/// Redis rejected the user or the password, or requires one. Retrying will not help.
+/// Redis rejected the user or the password, or requires one. Retrying does not help.
 pub const ACCLIENT_AUTHENTICATION: i32 = 3;
 /// The deadline of the call was exceeded.
 pub const ACCLIENT_TIMEOUT: i32 = 4;
-/// A cancel token ended the call.
+/// The call was cancelled by a cancel token.
 pub const ACCLIENT_CANCELLED: i32 = 5;
 /// Redis replied with an error.
 pub const ACCLIENT_SERVER: i32 = 6;
 /// A reply, or a document in Redis, cannot be decoded.
 pub const ACCLIENT_PROTOCOL: i32 = 7;
-/// The controller knows no agent for the target at this moment. Agents register up to 4 seconds after their
-/// controller has started. Not retriable, since it may be a wrong number.
+/// The controller currently knows no agent for the target. Agents register up to 4 seconds after
+/// their controller has started. Not retriable, since the number may be wrong.
 pub const ACCLIENT_NO_SUCH_AGENT: i32 = 8;
 /// A job ended in a state other than SUCCESS.
 pub const ACCLIENT_JOB_FAILED: i32 = 9;
@@ -32,31 +32,31 @@ pub const ACCLIENT_JOB_FAILED: i32 = 9;
 pub const ACCLIENT_UNKNOWN_COMMAND: i32 = 10;
 /// Unsupported by the server, the controller or this version of the library.
 pub const ACCLIENT_UNSUPPORTED: i32 = 11;
-/// The whole command was sent, but Redis did not confirm it: it may run or not.
+/// The whole command was sent but Redis did not confirm it: it may or may not run.
 pub const ACCLIENT_MAYBE_SENT: i32 = 12;
-/// All connections of the client stayed in use until the deadline.
+/// All connections of the client were in use until the deadline.
 pub const ACCLIENT_POOL_EXHAUSTED: i32 = 13;
 /// The client was closed.
 pub const ACCLIENT_CLOSED: i32 = 14;
-/// The handle was made in another process, before a fork, and works only there.
+/// The handle was created in another process, before a fork, and works only there.
 pub const ACCLIENT_FORKED_HANDLE: i32 = 15;
-/// A panic was caught inside the library; the handles of that call refuse further use.
+/// A panic was caught inside the library. The handles passed to that call fail from then on.
 pub const ACCLIENT_PANIC: i32 = 16;
 /// The operating system refused a descriptor, a thread or a file.
 pub const ACCLIENT_SYSTEM: i32 = 17;
-/// The agent, or the controller, lists no such tunnel: it was never opened, it was closed, or the agent
-/// has restarted.
+/// The agent or the controller does not list the tunnel: it was never opened, it was closed, or the
+/// agent has restarted.
 pub const ACCLIENT_NO_SUCH_TUNNEL: i32 = 18;
-/// The agent, or the controller, lists the tunnel already, open or not, and opened nothing.
+/// The agent or the controller already lists the tunnel, open or not. Nothing was opened.
 pub const ACCLIENT_TUNNEL_EXISTS: i32 = 19;
-/// The agent is not running the job, so a kill cannot reach it: the job waits in a queue of the agent, was not
-/// started yet, or is lost; acclient_command_progress() tells which.
+/// The agent is not running the job, so a kill cannot reach it: the job waits in a queue of the
+/// agent, has not started, or is lost; acclient_command_progress() tells which.
 pub const ACCLIENT_NOT_RUNNING: i32 = 20;
-/// The job is lost: it was submitted, no agent has it, and its result cannot come any more. It may have run.
+/// The job is lost: it was submitted, no agent has it, and no result can follow. It may have run.
 pub const ACCLIENT_LOST: i32 = 21;
-/// Messages may be missing from a log that is followed; acclient_error_gap() says where. The log goes on.
+/// Messages may be missing from a followed log; see acclient_error_gap(). The log continues.
 pub const ACCLIENT_GAP: i32 = 22;
-/// Another command was submitted under the id by acclient_request_submit_once(): another target, command, run
+/// acclient_request_submit_once() has used the id for another command: another target, command, run
 /// arguments, data or tags. Nothing was sent.
 pub const ACCLIENT_ID_IN_USE: i32 = 23;
 
@@ -69,8 +69,8 @@ macro_rules! name_of {
     };
 }
 
-/// Name of a status, like "ACCLIENT_TIMEOUT"; "unknown status" for any other number. Never NULL,
-/// never freed.
+/// Returns the name of a status, like "ACCLIENT_TIMEOUT"; "unknown status" for any other number.
+/// Never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_status_name(status: acclient_status) -> *const c_char {
     let name = name_of!(status, ACCLIENT_OK ACCLIENT_INVALID_ARGUMENT ACCLIENT_CONNECT
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::ErrorKind;
 
-    /// The table of numbers. A line of it may be added, never changed.
+    /// Numbers of the ABI: lines may be added, never changed.
     const TABLE: &[(i32, ErrorKind)] = &[
         (1, ErrorKind::InvalidArgument),
         (2, ErrorKind::Connect),
@@ -118,10 +118,10 @@ mod tests {
     ];
 
     #[test]
-    fn numbers_are_those_of_the_table_and_named_alike() {
+    fn statuses_keep_their_numbers_and_names() {
         for (number, kind) in TABLE {
             assert_eq!(*number, *kind as i32);
-            // SAFETY: a NUL-terminated text that is never freed.
+            // SAFETY: a NUL-terminated static text.
             let name = unsafe { CStr::from_ptr(acclient_status_name(*number)) }.to_str().unwrap();
             let plain = |text: &str| text.replace('_', "").to_lowercase();
             assert_eq!(plain(name), plain(&format!("acclient{kind:?}")));

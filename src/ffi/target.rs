@@ -11,15 +11,15 @@ use super::status::acclient_status;
 use crate::error::{Error, Result};
 use crate::protocol::{AgentId, RoleTarget, Target};
 
-/// Target of a command: one agent, a list of agents, any one agent with some roles, or all agents with
-/// them. A setter that fails changes nothing.
+/// Target of a command: one agent, a list of agents, any one agent with certain roles, or all
+/// agents with them. A setter that fails changes nothing.
 pub struct acclient_target(Handle<TargetHandle>);
 
 opaque!(acclient_target: TargetHandle);
 
 pub struct TargetHandle(Shared<Building>);
 
-/// A target as far as it is built.
+/// A target under construction.
 #[derive(Clone)]
 enum Building {
     Agents(Vec<AgentId>),
@@ -48,18 +48,18 @@ impl TargetHandle {
 impl Building {
     fn roles(self, change: impl FnOnce(RoleTarget) -> RoleTarget) -> Result<Self> {
         let Building::Roles(roles) = self else {
-            let message = "the target has no roles: expected one made by acclient_target_any() or \
+            let message = "invalid target: expected one created by acclient_target_any() or \
                            acclient_target_all()";
             return Err(Error::invalid(message));
         };
         let roles = change(roles);
-        // An empty role is reported here, and not when a command is sent.
+        // Reports an empty role now rather than when a command is sent.
         Target::from(roles.clone()).address()?;
         Ok(Building::Roles(roles))
     }
 }
 
-/// Makes a target of one agent: the node nid of the grid gid.
+/// Creates a target of one agent.
 ///
 /// gid, nid: 1 to 2147483647.
 /// target: [out] receives the target; free with acclient_target_free().
@@ -73,8 +73,8 @@ pub unsafe extern "C" fn acclient_target_agent(
     call!(error, target, |_| { Ok(TargetHandle::new(Building::Agents(vec![agent((gid, nid))?]))) })
 }
 
-/// Makes a target of a list of agents, which is empty until acclient_target_add_agent() adds some. The
-/// command has one id, and is pushed for every agent of the list or for none.
+/// Creates a target of a list of agents, which is empty until acclient_target_add_agent() adds
+/// some. The command has one id and is pushed to all agents of the list or to none.
 ///
 /// target: [out] receives the target; free with acclient_target_free().
 #[unsafe(no_mangle)]
@@ -85,8 +85,8 @@ pub unsafe extern "C" fn acclient_target_agents(
     call!(error, target, |_| Ok(TargetHandle::new(Building::Agents(Vec::new()))))
 }
 
-/// Makes a target of one agent, chosen by the controller at random: of all agents, unless
-/// acclient_target_add_role() and acclient_target_set_grid() say which.
+/// Creates a target of one agent that the controller chooses at random. acclient_target_add_role()
+/// and acclient_target_set_grid() restrict the choice.
 ///
 /// target: [out] receives the target; free with acclient_target_free().
 #[unsafe(no_mangle)]
@@ -97,8 +97,8 @@ pub unsafe extern "C" fn acclient_target_any(
     call!(error, target, |_| Ok(TargetHandle::new(Building::Roles(Target::any()))))
 }
 
-/// Makes a target of every agent, a fan-out: of all agents, unless acclient_target_add_role() and
-/// acclient_target_set_grid() say which.
+/// Creates a target of all agents, a fan-out. acclient_target_add_role() and
+/// acclient_target_set_grid() restrict it.
 ///
 /// target: [out] receives the target; free with acclient_target_free().
 #[unsafe(no_mangle)]
@@ -111,9 +111,9 @@ pub unsafe extern "C" fn acclient_target_all(
 
 /// Parses a target.
 ///
-/// text: "1:2" for one agent, "1:2,2:1" for a list; "all" or "any"; "role=cpu,storage" for all agents
-///   with both roles, "any,role=cpu" for one; "@1" at the end for the agents of grid 1 only. In a role,
-///   characters may be written as %xx; a comma, "@", "%" and white space have to be.
+/// text: "1:2" for one agent, "1:2,2:1" for a list; "all" or "any"; "role=cpu,storage" for all
+///   agents with both roles, "any,role=cpu" for one; a trailing "@1" restricts it to grid 1. In a
+///   role, comma, "@", "%" and white space must be written as %xx; other characters may be.
 /// target: [out] receives the target; free with acclient_target_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_target_parse(
@@ -127,7 +127,9 @@ pub unsafe extern "C" fn acclient_target_parse(
     })
 }
 
-/// Adds an agent to a list of agents. One that is there already is not added again.
+/// Adds an agent to a list of agents, unless the list contains it.
+///
+/// target: created by acclient_target_agents().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_target_add_agent(
     target: *mut acclient_target,
@@ -143,15 +145,15 @@ pub unsafe extern "C" fn acclient_target_add_agent(
                 Ok(())
             }
             _ => Err(Error::invalid(
-                "the target lists no agents: expected one made by acclient_target_agents()",
+                "invalid target: expected one created by acclient_target_agents()",
             )),
         })
     })
 }
 
-/// Requires a role of the agents, beside those required before. The role "*" is that of every agent.
+/// Requires a role, in addition to those required before. Every agent has the role "*".
 ///
-/// target: made by acclient_target_any() or acclient_target_all().
+/// target: created by acclient_target_any() or acclient_target_all().
 /// role: not empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_target_add_role(
@@ -165,10 +167,10 @@ pub unsafe extern "C" fn acclient_target_add_role(
     })
 }
 
-/// Requires the agents to be of one grid.
+/// Restricts the target to one grid.
 ///
+/// target: created by acclient_target_any() or acclient_target_all().
 /// gid: 1 to 2147483647.
-/// target: made by acclient_target_any() or acclient_target_all().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_target_set_grid(
     target: *mut acclient_target,
@@ -181,8 +183,8 @@ pub unsafe extern "C" fn acclient_target_set_grid(
     })
 }
 
-/// The target in the form that acclient_target_parse() reads, like "1:2" or "all,role=cpu@1", as it is at
-/// the first call; later changes of the target do not change the text.
+/// Returns the target in the form of acclient_target_parse(), like "1:2" or "all,role=cpu@1", as it
+/// is at the first call: later changes of the target do not change the text.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_target_text(
     target: Option<&acclient_target>,

@@ -1,4 +1,4 @@
-//! Text for C, made when it is first read and kept until its handle is freed.
+//! Text borrowed by C: created when first read, and kept until its handle is freed.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,15 +10,15 @@ use std::sync::{Mutex, PoisonError};
 use super::contract::Contract;
 use super::guard::Opaque;
 
-/// The texts of a handle that were read so far, by name. Each ends with a NUL and has a length, since
-/// it may hold NULs of its own. None is changed or removed, so that its address stays valid.
+/// The texts read from a handle so far, by name. Each ends with a NUL and has a length, since it
+/// may contain NULs. None is changed or removed, so that its address stays valid.
 #[derive(Debug, Default)]
 pub(super) struct Texts(Mutex<BTreeMap<Cow<'static, str>, Text>>);
 
 type Text = Option<Box<[u8]>>;
 
 impl Texts {
-    /// Address and length of a text; NULL and 0 where there is none.
+    /// Address and length of a text; NULL and 0 if there is none.
     fn get<B: AsRef<[u8]>>(
         &self,
         name: Cow<'static, str>,
@@ -28,8 +28,8 @@ impl Texts {
         if let Some(known) = texts().get(&name) {
             return borrow(known.as_deref());
         }
-        // Made without the lock, so that nobody waits for a large one. Of two threads that make the
-        // same one at a time, the first to be done counts.
+        // Created without the lock, so that no thread waits for a large text. If two threads create the
+        // same text, the first to finish wins.
         let made = make().map(|text| [text.as_ref(), b"\0"].concat().into());
         borrow(texts().entry(name).or_insert(made).as_deref())
     }
@@ -39,7 +39,7 @@ fn borrow(text: Option<&[u8]>) -> (*const c_char, usize) {
     text.map_or((null(), 0), |bytes| (bytes.as_ptr().cast(), bytes.len() - 1))
 }
 
-/// Reads a text of a handle; NULL and length 0 where there is none, for NULL and after a panic.
+/// Reads a text of a handle; NULL and length 0 if there is none, for NULL and after a panic.
 pub(super) fn read<'h, H: Opaque, B: AsRef<[u8]>>(
     contract: Contract,
     handle: Option<&'h H>,
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_keeps_its_address_whatever_is_read_beside_it() {
+    fn a_text_keeps_its_address_while_others_are_read() {
         let texts = Texts::default();
         let first = texts.get("first".into(), || Some("a\0b"));
         assert_eq!(first.1, 3);

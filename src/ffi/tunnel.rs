@@ -13,28 +13,30 @@ use super::status::acclient_status;
 use crate::error::Result;
 use crate::node::Tunnel;
 
-/// Tunnel: a connection to the port "local" of an agent's machine is forwarded to ip:remote as seen
-/// from the gateway. These four values are its name: as acclient_client_tunnel_open() returns it and
-/// acclient_client_tunnel_list() lists it, acclient_client_tunnel_close() closes it.
+/// Tunnel: forwards connections to the port "local" of an agent's machine to ip:remote, as seen
+/// from the gateway. These four values identify the tunnel in acclient_client_tunnel_open(),
+/// acclient_client_tunnel_list() and acclient_client_tunnel_close().
 ///
-/// An agent does not say which of the tunnels that it lists are open, and lists some that are not: one
-/// that another program failed to open, one whose port the agent chose for another program after it was
-/// closed, and all of them while the agent has no connection to the controller. A restart of the
-/// controller ends the connections through all tunnels. About four seconds later, when an agent's
-/// connection to the controller is re-established, the agent listens again for every tunnel that it
-/// lists, closed or not. A tunnel that is opened between the two may accept connections and drop them:
-/// close it and open it again. Tunnels do not survive a restart of their agent. Where two programs open
-/// or close the same tunnel at the same time, each may report what the other did.
+/// An agent lists tunnels without telling which are open. It also lists tunnels that another
+/// program failed to open, closed tunnels whose port it chose for another program, and all its
+/// tunnels while it has no connection to the controller.
+///
+/// A restart of the controller ends the connections through all tunnels. About four seconds later,
+/// when its connection to the controller is re-established, an agent listens again for every tunnel
+/// that it lists, closed or not. A tunnel opened in the meantime may accept connections and drop
+/// them: close it and open it again. Tunnels do not survive a restart of their agent. If two
+/// programs open or close the same tunnel at the same time, each may report the effect of the
+/// other.
 pub struct acclient_tunnel(Handle<Tunnel>);
 
 opaque!(acclient_tunnel: Tunnel);
 
-/// Makes a tunnel to be opened or closed. Sends nothing; acclient_client_tunnel_open() validates the
-/// parts.
+/// Creates a tunnel to be opened or closed. Sends nothing; acclient_client_tunnel_open() validates
+/// the values.
 ///
-/// local: the port that the agent listens on; 0 stands for any free one from 49152 to 65535.
+/// local: the port that the agent listens on; 0 selects a free one from 49152 to 65535.
 /// gateway: the far end: an agent as "gid.nid", or "controller".
-/// ip, remote: IP address or host name, and port, to connect to from there.
+/// ip, remote: IP address or host name, and port, that the gateway connects to.
 /// tunnel: [out] receives the tunnel; free with acclient_tunnel_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_tunnel_new(
@@ -51,19 +53,20 @@ pub unsafe extern "C" fn acclient_tunnel_new(
     })
 }
 
-/// The port that the agent listens on; the actual one after acclient_client_tunnel_open().
+/// Returns the port that the agent listens on; the actual port for a tunnel of
+/// acclient_client_tunnel_open().
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_tunnel_local(tunnel: Option<&acclient_tunnel>) -> u16 {
     guard::get(tunnel, |it| Some(it.local))
 }
 
-/// The port that the tunnel connects to.
+/// Returns the port that the tunnel connects to.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_tunnel_remote(tunnel: Option<&acclient_tunnel>) -> u16 {
     guard::get(tunnel, |it| Some(it.remote))
 }
 
-/// The far end: "gid.nid" or "controller".
+/// Returns the far end: "gid.nid" or "controller".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_tunnel_gateway(
     tunnel: Option<&acclient_tunnel>,
@@ -72,7 +75,7 @@ pub unsafe extern "C" fn acclient_tunnel_gateway(
     text!(tunnel, length, "gateway", |it| Some(it.gateway.to_string()))
 }
 
-/// The IP address or host name that the tunnel connects to; IPv6 without brackets.
+/// Returns the IP address or host name that the tunnel connects to; IPv6 without brackets.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_tunnel_ip(
     tunnel: Option<&acclient_tunnel>,
@@ -92,17 +95,18 @@ fn listed(tunnels: &[Tunnel]) -> Result<AnswerHandle> {
     AnswerHandle::new(format!("[{}]", rows.join(",")))
 }
 
-/// Opens a tunnel from a port of an agent's machine. Success means that the agent listens on that port;
-/// an agent that was started seconds ago may first have to connect to the controller. For port 0 up to
-/// eight random ports from 49152 to 65535 are tried.
+/// Opens a tunnel from a port of an agent's machine. On success the agent listens on the port; an
+/// agent that has just started may first have to connect to the controller. For port 0, up to eight
+/// random ports from 49152 to 65535 are tried.
 ///
-/// opened: [out] receives the tunnel with its actual port, to be closed with
-///   acclient_client_tunnel_close(); free with acclient_tunnel_free().
-/// Errors: ACCLIENT_INVALID_ARGUMENT also for a remote port of 0, an ip that is neither an IP address nor
-/// a host name, a gateway that is neither an agent nor the controller, and a tunnel of an agent to
-/// itself; ACCLIENT_TUNNEL_EXISTS where the agent lists the tunnel already, open or not, and nothing was
-/// changed; ACCLIENT_JOB_FAILED where the agent cannot listen, with the reason, after which it does not
-/// list the tunnel; as acclient_request_run(). After a timeout the agent may open it later.
+/// opened: [out] receives the tunnel with its actual port, for acclient_client_tunnel_close(); free
+///   with acclient_tunnel_free().
+/// Errors: ACCLIENT_INVALID_ARGUMENT also for a remote port of 0, an ip that is neither an IP
+/// address nor a host name, a gateway that is neither an agent nor the controller, and a tunnel
+/// from an agent to itself; ACCLIENT_TUNNEL_EXISTS if the agent lists the tunnel, open or not, in
+/// which case nothing changed; ACCLIENT_JOB_FAILED, with the reason, if the agent cannot listen, in
+/// which case it does not list the tunnel; as acclient_request_run(). After a timeout the agent may
+/// open the tunnel later.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_tunnel_open(
     client: Option<&acclient_client>,
@@ -121,17 +125,18 @@ pub unsafe extern "C" fn acclient_client_tunnel_open(
     })
 }
 
-/// Closes a tunnel: one that acclient_client_tunnel_open() returned, or one made from a row of
-/// acclient_client_tunnel_list(). Afterwards the agent does not listen for it, and connections through it
-/// have ended. A tunnel that the agent lists and that is closed already can be closed again, since
-/// nothing tells it from an open one.
+/// Closes a tunnel that acclient_client_tunnel_open() returned or that was made from a row of
+/// acclient_client_tunnel_list(). Afterwards the agent does not listen for it, and connections
+/// through it have ended. Closing a listed tunnel that is already closed succeeds, since the agent
+/// does not tell the difference.
 ///
-/// still_listed: [out] receives whether the agent still lists the tunnel; may be NULL. The agents of 2016
-///   do so where they chose the port themselves, which acclient never asks for but other programs may:
-///   they list the tunnel until they restart, and listen on its port again when their connection to the
+/// still_listed: [out] receives whether the agent still lists the tunnel; may be NULL. The agents
+///   of 2016 do so if they chose the port themselves, which only other programs request: they list
+///   the tunnel until they restart, and listen on its port again when their connection to the
 ///   controller is re-established.
-/// Errors: ACCLIENT_NO_SUCH_TUNNEL where the agent lists no such tunnel; port 0 names only one that is
-/// listed with port 0, and one that the agent opened has a real port. As acclient_request_run().
+/// Errors: ACCLIENT_NO_SUCH_TUNNEL if the agent does not list the tunnel; as
+/// acclient_request_run(). Port 0 matches only a tunnel listed with port 0; a tunnel opened by this
+/// library is listed with its actual port.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_tunnel_close(
     client: Option<&acclient_client>,
@@ -150,8 +155,9 @@ pub unsafe extern "C" fn acclient_client_tunnel_close(
     })
 }
 
-/// Lists the tunnels that an agent knows, open or not, in no order: a row each, with the fields "local",
-/// "gateway", "ip" and "remote", of which acclient_tunnel_new() makes the tunnel to be closed.
+/// Lists the tunnels of an agent, open or not, in no particular order: a row each, with the fields
+/// "local", "gateway", "ip" and "remote", from which acclient_tunnel_new() makes a tunnel to be
+/// closed.
 ///
 /// answer: [out] receives the answer; free with acclient_answer_free().
 /// Errors: as acclient_request_run().
@@ -173,8 +179,8 @@ pub unsafe extern "C" fn acclient_client_tunnel_list(
 }
 
 /// Opens a tunnel from a port of the controller's machine. Parameters and errors as
-/// acclient_client_tunnel_open(), and ACCLIENT_UNSUPPORTED where the controller does not support it, like
-/// the original one.
+/// acclient_client_tunnel_open(), and ACCLIENT_UNSUPPORTED if the controller does not support it;
+/// the original one does not.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn acclient_client_reverse_tunnel_open(
     client: Option<&acclient_client>,

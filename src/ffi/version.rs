@@ -1,4 +1,4 @@
-//! The version of the library, and of the header that a program was compiled with.
+//! Versions of the library and of the header that a program was compiled with.
 
 use std::ffi::c_char;
 
@@ -13,18 +13,18 @@ pub const ACCLIENT_VERSION_PATCH: u32 = 0;
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
 
-/// Version of the library that is loaded, like "0.1.0". Never NULL, never freed.
+/// Returns the version of the loaded library, like "0.1.0". Never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// Checks that the library that is loaded is compatible with the header that a program was compiled
-/// with: call it as
-/// acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR, ACCLIENT_VERSION_PATCH).
+/// Checks that the loaded library is compatible with the header that the program was compiled with.
+/// Call it as acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR,
+/// ACCLIENT_VERSION_PATCH).
 ///
-/// Returns ACCLIENT_OK, or ACCLIENT_UNSUPPORTED if the library is older than the header, or of another
-/// major version, or, before 1.0, of another minor one. The SONAME follows the same rule.
+/// Returns ACCLIENT_OK, or ACCLIENT_UNSUPPORTED if the library is older than the header or has
+/// another major version (before 1.0: another minor version). The SONAME follows the same rule.
 #[unsafe(no_mangle)]
 pub extern "C" fn acclient_check_version(major: u32, minor: u32, patch: u32) -> acclient_status {
     let library = (ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR, ACCLIENT_VERSION_PATCH);
@@ -34,7 +34,7 @@ pub extern "C" fn acclient_check_version(major: u32, minor: u32, patch: u32) -> 
 /// Major, minor and patch version.
 type Version = (u32, u32, u32);
 
-/// Whether a library serves programs that were compiled with a header.
+/// Whether a library is compatible with programs compiled with a header.
 fn serves(library: Version, header: Version) -> bool {
     let line = |version: Version| match version {
         (0, minor, _) => (0, minor),
@@ -48,14 +48,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_macros_are_the_version_of_the_crate() {
+    fn version_macros_match_the_crate() {
         let macros =
             format!("{ACCLIENT_VERSION_MAJOR}.{ACCLIENT_VERSION_MINOR}.{ACCLIENT_VERSION_PATCH}");
         assert_eq!(macros, env!("CARGO_PKG_VERSION"));
     }
 
     #[test]
-    fn a_library_serves_older_headers_of_its_own_abi() {
+    fn a_library_is_compatible_with_older_headers_of_its_abi() {
         for (library, header, served) in [
             ((0, 1, 0), (0, 1, 0), true),
             ((0, 1, 5), (0, 1, 0), true),
