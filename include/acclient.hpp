@@ -1,4 +1,4 @@
-/// acclient for C++17 and later: a blocking client for AgentController8. Header-only, over
+/// acclient for C++17 and later: blocking client for AgentController8. Header-only layer over
 /// acclient.h.
 ///
 ///     auto client = acclient::client::connect("redis://localhost");
@@ -25,34 +25,34 @@
 ///
 /// Conventions:
 ///
-/// - Owners (client, job, command, ...) can be moved, not copied, and free what they own. A
-///   default-constructed or moved-from one is empty: it can be destroyed and assigned to, its
-///   accessors return nothing, and its calls fail with errc::invalid_argument.
-/// - Classes named ..._ref borrow: they are cheap to copy, and valid as long as the owner that
-///   returned them. An owner converts to its reference. Every std::string_view is valid as long as
-///   the owner of the object that returned it, and is followed by a NUL. References, views and
-///   iterators may be used on a temporary within the full expression, as in
-///   `client.bash(target, script).run(10s).out()`; Clang and MSVC warn where they outlive it, and
-///   where that would nearly always be so the function is deleted for temporaries.
-/// - A function that can fail throws acclient::error, and has a twin try_...() that returns a
-///   result<T> instead. With -fno-exceptions there are only the twins. Allocation failures are not
+/// - Owners (client, job, command, ...) are movable but not copyable, and free what they own.
+///   Default-constructed and moved-from owners are empty: they can be destroyed and assigned to,
+///   accessors return nothing, and calls fail with errc::invalid_argument.
+/// - Classes named ..._ref borrow. They are cheap to copy, and valid as long as the owner that
+///   returned them. Owners convert to their reference. Every std::string_view is NUL-terminated and
+///   valid as long as the owner of the object that returned it. References, views and iterators of
+///   a temporary may be used within the full expression, as in
+///   `client.bash(target, script).run(10s).out()`. Clang and MSVC warn if they outlive it;
+///   functions for which they nearly always would are deleted for temporaries.
+/// - Functions that can fail throw acclient::error. Each has a counterpart try_...() that returns a
+///   result<T> instead; with -fno-exceptions only these are available. Allocation failures are not
 ///   covered.
 /// - Objects that are built step by step (target, run_args, options, request, tunnel) keep their
-///   first error. validate() reports it, and so does every call that takes the object; such a call
-///   sends nothing.
-/// - Functions that take a timeout block, at most until the deadline, unless they say otherwise: a
-///   duration, timeout::none(), either with or_cancelled(token). The default is 10 s. No other
-///   function blocks, except that destroying the last object that keeps the connections of a client
-///   alive takes up to half a second.
-/// - Text that is passed in is UTF-8. Names, ids and arguments must not contain NULs; data may.
-///   Everything is copied.
-/// - Any number of threads may call const functions of a client, target, request, run_args,
-///   options, job, answer, error or cancel_token at a time. Commands (except for progress() and
-///   retract()), results, rollouts and followers are for one thread at a time.
+///   first error. validate() and every call that takes the object report it; such a call sends
+///   nothing.
+/// - Functions that take a timeout block until the deadline at most, unless documented otherwise.
+///   A timeout is a duration or timeout::none(), either with or_cancelled(token); the default is
+///   10 s. Other functions do not block, except that destroying the last object that keeps a
+///   client's connections open takes up to half a second.
+/// - Arguments are copied. Text is UTF-8; names, ids and program arguments must not contain NULs,
+///   data may.
+/// - Threads may share a client, target, request, run_args, options, job, answer, error or
+///   cancel_token and call its const functions. Commands (except for progress() and retract()),
+///   results, rollouts and followers are for one thread at a time.
 /// - Everything is in an inline namespace named after the version of the ABI: acclient::v0_1.
-/// - Macros of Qt, X11, Windows and others do not disturb these headers. Those of curses.h do, and
-///   the standard library too: define NCURSES_NOMACROS before it.
-/// - Signals, forks, SIGPIPE: see the top of acclient.h.
+/// - The headers tolerate macros of Qt, X11, Windows and others. Define NCURSES_NOMACROS before
+///   including curses.h, whose macros also break the standard library.
+/// - For signals, forks and SIGPIPE see the top of acclient.h.
 #ifndef ACCLIENT_HPP
 #define ACCLIENT_HPP
 

@@ -7,8 +7,8 @@
 namespace acclient {
 inline namespace v0_1 {
 
-/// Row of an answer; borrowed from it. The field of a row is a name. Dots separate nested fields,
-/// as in "cmd.id"; list items are numbers, as in "addrs.0.addr"; "" is the whole row.
+/// Row of an answer; borrowed. A field is addressed by name. Dots separate nested names, as in
+/// "cmd.id"; numbers address list items, as in "addrs.0.addr"; "" is the whole row.
 class ACCLIENT_POINTER answer_row {
   public:
     /// Borrows a C handle.
@@ -16,8 +16,8 @@ class ACCLIENT_POINTER answer_row {
         : answer_(answer), index_(index) {
     }
 
-    /// A field as text: the content of a string, anything else as JSON. Empty if the field
-    /// is missing or null. Borrowed from the answer.
+    /// Returns a field as text: strings unquoted, anything else as JSON. Empty if the field is
+    /// absent or null. Borrowed from the answer.
     std::optional<std::string_view> text(std::string_view field) const {
         if (detail::holds_nul({field})) {
             return std::nullopt;
@@ -27,12 +27,12 @@ class ACCLIENT_POINTER answer_row {
         const char *begin = acclient_answer_text(answer_, index_, name.c_str(), &length);
         return begin == nullptr ? std::nullopt : std::optional(std::string_view(begin, length));
     }
-    /// A field as an integer. 0 if the field is missing or not a number; text() tells these
-    /// apart.
+    /// Returns a field as an integer, without its fraction. 0 if the field is absent or not a
+    /// number; text() tells the difference.
     std::int64_t integer(std::string_view field) const {
         return acclient_answer_int(answer_, index_, std::string(field).c_str());
     }
-    /// A field as a floating-point number; 0 as for integer().
+    /// Returns a field as a floating-point number, under the rules of integer().
     double number(std::string_view field) const {
         return acclient_answer_double(answer_, index_, std::string(field).c_str());
     }
@@ -54,8 +54,8 @@ struct answer_traits {
 
 } // namespace detail
 
-/// Answer of an agent or the controller: rows with fields, and the JSON they were decoded from. An
-/// answer that is one object has one row, null has none. Borrowed.
+/// Answer of an agent or the controller: rows with fields, and the JSON that they were decoded
+/// from. A JSON array has one row per item, an object is one row, and null is no rows. Borrowed.
 class ACCLIENT_POINTER answer_ref {
   public:
     using value_type = answer_row;
@@ -64,7 +64,7 @@ class ACCLIENT_POINTER answer_ref {
     using iterator = detail::index_iterator<detail::answer_traits>;
     using const_iterator = iterator;
 
-    /// Is empty.
+    /// An empty reference.
     answer_ref() noexcept = default;
     /// Borrows a C handle.
     explicit answer_ref(const acclient_answer *handle) noexcept : handle_(handle) {
@@ -74,11 +74,11 @@ class ACCLIENT_POINTER answer_ref {
         return handle_ != nullptr;
     }
 
-    /// The JSON text, exactly as it was received.
+    /// Returns the JSON text as it was received.
     std::string_view json() const noexcept {
         return detail::text(acclient_answer_json, handle_);
     }
-    /// Number of rows.
+    /// Returns the number of rows.
     std::size_t size() const noexcept {
         return acclient_answer_count(handle_);
     }
@@ -86,7 +86,7 @@ class ACCLIENT_POINTER answer_ref {
     bool empty() const noexcept {
         return size() == 0;
     }
-    /// The row at an index; one beyond the last has no fields.
+    /// Returns the row at an index; a row beyond the last has no fields.
     answer_row operator[](std::size_t index) const noexcept {
         return {handle_, index};
     }
@@ -110,7 +110,7 @@ class ACCLIENT_POINTER answer_ref {
     const acclient_answer *handle_ = nullptr;
 };
 
-/// Answer that is owned, with everything that answer_ref has.
+/// Owner of an answer, with the interface of answer_ref.
 class ACCLIENT_OWNER answer
     : public detail::owner<answer_ref, acclient_answer, acclient_answer_free> {
   public:

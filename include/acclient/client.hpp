@@ -11,27 +11,27 @@
 namespace acclient {
 inline namespace v0_1 {
 
-/// Query of the jobs that an agent is running. Default: all of them.
+/// Query for the jobs that an agent is running. Default: all of them.
 struct process_query {
-    /// Leaves out jobs of another domain: see run_args::domain().
+    /// Restricts the query to a domain; see run_args::domain().
     std::optional<std::string> domain = std::nullopt;
-    /// Leaves out jobs of another name: see run_args::name().
+    /// Restricts the query to a name; see run_args::name().
     std::optional<std::string> name = std::nullopt;
 };
 
-/// Connections and counts of a client and of everything made from it. A plain value.
+/// Connections and counters of a client and everything made from it. A plain value.
 struct statistics {
     /// Connections that are open or being opened.
     std::size_t open_connections = 0;
     /// Open connections that no call uses.
     std::size_t idle_connections = 0;
-    /// Calls that wait for a connection now: see options::max_connections().
+    /// Calls that are waiting for a connection; see options::max_connections().
     std::size_t waiting_calls = 0;
-    /// Connections opened since the client was made.
+    /// Connections opened since the client was created.
     std::uint64_t connected = 0;
     /// Times that a call had to wait for a connection.
     std::uint64_t pool_waits = 0;
-    /// Commands pushed and confirmed by Redis, requests to agents and the controller included.
+    /// Commands pushed and confirmed by Redis, including requests to agents and the controller.
     std::uint64_t pushed = 0;
     /// Waits for results by wait_method::blocking.
     std::uint64_t blocking_waits = 0;
@@ -47,7 +47,7 @@ namespace detail {
 
 using c_process_query = handle<acclient_process_query, acclient_process_query_free>;
 
-/// A query as C takes it.
+/// Creates the C handle of a query.
 inline result<c_process_query> to_c(const process_query &query) {
     if (holds_nul({query.domain.value_or(""), query.name.value_or("")})) {
         return nul_error();
@@ -80,15 +80,15 @@ inline statistics read_statistics(const answer_ref &answer) {
 
 } // namespace detail
 
-/// Client of one grid, with a pool of connections. Any number of threads may use it at a time.
-/// Commands, jobs and requests made with it stay usable when it is destroyed.
+/// Client of one grid, with a connection pool. Threads may share it. Commands, jobs and requests
+/// made with it stay usable after it is destroyed.
 class client {
   public:
     using c_type = acclient_client;
 
-    /// Is empty.
+    /// An empty client.
     client() noexcept = default;
-    /// Takes over a C handle.
+    /// Takes ownership of a C handle.
     explicit client(acclient_client *handle) noexcept : handle_(handle) {
     }
     /// Whether there is a client.
@@ -103,65 +103,67 @@ class client {
     // Connecting.
 
 #if ACCLIENT_EXCEPTIONS
-    /// Connects to the Redis of a grid and logs in. Later calls have timeouts of their own.
+    /// Connects to the Redis of a grid and logs in. Later calls have their own timeouts.
     ///
-    /// The URL has one of these forms, with %xx for characters that a URL cannot hold:
+    /// The URL has one of these forms; reserved characters are written as %xx:
     ///
     /// - redis://[[user]:password@]host[:port][/db]
-    /// - rediss://..., the same over TLS; #insecure at the end disables certificate verification
+    /// - rediss://..., the same over TLS; a trailing #insecure disables certificate verification
     /// - redis+unix:///path[?db=N&user=U&pass=P]
-    /// - redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db]: the master with
-    ///   that name as reported by these Sentinels; rediss+sentinel://..., the same, all of it over
-    ///   TLS
+    /// - redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db]: the master of
+    ///   that name as reported by these Sentinels
+    /// - rediss+sentinel://..., the same with TLS to Sentinels and master
     ///
     /// Throws errc::invalid_argument, errc::connect, errc::authentication, errc::timeout,
     /// errc::cancelled, errc::unsupported for a Redis Cluster, errc::server for a database that
-    /// does not exist, errc::protocol for a server that is not Redis, errc::forked_handle,
+    /// does not exist, errc::protocol for a server other than Redis, errc::forked_handle,
     /// errc::system.
     static client connect(std::string_view url, const timeout &timeout = {}) {
         return try_connect(url, timeout).value();
     }
-    /// Connects with options, which are copied, and logs in. Throws as connect().
+    /// Connects with options and logs in. Throws as connect().
     static client open(const options &options, const timeout &timeout = {}) {
         return try_open(options, timeout).value();
     }
-    /// Makes a client with options, which are copied, without connecting: each call connects as
-    /// needed. Reads the TLS files, and does not block otherwise. Throws errc::invalid_argument for
-    /// a value out of range, and for a TLS file that cannot be read or used; errc::system.
+    /// Creates a client with options without connecting; calls connect as needed. Reads the TLS
+    /// files but does not block otherwise. Throws errc::invalid_argument for a value out of range
+    /// or an unusable TLS file, errc::system.
     static client build(const options &options) {
         return try_build(options).value();
     }
     /// Connects to a named instance: a table of the TOML file named by the environment variable
-    /// ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. The
-    /// table has either url, or host and port, or unix_socket; and user, password, db, tls (true),
-    /// tls_ca_file, tls_cert_file, tls_key_file, timeout (seconds), max_connections; and a table of
-    /// groups: see resolve(). A fault in one table does not affect the others.
+    /// ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config.
     ///
-    /// Reads the environment: do not call it while another thread calls setenv(3). Throws
-    /// errc::invalid_argument for an unknown name or an invalid file, errc::system for an
-    /// unreadable one, and as connect().
+    /// A table has url, or host and port, or unix_socket; optionally user, password, db, tls
+    /// (true), tls_ca_file, tls_cert_file, tls_key_file, timeout (seconds), max_connections; and a
+    /// table of groups for resolve(). An error in one table does not affect the others.
+    ///
+    /// Do not call it while another thread calls setenv(3). Throws errc::invalid_argument for an
+    /// unknown name or an invalid file, errc::system for an unreadable file, and as connect().
     static client instance(std::string_view name, const timeout &timeout = {}) {
         return try_instance(name, timeout).value();
     }
-    /// Makes a client that shares everything with this one, but for a token that ends each of its
-    /// calls, and each call of what is made with it, beside the token of the call. Throws
+    /// Creates a client that shares everything with this one and adds a token, which ends all its
+    /// calls and the calls of objects made with it, in addition to the token of each call. Throws
     /// errc::invalid_argument.
     client with_cancel(const cancel_token &token) const {
         return try_with_cancel(token).value();
     }
-    /// Checks everything that a command depends on: whether Redis can be reached, accepts the
-    /// login, and what it supports; whether a controller drains the queue; which agents answer, and
-    /// how far behind they are. Sends the commands "list_agents" and "ping". A client of build()
-    /// can check a Redis that cannot be reached. Throws errc::invalid_argument, errc::cancelled,
-    /// errc::closed, errc::forked_handle; problems of the grid are in the diagnosis.
+    /// Diagnoses everything that a command depends on: whether Redis can be reached, accepts the
+    /// login, and supports what the library uses; whether a controller drains the queue; which
+    /// agents answer, and how far behind they are. Sends the commands "list_agents" and "ping". Use
+    /// a client from build() if Redis may be unreachable. Throws errc::invalid_argument,
+    /// errc::cancelled, errc::closed, errc::forked_handle; problems of the grid are in the
+    /// diagnosis.
     diagnosis doctor(const timeout &timeout = {}) const {
         return try_doctor(timeout).value();
     }
-    /// Sends a PING to Redis. Throws as connect(), errc::pool_exhausted, errc::closed.
+    /// Sends PING to Redis and waits for the reply. Throws as connect(), errc::pool_exhausted,
+    /// errc::closed.
     void ping(const timeout &timeout = {}) const {
         try_ping(timeout).value();
     }
-    /// Returns connections and counts. Does not block. Throws errc::invalid_argument for an empty
+    /// Returns connections and counters. Does not block. Throws errc::invalid_argument for an empty
     /// client.
     acclient::statistics statistics() const {
         return try_statistics().value();
@@ -220,42 +222,44 @@ class client {
         return answer ? result<acclient::statistics>(detail::read_statistics(*answer))
                       : result<acclient::statistics>(answer.error());
     }
-    /// Closes the client: calls in progress, in any thread, end with errc::closed, and so does
-    /// every later one. Commands that were sent go on. Blocks for up to half a second, to set
-    /// pending TTLs.
+    /// Closes the client: calls in progress on any thread, and all later ones, fail with
+    /// errc::closed. Submitted commands continue to run. Blocks for up to half a second to send
+    /// pending TTL updates.
     void close() const noexcept {
         acclient_client_close(get());
     }
 
-    // Requests, which their submit(), run(), run_all() or rollout() sends.
+    // Requests, sent by their submit(), run(), run_all() or rollout().
 
-    /// Makes a request for any command that agents know: "ping", "killall", "restart", ...
-    /// "restart" has no result: an original agent exits at once, so submit it and do not wait.
-    /// "killall" is a job itself and ends as SUCCESS or KILLED.
-    /// When it is sent, the data of "controller" with the name "scheduler_add", and that of
-    /// "jumpscript_content", are checked as the controller decodes them: errc::invalid_argument
-    /// where it would exit, at once or when the schedule fires.
+    /// Creates a request for any command that agents know: "ping", "killall", "restart", ...
+    ///
+    /// "restart" has no result, since an original agent exits at once: submit it and do not wait.
+    /// "killall" is itself a job, which ends as SUCCESS or KILLED. The data of "controller" with
+    /// the name "scheduler_add", and of "jumpscript_content", is checked when the request is sent,
+    /// as the controller decodes it: errc::invalid_argument if the controller would exit, at once
+    /// or when the schedule fires.
     request cmd(const target &target, std::string_view cmd) const {
         return prepare(target, {cmd}, acclient_request_new, std::string(cmd).c_str());
     }
-    /// Makes a request for a program to run. request::arg() adds its arguments, request::data()
-    /// sets its standard input.
+    /// Creates a request to run a program. Set its arguments with request::arg() and its standard
+    /// input with request::data().
     request execute(const target &target, std::string_view program) const {
         return prepare(target, {program}, acclient_request_execute, std::string(program).c_str());
     }
-    /// Makes a request for a shell script to run, an extension that agents usually have.
+    /// Creates a request to run a shell script, with an extension that most agents have.
     request bash(const target &target, std::string_view script) const {
         return prepare(target, {}, acclient_request_bash, script.data(), script.size());
     }
-    /// Makes a request for a jumpscript that the agents have. The keyword arguments are a JSON
-    /// object.
+    /// Creates a request to run a jumpscript that is installed on the agents. The keyword arguments
+    /// are a JSON object.
     request execute_jumpscript(const target &target, std::string_view domain, std::string_view name,
                                std::string_view kwargs = "{}") const {
         return prepare(target, {domain, name, kwargs}, acclient_request_execute_jumpscript,
                        std::string(domain).c_str(), std::string(name).c_str(),
                        std::string(kwargs).c_str());
     }
-    /// Makes a request for a jumpscript that is sent along: Python code that defines "action".
+    /// Creates a request to run a jumpscript that is sent with the command: Python code that
+    /// defines "action".
     request execute_jumpscript_content(const target &target, std::string_view content,
                                        std::string_view kwargs = "{}") const {
         return prepare(target, {kwargs}, acclient_request_execute_jumpscript_content,
@@ -265,34 +269,35 @@ class client {
     // Commands.
 
 #if ACCLIENT_EXCEPTIONS
-    /// Finds a command by its id alone. Its agents are found out by the first wait; a handle string
-    /// names them already. Sends nothing. Throws errc::invalid_argument.
+    /// Returns the command with an id. Sends nothing. The first wait finds out the agents, which a
+    /// handle string contains. Throws errc::invalid_argument.
     command get_by_id(std::string_view id) const {
         return try_get_by_id(id).value();
     }
-    /// Finds a command by its handle string, as returned by command::handle() and
-    /// error::command_handle() in this process or another, in any language. Sends nothing; Redis
-    /// keeps results for 24 hours. Throws errc::invalid_argument.
+    /// Returns the command with a handle string, as returned by command::handle() or
+    /// error::command_handle() in any process and any language. Sends nothing. Redis keeps results
+    /// for 24 hours. Throws errc::invalid_argument.
     command get_by_handle(std::string_view handle) const {
         return try_get_by_handle(handle).value();
     }
-    /// Sends many commands in one pipeline, and returns once Redis has them all. A command that the
-    /// library or Redis rejects does not affect the others: each has its command or its error, in
-    /// the order of the requests. Throws errc::invalid_argument about the call as a whole.
+    /// Sends many commands in one pipeline and returns once Redis has all of them. Returns a
+    /// command or an error for each request, in the order of the requests: a command that the
+    /// library or Redis rejects does not affect the others. Throws errc::invalid_argument if the
+    /// call itself is invalid.
     std::vector<result<command>> submit_many(const std::vector<request> &requests,
                                              const timeout &timeout = {}) const {
         return try_submit_many(requests, timeout).value();
     }
-    /// Iterates over the results of several commands, each once; job::id() gives the command:
-    /// `client.wait_any({one, two}, 10s)`, and refs() for a vector. Throws as
+    /// Iterates over the results of several commands, each once; job::id() returns the command's
+    /// id: `client.wait_any({one, two}, 10s)`, with refs() for a vector. Throws as
     /// command::results().
     results wait_any(const std::vector<command_ref> &commands, const timeout &timeout) const {
         return try_wait_any(commands, timeout).value();
     }
-    /// Reads the history of commands: up to count of them, 1 to 10000, after skipping the most
-    /// recent ones up to start. Only controllers older than the original of 2016 keep one. Throws
-    /// errc::unsupported where there is no history, errc::protocol for an entry that cannot be
-    /// decoded, and as ping().
+    /// Reads up to count commands of the history, 1 to 10000, after skipping the start most recent
+    /// ones. Only controllers older than the original of 2016 keep a history. Throws
+    /// errc::unsupported if there is no history, errc::protocol if no entry can be decoded, and as
+    /// ping(). If only some can, the others are omitted and logged.
     command_list get_cmds(std::uint32_t start, std::uint32_t count,
                           const timeout &timeout = {}) const {
         return try_get_cmds(start, count, timeout).value();
@@ -319,7 +324,7 @@ class client {
         if (const auto valid = detail::positive(timeout); !valid) {
             return valid.error();
         }
-        // An invalid request is not sent, and has its error below.
+        // An invalid request is not sent; its error is added below.
         std::vector<const acclient_request *> sent;
         for (const request &request : requests) {
             if (request.get() != nullptr && request.validate()) {
@@ -379,15 +384,15 @@ class client {
                                                  count);
     }
 
-    // Requests to one agent or to the controller that wait for the answer. They throw
-    // errc::no_such_agent, errc::job_failed where the agent failed, errc::unknown_command, and as
+    // Requests to an agent or the controller that wait for the answer. They throw
+    // errc::no_such_agent, errc::job_failed if the agent failed, errc::unknown_command, and as
     // request::run().
 
 #if ACCLIENT_EXCEPTIONS
     /// Lists the agents that the controller knows: a row each, with the fields "gid", "nid" and
-    /// "roles" ("roles.0" is the first). An agent that died stays in the list for
-    /// 30 to 45 s. One that runs 100 jobs leaves it after 30 s, until some of them end. Throws
-    /// errc::timeout where no controller drains the queue.
+    /// "roles" ("roles.0" is the first role). A dead agent stays in the list for 30 to 45 s. An
+    /// agent that runs 100 jobs leaves it after 30 s until some jobs end. Throws errc::timeout if
+    /// no controller drains the queue.
     answer list_agents(const timeout &timeout = {}) const {
         return try_list_agents(timeout).value();
     }
@@ -395,37 +400,35 @@ class client {
     void ping_agent(const agent_id &agent, const timeout &timeout = {}) const {
         try_ping_agent(agent, timeout).value();
     }
-    /// Resolves an expression over agents to the target that it means at this moment.
+    /// Resolves an expression over agents to a target.
     ///
-    /// Agents that are written out, and roles that all have to be there, become a target without
-    /// asking anybody. For all else, this asks the controller for its agents, as list_agents()
-    /// does, and returns a target that lists agents. An agent that is written out is in the target
-    /// even if it is not registered; ranges, patterns and "not" mean registered agents.
+    /// Explicit agents, and roles that are all required, become a target without a request. For any
+    /// other expression the call asks the controller for its agents, as list_agents() does, and
+    /// returns a target that lists agents. Explicit agents are included even if they are not
+    /// registered; ranges, patterns and "not" select registered agents.
     ///
-    /// - "1:1-20,25,2:*": agents by their numbers, where a range has "-" and a pattern "*" or "?"
+    /// - "1:1-20,25,2:*": agents by number, with ranges ("-") and patterns ("*", "?")
     /// - "all", "any", "role=cpu,storage@1": as in target::parse()
-    /// - "@web": a group of the named instance that the client was made from, which is a string in
-    ///   its table "groups"
-    /// - "or", "and", "not", which bind tighter in this order, and parentheses combine them; "any"
-    ///   cannot be combined
+    /// - "@web": a group of the named instance that the client was created from, a string in its
+    ///   table "groups"
+    /// - combined by "or", "and", "not" (in increasing precedence) and parentheses; "any" cannot be
+    ///   combined
     ///
-    /// Throws errc::invalid_argument for a syntax error and a group that does not exist or is
-    /// invalid, errc::no_such_agent where nobody is meant, and as list_agents().
+    /// Throws errc::invalid_argument for a syntax error or an unknown or invalid group,
+    /// errc::no_such_agent if no agent matches, and as list_agents().
     target resolve(std::string_view expression, const timeout &timeout = {}) const {
         return try_resolve(expression, timeout).value();
     }
-    /// Lists the agents that a target means at this moment, of those that the controller knows:
-    /// rows as in list_agents(). Agents that the target lists and the controller does not know are
-    /// left out, so that there may be no rows. For target::any(), all agents that the controller
-    /// would choose from.
+    /// Lists the registered agents that a target selects: rows as in list_agents(). Listed agents
+    /// that the controller does not know are omitted, so there may be no rows. For target::any(),
+    /// these are all agents that the controller chooses from.
     answer matching_agents(const target &target, const timeout &timeout = {}) const {
         return try_matching_agents(target, timeout).value();
     }
-    /// Counts the commands that wait for one agent or for a list of agents: the controller has
-    /// routed them, and the agent has not fetched them. A row for each agent, with the fields
-    /// "gid", "nid" and "waiting". Reads them from Redis without asking the controller or an agent.
-    /// Agents of which the user of Redis may not read the key "cmds:<gid>:<nid>" are left out.
-    /// Throws errc::invalid_argument for a target with roles, and as ping().
+    /// Counts the commands that the controller has routed to one agent or a list of agents and that
+    /// the agents have not fetched: a row for each agent, with the fields "gid", "nid" and
+    /// "waiting". Reads Redis only. Agents whose key "cmds:<gid>:<nid>" the Redis user may not read
+    /// are omitted. Throws errc::invalid_argument for a target with roles, and as ping().
     answer waiting_commands(const target &target, const timeout &timeout = {}) const {
         return try_waiting_commands(target, timeout).value();
     }
@@ -457,26 +460,25 @@ class client {
     answer get_os_info(const agent_id &agent, const timeout &timeout = {}) const {
         return try_get_os_info(agent, timeout).value();
     }
-    /// Reads what an agent and all its jobs use together: one row, with the fields "cpu" (per
-    /// cent), "rss", "vms" and "swap" (bytes).
+    /// Reads the total resource usage of an agent and its jobs: one row, with the fields "cpu"
+    /// (percent), "rss", "vms" and "swap" (bytes).
     answer get_aggregated_stats(const agent_id &agent, const timeout &timeout = {}) const {
         return try_get_aggregated_stats(agent, timeout).value();
     }
     /// Reads the jobs that an agent is running, this request included: a row each, with the fields
-    /// "cmd" ("cmd.id", "cmd.cmd", ...), "cpu" (per cent), "rss", "vms", "swap" (bytes) and
-    /// "debug".
+    /// "cmd" ("cmd.id", "cmd.cmd", ...), "cpu" (percent), "rss", "vms", "swap" (bytes) and "debug".
     answer get_processes(const agent_id &agent, const process_query &query = {},
                          const timeout &timeout = {}) const {
         return try_get_processes(agent, query, timeout).value();
     }
     /// Reads the jobs that every agent of every grid is running: answers as those of
-    /// get_processes(). An error of one agent is in its outcome.
+    /// get_processes(). Errors of single agents are in their outcomes.
     outcomes get_all_processes(const process_query &query = {}, const timeout &timeout = {}) const {
         return try_get_all_processes(query, timeout).value();
     }
-    /// Reads what a job has logged on an agent, by the id of its command: a row for each message,
-    /// newest first, with the fields "data", "level", "epoch" (milliseconds since 1970) and "id";
-    /// no rows for a job that the agent does not know. The agent logs with a short delay.
+    /// Reads the log of a job on an agent, by the id of its command: a row for each message, newest
+    /// first, with the fields "data", "level", "epoch" (milliseconds since 1970) and "id". No rows
+    /// for a job that the agent does not know. Agents write logs with a short delay.
     answer get_msgs(const agent_id &agent, std::string_view id, const msg_query &query = {},
                     const timeout &timeout = {}) const {
         return try_get_msgs(agent, id, query, timeout).value();
@@ -573,25 +575,25 @@ class client {
     // The schedule of the controller. They throw as request::run().
 
 #if ACCLIENT_EXCEPTIONS
-    /// Schedules a command: the controller sends it at certain times, each time with a new id. An
-    /// entry with the same id is replaced. cron: five or six fields, starting with seconds, like
-    /// "0 30 3 * * *", or "@every 1h". Throws errc::invalid_argument also for what the controller
-    /// would not decode (nothing was sent), errc::job_failed where the controller refuses.
+    /// Adds a command to the controller's schedule, replacing an entry with the same id. The
+    /// controller sends the command with a new id each time. cron: five or six fields, starting
+    /// with seconds, like "0 30 3 * * *", or "@every 1h". Throws errc::invalid_argument also for
+    /// values that the controller cannot decode (nothing was sent), errc::job_failed if the
+    /// controller refuses.
     void schedule_add(std::string_view id, std::string_view cron, const request &request,
                       const timeout &timeout = {}) const {
         try_schedule_add(id, cron, request, timeout).value();
     }
-    /// Lists the schedule, in the order of ids: a row each, with the fields "id", "cron" and "cmd"
+    /// Lists the schedule, ordered by id: a row each, with the fields "id", "cron" and "cmd"
     /// ("cmd.cmd", "cmd.gid", ...).
     answer schedule_list(const timeout &timeout = {}) const {
         return try_schedule_list(timeout).value();
     }
-    /// Removes an entry from the schedule, and returns whether there was one with this id.
+    /// Removes an entry from the schedule. Returns whether an entry had this id.
     bool schedule_remove(std::string_view id, const timeout &timeout = {}) const {
         return try_schedule_remove(id, timeout).value();
     }
-    /// Removes all entries whose ids start with a prefix from the schedule; an empty one removes
-    /// all entries.
+    /// Removes all entries whose id starts with a prefix from the schedule; "" removes all entries.
     void schedule_remove_prefix(std::string_view prefix, const timeout &timeout = {}) const {
         try_schedule_remove_prefix(prefix, timeout).value();
     }
@@ -636,39 +638,39 @@ class client {
     // Tunnels. They throw as request::run().
 
 #if ACCLIENT_EXCEPTIONS
-    /// Opens a tunnel from a port of an agent's machine, and returns it with its actual port.
-    /// Success means that the agent listens on that port; an agent that was started seconds ago may
-    /// first have to connect to the controller. For port 0 up to eight random ports from 49152 to
-    /// 65535 are tried.
+    /// Opens a tunnel from a port of an agent's machine and returns it with its actual port. On
+    /// success the agent listens on the port; an agent that has just started may first have to
+    /// connect to the controller. For port 0, up to eight random ports from 49152 to 65535 are
+    /// tried.
     ///
     /// Throws errc::invalid_argument also for a remote port of 0, an ip that is neither an IP
     /// address nor a host name, a gateway that is neither an agent nor the controller, and a tunnel
-    /// of an agent to itself; errc::tunnel_exists where the agent lists the tunnel already, open or
-    /// not, and nothing was changed; errc::job_failed where the agent cannot listen, with the
-    /// reason, after which it does not list the tunnel. After a timeout the agent may open it
+    /// from an agent to itself; errc::tunnel_exists if the agent lists the tunnel, open or not, in
+    /// which case nothing changed; errc::job_failed, with the reason, if the agent cannot listen,
+    /// in which case it does not list the tunnel. After a timeout the agent may open the tunnel
     /// later.
     tunnel tunnel_open(const agent_id &agent, const tunnel &wanted,
                        const timeout &timeout = {}) const {
         return try_tunnel_open(agent, wanted, timeout).value();
     }
-    /// Closes a tunnel: one that tunnel_open() returned, or one made from a row of tunnel_list().
-    /// Afterwards the agent does not listen for it, and connections through it have ended. A tunnel
-    /// that the agent lists and that is closed already can be closed again, since nothing tells it
-    /// from an open one.
+    /// Closes a tunnel that tunnel_open() returned or that was made from a row of tunnel_list().
+    /// Afterwards the agent does not listen for it, and connections through it have ended. Closing
+    /// a listed tunnel that is already closed succeeds, since the agent does not tell the
+    /// difference.
     ///
-    /// Throws errc::no_such_tunnel where the agent lists no such tunnel; port 0 names only one that
-    /// is listed with port 0, and one that the agent opened has a real port.
+    /// Throws errc::no_such_tunnel if the agent does not list the tunnel. Port 0 matches only a
+    /// tunnel listed with port 0; a tunnel opened by this library is listed with its actual port.
     closed_tunnel tunnel_close(const agent_id &agent, const tunnel &opened,
                                const timeout &timeout = {}) const {
         return try_tunnel_close(agent, opened, timeout).value();
     }
-    /// Lists the tunnels that an agent knows, open or not, in no order: a row each, with the fields
-    /// "local", "gateway", "ip" and "remote", of which to make the tunnel to be closed.
+    /// Lists the tunnels of an agent, open or not, in no particular order: a row each, with the
+    /// fields "local", "gateway", "ip" and "remote", from which a tunnel to be closed can be made.
     answer tunnel_list(const agent_id &agent, const timeout &timeout = {}) const {
         return try_tunnel_list(agent, timeout).value();
     }
     /// Opens a tunnel from a port of the controller's machine. Throws as tunnel_open(), and
-    /// errc::unsupported where the controller does not support it, like the original one.
+    /// errc::unsupported if the controller does not support it; the original one does not.
     tunnel reverse_tunnel_open(const tunnel &wanted, const timeout &timeout = {}) const {
         return try_reverse_tunnel_open(wanted, timeout).value();
     }
@@ -734,7 +736,7 @@ class client {
     }
 
   private:
-    /// A request, or one that says why it cannot be sent.
+    /// A request, or one that holds the reason why it cannot be sent.
     template <class... Params, class... Args>
     request prepare(const target &target, std::initializer_list<std::string_view> texts,
                     acclient_status (*function)(Params...), Args... args) const {
@@ -747,7 +749,7 @@ class client {
         auto made = detail::made<request>(function, get(), target.get(), args...);
         return made ? std::move(*made) : request(made.error());
     }
-    /// Calls a C function whose result is an answer.
+    /// Calls a C function that returns an answer.
     template <class... Params, class... Args>
     result<answer> ask(const timeout &timeout, acclient_status (*function)(Params...),
                        Args... args) const {

@@ -15,7 +15,7 @@ inline namespace v0_1 {
 enum class wait_method : std::int32_t {
     /// Not at all: before the first wait and after the last result.
     none = 0,
-    /// A blocking command on the one list that is left.
+    /// Blocking command on the last pending list.
     blocking = ACCLIENT_WAIT_BLOCKING,
     /// Push notifications for the lists that were read (client-side tracking).
     tracking = ACCLIENT_WAIT_TRACKING,
@@ -25,7 +25,7 @@ enum class wait_method : std::int32_t {
     polling = ACCLIENT_WAIT_POLLING,
 };
 
-/// Name of a method, like "tracking"; "unknown" for any other number.
+/// Returns the name of a method, like "tracking"; "unknown" for any other number.
 inline std::string_view to_string(wait_method method) noexcept {
     switch (method) {
     case wait_method::none:
@@ -42,45 +42,44 @@ inline std::string_view to_string(wait_method method) noexcept {
     return "unknown";
 }
 
-/// Results of one or more commands, in order of completion, with one deadline. Holds a connection
-/// of the client until it is done or destroyed. For one thread at a time.
+/// Results of one or more commands in completion order, with one deadline. Holds a connection of
+/// the client until it is exhausted or destroyed. For one thread at a time.
 ///
 ///     for (auto &result : command.results(10s)) {
 ///         if (result) { std::cout << result->out(); } else { std::cerr << result.error().what(); }
 ///     }
 ///
-/// Each element is a result<job>, valid until the next. A job that failed is a result like any
-/// other. An error that is_final() is the last element. Any other is about one agent(), or about
-/// one command, and further results may follow: errc::timeout, after the deadline, once for each
-/// agent that did not answer and for each command that no controller has routed; errc::protocol
-/// where a result cannot be decoded; errc::no_such_agent where the controller knew no agent for the
-/// target.
+/// Each element is a result<job>, valid until the next. A failed job is a result, not an error. An
+/// error that is_final() is the last element. Any other concerns one agent() or one command, and
+/// more results may follow: errc::timeout after the deadline, once for each agent that did not
+/// answer and for each command that no controller has routed; errc::protocol for a result that
+/// cannot be decoded; errc::no_such_agent if the controller knew no agent for the target.
 ///
-/// A program with an event loop of its own calls poll_next() instead:
+/// Programs with an event loop call poll_next() instead:
 ///
 ///     while (auto job = results.poll_next()) { ... }
 ///     if (results.is_pending()) {
-///         // Call again when poll_fd() is readable, and after poll_timeout() at the latest.
+///         // Call again when poll_fd() is readable, after poll_timeout() at the latest.
 ///     }
 class results : public detail::stream<results, job> {
   public:
     using c_type = acclient_results;
 
-    /// Is empty.
+    /// An empty object.
     results() noexcept = default;
-    /// Takes over a C handle.
+    /// Takes ownership of a C handle.
     explicit results(acclient_results *handle) noexcept : handle_(handle) {
     }
 
-    /// Waits for the next result, at most until the deadline; none when there is none left. Errors
+    /// Waits for the next result, until the deadline at most; nothing if there are no more. Errors
     /// are those of elements.
     result<std::optional<job>> try_next() {
         return remember(detail::maybe_made<job>(acclient_results_next, handle_.get()), false);
     }
 #if ACCLIENT_EXCEPTIONS
-    /// Returns the next result if there is one now; none when there is none now (is_pending()) or
-    /// none left. Blocks for a round trip to Redis, and to connect, up to one second each. Throws
-    /// the errors of elements; after one that is not final, is_pending() is true.
+    /// Returns the next result if it is available; nothing if none is available now (is_pending())
+    /// or there are no more. Blocks for a round trip to Redis, and to connect, for up to one second
+    /// each. Throws the errors of elements; after one that is not final, is_pending() is true.
     std::optional<job> poll_next() {
         return try_poll_next().value();
     }
@@ -99,27 +98,26 @@ class results : public detail::stream<results, job> {
         }
         return remember(made == nullptr ? std::optional<job>() : job(made), is_pending);
     }
-    /// Whether further results may follow, as of the last call of next() or poll_next(): false once
-    /// there is none left, and after a final error.
+    /// Returns whether more results may follow, as of the last call of next() or poll_next().
     bool is_pending() const noexcept {
         return handle_ != nullptr && is_pending_;
     }
-    /// Descriptor that becomes readable when there may be a result; to be polled for reading only.
-    /// It may be another one after each poll_next(). -1 without a connection.
+    /// Returns the descriptor that becomes readable when a result may be available; poll it for
+    /// reading only. It may change with each call of poll_next(). -1 without a connection.
     int poll_fd() const noexcept {
         return acclient_results_poll_fd(handle_.get());
     }
-    /// How long from now to wait for poll_fd() before poll_next() is called all the same: to poll
-    /// or to reconnect, and at the deadline. 0 when that time has come, and when all results have
-    /// been returned.
+    /// Returns how long from now to wait for poll_fd() before calling poll_next() anyway, to poll,
+    /// reconnect or report the deadline. 0 when that is due, and once all results were returned.
     std::chrono::milliseconds poll_timeout() const noexcept {
         return std::chrono::milliseconds(acclient_results_poll_ms(handle_.get()));
     }
-    /// Number of agents that have not answered, as far as the agents of the commands are known.
+    /// Returns the number of agents that have not answered, as far as the agents of the commands
+    /// are known.
     std::size_t remaining() const noexcept {
         return acclient_results_remaining(handle_.get());
     }
-    /// How the results are waited for.
+    /// Returns how results are waited for.
     wait_method method() const noexcept {
         return static_cast<wait_method>(acclient_results_method(handle_.get()));
     }
@@ -128,7 +126,7 @@ class results : public detail::stream<results, job> {
     friend class command_ref;
     friend class client;
 
-    /// Keeps whether a call leaves results pending.
+    /// Records whether a call leaves results pending.
     result<std::optional<job>> remember(result<std::optional<job>> next, bool is_pending) {
         is_pending_ = next ? next->has_value() || is_pending : !next.error().is_final();
         return next;
@@ -142,15 +140,16 @@ class results : public detail::stream<results, job> {
 enum class outcome_kind : std::int32_t {
     /// There is no such outcome.
     none = 0,
-    /// The agent has answered: there is an answer.
+    /// The agent answered; see outcome::answer.
     done = ACCLIENT_OUTCOME_DONE,
-    /// The job was over already; the agent was not asked: there is a job.
+    /// The job had already ended and the agent was not asked; see outcome::job.
     over = ACCLIENT_OUTCOME_OVER,
-    /// The agent gave no answer in time, or refused: there is an error.
+    /// The agent refused or did not answer in time; see outcome::error.
     failed = ACCLIENT_OUTCOME_FAILED,
 };
 
-/// Name of a kind of outcome: "done", "over" or "failed"; "unknown outcome" for any other number.
+/// Returns the name of a kind of outcome: "done", "over" or "failed"; "unknown outcome" for any
+/// other number.
 inline std::string_view to_string(outcome_kind kind) noexcept {
     return acclient_outcome_name(static_cast<std::int32_t>(kind));
 }
@@ -165,7 +164,7 @@ struct ACCLIENT_POINTER outcome {
     answer_ref answer;
     /// The job; empty unless over.
     job_ref job;
-    /// Why the agent gave no answer; no error unless failed.
+    /// The error; errc::ok unless failed.
     error_ref error;
     /// The result of a kill; none unless done.
     kill_result kill = kill_result::none;
@@ -206,28 +205,28 @@ struct job_list_traits {
 
 } // namespace detail
 
-/// Outcome of a kill, stats or messages request on each agent of a command, in the order of agents.
+/// Outcome of a kill, stats or messages request on each agent of a command, ordered by agent.
 class [[nodiscard]] ACCLIENT_OWNER outcomes : public detail::list<detail::outcomes_traits> {
   public:
     using list::list;
 
-    /// Why the first agent that failed gave no answer, borrowed; no error where none has failed.
+    /// Returns the error of the first agent that failed; errc::ok if none failed. Borrowed.
     error_ref failure() const noexcept ACCLIENT_LIFETIMEBOUND {
         return error_ref(acclient_outcomes_failure(get()));
     }
 };
 
-/// Jobs of a command, in the order of agents; the elements are job_ref.
+/// Jobs of a command, ordered by agent; the elements are job_ref.
 class ACCLIENT_OWNER job_list : public detail::list<detail::job_list_traits> {
   public:
     using list::list;
 };
 
-/// Command that was sent, or found again: gives access to its results. Borrowed. For one thread at
-/// a time, whichever reference is used, except for progress() and retract().
+/// A command that was sent or looked up, with access to its results. Borrowed. For one thread at a
+/// time, across all references, except for progress() and retract().
 class ACCLIENT_POINTER command_ref {
   public:
-    /// Is empty.
+    /// An empty reference.
     command_ref() noexcept = default;
     /// Borrows a C handle.
     explicit command_ref(const acclient_command *handle) noexcept : handle_(handle) {
@@ -237,39 +236,38 @@ class ACCLIENT_POINTER command_ref {
         return handle_ != nullptr;
     }
 
-    /// The id.
+    /// Returns the id.
     std::string_view id() const noexcept {
         return detail::text(acclient_command_id, handle_);
     }
-    /// The handle string, "acclient:1:<id>:<target>", followed by ":queue=<name>" for a command
-    /// with a queue, by which client::get_by_handle() finds the command again, in this process or
-    /// another, in any language.
+    /// Returns the handle string, by which client::get_by_handle() looks up the command in any
+    /// process and any language: "acclient:1:<id>:<target>", followed by ":queue=<name>" if the
+    /// command has a queue.
     std::string_view handle() const noexcept {
         return detail::text(acclient_command_handle, handle_);
     }
-    /// The target, like "1:2", "all,role=cpu" or "unknown".
+    /// Returns the target, like "1:2", "all,role=cpu" or "unknown".
     std::string_view target() const noexcept {
         return detail::text(acclient_command_target, handle_);
     }
-    /// The name: "execute", "ping", ...; none where this program did not send the command.
+    /// Returns the name: "execute", "ping", ...; nothing if this program did not send the command.
     std::optional<std::string_view> cmd() const noexcept {
         return detail::maybe_text(acclient_command_cmd, handle_);
     }
-    /// The run arguments that were sent, as JSON; none where this program did not send the command.
+    /// Returns the run arguments as JSON; nothing if this program did not send the command.
     std::optional<std::string_view> args() const noexcept {
         return detail::maybe_text(acclient_command_args, handle_);
     }
-    /// The data that was sent; none where this program did not send the command. It may contain
-    /// NULs.
+    /// Returns the data, which may contain NULs; nothing if this program did not send the command.
     std::optional<std::string_view> data() const noexcept {
         return detail::maybe_text(acclient_command_data, handle_);
     }
-    /// The tags that were sent; none without tags, and where this program did not send the command.
+    /// Returns the tags; nothing if there are none or this program did not send the command.
     std::optional<std::string_view> tags() const noexcept {
         return detail::maybe_text(acclient_command_tags, handle_);
     }
-    /// The JSON that was pushed to the queue; for a command of a history, the JSON found there.
-    /// None where this program neither sent the command nor found it in a history.
+    /// Returns the JSON that was pushed to the queue or found in the history; nothing for a command
+    /// from neither source.
     std::optional<std::string_view> dump() const noexcept {
         return detail::maybe_text(acclient_command_dump, handle_);
     }
@@ -279,75 +277,81 @@ class ACCLIENT_POINTER command_ref {
     }
 
 #if ACCLIENT_EXCEPTIONS
-    /// Iterates over the results that next_result() has not returned yet; results returned here do
-    /// not count there. The deadline is for all of them. Does not block: its elements are waited
-    /// for. Throws errc::invalid_argument, also for a wait without a timeout for a recurring
-    /// command, errc::cancelled, errc::closed, errc::forked_handle.
+    /// Iterates over the results that next_result() has not returned yet; results returned by the
+    /// iteration do not count as returned by next_result(). The timeout is for all of them
+    /// together. Does not block; waiting for an element does. Throws errc::invalid_argument, also
+    /// for a recurring command without a timeout, errc::cancelled, errc::closed,
+    /// errc::forked_handle.
     acclient::results results(const timeout &timeout) const {
         return try_results(timeout).value();
     }
-    /// Reads the job of one of the agents that the command was routed to, as jobs() has it. Costs
-    /// the same however many agents there are. Throws errc::protocol where Redis has no such job,
-    /// or it cannot be decoded, errc::no_such_agent where the controller did not know the agent,
-    /// and as client::ping().
+    /// Reads the job of one agent that the command was routed to; see jobs(). The cost does not
+    /// depend on the number of agents. Throws errc::protocol if Redis has no such job or it cannot
+    /// be decoded, errc::no_such_agent if the controller did not know the agent, and as
+    /// client::ping().
     acclient::job job(agent_id agent, const timeout &timeout = {}) const {
         return try_job(agent, timeout).value();
     }
-    /// Reads the job of every agent that the command was routed to, as Redis has it now: queued,
-    /// running or over. Empty while no controller has routed the command. A job counts as "RUNNING"
-    /// from the moment its agent has fetched it, even while it waits in a queue of the agent;
-    /// progress() asks the agent. Agents of a list that the controller does not know have no job
-    /// and are left out. Throws errc::no_such_agent where the controller knew no agent for the
-    /// target, errc::protocol for a result that cannot be decoded, and as client::ping().
+    /// Reads the jobs of all agents that the command was routed to, as Redis has them now: queued,
+    /// running or ended. The list is empty until a controller has routed the command. A job is
+    /// "RUNNING" from the moment its agent has fetched it, even while it waits in a queue of the
+    /// agent; progress() asks the agent. Listed agents that the controller does not know have no
+    /// job and are omitted.
+    ///
+    /// Throws errc::no_such_agent if the controller knew no agent for the target, errc::protocol if
+    /// no result can be decoded, and as client::ping(). If only some can, the others are omitted
+    /// and logged.
     job_list jobs(const timeout &timeout = {}) const {
         return try_jobs(timeout).value();
     }
-    /// Finds out how far the command got on each agent: reads what Redis has, searches the queue,
-    /// and asks the agents that have fetched it whether they run it. Agents that do not answer by
-    /// the deadline are stage::unknown. A job that its agent does not run may wait in a queue of
-    /// the agent, where nobody sees it: if the command has a queue, this sends a "ping" through the
-    /// same queue where the agent shows no job of it. Agents of a list that the controller does not
-    /// know are left out. May be called while another thread waits with the command. Throws
-    /// errc::no_such_agent where the controller knew no agent for the target, errc::protocol for a
-    /// result that cannot be decoded, and as client::ping().
+    /// Determines the progress of the command on each agent: reads Redis, searches the queue, and
+    /// asks the agents that have fetched the command whether they run it. Agents that do not answer
+    /// by the deadline are stage::unknown. Agents do not list jobs that wait in their queues. If
+    /// the command has a queue and the agent lists no job of it, this function therefore sends a
+    /// "ping" through the same queue. Listed agents that the controller does not know are omitted.
+    ///
+    /// May be called while another thread waits with the command. Throws errc::no_such_agent if the
+    /// controller knew no agent for the target, errc::protocol for a result that cannot be decoded,
+    /// and as client::ping().
     acclient::progress progress(const timeout &timeout = {}) const {
         return try_progress(timeout).value();
     }
-    /// Takes the command back if no controller has taken it yet, and returns whether it was still
-    /// in the queue: then it never ran and never will; otherwise it may run or have run. May be
-    /// called while another thread waits with the command. Throws errc::maybe_sent where the
-    /// connection broke meanwhile, and as client::ping().
+    /// Removes the command from the queue if no controller has taken it, so that it never runs.
+    /// Returns whether it was removed; if not, it may run or have run. May be called while another
+    /// thread waits with the command. Throws errc::maybe_sent if the connection was lost meanwhile,
+    /// and as client::ping().
     bool retract(const timeout &timeout = {}) const {
         return try_retract(timeout).value();
     }
-    /// Kills the job on every agent that runs it. outcome::kill tells whether the job has ended.
-    /// Nothing is sent where it is over or is ending after an earlier kill.
+    /// Kills the job on every agent that runs it. outcome::kill is whether the job has ended. Sends
+    /// nothing to an agent whose job has ended or is ending after an earlier kill.
     ///
-    /// An agent sends SIGKILL to the process that it started, and to nothing else. Children of the
-    /// process go on, and KILLED is reported when the last of them has closed the job's output;
-    /// what is written after the kill is dropped. A script of "bash" is such a child, so it runs to
-    /// its end; see request::killable(). A job that waits in a queue of the agent, or for a full
-    /// agent, cannot be reached.
+    /// An agent sends SIGKILL to the process that it started and to no other. Children of that
+    /// process continue to run, and KILLED is reported when the last of them has closed the job's
+    /// output; output after the kill is discarded. The script of a "bash" command is such a child,
+    /// so it runs to its end; see request::killable(). A kill does not reach a job that waits in a
+    /// queue of the agent or for a full agent.
     ///
-    /// The agent never answers a second kill of a job that is still ending, and that kill takes one
-    /// of its 100 places until it restarts. So this asks the agent first, and leaves the key
-    /// cmd.<id>.killed.<gid>.<nid>, for 24 hours, by which later calls know, in any process.
+    /// An agent never answers a second kill of a job that is still ending, and that kill occupies
+    /// one of its 100 job slots until it restarts. So this function asks the agent first, and sets
+    /// the key cmd.<id>.killed.<gid>.<nid> for 24 hours, from which later calls in any process
+    /// learn of the kill.
     ///
-    /// An error of one agent is in its outcome: errc::not_running where the agent does not run the
-    /// job, so that a kill cannot reach it; errc::timeout for an agent that is down, stopped or
-    /// full; errc::no_such_agent for an agent of a list that the controller does not know. Throws
-    /// errc::no_such_agent where the controller knew no agent for the target, errc::timeout where
-    /// no controller has routed the command, and as request::submit().
+    /// Errors of single agents are in their outcomes: errc::not_running if the agent does not run
+    /// the job; errc::timeout for an agent that is down, stopped or full; errc::no_such_agent for a
+    /// listed agent that the controller does not know. Throws errc::no_such_agent if the controller
+    /// knew no agent for the target, errc::timeout if no controller has routed the command, and as
+    /// request::submit().
     outcomes kill(const timeout &timeout = {}) const {
         return try_kill(timeout).value();
     }
-    /// Reads what the command uses, on each agent: answers as those of job::get_stats(). For "bash"
-    /// that is the shell that runs the script, without the script. Throws as kill().
+    /// Reads the resource usage of the command on each agent: answers as those of job::get_stats().
+    /// For "bash" it covers the shell that runs the script, without the script. Throws as kill().
     outcomes get_stats(const timeout &timeout = {}) const {
         return try_get_stats(timeout).value();
     }
-    /// Reads what the command has logged, on each agent: answers as those of client::get_msgs().
-    /// Throws as kill().
+    /// Reads the log of the command on each agent: answers as those of client::get_msgs(). Throws
+    /// as kill().
     outcomes get_msgs(const msg_query &query = {}, const timeout &timeout = {}) const {
         return try_get_msgs(query, timeout).value();
     }
@@ -416,7 +420,7 @@ class ACCLIENT_POINTER command_ref {
     const acclient_command *handle_ = nullptr;
 };
 
-/// Command that is owned, with everything that command_ref has. Its jobs go on when it is
+/// Owner of a command, with the interface of command_ref. Its jobs continue to run after it is
 /// destroyed.
 class ACCLIENT_OWNER command
     : public detail::owner<command_ref, acclient_command, acclient_command_free> {
@@ -424,12 +428,11 @@ class ACCLIENT_OWNER command
     using owner::owner;
 
 #if ACCLIENT_EXCEPTIONS
-    /// Waits for the next result: one that this object has not returned yet; none when every result
-    /// has been returned. A timeout of 0 polls once. Reconnects and retries when the connection is
-    /// lost. A job that failed is a result like any other. Throws errc::no_such_agent where the
-    /// controller knew no agent for the target, errc::protocol for a result that cannot be decoded,
-    /// errc::invalid_argument also for a wait without a timeout for a recurring command, and as
-    /// client::ping().
+    /// Waits for the next result that this object has not returned yet; nothing once all results
+    /// were returned. A timeout of 0 polls once. Reconnects and retries if the connection is lost.
+    /// A failed job is a result, not an error. Throws errc::no_such_agent if the controller knew no
+    /// agent for the target, errc::protocol for a result that cannot be decoded,
+    /// errc::invalid_argument for a recurring command without a timeout, and as client::ping().
     std::optional<acclient::job> next_result(const timeout &timeout) {
         return try_next_result(timeout).value();
     }
@@ -440,7 +443,7 @@ class ACCLIENT_OWNER command
                                                         mutable_get());
     }
 
-    // As those of command_ref, with the lifetime of what they return.
+    // As in command_ref, with lifetime annotations.
 
     std::string_view id() const noexcept ACCLIENT_LIFETIMEBOUND {
         return command_ref::id();
@@ -468,7 +471,8 @@ class ACCLIENT_OWNER command
     }
 };
 
-/// References to commands, for client::wait_any(); valid as long as the vector does not change.
+/// Returns references to commands, for client::wait_any(); valid as long as the vector does not
+/// change.
 inline std::vector<command_ref> refs(const std::vector<command> &commands ACCLIENT_LIFETIMEBOUND) {
     return {commands.begin(), commands.end()};
 }
@@ -503,17 +507,17 @@ class ACCLIENT_OWNER collected {
   public:
     using c_type = acclient_collected;
 
-    /// Is empty.
+    /// An empty object.
     collected() noexcept = default;
-    /// Takes over a C handle.
+    /// Takes ownership of a C handle.
     explicit collected(acclient_collected *handle) noexcept : handle_(handle) {
     }
-    /// The command, borrowed, for waiting for the missing results: it does not return the collected
-    /// ones again.
+    /// Returns the command, for waiting for missing results: it does not return the collected ones
+    /// again. Borrowed.
     command_ref command() const noexcept ACCLIENT_LIFETIMEBOUND {
         return command_ref(acclient_collected_command(handle_.get()));
     }
-    /// The jobs, borrowed, in order of completion.
+    /// Returns the jobs in completion order. Borrowed.
     std::vector<job_ref> jobs() const &ACCLIENT_LIFETIMEBOUND {
         std::vector<job_ref> jobs;
         for (std::size_t i = 0; i < acclient_collected_job_count(handle_.get()); i++) {
@@ -521,8 +525,8 @@ class ACCLIENT_OWNER collected {
         }
         return jobs;
     }
-    /// The errors, borrowed: one for each agent that did not answer. One that ended the wait for
-    /// all agents is the last, without an agent.
+    /// Returns the errors, one for each agent that did not answer. An error that ended the wait for
+    /// all agents is the last and names no agent. Borrowed.
     std::vector<error_ref> errors() const &ACCLIENT_LIFETIMEBOUND {
         std::vector<error_ref> errors;
         for (std::size_t i = 0; i < acclient_collected_error_count(handle_.get()); i++) {
@@ -530,11 +534,12 @@ class ACCLIENT_OWNER collected {
         }
         return errors;
     }
-    /// References into a temporary would dangle, in `for (auto job : request.run_all(10s).jobs())`.
+    /// References into a temporary would dangle, as in `for (auto job :
+    /// request.run_all(10s).jobs())`.
     std::vector<job_ref> jobs() const && = delete;
     std::vector<error_ref> errors() const && = delete;
-    /// Whether the call stopped at a failure, or was ended by an error, before the deadline and
-    /// before all agents had answered.
+    /// Returns whether the call ended before the deadline and before all agents had answered,
+    /// because of a failure or an error.
     bool is_stopped() const noexcept {
         return acclient_collected_is_stopped(handle_.get());
     }

@@ -2,7 +2,7 @@
 #ifndef ACCLIENT_CONFIG_HPP
 #define ACCLIENT_CONFIG_HPP
 
-/// The C++ standard of this compilation. By default, __cplusplus of MSVC stays at C++98.
+/// The C++ standard of this compilation. MSVC leaves __cplusplus at C++98 by default.
 #if defined(_MSVC_LANG)
 #define ACCLIENT_CPLUSPLUS _MSVC_LANG
 #else
@@ -34,7 +34,7 @@
 #define ACCLIENT_HAS_ATTRIBUTE(attribute) __has_cpp_attribute(attribute)
 #endif
 
-/// Marks what a result refers to, so that compilers warn of one that outlives it.
+/// Marks what a result refers to, so that compilers warn about dangling references.
 #if ACCLIENT_HAS_ATTRIBUTE(clang::lifetimebound)
 #define ACCLIENT_LIFETIMEBOUND [[clang::lifetimebound]]
 #elif ACCLIENT_HAS_ATTRIBUTE(msvc::lifetimebound)
@@ -43,7 +43,7 @@
 #define ACCLIENT_LIFETIMEBOUND
 #endif
 
-/// Owners of a handle, and views into one, for the same warnings.
+/// Mark owners of a handle, and views into one, for the same warnings.
 #if ACCLIENT_HAS_ATTRIBUTE(gsl::Owner) && ACCLIENT_HAS_ATTRIBUTE(gsl::Pointer)
 #define ACCLIENT_OWNER [[gsl::Owner]]
 #define ACCLIENT_POINTER [[gsl::Pointer]]
@@ -52,8 +52,8 @@
 #define ACCLIENT_POINTER
 #endif
 
-/// Everything is in an inline namespace, named after the version of the ABI. Programs that mix two
-/// versions of these headers get errors of the linker instead of undefined behaviour.
+/// The inline namespace is named after the version of the ABI, so that mixing two versions of these
+/// headers is a linker error instead of undefined behaviour.
 namespace acclient {
 inline namespace v0_1 {
 

@@ -10,20 +10,20 @@
 namespace acclient {
 inline namespace v0_1 {
 
-/// Result of a check.
+/// Verdict of a check.
 enum class verdict {
-    /// Could not be found out: Redis does not tell, the user may not ask, or the time was too
-    /// short. Also a verdict of a later version than these headers.
+    /// Could not be determined: Redis does not tell, the user lacks the permission, or time ran
+    /// out. Also a verdict of a later version than these headers.
     unknown,
     /// As it should be.
     good,
-    /// Works, but slower or with less than there could be.
+    /// Works, but slower or with fewer features than possible.
     weak,
     /// Prevents commands from working.
     bad,
 };
 
-/// Name of a verdict, like "good".
+/// Returns the name of a verdict, like "good".
 inline std::string_view to_string(verdict verdict) noexcept {
     switch (verdict) {
     case verdict::good:
@@ -40,18 +40,18 @@ inline std::string_view to_string(verdict verdict) noexcept {
 
 /// One check of client::doctor().
 struct doctor_check {
-    /// What was checked, different in each check: "redis", "login", "resp3", "tracking", "scripts",
+    /// The subject, unique among the checks: "redis", "login", "resp3", "tracking", "scripts",
     /// "memory", "eviction", "persistence", "queue", "controller", "agent 1:2", ... Later versions
-    /// may check more.
+    /// may add checks.
     std::string name;
-    /// The result.
+    /// The verdict.
     acclient::verdict verdict = acclient::verdict::unknown;
-    /// What was found.
+    /// The finding.
     std::string found;
-    /// What to do about it; empty where nothing is to be done.
+    /// What to do; empty if nothing.
     std::string advice;
-    /// Kind of the error that commands meet because of it, such as errc::timeout where something
-    /// does not answer; errc::ok where no command has to fail.
+    /// The error that commands get because of it, such as errc::timeout if something does not
+    /// answer; errc::ok if commands need not fail.
     errc kind = errc::ok;
 };
 
@@ -60,7 +60,7 @@ struct diagnosis {
     /// The checks, in the order in which a command depends on them.
     std::vector<doctor_check> checks;
 
-    /// Whether no verdict is bad, and Redis, the controller and every agent have answered.
+    /// Returns whether no verdict is bad and Redis, the controller and every agent have answered.
     bool is_healthy() const noexcept {
         return std::none_of(checks.begin(), checks.end(), [](const doctor_check &checked) {
             return checked.verdict == acclient::verdict::bad || checked.kind != errc::ok;
@@ -70,7 +70,7 @@ struct diagnosis {
 
 namespace detail {
 
-/// A text, filled up with spaces to a width.
+/// Pads a text with spaces to a width.
 inline std::string padded(std::string_view text, std::size_t width) {
     std::string padded(text);
     if (padded.size() < width) {
@@ -100,7 +100,7 @@ inline diagnosis read_diagnosis(const answer_ref &answer) {
 
 } // namespace detail
 
-/// A line for each check.
+/// Prints a line for each check.
 inline std::string to_string(const diagnosis &diagnosis) {
     std::size_t width = 0;
     for (const doctor_check &made : diagnosis.checks) {

@@ -27,27 +27,27 @@ inline namespace v0_1 {
 
 class job_ref;
 
-/// Kind of a failure. Converts to std::error_code. Later versions may add some: treat an unknown
+/// Kind of a failure. Converts to std::error_code. Later versions may add more; treat an unknown
 /// one as a failure.
 enum class errc : acclient_status {
-    /// The call succeeded.
+    /// Success.
     ok = ACCLIENT_OK,
     /// An argument is invalid. Nothing was sent.
     invalid_argument = ACCLIENT_INVALID_ARGUMENT,
     /// Redis could not be reached, or the connection was lost.
     connect = ACCLIENT_CONNECT,
-    /// Redis rejected the user or the password, or requires one. Retrying will not help.
+    /// Redis rejected the user or the password, or requires one. Retrying does not help.
     authentication = ACCLIENT_AUTHENTICATION,
     /// The deadline of the call was exceeded.
     timeout = ACCLIENT_TIMEOUT,
-    /// A cancel token ended the call.
+    /// The call was cancelled by a cancel token.
     cancelled = ACCLIENT_CANCELLED,
     /// Redis replied with an error.
     server = ACCLIENT_SERVER,
     /// A reply, or a document in Redis, cannot be decoded.
     protocol = ACCLIENT_PROTOCOL,
-    /// The controller knows no agent for the target at this moment. Agents register up to 4 seconds
-    /// after their controller has started. Not retriable, since it may be a wrong number.
+    /// The controller currently knows no agent for the target. Agents register up to 4 seconds
+    /// after their controller has started. Not retriable, since the number may be wrong.
     no_such_agent = ACCLIENT_NO_SUCH_AGENT,
     /// A job ended in a state other than SUCCESS.
     job_failed = ACCLIENT_JOB_FAILED,
@@ -55,34 +55,33 @@ enum class errc : acclient_status {
     unknown_command = ACCLIENT_UNKNOWN_COMMAND,
     /// Unsupported by the server, the controller or this version of the library.
     unsupported = ACCLIENT_UNSUPPORTED,
-    /// The whole command was sent, but Redis did not confirm it: it may run or not.
+    /// The whole command was sent but Redis did not confirm it: it may or may not run.
     maybe_sent = ACCLIENT_MAYBE_SENT,
-    /// All connections of the client stayed in use until the deadline.
+    /// All connections of the client were in use until the deadline.
     pool_exhausted = ACCLIENT_POOL_EXHAUSTED,
     /// The client was closed.
     closed = ACCLIENT_CLOSED,
-    /// The handle was made in another process, before a fork, and works only there.
+    /// The handle was created in another process, before a fork, and works only there.
     forked_handle = ACCLIENT_FORKED_HANDLE,
-    /// A panic was caught inside the library; the handles of that call refuse further use.
+    /// A panic was caught inside the library. The handles passed to that call fail from then on.
     panic = ACCLIENT_PANIC,
     /// The operating system refused a descriptor, a thread or a file.
     system = ACCLIENT_SYSTEM,
-    /// The agent, or the controller, lists no such tunnel: it was never opened, it was closed, or
+    /// The agent or the controller does not list the tunnel: it was never opened, it was closed, or
     /// the agent has restarted.
     no_such_tunnel = ACCLIENT_NO_SUCH_TUNNEL,
-    /// The agent, or the controller, lists the tunnel already, open or not, and opened nothing.
+    /// The agent or the controller already lists the tunnel, open or not. Nothing was opened.
     tunnel_exists = ACCLIENT_TUNNEL_EXISTS,
     /// The agent is not running the job, so a kill cannot reach it: the job waits in a queue of the
-    /// agent, was not started yet, or is lost; command::progress() tells which.
+    /// agent, has not started, or is lost; command::progress() tells which.
     not_running = ACCLIENT_NOT_RUNNING,
-    /// The job is lost: it was submitted, no agent has it, and its result cannot come any more. It
-    /// may have run.
+    /// The job is lost: it was submitted, no agent has it, and no result can follow. It may have
+    /// run.
     lost = ACCLIENT_LOST,
-    /// Messages may be missing from a log that is followed, which goes on; error_ref::gap() says
-    /// where.
+    /// Messages may be missing from a followed log; see error_ref::gap(). The log continues.
     gap = ACCLIENT_GAP,
-    /// Another command was submitted under the id by request::submit_once(): another target,
-    /// command, run arguments, data or tags. Nothing was sent.
+    /// request::submit_once() has used the id for another command: another target, command, run
+    /// arguments, data or tags. Nothing was sent.
     id_in_use = ACCLIENT_ID_IN_USE,
 };
 
@@ -135,7 +134,7 @@ constexpr errc_texts texts_of(errc code) noexcept {
     case errc::no_such_tunnel:
         return {"no_such_tunnel", "no such tunnel"};
     case errc::tunnel_exists:
-        return {"tunnel_exists", "tunnel listed already"};
+        return {"tunnel_exists", "tunnel already listed"};
     case errc::not_running:
         return {"not_running", "job not running on the agent"};
     case errc::lost:
@@ -143,7 +142,7 @@ constexpr errc_texts texts_of(errc code) noexcept {
     case errc::gap:
         return {"gap", "messages may be missing from a log"};
     case errc::id_in_use:
-        return {"id_in_use", "id of another command"};
+        return {"id_in_use", "id in use by another command"};
     }
     return {"unknown", "unknown error"};
 }
@@ -174,12 +173,12 @@ class category final : public std::error_category {
 
 } // namespace detail
 
-/// Name of a kind, like "timeout"; "unknown" for any other number.
+/// Returns the name of a kind, like "timeout"; "unknown" for any other number.
 inline std::string_view to_string(errc code) noexcept {
     return detail::texts_of(code).name;
 }
 
-/// Category "acclient" of std::error_code. errc::timeout, cancelled, invalid_argument and
+/// Returns the std::error_category "acclient". errc::timeout, cancelled, invalid_argument and
 /// unsupported also compare equal to std::errc::timed_out, operation_canceled, invalid_argument and
 /// not_supported.
 inline const std::error_category &category() noexcept {
@@ -187,24 +186,24 @@ inline const std::error_category &category() noexcept {
     return instance;
 }
 
-/// Converts a kind for the standard library.
+/// Converts a kind to std::error_code.
 inline std::error_code make_error_code(errc code) noexcept {
     return {static_cast<int>(code), category()};
 }
 
-/// Version of the library that is loaded, like "0.1.0".
+/// Returns the version of the loaded library, like "0.1.0".
 inline std::string_view version() noexcept {
     return acclient_version();
 }
 
-/// Whether the library that is loaded is compatible with these headers.
+/// Returns whether the loaded library is compatible with these headers.
 inline bool version_fits() noexcept {
     return acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR,
                                   ACCLIENT_VERSION_PATCH) == ACCLIENT_OK;
 }
 
 /// Agent: the node nid of the grid gid, both above 0. 0:0 is the controller itself. Functions that
-/// take an agent also take `{1, 2}`.
+/// take an agent also accept `{1, 2}`.
 struct agent_id {
     std::int64_t gid = 0;
     std::int64_t nid = 0;
@@ -234,7 +233,7 @@ struct agent_id {
 #endif
 };
 
-/// The agent as text, like "1:2".
+/// Returns the agent as text, like "1:2".
 inline std::string to_string(const agent_id &agent) {
     return std::to_string(agent.gid) + ':' + std::to_string(agent.nid);
 }
@@ -255,7 +254,7 @@ auto operator<<(std::basic_ostream<char, Traits> &stream, Enum value)
 
 namespace detail {
 
-/// Text of an accessor; empty where there is none.
+/// Text of an accessor; empty if there is none.
 template <class Handle>
 std::string_view text(const char *(*accessor)(const Handle *, std::size_t *),
                       const Handle *handle) noexcept {
@@ -273,7 +272,7 @@ std::optional<std::string_view> maybe_text(const char *(*accessor)(const Handle 
     return begin == nullptr ? std::nullopt : std::optional(std::string_view(begin, length));
 }
 
-/// What a pointer points to. Ends the program where it is null, since a precondition is violated.
+/// Dereferences a pointer. Terminates the program if it is null, a violated precondition.
 template <class T> T &present(T *pointer) noexcept {
     if (pointer == nullptr) {
         std::terminate();
@@ -283,17 +282,16 @@ template <class T> T &present(T *pointer) noexcept {
 
 } // namespace detail
 
-/// Part of the log of a job that a follower could not read: messages with ids between the two may
-/// be missing; some of them may have been returned.
+/// Gap in a followed log: messages with ids between after and before may be missing.
 struct log_gap {
-    /// The message::id() up to which every message was returned or is part of an earlier gap; none
-    /// where the gap begins with the log.
+    /// The last message::id() up to which messages were returned or are part of an earlier gap;
+    /// nothing if the gap is at the start of the log.
     std::optional<std::int64_t> after = std::nullopt;
-    /// The id from which on messages are returned again.
+    /// The id from which messages are returned again.
     std::int64_t before = 0;
 };
 
-/// Why something failed; borrowed from an error, collected or outcomes.
+/// Error with details; borrowed from an error, collected or outcomes.
 class ACCLIENT_POINTER error_ref {
   public:
     /// No error: errc::ok.
@@ -312,26 +310,28 @@ class ACCLIENT_POINTER error_ref {
     errc code() const noexcept {
         return code_;
     }
-    /// Message for a person: what was asked of which server or agent, how long the call waited, how
-    /// far it got. It contains no password.
+    /// Returns the message for people: what was requested from which server or agent, how long the
+    /// call waited, and how far it got. Contains no password.
     std::string_view message() const noexcept {
         return message_;
     }
-    /// Handle string of the command that the error is about, for client::get_by_handle(), if any.
+    /// Returns the handle string of the command that the error concerns, for
+    /// client::get_by_handle(), if any.
     std::optional<std::string_view> command_handle() const noexcept {
         return detail::maybe_text(acclient_error_command_handle, handle_);
     }
-    /// Error code of Redis, like "NOPERM" or "OOM", if the error is a reply of Redis.
+    /// Returns the error code of a Redis error reply, like "NOPERM" or "OOM"; nothing for other
+    /// errors.
     std::optional<std::string_view> server_code() const noexcept {
         return detail::maybe_text(acclient_error_server_code, handle_);
     }
-    /// The agent that the error is about, if it is about one of several.
+    /// Returns the agent, if the error concerns one agent of several.
     std::optional<agent_id> agent() const noexcept {
         agent_id agent;
         const bool is_one = acclient_error_agent(handle_, &agent.gid, &agent.nid);
         return is_one ? std::optional(agent) : std::nullopt;
     }
-    /// Where messages may be missing, for errc::gap.
+    /// Returns the gap, for errc::gap.
     std::optional<log_gap> gap() const noexcept {
         log_gap gap;
         std::int64_t after = 0;
@@ -343,33 +343,33 @@ class ACCLIENT_POINTER error_ref {
         }
         return gap;
     }
-    /// The job that failed, with its state, data and streams. Empty where the error is not about a
+    /// Returns the failed job, with its state, data and streams; empty if the error is not about a
     /// job.
     job_ref job() const noexcept;
 
-    /// Whether retrying the same call later is safe and may succeed: nothing has to be changed, and
-    /// no command runs twice.
+    /// Returns whether retrying the same call later is safe and may succeed: nothing has to be
+    /// changed and no command runs twice.
     bool is_retriable() const noexcept {
         return acclient_error_is_retriable(handle_);
     }
-    /// Whether the deadline of the call was exceeded.
+    /// Returns whether the deadline of the call was exceeded.
     bool is_timeout() const noexcept {
         return acclient_error_is_timeout(handle_);
     }
-    /// Whether a whole command was sent and not confirmed: for errc::maybe_sent, and for some calls
-    /// that were cancelled or closed meanwhile.
+    /// Returns whether a complete command was sent and not confirmed: true for errc::maybe_sent,
+    /// and for a call that was cancelled or closed at that point.
     bool is_maybe_sent() const noexcept {
         return acclient_error_is_maybe_sent(handle_);
     }
-    /// Whether the call or the range that returned the error is over. False for an element of
-    /// results, rollout or follow that is about one agent, one command or a gap in a log: more may
-    /// follow.
+    /// Returns whether the error ends the call or range that returned it. False for an element of
+    /// results, rollout or follower that concerns one agent, one command or a gap in a log: more
+    /// elements may follow.
     bool is_final() const noexcept {
         return handle_ == nullptr || acclient_error_is_final(handle_);
     }
 
   protected:
-    /// An error of this library alone. The message is borrowed.
+    /// An error created by these headers. The message is borrowed.
     error_ref(errc code, std::string_view message) noexcept : code_(code), message_(message) {
     }
 
@@ -379,15 +379,15 @@ class ACCLIENT_POINTER error_ref {
     const acclient_error *handle_ = nullptr;
 };
 
-/// Why a call failed: thrown, or held by a result<T>. Copies share their content, which lives as
-/// long as the last of them; moving copies. what() is message().
+/// Error of a call: thrown, or held by a result<T>. Copies share their content; moving copies.
+/// what() is message().
 class ACCLIENT_OWNER error : public std::runtime_error, public error_ref {
   public:
-    /// Takes over a C handle.
+    /// Takes ownership of a C handle.
     explicit error(acclient_error *handle)
         : error(std::shared_ptr<acclient_error>(handle, acclient_error_free)) {
     }
-    /// An error of one's own. The message is copied.
+    /// An error created by the program. The message is copied.
     error(errc code, std::string_view message)
         : error(code, std::make_shared<const std::string>(message)) {
     }
@@ -433,7 +433,7 @@ template <> struct std::hash<acclient::agent_id> {
     std::size_t operator()(const acclient::agent_id &agent) const noexcept {
         const std::size_t gid = std::hash<std::int64_t>()(agent.gid);
         const std::size_t nid = std::hash<std::int64_t>()(agent.nid);
-        // As boost::hash_combine: std::hash of integers is often the identity.
+        // As boost::hash_combine, since std::hash of integers is often the identity.
         return gid ^ (nid + 0x9e3779b9U + (gid << 6U) + (gid >> 2U));
     }
 };

@@ -10,21 +10,21 @@
 namespace acclient {
 inline namespace v0_1 {
 
-/// Importance of a log message.
+/// Severity of a log message.
 enum class log_level : std::int32_t {
-    /// A failure that the call returns as an error too.
+    /// Reserved: failures are returned as errors.
     error = ACCLIENT_LOG_ERROR,
-    /// Something that may need attention, like the first failure after which a call retries.
+    /// Conditions that may need attention, like the first failure after which a call retries.
     warn = ACCLIENT_LOG_WARN,
-    /// Something unusual that needs no attention.
+    /// Unusual conditions that need no attention.
     info = ACCLIENT_LOG_INFO,
-    /// Normal work: connections, submitted commands, how results are waited for.
+    /// Normal operation: connections, submitted commands, how results are waited for.
     debug = ACCLIENT_LOG_DEBUG,
-    /// Normal work in detail.
+    /// Normal operation in detail.
     trace = ACCLIENT_LOG_TRACE,
 };
 
-/// Name of a level, like "warn"; "unknown" for any other number.
+/// Returns the name of a level, like "warn"; "unknown" for any other number.
 inline std::string_view to_string(log_level level) noexcept {
     switch (level) {
     case log_level::error:
@@ -41,12 +41,12 @@ inline std::string_view to_string(log_level level) noexcept {
     return "unknown";
 }
 
-/// Function that receives log messages, on the thread whose call logs. It may call functions of the
-/// library, which then log nothing. An exception that leaves it ends the program.
+/// Function that receives log messages, on the thread whose call logs. It may call the library,
+/// which then logs nothing. An exception that leaves it terminates the program.
 ///
-/// target: what the message is about: "acclient::connection", "acclient::command", "acclient::wait"
-///   or "acclient::retry"; later versions may add some.
-/// message: one line of text without a password, and without the data of a command.
+/// target: the subject: "acclient::connection", "acclient::command", "acclient::wait" or
+///   "acclient::retry"; later versions may add more.
+/// message: one line of text, without passwords and without the data of commands.
 using log_hook =
     std::function<void(log_level level, std::string_view target, std::string_view message)>;
 
@@ -58,7 +58,7 @@ inline void call_log_hook(std::int32_t level, const char *target, const char *me
     (*static_cast<const log_hook *>(user_data))(static_cast<log_level>(level), target, message);
 }
 
-/// Keeps a hook until the process ends: calls of other threads may still use it, even at exit.
+/// Keeps a hook until the process exits: calls on other threads may still use it, even during exit.
 inline log_hook *keep(log_hook hook) {
     static std::mutex mutex;
     static auto *const kept = new std::vector<std::unique_ptr<log_hook>>();
@@ -84,15 +84,14 @@ inline result<void> try_set_log_hook(log_hook hook, log_level level = log_level:
 }
 
 #if ACCLIENT_EXCEPTIONS
-/// Sets the function that receives what the library logs, for the whole process; nullptr, the
-/// default, logs nothing more. To be called before other threads use the library: a call that is in
-/// progress on another thread may still use the hook that was set before, which is therefore kept
-/// until the process ends.
+/// Sets the log hook of the process; nullptr, the default, disables logging. Set it before other
+/// threads use the library: a call in progress on another thread may still use the previous hook,
+/// which is therefore kept until the process exits.
 ///
-/// level: the least important level that is logged. In normal work nothing above log_level::debug
-/// is
-///   logged.
-/// Throws errc::unsupported in a Rust program that has installed a logger of its own.
+/// level: the least severe level to log. Normal operation logs only at log_level::debug and
+///   log_level::trace.
+///
+/// Throws errc::unsupported in a Rust program that has installed its own logger.
 inline void set_log_hook(log_hook hook, log_level level = log_level::debug) {
     try_set_log_hook(std::move(hook), level).value();
 }

@@ -7,27 +7,27 @@
 namespace acclient {
 inline namespace v0_1 {
 
-/// Options for a new client, for client::open() and client::build(), which report a value out of
-/// range and a file that cannot be used. Default: a Redis at 127.0.0.1:6379 without a password.
-/// Each setter returns the same object: `options options; options.host("x").db(3);`
+/// Options for a new client. client::open() and client::build() report values out of range and
+/// unusable files. Default: a Redis at 127.0.0.1:6379 without a password. Each setter returns the
+/// same object: `options options; options.host("x").db(3);`
 class ACCLIENT_OWNER options : public detail::built {
   public:
-    /// The default.
+    /// Creates default options.
     options() {
         acclient_options *made = nullptr;
         step({}, acclient_options_new, &made);
         handle_.reset(made);
     }
 
-    /// Sets address, user, password and database by a URL, as client::connect() takes it.
+    /// Sets address, user, password and database from a URL in a form of client::connect().
     options &url(std::string_view url) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_options_set_url, url);
     }
-    /// Sets the host: a name or an IP address.
+    /// Sets the host: a host name or an IP address.
     options &host(std::string_view host) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_options_set_host, host);
     }
-    /// Sets the port. Default 6379.
+    /// Sets the port. Default: 6379.
     options &port(std::uint16_t port) ACCLIENT_LIFETIMEBOUND {
         step({}, acclient_options_set_port, handle_.get(), port);
         return *this;
@@ -36,10 +36,9 @@ class ACCLIENT_OWNER options : public detail::built {
     options &unix_socket(std::string_view path) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_options_set_unix_socket, path);
     }
-    /// Connects to the master with a name, as reported by these Sentinels, instead of host and
-    /// port: "host", "host:port" or "[address]:port" each; the default port is 26379. They are
-    /// asked in their order, for each new connection. A Sentinel that requires a password gets that
-    /// of the master.
+    /// Sets Sentinels, which report the address of a named master for each new connection, in place
+    /// of host and port: "host", "host:port" or "[address]:port" each; the default port is 26379.
+    /// They are asked in order. A Sentinel that requires a password gets the one of the master.
     options &sentinels(std::string_view name,
                        const std::vector<std::string> &sentinels) ACCLIENT_LIFETIMEBOUND {
         step({name, detail::first_with_nul(sentinels)}, acclient_options_set_sentinels,
@@ -47,52 +46,52 @@ class ACCLIENT_OWNER options : public detail::built {
              sentinels.size());
         return *this;
     }
-    /// Enables TLS 1.2 and 1.3, as rediss:// does. The certificate of the server has to match the
-    /// host, and its authority has to be trusted by this machine. Default: no TLS. A Unix socket
-    /// has none.
+    /// Enables TLS 1.2 and 1.3, as rediss:// does. The server's certificate must match the host and
+    /// be issued by an authority that this machine trusts. Default: no TLS. A Unix socket does not
+    /// use TLS.
     options &tls() ACCLIENT_LIFETIMEBOUND {
         step({}, acclient_options_set_tls, handle_.get());
         return *this;
     }
-    /// Enables TLS, and trusts the authorities in this PEM file instead of those of the machine.
+    /// Enables TLS and trusts the authorities in a PEM file instead of those of the machine.
     options &tls_ca_file(std::string_view path) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_options_set_tls_ca_file, path);
     }
-    /// Enables TLS with a client certificate: the PEM file of the certificate chain, and that of
-    /// its private key.
+    /// Enables TLS with a client certificate: PEM files of the certificate chain and the private
+    /// key.
     options &tls_client_cert(std::string_view certificates,
                              std::string_view key) ACCLIENT_LIFETIMEBOUND {
         step({certificates, key}, acclient_options_set_tls_client_cert, handle_.get(),
              std::string(certificates).c_str(), std::string(key).c_str());
         return *this;
     }
-    /// Enables TLS and disables certificate verification: anybody on the network path can read and
-    /// change everything. For trials only.
+    /// Enables TLS and disables certificate verification. Anyone on the network path can then read
+    /// and change all traffic; use it for testing only.
     options &tls_insecure() ACCLIENT_LIFETIMEBOUND {
         step({}, acclient_options_set_tls_insecure, handle_.get());
         return *this;
     }
-    /// Sets the user name, for servers with ACLs. Default: the default user of the server.
+    /// Sets the user name, for servers with ACLs. Default: the server's default user.
     options &user(std::string_view user) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_options_set_user, user);
     }
-    /// Sets the password. Default: none. It appears in no error.
+    /// Sets the password. Default: none. Errors never contain it.
     options &password(std::string_view password) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_options_set_password, password);
     }
-    /// Sets the number of the database. Default 0.
+    /// Sets the database number. Default: 0.
     options &db(std::uint32_t db) ACCLIENT_LIFETIMEBOUND {
         step({}, acclient_options_set_db, handle_.get(), db);
         return *this;
     }
-    /// Sets the maximum number of connections: each wait for results uses one, and further waits
-    /// are held up, in order, until their deadline. 1 to 10000, default 64. Waits hold up no other
-    /// call: an eighth more connections, at least one, is for calls that only talk to Redis, and as
-    /// many for questions to agents and the controller.
+    /// Sets the maximum number of connections, 1 to 10000. Default: 64. Each wait for results uses
+    /// one; further waits queue in order, until their deadline. Waits do not delay other calls.
+    /// Another eighth of the maximum, at least one connection, is reserved for calls that only talk
+    /// to Redis, and the same again for requests to agents and the controller.
     options &max_connections(std::size_t count) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_options_set_max_connections, count);
     }
-    /// Sets the size, in bytes, of the largest reply that the client accepts. Default 64 MiB.
+    /// Sets the maximum size of a reply in bytes. Default: 64 MiB.
     options &max_reply(std::size_t bytes) ACCLIENT_LIFETIMEBOUND {
         return set(acclient_options_set_max_reply, bytes);
     }

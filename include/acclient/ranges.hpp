@@ -14,9 +14,9 @@ namespace acclient {
 inline namespace v0_1 {
 namespace detail {
 
-/// Random access iterator over the elements of a C handle, which Traits::at() returns. It
-/// stays valid when the list is moved. Elements are made on the fly, so that a reference is a
-/// value, as for std::vector<bool>.
+/// Random access iterator over the elements of a C handle, which Traits::at() returns. Stays valid
+/// when the list is moved. Elements are created on access, so a reference is a value, as for
+/// std::vector<bool>.
 template <class Traits> class index_iterator {
     using c_type = typename Traits::c_type;
 
@@ -124,12 +124,12 @@ template <class Traits> class list {
     using iterator = index_iterator<Traits>;
     using const_iterator = iterator;
 
-    /// Is empty.
+    /// An empty list.
     list() noexcept = default;
-    /// Takes over a C handle.
+    /// Takes ownership of a C handle.
     explicit list(c_type *handle) noexcept : handle_(handle) {
     }
-    /// Number of elements.
+    /// Returns the number of elements.
     std::size_t size() const noexcept {
         return Traits::count(handle_.get());
     }
@@ -137,7 +137,7 @@ template <class Traits> class list {
     bool empty() const noexcept {
         return size() == 0;
     }
-    /// The element at an index, borrowed; an empty one beyond the last.
+    /// Returns the element at an index, borrowed; an empty one beyond the last.
     value_type operator[](std::size_t index) const noexcept ACCLIENT_LIFETIMEBOUND {
         return Traits::at(handle_.get(), index);
     }
@@ -161,7 +161,7 @@ template <class Traits> class list {
 
 /// Input iterator over a Source, which keeps the current element, a result<T>.
 template <class Source, class T> class input_iterator {
-    /// The element that it++ has left behind.
+    /// The element left behind by it++.
     class postfix {
       public:
         explicit postfix(result<T> element) : element_(std::move(element)) {
@@ -181,9 +181,9 @@ template <class Source, class T> class input_iterator {
     using pointer = result<T> *;
     using reference = result<T> &;
 
-    /// The end.
+    /// The end iterator.
     input_iterator() noexcept = default;
-    /// The first element; blocks.
+    /// Waits for the first element; blocks.
     explicit input_iterator(Source &source) : source_(&source) {
         ++*this;
     }
@@ -193,7 +193,7 @@ template <class Source, class T> class input_iterator {
     pointer operator->() const noexcept {
         return &*source_->current_;
     }
-    /// The next element; blocks.
+    /// Waits for the next element; blocks.
     input_iterator &operator++() {
         source_->advance();
         if (!source_->current_) {
@@ -201,7 +201,7 @@ template <class Source, class T> class input_iterator {
         }
         return *this;
     }
-    /// The next element; blocks. The element before is moved from.
+    /// Waits for the next element; blocks. The previous element is moved from.
     postfix operator++(int) {
         postfix before(std::move(**this));
         ++*this;
@@ -219,7 +219,7 @@ template <class Source, class T> class input_iterator {
 };
 
 /// Elements that a Source waits for one by one, until a final error or the end. The Source has
-/// try_next(), and must not move while it is iterated over.
+/// try_next(), and must not be moved during iteration.
 template <class Source, class T> class stream {
   public:
     using value_type = result<T>;
@@ -245,7 +245,7 @@ template <class Source, class T> class stream {
   protected:
     stream() noexcept = default;
 
-    /// Keeps what its timeout needs.
+    /// Keeps alive what the timeout refers to.
     void keep_alive(std::shared_ptr<const void> kept) noexcept {
         kept_ = std::move(kept);
     }

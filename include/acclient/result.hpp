@@ -16,8 +16,8 @@
 namespace acclient {
 inline namespace v0_1 {
 
-/// Value or error: what a try_...() function returns. Reading the value of an error, or the error
-/// of a value, is a violated precondition, which calls std::terminate().
+/// Value or error, as returned by try_...() functions. Reading the value of an error, or the error
+/// of a value, violates a precondition and calls std::terminate().
 template <class T> class [[nodiscard]] result {
   public:
     using value_type = T;
@@ -79,7 +79,7 @@ template <class T> class [[nodiscard]] result {
         return std::move(get());
     }
 #endif
-    /// The value, or else a fallback.
+    /// The value, or a fallback if there is none.
     template <class U> T value_or(U &&fallback) const & {
         return has_value() ? get() : static_cast<T>(std::forward<U>(fallback));
     }
@@ -129,7 +129,7 @@ template <class T> class [[nodiscard]] result {
     std::variant<T, acclient::error> state_;
 };
 
-/// Success or an error: what a try_...() function without a value returns.
+/// Success or error, as returned by try_...() functions without a value.
 template <> class [[nodiscard]] result<void> {
   public:
     using value_type = void;
@@ -188,25 +188,25 @@ template <> class [[nodiscard]] result<void> {
 
 namespace detail {
 
-/// Frees a handle by the function of its type.
+/// Frees a handle with the function of its type.
 template <auto Free> struct deleter {
     template <class Handle> void operator()(Handle *handle) const noexcept {
         Free(handle);
     }
 };
 
-/// Handle that is owned.
+/// Owned handle.
 template <class Handle, void (*Free)(Handle *)>
 using handle = std::unique_ptr<Handle, deleter<Free>>;
 
-/// Owner of what a Ref, its base, borrows.
+/// Owner of the handle that its base Ref borrows.
 template <class Ref, class Handle, void (*Free)(Handle *)> class owner : public Ref {
   public:
     using c_type = Handle;
 
-    /// Is empty.
+    /// An empty owner.
     owner() noexcept = default;
-    /// Takes over a C handle.
+    /// Takes ownership of a C handle.
     explicit owner(Handle *owned) noexcept : Ref(owned), owned_(owned) {
     }
     owner(owner &&other) noexcept : Ref(other), owned_(std::move(other.owned_)) {
@@ -238,14 +238,14 @@ inline error failure(acclient_status status, acclient_error *handle) {
     return handle == nullptr ? error(code, texts_of(code).message) : error(handle);
 }
 
-/// The error of an object that owns nothing.
+/// The error of an empty object.
 inline error empty_error() {
-    return {errc::invalid_argument, "object is empty: default-constructed or moved from"};
+    return {errc::invalid_argument, "empty object: default-constructed or moved from"};
 }
 
 /// The error of text that C cannot represent.
 inline error nul_error() {
-    return {errc::invalid_argument, "name, id or argument contains a NUL"};
+    return {errc::invalid_argument, "invalid name, id or argument: contains a NUL"};
 }
 
 /// Whether one of the texts contains a NUL.
@@ -258,7 +258,7 @@ inline bool holds_nul(std::initializer_list<std::string_view> texts) noexcept {
     return false;
 }
 
-/// Whether an argument of a C function is the handle of an empty object. A token may be missing.
+/// Whether an argument of a C function is the handle of an empty object. Tokens are optional.
 template <class Arg> bool is_missing(const Arg &arg) noexcept {
     if constexpr (std::is_pointer_v<Arg>) {
         using pointee = std::remove_cv_t<std::remove_pointer_t<Arg>>;
@@ -280,7 +280,7 @@ result<void> done(acclient_status (*function)(Params...), Args... args) {
     return status == ACCLIENT_OK ? result<void>() : result<void>(failure(status, error));
 }
 
-/// Calls a C function that makes the handle of a T, or none: function(args..., &handle, &error).
+/// Calls a C function that creates the handle of a T, or none: function(args..., &handle, &error).
 template <class T, class... Params, class... Args>
 result<std::optional<T>> maybe_made(acclient_status (*function)(Params...), Args... args) {
     if ((is_missing(args) || ...)) {
@@ -295,7 +295,7 @@ result<std::optional<T>> maybe_made(acclient_status (*function)(Params...), Args
     return made == nullptr ? std::optional<T>() : std::optional<T>(T(made));
 }
 
-/// Calls a C function that makes the handle of a T: function(args..., &handle, &error).
+/// Calls a C function that creates the handle of a T: function(args..., &handle, &error).
 template <class T, class... Params, class... Args>
 result<T> made(acclient_status (*function)(Params...), Args... args) {
     if ((is_missing(args) || ...)) {

@@ -7,11 +7,11 @@
 namespace acclient {
 inline namespace v0_1 {
 
-/// How a command is sent to many agents in batches: `rollout_plan::percent(10).stop_after(3)`.
-/// request::rollout() reports an invalid plan.
+/// Plan of a rollout, how a command is sent to many agents in batches:
+/// `rollout_plan::percent(10).stop_after(3)`. request::rollout() reports an invalid plan.
 class rollout_plan {
   public:
-    /// Batches of a number of agents, above 0.
+    /// Batches of a fixed number of agents, above 0.
     static rollout_plan agents(std::int64_t count) noexcept {
         return {acclient_rollout_plan_agents, count};
     }
@@ -19,24 +19,23 @@ class rollout_plan {
     static rollout_plan percent(std::int64_t percent) noexcept {
         return {acclient_rollout_plan_percent, percent};
     }
-    /// The same plan, and the next agent gets the command as soon as one has answered, so that as
-    /// many agents as a batch has are at work all the time: a sliding window. A slow agent takes
-    /// one place of it and does not hold up the others. Default: the next batch is sent when all
-    /// agents of the last have answered.
+    /// Returns this plan with a sliding window: the next agent gets its command as soon as one has
+    /// answered, so that the window stays full and a slow agent holds up only its own place.
+    /// Default: the next batch is sent once all agents of the last have answered.
     rollout_plan sliding() const noexcept {
         rollout_plan plan = *this;
         plan.is_sliding_ = true;
         return plan;
     }
-    /// The same plan, and no further command is sent after this many failures, above 0: jobs that
-    /// end in a state other than SUCCESS, and errors. Default: never stops.
+    /// Returns this plan with a limit of failures, above 0, after which no further command is sent:
+    /// jobs that end in a state other than SUCCESS, and errors. Default: never stops.
     rollout_plan stop_after(std::int64_t failures) const noexcept {
         rollout_plan plan = *this;
         plan.stop_after_ = failures;
         return plan;
     }
-    /// The same plan for only some of the agents, above 0, chosen at random. Default: all of them,
-    /// in the order of their numbers.
+    /// Returns this plan for a number of agents, above 0, chosen at random. Default: all agents, in
+    /// the order of their numbers.
     rollout_plan sample(std::int64_t count) const noexcept {
         rollout_plan plan = *this;
         plan.sample_ = count;
@@ -51,7 +50,7 @@ class rollout_plan {
     rollout_plan(decltype(acclient_rollout_plan_agents) *make, std::int64_t size) noexcept
         : make_(make), size_(size) {
     }
-    /// The plan as C takes it.
+    /// Creates the C handle of the plan.
     result<c_plan> to_c() const {
         acclient_rollout_plan *handle = nullptr;
         auto made = detail::done(make_, size_, &handle);
@@ -75,7 +74,7 @@ class rollout_plan {
     std::optional<std::int64_t> sample_;
 };
 
-/// Command sent to many agents in batches, and the results in order of completion, with one
+/// Rollout: a command sent to many agents in batches, with the results in completion order and one
 /// deadline. Holds a connection of the client while a batch is in progress. For one thread at a
 /// time.
 ///
@@ -86,50 +85,51 @@ class rollout_plan {
 ///     if (rollout.is_stopped()) { ... rollout.not_started() ... }
 ///     for (auto &command : rollout.in_flight()) { ... command.kill() ... }
 ///
-/// Each element is a result<job>, valid until the next. A job that failed is a result like any
-/// other. Reconnects and retries while Redis is unreachable. An error with an agent() is about that
-/// agent, as for results; after a command that Redis did not confirm (is_maybe_sent()) no further
-/// batch is sent. Any other error is the last: the remaining agents got nothing.
+/// Each element is a result<job>, valid until the next. A failed job is a result, not an error.
+/// Reconnects and retries while Redis is unreachable. An error with an agent() concerns that agent,
+/// as for results; after a command that Redis did not confirm (is_maybe_sent()) no further batch is
+/// sent. Any other error is the last, and nothing was sent to the remaining agents.
 class ACCLIENT_OWNER rollout : public detail::stream<rollout, job> {
   public:
     using c_type = acclient_rollout;
 
-    /// Is empty.
+    /// An empty object.
     rollout() noexcept = default;
-    /// Takes over a C handle.
+    /// Takes ownership of a C handle.
     explicit rollout(acclient_rollout *handle) noexcept : handle_(handle) {
     }
 
-    /// Waits for the next result, at most until the deadline, and sends the next batch where all
-    /// agents of the last have answered, or the next commands of a sliding window; none when there
-    /// is none left, or the rollout is stopped. Errors are those of elements.
+    /// Waits for the next result, until the deadline at most, and sends the next batch, or the next
+    /// commands of a sliding window, when due; nothing if there are no more or the rollout has
+    /// stopped. Errors are those of elements.
     result<std::optional<job>> try_next() {
         return detail::maybe_made<job>(acclient_rollout_next, handle_.get());
     }
-    /// All agents of the rollout, in the order of their numbers.
+    /// Returns all agents of the rollout, in the order of their numbers.
     std::vector<agent_id> agents() const {
         return list(acclient_rollout_agent_count, acclient_rollout_agent);
     }
-    /// Number of agents in a batch, or in the sliding window; the last batch may have fewer.
+    /// Returns the number of agents in a batch or in the sliding window; the last batch may have
+    /// fewer.
     std::size_t batch_size() const noexcept {
         return acclient_rollout_batch_size(handle_.get());
     }
-    /// Agents to which nothing was sent yet; nothing will be unless another result is waited for.
+    /// Returns the agents to which nothing was sent yet. Nothing is sent to them unless another
+    /// result is waited for.
     std::vector<agent_id> not_started() const {
         return list(acclient_rollout_not_started_count, acclient_rollout_not_started);
     }
 #if ACCLIENT_EXCEPTIONS
-    /// Commands that were sent and whose result was not returned yet, in the order of their agents.
-    /// Does not block.
+    /// Returns the commands in flight, those sent with a result that was not returned yet, in the
+    /// order of agents. Does not block.
     ///
-    /// These commands stay available however the rollout has ended, so that they can be killed or
-    /// found again: an agent that did not answer by the deadline may still run its job, and so may
-    /// one whose command Redis did not confirm (error::is_maybe_sent()). A command that was
-    /// certainly not sent is not among them, nor one whose result cannot be decoded. They outlive
-    /// the rollout, whose deadline and token do not apply to them.
+    /// In-flight commands stay available after the rollout has ended, to be killed or looked up
+    /// again: an agent that did not answer by the deadline may still run its job, and so may one
+    /// whose command Redis did not confirm (error::is_maybe_sent()). Commands that were certainly
+    /// not sent, or whose result cannot be decoded, are not included. They outlive the rollout,
+    /// whose deadline and token do not apply to them.
     ///
-    /// Throws errc::panic, and errc::invalid_argument where another thread has waited for a result
-    /// meanwhile.
+    /// Throws errc::panic, and errc::invalid_argument if another thread waits during the call.
     std::vector<command> in_flight() const {
         return try_in_flight().value();
     }
@@ -147,12 +147,12 @@ class ACCLIENT_OWNER rollout : public detail::stream<rollout, job> {
         }
         return commands;
     }
-    /// Number of failures so far, among the results and errors that were returned.
+    /// Returns the number of failures among the results and errors returned so far.
     std::size_t failures() const noexcept {
         return acclient_rollout_failures(handle_.get());
     }
-    /// Whether no further batch is sent though there are agents left: after too many failures,
-    /// after the deadline, or because the rollout was ended.
+    /// Returns whether sending has stopped although agents are left: after too many failures, after
+    /// the deadline, or because the rollout was ended.
     bool is_stopped() const noexcept {
         return acclient_rollout_is_stopped(handle_.get());
     }

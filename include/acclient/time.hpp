@@ -13,20 +13,20 @@
 namespace acclient {
 inline namespace v0_1 {
 
-/// Cancel token: ends calls early, from any thread or from a signal handler. It may be passed to
-/// many calls at a time, and has to outlive them. Once cancelled it stays cancelled.
+/// Cancel token: ends calls early, from any thread or signal handler. One token may be passed to
+/// many calls at a time and must outlive them. A cancelled token stays cancelled.
 class ACCLIENT_OWNER cancel_token {
   public:
     using c_type = acclient_cancel_token;
 
-    /// An empty token, which ends nothing.
+    /// An empty token, which cancels nothing.
     cancel_token() noexcept = default;
-    /// Takes over a C handle.
+    /// Takes ownership of a C handle.
     explicit cancel_token(acclient_cancel_token *handle) noexcept : handle_(handle) {
     }
 
 #if ACCLIENT_EXCEPTIONS
-    /// Makes a token. Throws errc::system without two free descriptors.
+    /// Creates a token. Throws errc::system if fewer than two descriptors are free.
     static cancel_token make() {
         return try_make().value();
     }
@@ -36,13 +36,13 @@ class ACCLIENT_OWNER cancel_token {
         return detail::made<cancel_token>(acclient_cancel_token_new);
     }
 
-    /// Ends the calls that have this token, at once; later ones end before they start.
-    /// Async-signal-safe. Returns errc::forked_handle, with nothing done, in a process other than
-    /// the one that made the token, and errc::invalid_argument for an empty token.
+    /// Cancels the token: calls in progress with it end at once, later calls end before they start.
+    /// Async-signal-safe. Returns errc::forked_handle, without effect, in a process other than the
+    /// one that created the token, and errc::invalid_argument for an empty token.
     errc cancel() const noexcept {
         return static_cast<errc>(acclient_cancel_token_cancel(handle_.get()));
     }
-    /// Whether the token was cancelled. Async-signal-safe.
+    /// Returns whether the token was cancelled. Async-signal-safe.
     bool is_cancelled() const noexcept {
         return acclient_cancel_token_is_cancelled(handle_.get());
     }
@@ -61,7 +61,7 @@ class ACCLIENT_OWNER cancel_token {
 
 namespace detail {
 
-/// What a timeout with a stop token shares with its copies. The same in every standard.
+/// State shared by the copies of a timeout with a stop token. The same in every standard.
 struct stop_link {
     std::optional<error> failure;
     cancel_token token;
@@ -71,14 +71,14 @@ struct stop_link {
 
 } // namespace detail
 
-/// Deadline of a call, and perhaps what ends the call earlier. Any std::chrono::duration converts:
+/// Timeout of a call, optionally with a cancel token. Any std::chrono::duration converts:
 /// `job.wait(10s)`, `job.wait(timeout::none().or_cancelled(token))`.
 class timeout {
   public:
-    /// 10 s: the default of calls that only need a quick answer of Redis or an agent.
+    /// 10 s: the default of calls that need only a quick reply of Redis or an agent.
     timeout() noexcept = default;
-    /// A duration, rounded up to milliseconds. One below 0 counts as 0, which polls once where that
-    /// makes sense (next_result, wait), and is errc::invalid_argument elsewhere.
+    /// A duration, rounded up to milliseconds. A negative one counts as 0, which polls once where
+    /// that is supported (next_result, wait) and is errc::invalid_argument elsewhere.
     template <class Rep, class Period>
     timeout(const std::chrono::duration<Rep, Period> &duration) noexcept
         : milliseconds_(bounded(duration)) {
@@ -90,18 +90,18 @@ class timeout {
         return made;
     }
 
-    /// The same timeout, and the token ends the call too. The token is borrowed. A timeout carries
-    /// one token of either kind; client::with_cancel() adds another.
+    /// Returns this timeout with a token that also ends the call. The token is borrowed. A timeout
+    /// carries one token of either kind; client::with_cancel() adds another.
     timeout or_cancelled(const cancel_token &token ACCLIENT_LIFETIMEBOUND) const {
         timeout made = *this;
         made.carry(token.get(), nullptr);
         return made;
     }
-    /// A temporary token is gone before anything could cancel it.
+    /// A temporary token would be destroyed before anything could cancel it.
     timeout or_cancelled(const cancel_token &&token) const = delete;
 #if defined(__cpp_lib_jthread)
-    /// The same timeout, and a request to stop ends the call too. The timeout, its copies, and the
-    /// results, rollout or follower made with it share two descriptors for that.
+    /// Returns this timeout with a stop token that also ends the call. The timeout, its copies, and
+    /// the results, rollout or follower created with it share two descriptors for it.
     timeout or_cancelled(std::stop_token token) const {
         timeout made = *this;
         auto link = std::make_shared<detail::stop_link>();
@@ -118,19 +118,19 @@ class timeout {
     }
 #endif
 
-    /// As C takes it: below 0 without a timeout.
+    /// Milliseconds for C: below 0 without a timeout.
     std::int64_t c_milliseconds() const noexcept {
         return milliseconds_;
     }
-    /// As C takes it; may be NULL.
+    /// The token for C; may be NULL.
     const acclient_cancel_token *c_token() const noexcept {
         return token_;
     }
-    /// Why a call with this timeout fails: it carries two tokens, or a descriptor was missing.
+    /// Returns why calls with this timeout fail: it carries two tokens, or no descriptor was free.
     result<void> validate() const {
         return link_ && link_->failure ? result<void>(*link_->failure) : result<void>();
     }
-    /// What has to live as long as a token is used after the call.
+    /// What must stay alive while a token is used after the call.
     std::shared_ptr<const void> keep_alive() const noexcept {
         return link_;
     }
@@ -142,7 +142,7 @@ class timeout {
         if (!(wanted > 0)) {
             return 0;
         }
-        // 200000 years and more count as no timeout: they may not fit into an integer.
+        // More than 200000 years may overflow the integer, and counts as no timeout.
         return wanted > 9e15 ? -1 : std::chrono::ceil<std::chrono::milliseconds>(duration).count();
     }
     void carry(const acclient_cancel_token *token, std::shared_ptr<detail::stop_link> link) {
@@ -166,7 +166,7 @@ class timeout {
 
 namespace detail {
 
-/// Why a call that does not poll fails with this timeout.
+/// The error of this timeout for a call that does not poll.
 inline result<void> positive(const timeout &timeout) {
     if (timeout.c_milliseconds() == 0) {
         return error(errc::invalid_argument, "invalid timeout: expected more than zero");
@@ -204,13 +204,13 @@ result<void> done_within(const timeout &timeout, acclient_status (*function)(Par
     return done(function, args..., timeout.c_milliseconds(), timeout.c_token());
 }
 
-/// A time as C takes it: milliseconds since 1970, 0 for earlier times.
+/// Converts a time for C: milliseconds since 1970, 0 for earlier times.
 inline std::int64_t c_time(std::chrono::system_clock::time_point time) noexcept {
     const auto since = std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch());
     return since.count() < 0 ? 0 : static_cast<std::int64_t>(since.count());
 }
 
-/// A time from milliseconds since 1970.
+/// Converts milliseconds since 1970 to a time.
 inline std::chrono::system_clock::time_point from_c_time(std::int64_t milliseconds) noexcept {
     using clock = std::chrono::system_clock;
     const std::chrono::milliseconds since(milliseconds);
