@@ -8,14 +8,14 @@ import (
 
 func collect() { runtime.GC() }
 
-// BenchmarkStatusName is a call of C that only returns a name, and a copy of the name.
+// BenchmarkStatusName is a C call that only returns a name, and a copy of the name.
 func BenchmarkStatusName(b *testing.B) {
 	for range b.N {
 		_ = StageDone.String()
 	}
 }
 
-// BenchmarkTarget makes a C object, reads a text of it, and frees it: three calls.
+// BenchmarkTarget creates a C object, reads a text from it, and frees it: three calls.
 func BenchmarkTarget(b *testing.B) {
 	for range b.N {
 		_ = Agent(1, 2).String()
@@ -30,8 +30,8 @@ func BenchmarkPing(b *testing.B) {
 	}
 }
 
-// BenchmarkAnswered is a whole call that may block, with a context that can be cancelled, where C returns at once:
-// every result has been returned.
+// BenchmarkAnswered is a complete call that may block, with a context that can be cancelled. C returns at once,
+// since all results were returned.
 func BenchmarkAnswered(b *testing.B) {
 	c, ctx := client(b), ctx(b)
 	redisDo(b, "RPUSH", "cmd.answered.1.1", `{"id":"answered","gid":1,"nid":1,"state":"SUCCESS"}`)
@@ -46,7 +46,7 @@ func BenchmarkAnswered(b *testing.B) {
 	}
 }
 
-// BenchmarkRefused is a call with an invalid argument, up to its error.
+// BenchmarkRefused is a call that fails because of an invalid argument.
 func BenchmarkRefused(b *testing.B) {
 	c, ctx := client(b), ctx(b)
 	for range b.N {

@@ -8,22 +8,23 @@ import (
 	"unsafe"
 )
 
-// Client is a client of one grid, with a pool of connections. It has to be closed.
+// Client is a client of one grid, with a connection pool. Close it after use.
 type Client struct {
 	handle *handle
 	tokens *tokens
-	// slots has a place for each wait that may block in C at a time, and brief one for each other call.
+	// slots limits the waits that block in C at a time, brief all other calls.
 	slots, brief chan struct{}
 }
 
-// Connect connects to the Redis of a grid and logs in. The URL has one of these forms, with %xx for characters
-// that a URL cannot hold:
+// Connect connects to the Redis of a grid and logs in. The URL has one of these forms; reserved characters are
+// written as %xx:
 //
 //   - redis://[[user]:password@]host[:port][/db]
-//   - rediss://..., the same over TLS; #insecure at the end disables certificate verification
+//   - rediss://..., the same over TLS; a trailing #insecure disables certificate verification
 //   - redis+unix:///path[?db=N&user=U&pass=P]
-//   - redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db], the master with that name as
-//     reported by these Sentinels; rediss+sentinel://..., the same, all of it over TLS
+//   - redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/name[/db], the master of that name as
+//     reported by these Sentinels
+//   - rediss+sentinel://..., the same with TLS to Sentinels and master
 func Connect(ctx context.Context, url string) (*Client, error) {
 	return connectBy(ctx, "URL", url,
 		func(url *C.char, call *call, client **C.acclient_client, raw errorOut) status {
@@ -32,13 +33,14 @@ func Connect(ctx context.Context, url string) (*Client, error) {
 }
 
 // Instance connects to a named instance: a table of the TOML file named by the environment variable
-// ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config. The table has either
-// url, or host and port, or unix_socket; and user, password, db, tls (true), tls_ca_file, tls_cert_file,
-// tls_key_file, timeout (seconds), max_connections; and a table of groups: see [Client.Resolve]. A fault in one table
-// does not affect the others.
+// ACCLIENT_CONFIG, or else of acclient/instances.toml in $XDG_CONFIG_HOME or ~/.config.
 //
-// Do not call it while another goroutine calls os.Setenv: C reads the environment. At most 64 calls block in C
-// at a time, whatever max_connections says.
+// A table has url, or host and port, or unix_socket; optionally user, password, db, tls (true), tls_ca_file,
+// tls_cert_file, tls_key_file, timeout (seconds), max_connections; and a table of groups for [Client.Resolve]. An
+// error in one table does not affect the others.
+//
+// Do not call Instance while another goroutine calls os.Setenv: C reads the environment. At most 64 calls block in
+// C at a time, regardless of max_connections.
 func Instance(ctx context.Context, name string) (*Client, error) {
 	return connectBy(ctx, "name", name,
 		func(name *C.char, call *call, client **C.acclient_client, raw errorOut) status {
@@ -88,7 +90,7 @@ func connect(
 	return newClient(ptr, tokens, connections), nil
 }
 
-// newClient takes over a client from C.
+// newClient takes ownership of a client from C.
 func newClient(ptr *C.acclient_client, tokens *tokens, connections int) *Client {
 	return &Client{
 		handle: newHandle("client", unsafe.Pointer(ptr), func() { C.acclient_client_free(ptr) }),
@@ -98,8 +100,8 @@ func newClient(ptr *C.acclient_client, tokens *tokens, connections int) *Client 
 	}
 }
 
-// Close closes the client. Calls in progress, in any goroutine, return [ErrClosed], and so does every later
-// one. Commands that were sent go on. Close blocks for up to half a second, and returns nil.
+// Close closes the client. Calls in progress in any goroutine, and all later ones, return [ErrClosed]. Submitted
+// commands continue to run. Close blocks for up to half a second, and returns nil.
 func (c *Client) Close() error {
 	if c.check() != nil {
 		return nil
@@ -115,7 +117,7 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Ping sends a PING to Redis.
+// Ping sends PING to Redis and waits for the reply.
 func (c *Client) Ping(ctx context.Context) error {
 	return c.do(ctx, func(call *call, raw errorOut) status {
 		return C.acclient_client_ping(call.client, call.ms(), call.cancel, raw)
@@ -130,15 +132,15 @@ func (c *Client) PingAgent(ctx context.Context, agent AgentID) error {
 	})
 }
 
-// Statistics are connections and counts of a client.
+// Statistics are connections and counters of a client.
 type Statistics struct {
-	// OpenConnections is the number of connections; IdleConnections of them are not in use.
+	// OpenConnections is the number of connections, of which IdleConnections are not in use.
 	OpenConnections int64 `json:"open_connections"`
 	IdleConnections int64 `json:"idle_connections"`
-	// WaitingCalls is the number of calls in C that wait for a connection now.
+	// WaitingCalls is the number of calls in C that are waiting for a connection.
 	WaitingCalls int64 `json:"waiting_calls"`
 
-	// Connected counts the connections made since the client was made.
+	// Connected counts the connections opened since the client was created.
 	Connected int64 `json:"connected"`
 	// PoolWaits counts the calls in C that have waited for a connection.
 	PoolWaits int64 `json:"pool_waits"`
@@ -151,7 +153,7 @@ type Statistics struct {
 	PollingWaits   int64 `json:"polling_waits"`
 }
 
-// Statistics returns connections and counts of the client and of everything made from it. It does not block.
+// Statistics returns connections and counters of the client and everything made from it. It does not block.
 func (c *Client) Statistics() (*Statistics, error) {
 	var answer *C.acclient_answer
 	if err := c.here(func(client *C.acclient_client, raw errorOut) status {

@@ -22,8 +22,8 @@ func TestVersion(t *testing.T) {
 	equal(t, "the name of an unknown kind", Code(4711).Error(), "unknown status")
 }
 
-// The time until a deadline in the year 9999 is the longest Duration, and rounding it up must not overflow.
-func TestMilliseconds(t *testing.T) {
+// The time until a deadline in the year 9999 is the maximum Duration.
+func TestMillisecondsRoundUpWithoutOverflow(t *testing.T) {
 	for span, want := range map[time.Duration]int64{
 		math.MinInt64:                       1,
 		0:                                   1,
@@ -90,13 +90,13 @@ func TestOpen(t *testing.T) {
 	_, err = Open(ctx(t), Options{URL: gridURL(t), User: "nobody", Password: "sesame"})
 	wants(t, err, ErrAuthentication)
 	if strings.Contains(err.Error(), "sesame") {
-		t.Fatalf("the password is in %q", err)
+		t.Fatalf("the error contains the password: %q", err)
 	}
 	_, err = Open(ctx(t), Options{UnixSocket: "/no/such/socket"})
 	wants(t, err, ErrConnect)
 	equal(t, "server code", err.(*Error).ServerCode(), "")
 	if !strings.Contains(err.Error(), "/no/such/socket") {
-		t.Fatalf("the socket is not in %q", err)
+		t.Fatalf("the error does not name the socket: %q", err)
 	}
 	_, err = Open(ctx(t), Options{MaxConnections: 10001})
 	wants(t, err, ErrInvalidArgument)
@@ -168,7 +168,7 @@ func TestRunArgs(t *testing.T) {
 		`"stats_interval":13`, `"args":["x","y"]`, `A=1`,
 	} {
 		if !strings.Contains(text, part) {
-			t.Errorf("%s is not in %s", part, text)
+			t.Errorf("missing %s in %s", part, text)
 		}
 	}
 	other := RunArgs{Name: "m", MaxTime: -time.Second, Args: []string{"z"}, Env: map[string]string{"B": "2"}}

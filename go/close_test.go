@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// blocked is a call that waits without a deadline, and the Close that wakes it.
+// blocked is a call that waits without a deadline, with the Close that wakes it.
 type blocked struct {
 	wait  func() error
 	close func() error
@@ -54,7 +54,7 @@ func TestCloseWakesEveryBlockedCall(t *testing.T) {
 				for range waiting {
 					go func() { ended <- call.wait() }()
 				}
-				eventually(t, "one of them is in C", func() bool { return len(call.gate) == 1 && len(c.slots) == 1 })
+				eventually(t, "one call is in C", func() bool { return len(call.gate) == 1 && len(c.slots) == 1 })
 				if all {
 					must(t, c.Close())
 				} else {
@@ -85,7 +85,7 @@ func TestCloseWakesEveryBlockedCall(t *testing.T) {
 	kill(t, sleeping)
 }
 
-// Whichever of the two comes first gives the error.
+// The error is that of the first of the two.
 func TestCloseWhileTheContextIsCancelled(t *testing.T) {
 	c := client(t)
 	command := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
@@ -102,7 +102,7 @@ func TestCloseWhileTheContextIsCancelled(t *testing.T) {
 	kill(t, command)
 }
 
-// found finds a command by its handle, for a client.
+// found looks up a command by its handle string.
 func found(t testing.TB, c *Client, command *Command) *Command {
 	t.Helper()
 	again := got[*Command](t)(c.GetByHandle(command.Handle()))

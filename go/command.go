@@ -12,28 +12,28 @@ import (
 	"unsafe"
 )
 
-// Command is a command that was sent, or found again: it gives access to its results. It has to be closed; its
-// jobs go on.
+// Command is a command that was sent or looked up, with access to its results. Close it after use; its jobs
+// continue to run.
 type Command struct {
 	client *Client
 	handle *handle
 	gate   gate
-	// serial is the order in which a goroutine takes the gates of several commands.
+	// serial orders the gates that a goroutine locks for several commands.
 	serial uint64
 
-	// Copied while no other goroutine has the command: later, C would have to be waited for.
+	// Copied before any other goroutine has the command: later, reading them could wait for C.
 	id, printed, target, cmd, args, data, tags, dump string
 }
 
 // serials numbers the commands of the process.
 var serials atomic.Uint64
 
-// newCommand takes over a command from C.
+// newCommand takes ownership of a command from C.
 func newCommand(c *Client, ptr *C.acclient_command) *Command {
 	return borrowCommand(c, ptr, func() { C.acclient_command_free(ptr) })
 }
 
-// borrowCommand makes a command of one that lives until free is called.
+// borrowCommand wraps a command of C that lives until free is called.
 func borrowCommand(c *Client, ptr *C.acclient_command, free func()) *Command {
 	command := &Command{
 		client: c,
@@ -51,13 +51,13 @@ func borrowCommand(c *Client, ptr *C.acclient_command, free func()) *Command {
 	command.data = text(C.acclient_command_data(ptr, &length))
 	command.tags = text(C.acclient_command_tags(ptr, &length))
 	command.dump = text(C.acclient_command_dump(ptr, &length))
-	// For a program that forgets to close it.
+	// For programs that forget to close it.
 	runtime.SetFinalizer(command, func(c *Command) { c.handle.close() })
 	return command
 }
 
-// GetByHandle finds a command by its handle, as returned by [Command.Handle] and [Error.CommandHandle] in this
-// process or another, in any language. Sends nothing; Redis keeps results for 24 hours.
+// GetByHandle returns the command with a handle string, as returned by [Command.Handle] or [Error.CommandHandle] in
+// any process and any language. It sends nothing. Redis keeps results for 24 hours.
 func (c *Client) GetByHandle(handle string) (*Command, error) {
 	return c.find("handle", handle,
 		func(client *C.acclient_client, handle *C.char, command **C.acclient_command, raw errorOut) status {
@@ -65,8 +65,8 @@ func (c *Client) GetByHandle(handle string) (*Command, error) {
 		})
 }
 
-// GetByID finds a command by its id alone. Its agents are found out by the first wait; a handle names them
-// already. Sends nothing.
+// GetByID returns the command with an id. It sends nothing. The first wait finds out the agents, which a handle
+// string contains.
 func (c *Client) GetByID(id string) (*Command, error) {
 	return c.find("id", id,
 		func(client *C.acclient_client, id *C.char, command **C.acclient_command, raw errorOut) status {
@@ -93,8 +93,8 @@ func (c *Client) find(
 	return newCommand(c, ptr), nil
 }
 
-// Close frees the command; its jobs go on. Calls in progress with it return [ErrClosed]; results that were
-// opened from it go on. Close returns nil.
+// Close frees the command; its jobs continue to run. Calls in progress with it return [ErrClosed]; iterators opened
+// from it stay open. Close returns nil.
 func (c *Command) Close() error {
 	if c.check() == nil {
 		c.handle.close()
@@ -104,12 +104,12 @@ func (c *Command) Close() error {
 
 func (c *Command) check() error {
 	if c == nil || c.handle == nil {
-		return errInvalid("the Command is nil or zero: expected one that was submitted or found")
+		return errInvalid("nil or zero Command: expected one that was submitted or looked up")
 	}
 	return nil
 }
 
-// sent is the command for accessors, which return nothing for nil.
+// sent returns the command for accessors, and an empty one for nil.
 func (c *Command) sent() *Command {
 	if c == nil {
 		return &Command{}
@@ -120,33 +120,33 @@ func (c *Command) sent() *Command {
 // ID returns the id of the command.
 func (c *Command) ID() string { return c.sent().id }
 
-// Handle returns the handle of the command, "acclient:1:<id>:<target>", followed by ":queue=<name>" for a command
-// with a queue, by which [Client.GetByHandle] finds the command again.
+// Handle returns the handle string, by which [Client.GetByHandle] looks up the command in any process:
+// "acclient:1:<id>:<target>", followed by ":queue=<name>" if the command has a queue.
 func (c *Command) Handle() string { return c.sent().printed }
 
-// String returns the handle, as [Command.Handle] does.
+// String returns the handle string, like [Command.Handle].
 func (c *Command) String() string { return c.Handle() }
 
 // Target returns the target, like "1:2", "all,role=cpu" or "unknown".
 func (c *Command) Target() string { return c.sent().target }
 
-// Cmd returns the name of the command: "execute", "ping", ...; "" where this program did not send it. So do
-// Args, Data, Tags and Dump.
+// Cmd returns the name of the command: "execute", "ping", ...; "" if this program did not send it. The same applies
+// to Args, Data and Tags.
 func (c *Command) Cmd() string { return c.sent().cmd }
 
-// Args returns the run arguments that were sent.
+// Args returns the run arguments.
 func (c *Command) Args() json.RawMessage { return json.RawMessage(c.sent().args) }
 
-// Data returns the data that was sent. It may contain NULs.
+// Data returns the data. It may contain NULs.
 func (c *Command) Data() string { return c.sent().data }
 
-// Tags returns the tags that were sent.
+// Tags returns the tags.
 func (c *Command) Tags() string { return c.sent().tags }
 
-// Dump returns the JSON that was pushed to the queue; for a command of a history, the JSON found there.
+// Dump returns the JSON that was pushed to the queue or found in the history; "" for a command from neither source.
 func (c *Command) Dump() json.RawMessage { return json.RawMessage(c.sent().dump) }
 
-// beside makes a call that another goroutine may make with the same C handle meanwhile.
+// beside makes a call that may run while another goroutine uses the same C handle.
 func (c *Command) beside(
 	ctx context.Context, f func(ptr *C.acclient_command, call *call, raw errorOut) status,
 ) error {
@@ -190,7 +190,7 @@ func (c *Command) hold(ctx context.Context) (ptr *C.acclient_command, release fu
 	return (*C.acclient_command)(held), func() { c.handle.release(nil); c.gate.unlock() }, nil
 }
 
-// ask makes a call with a C handle of its own, so that other goroutines can wait for results meanwhile.
+// ask makes a call with a separate C handle, so that other goroutines can wait for results meanwhile.
 func (c *Command) ask(
 	ctx context.Context, f func(ptr *C.acclient_command, call *call, raw errorOut) status,
 ) error {
@@ -208,14 +208,14 @@ func (c *Command) ask(
 	})
 }
 
-// NextResult waits for the next result: one that this command has not returned yet. It reconnects and retries
-// when the connection is lost. A job that failed is a result like any other. [io.EOF] when every result has
-// been returned.
+// NextResult waits for the next result that this command has not returned yet, and returns [io.EOF] once all
+// results were returned. It reconnects and retries if the connection is lost. A failed job is a result, not an
+// error.
 func (c *Command) NextResult(ctx context.Context) (*Job, error) {
 	return c.next(wait(ctx), (*call).ms)
 }
 
-// TryNextResult polls once for the next result; [ErrTimeout] where there is none yet.
+// TryNextResult polls once for the next result, and returns [ErrTimeout] if there is none yet.
 func (c *Command) TryNextResult(ctx context.Context) (*Job, error) {
 	if ctx != nil {
 		ctx = undated{ctx}
@@ -236,9 +236,9 @@ func (c *Command) next(ctx context.Context, ms func(*call) C.int64_t) (*Job, err
 	return takeJob(c.client, job), nil
 }
 
-// Job reads the job of one of the agents that the command was routed to, as [Command.Jobs] has it. It costs the same
-// however many agents there are. [ErrProtocol] where Redis has no such job; [ErrNoSuchAgent] where the controller did
-// not know the agent.
+// Job reads the job of one agent that the command was routed to; see [Command.Jobs]. The cost does not depend on
+// the number of agents. It returns [ErrProtocol] if Redis has no such job, and [ErrNoSuchAgent] if the controller
+// did not know the agent.
 func (c *Command) Job(ctx context.Context, agent AgentID) (*Job, error) {
 	var job *C.acclient_job
 	if err := c.ask(ctx, func(ptr *C.acclient_command, call *call, raw errorOut) status {
@@ -249,11 +249,11 @@ func (c *Command) Job(ctx context.Context, agent AgentID) (*Job, error) {
 	return takeJob(c.client, job), nil
 }
 
-// Jobs reads the job of every agent that the command was routed to, as Redis has it now: queued, running or over.
-// None while no controller has routed the command. A job counts as [StateRunning] from the moment its agent has
-// fetched it, even while it waits in a queue of the agent; [Command.Progress] asks the agent. Agents of a list that
-// the controller does not know have no job and are left out. [ErrNoSuchAgent] where the controller knew no agent for
-// the target.
+// Jobs reads the jobs of all agents that the command was routed to, as Redis has them now: queued, running or
+// ended. There are none until a controller has routed the command. A job is [StateRunning] from the moment its
+// agent has fetched it, even while it waits in a queue of the agent; [Command.Progress] asks the agent. Listed
+// agents that the controller does not know have no job and are omitted. Jobs returns [ErrNoSuchAgent] if the
+// controller knew no agent for the target.
 func (c *Command) Jobs(ctx context.Context) ([]*Job, error) {
 	var jobs *C.acclient_jobs
 	if err := c.ask(ctx, func(ptr *C.acclient_command, call *call, raw errorOut) status {

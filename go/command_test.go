@@ -47,7 +47,7 @@ func TestRun(t *testing.T) {
 	equal(t, "as", errors.As(err, &known), true)
 	equal(t, "timeout", known.Timeout(), true)
 	equal(t, "other kinds", errors.Is(err, ErrCancelled) || errors.Is(err, context.Canceled), false)
-	// The handle in the error finds the command again.
+	// The error has the command's handle string.
 	again := got[*Command](t)(c.GetByHandle(known.CommandHandle()))
 	defer again.Close()
 	equal(t, "state", got[*Job](t)(again.NextResult(ctx(t))).State, StateSuccess)
@@ -116,7 +116,7 @@ func TestNULAndBrokenUTF8(t *testing.T) {
 	wants(t, err, ErrInvalidArgument)
 }
 
-func TestFind(t *testing.T) {
+func TestLookUpByHandleAndID(t *testing.T) {
 	c := client(t)
 	command := submit(t, c.Execute(Agent(1, 1), "echo", "found"))
 	byHandle := got[*Command](t)(c.GetByHandle(command.String()))
@@ -242,7 +242,7 @@ func TestWaitAny(t *testing.T) {
 	}
 	equal(t, "order", strings.Join(ids, " "), fast.ID()+" "+slow.ID())
 	for range c.WaitAny(ctx(t)) {
-		t.Fatal("a result of nothing")
+		t.Fatal("got a result without a command")
 	}
 	fast.Close()
 	for _, err := range c.WaitAny(ctx(t), fast) {
@@ -254,7 +254,7 @@ func TestSubmitMany(t *testing.T) {
 	c := client(t)
 	many := got[[]Submitted](t)(c.SubmitMany(ctx(t),
 		c.Execute(Agent(1, 1), "echo", "a"), c.Execute(Agent(1, 1), "b\x00"), c.Execute(Agent(2, 1), "echo", "c"),
-		// The library rejects this one itself, among the others.
+		// The C library rejects this one.
 		c.Cmd(Agent(1, 1), ""),
 	))
 	equal(t, "how many", len(many), 4)

@@ -21,7 +21,7 @@ func TestCancelEndsAWaitAtOnce(t *testing.T) {
 			return nil
 		},
 	} {
-		why := errors.New("had enough")
+		why := errors.New("reason")
 		cancellable, cancel := context.WithCancelCause(context.Background())
 		var cancelled time.Time
 		called := make(chan struct{})
@@ -39,7 +39,7 @@ func TestCancelEndsAWaitAtOnce(t *testing.T) {
 			t.Fatalf("it ended after %v", took)
 		}
 	}
-	// A token that was cancelled is not used again; any other is.
+	// Cancelled tokens are not reused; others are.
 	must(t, c.Ping(ctx(t)))
 	kill(t, command)
 }
@@ -62,7 +62,7 @@ func TestDeadlines(t *testing.T) {
 	equal(t, "state", got[*Job](t)(command.NextResult(context.Background())).State, StateKilled)
 }
 
-func TestFiveThousandWaitingGoroutinesTakeNoThreads(t *testing.T) {
+func TestFiveThousandWaitingGoroutinesUseFewThreads(t *testing.T) {
 	c := client(t)
 	printed := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
 	before := threads(t)
@@ -129,7 +129,7 @@ func TestContextEndsTheWaitForASlot(t *testing.T) {
 	kill(t, command)
 }
 
-func TestWaitsHoldUpNoOtherCall(t *testing.T) {
+func TestWaitsDoNotDelayOtherCalls(t *testing.T) {
 	c := got[*Client](t)(Open(ctx(t), Options{URL: gridURL(t), MaxConnections: 4}))
 	defer c.Close()
 	command := submit(t, c.Execute(Agent(1, 1), "sleep", "600"))
@@ -214,7 +214,7 @@ func TestCloseWhileGoroutinesWait(t *testing.T) {
 	kill(t, again)
 }
 
-func TestOneCommandManyGoroutines(t *testing.T) {
+func TestGoroutinesShareTheResultsOfACommand(t *testing.T) {
 	c := client(t)
 	command := submit(t, c.Execute(All(), "true"))
 	var wait sync.WaitGroup
@@ -232,7 +232,7 @@ func TestOneCommandManyGoroutines(t *testing.T) {
 	equal(t, "results, each once", len(jobs), 3)
 }
 
-func TestNothingLeaks(t *testing.T) {
+func TestNoLeaks(t *testing.T) {
 	held, open := live.Load(), descriptors(t)
 	var resident int
 	for round := range 6 {

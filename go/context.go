@@ -26,7 +26,7 @@ var connecting = make(chan struct{}, defaultConnections)
 // quick limits calls that are known to return at once.
 var quick = make(chan struct{}, defaultConnections)
 
-// call is a call of C under a context.
+// call is a C call under a context.
 type call struct {
 	ctx    context.Context
 	client *C.acclient_client
@@ -43,7 +43,7 @@ func (c *call) ms() C.int64_t {
 	return milliseconds(time.Until(deadline))
 }
 
-// milliseconds rounds up, to at least one. It adds nothing to a span that may be the longest there is.
+// milliseconds rounds up, to at least one. It avoids adding to a duration that may be the maximum.
 func milliseconds(span time.Duration) C.int64_t {
 	whole := span / time.Millisecond
 	if span%time.Millisecond > 0 {
@@ -52,10 +52,10 @@ func milliseconds(span time.Duration) C.int64_t {
 	return max(1, C.int64_t(whole))
 }
 
-// check returns an error for a context that no call can begin with.
+// check returns an error if a call cannot start with this context.
 func check(ctx context.Context) error {
 	if ctx == nil {
-		return errInvalid("the context is nil")
+		return errInvalid("nil context")
 	}
 	if ctx.Err() != nil {
 		return errContext(ctx, ErrTimeout, "before the call began")
@@ -63,8 +63,8 @@ func check(ctx context.Context) error {
 	return nil
 }
 
-// waiting is the context of a wait for results, which may block in C for as long as its caller likes. Other calls
-// have slots of their own, so that waits never hold them up.
+// waiting is the context of a wait for results, which may block in C for as long as its caller likes. Waits and
+// other calls have separate slots, so that waits never delay other calls.
 type waiting struct{ context.Context }
 
 // wait marks a context as that of a wait.
@@ -75,7 +75,7 @@ func wait(ctx context.Context) context.Context {
 	return waiting{ctx}
 }
 
-// slotsFor are the slots of the calls with a context.
+// slotsFor returns the slots for calls with this context.
 func (c *Client) slotsFor(ctx context.Context) chan struct{} {
 	if _, waits := ctx.(waiting); waits {
 		return c.slots
@@ -83,19 +83,19 @@ func (c *Client) slotsFor(ctx context.Context) chan struct{} {
 	return c.brief
 }
 
-// timedOut tells whether a context was ended by its deadline, which C keeps by itself.
+// timedOut reports whether a context was ended by its deadline, which C enforces itself.
 func timedOut(ctx context.Context) bool {
 	_, has := ctx.Deadline()
 	return has && errors.Is(ctx.Err(), context.DeadlineExceeded)
 }
 
-// undated is a context whose deadline C does not keep, since the timeout that it gets means something else. The
+// undated is a context whose deadline is not passed to C, because the timeout of the call has another meaning. The
 // deadline ends the call through the token.
 type undated struct{ context.Context }
 
 func (undated) Deadline() (deadline time.Time, ok bool) { return }
 
-// tokens are unused cancel tokens, for reuse: each costs two descriptors.
+// tokens are unused cancel tokens, kept for reuse since each costs two descriptors.
 type tokens struct {
 	mu     sync.Mutex
 	spare  []*C.acclient_cancel_token
@@ -119,7 +119,7 @@ func (t *tokens) get() (*C.acclient_cancel_token, error) {
 	return token, nil
 }
 
-// put takes back a token that no call has any more.
+// put returns a token that no call uses any more.
 func (t *tokens) put(token *C.acclient_cancel_token) {
 	t.mu.Lock()
 	keep := !t.closed && len(t.spare) < defaultConnections && !bool(C.acclient_cancel_token_is_cancelled(token))
@@ -168,8 +168,8 @@ func (t *tokens) watch(ctx context.Context) (token *C.acclient_cancel_token, end
 	return token, end, nil
 }
 
-// slot takes one of the slots of calls that may block in C, and returns the function that gives it back. A call
-// that closing over ends, too, waits no longer than until then; over may be nil.
+// slot takes a slot for a call that may block in C, and returns the function that releases it. If closing over also
+// ends the call, waiting for the slot ends then too; over may be nil.
 func (c *Client) slot(ctx context.Context, over *handle) (free func(), err error) {
 	slots := c.slotsFor(ctx)
 	free = func() { <-slots }
@@ -194,10 +194,10 @@ func (c *Client) slot(ctx context.Context, over *handle) (free func(), err error
 	}
 }
 
-// check returns an error for a client that was not connected.
+// check returns an error for a client that is nil or zero.
 func (c *Client) check() error {
 	if c == nil || c.handle == nil {
-		return errInvalid("the Client is nil or zero: expected one from Connect, Open, NewClient or Instance")
+		return errInvalid("nil or zero Client: expected one from Connect, Open, NewClient or Instance")
 	}
 	return nil
 }
@@ -207,7 +207,7 @@ func (c *Client) do(ctx context.Context, f func(call *call, raw errorOut) status
 	return c.doOver(ctx, nil, func(_ unsafe.Pointer, call *call, raw errorOut) status { return f(call, raw) })
 }
 
-// doOver is do for a call that closing over ends, and which gets the object of that.
+// doOver is do for a call that uses the object of over, and that closing over ends.
 func (c *Client) doOver(
 	ctx context.Context, over *handle, f func(ptr unsafe.Pointer, call *call, raw errorOut) status,
 ) error {
@@ -244,7 +244,7 @@ func (c *Client) doOver(
 	return closedBy(ctx, over, takeError(ctx, c, code, raw))
 }
 
-// closedBy returns the error of a call that closing over has ended, in place of that of its token.
+// closedBy replaces the error of the token by [ErrClosed] for a call that closing over has ended.
 func closedBy(ctx context.Context, over *handle, err error) error {
 	if known, ok := err.(*Error); ok && known.Code == ErrCancelled && ctx.Err() == nil && over != nil && over.isClosed() {
 		known.Code, known.Message, known.cause = ErrClosed, over.errClosed().Message, nil
@@ -265,15 +265,14 @@ func (c *Client) here(f func(client *C.acclient_client, raw errorOut) status) er
 	return plain(func(raw errorOut) status { return f((*C.acclient_client)(ptr), raw) })
 }
 
-// plain makes a call that neither blocks nor has a client.
+// plain makes a call that neither blocks nor uses a client.
 func plain(f func(raw errorOut) status) error {
 	var raw *C.acclient_error
 	code := f(&raw)
 	return takeError(context.Background(), nil, code, raw)
 }
 
-// stream is a C iterator, with the deadline and the token of its context. A nil stream is one that was not
-// opened.
+// stream is a C iterator, with the deadline and the token of its context. A nil stream is one that was not opened.
 type stream struct {
 	ctx    context.Context
 	client *Client
@@ -282,8 +281,8 @@ type stream struct {
 	gate   gate
 }
 
-// open makes a C iterator, whose token lasts until it is closed. f returns the iterator and the function that
-// frees it. A caller whose f blocks has a slot.
+// open creates a C iterator, whose token lasts until it is closed. f returns the iterator and the function that
+// frees it. If f blocks, the caller holds a slot.
 func (c *Client) open(
 	ctx context.Context, what string, f func(call *call, raw errorOut) (status, unsafe.Pointer, func()),
 ) (*stream, error) {
@@ -316,11 +315,11 @@ func (c *Client) open(
 	return opened, nil
 }
 
-// next makes the call for the next item. Once the context has ended it does not block, and returns what is
-// left: an error for each agent that did not answer.
+// next makes the call for the next item. Once the context has ended, it does not block and returns what is left: an
+// error for each agent that did not answer.
 func (s *stream) next(f func(ptr unsafe.Pointer, raw errorOut) status) error {
 	if s == nil {
-		return errInvalid("the iterator is nil or zero: expected one that was opened")
+		return errInvalid("nil or zero iterator: expected one that was opened")
 	}
 	select {
 	case s.gate <- struct{}{}:
@@ -357,7 +356,7 @@ func (s *stream) next(f func(ptr unsafe.Pointer, raw errorOut) status) error {
 	return closedBy(s.ctx, s.handle, takeError(s.ctx, s.client, code, raw))
 }
 
-// look calls f with the object, which another goroutine may be waiting with, unless it was closed.
+// look calls f with the object, unless it was closed. Another goroutine may be waiting with the object.
 func (s *stream) look(f func(ptr unsafe.Pointer)) {
 	if s == nil {
 		return

@@ -10,37 +10,36 @@ import (
 	"strings"
 )
 
-// Verdict is the result of a check. Later versions of the library may add some.
+// Verdict is the verdict of a check. Later versions of the library may add more.
 type Verdict string
 
-// Results of checks.
+// Verdicts of checks.
 const (
 	// VerdictGood: as it should be.
 	VerdictGood Verdict = "good"
-	// VerdictWeak: it works, but slower or with less than there could be.
+	// VerdictWeak: works, but slower or with fewer features than possible.
 	VerdictWeak Verdict = "weak"
 	// VerdictBad: commands fail because of it.
 	VerdictBad Verdict = "bad"
-	// VerdictUnknown: it could not be found out: Redis does not tell, the user may not ask, or the time was too
-	// short.
+	// VerdictUnknown: could not be determined: Redis does not tell, the user lacks the permission, or time ran out.
 	VerdictUnknown Verdict = "unknown"
 )
 
 // Check is one check of [Client.Doctor].
 type Check struct {
 	Raw
-	// Name is what was checked, different in each check: "redis", "login", "resp3", "tracking", "scripts",
-	// "memory", "eviction", "persistence", "setting timeout" and "setting min-replicas-to-write" where they do harm
-	// or cannot be read, "queue", "controller", or "agent 1:2". Later versions of the library may check more.
+	// Name is the subject, unique among the checks: "redis", "login", "resp3", "tracking", "scripts", "memory",
+	// "eviction", "persistence", "setting timeout" and "setting min-replicas-to-write" if they are harmful or
+	// cannot be read, "queue", "controller", "agent 1:2", ... Later versions of the library may add checks.
 	Name string `json:"name"`
-	// Verdict is the result.
+	// Verdict is the verdict.
 	Verdict Verdict `json:"verdict"`
-	// Found is what was found.
+	// Found is the finding.
 	Found string `json:"found"`
-	// Advice is what to do about it; "" where nothing is to be done.
+	// Advice is what to do; "" if nothing.
 	Advice string `json:"advice"`
-	// Kind is the kind of the error that commands meet because of it, such as [ErrTimeout] where something does
-	// not answer; 0 where no command has to fail.
+	// Kind is the error that commands get because of it, such as [ErrTimeout] if something does not answer; 0 if
+	// commands need not fail.
 	Kind Code `json:"code"`
 }
 
@@ -73,14 +72,14 @@ func (d *Diagnosis) String() string {
 	return lines.String()
 }
 
-// Doctor checks everything that a command depends on: whether Redis can be reached, accepts the login, and what
-// it supports; whether it may run out of memory, evict keys or refuse writes; whether a controller drains the
-// queue; which agents answer, and how far behind they are. The round trip to Redis is measured first, and left out of
-// the times of the controller and of agents. Problems of the grid are in the diagnosis, and are not errors. If Redis
-// may be unreachable, make the client with [NewClient].
+// Doctor diagnoses everything that a command depends on: whether Redis can be reached, accepts the login, and
+// supports what the library uses; whether Redis may run out of memory, evict keys or refuse writes; whether a
+// controller drains the queue; which agents answer, and how far behind they are. The times of the controller and
+// the agents exclude the round trip to Redis. Problems of the grid are in the diagnosis and are not errors. Use a
+// client from [NewClient] if Redis may be unreachable.
 //
-// It sends the commands "list_agents" and "ping". Those that nobody has fetched are removed from Redis at the end, also
-// of a call that is cancelled, and their other keys expire within ten seconds.
+// Doctor sends the commands "list_agents" and "ping". Those that were not fetched are removed from Redis before it
+// returns, even if it is cancelled; their other keys expire within ten seconds.
 func (c *Client) Doctor(ctx context.Context) (*Diagnosis, error) {
 	checks, err := ask(ctx, c, func(call *call, answer **C.acclient_answer, raw errorOut) status {
 		return C.acclient_client_doctor(call.client, call.ms(), call.cancel, answer, raw)

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Code is a kind of failure. The constants of this type are errors, for [errors.Is].
+// Code is a kind of failure. Its constants are errors, for [errors.Is].
 type Code int32
 
-// Kinds of failure. Later versions of the library may add some.
+// Kinds of failure. Later versions of the library may add more.
 const (
 	// ErrInvalidArgument: an argument is invalid. Nothing was sent.
 	ErrInvalidArgument Code = C.ACCLIENT_INVALID_ARGUMENT
@@ -29,8 +29,8 @@ const (
 	ErrServer Code = C.ACCLIENT_SERVER
 	// ErrProtocol: a reply, or a document in Redis, cannot be decoded.
 	ErrProtocol Code = C.ACCLIENT_PROTOCOL
-	// ErrNoSuchAgent: the controller knows no agent for the target at this moment. Agents register up to 4
-	// seconds after their controller has started. Not retriable, since it may be a wrong number.
+	// ErrNoSuchAgent: the controller currently knows no agent for the target. Agents register up to 4 seconds after
+	// their controller has started. Not retriable, since the number may be wrong.
 	ErrNoSuchAgent Code = C.ACCLIENT_NO_SUCH_AGENT
 	// ErrJobFailed: a job ended in a state other than SUCCESS; [Error.Job] returns it.
 	ErrJobFailed Code = C.ACCLIENT_JOB_FAILED
@@ -38,36 +38,35 @@ const (
 	ErrUnknownCommand Code = C.ACCLIENT_UNKNOWN_COMMAND
 	// ErrUnsupported: unsupported by the server, the controller or this version of the library.
 	ErrUnsupported Code = C.ACCLIENT_UNSUPPORTED
-	// ErrMaybeSent: the whole command was sent, but Redis did not confirm it: it may run or not.
-	// [Error.CommandHandle] returns the handle by which to find out.
+	// ErrMaybeSent: the whole command was sent but Redis did not confirm it: it may or may not run. Look it up by
+	// [Error.CommandHandle].
 	ErrMaybeSent Code = C.ACCLIENT_MAYBE_SENT
-	// ErrPoolExhausted: the connections that the call may have stayed in use until the deadline; see
+	// ErrPoolExhausted: all connections available to the call were in use until the deadline; see
 	// [Options.MaxConnections].
 	ErrPoolExhausted Code = C.ACCLIENT_POOL_EXHAUSTED
 	// ErrClosed: the client, or the value that the method belongs to, was closed.
 	ErrClosed Code = C.ACCLIENT_CLOSED
-	// ErrForkedHandle: the client was made in another process, before a fork. A Go program cannot fork without
-	// an exec, so only C code in the same process can lead to it.
+	// ErrForkedHandle: the client was created in another process, before a fork. Only C code in the same process
+	// can cause this, since a Go program cannot fork without an exec.
 	ErrForkedHandle Code = C.ACCLIENT_FORKED_HANDLE
-	// ErrPanic: a panic was caught inside the C library; what was used in that call refuses further use.
+	// ErrPanic: a panic was caught inside the C library. The values used in that call fail from then on.
 	ErrPanic Code = C.ACCLIENT_PANIC
 	// ErrSystem: the operating system refused a descriptor, a thread or a file.
 	ErrSystem Code = C.ACCLIENT_SYSTEM
-	// ErrNoSuchTunnel: the agent, or the controller, lists no such tunnel: it was never opened, it was closed, or
+	// ErrNoSuchTunnel: the agent or the controller does not list the tunnel: it was never opened, it was closed, or
 	// the agent has restarted.
 	ErrNoSuchTunnel Code = C.ACCLIENT_NO_SUCH_TUNNEL
-	// ErrTunnelExists: the agent, or the controller, lists the tunnel already, open or not, and opened nothing.
+	// ErrTunnelExists: the agent or the controller already lists the tunnel, open or not. Nothing was opened.
 	ErrTunnelExists Code = C.ACCLIENT_TUNNEL_EXISTS
 	// ErrNotRunning: the agent is not running the job, so a kill cannot reach it: the job waits in a queue of the
-	// agent, was not started yet, or is lost; [Command.Progress] tells which.
+	// agent, has not started, or is lost; [Command.Progress] tells which.
 	ErrNotRunning Code = C.ACCLIENT_NOT_RUNNING
-	// ErrLost: the job is lost: it was submitted, no agent has it, and its result cannot come any more. It may have
-	// run.
+	// ErrLost: the job is lost: it was submitted, no agent has it, and no result can follow. It may have run.
 	ErrLost Code = C.ACCLIENT_LOST
-	// ErrGap: messages may be missing from a log that is followed, which goes on; [Error.Gap] says where.
+	// ErrGap: messages may be missing from a followed log; see [Error.Gap]. The log continues.
 	ErrGap Code = C.ACCLIENT_GAP
-	// ErrIDInUse: another command was submitted under the ID by [Request.SubmitOnce]: another target, command, run
-	// arguments, data or tags. Nothing was sent.
+	// ErrIDInUse: [Request.SubmitOnce] has used the ID for another command: another target, command, run arguments,
+	// data or tags. Nothing was sent.
 	ErrIDInUse Code = C.ACCLIENT_ID_IN_USE
 )
 
@@ -77,12 +76,11 @@ func (c Code) Error() string {
 	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, "ACCLIENT_"), "_", " "))
 }
 
-// Error is why a call failed. It is plain Go, and contains no password.
+// Error is the error of a call. It is plain Go, and contains no password.
 type Error struct {
 	// Code is the kind of failure.
 	Code Code
-	// Message says what failed: what was asked of which server or agent, how long the call waited, how far it
-	// got.
+	// Message is what was requested from which server or agent, how long the call waited, and how far it got.
 	Message string
 
 	handle     string
@@ -101,47 +99,46 @@ type Error struct {
 // Error returns the message.
 func (e *Error) Error() string { return e.Message }
 
-// Is reports whether the error is of a kind, for [errors.Is]. A call that was cancelled or closed after its
-// command was sent is an [ErrMaybeSent] too.
+// Is reports whether the error is of a kind, for [errors.Is]. The error of a call that was cancelled or closed
+// after its command was sent is also an [ErrMaybeSent].
 func (e *Error) Is(target error) bool {
 	code, ok := target.(Code)
 	return ok && (code == e.Code || code == ErrMaybeSent && e.maybeSent)
 }
 
-// Unwrap returns the error of the context, where the context caused this error: context.Canceled or
-// context.DeadlineExceeded, with the cause of the context if it has one.
+// Unwrap returns the error of the context if the context caused this error: context.Canceled or
+// context.DeadlineExceeded, joined with the cause of the context if it has one.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Timeout reports whether the deadline of the call was exceeded. False for [ErrPoolExhausted].
 func (e *Error) Timeout() bool { return e.timeout }
 
-// IsRetriable reports whether retrying the same call later is safe and may succeed: nothing has to be changed,
-// and no command runs twice.
+// IsRetriable reports whether retrying the same call later is safe and may succeed: nothing has to be changed and
+// no command runs twice.
 func (e *Error) IsRetriable() bool { return e.retriable }
 
-// IsMaybeSent reports whether a whole command was sent and not confirmed: for [ErrMaybeSent], and for some
-// calls that were cancelled or closed meanwhile.
+// IsMaybeSent reports whether a complete command was sent and not confirmed: true for [ErrMaybeSent], and for a
+// call that was cancelled or closed at that point.
 func (e *Error) IsMaybeSent() bool { return e.maybeSent }
 
-// IsFinal reports whether the call or the iterator that returned the error is over. False for an error of
-// [Results], [Rollout] or [Follow] that is about one agent, one command or a gap in a log: more may follow.
+// IsFinal reports whether the error ends the call or iterator that returned it. False for an error of [Results],
+// [Rollout] or [Follow] that concerns one agent, one command or a gap in a log: more items may follow.
 func (e *Error) IsFinal() bool { return !e.goesOn }
 
-// CommandHandle returns the handle of the command that the error is about, for [Client.GetByHandle]; "" where
+// CommandHandle returns the handle string of the command that the error concerns, for [Client.GetByHandle]; "" if
 // there is none.
 func (e *Error) CommandHandle() string { return e.handle }
 
-// ServerCode returns the error code of Redis, like "NOPERM" or "OOM"; "" where the error is not a reply of
-// Redis.
+// ServerCode returns the error code of a Redis error reply, like "NOPERM" or "OOM"; "" for other errors.
 func (e *Error) ServerCode() string { return e.serverCode }
 
-// Agent returns the agent that the error is about; false where it is not about one agent of several.
+// Agent returns the agent if the error concerns one agent of several.
 func (e *Error) Agent() (AgentID, bool) { return e.agent, e.aboutAgent }
 
-// Gap returns where messages may be missing, for [ErrGap]; nil for other errors.
+// Gap returns the gap in the log, for [ErrGap]; nil for other errors.
 func (e *Error) Gap() *Gap { return e.gap }
 
-// Job returns the job that failed; nil where the error is not about a job.
+// Job returns the failed job; nil if the error is not about a job.
 func (e *Error) Job() *Job { return e.job }
 
 func errInvalid(message string) *Error {
@@ -152,7 +149,7 @@ func errProtocol(what string, err error) *Error {
 	return &Error{Code: ErrProtocol, Message: "cannot decode " + what + ": " + err.Error()}
 }
 
-// errContext is the error of a call that its context ended before C was called; expired is the kind for a
+// errContext returns the error of a call that its context ended before C was called; expired is the kind for a
 // deadline.
 func errContext(ctx context.Context, expired Code, when string) *Error {
 	e := &Error{Code: ErrCancelled, Message: "cancelled " + when, cause: ended(ctx, ctx.Err())}
@@ -163,7 +160,7 @@ func errContext(ctx context.Context, expired Code, when string) *Error {
 	return e
 }
 
-// ended is an error of a context, with the cause that the context has beside it.
+// ended returns an error of a context, joined with the cause of the context if that differs.
 func ended(ctx context.Context, err error) error {
 	if why := context.Cause(ctx); why != nil && why != err && errors.Is(ctx.Err(), err) {
 		return errors.Join(err, why)
@@ -171,9 +168,10 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// settle waits until a context has ended whose deadline has passed: its timer may notice that later than C. That is a
-// moment, unless the machine is overloaded; a context that has a deadline and never ends is given a second. A process
-// that is not scheduled for a while loses one of the steps, not all of the time.
+// settle waits until a context whose deadline has passed is done: its timer may fire later than the deadline of C.
+// This takes a moment, unless the machine is overloaded. A context that has a deadline and never ends is given one
+// second, in steps, so that a process that is not scheduled for a while loses one step rather than the whole
+// second.
 func settle(ctx context.Context) {
 	for range 10 {
 		if ctx.Err() != nil || ctx.Done() == nil {
@@ -186,19 +184,19 @@ func settle(ctx context.Context) {
 	}
 }
 
-// expired returns the error of a context whose deadline has ended a call of C, and nil where something else
-// did: some calls have shorter timeouts of their own. C keeps the deadline by itself, and never ends early.
+// expired returns the error of a context whose deadline has ended a C call, or nil if something else did: some
+// calls have shorter timeouts of their own. C enforces the deadline itself, and never ends early.
 func expired(ctx context.Context) error {
 	deadline, has := ctx.Deadline()
 	if !has || time.Now().Before(deadline) {
 		return nil
 	}
-	// The context is done when the caller looks at it.
+	// Callers expect a context that is done.
 	settle(ctx)
 	return ended(ctx, context.DeadlineExceeded)
 }
 
-// takeError makes an error of what a call returned, and frees that. nil for ACCLIENT_OK.
+// takeError converts and frees the error that a call returned; nil for ACCLIENT_OK.
 func takeError(ctx context.Context, c *Client, code status, raw *C.acclient_error) error {
 	if raw != nil {
 		defer own(func() { C.acclient_error_free(raw) })()
@@ -213,7 +211,7 @@ func takeError(ctx context.Context, c *Client, code status, raw *C.acclient_erro
 	return copyError(ctx, c, raw)
 }
 
-// copyError copies an error that stays with C.
+// copyError copies an error that remains owned by C.
 func copyError(ctx context.Context, c *Client, raw *C.acclient_error) *Error {
 	var length C.size_t
 	text := func(text *C.char) string { return copied(text, length) }

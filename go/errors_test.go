@@ -142,15 +142,15 @@ func TestErrorsMatchTheContextThatCausedThem(t *testing.T) {
 	c := got[*Client](t)(Open(ctx(t), Options{URL: where, MaxConnections: 200}))
 	defer c.Close()
 	sent := submit(t, c.Bash(Agent(1, 1), "true"))
-	// A client with a connection that is ready for a command.
+	// A client with an idle connection.
 	ready := got[*Client](t)(Connect(ctx(t), where))
 	defer ready.Close()
 	calls := blockingCalls(t, c, where, sent)
-	// Doctor reports the timeout in its diagnosis, and what OpenResults and OpenAny open blocks in Next.
+	// Doctor reports the timeout in its diagnosis; OpenResults and OpenAny do not block, but Next does.
 	unlisted := map[string]bool{"Client.Doctor": true, "Client.OpenAny": true, "Command.OpenResults": true}
 	for name := range contextMethods(&Client{}, &Request{}, &Command{}, &Job{}) {
 		if calls[name] == nil && !unlisted[name] {
-			t.Errorf("%s is not among the calls that are tested", name)
+			t.Errorf("%s is not tested", name)
 		}
 	}
 	must(t, syscall.Kill(pid, syscall.SIGSTOP))
@@ -225,7 +225,7 @@ func (c lateContext) Err() error {
 	}
 }
 
-func TestAContextHasEndedWhenItsDeadlineIsReported(t *testing.T) {
+func TestContextIsDoneWhenItsDeadlineIsReported(t *testing.T) {
 	eventually(t, "the context has ended", func() bool {
 		late := lateContext{context.Background(), make(chan struct{})}
 		time.AfterFunc(50*time.Millisecond, func() { close(late.done) })
@@ -242,7 +242,7 @@ func TestTimeoutsOtherThanTheDeadlineDoNotMatchTheContext(t *testing.T) {
 	wants(t, err, ErrTimeout)
 	equal(t, "deadline", errors.Is(err, context.DeadlineExceeded), false)
 	kill(t, command)
-	// The controller itself answers where no agent matches.
+	// The controller itself answers if no agent matches.
 	all := got[*Collected](t)(c.Execute(All("gpu"), "true").RunAll(ctx(t), false))
 	defer all.Command.Close()
 	equal(t, "errors", len(all.Errors), 1)

@@ -13,7 +13,7 @@ import (
 	acclient "github.com/acclient/acclient/go"
 )
 
-// connect returns a client of the grid that the examples run on.
+// connect returns a client for the grid of the examples.
 func connect() (context.Context, *acclient.Client, func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	client, err := acclient.Connect(ctx, os.Getenv("ACCLIENT_URL"))
@@ -48,7 +48,7 @@ func ExampleRequest_Run() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// A job that failed is a result like any other.
+	// A failed job is a result, not an error.
 	fmt.Println(job.IsSuccess(), job.State)
 	fmt.Print(job.Stdout)
 	// Output:
@@ -63,7 +63,7 @@ func ExampleRequest_Run_deadline() {
 	defer cancel()
 	_, err := client.Execute(acclient.Agent(1, 1), "sleep", "1").Run(short)
 	fmt.Println(errors.Is(err, acclient.ErrTimeout), errors.Is(err, context.DeadlineExceeded))
-	// The command still runs, and the error tells how to find it again.
+	// The command still runs; the error has its handle string.
 	var failure *acclient.Error
 	if errors.As(err, &failure) {
 		command, err := client.GetByHandle(failure.CommandHandle())
@@ -101,7 +101,7 @@ func ExampleCommand_Results() {
 	defer command.Close()
 	for job, err := range command.Results(ctx) {
 		if err != nil {
-			log.Print(err) // about one agent, unless it is final
+			log.Print(err) // concerns one agent, unless it is final
 			continue
 		}
 		fmt.Printf("%v: %s", job.Agent, job.Stdout)
@@ -186,7 +186,7 @@ func ExampleJob_Follow() {
 		}
 		fmt.Println(message.Data)
 	}
-	// An agent may write lines that come close together in another order.
+	// An agent may reorder lines that are written at almost the same time.
 
 	// Unordered output:
 	// one
@@ -231,5 +231,5 @@ func ExampleSetLogger() {
 		log.Fatal(err)
 	}
 	defer acclient.SetLogger(nil)
-	// What the library does from here on is logged.
+	// The library logs from here on.
 }

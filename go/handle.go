@@ -22,8 +22,8 @@ func own(free func()) func() {
 	}
 }
 
-// handle holds a C object that goroutines use while others may close it. The object is freed once the handle
-// is closed and has no users.
+// handle holds a C object that goroutines use while others may close it. The object is freed once the handle is
+// closed and has no users.
 type handle struct {
 	what string
 	free func()
@@ -34,7 +34,7 @@ type handle struct {
 	ptr    unsafe.Pointer
 	users  int
 	closed bool
-	// tokens belong to calls in progress; closing the handle cancels them.
+	// tokens of calls in progress, which closing the handle cancels.
 	tokens []*C.acclient_cancel_token
 }
 
@@ -70,8 +70,8 @@ func (h *handle) release(token *C.acclient_cancel_token) {
 	}
 }
 
-// close cancels the calls that use the object, and frees it now or when its last user releases it. Later calls
-// do nothing.
+// close cancels the calls that use the object, and frees it now or when its last user releases it. Later calls do
+// nothing.
 func (h *handle) close() {
 	h.mu.Lock()
 	first := !h.closed
@@ -102,7 +102,7 @@ func (h *handle) errClosed() *Error {
 	return &Error{Code: ErrClosed, Message: "the " + h.what + " was closed"}
 }
 
-// shared returns a function that frees a C list at its last of count calls: one for each borrowed item.
+// shared returns a function that frees a C list on its last of count calls, one for each borrowed item.
 func shared(count int, free func()) (drop func()) {
 	var left atomic.Int64
 	left.Store(int64(count))

@@ -9,9 +9,9 @@ import (
 	"math"
 )
 
-// Cmds reads the history of commands, most recent first: count of them (1 to 10000), after skipping the start
-// most recent. Each has to be closed. Only controllers older than the original of 2016 keep a history;
-// [ErrUnsupported] where there is none.
+// Cmds reads count commands of the history (1 to 10000), most recent first, after skipping the start most recent
+// ones. Close each of them. Only controllers older than the original of 2016 keep a history; Cmds returns
+// [ErrUnsupported] if there is none.
 func (c *Client) Cmds(ctx context.Context, start, count int) ([]*Command, error) {
 	if start < 0 || count < 0 || uint64(start) > math.MaxUint32 || uint64(count) > math.MaxUint32 {
 		return nil, errInvalid(fmt.Sprintf("invalid start %d and count %d: expected 0 and above, and 1 to 10000",

@@ -19,44 +19,44 @@ const (
 	StateRunning        = "RUNNING"
 )
 
-// Job is the result of a command on one agent. It is plain Go; its methods ask the server or the agent anew.
+// Job is the result of a command on one agent. It is plain Go; its methods query the server or the agent.
 type Job struct {
 	// ID is the id of the command.
 	ID string
 	// Agent is the agent that ran it; the zero AgentID is the controller itself.
 	Agent AgentID
-	// State is one of the constants, or another word that the agent wrote.
+	// State is one of the constants, or another string written by the agent.
 	State string
-	// Cmd is the name of the command. Empty before the job has ended.
+	// Cmd is the name of the command; empty until the job has ended.
 	Cmd string
-	// Args are the run arguments as the agent decoded them; null before the job has ended.
+	// Args are the run arguments as the agent decoded them; null until the job has ended.
 	Args json.RawMessage
-	// Data is the result data: the last message of level 20 to 23 or 30 that the job printed, or why a program
-	// could not be started (the exit status of a program is not reported), or the answer of a
-	// built-in command of the agent. It may contain NULs.
+	// Data is the result data: the last message of level 20 to 23 or 30 that the job printed, the reason why a
+	// program could not be started, or the reply of a built-in command. It may contain NULs. Agents do not report
+	// the exit status of a program.
 	Data string
 	// Level is the level of the data: 20 JSON, 21 YAML, 22 TOML, 23 HRD, 30 job, 0 plain text.
 	Level int
-	// Stdout is standard output: the last 1000 lines without a level of their own. It may contain NULs.
+	// Stdout is the standard output: the last 1000 lines that have no message level. It may contain NULs.
 	Stdout string
-	// Stderr is standard error, in the same form.
+	// Stderr is the standard error, in the same form.
 	Stderr string
 	// Critical is the last message of level 9.
 	Critical string
 	// Tags are the tags that the command was sent with.
 	Tags string
-	// StartTime is the start time, by the clock of the agent; zero where the job did not start.
+	// StartTime is the start time, by the clock of the agent; zero if the job did not start.
 	StartTime time.Time
 	// Time is the run time.
 	Time time.Duration
-	// Raw is the whole document, with fields that this version does not know. Where the other fields say something
-	// else than the document does, Raw is byte for byte what Redis has: for numbers in another form than digits,
-	// fields of the wrong type, two fields of one name or a name in another case, and for what is not text (bytes
-	// that are not UTF-8, half of a surrogate pair), in whose place the other fields have U+FFFD.
+	// Raw is the whole result document, including fields that this version does not know. It is the original, byte
+	// for byte, if that differs from the other fields: numbers not written in digits, fields of the wrong type,
+	// duplicate names or names in another case, and invalid text (bytes that are not UTF-8, lone surrogates), which
+	// the other fields have as U+FFFD.
 	Raw json.RawMessage
 	// DroppedFields are the names of the fields that could not be read, or only in part: of the wrong type, out of
-	// range, or nested deeper than 32 levels. Such a field counts as absent. Only a state is required. Whole
-	// numbers may be written in any form (1795521098681.0, 1e3, "12"); a fraction is cut off.
+	// range, or nested deeper than 32 levels. A dropped field counts as absent. Only a state is required. Integers
+	// may be written in any form (1795521098681.0, 1e3, "12"); fractions are truncated.
 	DroppedFields []string
 
 	client  *Client
@@ -72,7 +72,7 @@ func takeJob(c *Client, ptr *C.acclient_job) *Job {
 	return copyJob(c, ptr)
 }
 
-// copyJob copies a job that stays with C; nil for NULL.
+// copyJob copies a job that remains owned by C; nil for NULL.
 func copyJob(c *Client, ptr *C.acclient_job) *Job {
 	if ptr == nil {
 		return nil
@@ -110,16 +110,16 @@ func copyJob(c *Client, ptr *C.acclient_job) *Job {
 	return job
 }
 
-// agentOfJob returns the numbers of the agent or, where the controller itself answered, its numbers.
+// agentOfJob returns the numbers of the agent, or those of the controller if it answered itself.
 func agentOfJob(ptr *C.acclient_job) AgentID {
 	agent, _ := agentOf(func(gid, nid *C.int64_t) C.bool { return C.acclient_job_agent(ptr, gid, nid) })
 	return agent
 }
 
-// with finds the job again in C, in its current state, and calls f with it.
+// with looks up the job in C, in its current state, and calls f with it.
 func (j *Job) with(ctx context.Context, f func(ptr *C.acclient_job, call *call, raw errorOut) status) error {
 	if j == nil || j.client == nil {
-		return errInvalid("the Job is nil or zero: expected a result of a command")
+		return errInvalid("nil or zero Job: expected a result of a command")
 	}
 	var args arguments
 	defer args.free()
@@ -164,18 +164,18 @@ func (j *Job) Refresh(ctx context.Context) (*Job, error) {
 	})
 }
 
-// Wait waits until the job is over, and reads its result into a new Job. It returns at once where the job is
-// over already.
+// Wait waits until the job has ended and reads its result into a new Job. It returns at once if the job has already
+// ended.
 func (j *Job) Wait(ctx context.Context) (*Job, error) {
 	return j.again(wait(ctx), func(ptr *C.acclient_job, call *call, job **C.acclient_job, raw errorOut) status {
 		return C.acclient_job_wait(ptr, call.ms(), call.cancel, job, raw)
 	})
 }
 
-// Kill kills the job: the agent sends SIGKILL to the process that it started; see [Command.Kill] for what a kill
-// does not reach. It returns [KillEnded] once the result is there, also where the job was over before, and
-// [KillOrdered] if something still holds the job's output a second after the kill. [ErrNotRunning] where the agent
-// does not run the job, so that a kill cannot reach it.
+// Kill kills the job: the agent sends SIGKILL to the process that it started; see [Command.Kill] for the limits of
+// a kill. It returns [KillEnded] once the result is available, also if the job had ended before, or [KillOrdered]
+// if a process still holds the job's output a second after the kill. It returns [ErrNotRunning] if the agent does
+// not run the job.
 func (j *Job) Kill(ctx context.Context) (KillResult, error) {
 	var kill C.int32_t
 	err := j.with(ctx, func(ptr *C.acclient_job, call *call, raw errorOut) status {
@@ -184,7 +184,7 @@ func (j *Job) Kill(ctx context.Context) (KillResult, error) {
 	return KillResult(kill), err
 }
 
-// Stats reads what the running job uses. [ErrJobFailed] where the job is not running.
+// Stats reads the resource usage of the running job, and returns [ErrJobFailed] if the job is not running.
 func (j *Job) Stats(ctx context.Context) (*ProcessStats, error) {
 	var answer *C.acclient_answer
 	if err := j.with(ctx, func(ptr *C.acclient_job, call *call, raw errorOut) status {
@@ -195,7 +195,7 @@ func (j *Job) Stats(ctx context.Context) (*ProcessStats, error) {
 	return takeAnswer(answer, readStats)
 }
 
-// Msgs reads what the job has logged, newest first.
+// Msgs reads the log of the job, newest first.
 func (j *Job) Msgs(ctx context.Context, query MsgQuery) ([]Message, error) {
 	asked, free, err := query.build()
 	if err != nil {

@@ -15,7 +15,7 @@ func TestKill(t *testing.T) {
 	running(t, command)
 	result := make(chan *Job)
 	go func() {
-		// A kill does not wait for a goroutine that waits for the result.
+		// A kill does not block while a goroutine waits for the result.
 		job, _ := command.NextResult(ctx(t))
 		result <- job
 	}()
@@ -32,7 +32,7 @@ func TestKill(t *testing.T) {
 	wants(t, err, ErrClosed)
 }
 
-func TestEverywhere(t *testing.T) {
+func TestRequestsToAllAgentsOfACommand(t *testing.T) {
 	c := client(t)
 	command := submit(t, c.Bash(All("cpu"), "echo 101::$$; echo line; exec sleep 600"))
 	running(t, command)
@@ -66,7 +66,7 @@ func TestEverywhere(t *testing.T) {
 	cancel()
 	_, err = held.Stats(done)
 	wants(t, err, ErrCancelled)
-	// An agent that refuses is in its outcome: a job that waits in a queue uses nothing yet.
+	// The refusal of an agent is in its outcome: a job that waits in a queue has no statistics.
 	for range 2 {
 		request := c.Execute(Agent(1, 1), "sleep", "2")
 		request.RunArgs.Queue = "go-refuses"
@@ -89,7 +89,7 @@ func TestJob(t *testing.T) {
 	job := running(t, command)[0]
 	equal(t, "state", job.State, StateRunning)
 	var stats *ProcessStats
-	// An agent calls a job running before its process has any memory.
+	// An agent reports a job as running before its process has memory.
 	eventually(t, "it uses memory", func() bool {
 		stats = got[*ProcessStats](t)(job.Stats(ctx(t)))
 		return stats.RSS > 0
@@ -151,7 +151,7 @@ func TestFollow(t *testing.T) {
 		must(t, err)
 		lines = append(lines, message.Data)
 	}
-	slices.Sort(lines) // one that was written late comes late
+	slices.Sort(lines) // the agent may write them in another order
 	equal(t, "lines", strings.Join(lines, "; "), "line 1; line 2; line 3")
 	for _, err := range job.Follow(ctx(t), MsgQuery{Levels: "x"}) {
 		wants(t, err, ErrInvalidArgument)
@@ -174,7 +174,7 @@ func TestFollow(t *testing.T) {
 	got[KillResult](t)(job.Kill(ctx(t)))
 }
 
-func TestFollowSaysWhatIsMissing(t *testing.T) {
+func TestFollowReportsGaps(t *testing.T) {
 	c := client(t)
 	job := got[*Job](t)(c.Bash(Agent(1, 1), "seq 3000").Run(ctx(t)))
 	messages, gaps := 0, 0

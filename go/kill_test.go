@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// printed waits until the job of one agent has printed something: its script has started.
+// printed waits until the job of one agent has printed a line, so that its script has started.
 func printed(t *testing.T, command *Command) {
 	t.Helper()
 	eventually(t, "it prints", func() bool {
@@ -58,7 +58,7 @@ func TestKillable(t *testing.T) {
 	wants(t, err, ErrInvalidArgument)
 }
 
-func TestQueueOfAnAgent(t *testing.T) {
+func TestKillDoesNotReachAQueuedJob(t *testing.T) {
 	c := client(t)
 	start := func() *Command {
 		request := c.Execute(Agent(1, 1), "sleep", "600")
@@ -77,7 +77,7 @@ func TestQueueOfAnAgent(t *testing.T) {
 	kill(t, second)
 }
 
-func TestNobody(t *testing.T) {
+func TestTargetWithoutMatchingAgents(t *testing.T) {
 	c := client(t)
 	command := submit(t, c.Cmd(All("none"), "ping"))
 	_, err := command.NextResult(ctx(t))

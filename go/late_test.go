@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// faults returns the names and URLs of faulty servers, which make bench starts.
+// faults returns the names and URLs of the faulty servers that make bench starts.
 func faults(b *testing.B) [][2]string {
 	b.Helper()
 	list := os.Getenv("ACCLIENT_FAULTS")
 	if list == "" {
-		b.Skip("ACCLIENT_FAULTS names no servers: make bench does")
+		b.Skip("ACCLIENT_FAULTS is not set: make bench sets it")
 	}
 	var found [][2]string
 	for _, entry := range strings.Split(list, ";") {
@@ -48,7 +48,7 @@ func report(b *testing.B, late []time.Duration) {
 	b.ReportMetric(at(100), "max-ms")
 }
 
-// BenchmarkLateDeadline is how much later than its deadline a wait ends.
+// BenchmarkLateDeadline measures how much later than its deadline a wait ends.
 func BenchmarkLateDeadline(b *testing.B) {
 	const span = 50 * time.Millisecond
 	for _, fault := range faults(b) {
@@ -68,7 +68,7 @@ func BenchmarkLateDeadline(b *testing.B) {
 	}
 }
 
-// BenchmarkLateCancel is how long after its context was cancelled a wait ends.
+// BenchmarkLateCancel measures how long after its context was cancelled a wait ends.
 func BenchmarkLateCancel(b *testing.B) {
 	command := nobody(b, faults(b)[0][1])
 	var late []time.Duration
@@ -76,7 +76,7 @@ func BenchmarkLateCancel(b *testing.B) {
 		ctx, cancel := context.WithCancel(context.Background())
 		at := make(chan time.Time, 1)
 		go func() {
-			time.Sleep(2 * time.Millisecond) // so that the call is inside of its wait
+			time.Sleep(2 * time.Millisecond) // so that the call is waiting
 			at <- time.Now()
 			cancel()
 		}()

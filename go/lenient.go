@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// isObject reports whether JSON is an object.
+// isObject reports whether text is a JSON object.
 func isObject(text json.RawMessage) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) && json.Valid(text)
 }
 
-// decode decodes an object into a struct: all of it or, where some of its fields are of the wrong type, each by
-// itself, so that none hides another. Those stay zero; the text of the answer has them.
+// decode decodes an object into a struct. If fields have the wrong type it decodes each field separately, so that
+// none affects another; those stay zero and remain available in the JSON text.
 func decode(text json.RawMessage, value any) {
 	if json.Unmarshal(text, value) == nil {
 		return
@@ -43,7 +43,7 @@ func decode(text json.RawMessage, value any) {
 	}
 }
 
-// decodeField decodes a field, and leaves it as it is where the JSON is of another type.
+// decodeField decodes a field, and leaves it unchanged if the JSON has another type.
 func decodeField(text json.RawMessage, field reflect.Value) {
 	if isTexts := field.Type() == reflect.TypeFor[[]string](); isTexts {
 		decodeTexts(text, field)
@@ -72,7 +72,7 @@ func decodeField(text json.RawMessage, field reflect.Value) {
 	}
 }
 
-// decodeTexts decodes a list of strings; what is not a string is an empty one.
+// decodeTexts decodes a list of strings; items of other types become empty strings.
 func decodeTexts(text json.RawMessage, field reflect.Value) {
 	var items []json.RawMessage
 	if json.Unmarshal(text, &items) != nil {

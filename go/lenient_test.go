@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestOddFieldsHideNoOthers(t *testing.T) {
+func TestInvalidFieldsDoNotHideOthers(t *testing.T) {
 	var cpu CPUInfo
 	decode(json.RawMessage(`{"cpu":0.0,"mhz":"2400.5","cores":1e999,"flags":["a",5,null],"model":7,"VENDOR_ID":"v"}`), &cpu)
 	equal(t, "cpu", cpu.CPU, 0)

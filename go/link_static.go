@@ -2,11 +2,11 @@
 
 package acclient
 
-// The archive is named in full, since the linker prefers a shared library that lies beside it, and -Bstatic would
-// outlast the library that it is for. With --as-needed, the -lacclient that pkg-config prints adds nothing.
+// The archive is named in full, since the linker prefers a shared library in the same directory and -Bstatic would
+// also affect the libraries after it. With --as-needed, the -lacclient that pkg-config prints has no effect.
 //
-// On Linux the system libraries stand here: Libs.private has libgcc_s, of which there is no archive, so a program
-// could not be linked with -static. The C compiler adds the libgcc that fits.
+// On Linux the system libraries are listed here: Libs.private contains libgcc_s, which has no archive, so programs
+// could not be linked with -static. The C compiler adds the matching libgcc.
 
 // #cgo !darwin LDFLAGS: -Wl,--as-needed -l:libacclient.a
 // #cgo linux LDFLAGS: -lutil -lrt -lpthread -lm -ldl

@@ -15,10 +15,10 @@ import (
 	"unsafe"
 )
 
-// LevelTrace is the level of log messages about normal work in detail, below [slog.LevelDebug].
+// LevelTrace is the level of log messages about normal operation in detail, below [slog.LevelDebug].
 const LevelTrace = slog.LevelDebug - 4
 
-// levels are the levels of slog, by those of C.
+// levels maps the levels of C to those of slog.
 var levels = [...]slog.Level{
 	C.ACCLIENT_LOG_ERROR: slog.LevelError,
 	C.ACCLIENT_LOG_WARN:  slog.LevelWarn,
@@ -29,21 +29,21 @@ var levels = [...]slog.Level{
 
 var (
 	logger atomic.Pointer[slog.Logger]
-	// setting keeps the logger and the hook together.
+	// setting serializes changes of the logger and the hook.
 	setting sync.Mutex
 )
 
-// SetLogger sets the logger that receives what the C library logs, for the whole process: there is one for all
-// clients. nil turns logging off, which is the default.
+// SetLogger sets the logger of the process, which receives what the C library logs for all clients. nil disables
+// logging, which is the default.
 //
-// A message has the attribute "target": "acclient::connection", "acclient::command", "acclient::wait" or
-// "acclient::retry"; later versions may add some. No message contains a password, or the data of a command. In
-// normal work nothing above [slog.LevelDebug] is logged. The library logs the levels that the logger has enabled
-// when SetLogger is called: call it again after enabling further ones.
+// Messages have the attribute "target": "acclient::connection", "acclient::command", "acclient::wait" or
+// "acclient::retry"; later versions may add more. Messages contain no passwords and no data of commands. Normal
+// operation logs only at [slog.LevelDebug] and [LevelTrace]. SetLogger enables the levels that the logger has
+// enabled at that time: call it again after enabling more.
 //
-// The handler runs in the goroutine of the call that logs, and may be called by several at a time. It may use this
-// package: the library logs nothing of what it does, and a call with the same client takes a further connection. A
-// panic of the handler ends the program.
+// The handler runs in the goroutine of the call that logs, and may run in several at a time. It may use this
+// package: the library then logs nothing, and a call with the same client takes another connection. A panic of the
+// handler terminates the program.
 func SetLogger(to *slog.Logger) error {
 	setting.Lock()
 	defer setting.Unlock()
@@ -66,7 +66,7 @@ func SetLogger(to *slog.Logger) error {
 
 //export acclientLog
 func acclientLog(level C.int32_t, target, message *C.acclient_const_char, _ unsafe.Pointer) {
-	// A panic must not unwind the frames of C. It ends the program like any other that nothing recovers.
+	// A panic must not unwind C frames. It terminates the program like any panic that is not recovered.
 	defer func() {
 		if reason := recover(); reason != nil {
 			go panic(reason)
@@ -77,7 +77,7 @@ func acclientLog(level C.int32_t, target, message *C.acclient_const_char, _ unsa
 		return
 	}
 	text := func(text *C.acclient_const_char) string { return C.GoString((*C.char)(unsafe.Pointer(text))) }
-	// Without a program counter, since the place in this file says nothing.
+	// Without a program counter, since this source position is irrelevant.
 	record := slog.NewRecord(time.Now(), levels[level], text(message), 0)
 	record.AddAttrs(slog.String("target", text(target)))
 	// A handler that fails has nowhere to report it.

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// recorder keeps what is logged, and makes a call for each message.
+// recorder keeps log records and makes a call for each.
 type recorder struct {
 	level slog.Level
 	mu    sync.Mutex
@@ -41,7 +41,7 @@ func TestSetLogger(t *testing.T) {
 	defer SetLogger(nil)
 	other := client(t)
 	everything := &recorder{level: LevelTrace}
-	// A handler may use the package, and what it does is not logged.
+	// A handler may use the package; its own calls are not logged.
 	everything.call = func() { must(t, other.Ping(ctx(t))) }
 	must(t, SetLogger(slog.New(everything)))
 	c := client(t)
@@ -69,9 +69,9 @@ func TestSetLogger(t *testing.T) {
 	quiet := &recorder{level: slog.LevelInfo}
 	must(t, SetLogger(slog.New(quiet)))
 	must(t, client(t).Ping(ctx(t)))
-	equal(t, "messages of normal work", quiet.count(), 0)
+	equal(t, "messages of normal operation", quiet.count(), 0)
 
-	// From many goroutines, as the text handler writes it.
+	// From several goroutines, with the text handler.
 	var text bytes.Buffer
 	must(t, SetLogger(slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true}))))
 	var wait sync.WaitGroup

@@ -18,8 +18,8 @@ import (
 // within is how long a test waits for an event.
 const within = 120 * time.Second
 
-// late is how much later than its deadline a call may end. It tells calls that end from calls that hang, on a
-// machine of any speed.
+// late is how much later than its deadline a call may end. It tells calls that return from calls that hang, on
+// machines of any speed.
 const late = 30 * time.Second
 
 func TestMain(m *testing.M) {
@@ -40,7 +40,7 @@ func gridURL(t testing.TB) string {
 	return where
 }
 
-// variable returns an environment variable by which cargo test --test languages names another server.
+// variable returns an environment variable in which cargo test --test languages passes another server.
 func variable(t testing.TB, name string) string {
 	t.Helper()
 	value := os.Getenv(name)
@@ -67,12 +67,12 @@ func client(t testing.TB) *Client {
 
 // shellGate is a condition that scripts wait for, in place of a sleep.
 type shellGate struct {
-	// wait is a command of the shell that ends when the gate is open.
+	// wait is a shell command that ends when the gate is open.
 	wait string
 	open func()
 }
 
-// newShellGate makes a gate, which opens at the end of the test at the latest.
+// newShellGate returns a gate, which opens at the end of the test at the latest.
 func newShellGate(t testing.TB) shellGate {
 	directory := t.TempDir()
 	path := filepath.Join(directory, "open")
@@ -99,7 +99,7 @@ func wants(t testing.TB, err error, kinds ...error) {
 	t.Helper()
 	for _, kind := range kinds {
 		if !errors.Is(err, kind) {
-			t.Fatalf("the error is %v (%T), not %v", err, err, kind)
+			t.Fatalf("got error %v (%T), want %v", err, err, kind)
 		}
 	}
 	var known *Error
@@ -108,23 +108,23 @@ func wants(t testing.TB, err error, kinds ...error) {
 	}
 }
 
-// natural checks that the message of an error names no identifier of C or of another language.
+// natural checks that the message of an error contains no identifier of C or another language.
 func natural(t testing.TB, err error) {
 	t.Helper()
 	if text := err.Error(); text == "" || strings.Contains(text, "acclient_") || strings.Contains(text, "()") ||
 		strings.Contains(text, "ACCLIENT_") || strings.Contains(text, "_ms") || strings.Contains(text, "::") {
-		t.Fatalf("the message names an identifier that Go does not have: %q", text)
+		t.Fatalf("the message contains an identifier of another language: %q", text)
 	}
 }
 
 func equal[T comparable](t testing.TB, what string, is, wanted T) {
 	t.Helper()
 	if is != wanted {
-		t.Fatalf("%s: %v, not %v", what, is, wanted)
+		t.Fatalf("%s: got %v, want %v", what, is, wanted)
 	}
 }
 
-// withGrowingTime doubles the time of an attempt until it succeeds.
+// withGrowingTime doubles the timeout of an attempt until it succeeds.
 func withGrowingTime(t testing.TB, limit time.Duration, attempt func(ctx context.Context) bool) {
 	t.Helper()
 	for ; ; limit *= 2 {
@@ -135,7 +135,7 @@ func withGrowingTime(t testing.TB, limit time.Duration, attempt func(ctx context
 			return
 		}
 		if limit > within {
-			t.Fatalf("%v is not enough", limit)
+			t.Fatalf("failed with a timeout of %v", limit)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(within); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }
@@ -171,7 +171,7 @@ func running(t testing.TB, command *Command) (jobs []*Job) {
 		}
 		return len(jobs) > 0
 	})
-	// RUNNING is written before the agent has the job.
+	// RUNNING is written before the agent runs the job.
 	eventually(t, "its agent has it", func() bool {
 		stats, err := command.Stats(ctx(t))
 		must(t, err)
@@ -222,6 +222,6 @@ func redisDo(t testing.TB, words ...string) {
 	answer := make([]byte, 512)
 	count := got[int](t)(connection.Read(answer))
 	if answer[0] == '-' {
-		t.Fatalf("Redis says %s", answer[:count])
+		t.Fatalf("error reply from Redis: %s", answer[:count])
 	}
 }

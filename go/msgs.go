@@ -13,7 +13,7 @@ import (
 	"unsafe"
 )
 
-// Message is a message that a job has logged: a line of its output, or what it printed with a level.
+// Message is a message that a job has logged: a line of its output, or a message that it printed with a level.
 type Message struct {
 	// Data is the text.
 	Data string
@@ -22,28 +22,28 @@ type Message struct {
 	Level int
 	// Time is when it was logged, by the clock of the agent.
 	Time time.Time
-	// ID is its number in the log of the agent: greater is later. Messages of other jobs and the agent's own
-	// answers take numbers too, so that those of one job have holes.
+	// ID is the number of the message in the log of the agent; later messages have greater numbers. Numbers of one
+	// job have gaps, since messages of other jobs and the agent's own answers are numbered too.
 	ID int64
-	// Raw is the JSON that it was decoded from.
+	// Raw is the JSON that the message was decoded from.
 	Raw json.RawMessage
 }
 
 // mostMessages is the maximum number of messages that an agent returns.
 const mostMessages = 1000
 
-// MsgQuery is a query of messages. The zero MsgQuery asks for the newest 20 messages of every level.
+// MsgQuery is a query for messages. The zero MsgQuery selects the newest 20 messages of every level.
 type MsgQuery struct {
 	// Levels are the levels. Default: "*".
 	Levels Levels
-	// Limit is the maximum number of messages of each agent, 1 to 1000; the newest are returned. Default: 20.
+	// Limit is the maximum number of messages per agent, 1 to 1000; the newest are returned. Default: 20.
 	Limit int
-	// From and To leave out messages logged before and after. They apply to what the agent returns: its newest
-	// messages, up to the limit.
+	// From and To exclude messages logged before and after. They apply to the messages that the agent returns: the
+	// newest ones, up to the limit.
 	From, To time.Time
 }
 
-// build makes the query of C; NULL for the zero query.
+// build creates the query of C; NULL for the zero query.
 func (q MsgQuery) build() (*C.acclient_msg_query, func(), error) {
 	if q == (MsgQuery{}) {
 		return nil, func() {}, nil
@@ -83,8 +83,8 @@ func (a *arguments) time(what string, at time.Time, f func(milliseconds C.int64_
 	}
 }
 
-// Msgs reads what a job has logged on an agent, newest first, by the id of its command. None for a job that the
-// agent does not know. The agent logs with a short delay.
+// Msgs reads the log of a job on an agent, newest first, by the id of its command. It returns no messages for a job
+// that the agent does not know. Agents write logs with a short delay.
 func (c *Client) Msgs(ctx context.Context, agent AgentID, id string, query MsgQuery) ([]Message, error) {
 	target, freeTarget, err := agent.Target().build()
 	if err != nil {
@@ -107,7 +107,7 @@ func (c *Client) Msgs(ctx context.Context, agent AgentID, id string, query MsgQu
 	}, readMessages)
 }
 
-// readMessages decodes messages. It never fails, since C has checked them.
+// readMessages decodes messages. It never fails, since C has validated them.
 func readMessages(answer *C.acclient_answer) ([]Message, error) {
 	messages := make([]Message, 0, int(C.acclient_answer_count(answer)))
 	for row := range C.acclient_answer_count(answer) {
@@ -126,46 +126,46 @@ func readMessages(answer *C.acclient_answer) ([]Message, error) {
 	return messages, nil
 }
 
-// Gap is a part of the log of a job that a [Follow] could not read: messages with ids between the two may be
-// missing; some of them may have been returned.
+// Gap is a gap in a log read by [Follow]: messages with ids between After and Before may be missing; some of them
+// may have been returned.
 type Gap struct {
-	// After is the [Message.ID] up to which every message was returned or is part of an earlier gap; 0 where the
-	// gap begins with the log.
+	// After is the last [Message.ID] up to which messages were returned or are part of an earlier gap; 0 if the gap
+	// is at the start of the log.
 	After int64
-	// Before is the id from which on messages are returned again.
+	// Before is the id from which messages are returned again.
 	Before int64
 }
 
-// Follow is the messages of a job as it logs them, until the end of one context. It has to be closed.
-// [Job.Follow] opens and closes one by itself.
+// Follow is the log of a running job, until the end of one context. Close it after use. [Job.Follow] opens and
+// closes one.
 type Follow struct {
 	stream *stream
 }
 
-// Follow iterates over the messages of the job as it logs them, each once, until the job is over and its log is
-// complete. The limit of the query is ignored. While it waits for a message it asks the agent every 250 ms, each
-// time with a command.
+// Follow iterates over the messages of the job as it logs them, each once, until the job has ended and its log is
+// complete. The limit of the query is ignored. While waiting for a message, it sends a command to the agent every
+// 250 ms.
 //
-// Agents write their logs in batches, so that messages become visible late, and some after later ones. A message is
-// returned as soon as it is visible, and once. Messages that become visible together are in the order of their ids;
-// one that comes late has a smaller id than its predecessor. Nothing is missed that becomes visible within one
-// second of a message with a greater id, which is five times the longest delay measured on the original agent. One
-// second after the result of the job, or after its last message, the log ends. Messages of the last 100 ms before an
-// agent dies are never written.
+// Agents write logs in batches, so messages become visible late, and some after later ones. Each message is
+// returned once, as soon as it is visible. Messages that become visible together are ordered by id; a late one has
+// a smaller id than its predecessor. A message is missed only if it becomes visible more than one second after a
+// message with a greater id; the longest delay measured on the original agent is a fifth of that. The log ends one
+// second after the result of the job or its last message. An agent that dies never writes the messages of its last
+// 100 ms.
 //
-// It goes on where a wait for the result would: after a lost connection, and while the controller starts again or
-// the agent is away, until the deadline of the context. Without a deadline it waits without end for an agent that
-// never comes back. It keeps the ids of up to 3000 messages.
+// Following continues until the deadline of the context after a lost connection, a restart of the controller and an
+// absence of the agent. Without a deadline, an agent that never returns is waited for indefinitely. The iterator
+// keeps the ids of up to 3000 messages.
 //
-// [ErrGap] means that messages may be missing, after which the next ones follow; [Error.Gap] says where. An agent
-// returns the newest 1000 messages of a level at a time, and a job may log more between two polls, or before the
-// first. Any other error is the last: [ErrLost] for a job that is lost, found within a few seconds of the agent being
-// there; [ErrTimeout], whose message says how long the agent has not answered.
+// After [ErrGap], messages may be missing and the log continues; see [Error.Gap]. An agent returns the newest 1000
+// messages of a level per request, and a job may log more between two polls or before the first. Any other error is
+// the last: [ErrLost] for a lost job, within a few seconds of the agent being up; [ErrTimeout], whose message says
+// how long the agent has not answered.
 func (j *Job) Follow(ctx context.Context, query MsgQuery) iter.Seq2[Message, error] {
 	return each(func() (*Follow, error) { return j.OpenFollow(ctx, query) }, (*Follow).Next)
 }
 
-// OpenFollow opens the iterator of [Job.Follow], which has to be closed.
+// OpenFollow opens the iterator of [Job.Follow]. Close it after use.
 func (j *Job) OpenFollow(ctx context.Context, query MsgQuery) (*Follow, error) {
 	asked, free, err := query.build()
 	if err != nil {
@@ -188,7 +188,7 @@ func (j *Job) OpenFollow(ctx context.Context, query MsgQuery) (*Follow, error) {
 	return &Follow{opened}, nil
 }
 
-// opened is the stream of the messages, nil where there is none.
+// opened returns the stream of the messages, or nil if there is none.
 func (f *Follow) opened() *stream {
 	if f == nil {
 		return nil
@@ -196,8 +196,8 @@ func (f *Follow) opened() *stream {
 	return f.stream
 }
 
-// Next waits for the next message; [io.EOF] when the job is over and its log is complete. Errors are as those of
-// [Job.Follow].
+// Next waits for the next message, and returns [io.EOF] once the job has ended and its log is complete. Errors are
+// those of [Job.Follow].
 func (f *Follow) Next() (Message, error) {
 	var answer *C.acclient_answer
 	if err := f.opened().next(func(ptr unsafe.Pointer, raw errorOut) status {
@@ -212,5 +212,5 @@ func (f *Follow) Next() (Message, error) {
 	return messages[0], err
 }
 
-// Close frees the iterator; the job goes on. A Next that is blocked returns [ErrClosed]. Close returns nil.
+// Close frees the iterator; the job continues to run. A blocked Next returns [ErrClosed]. Close returns nil.
 func (f *Follow) Close() error { return f.opened().close() }

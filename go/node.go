@@ -9,8 +9,8 @@ import (
 	"errors"
 )
 
-// Raw is the JSON that a value was decoded from, with fields that this version does not know. Fields that an
-// older or newer agent leaves out, and those of the wrong type, are zero. Numbers may be written in any form.
+// Raw is the JSON that a value was decoded from, including fields that this version does not know. Fields that the
+// agent leaves out, and fields of the wrong type, are zero. Numbers may be written in any form.
 type Raw struct {
 	// JSON is the text as it was received.
 	JSON json.RawMessage `json:"-"`
@@ -52,7 +52,7 @@ type DiskInfo struct {
 	Opts string `json:"opts"`
 }
 
-// MemInfo is memory: bytes, except for the percentage.
+// MemInfo is memory, in bytes except for the percentage.
 type MemInfo struct {
 	Raw
 	Total       uint64  `json:"total"`
@@ -104,7 +104,7 @@ type OSInfo struct {
 // AgentInfo is an agent that the controller knows.
 type AgentInfo struct {
 	Raw
-	// Agent is its id.
+	// Agent is the id of the agent.
 	Agent AgentID
 	// Roles are its roles, for [Any] and [All].
 	Roles []string
@@ -122,7 +122,7 @@ func (a *AgentInfo) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// question is a request of C about the machine of an agent.
+// question is a C request about the machine of an agent.
 type question int
 
 const (
@@ -160,13 +160,13 @@ func (c *Client) OSInfo(ctx context.Context, agent AgentID) (*OSInfo, error) {
 	return askAgent(ctx, c, agent, askOS, readRow[OSInfo])
 }
 
-// AggregatedStats reads what an agent and all its jobs use together.
+// AggregatedStats reads the total resource usage of an agent and its jobs.
 func (c *Client) AggregatedStats(ctx context.Context, agent AgentID) (*ProcessStats, error) {
 	return askAgent(ctx, c, agent, askStats, readRow[ProcessStats])
 }
 
-// ListAgents lists the agents that the controller knows, in the order of their numbers. An agent that
-// died stays in the list for 30 to 45 s. One that runs 100 jobs leaves it after 30 s, until some of them end.
+// ListAgents lists the agents that the controller knows, ordered by number. A dead agent stays in the list for 30
+// to 45 s. An agent that runs 100 jobs leaves it after 30 s until some jobs end.
 func (c *Client) ListAgents(ctx context.Context) ([]AgentInfo, error) {
 	return ask(ctx, c, func(call *call, answer **C.acclient_answer, raw errorOut) status {
 		return C.acclient_client_list_agents(call.client, call.ms(), call.cancel, answer, raw)
@@ -223,8 +223,8 @@ func answerJSON(answer *C.acclient_answer) json.RawMessage {
 	return json.RawMessage(copied(text, length))
 }
 
-// readRows decodes the rows of a list: none for null, one for a single object. A row that is not an object is
-// left out, so that it hides no other.
+// readRows decodes the rows of a list: none for null, one for a single object. Rows that are not objects are
+// omitted.
 func readRows[T any, P keeper[T]](answer *C.acclient_answer) ([]T, error) {
 	text := answerJSON(answer)
 	var texts []json.RawMessage

@@ -112,7 +112,7 @@ func TestSchedule(t *testing.T) {
 	wants(t, err, ErrInvalidArgument)
 }
 
-// TestScheduleByCmd sends a request that would make the controller exit when its command is due.
+// The request would make the controller exit when its command is due.
 func TestScheduleByCmd(t *testing.T) {
 	c := client(t)
 	request := c.Cmd(Agent(1, 1), "controller")
@@ -157,7 +157,7 @@ func TestHistory(t *testing.T) {
 	wants(t, err, ErrProtocol)
 }
 
-// echo answers each connection with what it was sent.
+// echo starts an echo server and returns its port.
 func echo(t *testing.T) uint16 {
 	listener := got[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
 	t.Cleanup(func() { listener.Close() })
@@ -233,7 +233,7 @@ func TestTunnelWhosePortTheAgentChose(t *testing.T) {
 	equal(t, "it carries", passes(opened.Local), false)
 }
 
-func TestTunnelsThatCannotBe(t *testing.T) {
+func TestTunnelsThatCannotBeOpened(t *testing.T) {
 	c := client(t)
 	taken := echo(t)
 	for range 2 {

@@ -8,10 +8,10 @@ import (
 	"fmt"
 )
 
-// Options are the settings of a client. The zero value of a field means its default.
+// Options are the settings of a client. The zero value of a field selects its default.
 type Options struct {
-	// URL is address, user, password and database in the forms that [Connect] takes. The fields below take
-	// precedence over it.
+	// URL sets address, user, password and database in the forms of [Connect]. The other fields take precedence
+	// over it.
 	URL string
 	// Host is a host name or an IP address. Default: 127.0.0.1.
 	Host string
@@ -19,42 +19,42 @@ type Options struct {
 	Port uint16
 	// UnixSocket is the path of a Unix socket, which replaces host and port.
 	UnixSocket string
-	// MasterName is the name of the master that the Sentinels are asked for, in place of host and port.
+	// MasterName is the name of the master, whose address the Sentinels report, in place of host and port.
 	MasterName string
-	// Sentinels are asked in their order, for each new connection: "host", "host:port" or "[address]:port". A
-	// Sentinel that requires a password gets that of the master.
+	// Sentinels are asked in order for each new connection: "host", "host:port" or "[address]:port"; the default
+	// port is 26379. A Sentinel that requires a password gets the one of the master.
 	Sentinels []string
 	// TLS enables TLS. Default: no TLS, unless the URL enables it.
 	TLS *TLS
-	// User is a user name, for servers with ACLs. Default: the default user of the server.
+	// User is the user name, for servers with ACLs. Default: the server's default user.
 	User string
-	// Password is the password. Default: none. It appears in no error.
+	// Password is the password. Default: none. Errors never contain it.
 	Password string
-	// DB is the number of the database.
+	// DB is the database number.
 	DB uint32
-	// MaxConnections is the maximum number of connections, 1 to 10000: each wait for results uses one, and further
-	// waits are held up. Calls that do not wait for results are not: an eighth more connections, at least one, is
-	// for those that only talk to Redis, and as many for questions to agents and the controller. Default: 64.
+	// MaxConnections is the maximum number of connections, 1 to 10000. Default: 64. Each wait for results uses one;
+	// further waits queue. Waits do not delay other calls. Another eighth of the maximum, at least one connection,
+	// is reserved for calls that only talk to Redis, and the same again for requests to agents and the controller.
 	MaxConnections int
-	// MaxReply is the size, in bytes, of the largest reply that the client accepts. Default: 64 MiB.
+	// MaxReply is the maximum size of a reply in bytes. Default: 64 MiB.
 	MaxReply int
 }
 
-// TLS is how a client uses TLS. The zero TLS trusts the authorities that this machine trusts. The certificate of
-// the server has to match the host. A Unix socket has no TLS.
+// TLS configures TLS. The zero TLS trusts the authorities that this machine trusts. The server's certificate must
+// match the host. A Unix socket does not use TLS.
 type TLS struct {
-	// CAFile is a PEM file with the authorities that are trusted in place of those of the machine.
+	// CAFile is a PEM file of authorities that are trusted instead of those of the machine.
 	CAFile string
-	// CertFile is a PEM file with the client's certificates; it goes with KeyFile.
+	// CertFile is a PEM file of the client's certificate chain; it requires KeyFile.
 	CertFile string
-	// KeyFile is a PEM file with the key of the certificates.
+	// KeyFile is a PEM file of the private key.
 	KeyFile string
-	// Insecure disables certificate verification, so that anyone in between can read and change everything.
-	// For trials only.
+	// Insecure disables certificate verification. Anyone on the network path can then read and change all traffic;
+	// use it for testing only.
 	Insecure bool
 }
 
-// Open connects with these options, and logs in.
+// Open connects with these options and logs in.
 func Open(ctx context.Context, options Options) (*Client, error) {
 	ptr, free, err := options.build()
 	if err != nil {
@@ -67,8 +67,8 @@ func Open(ctx context.Context, options Options) (*Client, error) {
 		})
 }
 
-// NewClient makes a client with these options, without connecting: each call connects as needed. It reads the
-// TLS files, and does not block otherwise.
+// NewClient creates a client with these options without connecting; calls connect as needed. It reads the TLS files
+// but does not block otherwise.
 func NewClient(options Options) (*Client, error) {
 	if err := CheckVersion(); err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (o *Options) build() (*C.acclient_options, func(), error) {
 			o.MaxReply))
 	}
 	if o.TLS != nil && (o.TLS.CertFile == "") != (o.TLS.KeyFile == "") {
-		return nil, nil, errInvalid("CertFile and KeyFile go together: expected both or none")
+		return nil, nil, errInvalid("incomplete client certificate: expected both CertFile and KeyFile, or neither")
 	}
 	return build(
 		func(ptr **C.acclient_options, raw errorOut) status { return C.acclient_options_new(ptr, raw) },

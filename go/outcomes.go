@@ -10,11 +10,11 @@ type OutcomeKind int
 
 // Kinds of outcomes.
 const (
-	// OutcomeDone: the agent has answered.
+	// OutcomeDone: the agent answered.
 	OutcomeDone OutcomeKind = C.ACCLIENT_OUTCOME_DONE
-	// OutcomeOver: the job was over already; the agent was not asked.
+	// OutcomeOver: the job had already ended; the agent was not asked.
 	OutcomeOver OutcomeKind = C.ACCLIENT_OUTCOME_OVER
-	// OutcomeFailed: the agent gave no answer in time, or refused.
+	// OutcomeFailed: the agent refused or did not answer in time.
 	OutcomeFailed OutcomeKind = C.ACCLIENT_OUTCOME_FAILED
 )
 
@@ -26,11 +26,11 @@ type KillResult int32
 
 // Results of kills.
 const (
-	// KillEnded: the job has ended and its result is there. Its state is [StateKilled], or another one where the
-	// job ended by itself before the kill reached it.
+	// KillEnded: the job has ended and its result is available. Its state is [StateKilled], or another one if the
+	// job ended before the kill reached it.
 	KillEnded KillResult = C.ACCLIENT_KILL_ENDED
-	// KillOrdered: the agent has killed the process, now or by an earlier kill, but the job goes on: something that
-	// the process started still holds its output. The result follows when that ends.
+	// KillOrdered: the agent has killed the process, now or by an earlier kill, but the job has not ended: a
+	// process that it started still holds the job's output. The result follows when that process ends.
 	KillOrdered KillResult = C.ACCLIENT_KILL_ORDERED
 )
 
@@ -41,32 +41,32 @@ func (k KillResult) String() string { return C.GoString(C.acclient_kill_name(C.i
 type Outcome[T any] struct {
 	// Agent is the agent.
 	Agent AgentID
-	// Kind tells which of the fields below is set.
+	// Kind determines which of the following fields is set.
 	Kind OutcomeKind
 	// Answer is the answer of the agent, for [OutcomeDone].
 	Answer T
 	// Job is the job, for [OutcomeOver].
 	Job *Job
-	// Err says why the agent gave no answer, for [OutcomeFailed].
+	// Err is why the agent did not answer, for [OutcomeFailed].
 	Err error
 }
 
-// Kill kills the job on every agent that runs it. There is an outcome for each agent, in the order of agents; the
-// answer tells whether the job has ended. Nothing is sent where it is over or is ending after an earlier kill.
+// Kill kills the job on every agent that runs it, and returns an outcome for each agent, ordered by agent. The
+// answer is whether the job has ended. Kill sends nothing to an agent whose job has ended or is ending after an
+// earlier kill.
 //
-// An agent sends SIGKILL to the process that it started, and to nothing else. Children of the process go on, and
-// KILLED is reported when the last of them has closed the job's output; what is written after the kill is dropped.
-// A script of [Client.Bash] is such a child, so it runs to its end; see [Request.Killable]. A job that waits in a
-// queue of the agent, or for a full agent, cannot be reached.
+// An agent sends SIGKILL to the process that it started and to no other. Children of that process continue to run,
+// and KILLED is reported when the last of them has closed the job's output; output after the kill is discarded. The
+// script of a [Client.Bash] command is such a child, so it runs to its end; see [Request.Killable]. A kill does not
+// reach a job that waits in a queue of the agent or for a full agent.
 //
-// The agent never answers a second kill of a job that is still ending, and that kill takes one of its 100 places
-// until it restarts. So this asks the agent first, and leaves the key cmd.<id>.killed.<gid>.<nid>, for 24 hours, by
-// which later calls know, in any process.
+// An agent never answers a second kill of a job that is still ending, and that kill occupies one of its 100 job
+// slots until it restarts. So Kill asks the agent first, and sets the key cmd.<id>.killed.<gid>.<nid> for 24 hours,
+// from which later calls in any process learn of the kill.
 //
-// An error of one agent is in its outcome: [ErrNotRunning] where the agent does not run the job, so that a kill
-// cannot reach it; [ErrTimeout] for an agent that is down, stopped or full; [ErrNoSuchAgent] for an agent of a list
-// that the controller does not know. Kill returns [ErrNoSuchAgent] where the controller knew no agent for the
-// target.
+// Errors of single agents are in their outcomes: [ErrNotRunning] if the agent does not run the job; [ErrTimeout]
+// for an agent that is down, stopped or full; [ErrNoSuchAgent] for a listed agent that the controller does not
+// know. Kill returns [ErrNoSuchAgent] if the controller knew no agent for the target.
 func (c *Command) Kill(ctx context.Context) ([]Outcome[KillResult], error) {
 	return askEach(ctx, c, func(
 		ptr *C.acclient_command, call *call, outcomes **C.acclient_outcomes, raw errorOut,
@@ -77,7 +77,7 @@ func (c *Command) Kill(ctx context.Context) ([]Outcome[KillResult], error) {
 	})
 }
 
-// Stats reads what the command uses at this moment, on each agent. For [Client.Bash] that is the shell that runs the
+// Stats reads the resource usage of the command on each agent. For [Client.Bash] it covers the shell that runs the
 // script, without the script.
 func (c *Command) Stats(ctx context.Context) ([]Outcome[*ProcessStats], error) {
 	return askEach(ctx, c, func(
@@ -87,7 +87,7 @@ func (c *Command) Stats(ctx context.Context) ([]Outcome[*ProcessStats], error) {
 	}, answers(readStats))
 }
 
-// Msgs reads what the command has logged, on each agent, newest first.
+// Msgs reads the log of the command on each agent, newest first.
 func (c *Command) Msgs(ctx context.Context, query MsgQuery) ([]Outcome[[]Message], error) {
 	asked, free, err := query.build()
 	if err != nil {
@@ -101,14 +101,14 @@ func (c *Command) Msgs(ctx context.Context, query MsgQuery) ([]Outcome[[]Message
 	}, answers(readMessages))
 }
 
-// answers reads the answer of an outcome that is done.
+// answers reads the answer of an [OutcomeDone].
 func answers[T any](read func(answer *C.acclient_answer) (T, error)) reader[T] {
 	return func(outcomes *C.acclient_outcomes, index C.size_t) (T, error) {
 		return read(C.acclient_outcomes_answer(outcomes, index))
 	}
 }
 
-// reader reads what an outcome that is done holds.
+// reader reads what an [OutcomeDone] holds.
 type reader[T any] func(outcomes *C.acclient_outcomes, index C.size_t) (T, error)
 
 func askEach[T any](

@@ -31,7 +31,7 @@ func vanishing(t *testing.T) (url string) {
 			switch {
 			case bytes.Contains(received, []byte("RPUSH")):
 			case bytes.Contains(buffer[:length], []byte("HELLO")):
-				// INFO comes along with it.
+				// INFO is pipelined with it.
 				peer.Write([]byte("%2\r\n$5\r\nproto\r\n:3\r\n$4\r\nmode\r\n+standalone\r\n-NOPERM\r\n"))
 			default:
 				peer.Write([]byte("+PONG\r\n"))
@@ -41,7 +41,7 @@ func vanishing(t *testing.T) (url string) {
 	return "redis://" + listener.Addr().String()
 }
 
-func TestMaybeSent(t *testing.T) {
+func TestLostConnectionAfterSendIsErrMaybeSent(t *testing.T) {
 	c := got[*Client](t)(Connect(ctx(t), vanishing(t)))
 	defer c.Close()
 	_, err := c.Cmd(Agent(1, 1), "ping").Submit(ctx(t))
@@ -52,14 +52,14 @@ func TestMaybeSent(t *testing.T) {
 	wants(t, c.Ping(ctx(t)), ErrConnect)
 }
 
-func TestSystem(t *testing.T) {
+func TestUnreadableInstancesFileIsErrSystem(t *testing.T) {
 	t.Setenv("ACCLIENT_CONFIG", t.TempDir())
 	_, err := Instance(ctx(t), "main")
 	wants(t, err, ErrSystem)
 }
 
-// The test that starts the grid has put the result there.
-func TestResultThatIsNotText(t *testing.T) {
+// The test that starts the grid has stored the result.
+func TestResultWithInvalidText(t *testing.T) {
 	c := client(t)
 	command := got[*Command](t)(c.GetByHandle("acclient:1:broken:1:1"))
 	defer command.Close()

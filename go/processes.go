@@ -8,32 +8,32 @@ import (
 	"encoding/json"
 )
 
-// ProcessStats are what a process of an agent uses, as measured by the agent.
+// ProcessStats is the resource usage of a process of an agent, as measured by the agent.
 type ProcessStats struct {
 	Raw
-	// Cmd is the command that the process runs; null for one that is not a job.
+	// Cmd is the command that the process runs; null if the process is not a job.
 	Cmd json.RawMessage `json:"cmd"`
-	// CPU is the processor time used, in per cent of one processor.
+	// CPU is the processor usage, in percent of one processor.
 	CPU float64 `json:"cpu"`
-	// RSS is resident memory, in bytes.
+	// RSS is the resident memory, in bytes.
 	RSS uint64 `json:"rss"`
-	// VMS is virtual memory, in bytes.
+	// VMS is the virtual memory, in bytes.
 	VMS uint64 `json:"vms"`
-	// Swap is swapped memory, in bytes.
+	// Swap is the swapped memory, in bytes.
 	Swap uint64 `json:"swap"`
-	// Debug is text that the agent adds for people: the process id, on current agents.
+	// Debug is text for people: the process id, on current agents.
 	Debug string `json:"debug"`
 }
 
-// ProcessQuery is a query of the jobs that an agent is running. The zero ProcessQuery asks for all of them.
+// ProcessQuery is a query for the jobs that an agent is running. The zero ProcessQuery selects all of them.
 type ProcessQuery struct {
-	// Domain leaves out jobs of another domain: see [RunArgs].
+	// Domain restricts the query to a domain; see [RunArgs].
 	Domain string
-	// Name leaves out jobs of another name: for "execute", the name is the program.
+	// Name restricts the query to a name; for "execute", the name is the program.
 	Name string
 }
 
-// build makes the query of C; NULL for the zero query.
+// build creates the query of C; NULL for the zero query.
 func (q ProcessQuery) build() (*C.acclient_process_query, func(), error) {
 	if q == (ProcessQuery{}) {
 		return nil, func() {}, nil
@@ -68,8 +68,8 @@ func (c *Client) Processes(ctx context.Context, agent AgentID, query ProcessQuer
 	}, readRows[ProcessStats])
 }
 
-// AllProcesses reads the jobs that every agent of every grid is running. An error of one agent is in its
-// outcome.
+// AllProcesses reads the jobs that every agent of every grid is running. Errors of single agents are in their
+// outcomes.
 func (c *Client) AllProcesses(ctx context.Context, query ProcessQuery) ([]Outcome[[]ProcessStats], error) {
 	asked, free, err := query.build()
 	if err != nil {

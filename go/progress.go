@@ -5,57 +5,57 @@ import "C"
 
 import "context"
 
-// Stage is how far a command got. Later versions of the library may add some.
+// Stage is the stage of a command. Later versions of the library may add more.
 type Stage int32
 
-// How far a command got.
+// Stages of a command, in the order of its progress.
 const (
-	// StageInQueue: in the queue; no controller has taken it. [Command.Retract] takes it back.
+	// StageInQueue: in the queue; no controller has taken it. [Command.Retract] can remove it.
 	StageInQueue Stage = C.ACCLIENT_STAGE_IN_QUEUE
-	// StageRouted: routed to the agent, which has not fetched it: the agent is down, stopped or full (100 jobs).
+	// StageRouted: routed to the agent but not fetched by it: the agent is down, stopped or full (100 jobs).
 	StageRouted Stage = C.ACCLIENT_STAGE_ROUTED
-	// StageQueuedOnAgent: fetched by the agent, where it waits behind another job of the same queue; see
-	// [RunArgs.Queue]. No kill reaches it there, and it is lost if the agent dies.
+	// StageQueuedOnAgent: fetched by the agent and waiting behind another job of the same queue; see
+	// [RunArgs.Queue]. A kill does not reach it, and it is lost if the agent dies.
 	StageQueuedOnAgent Stage = C.ACCLIENT_STAGE_QUEUED_ON_AGENT
 	// StageRunning: running on the agent, waiting for its next run, or ending after a kill.
 	StageRunning Stage = C.ACCLIENT_STAGE_RUNNING
-	// StageDone: there is a result.
+	// StageDone: completed; the result is available.
 	StageDone Stage = C.ACCLIENT_STAGE_DONE
-	// StageLost: it was submitted and its result cannot come any more: a controller took it and ended before it was
-	// routed, the job ended while the controller was down, or the agent was restarted meanwhile.
+	// StageLost: submitted, but no result can follow: a controller took the command and exited before routing it,
+	// the job ended while the controller was down, or the agent has restarted since.
 	StageLost Stage = C.ACCLIENT_STAGE_LOST
-	// StageUnknown: nothing is known of it, not even whether it was ever submitted. Or no controller answers that may
-	// have taken it from the queue. Or the agent has fetched it and does not answer: it is down, stopped or full (100
-	// jobs), or Redis refuses writes. Or the agent does not run it, and the handle does not tell whether it waits in a
-	// queue of the agent: a handle by id alone does not.
+	// StageUnknown: unknown, for one of these reasons. Redis has no trace of the command, which may never have been
+	// submitted. The controller that may have taken it from the queue does not answer. The agent that fetched it
+	// does not answer: it is down, stopped or full (100 jobs), or Redis refuses writes. Or the agent does not run
+	// it, and the handle (by id alone) does not tell whether it waits in a queue of the agent.
 	StageUnknown Stage = C.ACCLIENT_STAGE_UNKNOWN
 )
 
 // String returns the name of the stage, like "in queue".
 func (s Stage) String() string { return C.GoString(C.acclient_stage_name(C.int32_t(s))) }
 
-// Progress is how far a command got, as a whole and on each agent.
+// Progress is the progress of a command, as a whole and on each agent.
 type Progress struct {
-	// Stage is [StageInQueue], [StageLost] or [StageUnknown] while no agent is known; then the stage of the
-	// agent that is least far. Where a controller ended, or is slow, before it had routed the command to all agents
-	// with its roles, [StageLost] or [StageUnknown] of the rest counts too.
+	// Stage is the stage of the command as a whole. While no agent is known it is [StageInQueue], [StageLost] or
+	// [StageUnknown]; otherwise it is the earliest stage of any agent. If a controller exited or is slow before it
+	// has routed the command to all agents with its roles, the stage of the rest (lost or unknown) counts too.
 	Stage Stage
-	// Agents are the agents that the command went to, as far as is known. Agents of a list that the controller does
-	// not know are left out.
+	// Agents is the stage of each agent that the command is known to have been routed to. Listed agents that the
+	// controller does not know are omitted.
 	Agents map[AgentID]Stage
 	// RedisLostData is whether Redis has lost its data since it confirmed the command. The command may still run:
-	// agents that the target names are asked, any other stage is [StageUnknown]. Always false if the user may not run
-	// INFO server, and for a command that was found by its id or handle string.
+	// agents named by the target are asked, and any other stage is [StageUnknown]. Always false if the user may not
+	// run INFO server, and for a command looked up by its id or handle string.
 	RedisLostData bool
 }
 
-// Progress finds out how far the command got on each agent: it reads what Redis has, searches the queue, and
-// asks the agents that have fetched it whether they run it. Those that do not answer by the deadline are
+// Progress determines the progress of the command on each agent: it reads Redis, searches the queue, and asks the
+// agents that have fetched the command whether they run it. Agents that do not answer by the deadline are
 // [StageUnknown]; without a deadline they have the timeout that the client was connected with, or 10 s.
 //
-// A job that its agent does not run may wait in a queue of the agent, where nobody sees it. If the command has a
-// queue, Progress sends a "ping" through the same queue where the agent shows no job of it. [ErrNoSuchAgent] where the
-// controller knew no agent for the target.
+// Agents do not list jobs that wait in their queues. If the command has a queue and the agent lists no job of it,
+// Progress therefore sends a "ping" through the same queue. Progress returns [ErrNoSuchAgent] if the controller
+// knew no agent for the target.
 func (c *Command) Progress(ctx context.Context) (*Progress, error) {
 	var ptr *C.acclient_progress
 	if err := c.beside(ctx, func(command *C.acclient_command, call *call, raw errorOut) status {
@@ -78,9 +78,9 @@ func (c *Command) Progress(ctx context.Context) (*Progress, error) {
 	return progress, nil
 }
 
-// Retract takes the command back if no controller has taken it yet, and returns whether it was still in the
-// queue: then it never ran and never will. Otherwise it may run or have run. [ErrMaybeSent] where the connection
-// broke meanwhile, so that the command may have been taken back or not.
+// Retract removes the command from the queue if no controller has taken it, so that it never runs. It returns
+// whether the command was removed; if not, it may run or have run. It returns [ErrMaybeSent] if the connection was
+// lost meanwhile: the command may or may not have been removed.
 func (c *Command) Retract(ctx context.Context) (bool, error) {
 	var retracted C.bool
 	err := c.beside(ctx, func(command *C.acclient_command, call *call, raw errorOut) status {

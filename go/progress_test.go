@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// queueClient returns a client of a Redis whose queue no controller drains.
+// queueClient returns a client for a Redis whose queue no controller drains.
 func queueClient(t *testing.T) *Client {
 	t.Helper()
 	c := got[*Client](t)(Connect(ctx(t), variable(t, "ACCLIENT_QUEUE_URL")))
@@ -27,7 +27,7 @@ func stage(t *testing.T, command *Command) Stage {
 func TestProgress(t *testing.T) {
 	c := client(t)
 	command := submit(t, c.Execute(All("cpu"), "sleep", "600"))
-	// Progress does not wait for a goroutine that waits with the command.
+	// Progress does not block while a goroutine waits with the command.
 	ended := make(chan error)
 	go func() {
 		_, err := command.NextResult(ctx(t))
@@ -72,13 +72,13 @@ func TestRetract(t *testing.T) {
 	found := got[*Command](t)(c.GetByHandle(other.String()))
 	defer found.Close()
 	equal(t, "by its handle", got[bool](t)(found.Retract(ctx(t))), true)
-	// It was taken back by another handle, and no controller tells that it does not have it.
+	// Another handle has retracted it, and no controller confirms that it does not have it.
 	for _, command := range []*Command{other, found} {
 		equal(t, "stage", got[*Progress](t)(command.Progress(unanswered(t))).Stage, StageUnknown)
 	}
 }
 
-// Half of its time goes to the question whether the controller has the command, which nobody answers.
+// unanswered returns a context for Progress, which spends half of its time asking a controller that does not answer.
 func unanswered(t *testing.T) context.Context {
 	t.Helper()
 	short, cancel := context.WithTimeout(ctx(t), 10*time.Second)
@@ -86,13 +86,13 @@ func unanswered(t *testing.T) context.Context {
 	return short
 }
 
-func TestProgressWhereRedisLostItsData(t *testing.T) {
+func TestProgressAfterRedisLostItsData(t *testing.T) {
 	c := got[*Client](t)(Connect(ctx(t), variable(t, "ACCLIENT_FORGETFUL_URL")))
 	defer c.Close()
 	command := submit(t, c.Bash(Agent(1, 1), "true"))
 	equal(t, "lost", got[*Progress](t)(command.Progress(unanswered(t))).RedisLostData, false)
 	must(t, exec.Command("sh", "-c", variable(t, "ACCLIENT_FORGET")).Run())
-	eventually(t, "it is back", func() bool { return c.Ping(ctx(t)) == nil })
+	eventually(t, "Redis is up", func() bool { return c.Ping(ctx(t)) == nil })
 	short, cancel := context.WithTimeout(ctx(t), 2*time.Second)
 	defer cancel()
 	_, err := command.NextResult(short)
@@ -117,7 +117,7 @@ func TestSubmitOnce(t *testing.T) {
 		equal(t, "success", got[*Job](t)(command.NextResult(ctx(t))).IsSuccess(), true)
 		must(t, command.Close())
 	}
-	// The agent has run whatever was submitted before this command.
+	// The agent has run all earlier commands when it has run this one.
 	got[*Job](t)(c.Bash(Agent(1, 1), "true").Run(ctx(t)))
 	equal(t, "lines", lines(), 1)
 	other := c.Bash(Agent(1, 1), "false")

@@ -9,37 +9,41 @@ import (
 	"unsafe"
 )
 
-// Request is a command before it is sent: making or changing one sends nothing. It can be sent many times, each
-// time as a new command. Its fields must not be changed while a call uses it.
+// Request is a command to be sent. Creating or changing one sends nothing. It can be sent many times, each time as
+// a new command. Do not change its fields while a call uses it.
 type Request struct {
-	// Args are arguments of the program, after those of RunArgs.
+	// Args are program arguments, after those of RunArgs.
 	Args []string
-	// Data is the standard input of a program, the script of [Client.Bash], or JSON for the built-in commands of
-	// the agents: UTF-8, which may contain NULs.
+	// Data is the standard input of a program, the script of [Client.Bash], or JSON for a built-in command: UTF-8,
+	// which may contain NULs.
 	//
-	// The agent writes all of the standard input before it reads any output. So a program that answers while it reads,
-	// like cat, hangs without end once both exceed what a pipe holds, 64 KiB on Linux: let it write to a file.
+	// An agent writes the whole standard input before it reads any output. A program that writes while it reads,
+	// like cat, therefore hangs once input and output both exceed the pipe buffer (64 KiB on Linux). Let it write
+	// to a file.
 	Data string
-	// ID is the id, instead of a new UUID for each time that the request is sent. While a job with the same id
-	// is running, its agent refuses a second one, and the result of the first counts for both. After it has ended
-	// the same id runs again, and waits by this command return the new result; a handle by the id alone returns
-	// what is newest in Redis.
+	// ID is the id. Default: a new UUID each time the request is sent.
+	//
+	// While a job with the same id is running, its agent refuses a second one, and the result of the first counts
+	// for both. Once it has ended, the id can run again: waits by the new command return the new result, and a
+	// handle by id alone returns the newest result in Redis.
 	ID string
-	// Tags is a text that is returned with the result.
+	// Tags is text that is returned with the result.
 	Tags string
-	// RunArgs are how the agent runs the job.
+	// RunArgs determine how the agent runs the job.
 	RunArgs RunArgs
-	// Killable makes a kill and [RunArgs.MaxTime] reach the script of [Client.Bash]. Default: they do not.
+	// Killable lets a kill and [RunArgs.MaxTime] reach the script of [Client.Bash]. Default: they do not.
 	//
-	// An agent kills the process that it started. For a script that is a shell which runs the script as a child, so
-	// without Killable the script runs to its end, and only then KILLED or TIMEOUT is reported. With it the agent
-	// kills the shell that runs the script as well. It puts "echo 101::$$; " in front of the script, by which the
-	// script announces its process to the agent.
+	// An agent kills only the process that it started. For a script this is a shell whose child runs the script, so
+	// by default the script runs to its end before KILLED or TIMEOUT is reported. With Killable the agent also
+	// kills the shell that runs the script: the line "echo 101::$$; " is put in front of the script, by which it
+	// announces its process to the agent.
 	//
-	// Commands that the script has started are still not killed, and the result waits for them as long as they hold
-	// the output. Let the script "exec" a long last command, or announce the process of a command in the same way:
-	// "command & echo 101::$!; wait". The statistics of the job count announced processes too. Sending fails with
-	// [ErrInvalidArgument] for any command but a script of the shell, and for a script that starts with "#!".
+	// Commands started by the script are still not killed, and the result waits for those that hold the output. Run
+	// a long last command with "exec", or announce the process of a command in the same way: "command & echo
+	// 101::$!; wait". The statistics of the job include announced processes.
+	//
+	// Sending fails with [ErrInvalidArgument] for any command but a shell script, and for a script that starts with
+	// "#!".
 	Killable bool
 
 	client *Client
@@ -62,33 +66,35 @@ const (
 	verbContent
 )
 
-// Cmd makes a request for any command that agents know: "ping", "killall", "restart", ... "restart" has no result: an
-// original agent exits at once, so submit it and do not wait. "killall" is a job itself and ends as SUCCESS or KILLED.
+// Cmd creates a request for any command that agents know: "ping", "killall", "restart", ... "restart" has no
+// result, since an original agent exits at once: submit it and do not wait. "killall" is itself a job, which ends
+// as SUCCESS or KILLED.
 //
-// When it is sent, the data of "controller" with the name "scheduler_add" among its RunArgs, and that of
-// "jumpscript_content", are checked as the controller decodes them: [ErrInvalidArgument] where it would exit, at once
-// or when the schedule fires. The message names the field, like cmd.args.args[0].
+// The data of "controller" with the name "scheduler_add" among its RunArgs, and of "jumpscript_content", is checked
+// when the request is sent, as the controller decodes it: [ErrInvalidArgument] if the controller would exit, at
+// once or when the schedule fires. The message names the field, like cmd.args.args[0].
 func (c *Client) Cmd(target Target, cmd string) *Request {
 	return &Request{client: c, target: target, verb: verbCmd, name: cmd}
 }
 
-// Execute makes a request for a program to run.
+// Execute creates a request to run a program.
 func (c *Client) Execute(target Target, program string, args ...string) *Request {
 	return &Request{client: c, target: target, verb: verbExecute, name: program, Args: slices.Clone(args)}
 }
 
-// Bash makes a request for a shell script to run, an extension that agents usually have.
+// Bash creates a request to run a shell script, with an extension that most agents have.
 func (c *Client) Bash(target Target, script string) *Request {
 	return &Request{client: c, target: target, verb: verbBash, text: script}
 }
 
-// ExecuteJumpscript makes a request for a jumpscript that the agents have. kwargs are keyword arguments: a value that
-// encoding/json marshals to an object, or nil for none.
+// ExecuteJumpscript creates a request to run a jumpscript that is installed on the agents. kwargs are keyword
+// arguments: a value that encoding/json marshals to an object, or nil for none.
 func (c *Client) ExecuteJumpscript(target Target, domain, name string, kwargs any) *Request {
 	return &Request{client: c, target: target, verb: verbJumpscript, name: name, text: domain, kwargs: kwargs}
 }
 
-// ExecuteJumpscriptContent makes a request for a jumpscript that is sent along: Python code that defines "action".
+// ExecuteJumpscriptContent creates a request to run a jumpscript that is sent with the command: Python code that
+// defines "action".
 func (c *Client) ExecuteJumpscriptContent(target Target, content string, kwargs any) *Request {
 	return &Request{client: c, target: target, verb: verbContent, text: content, kwargs: kwargs}
 }
@@ -101,21 +107,21 @@ func (r *Request) Submit(ctx context.Context) (*Command, error) {
 	})
 }
 
-// SubmitOnce sends the command so that retrying with the same ID does not run it twice, and returns once Redis
-// has it. Until the deadline it reconnects and sends the command again where that is safe.
+// SubmitOnce sends the command idempotently and returns once Redis has it: repeating the call with the same ID does
+// not run the command twice. Until the deadline it reconnects and retries where that is safe.
 //
-// Within 24 hours a second SubmitOnce with that ID, in this process or another, finds that the command was
-// submitted, and succeeds without sending anything. This takes a key cmd.<id>.submitted, which Submit does not
-// leave. After an [ErrMaybeSent] it may be called again with the same ID; after any other error the command was
-// not sent, unless [Error.IsMaybeSent].
+// Set an ID that later attempts can repeat. Within 24 hours a second SubmitOnce with that ID, in any process, finds
+// the command submitted and succeeds without sending anything. This uses the key cmd.<id>.submitted, which Submit
+// does not set. After an [ErrMaybeSent], call it again with the same ID; after any other error the command was not
+// sent, unless [Error.IsMaybeSent].
 //
-// The ID stands for one target, command, run arguments, data and tags; any other is [ErrIDInUse]. A command that
-// matched no agent ([ErrNoSuchAgent]) has not run: the same command is sent again under its ID, and its old
-// answer is removed. A list of agents is sent again only if none of them was known. A wait that is in progress
-// meanwhile returns the old answer or the new result; one for a target with roles may go on to its deadline.
+// The ID identifies one target, command, run arguments, data and tags; a call with any other fails with
+// [ErrIDInUse]. A command that matched no agent ([ErrNoSuchAgent]) has not run: calling again sends it under the
+// same ID and removes the old answer. A list of agents is sent again only if none of them was known. A concurrent
+// wait returns the old answer or the new result; for a target with roles it may continue to its deadline.
 //
-// It holds as long as Redis keeps its data, and not where Redis may evict keys: with a maxmemory-policy other
-// than noeviction a command whose key was evicted is sent twice.
+// The guarantee requires that Redis keeps its data. With a maxmemory-policy other than noeviction, a command whose
+// key was evicted is sent twice.
 func (r *Request) SubmitOnce(ctx context.Context) (*Command, error) {
 	return r.submit(ctx, func(ptr *C.acclient_request, call *call, command **C.acclient_command,
 		raw errorOut) status {
@@ -136,12 +142,12 @@ func (r *Request) submit(
 	return newCommand(r.client, command), nil
 }
 
-// Run sends the command and waits for its result. Not for a target of several agents. A job that failed is a
-// result like any other.
+// Run sends the command and waits for its result. It is not for a target of several agents. A failed job is a
+// result, not an error.
 func (r *Request) Run(ctx context.Context) (*Job, error) {
 	if r != nil && r.target.isFanout() {
 		return nil, errInvalid("invalid target " + r.target.String() +
-			" for Run: expected one agent (RunAll is for several)")
+			" for Run: expected one agent; use RunAll for several")
 	}
 	var job *C.acclient_job
 	if err := r.do(wait(ctx), func(ptr *C.acclient_request, call *call, raw errorOut) status {
@@ -152,24 +158,24 @@ func (r *Request) Run(ctx context.Context) (*Job, error) {
 	return takeJob(r.client, job), nil
 }
 
-// Collected are the results and errors of a command.
+// Collected holds the results and errors of a command.
 type Collected struct {
-	// Command is the command, for waiting for the missing results: it does not return those in Jobs again. It
-	// has to be closed.
+	// Command is the command, for waiting for missing results: it does not return those in Jobs again. Close it
+	// after use.
 	Command *Command
-	// Jobs are the results, in order of completion.
+	// Jobs are the results in completion order.
 	Jobs []*Job
-	// Errors are about agents without a result. An error that ended the wait for all agents is the last, and is
-	// about no agent.
+	// Errors are one for each agent without a result. An error that ended the wait for all agents is the last and
+	// names no agent.
 	Errors []*Error
-	// Stopped reports whether the call stopped at a failure, or was ended by an error, before the deadline and
-	// before all agents had answered.
+	// Stopped reports whether the call ended before the deadline and before all agents had answered, because of a
+	// failure or an error.
 	Stopped bool
 }
 
 // RunAll sends the command and waits for the results of all agents. With stopAtFailure it returns at the first
-// agent that fails; the jobs of the others are not killed. Once the command is sent RunAll returns no error, and
-// failures are in [Collected.Errors].
+// agent that fails; the other jobs are not killed. Once the command is sent, RunAll returns no error and failures
+// are in [Collected.Errors].
 func (r *Request) RunAll(ctx context.Context, stopAtFailure bool) (*Collected, error) {
 	var all *C.acclient_collected
 	if err := r.do(wait(ctx), func(ptr *C.acclient_request, call *call, raw errorOut) status {
@@ -190,14 +196,15 @@ func (r *Request) RunAll(ctx context.Context, stopAtFailure bool) (*Collected, e
 	return collected, nil
 }
 
-// Submitted is the outcome of one request of [Client.SubmitMany]: either a command or an error.
+// Submitted is the outcome of one request of [Client.SubmitMany]: a command or an error.
 type Submitted struct {
 	Command *Command
 	Err     error
 }
 
-// SubmitMany sends many commands in one pipeline, and returns once Redis has them all, with an outcome for each
-// request, in the same order. A command that the library or Redis rejects does not affect the others.
+// SubmitMany sends many commands in one pipeline and returns once Redis has all of them. It returns an outcome for
+// each request, in the order of the requests: a command that the library or Redis rejects does not affect the
+// others.
 func (c *Client) SubmitMany(ctx context.Context, requests ...*Request) ([]Submitted, error) {
 	submitted := make([]Submitted, len(requests))
 	var args arguments
@@ -205,7 +212,7 @@ func (c *Client) SubmitMany(ctx context.Context, requests ...*Request) ([]Submit
 	list := pointers[*C.acclient_request](&args, len(requests))
 	commands := pointers[*C.acclient_command](&args, len(requests))
 	errs := pointers[*C.acclient_error](&args, len(requests))
-	// The index of each request that could be made.
+	// The index of each valid request.
 	places := make([]int, 0, len(requests))
 	for place, request := range requests {
 		ptr, free, err := request.build()
@@ -233,7 +240,7 @@ func (c *Client) SubmitMany(ctx context.Context, requests ...*Request) ([]Submit
 	return submitted, nil
 }
 
-// do makes a call that may block, with the request of C.
+// do makes a call that may block, with the C request.
 func (r *Request) do(ctx context.Context, f func(ptr *C.acclient_request, call *call, raw errorOut) status) error {
 	ptr, free, err := r.build()
 	if err != nil {
@@ -245,7 +252,7 @@ func (r *Request) do(ctx context.Context, f func(ptr *C.acclient_request, call *
 
 func (r *Request) build() (*C.acclient_request, func(), error) {
 	if r == nil || r.client == nil {
-		return nil, nil, errInvalid("the Request is nil or zero: expected one from Client.Execute, Bash, Cmd, ...")
+		return nil, nil, errInvalid("nil or zero Request: expected one from Client.Execute, Bash, Cmd, ...")
 	}
 	if err := r.client.check(); err != nil {
 		return nil, nil, err
@@ -275,7 +282,7 @@ func (r *Request) build() (*C.acclient_request, func(), error) {
 	}, func(ptr *C.acclient_request) { C.acclient_request_free(ptr) }, r.set)
 }
 
-// create makes the request of C; domain is that of a jumpscript.
+// create creates the C request; domain is that of a jumpscript.
 func (r *Request) create(
 	client *C.acclient_client, target *C.acclient_target, name, domain, kwargs *C.char,
 	ptr **C.acclient_request, raw errorOut,

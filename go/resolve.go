@@ -8,20 +8,20 @@ import (
 	"encoding/json"
 )
 
-// Resolve resolves an expression over agents to the target that it means at this moment.
+// Resolve resolves an expression over agents to a target.
 //
-// Agents that are written out, and roles that all have to be there, become a target without asking anybody. For all
-// else, Resolve asks the controller for its agents, as [Client.ListAgents] does, and returns a target that lists
-// agents. An agent that is written out is in the target even if it is not registered; ranges, patterns and "not"
-// mean registered agents.
+// Explicit agents, and roles that are all required, become a target without a request. For any other expression
+// Resolve asks the controller for its agents, as [Client.ListAgents] does, and returns a target that lists agents.
+// Explicit agents are included even if they are not registered; ranges, patterns and "not" select registered
+// agents.
 //
-//   - "1:1-20,25,2:*": agents by their numbers, where a range has "-" and a pattern "*" or "?"
+//   - "1:1-20,25,2:*": agents by number, with ranges ("-") and patterns ("*", "?")
 //   - "all", "any", "role=cpu,storage@1": as in [ParseTarget]
-//   - "@web": a group of the named instance that the client was made from, which is a string in its table "groups"
-//   - "or", "and", "not", which bind tighter in this order, and parentheses combine them; "any" cannot be combined
+//   - "@web": a group of the named instance that the client was created from, a string in its table "groups"
+//   - combined by "or", "and", "not" (in increasing precedence) and parentheses; "any" cannot be combined
 //
-// It returns [ErrInvalidArgument] for a syntax error and a group that does not exist or is invalid, and
-// [ErrNoSuchAgent] where nobody is meant.
+// Resolve returns [ErrInvalidArgument] for a syntax error or an unknown or invalid group, and [ErrNoSuchAgent] if
+// no agent matches.
 func (c *Client) Resolve(ctx context.Context, expression string) (Target, error) {
 	var args arguments
 	defer args.free()
@@ -38,9 +38,9 @@ func (c *Client) Resolve(ctx context.Context, expression string) (Target, error)
 	return Target{kind: targetText, text: copied(text, length)}, nil
 }
 
-// MatchingAgents lists the agents that a target means at this moment, of those that the controller knows, in the
-// order of their numbers. Agents that the target lists and the controller does not know are left out, so that there
-// may be none. For [Any], it lists all agents that the controller would choose from.
+// MatchingAgents lists the registered agents that a target selects, ordered by number. Listed agents that the
+// controller does not know are omitted, so there may be none. For [Any], it lists all agents that the controller
+// chooses from.
 func (c *Client) MatchingAgents(ctx context.Context, target Target) ([]AgentInfo, error) {
 	ptr, free, err := target.build()
 	if err != nil {
@@ -52,9 +52,9 @@ func (c *Client) MatchingAgents(ctx context.Context, target Target) ([]AgentInfo
 	}, readRows[AgentInfo])
 }
 
-// WaitingCommands counts the commands that wait for each of the agents: the controller has routed them, and the
-// agent has not fetched them. It reads them from Redis without asking the controller or an agent. Agents of which the
-// user of Redis may not read the key "cmds:<gid>:<nid>" are left out. It takes at least one agent.
+// WaitingCommands counts, for each of the agents, the commands that the controller has routed to it and that it has
+// not fetched. It reads Redis only. Agents whose key "cmds:<gid>:<nid>" the Redis user may not read are omitted. It
+// takes at least one agent.
 func (c *Client) WaitingCommands(ctx context.Context, agents ...AgentID) (map[AgentID]uint64, error) {
 	ptr, free, err := Agents(agents...).build()
 	if err != nil {

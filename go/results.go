@@ -16,9 +16,9 @@ import (
 // Method is how results are waited for.
 type Method int
 
-// How results are waited for.
+// Ways to wait for results.
 const (
-	// MethodBlocking: a blocking command on the one list that is left.
+	// MethodBlocking: blocking command on the last pending list.
 	MethodBlocking Method = C.ACCLIENT_WAIT_BLOCKING
 	// MethodTracking: push notifications for the lists that were read (client-side tracking).
 	MethodTracking Method = C.ACCLIENT_WAIT_TRACKING
@@ -28,26 +28,25 @@ const (
 	MethodPolling Method = C.ACCLIENT_WAIT_POLLING
 )
 
-// Results iterates over the results of one or more commands, in order of completion, until the end of one
-// context. It holds a connection of the client until it is done or closed. [Command.Results] and
-// [Client.WaitAny] open and close one by themselves.
+// Results iterates over the results of one or more commands in completion order, until the end of one context. It
+// holds a connection of the client until it is exhausted or closed. [Command.Results] and [Client.WaitAny] open and
+// close one.
 type Results struct {
 	stream *stream
 }
 
-// Results iterates over the results that the command has not returned yet, in order of completion; results
-// returned here do not count there. A job that failed is a result like any other.
+// Results iterates, in completion order, over the results that the command has not returned yet; results returned
+// by the iterator do not count as returned by NextResult. A failed job is a result, not an error.
 //
-// An error for which [Error.Agent] is true is about that agent, and further results follow: [ErrTimeout],
-// after the deadline, once for each agent that did not answer; [ErrProtocol] where its result cannot be
-// decoded. So do results after an [ErrNoSuchAgent] where the controller knew no agent. After the deadline there
-// is also one [ErrTimeout] for each command that no controller has routed. Any other error is the last; see
-// [Error.IsFinal].
+// An error for which [Error.Agent] is true concerns that agent, and more results may follow: [ErrTimeout] after the
+// deadline, once for each agent that did not answer; [ErrProtocol] for a result that cannot be decoded. Results may
+// also follow an [ErrNoSuchAgent], if the controller knew no agent for the target, and after the deadline an
+// [ErrTimeout] for each command that no controller has routed. Any other error is the last; see [Error.IsFinal].
 func (c *Command) Results(ctx context.Context) iter.Seq2[*Job, error] {
 	return each(func() (*Results, error) { return c.OpenResults(ctx) }, (*Results).Next)
 }
 
-// OpenResults opens the iterator of [Command.Results], which has to be closed.
+// OpenResults opens the iterator of [Command.Results]. Close it after use.
 func (c *Command) OpenResults(ctx context.Context) (*Results, error) {
 	ptr, release, err := c.hold(ctx)
 	if err != nil {
@@ -59,13 +58,13 @@ func (c *Command) OpenResults(ctx context.Context) (*Results, error) {
 	})
 }
 
-// WaitAny iterates over the results of several commands, in order of completion, each once; [Job.ID] tells the
-// command. Errors are as those of [Command.Results].
+// WaitAny iterates over the results of several commands, each once, in completion order; [Job.ID] is the command's
+// id. Errors are those of [Command.Results].
 func (c *Client) WaitAny(ctx context.Context, commands ...*Command) iter.Seq2[*Job, error] {
 	return each(func() (*Results, error) { return c.OpenAny(ctx, commands...) }, (*Results).Next)
 }
 
-// OpenAny opens the iterator of [Client.WaitAny], which has to be closed.
+// OpenAny opens the iterator of [Client.WaitAny]. Close it after use.
 func (c *Client) OpenAny(ctx context.Context, commands ...*Command) (*Results, error) {
 	if err := first(c.check(), check(ctx)); err != nil {
 		return nil, err
@@ -74,7 +73,7 @@ func (c *Client) OpenAny(ctx context.Context, commands ...*Command) (*Results, e
 	defer args.free()
 	list := pointers[*C.acclient_command](&args, len(commands))
 	held := make(map[*Command]*C.acclient_command, len(commands))
-	// In one order, so that no two goroutines wait for each other.
+	// In a fixed order, so that goroutines cannot deadlock.
 	for _, command := range slices.SortedFunc(slices.Values(commands), bySerial) {
 		if held[command] != nil {
 			continue
@@ -111,7 +110,7 @@ func (c *Client) openResults(
 	return &Results{stream}, nil
 }
 
-// isFinal reports whether nothing follows an error of an iterator.
+// isFinal reports whether no item follows an error of an iterator.
 func isFinal(err error) bool {
 	var known *Error
 	return err != nil && (!errors.As(err, &known) || known.IsFinal())
@@ -148,7 +147,7 @@ func (s *stream) nextJob(f func(ptr unsafe.Pointer, job **C.acclient_job, raw er
 	return takeJob(s.client, job), nil
 }
 
-// opened is the stream of the results, nil where there is none.
+// opened returns the stream of the results, or nil if there is none.
 func (r *Results) opened() *stream {
 	if r == nil {
 		return nil
@@ -156,15 +155,15 @@ func (r *Results) opened() *stream {
 	return r.stream
 }
 
-// Next waits for the next result; [io.EOF] when there is none left. Errors are as those of [Command.Results].
+// Next waits for the next result, and returns [io.EOF] if there are no more. Errors are those of [Command.Results].
 func (r *Results) Next() (*Job, error) {
 	return r.opened().nextJob(func(ptr unsafe.Pointer, job **C.acclient_job, raw errorOut) status {
 		return C.acclient_results_next((*C.acclient_results)(ptr), job, raw)
 	})
 }
 
-// Remaining returns the number of agents that have not answered, as far as the agents of the commands are known;
-// 0 while another goroutine waits.
+// Remaining returns the number of agents that have not answered, as far as the agents of the commands are known; 0
+// while another goroutine waits.
 func (r *Results) Remaining() (count int) {
 	r.opened().look(func(ptr unsafe.Pointer) {
 		count = int(C.acclient_results_remaining((*C.acclient_results)(ptr)))
@@ -181,6 +180,6 @@ func (r *Results) Method() (method Method) {
 	return method
 }
 
-// Close frees the results and their connection; the jobs go on. A Next that is blocked returns [ErrClosed].
-// Close returns nil.
+// Close frees the results and their connection; the jobs continue to run. A blocked Next returns [ErrClosed]. Close
+// returns nil.
 func (r *Results) Close() error { return r.opened().close() }

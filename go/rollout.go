@@ -10,15 +10,15 @@ import (
 	"unsafe"
 )
 
-// RolloutPlan is how a command is sent to many agents in batches. Either Agents or Percent is set.
+// RolloutPlan is the plan of a rollout, how a command is sent to many agents in batches. Set either Agents or
+// Percent.
 type RolloutPlan struct {
-	// Agents is the number of agents in a batch. The next batch is sent when all agents of the last have
-	// answered.
+	// Agents is the number of agents in a batch. The next batch is sent once all agents of the last have answered.
 	Agents int
 	// Percent is the size of a batch as a percentage of the agents, 1 to 100; at least one agent.
 	Percent int
-	// Sliding sends the command to the next agent as soon as one has answered, so that as many agents as a batch
-	// has are at work all the time. A slow agent takes one place of this window and does not hold up the others.
+	// Sliding makes the batch a sliding window: the next agent gets its command as soon as one has answered, so
+	// that the window stays full and a slow agent holds up only its own place.
 	Sliding bool
 	// StopAfter is the number of failures after which no further command is sent: jobs that end in a state other
 	// than [StateSuccess], and errors. 0: never stops.
@@ -52,29 +52,29 @@ func (p RolloutPlan) set(args *arguments, ptr *C.acclient_rollout_plan) {
 	})
 }
 
-// Rollout is a command sent to many agents in batches, and the results in order of completion, until the end of
-// one context. It holds a connection of the client while a batch is in progress, until it is closed.
-// [Request.Rollout] opens and closes one by itself.
+// Rollout is a command sent to many agents in batches, with the results in completion order, until the end of one
+// context. It holds a connection of the client while a batch is in progress, until it is closed. [Request.Rollout]
+// opens and closes one.
 type Rollout struct {
 	stream *stream
 }
 
-// Rollout sends the command to all agents of its target in batches, each as a command of its own, and iterates
-// over the results in order of completion; [Job.ID] tells the command. A target with roles is resolved to the
-// agents that have them now. Not for [Any], nor for a request with an ID. [Request.OpenRollout] also tells
-// whether the rollout was stopped, which agents are left, and which commands are in flight.
+// Rollout sends the command to all agents of its target in batches, as a separate command for each agent, and
+// iterates over the results in completion order; [Job.ID] is the command's id. A target with roles is resolved to
+// the agents that have them now. It is not for [Any], nor for a request with an ID. Use [Request.OpenRollout] to
+// learn whether the rollout has stopped, which agents are left, and which commands are in flight.
 //
-// It reconnects and retries while Redis is unreachable. Errors about an agent are as those of
-// [Command.Results]. After a command that Redis did not confirm ([Error.IsMaybeSent]) no further batch is sent.
-// An error that is about no agent is the last, and the remaining agents got nothing. A rollout that cannot
-// begin yields one error: [ErrInvalidArgument], also for a recurring command and a context without a deadline;
-// [ErrNoSuchAgent] where no agent matches; [ErrUnknownCommand] where the controller does not list its agents.
+// Rollout reconnects and retries while Redis is unreachable. Errors with an agent are those of [Command.Results].
+// After a command that Redis did not confirm ([Error.IsMaybeSent]) no further batch is sent. An error without an
+// agent is the last, and nothing was sent to the remaining agents. A rollout that cannot start yields one error:
+// [ErrInvalidArgument], also for a recurring command and a context without a deadline; [ErrNoSuchAgent] if no agent
+// matches; [ErrUnknownCommand] if the controller does not list its agents.
 func (r *Request) Rollout(ctx context.Context, plan RolloutPlan) iter.Seq2[*Job, error] {
 	return each(func() (*Rollout, error) { return r.OpenRollout(ctx, plan) }, (*Rollout).Next)
 }
 
-// OpenRollout opens the iterator of [Request.Rollout], which has to be closed. It returns once the controller
-// has listed its agents; no command is sent before the first [Rollout.Next].
+// OpenRollout opens the iterator of [Request.Rollout]. Close it after use. It returns once the controller has
+// listed its agents; no command is sent before the first [Rollout.Next].
 func (r *Request) OpenRollout(ctx context.Context, plan RolloutPlan) (*Rollout, error) {
 	request, freeRequest, err := r.build()
 	if err != nil {
@@ -105,7 +105,7 @@ func (r *Request) OpenRollout(ctx context.Context, plan RolloutPlan) (*Rollout, 
 	return &Rollout{stream}, nil
 }
 
-// opened is the stream of the rollout, nil where there is none.
+// opened returns the stream of the rollout, or nil if there is none.
 func (r *Rollout) opened() *stream {
 	if r == nil {
 		return nil
@@ -113,9 +113,8 @@ func (r *Rollout) opened() *stream {
 	return r.stream
 }
 
-// Next waits for the next result, and sends the next batch where all agents of the last have answered, or the next
-// commands of a sliding window; [io.EOF]
-// when there is none left, or the rollout is stopped. Errors are as those of [Request.Rollout].
+// Next waits for the next result, and sends the next batch, or the next commands of a sliding window, when due. It
+// returns [io.EOF] if there are no more or the rollout has stopped. Errors are those of [Request.Rollout].
 func (r *Rollout) Next() (*Job, error) {
 	return r.opened().nextJob(func(ptr unsafe.Pointer, job **C.acclient_job, raw errorOut) status {
 		return C.acclient_rollout_next((*C.acclient_rollout)(ptr), job, raw)
@@ -129,10 +128,10 @@ func (r *Rollout) Agents() []AgentID {
 	}, func(ptr *C.acclient_rollout) C.size_t { return C.acclient_rollout_agent_count(ptr) })
 }
 
-// NotStarted returns the agents to which nothing was sent yet; nothing will be unless another result is waited
-// for. None while another goroutine waits, and after Close.
+// NotStarted returns the agents to which nothing was sent yet. Nothing is sent to them unless another result is
+// waited for. It returns none while another goroutine waits, and after Close.
 func (r *Rollout) NotStarted() []AgentID {
-	// No batch may begin between two calls of C.
+	// No batch may start between two C calls.
 	unlock, err := r.tryLock()
 	if err != nil {
 		return nil
@@ -156,22 +155,23 @@ func (r *Rollout) agents(
 	return agents
 }
 
-// BatchSize returns the number of agents in a batch; the last batch may have fewer. 0 after Close.
+// BatchSize returns the number of agents in a batch or in the sliding window; the last batch may have fewer. 0
+// after Close.
 func (r *Rollout) BatchSize() (size int) {
 	r.look(func(ptr *C.acclient_rollout) { size = int(C.acclient_rollout_batch_size(ptr)) })
 	return size
 }
 
-// InFlight returns the commands that were sent and whose result was not returned yet, in the order of their
-// agents; none before the first result, and once all have answered. Each has to be closed.
+// InFlight returns the commands in flight, those sent with a result that was not returned yet, in the order of
+// agents. There are none before the first result and once all agents have answered. Close each of them.
 //
-// They stay available however the rollout has ended, so that they can be killed or found again: an agent that
-// did not answer by the deadline may still run its job, and so may one whose command Redis did not confirm
-// ([Error.IsMaybeSent]). A command that was certainly not sent is not among them, nor one whose result cannot be
-// decoded. They outlive the rollout and its context. [ErrClosed] after Close, [ErrInvalidArgument] while another
-// goroutine waits.
+// In-flight commands stay available after the rollout has ended, to be killed or looked up again: an agent that did
+// not answer by the deadline may still run its job, and so may one whose command Redis did not confirm
+// ([Error.IsMaybeSent]). Commands that were certainly not sent, or whose result cannot be decoded, are not
+// included. They outlive the rollout and its context. InFlight returns [ErrClosed] after Close and
+// [ErrInvalidArgument] while another goroutine waits.
 func (r *Rollout) InFlight() ([]*Command, error) {
-	// No agent may answer between two calls of C.
+	// No result may be returned between two C calls.
 	unlock, err := r.tryLock()
 	if err != nil {
 		return nil, err
@@ -203,25 +203,25 @@ func (r *Rollout) InFlight() ([]*Command, error) {
 func (r *Rollout) tryLock() (unlock func(), err error) {
 	opened := r.opened()
 	if opened == nil {
-		return nil, errInvalid("the Rollout is nil or zero: expected one from Request.OpenRollout")
+		return nil, errInvalid("nil or zero Rollout: expected one from Request.OpenRollout")
 	}
 	select {
 	case opened.gate <- struct{}{}:
 		return opened.gate.unlock, nil
 	default:
-		return nil, errInvalid("another goroutine waits for a result of the rollout")
+		return nil, errInvalid("the rollout is in use: another goroutine waits for a result")
 	}
 }
 
-// Failures returns the number of failures so far, among the results and errors that were returned; 0 while
-// another goroutine waits, and after Close.
+// Failures returns the number of failures among the results and errors returned so far; 0 while another goroutine
+// waits, and after Close.
 func (r *Rollout) Failures() (failures int) {
 	r.look(func(ptr *C.acclient_rollout) { failures = int(C.acclient_rollout_failures(ptr)) })
 	return failures
 }
 
-// IsStopped reports whether no further batch is sent though there are agents left: after too many failures,
-// after the deadline, or because the rollout was ended. False while another goroutine waits, and after Close.
+// IsStopped reports whether sending has stopped although agents are left: after too many failures, after the
+// deadline, or because the rollout was ended. False while another goroutine waits, and after Close.
 func (r *Rollout) IsStopped() (stopped bool) {
 	r.look(func(ptr *C.acclient_rollout) { stopped = bool(C.acclient_rollout_is_stopped(ptr)) })
 	return stopped
@@ -231,6 +231,6 @@ func (r *Rollout) look(f func(ptr *C.acclient_rollout)) {
 	r.opened().look(func(ptr unsafe.Pointer) { f((*C.acclient_rollout)(ptr)) })
 }
 
-// Close frees the rollout and its connection; jobs in progress go on, and no further batch is sent. A Next that
-// is blocked returns [ErrClosed]. Close returns nil.
+// Close frees the rollout and its connection; running jobs continue, and no further batch is sent. A blocked Next
+// returns [ErrClosed]. Close returns nil.
 func (r *Rollout) Close() error { return r.opened().close() }

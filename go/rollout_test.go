@@ -73,7 +73,7 @@ func TestRolloutSliding(t *testing.T) {
 	defer rollout.Close()
 	equal(t, "size of the window", rollout.BatchSize(), 2)
 	equal(t, "agent", got[*Job](t)(rollout.Next()).Agent.String(), "1:2")
-	// The first waits for the last, which gets it before the first has answered.
+	// The script on 1:1 waits for 2:1, which gets its command before 1:1 has answered.
 	equal(t, "not started", fmt.Sprint(rollout.NotStarted()), "[2:1]")
 	got[*Job](t)(rollout.Next())
 	got[*Job](t)(rollout.Next())
@@ -183,7 +183,7 @@ func TestRolloutEnds(t *testing.T) {
 		_, err := waiting.Next()
 		ended <- err
 	}()
-	// Accessors of what changes return nothing meanwhile.
+	// Accessors of changing state return nothing meanwhile.
 	eventually(t, "another waits", func() bool { return len(waiting.NotStarted()) == 0 })
 	equal(t, "stopped", waiting.IsStopped(), false)
 	equal(t, "agents", len(waiting.Agents()), 2)

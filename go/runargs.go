@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Levels are levels of output: "*", or numbers and ranges like "1,2,6-9".
+// Levels are output levels: "*", or numbers and ranges like "1,2,6-9".
 type Levels string
 
 // LevelsOfAgent leaves the choice of levels to the agent.
@@ -22,46 +22,46 @@ const LevelsOfAgent Levels = "agent"
 
 // RunArgs are run arguments: how an agent runs a job. The zero value of a field leaves it unset.
 type RunArgs struct {
-	// Domain is a label by which processes and scripts are grouped.
+	// Domain is a label that groups jobs and jumpscripts.
 	Domain string
 	// Name is a label too, except for "execute" and "jumpscript", which set it themselves.
 	Name string
-	// LogLevels are the levels of output that the agent logs. Default: "*".
+	// LogLevels are the output levels that the agent logs. Default: "*".
 	LogLevels Levels
-	// LogLevelsDB are the levels that it stores for requests of messages.
+	// LogLevelsDB are the logged levels that the agent stores for message requests.
 	LogLevelsDB Levels
-	// LogLevelsAC are the levels that it sends to the controller.
+	// LogLevelsAC are the logged levels that the agent sends to the controller.
 	LogLevelsAC Levels
-	// Queue is the queue of the agent in which the job waits for its turn: jobs of one queue name run one after another
-	// on an agent. Default: no queue, the job starts at once.
+	// Queue is the queue on the agent: jobs with the same queue name run one after another on an agent. Default: no
+	// queue; the job starts at once.
 	//
-	// A job that waits there is [StateRunning] as far as Redis can tell. The agent does not show it among its
-	// processes, no kill reaches it ([ErrNotRunning]), and it is lost if the agent dies. [Command.Progress] reports
-	// [StageQueuedOnAgent]. The order is that of submission only while the agent keeps up: of commands that wait for
-	// the agent to fetch them, later ones may overtake. A command that the agent refuses (UNKNOWN_CMD,
-	// DUPILICATE_ID) stops its queue until the agent restarts.
+	// Redis shows a job that waits in a queue as [StateRunning]. The agent does not list it among its jobs, a kill
+	// does not reach it ([ErrNotRunning]), and it is lost if the agent dies. [Command.Progress] reports
+	// [StageQueuedOnAgent]. Jobs run in the order of submission only if the agent keeps up: commands that it has
+	// not fetched may overtake each other. A command that the agent refuses (UNKNOWN_CMD, DUPILICATE_ID) blocks its
+	// queue until the agent restarts.
 	Queue string
-	// WorkingDir is the working directory. Default: that of the agent.
+	// WorkingDir is the working directory. Default: the agent's.
 	WorkingDir string
-	// MaxTime is how long the job may run, in whole seconds, before the agent kills the process that it started and
-	// reports TIMEOUT. Default: no limit. It reaches no further than [Command.Kill]: children of the process go on, a
-	// script of [Client.Bash] runs to its end, and TIMEOUT is reported when the last of them has closed the job's
-	// output. [Request.Killable] makes it reach the script.
+	// MaxTime is the maximum run time in whole seconds, after which the agent kills the process that it started and
+	// reports TIMEOUT. Default: no limit. The limit reaches as far as [Command.Kill]: children of the process
+	// continue to run, a script of [Client.Bash] runs to its end, and TIMEOUT is reported when the last of them has
+	// closed the job's output. [Request.Killable] makes the limit reach the script.
 	//
-	// -1 second: no limit. It asks for the job to be run again when the agent restarts, which the original agents
-	// never do.
+	// -1 second is no limit and requests that the job be run again when the agent restarts, which the original
+	// agents never do.
 	MaxTime time.Duration
-	// MaxRestart is how many times the agent runs the job at most while it fails, the first run included: 2 is one
-	// more try, and 1 is none. The runs are 1 s apart, and the result is that of the last. Default 0: one run.
+	// MaxRestart is the maximum number of runs of a job that fails, including the first: 2 allows one retry, 1
+	// none. Runs are 1 s apart; the result is that of the last. Default: 0, one run.
 	MaxRestart int
-	// RecurringPeriod runs the job again with this period, in whole seconds, until it is killed; it has no
-	// result until then.
+	// RecurringPeriod is the period, in whole seconds, with which the job runs until it is killed. It has no result
+	// until then.
 	RecurringPeriod time.Duration
-	// StatsInterval is the interval at which the agent measures the job, in whole milliseconds.
+	// StatsInterval is the interval, in whole milliseconds, at which the agent measures the job.
 	StatsInterval time.Duration
-	// Args are arguments of the program. [Client.Execute] takes them too.
+	// Args are program arguments; [Client.Execute] takes them too.
 	Args []string
-	// Env are variables of the environment of the job, which has few others: no PATH.
+	// Env are environment variables of the job, whose environment is otherwise small: it has no PATH.
 	Env map[string]string
 }
 

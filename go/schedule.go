@@ -19,10 +19,10 @@ type Scheduled struct {
 	Cmd json.RawMessage `json:"cmd"`
 }
 
-// ScheduleAdd schedules a command: the controller sends it at certain times, each time with a new id. An entry
-// with the same id is replaced. cron has five or six fields, starting with seconds, like "0 30 3 * * *", or is
-// like "@every 1h"; [ErrInvalidArgument] for what the controller would not decode. The numbers of the agent or grid,
-// and the maximum time, may have six digits.
+// ScheduleAdd adds a command to the controller's schedule, replacing an entry with the same id. The controller
+// sends the command with a new id each time. cron has five or six fields, starting with seconds, like "0 30 3 * *
+// *", or is like "@every 1h". ScheduleAdd returns [ErrInvalidArgument] for values that the controller cannot
+// decode. The numbers of the agent or grid, and the maximum run time, may have up to six digits.
 func (c *Client) ScheduleAdd(ctx context.Context, id, cron string, request *Request) error {
 	ptr, free, err := request.build()
 	if err != nil {
@@ -37,14 +37,14 @@ func (c *Client) ScheduleAdd(ctx context.Context, id, cron string, request *Requ
 	})
 }
 
-// ScheduleList lists the schedule, in the order of ids.
+// ScheduleList lists the schedule, ordered by id.
 func (c *Client) ScheduleList(ctx context.Context) ([]Scheduled, error) {
 	return ask(ctx, c, func(call *call, answer **C.acclient_answer, raw errorOut) status {
 		return C.acclient_client_schedule_list(call.client, call.ms(), call.cancel, answer, raw)
 	}, readRows[Scheduled])
 }
 
-// ScheduleRemove removes an entry from the schedule, and returns whether there was one with this id.
+// ScheduleRemove removes an entry from the schedule, and returns whether an entry had this id.
 func (c *Client) ScheduleRemove(ctx context.Context, id string) (bool, error) {
 	var args arguments
 	defer args.free()
@@ -55,8 +55,7 @@ func (c *Client) ScheduleRemove(ctx context.Context, id string) (bool, error) {
 	return bool(removed), err
 }
 
-// ScheduleRemovePrefix removes all entries whose ids start with a prefix from the schedule; an empty prefix
-// removes all entries.
+// ScheduleRemovePrefix removes all entries whose id starts with a prefix from the schedule; "" removes all entries.
 func (c *Client) ScheduleRemovePrefix(ctx context.Context, prefix string) error {
 	var args arguments
 	defer args.free()

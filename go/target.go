@@ -16,7 +16,7 @@ type AgentID struct {
 	GID, NID int64
 }
 
-// String returns the agent as it is written everywhere, like "1:2".
+// String returns the agent as text, like "1:2".
 func (a AgentID) String() string { return fmt.Sprintf("%d:%d", a.GID, a.NID) }
 
 // Target returns the agent as a target.
@@ -29,13 +29,13 @@ func agentOf(read func(gid, nid *C.int64_t) C.bool) (AgentID, bool) {
 	return AgentID{int64(gid), int64(nid)}, bool(is)
 }
 
-// Target is the target of a command: one agent, a list of agents, any one agent with some roles, or all agents
+// Target is the target of a command: one agent, a list of agents, any one agent with certain roles, or all agents
 // with them. The zero Target is invalid.
 type Target struct {
 	kind   targetKind
 	agents []AgentID
 	roles  []string
-	// text is what ParseTarget has read, as C writes it.
+	// text is the text that ParseTarget has read, as C writes it.
 	text   string
 	onGrid bool
 	grid   int64
@@ -55,23 +55,21 @@ const (
 // Agent returns the target of one agent: the node nid of the grid gid.
 func Agent(gid, nid int64) Target { return AgentID{gid, nid}.Target() }
 
-// Agents returns the target of a list of agents, each of which gets the command once. The command has one id,
-// and is pushed for every agent of the list or for none.
+// Agents returns the target of a list of agents, without duplicates. The command has one id and is pushed to all
+// agents of the list or to none.
 func Agents(agents ...AgentID) Target {
 	return Target{kind: targetAgents, agents: slices.Clone(agents)}
 }
 
-// Any returns the target of one agent, chosen by the controller at random among those that have all of the
-// roles.
+// Any returns the target of one agent that the controller chooses at random among those that have all of the roles.
 func Any(roles ...string) Target { return Target{kind: targetAny, roles: slices.Clone(roles)} }
 
-// All returns the target of every agent that has all of the roles: a fan-out.
+// All returns the target of all agents that have all of the roles: a fan-out.
 func All(roles ...string) Target { return Target{kind: targetAll, roles: slices.Clone(roles)} }
 
-// ParseTarget parses a target, as [Target.String] writes it: "1:2" for one agent, "1:2,2:1" for a list; "all" or
-// "any"; "role=cpu,storage" for all agents with both roles, "any,role=cpu" for one; "@1" at the end for the
-// agents of grid 1 only. In a role, characters may be written as %xx; a comma, "@", "%" and white space have to
-// be.
+// ParseTarget parses a target in the form of [Target.String]: "1:2" for one agent, "1:2,2:1" for a list; "all" or
+// "any"; "role=cpu,storage" for all agents with both roles, "any,role=cpu" for one; a trailing "@1" restricts it to
+// grid 1. In a role, comma, "@", "%" and white space must be written as %xx; other characters may be.
 func ParseTarget(text string) (Target, error) {
 	if err := checkText("target", text); err != nil {
 		return Target{}, err
@@ -85,14 +83,14 @@ func ParseTarget(text string) (Target, error) {
 	return target, nil
 }
 
-// Grid restricts a target of [Any] or [All] to the agents of one grid.
+// Grid restricts a target of [Any] or [All] to one grid.
 func (t Target) Grid(gid int64) Target {
 	t.onGrid, t.grid = true, gid
 	return t
 }
 
-// String returns the target in the form that [ParseTarget] reads, like "1:2" or "all,role=cpu@1"; "invalid" for
-// an invalid target.
+// String returns the target in the form of [ParseTarget], like "1:2" or "all,role=cpu@1"; "invalid" for an invalid
+// target.
 func (t Target) String() string {
 	text, err := t.write()
 	if err != nil {
@@ -149,7 +147,7 @@ func (t Target) create(ptr **C.acclient_target, raw errorOut) status {
 
 func (t Target) set(args *arguments, ptr *C.acclient_target) {
 	if t.kind == targetNone {
-		args.fail(errInvalid("the Target is zero: expected one from Agent, Agents, Any, All or ParseTarget"))
+		args.fail(errInvalid("zero Target: expected one from Agent, Agents, Any, All or ParseTarget"))
 	}
 	if t.onGrid && t.kind != targetAny && t.kind != targetAll {
 		args.fail(errInvalid("invalid Grid of a target: expected a target from Any or All"))

@@ -11,8 +11,7 @@ import (
 	"unsafe"
 )
 
-// arguments are Go values in the form that C takes, valid until free. The first failure is kept in err, and no
-// later call is made.
+// arguments are Go values converted for C, valid until free. err is the first failure, after which no call is made.
 type arguments struct {
 	memory []unsafe.Pointer
 	err    error
@@ -25,14 +24,14 @@ func (a *arguments) free() {
 	a.memory = nil
 }
 
-// fail keeps an error, unless there is one already; nil is none.
+// fail keeps an error unless there is an earlier one; nil is no error.
 func (a *arguments) fail(err error) {
 	if a.err == nil {
 		a.err = err
 	}
 }
 
-// call makes a call that neither blocks nor needs a client.
+// call makes a call that neither blocks nor uses a client.
 func (a *arguments) call(f func(raw errorOut) status) {
 	if a.err != nil {
 		return
@@ -60,7 +59,7 @@ func (a *arguments) add(what, text string, f func(text *C.char, raw errorOut) st
 	a.call(func(raw errorOut) status { return f(lent, raw) })
 }
 
-// checkText returns an error for a text with a NUL in it, which C would truncate.
+// checkText returns an error for text that contains a NUL, which C would truncate.
 func checkText(what, text string) error {
 	if at := strings.IndexByte(text, 0); at >= 0 {
 		return errInvalid(fmt.Sprintf("invalid %s: NUL at byte %d", what, at))
@@ -68,7 +67,7 @@ func checkText(what, text string) error {
 	return nil
 }
 
-// text returns a text with a NUL at its end.
+// text returns a NUL-terminated copy of a text.
 func (a *arguments) text(what, text string) *C.char {
 	a.fail(checkText(what, text))
 	lent := C.CString(text)
@@ -96,7 +95,7 @@ func (a *arguments) json(what string, value any) *C.char {
 	return a.text(what, string(text))
 }
 
-// pointers returns a list of C pointers in memory of C, all NULL.
+// pointers returns a list of NULL pointers in C memory.
 func pointers[P any](a *arguments, count int) []P {
 	if count == 0 {
 		return nil
@@ -106,7 +105,7 @@ func pointers[P any](a *arguments, count int) []P {
 	return unsafe.Slice((*P)(memory), count)
 }
 
-// build makes a C object, sets it up, and returns it with the function that frees it.
+// build creates a C object, sets it up, and returns it with the function that frees it.
 func build[P any](
 	create func(ptr *P, raw errorOut) status, free func(ptr P), set func(args *arguments, ptr P),
 ) (ptr P, release func(), err error) {
@@ -132,12 +131,12 @@ func payload(text string) (*C.char, C.size_t) {
 	return (*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text))
 }
 
-// field returns the name of a field, which has a NUL at its end already.
+// field returns the name of a field, which is already NUL-terminated.
 func field(name string) *C.char {
 	return (*C.char)(unsafe.Pointer(unsafe.StringData(name)))
 }
 
-// copied returns a text of C with all its bytes; "" for NULL.
+// copied returns a copy of a C text, including NULs; "" for NULL.
 func copied(text *C.char, length C.size_t) string {
 	if text == nil || length == 0 {
 		return ""

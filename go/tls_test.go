@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// saysHello runs a program with a client of its own.
+// saysHello runs a program with a separate client.
 func saysHello(t *testing.T, options Options) {
 	t.Helper()
 	c := got[*Client](t)(Open(ctx(t), options))
@@ -27,7 +27,7 @@ func doesNotOpen(t *testing.T, options Options, kind error, word string) {
 	}
 }
 
-// The server requires client certificates, and has a certificate of its own authority.
+// The server requires client certificates and has a certificate of a private authority.
 func TestTLS(t *testing.T) {
 	where := variable(t, "ACCLIENT_TLS_URL")
 	port := got[int](t)(strconv.Atoi(got[*url.URL](t)(url.Parse(where)).Port()))

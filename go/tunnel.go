@@ -8,47 +8,47 @@ import "context"
 // Controller is the gateway of a tunnel whose far end is the controller.
 const Controller = "controller"
 
-// Tunnel is a tunnel: a connection to the port Local of an agent's machine is forwarded to IP:Remote as seen
-// from the gateway. These four values are its name: as [Client.TunnelOpen] returns it and [Client.TunnelList]
-// lists it, [Client.TunnelClose] closes it.
+// Tunnel forwards connections to the port Local of an agent's machine to IP:Remote, as seen from the Gateway. These
+// four values identify the tunnel in [Client.TunnelOpen], [Client.TunnelList] and [Client.TunnelClose].
 //
-// An agent does not say which of the tunnels that it lists are open, and lists some that are not: one that
-// another program failed to open, one whose port the agent chose for another program after it was closed, and
-// all of them while the agent has no connection to the controller. A restart of the controller ends the
-// connections through all tunnels. About four seconds later, when an agent's connection to the controller is
-// re-established, the agent listens again for every tunnel that it lists, closed or not. A tunnel that is
-// opened between the two may accept connections and drop them: close it and open it again. Tunnels do not
-// survive a restart of their agent. Where two programs open or close the same tunnel at the same time, each may
-// report what the other did.
+// An agent lists tunnels without telling which are open. It also lists tunnels that another program failed to open,
+// closed tunnels whose port it chose for another program, and all its tunnels while it has no connection to the
+// controller.
+//
+// A restart of the controller ends the connections through all tunnels. About four seconds later, when its
+// connection to the controller is re-established, an agent listens again for every tunnel that it lists, closed or
+// not. A tunnel opened in the meantime may accept connections and drop them: close it and open it again. Tunnels do
+// not survive a restart of their agent. If two programs open or close the same tunnel at the same time, each may
+// report the effect of the other.
 type Tunnel struct {
 	Raw
-	// Local is the port that the agent listens on. To be opened, 0 stands for any free one from 49152 to 65535.
+	// Local is the port that the agent listens on. When opening, 0 selects a free one from 49152 to 65535.
 	Local uint16 `json:"local"`
 	// Gateway is the far end: an agent as "gid.nid", or [Controller].
 	Gateway string `json:"gateway"`
-	// IP is the IP address or host name to connect to from there; IPv6 without brackets.
+	// IP is the IP address or host name that the gateway connects to; IPv6 without brackets.
 	IP string `json:"ip"`
-	// Remote is the port to connect to.
+	// Remote is the port that the gateway connects to.
 	Remote uint16 `json:"remote"`
 }
 
-// ClosedTunnel is what is left of a tunnel that was closed. The agent no longer listens for it, in any case.
+// ClosedTunnel is the result of closing a tunnel. The agent no longer listens for it.
 type ClosedTunnel struct {
-	// StillListed is whether the agent still lists the tunnel. The agents of 2016 do so where they chose the
-	// port themselves, which this package never asks for but other programs may: they list the tunnel until
-	// they restart, and listen on its port again when their connection to the controller is re-established.
+	// StillListed is whether the agent still lists the tunnel. The agents of 2016 do so if they chose the port
+	// themselves, which only other programs request: they list the tunnel until they restart, and listen on its
+	// port again when their connection to the controller is re-established.
 	StillListed bool
 }
 
-// TunnelOpen opens a tunnel from a port of an agent's machine, and returns it with its actual port. Success
-// means that the agent listens on that port; an agent that was started seconds ago may first have to connect to
-// the controller. For port 0 up to eight random ports from 49152 to 65535 are tried.
+// TunnelOpen opens a tunnel from a port of an agent's machine and returns it with its actual port. On success the
+// agent listens on the port; an agent that has just started may first have to connect to the controller. For port
+// 0, up to eight random ports from 49152 to 65535 are tried.
 //
-// Errors: [ErrInvalidArgument] also for a remote port of 0, an IP that is neither an IP address nor a host name,
-// a gateway that is neither an agent nor the controller, and a tunnel of an agent to itself; [ErrTunnelExists]
-// where the agent lists the tunnel already, open or not, and nothing was changed; [ErrJobFailed] where the agent
-// cannot listen, with the reason, after which it does not list the tunnel. After a timeout the agent may open it
-// later.
+// TunnelOpen returns [ErrInvalidArgument] also for a remote port of 0, an IP that is neither an IP address nor a
+// host name, a gateway that is neither an agent nor the controller, and a tunnel from an agent to itself;
+// [ErrTunnelExists] if the agent lists the tunnel, open or not, in which case nothing changed; [ErrJobFailed], with
+// the reason, if the agent cannot listen, in which case it does not list the tunnel. After a timeout the agent may
+// open the tunnel later.
 func (c *Client) TunnelOpen(ctx context.Context, agent AgentID, tunnel Tunnel) (Tunnel, error) {
 	return c.openTunnel(ctx, tunnel, func(
 		call *call, asked *C.acclient_tunnel, opened **C.acclient_tunnel, raw errorOut,
@@ -58,12 +58,12 @@ func (c *Client) TunnelOpen(ctx context.Context, agent AgentID, tunnel Tunnel) (
 	})
 }
 
-// TunnelClose closes a tunnel: one that [Client.TunnelOpen] returned, or one of [Client.TunnelList]. Afterwards
-// the agent does not listen for it, and connections through it have ended. A tunnel that the agent lists and that
-// is closed already can be closed again, since nothing tells it from an open one.
+// TunnelClose closes a tunnel returned by [Client.TunnelOpen] or [Client.TunnelList]. Afterwards the agent does not
+// listen for it, and connections through it have ended. Closing a listed tunnel that is already closed succeeds,
+// since the agent does not tell the difference.
 //
-// Errors: [ErrNoSuchTunnel] where the agent lists no such tunnel; port 0 names only one that is listed with port
-// 0, and one that the agent opened has a real port.
+// TunnelClose returns [ErrNoSuchTunnel] if the agent does not list the tunnel. Port 0 matches only a tunnel listed
+// with port 0; a tunnel opened by this package is listed with its actual port.
 func (c *Client) TunnelClose(ctx context.Context, agent AgentID, tunnel Tunnel) (ClosedTunnel, error) {
 	return c.closeTunnel(ctx, tunnel, func(
 		call *call, asked *C.acclient_tunnel, stillListed *C.bool, raw errorOut,
@@ -73,13 +73,13 @@ func (c *Client) TunnelClose(ctx context.Context, agent AgentID, tunnel Tunnel) 
 	})
 }
 
-// TunnelList lists the tunnels that an agent knows, open or not, in no order.
+// TunnelList lists the tunnels of an agent, open or not, in no particular order.
 func (c *Client) TunnelList(ctx context.Context, agent AgentID) ([]Tunnel, error) {
 	return askAgent(ctx, c, agent, askTunnels, readRows[Tunnel])
 }
 
-// ReverseTunnelOpen opens a tunnel from a port of the controller's machine; [ErrUnsupported] where the
-// controller does not support it, like the original one.
+// ReverseTunnelOpen opens a tunnel from a port of the controller's machine. It returns [ErrUnsupported] if the
+// controller does not support it; the original one does not.
 func (c *Client) ReverseTunnelOpen(ctx context.Context, tunnel Tunnel) (Tunnel, error) {
 	return c.openTunnel(ctx, tunnel, func(
 		call *call, asked *C.acclient_tunnel, opened **C.acclient_tunnel, raw errorOut,

@@ -5,13 +5,13 @@ import "C"
 
 import "fmt"
 
-// Version returns the version of the C library that is loaded, like "0.1.0".
+// Version returns the version of the loaded C library, like "0.1.0".
 func Version() string {
 	return C.GoString(C.acclient_version())
 }
 
-// CheckVersion checks that the C library that is loaded is compatible with the header that this package was
-// compiled with, and returns an [ErrUnsupported] if not. [Connect], [Open], [NewClient] and [Instance] call it.
+// CheckVersion checks that the loaded C library is compatible with the header that this package was compiled with,
+// and returns an [ErrUnsupported] if not. [Connect], [Open], [NewClient] and [Instance] call it.
 func CheckVersion() error {
 	return checkVersion(C.ACCLIENT_VERSION_MAJOR, C.ACCLIENT_VERSION_MINOR, C.ACCLIENT_VERSION_PATCH)
 }

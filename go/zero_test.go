@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// callWith calls a method with a context, and the zero value of each other parameter.
+// callWith calls a method with a context and zero values for the other parameters.
 func callWith(ctx context.Context, method reflect.Value) []reflect.Value {
 	var in []reflect.Value
 	for index := range method.Type().NumIn() {
@@ -25,7 +25,7 @@ func callWith(ctx context.Context, method reflect.Value) []reflect.Value {
 	return method.Call(in)
 }
 
-// errorOf returns the error that a method returned or yielded; false where its type has none.
+// errorOf returns the error that a method returned or yielded; false if its type has none.
 func errorOf(out []reflect.Value) (error, bool) {
 	for _, value := range out {
 		if value.Kind() == reflect.Func {
@@ -112,7 +112,7 @@ func TestNilContextIsAnInvalidArgument(t *testing.T) {
 	_, err = Instance(none, "main")
 	wants(t, err, ErrInvalidArgument)
 	_, err = command.NextResult(ctx(t))
-	equal(t, "the command is unharmed", err, io.EOF)
+	equal(t, "error of the next call", err, io.EOF)
 }
 
 func TestInvalidOptionsAreErrors(t *testing.T) {

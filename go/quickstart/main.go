@@ -1,6 +1,6 @@
-// Quickstart is a tour of a grid: its agents, a command on each of them, and what happens when something fails.
+// Quickstart is a tour of a grid: it lists the agents, runs commands on them, and shows failures.
 //
-// On a grid of your own, with an acclient that pkg-config finds: ACCLIENT_URL=redis://host go run ./quickstart
+// Run it with an acclient that pkg-config finds: ACCLIENT_URL=redis://host go run ./quickstart
 package main
 
 import (
@@ -28,7 +28,7 @@ func tour() error {
 	if where == "" {
 		where = "redis://127.0.0.1:6379"
 	}
-	// The deadline of all calls that have no shorter one.
+	// The deadline of all calls without a shorter one.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	client, err := acclient.Connect(ctx, where)

@@ -282,7 +282,8 @@ template <class T> T &present(T *pointer) noexcept {
 
 } // namespace detail
 
-/// Gap in a followed log: messages with ids between after and before may be missing.
+/// Gap in a followed log: messages with ids between after and before may be missing; some of them
+/// may have been returned.
 struct log_gap {
     /// The last message::id() up to which messages were returned or are part of an earlier gap;
     /// nothing if the gap is at the start of the log.
