@@ -1,5 +1,5 @@
-//! Results of a fan-out in an async program: the library's descriptor in the event loop of async-io, so
-//! that no thread waits for the agents. tokio has `AsyncFd` for the same purpose.
+//! Results of a fan-out in an async program: the event loop of async-io waits for the library's descriptor,
+//! so that no thread blocks. tokio has `AsyncFd` for the same purpose.
 //!
 //! `ACCLIENT_URL=redis://host cargo run --example async_results`
 
@@ -23,7 +23,7 @@ async fn next(results: &mut Results) -> Result<Option<Job>, Box<dyn Error>> {
             Ok(())
         };
         match results.poll_fd() {
-            // Registered anew for each wait: it may be another descriptor after each `poll_next`.
+            // Registered for each wait, since the descriptor may change with each `poll_next`.
             Some(fd) => future::or(Async::new_nonblocking(fd)?.readable(), due).await?,
             None => due.await?,
         }
@@ -33,7 +33,7 @@ async fn next(results: &mut Results) -> Result<Option<Job>, Box<dyn Error>> {
 fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::var("ACCLIENT_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".into());
     async_io::block_on(async {
-        // Calls of the library block, so they run on a thread for blocking calls.
+        // These calls block, so they run on a thread for blocking calls.
         let command = blocking::unblock(move || {
             Client::connect(&url)?.bash(Target::all(), "sleep 1; uname -s").submit()
         })
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let ticking = async {
             loop {
                 Timer::after(Duration::from_millis(300)).await;
-                println!("meanwhile the program does something else");
+                println!("the program does other work meanwhile");
             }
         };
         let printing = async {

@@ -1,5 +1,5 @@
-/* Results of a fan-out in a program with an event loop of its own: the library's descriptor in
- * poll(2), beside whatever else the program waits for.
+/* Results of a fan-out in a program with an event loop: poll(2) waits for the library's descriptor
+ * together with the program's own.
  *
  *   make lib
  *   cc -Iinclude examples/event_loop.c -Ltarget/capi/release -lacclient -o event_loop
@@ -16,9 +16,9 @@
 
 #define TEN_SECONDS 10000
 
-/* Ends the program with the message of the library. It takes the address of the error: C does not
- * say which argument of a call is evaluated first, so the error itself may be read before it is
- * set. */
+/* Exits with the message of the library if a call failed. Takes the address of the error: C does
+ * not specify the order in which arguments are evaluated, so the error itself could be read before
+ * the call sets it. */
 static void check(acclient_status status, acclient_error **error) {
     if (status != ACCLIENT_OK) {
         fprintf(stderr, "%s\n", acclient_error_message(*error, NULL));
@@ -43,7 +43,7 @@ static acclient_results *start(const acclient_client *client, const char *script
     return results;
 }
 
-/* Prints the results that are there now; returns whether there may be further ones. */
+/* Prints the available results; returns whether more may follow. */
 static bool take(acclient_results *results) {
     for (;;) {
         acclient_error *error = NULL;
@@ -77,7 +77,7 @@ int main(void) {
           &error);
     acclient_results *results = start(client, "sleep 1; uname -s");
     while (take(results)) {
-        /* Other descriptors of the program go into the same array. */
+        /* The program's other descriptors go into the same array. */
         struct pollfd polled = {.fd = acclient_results_poll_fd(results), .events = POLLIN};
         poll(&polled, 1, (int)acclient_results_poll_ms(results));
     }

@@ -1,6 +1,6 @@
-// Results of many agents in an event loop of the program, here poll(2) with a timer.
+// Results of many agents in a program with an event loop, here poll(2) with a timer.
 //
-// On a grid of your own:
+// On your own grid:
 //   make lib
 //   c++ -std=c++17 -Iinclude examples/event_loop.cpp -Ltarget/capi/release -lacclient -o event_loop
 //   ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/capi/release ./event_loop
@@ -19,12 +19,12 @@ using steady = std::chrono::steady_clock;
 
 namespace {
 
-// Prints the results that there are now.
+// Prints the available results.
 void take(acclient::results &results) {
     while (results.is_pending()) {
         const auto next = results.try_poll_next();
         if (!next) {
-            // About one agent; or the last error, after which nothing is pending.
+            // Concerns one agent, or is final, after which nothing is pending.
             std::cout << "error: " << next.error().what() << '\n';
         } else if (*next) {
             std::cout << "agent " << (*next)->agent() << ": " << (*next)->out();
@@ -43,14 +43,14 @@ void loop(const std::string &url) {
     auto results = command.results(10s);
     take(results);
 
-    // A timer of the program itself, which the wait for results does not delay.
+    // The program's own timer, which the wait for results does not delay.
     int ticks = 0;
     auto next_tick = steady::now() + 50ms;
     while (results.is_pending()) {
         const auto until_tick =
             std::chrono::ceil<std::chrono::milliseconds>(next_tick - steady::now());
         const auto wait = std::min(std::max(until_tick, 0ms), results.poll_timeout());
-        // The descriptor may be another one after each call, or -1, which poll(2) ignores.
+        // The descriptor may change with each call, or be -1, which poll(2) ignores.
         pollfd fd{results.poll_fd(), POLLIN, 0};
         const int ready = poll(&fd, 1, static_cast<int>(wait.count()));
         if (ready > 0 || results.poll_timeout() == 0ms) {

@@ -1,6 +1,7 @@
-/* A tour of a grid: what is there, a command on each agent, what happens when things go wrong.
+/* A tour of a grid: it lists the agents, runs commands on them, and shows failures and
+ * cancellation.
  *
- * `make demo` runs it on a development grid. On a grid of yours:
+ * `make demo` runs it on a development grid. On your own grid:
  *   make lib
  *   cc -Iinclude examples/quickstart.c -Ltarget/capi/release -lacclient -o quickstart
  *   ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/capi/release ./quickstart
@@ -21,9 +22,9 @@
 static acclient_client *client;
 static acclient_cancel_token *interrupted;
 
-/* Ends the program with the message of the library. It takes the address of the error: C does not
- * say which argument of a call is evaluated first, so the error itself may be read before it is
- * set. */
+/* Exits with the message of the library if a call failed. Takes the address of the error: C does
+ * not specify the order in which arguments are evaluated, so the error itself could be read before
+ * the call sets it. */
 static void check(acclient_status status, acclient_error **error) {
     if (status != ACCLIENT_OK) {
         fprintf(stderr, "%s\n", acclient_error_message(*error, NULL));
@@ -91,8 +92,7 @@ static void agents(void) {
         printf("\n");
     }
 
-    printf("\n== A command on each of them: echo, with the number of the agent from its "
-           "environment\n");
+    printf("\n== A command on each agent: echo, with the agent's numbers from the environment\n");
     for (size_t row = 0; row < acclient_answer_count(agents); row++) {
         acclient_target *target = NULL;
         check(acclient_target_agent(acclient_answer_int(agents, row, "gid"),
@@ -111,7 +111,7 @@ static void agents(void) {
 static void any_and_all(void) {
     acclient_error *error = NULL;
     acclient_target *target = NULL;
-    printf("\n== On any agent with the role storage: the controller chooses\n");
+    printf("\n== On any agent with the role storage, chosen by the controller\n");
     check(acclient_target_any(&target, &error), &error);
     check(acclient_target_add_role(target, "storage", &error), &error);
     acclient_job *job = run(target, "echo chosen");
@@ -123,7 +123,7 @@ static void any_and_all(void) {
     acclient_job_free(job);
     acclient_target_free(target);
 
-    printf("\n== On all agents, results as they complete; 1:1 is slow and delays no other\n");
+    printf("\n== On all agents, results as they complete; the slow 1:1 delays no other\n");
     const char script[] = "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 1; uname -s";
     acclient_request *request = NULL;
     acclient_command *command = NULL;
@@ -151,15 +151,14 @@ static void any_and_all(void) {
 
 static void failing_and_killed(void) {
     acclient_error *error = NULL;
-    printf("\n== One that fails: ls of a directory that does not exist\n");
+    printf("\n== A job that fails: ls of a directory that does not exist\n");
     acclient_command *command = start(1, 1, "ls", "/no/such/place");
     acclient_job *job = wait_for(command);
-    printf("1:1 %s, and its stderr says: %s", acclient_job_state(job, NULL),
-           acclient_job_stderr(job, NULL));
+    printf("1:1 %s, stderr: %s", acclient_job_state(job, NULL), acclient_job_stderr(job, NULL));
     acclient_job_free(job);
     acclient_command_free(command);
 
-    printf("\n== One that takes too long: sleep 60, killed while it runs\n");
+    printf("\n== A job that takes too long: sleep 60, killed while it runs\n");
     command = start(2, 1, "sleep", "60");
     if (acclient_command_next_result(command, 200, NULL, &job, &error) == ACCLIENT_TIMEOUT) {
         printf("no result after 0.2 s, as expected\n");
@@ -179,7 +178,7 @@ static void failing_and_killed(void) {
     acclient_command_free(command);
 }
 
-/* Cancelling is safe in a signal handler. */
+/* acclient_cancel_token_cancel() is async-signal-safe. */
 static void on_alarm(int number) {
     (void)number;
     acclient_cancel_token_cancel(interrupted);
@@ -188,7 +187,7 @@ static void on_alarm(int number) {
 static void cancelled(void) {
     acclient_error *error = NULL;
     acclient_job *job = NULL;
-    printf("\n== A wait that is cancelled; the command goes on, and is found again\n");
+    printf("\n== A cancelled wait; the command continues and is looked up again\n");
     acclient_command *command = start(1, 2, "sleep", "1");
     check(acclient_cancel_token_new(&interrupted, &error), &error);
     struct sigaction action = {.sa_handler = on_alarm};
@@ -203,7 +202,7 @@ static void cancelled(void) {
     }
     const char *handle = acclient_command_handle(command, NULL);
     acclient_command *found = NULL;
-    printf("its handle finds it again, from any process: %s\n", handle);
+    printf("handle string, valid in any process: %s\n", handle);
     check(acclient_client_get_by_handle(client, handle, &found, &error), &error);
     job = wait_for(found);
     printf("1:2 %s after %" PRId64 " ms\n", acclient_job_state(job, NULL),
@@ -214,7 +213,7 @@ static void cancelled(void) {
     acclient_cancel_token_free(interrupted);
 }
 
-static void nobody(void) {
+static void no_such_agent(void) {
     acclient_error *error = NULL;
     acclient_target *target = NULL;
     acclient_request *request = NULL;
@@ -235,7 +234,9 @@ int main(void) {
     acclient_error *error = NULL;
     if (acclient_check_version(ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR,
                                ACCLIENT_VERSION_PATCH) != ACCLIENT_OK) {
-        fprintf(stderr, "this program was compiled with another version's acclient.h\n");
+        fprintf(stderr,
+                "incompatible libacclient %s: the program was compiled for another version\n",
+                acclient_version());
         return EXIT_FAILURE;
     }
     check(acclient_client_connect(url ? url : "redis://127.0.0.1:6379", TEN_SECONDS, NULL, &client,
@@ -245,7 +246,7 @@ int main(void) {
     any_and_all();
     failing_and_killed();
     cancelled();
-    nobody();
+    no_such_agent();
     acclient_client_free(client);
     return EXIT_SUCCESS;
 }

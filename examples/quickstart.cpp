@@ -1,7 +1,7 @@
-// A tour of a grid: its agents, a command on each of them, failures and cancellation. The same as
-// examples/quickstart.rs.
+// A tour of a grid: it lists the agents, runs commands on them, and shows failures and
+// cancellation. The same as examples/quickstart.rs.
 //
-// On a grid of your own:
+// On your own grid:
 //   make lib
 //   c++ -std=c++17 -Iinclude examples/quickstart.cpp -Ltarget/capi/release -lacclient -o quickstart
 //   ACCLIENT_URL=redis://host LD_LIBRARY_PATH=target/capi/release ./quickstart
@@ -29,7 +29,7 @@ long long milliseconds_since(steady::time_point begun) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - begun).count();
 }
 
-// The text without the newlines at its end.
+// The text without trailing newlines.
 std::string_view trimmed(std::string_view text) {
     return text.substr(0, text.find_last_not_of('\n') + 1);
 }
@@ -48,7 +48,7 @@ void tour(const std::string &url) {
         std::cout << '\n';
     }
 
-    std::cout << "\n== A command on each of them: echo, with the number of the agent from its "
+    std::cout << "\n== A command on each agent: echo, with the agent's numbers from the "
                  "environment\n";
     for (const auto row : agents) {
         const agent_id agent{row.integer("gid"), row.integer("nid")};
@@ -57,11 +57,11 @@ void tour(const std::string &url) {
                   << " ms: " << job.out();
     }
 
-    std::cout << "\n== On any agent with the role storage: the controller chooses\n";
+    std::cout << "\n== On any agent with the role storage, chosen by the controller\n";
     const auto chosen = client.bash(target::any().role("storage"), "echo chosen").run(10s);
     std::cout << chosen.agent() << ' ' << chosen.state() << ": " << trimmed(chosen.out()) << '\n';
 
-    std::cout << "\n== On all agents, results as they complete; 1:1 is slow and delays no other\n";
+    std::cout << "\n== On all agents, results as they complete; the slow 1:1 delays no other\n";
     const auto begun = steady::now();
     const auto everywhere =
         client.bash(target::all(), "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 1; uname -s").submit();
@@ -74,11 +74,11 @@ void tour(const std::string &url) {
         }
     }
 
-    std::cout << "\n== One that fails: ls of a directory that does not exist\n";
+    std::cout << "\n== A job that fails: ls of a directory that does not exist\n";
     const auto failed = client.execute(target::agent({1, 1}), "ls").arg("/no/such/place").run(10s);
-    std::cout << "1:1 " << failed.state() << ", and its stderr says: " << failed.err();
+    std::cout << "1:1 " << failed.state() << ", stderr: " << failed.err();
 
-    std::cout << "\n== One that takes too long: sleep 60, killed while it runs\n";
+    std::cout << "\n== A job that takes too long: sleep 60, killed while it runs\n";
     auto longer = client.execute(target::agent({2, 1}), "sleep").arg("60").submit();
     try {
         longer.next_result(200ms);
@@ -97,8 +97,7 @@ void tour(const std::string &url) {
         std::cout << "2:1 " << job->state() << " after " << job->time().count() << " ms\n";
     }
 
-    std::cout << "\n== A wait that is cancelled; the command goes on, and is found "
-                 "again\n";
+    std::cout << "\n== A cancelled wait; the command continues and is looked up again\n";
     auto command = client.execute(target::agent({1, 2}), "sleep").arg("1").submit();
     const auto cancel = acclient::cancel_token::make();
     const auto waiting = steady::now();
@@ -106,7 +105,7 @@ void tour(const std::string &url) {
         std::this_thread::sleep_for(300ms);
         cancel.cancel();
     });
-    // The variant without exceptions, since a failure is expected.
+    // The variant without exceptions, since this failure is expected.
     const auto cancelled = command.try_next_result(timeout::none().or_cancelled(cancel));
     other.join();
     if (cancelled.code() == errc::cancelled) {
@@ -114,7 +113,7 @@ void tour(const std::string &url) {
     } else {
         std::cout << "unexpected: " << cancelled.code() << '\n';
     }
-    std::cout << "its handle finds it again, from any process: " << command.handle() << '\n';
+    std::cout << "handle string, valid in any process: " << command.handle() << '\n';
     auto found = client.get_by_handle(command.handle());
     if (const auto job = found.next_result(10s)) {
         std::cout << "1:2 " << job->state() << " after " << job->time().count() << " ms\n";

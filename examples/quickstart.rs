@@ -1,6 +1,6 @@
-//! A tour of a grid: what is there, a command on each agent, what happens when things go wrong.
+//! A tour of a grid: it lists the agents, runs commands on them, and shows failures and cancellation.
 //!
-//! `make demo` runs it on a development grid. On a grid of yours:
+//! `make demo` runs it on a development grid. On your own grid:
 //! `ACCLIENT_URL=redis://host cargo run --example quickstart`
 
 use std::thread;
@@ -19,20 +19,18 @@ fn main() -> Result<()> {
         println!("agent {agent} with the roles {}", roles.join(", "));
     }
 
-    println!(
-        "\n== A command on each of them: echo, with the number of the agent from its environment"
-    );
+    println!("\n== A command on each agent: echo, with the agent's numbers from the environment");
     for agent in agents.keys() {
         let job =
             client.bash(*agent, "echo hello from agent $AGENT_GID:$AGENT_NID").run(ten_seconds)?;
         print!("{agent} {} in {} ms: {}", job.state(), job.time().as_millis(), job.stdout());
     }
 
-    println!("\n== On any agent with the role storage: the controller chooses");
+    println!("\n== On any agent with the role storage, chosen by the controller");
     let job = client.bash(Target::any().role("storage"), "echo chosen").run(ten_seconds)?;
     println!("{} {}: {}", job.agent(), job.state(), job.stdout().trim_end());
 
-    println!("\n== On all agents, results as they complete; 1:1 is slow and delays no other");
+    println!("\n== On all agents, results as they complete; the slow 1:1 delays no other");
     let script = "[ $AGENT_GID:$AGENT_NID = 1:1 ] && sleep 1; uname -s";
     let begun = Instant::now();
     let command = client.bash(Target::all(), script).submit()?;
@@ -48,11 +46,11 @@ fn main() -> Result<()> {
         }
     }
 
-    println!("\n== One that fails: ls of a directory that does not exist");
+    println!("\n== A job that fails: ls of a directory that does not exist");
     let job = client.execute(Target::agent((1, 1)), "ls").arg("/no/such/place").run(ten_seconds)?;
-    print!("1:1 {}, and its stderr says: {}", job.state(), job.stderr());
+    print!("1:1 {}, stderr: {}", job.state(), job.stderr());
 
-    println!("\n== One that takes too long: sleep 60, killed while it runs");
+    println!("\n== A job that takes too long: sleep 60, killed while it runs");
     let mut command = client.execute(Target::agent((2, 1)), "sleep").arg("60").submit()?;
     match command.next_result(Duration::from_millis(200)) {
         Err(error) if error.is_timeout() => println!("no result after 0.2 s, as expected"),
@@ -63,7 +61,7 @@ fn main() -> Result<()> {
         println!("2:1 {} after {} ms", job.state(), job.time().as_millis());
     }
 
-    println!("\n== A wait that is cancelled; the command goes on, and is found again");
+    println!("\n== A cancelled wait; the command continues and is looked up again");
     let mut command = client.execute(Target::agent((1, 2)), "sleep").arg("1").submit()?;
     let cancel = CancelToken::new()?;
     let canceller = cancel.clone();
@@ -80,7 +78,7 @@ fn main() -> Result<()> {
     }
     let _ = other.join();
     let handle = command.handle();
-    println!("its handle finds it again, from any process: {handle}");
+    println!("handle string, valid in any process: {handle}");
     if let Some(job) = client.get_by_handle(&handle)?.next_result(ten_seconds)? {
         println!("1:2 {} after {} ms", job.state(), job.time().as_millis());
     }

@@ -46,7 +46,7 @@ func tour() error {
 		fmt.Printf("agent %v with the roles %s\n", agent.Agent, strings.Join(agent.Roles, ", "))
 	}
 
-	fmt.Println("\n== A command on each of them: echo, with the number of the agent from its environment")
+	fmt.Println("\n== A command on each agent: echo, with the agent's numbers from the environment")
 	for _, agent := range agents {
 		job, err := client.Bash(agent.Agent.Target(), "echo hello from agent $AGENT_GID:$AGENT_NID").Run(ctx)
 		if err != nil {
@@ -55,31 +55,31 @@ func tour() error {
 		fmt.Printf("%v %s in %d ms: %s", job.Agent, job.State, job.Time.Milliseconds(), job.Stdout)
 	}
 
-	fmt.Println("\n== On any agent with the role storage: the controller chooses")
+	fmt.Println("\n== On any agent with the role storage, chosen by the controller")
 	job, err := client.Bash(acclient.Any("storage"), "echo chosen").Run(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%v %s: %s\n", job.Agent, job.State, strings.TrimSpace(job.Stdout))
 
-	fmt.Println("\n== On all agents, results as they complete; 1:1 is slow and delays no other")
+	fmt.Println("\n== On all agents, results as they complete; the slow 1:1 delays no other")
 	if err := onAll(ctx, client); err != nil {
 		return err
 	}
 
-	fmt.Println("\n== One that fails: ls of a directory that does not exist")
+	fmt.Println("\n== A job that fails: ls of a directory that does not exist")
 	job, err = client.Execute(acclient.Agent(1, 1), "ls", "/no/such/place").Run(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("1:1 %s, and its stderr says: %s", job.State, job.Stderr)
+	fmt.Printf("1:1 %s, stderr: %s", job.State, job.Stderr)
 
-	fmt.Println("\n== One that takes too long: sleep 60, killed while it runs")
+	fmt.Println("\n== A job that takes too long: sleep 60, killed while it runs")
 	if err := tooLong(ctx, client); err != nil {
 		return err
 	}
 
-	fmt.Println("\n== A wait that is cancelled; the command goes on, and is found again")
+	fmt.Println("\n== A cancelled wait; the command continues and is looked up again")
 	if err := cancelled(ctx, client); err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func cancelled(ctx context.Context, client *acclient.Client) error {
 	} else {
 		fmt.Println("unexpected:", err)
 	}
-	fmt.Println("its handle finds it again, from any process:", command)
+	fmt.Println("handle string, valid in any process:", command)
 	again, err := client.GetByHandle(command.Handle())
 	if err != nil {
 		return err
