@@ -1,5 +1,5 @@
-/* Cancelling, from another thread and from a signal handler; and signals that are none of a call's
- * business. */
+/* Cancelling from another thread and from a signal handler; and signals that must not affect calls.
+ */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -24,7 +24,7 @@ struct wait {
     int64_t ended;
 };
 
-static void *wait_for_ever(void *argument) {
+static void *wait_without_timeout(void *argument) {
     struct wait *wait = argument;
     acclient_error *error;
     acclient_job *job = GARBAGE;
@@ -52,12 +52,12 @@ static void kill_job(acclient_command *command) {
 static void from_a_thread(const acclient_client *client) {
     struct wait waits[WAITS] = {0};
     pthread_t threads[WAITS];
-    SAY("one token ends %d waits for ever, from another thread", WAITS);
+    SAY("a token ends %d waits without a timeout, from another thread", WAITS);
     acclient_cancel_token *cancel = new_token();
     for (int i = 0; i < WAITS; i++) {
         waits[i].command = shell(client, "exec sleep 600");
         waits[i].cancel = cancel;
-        threads[i] = start_thread(wait_for_ever, &waits[i]);
+        threads[i] = start_thread(wait_without_timeout, &waits[i]);
     }
     for (int i = 0; i < WAITS; i++) {
         wait_until_asleep(&waits[i].thread);
@@ -71,7 +71,7 @@ static void from_a_thread(const acclient_client *client) {
     CHECK(acclient_cancel_token_is_cancelled(cancel));
     CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_OK);
     acclient_cancel_token_free(cancel);
-    SAY("the commands go on, and can be killed");
+    SAY("the commands continue to run and can be killed");
     for (int i = 0; i < WAITS; i++) {
         kill_job(waits[i].command);
     }
@@ -84,7 +84,7 @@ static volatile sig_atomic_t errno_kept = 1;
 static void cancel_on_signal(int number) {
     (void)number;
     const int before = errno;
-    /* The first one writes, the second finds it done. */
+    /* The first call writes, the second finds the token cancelled. */
     for (int i = 0; i < 2; i++) {
         errno = STRANGE_ERRNO;
         if (acclient_cancel_token_cancel(interrupted) != ACCLIENT_OK || errno != STRANGE_ERRNO ||
@@ -117,7 +117,7 @@ static void start_alarms(long first_us, long period_us) {
 static void from_a_signal_handler(const acclient_client *client) {
     acclient_error *error;
     acclient_job *job = GARBAGE;
-    SAY("a signal handler ends a wait for ever");
+    SAY("a signal handler ends a wait without a timeout");
     acclient_command *command = shell(client, "exec sleep 600");
     interrupted = new_token();
     handle_alarms(cancel_on_signal);
@@ -139,7 +139,7 @@ static void before_the_call(const acclient_client *client) {
     acclient_client *other = GARBAGE;
     acclient_command *none = GARBAGE;
     acclient_job *job = GARBAGE;
-    SAY("a token that is cancelled already ends calls before they start");
+    SAY("a cancelled token ends calls before they start");
     acclient_command *command = shell(client, "true");
     acclient_cancel_token *cancel = new_token();
     CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_OK);
@@ -169,7 +169,7 @@ static void before_the_call(const acclient_client *client) {
 static void other_signals(const acclient_client *client) {
     acclient_error *error;
     acclient_job *job = GARBAGE;
-    SAY("100 signals a second do not disturb a wait of 3 s");
+    SAY("100 signals per second do not interrupt a wait of 3 s");
     acclient_command *command = shell(client, "exec sleep 600");
     handle_alarms(count_signal);
     start_alarms(10000, 10000);
@@ -183,7 +183,7 @@ static void other_signals(const acclient_client *client) {
     CHECK(acclient_error_is_timeout(error));
     acclient_error_free(error);
 
-    SAY("nor a command, its result and a kill");
+    SAY("nor submitting, waiting and killing");
     acclient_command *quick = shell(client, "echo quick");
     job = next_job(quick);
     CHECK_TEXT(acclient_job_stdout, job, "quick\n");

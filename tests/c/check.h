@@ -1,6 +1,6 @@
-/* What the C tests of acclient share. The first check that fails says where and ends the program.
+/* Helpers of the C tests. The first check that fails prints its location and ends the program.
  *
- * EXPECT and FAILS work with a variable `acclient_error *error` of the function they stand in.
+ * EXPECT and FAILS require a variable `acclient_error *error` in the calling function.
  */
 #ifndef CHECK_H
 #define CHECK_H
@@ -22,10 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What out parameters hold before a call, to be seen whether it sets them. */
+/* Value of out parameters before a call, to detect whether the call sets them. */
 #define GARBAGE ((void *)(uintptr_t)0xdead0)
 
-/* Ends this process at once, also in a forked child. */
+/* Ends this process at once, including a forked child. */
 static inline void give_up(const char *file, int line, const char *what,
                            const acclient_error *error) {
     const char *message = acclient_error_message(error, NULL);
@@ -38,7 +38,7 @@ static inline void give_up(const char *file, int line, const char *what,
     _exit(EXIT_FAILURE);
 }
 
-/* A condition. */
+/* Checks a condition. */
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -46,11 +46,10 @@ static inline void give_up(const char *file, int line, const char *what,
         }                                                                                          \
     } while (0)
 
-/* Says what comes next. */
+/* Prints what is tested next. */
 #define SAY(...) (printf(__VA_ARGS__), putchar('\n'))
 
-/* The status of a call is the one expected, and there is an error object if and only if it failed.
- */
+/* Checks the status of a call, and that it returned an error object if and only if it failed. */
 static inline void check_status(const char *file, int line, const char *call,
                                 acclient_status expected, acclient_status actual,
                                 const acclient_error *error) {
@@ -78,7 +77,7 @@ static inline void check_status(const char *file, int line, const char *call,
     }
 }
 
-/* A call that sets `error`; a failure expected is left there to be looked at. */
+/* Makes a call that sets `error`, which is kept for inspection. */
 #define FAILS(expected, call)                                                                      \
     do {                                                                                           \
         error = GARBAGE;                                                                           \
@@ -86,7 +85,7 @@ static inline void check_status(const char *file, int line, const char *call,
         check_status(__FILE__, __LINE__, #call, (expected), status_of_call, error);                \
     } while (0)
 
-/* The same, and the error is freed. */
+/* FAILS, and frees the error. */
 #define EXPECT(expected, call)                                                                     \
     do {                                                                                           \
         FAILS(expected, call);                                                                     \
@@ -104,14 +103,14 @@ static inline int64_t now_ms(void) {
     return milliseconds(CLOCK_MONOTONIC);
 }
 
-/* How much later than its deadline a call may end. It tells a call that ends from one that hangs,
- * and says nothing about the speed of the machine. */
+/* How much later than its deadline a call may end. It tells calls that return from calls that hang,
+ * on machines of any speed. */
 #define LATE_MS 30000
 
-/* How long a test waits for what has to come. */
+/* How long a test waits for an event. */
 #define LONG_MS 120000
 
-/* One look of a loop that waits for something that nobody tells. */
+/* Interval of a polling loop. */
 static inline void pause_1ms(void) {
     struct timespec pause = {.tv_sec = 0, .tv_nsec = 1000000};
     nanosleep(&pause, NULL);
@@ -129,7 +128,7 @@ static inline void pause_1ms(void) {
         }                                                                                          \
     } while (0)
 
-/* Open descriptors of this process; only its sockets if so wanted. */
+/* Number of open descriptors of this process, or of its sockets only. */
 static inline int descriptors(bool sockets_only) {
     DIR *directory = opendir("/proc/self/fd");
     CHECK(directory != NULL);
@@ -167,13 +166,13 @@ static inline bool is_asleep(long thread) {
     return state != NULL && state[1] == ' ' && state[2] == 'S';
 }
 
-/* Waits until a thread has been asleep for 20 looks in a row: it waits for something outside. */
+/* Waits until a thread was asleep in 20 polls in a row, which means that it is blocked. */
 static inline void wait_until_asleep(const _Atomic long *thread) {
-    int looks = 0;
-    WAIT_UNTIL(*thread != 0 && (looks = is_asleep(*thread) ? looks + 1 : 0) == 20);
+    int polls = 0;
+    WAIT_UNTIL(*thread != 0 && (polls = is_asleep(*thread) ? polls + 1 : 0) == 20);
 }
 
-/* A text and its length, for text without a NUL. */
+/* Checks a text without NULs and its length. */
 static inline void check_text(const char *file, int line, const char *text, size_t length,
                               const char *expected) {
     if (text == NULL || length != strlen(text) || strcmp(text, expected) != 0) {
@@ -184,7 +183,7 @@ static inline void check_text(const char *file, int line, const char *text, size
     }
 }
 
-/* What an accessor of an object returns, and that the length may be NULL. */
+/* Checks the text that an accessor returns, and that the length may be NULL. */
 #define CHECK_TEXT(accessor, object, expected)                                                     \
     do {                                                                                           \
         size_t length_of_text = 12345;                                                             \
@@ -193,7 +192,7 @@ static inline void check_text(const char *file, int line, const char *text, size
         CHECK(accessor(object, NULL) == text_of_object);                                           \
     } while (0)
 
-/* For what is not there. */
+/* Checks that an accessor returns no text. */
 #define CHECK_NO_TEXT(accessor, object)                                                            \
     do {                                                                                           \
         size_t length_of_text = 12345;                                                             \
@@ -202,7 +201,7 @@ static inline void check_text(const char *file, int line, const char *text, size
         CHECK(accessor(object, NULL) == NULL);                                                     \
     } while (0)
 
-/* Sends a program to one agent, by a request that is freed again. */
+/* Sends a program to one agent. */
 static inline acclient_status execute(const acclient_client *client, int64_t gid, int64_t nid,
                                       const char *program, const char *const *args,
                                       size_t args_count, const char *data, size_t data_length,
@@ -223,7 +222,7 @@ static inline acclient_status execute(const acclient_client *client, int64_t gid
     return status;
 }
 
-/* Kills the jobs of a command; no agent may refuse. */
+/* Kills the jobs of a command on all agents, none of which may fail. */
 static inline acclient_status kill_everywhere(const acclient_command *command, int64_t timeout_ms,
                                               const acclient_cancel_token *cancel,
                                               acclient_error **error) {
@@ -232,13 +231,13 @@ static inline acclient_status kill_everywhere(const acclient_command *command, i
         acclient_command_kill(command, timeout_ms, cancel, &outcomes, error);
     const acclient_error *failure = acclient_outcomes_failure(outcomes);
     if (failure != NULL) {
-        give_up(__FILE__, __LINE__, "every agent takes the order to kill", failure);
+        give_up(__FILE__, __LINE__, "every agent accepts the kill", failure);
     }
     acclient_outcomes_free(outcomes);
     return status;
 }
 
-/* Sends a request as a rollout, by a plan that is freed again; 0 is not set. */
+/* Starts a rollout of a request; 0 leaves a setting unset. */
 static inline acclient_status rollout_of(const acclient_request *request, int64_t agents,
                                          int64_t percent, int64_t stop_after, int64_t sample,
                                          int64_t timeout_ms, const acclient_cancel_token *cancel,
@@ -258,7 +257,7 @@ static inline acclient_status rollout_of(const acclient_request *request, int64_
     return status;
 }
 
-/* A query of messages of some levels, up to a limit. */
+/* Query for messages of some levels, up to a limit. */
 static inline acclient_msg_query *msg_query(const char *levels, uint32_t limit) {
     acclient_msg_query *query = NULL;
     CHECK(acclient_msg_query_new(&query, NULL) == ACCLIENT_OK);
@@ -267,7 +266,7 @@ static inline acclient_msg_query *msg_query(const char *levels, uint32_t limit) 
     return query;
 }
 
-/* The two numbers of an agent by themselves. */
+/* The numbers of an agent, separately. */
 static inline int64_t job_gid(const acclient_job *job) {
     int64_t gid = -1;
     (void)acclient_job_agent(job, &gid, NULL);
@@ -325,7 +324,7 @@ static inline acclient_command *shell(const acclient_client *client, const char 
     return command;
 }
 
-/* Its next result, which has to come. */
+/* The next result of a command, which must arrive. */
 static inline acclient_job *next_job(const acclient_command *command) {
     acclient_error *error;
     acclient_job *job = GARBAGE;
@@ -334,7 +333,7 @@ static inline acclient_job *next_job(const acclient_command *command) {
     return job;
 }
 
-/* A call that has to be refused, and that its out parameter is NULL then. */
+/* A call that must fail with ACCLIENT_INVALID_ARGUMENT and set its out parameter to NULL. */
 #define REFUSES(place, call)                                                                       \
     do {                                                                                           \
         place = GARBAGE;                                                                           \
@@ -342,7 +341,7 @@ static inline acclient_job *next_job(const acclient_command *command) {
         CHECK(place == NULL);                                                                      \
     } while (0)
 
-/* The same where there is nothing to be given. */
+/* REFUSES for a call without an out parameter. */
 #define REFUSED(call) EXPECT(ACCLIENT_INVALID_ARGUMENT, call)
 
 static inline acclient_target *agent(int64_t gid, int64_t nid) {
@@ -353,7 +352,7 @@ static inline acclient_target *agent(int64_t gid, int64_t nid) {
     return target;
 }
 
-/* All agents with a role, or all that there are for NULL. */
+/* All agents with a role, or all agents for NULL. */
 static inline acclient_target *everyone(const char *role) {
     acclient_error *error;
     acclient_target *target = GARBAGE;
@@ -365,7 +364,7 @@ static inline acclient_target *everyone(const char *role) {
     return target;
 }
 
-/* A shell script for a target, which is freed. */
+/* Request to run a shell script. Frees the target. */
 static inline acclient_request *plain_script(const acclient_client *client, acclient_target *target,
                                              const char *text) {
     acclient_error *error;
@@ -377,7 +376,7 @@ static inline acclient_request *plain_script(const acclient_client *client, accl
     return request;
 }
 
-/* The same, which a kill reaches. */
+/* plain_script(), made killable. */
 static inline acclient_request *script(const acclient_client *client, acclient_target *target,
                                        const char *text) {
     acclient_error *error;
@@ -386,7 +385,7 @@ static inline acclient_request *script(const acclient_client *client, acclient_t
     return request;
 }
 
-/* The same, sent. */
+/* script(), submitted. */
 static inline acclient_command *send_script(const acclient_client *client, acclient_target *target,
                                             const char *text) {
     acclient_error *error;
@@ -398,7 +397,7 @@ static inline acclient_command *send_script(const acclient_client *client, accli
     return command;
 }
 
-/* Runs a request, which is freed, on one agent. */
+/* Runs a request on one agent and frees it. */
 static inline acclient_job *run(acclient_request *request) {
     acclient_error *error;
     acclient_job *job = GARBAGE;
@@ -408,7 +407,7 @@ static inline acclient_job *run(acclient_request *request) {
     return job;
 }
 
-/* Waits until the agents that a command went to say that its jobs stand so, and as many. */
+/* Waits until a command has this number of jobs in a state. */
 static inline acclient_jobs *jobs_in_state(const acclient_command *command, size_t count,
                                            const char *state) {
     acclient_error *error;

@@ -10,7 +10,7 @@ struct wait {
     int64_t ended;
 };
 
-static void *wait_for_ever(void *argument) {
+static void *wait_without_timeout(void *argument) {
     struct wait *wait = argument;
     acclient_error *error;
     acclient_job *job = GARBAGE;
@@ -33,12 +33,12 @@ int main(void) {
     acclient_job *job = GARBAGE;
 
     acclient_client *client = connect_grid();
-    SAY("%d threads wait for ever", WAITS);
+    SAY("%d threads wait without a timeout", WAITS);
     for (int i = 0; i < WAITS; i++) {
         waits[i].command = shell(client, "exec sleep 600");
-        threads[i] = start_thread(wait_for_ever, &waits[i]);
+        threads[i] = start_thread(wait_without_timeout, &waits[i]);
     }
-    /* Each has a connection of its own, and waits on it. */
+    /* Each waits on a separate connection. */
     WAIT_UNTIL(descriptors(true) == WAITS);
     for (int i = 0; i < WAITS; i++) {
         wait_until_asleep(&waits[i].thread);
@@ -53,7 +53,7 @@ int main(void) {
     }
     CHECK(descriptors(true) == 0);
 
-    SAY("everything later is closed too");
+    SAY("later calls fail with ACCLIENT_CLOSED");
     acclient_client_close(client);
     EXPECT(ACCLIENT_CLOSED, acclient_client_ping(client, 10000, NULL, &error));
     EXPECT(ACCLIENT_CLOSED,
@@ -65,7 +65,7 @@ int main(void) {
     CHECK(job == NULL);
     EXPECT(ACCLIENT_CLOSED, kill_everywhere(waits[0].command, 10000, NULL, &error));
 
-    SAY("the jobs run on: another client kills one");
+    SAY("the jobs continue to run: another client kills one");
     acclient_client *other = connect_grid();
     acclient_command *found = GARBAGE;
     EXPECT(ACCLIENT_OK,

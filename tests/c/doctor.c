@@ -1,5 +1,5 @@
-/* Clients that are made without a connection, and what is wrong with a grid. At ACCLIENT_FEW_URL is
- * a Redis whose user may do little. */
+/* Clients built without connecting, and diagnoses of a grid. ACCLIENT_FEW_URL is a Redis whose user
+ * has few permissions. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -29,7 +29,7 @@ static acclient_answer *doctor(const acclient_client *client) {
     return answer;
 }
 
-/* The verdict on something, with advice if and only if it is not good. */
+/* Returns the verdict of a check, and checks that it has advice if and only if it is not good. */
 static const char *verdict(const acclient_answer *answer, const char *name) {
     for (size_t row = 0; row < acclient_answer_count(answer); row++) {
         if (strcmp(acclient_answer_text(answer, row, "name", NULL), name) == 0) {
@@ -47,7 +47,7 @@ static void well(void) {
     const char *const names[] = {"redis",     "login",     "resp3",       "tracking", "scripts",
                                  "memory",    "eviction",  "persistence", "queue",    "controller",
                                  "agent 1:1", "agent 1:2", "agent 2:1"};
-    SAY("a grid that is well, by a client that has not connected");
+    SAY("a healthy grid, with a client that has not connected");
     acclient_client *client = build(grid_url());
     acclient_answer *answer = doctor(client);
     CHECK(acclient_answer_count(answer) == sizeof names / sizeof *names);
@@ -66,7 +66,7 @@ static void well(void) {
 
 static void nowhere(void) {
     acclient_error *error;
-    SAY("a Redis that is not there");
+    SAY("an unreachable Redis");
     acclient_client *client = build("redis://:sesame@127.0.0.1:1");
     acclient_answer *answer = doctor(client);
     CHECK(acclient_answer_count(answer) == 1);
@@ -76,7 +76,7 @@ static void nowhere(void) {
     acclient_answer_free(answer);
     EXPECT(ACCLIENT_CONNECT, acclient_client_ping(client, 5000, NULL, &error));
 
-    SAY("what ends the call is no finding");
+    SAY("the end of the call is not a finding");
     acclient_cancel_token *cancel = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&cancel, &error));
     CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_OK);
@@ -92,7 +92,7 @@ static void few_rights(void) {
     acclient_error *error;
     acclient_answer *answer = GARBAGE;
     acclient_commands *commands = GARBAGE;
-    SAY("a user who may do little");
+    SAY("a user with few permissions");
     const char *url = getenv("ACCLIENT_FEW_URL");
     CHECK(url != NULL);
     acclient_client *client = build(url);

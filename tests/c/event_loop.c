@@ -1,10 +1,10 @@
-/* Results driven from an event loop of the program. */
+/* Results in a program with an event loop. */
 #define _GNU_SOURCE
 #include "check.h"
 
 #include <poll.h>
 
-/* Takes results until there are none left; returns how many agents answered. */
+/* Takes results until there are no more; returns the number of agents that answered. */
 static int drive(acclient_results *results, int *failed) {
     int done = 0;
     for (;;) {
@@ -40,7 +40,7 @@ int main(void) {
     acclient_error *error;
     acclient_client *client = connect_grid();
     acclient_results *results = GARBAGE;
-    SAY("a fan-out, one of whose agents does not answer");
+    SAY("a fan-out in which one agent does not answer");
     acclient_command *command =
         send_script(client, everyone(NULL), "[ $AGENT_GID = 2 ] || sleep 0.3");
     EXPECT(ACCLIENT_OK, acclient_command_results(command, 8000, NULL, &results, &error));
@@ -60,7 +60,7 @@ int main(void) {
     acclient_results_free(results);
     acclient_command_free(command);
 
-    SAY("both ways in turn");
+    SAY("poll_next and next in turn");
     command = send_script(client, agent(1, 1), "sleep 0.2");
     EXPECT(ACCLIENT_OK, acclient_command_results(command, LONG_MS, NULL, &results, &error));
     bool pending = false;

@@ -1,9 +1,9 @@
-/* Many agents and many commands. The grid has a fourth agent, 3:1, which takes commands and never
+/* Many agents and many commands. The grid has a fourth agent, 3:1, which is routable and never
  * answers. */
 #define _GNU_SOURCE
 #include "check.h"
 
-/* How long to wait for the agent that does not answer: others do in that time. */
+/* How long to wait for the agent that does not answer; the others answer in that time. */
 static int64_t patience(void) {
     return getenv("ACCLIENT_TEST_SLOW") != NULL ? 2500 : 1000;
 }
@@ -28,7 +28,7 @@ static acclient_job *next_of(acclient_results *results) {
 
 static void in_order_of_completion(const acclient_client *client) {
     acclient_error *error;
-    SAY("the quick one first, then the one that is killed");
+    SAY("results arrive in completion order");
     acclient_command *command = send_script(client, everyone("cpu"), slow_on_1_1);
     CHECK_TEXT(acclient_command_target, command, "all,role=cpu");
     acclient_results *results = results_of(command, LONG_MS);
@@ -52,7 +52,7 @@ static void in_order_of_completion(const acclient_client *client) {
     CHECK(acclient_results_method(results) == 0);
     acclient_results_free(results);
 
-    SAY("what was given there does not count here");
+    SAY("results of the iterator do not count for the command");
     for (int i = 0; i < 2; i++) {
         acclient_job_free(next_job(command));
     }
@@ -75,7 +75,7 @@ static void check_verdict(const acclient_error *error, int64_t gid, int64_t nid)
 static void verdicts(const acclient_client *client) {
     acclient_error *error;
     acclient_job *job;
-    SAY("a verdict for each agent that did not answer");
+    SAY("an error for each agent that did not answer");
     acclient_command *command = send_script(client, everyone(NULL), slow_on_1_1);
     acclient_jobs_free(jobs_in_state(command, 2, "SUCCESS"));
     acclient_results *results = results_of(command, patience());
@@ -98,7 +98,7 @@ static void verdicts(const acclient_client *client) {
     CHECK(next_of(results) == NULL);
     acclient_results_free(results);
 
-    SAY("an error that is about no agent");
+    SAY("an error without an agent");
     int64_t numbers[2] = {-1, -1};
     FAILS(ACCLIENT_INVALID_ARGUMENT, acclient_client_ping(client, 0, NULL, &error));
     CHECK(acclient_error_is_final(error));
@@ -111,7 +111,7 @@ static void verdicts(const acclient_client *client) {
 static void several_commands(const acclient_client *client) {
     acclient_error *error;
     acclient_results *results = GARBAGE;
-    SAY("several commands: in order of completion");
+    SAY("several commands: results in completion order");
     acclient_command *commands[] = {
         send_script(client, agent(1, 1), "exec sleep 600"),
         send_script(client, agent(1, 2), "echo quick"),
@@ -149,7 +149,7 @@ static void several_commands(const acclient_client *client) {
         acclient_command_free(commands[i]);
     }
 
-    SAY("none at all");
+    SAY("no commands");
     EXPECT(ACCLIENT_OK, acclient_client_wait_any(client, NULL, 0, -1, NULL, &results, &error));
     CHECK(next_of(results) == NULL);
     acclient_results_free(results);
@@ -159,7 +159,7 @@ static void many_at_once(const acclient_client *client) {
     acclient_error *error;
     acclient_target *target = agent(1, 1);
     acclient_request *bad = GARBAGE;
-    SAY("many in one pipeline, one of which is refused");
+    SAY("many in one pipeline, one of which is rejected");
     EXPECT(ACCLIENT_OK, acclient_request_new(client, target, "", &bad, &error));
     acclient_target_free(target);
     acclient_request *requests[] = {script(client, agent(1, 1), "echo first"), bad,
@@ -221,8 +221,8 @@ static void all_at_once(const acclient_client *client) {
     CHECK_TEXT(acclient_command_target, acclient_collected_command(all), "all,role=cpu");
     acclient_collected_free(all);
 
-    SAY("verdicts beside results");
-    /* With more time until it is enough for those that answer. */
+    SAY("errors beside results");
+    /* Retries with a longer timeout until it suffices for the agents that answer. */
     all = NULL;
     for (int64_t time = patience(); all == NULL || acclient_collected_job_count(all) < 2;
          time *= 2) {
@@ -237,7 +237,7 @@ static void all_at_once(const acclient_client *client) {
     CHECK(acclient_collected_error(all, 2) == NULL);
     acclient_collected_free(all);
 
-    SAY("stopping at the first failure, and going on with the rest");
+    SAY("stopping at the first failure, then waiting for the rest");
     all = run_all(script(client, everyone("cpu"), "[ $AGENT_GID = 2 ] && exit 1; exec sleep 600"),
                   true, LONG_MS);
     CHECK(acclient_collected_is_stopped(all));
@@ -249,13 +249,13 @@ static void all_at_once(const acclient_client *client) {
     acclient_job *job = next_job(rest);
     CHECK_TEXT(acclient_job_state, job, "KILLED");
     acclient_job_free(job);
-    SAY("what was collected is not returned again");
+    SAY("collected results are not returned again");
     EXPECT(ACCLIENT_OK, acclient_command_next_result(rest, LONG_MS, NULL, &job, &error));
     CHECK(job == NULL);
     acclient_collected_free(all);
 }
 
-/* Of everybody: 1:1 works, two have ended, 3:1 does not answer. */
+/* A command to all agents: 1:1 is running, two have ended, 3:1 does not answer. */
 static void check_kinds(acclient_outcomes *outcomes, bool with_answer) {
     const int64_t agents[4][2] = {{1, 1}, {1, 2}, {2, 1}, {3, 1}};
     const int32_t kinds[] = {ACCLIENT_OUTCOME_DONE, ACCLIENT_OUTCOME_OVER, ACCLIENT_OUTCOME_OVER,
@@ -306,7 +306,7 @@ static void outcomes(const acclient_client *client) {
     acclient_jobs_free(jobs);
     acclient_jobs_free(jobs_in_state(command, 1, "RUNNING"));
 
-    SAY("what it uses");
+    SAY("its resource usage");
     EXPECT(ACCLIENT_OK,
            acclient_command_get_stats(command, 3 * patience(), NULL, &outcomes, &error));
     check_kinds(outcomes, true);
@@ -316,8 +316,8 @@ static void outcomes(const acclient_client *client) {
                  acclient_command_id(command, NULL)) == 0);
     acclient_outcomes_free(outcomes);
 
-    SAY("what it has logged");
-    /* Agents log a little behind. */
+    SAY("its log");
+    /* Agents write logs with a delay. */
     acclient_msg_query *query = msg_query("1", 10);
     size_t rows = 0;
     for (int looks = 0; rows == 0 && looks < 50; looks++) {
@@ -335,7 +335,7 @@ static void outcomes(const acclient_client *client) {
     CHECK(acclient_outcomes_kind(outcomes, 3) == ACCLIENT_OUTCOME_FAILED);
     acclient_outcomes_free(outcomes);
 
-    SAY("killing it everywhere");
+    SAY("killing it on all agents");
     EXPECT(ACCLIENT_OK, acclient_command_kill(command, 3 * patience(), NULL, &outcomes, &error));
     check_kinds(outcomes, acclient_outcomes_answer(outcomes, 0) != NULL);
     CHECK(acclient_outcomes_failure(outcomes) == acclient_outcomes_error(outcomes, 3));

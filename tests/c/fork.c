@@ -1,5 +1,5 @@
-/* Forks in the middle of the calls of other threads: the child uses the same client, and the parent
- * is not disturbed. */
+/* Forks during calls of other threads: the child uses the same client, and the parent is
+ * unaffected. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -17,7 +17,7 @@ static acclient_rollout *rollout;
 static atomic_bool forking_is_over;
 static atomic_int waits_ended;
 
-/* Waits for a job, which runs until all forks are done, and for its result. */
+/* Waits for the result of a job that runs until all forks are done. */
 static void *wait_for_result(void *argument) {
     acclient_error *error;
     acclient_job *job = GARBAGE;
@@ -29,7 +29,7 @@ static void *wait_for_result(void *argument) {
     return NULL;
 }
 
-/* Takes and leaves all locks there are, so that some forks come while they are held. */
+/* Takes and releases all locks, so that some forks happen while they are held. */
 static void *keep_busy(void *argument) {
     (void)argument;
     acclient_error *error;
@@ -65,7 +65,7 @@ static void use_in_child(int number) {
            acclient_command_next_result(command, 10000, cancel, &job, &error));
     CHECK(job == NULL);
     acclient_command_free(command);
-    /* The parent goes on with it: what a child sent would run twice. */
+    /* The parent keeps using the connection: a command written by a child would run twice. */
     EXPECT(ACCLIENT_FORKED_HANDLE, acclient_rollout_next(rollout, &job, &error));
     CHECK(job == NULL && acclient_rollout_not_started_count(rollout) == 1);
     acclient_cancel_token *own = GARBAGE;
@@ -79,7 +79,7 @@ static void use_in_child(int number) {
 static void child(int number) {
     alarm(CHILD_SECONDS);
     switch (number % 5) {
-    case 0: /* ends without a word */
+    case 0: /* exits without freeing anything */
         use_in_child(number);
         break;
     case 1: /* frees everything */
@@ -94,11 +94,11 @@ static void child(int number) {
         CHECK(acclient_client_ping(client, 10000, NULL, NULL) == ACCLIENT_CLOSED);
         acclient_client_free(client);
         break;
-    case 3: /* frees what it never used */
+    case 3: /* frees the client without using it */
         acclient_client_free(client);
         acclient_cancel_token_free(cancel);
         break;
-    default: /* closes what it never used */
+    default: /* closes the client without using it */
         acclient_client_close(client);
         CHECK(acclient_client_ping(client, 10000, NULL, NULL) == ACCLIENT_CLOSED);
         break;
@@ -157,7 +157,7 @@ int main(void) {
     SAY("%d forks in %" PRId64 " ms", FORKS, now_ms() - begun);
     CHECK(descriptors(false) <= before);
 
-    SAY("the waits of the parent end with their results");
+    SAY("the waits of the parent return their results");
     CHECK(unlink(flag) == 0);
     for (int i = 0; i < WAITS; i++) {
         CHECK(pthread_join(waits[i], NULL) == 0);
@@ -169,13 +169,13 @@ int main(void) {
     }
     CHECK(waits_ended == WAITS);
     CHECK(descriptors(false) <= before);
-    SAY("and so does its rollout");
+    SAY("its rollout continues");
     acclient_job *job = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_rollout_next(rollout, &job, &error));
     CHECK_TEXT(acclient_job_stdout, job, "rolled out\n");
     acclient_job_free(job);
     acclient_rollout_free(rollout);
-    SAY("and its token works");
+    SAY("its token works");
     CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_OK);
     EXPECT(ACCLIENT_CANCELLED, acclient_client_ping(client, 10000, cancel, &error));
     EXPECT(ACCLIENT_OK, acclient_client_ping(client, 10000, NULL, &error));

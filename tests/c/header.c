@@ -1,4 +1,4 @@
-/* The header alone, twice, in every dialect of C and C++; and every function that it declares,
+/* The header alone, included twice, in every dialect of C and C++; and every declared function,
  * linked. Prints the name of each. */
 #include <acclient.h>
 #include <acclient.h>

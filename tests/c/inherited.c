@@ -1,4 +1,4 @@
-/* A forked child opens files and frees what it inherited, in any order: its files stay open. And a
+/* A forked child opens files and frees inherited handles in any order: its files stay open. And a
  * program that closes descriptors of the library. */
 #define _GNU_SOURCE
 #include "check.h"
@@ -47,7 +47,7 @@ static void add(const char *name, void *object, void (*free_object)(void *)) {
     objects[count++].free = free_object;
 }
 
-/* Fills the table of descriptors. */
+/* Fills the descriptor table. */
 static void open_files(void) {
     const struct rlimit limit = {MOST_FILES, MOST_FILES};
     CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
@@ -164,7 +164,7 @@ static void *wait_for_the_next(void *unused) {
     return NULL;
 }
 
-/* Another thread of the parent is in the middle of a call with it. */
+/* Another thread of the parent is using the handle in a call. */
 static void frees_what_is_in_use(size_t number) {
     const int before = descriptors(false);
     if (number == 1) {
@@ -222,7 +222,7 @@ static void make_all(void) {
     ADD(client, client);
 }
 
-/* As a daemonizer does. */
+/* Closes all descriptors, as daemons do. */
 static void closes_everything(size_t number) {
     acclient_error *error;
     acclient_job *job = GARBAGE;
@@ -231,7 +231,7 @@ static void closes_everything(size_t number) {
     acclient_cancel_token *end = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&end, &error));
     acclient_command *command = shell(own, "exec sleep 600");
-    SAY("one that has closed all descriptors waits");
+    SAY("a process that has closed all descriptors waits");
     for (int fd = 3; fd < MOST_FILES; fd++) {
         close(fd);
     }
@@ -262,9 +262,9 @@ int main(void) {
         in_child(frees_one_then_uses, i);
         in_child(leaves_it_to_a_grandchild, i);
     }
-    SAY("a child asks what it inherited");
+    SAY("a child reads inherited handles");
     in_child(asks_what_it_inherited, 0);
-    SAY("a child frees what another thread of its parent uses");
+    SAY("a child frees handles in use by another thread of its parent");
     EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&end, &error));
     busy = half_done(objects[count - 1].object, end);
     pthread_t thread = start_thread(wait_for_the_next, NULL);
@@ -277,7 +277,7 @@ int main(void) {
     acclient_cancel_token_free(end);
     in_child(closes_everything, 0);
 
-    SAY("the parent is none the worse");
+    SAY("the parent is unaffected");
     use();
     CHECK(acclient_cancel_token_cancel(objects[count - 3].object) == ACCLIENT_OK);
     free_all(0);

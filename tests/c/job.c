@@ -1,8 +1,8 @@
-/* What there is to be done with the job of one agent, while it runs and when it is over. */
+/* Operations on the job of one agent, while it runs and after it has ended. */
 #define _GNU_SOURCE
 #include "check.h"
 
-/* The job of a command on one agent, once it runs. */
+/* Waits until the job of one agent runs, and returns it. */
 static acclient_jobs *running(const acclient_command *command) {
     acclient_error *error;
     acclient_jobs *jobs = GARBAGE;
@@ -24,13 +24,13 @@ static acclient_jobs *running(const acclient_command *command) {
 static void at_work(const acclient_client *client) {
     acclient_error *error;
     acclient_answer *answer = GARBAGE;
-    SAY("what a job uses");
+    SAY("resource usage of a job");
     acclient_command *command = shell(client, "echo one; echo two >&2; exec sleep 600");
     acclient_jobs *jobs = running(command);
     const acclient_job *job = acclient_jobs_at(jobs, 0);
     CHECK_TEXT(acclient_job_state, job, "RUNNING");
     CHECK(!acclient_job_is_success(job));
-    /* A process that was only just forked has no memory of its own yet. */
+    /* A process that was just forked has no memory yet. */
     WAIT_UNTIL(
         (acclient_job_get_stats(job, 10000, NULL, &answer, NULL),
          acclient_answer_int(answer, 0, "rss") > 0 || (acclient_answer_free(answer), false)));
@@ -38,7 +38,7 @@ static void at_work(const acclient_client *client) {
     CHECK(acclient_answer_text(answer, 0, "cpu", NULL) != NULL);
     acclient_answer_free(answer);
 
-    SAY("what it has logged");
+    SAY("its log");
     WAIT_UNTIL((acclient_job_get_msgs(job, NULL, 10000, NULL, &answer, NULL),
                 acclient_answer_count(answer) == 2 || (acclient_answer_free(answer), false)));
     int seen = 0;
@@ -65,7 +65,7 @@ static void at_work(const acclient_client *client) {
     CHECK_TEXT(acclient_answer_json, answer, "[]");
     acclient_answer_free(answer);
 
-    SAY("waiting in vain, killing, waiting");
+    SAY("a wait that times out, a kill, a wait");
     acclient_job *ended = GARBAGE;
     FAILS(ACCLIENT_TIMEOUT, acclient_job_wait(job, 50, NULL, &ended, &error));
     CHECK(ended == NULL && acclient_error_is_timeout(error));
@@ -82,7 +82,7 @@ static void at_work(const acclient_client *client) {
     acclient_jobs_free(jobs);
     acclient_job_free(refreshed);
 
-    SAY("what is over");
+    SAY("a job that has ended");
     acclient_job *again = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_job_wait(ended, 0, NULL, &again, &error));
     CHECK_TEXT(acclient_job_state, again, "KILLED");
@@ -99,7 +99,7 @@ static void at_work(const acclient_client *client) {
     acclient_command_free(command);
 }
 
-/* Follows a job to its end; returns how many messages there were. They come in the order in which
+/* Follows a job to its end and returns the number of messages, which arrive in the order in which
  * they become visible. */
 static size_t follow(const acclient_job *job, const char *levels, const char *expected) {
     acclient_error *error;
@@ -138,7 +138,7 @@ static void following(const acclient_client *client) {
     acclient_jobs_free(jobs);
     acclient_command_free(command);
 
-    SAY("following until the time is over, or a token is cancelled");
+    SAY("following until the deadline, or until cancelled");
     command = shell(client, "echo a; exec sleep 600");
     jobs = running(command);
     job = acclient_jobs_at(jobs, 0);
@@ -167,7 +167,7 @@ static void following(const acclient_client *client) {
     acclient_command_free(command);
 }
 
-/* Follows a job that has logged more than an agent returns at a time. */
+/* Follows a job that has logged more than an agent returns per request. */
 static void missing(const acclient_client *client) {
     acclient_error *error;
     SAY("a gap in a log");
@@ -206,7 +206,7 @@ static void missing(const acclient_client *client) {
 
 static void outliving(void) {
     acclient_error *error;
-    SAY("a job that outlives its client, command and list");
+    SAY("a job outlives its client, command and list");
     acclient_client *client = connect_grid();
     acclient_command *command = shell(client, "exec sleep 600");
     acclient_jobs *jobs = running(command);
@@ -228,7 +228,7 @@ static void text_that_is_none(const acclient_client *client) {
     acclient_error *error;
     acclient_command *command = GARBAGE;
     size_t length = 12345;
-    SAY("bytes that are no UTF-8, half a pair of surrogates and a NUL");
+    SAY("invalid UTF-8, a lone surrogate and a NUL");
     EXPECT(ACCLIENT_OK,
            acclient_client_get_by_handle(client, "acclient:1:broken:1:1", &command, &error));
     acclient_job *job = next_job(command);
@@ -246,7 +246,7 @@ static void text_that_is_none(const acclient_client *client) {
     CHECK(acclient_job_dropped_fields_count(NULL) == 0);
     acclient_job_free(job);
     acclient_command_free(command);
-    SAY("and a result that is all text");
+    SAY("a result that is valid text");
     command = shell(client, "echo all text");
     job = next_job(command);
     CHECK_NO_TEXT(acclient_job_raw, job);

@@ -1,4 +1,4 @@
-/* Kills: what they reach, what they say, and jobs that they do not reach. */
+/* Kills: their reach, their results, and jobs that they do not reach. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -11,12 +11,12 @@ static bool has_printed(const acclient_command *command) {
     return rows > 0;
 }
 
-/* Waits until the job of one agent has printed something: its script has started. */
+/* Waits until the job of one agent has printed a line, so that its script has started. */
 static void wait_until_it_printed(const acclient_command *command) {
     WAIT_UNTIL(has_printed(command));
 }
 
-/* Kills the job of one agent, and returns what came of it. */
+/* Kills the job of one agent and returns the outcome. */
 static int32_t killed(const acclient_command *command) {
     acclient_error *error;
     acclient_outcomes *outcomes = GARBAGE;
@@ -59,7 +59,7 @@ static void scripts(const acclient_client *client) {
     char text[256];
     snprintf(path, sizeof path, "/tmp/acclient-kill-c-%ld", (long)getpid());
     snprintf(text, sizeof text, "echo started; while [ ! -e %s ]; do sleep 0.02; done", path);
-    SAY("a script goes on after its kill, and is not killed twice");
+    SAY("a script continues after its kill and is not killed twice");
     acclient_command *command = sent(plain_script(client, agent(1, 1), text));
     wait_until_it_printed(command);
     CHECK(killed(command) == ACCLIENT_KILL_ORDERED);
@@ -79,7 +79,7 @@ static void scripts(const acclient_client *client) {
     acclient_jobs_free(jobs);
     acclient_command_free(command);
 
-    SAY("a killable one ends with its kill");
+    SAY("a killable script ends with its kill");
     acclient_request *request = plain_script(client, agent(1, 1), "echo started; exec sleep 600");
     EXPECT(ACCLIENT_OK, acclient_request_set_killable(request, &error));
     command = sent(request);
@@ -88,7 +88,7 @@ static void scripts(const acclient_client *client) {
     CHECK(killed(command) == 0);
     acclient_command_free(command);
 
-    SAY("only a script of the shell can be killable");
+    SAY("only a shell script can be killable");
     request = plain_script(client, agent(1, 1), "#!/bin/sh\n");
     EXPECT(ACCLIENT_OK, acclient_request_set_killable(request, &error));
     EXPECT(ACCLIENT_INVALID_ARGUMENT,
@@ -96,7 +96,7 @@ static void scripts(const acclient_client *client) {
     acclient_request_free(request);
 }
 
-/* A script in a queue of the agent 1:1. */
+/* A script in a queue of agent 1:1. */
 static acclient_command *in_queue(const acclient_client *client, const char *text) {
     acclient_error *error;
     acclient_run_args *args = GARBAGE;

@@ -4,7 +4,7 @@
 
 enum { MOST = 200 };
 
-/* What the hook was given, on which thread. */
+/* Messages that the hook received, and its thread. */
 struct entries {
     int count;
     int warnings;
@@ -27,7 +27,7 @@ static void hook(int32_t level, const char *target, const char *message, void *u
         entries->count++;
     }
     if (entries->client != NULL) {
-        /* The hook may use the library, which does not call it again. */
+        /* The hook may use the library, which does not invoke it again. */
         CHECK(acclient_client_ping(entries->client, 10000, NULL, NULL) == ACCLIENT_OK);
     }
 }
@@ -69,7 +69,7 @@ static void logging(void) {
     CHECK(!has(&logged, "acclient::command", "secret-data"));
     CHECK(logged.warnings == 0);
 
-    SAY("levels, and no hook");
+    SAY("levels, and removing the hook");
     int count = logged.count;
     EXPECT(ACCLIENT_OK, acclient_set_log_hook(hook, &logged, ACCLIENT_LOG_WARN, &error));
     acclient_job_free(run(script(client, agent(1, 1), "true")));

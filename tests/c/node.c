@@ -1,5 +1,5 @@
-/* Questions to agents and to the controller, and how answers are read. The controller of this grid
- * keeps a history. */
+/* Requests to agents and the controller, and reading answers. The controller of this grid keeps a
+ * history. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -9,7 +9,7 @@ static bool is_field(const acclient_answer *answer, size_t row, const char *fiel
     return text != NULL && strcmp(text, expected) == 0;
 }
 
-/* The row where a field has a value; the number of rows where there is none. */
+/* The row in which a field has a value; the number of rows if there is none. */
 static size_t row_with(const acclient_answer *answer, const char *field, const char *expected) {
     size_t row = 0;
     while (row < acclient_answer_count(answer) && !is_field(answer, row, field, expected)) {
@@ -50,7 +50,7 @@ static void machine(const acclient_client *client) {
     CHECK(row_with(answer, "mountpoint", "/") < acclient_answer_count(answer));
     acclient_answer_free(answer);
 
-    SAY("memory, and how numbers are read");
+    SAY("memory, and reading numbers");
     EXPECT(ACCLIENT_OK, acclient_client_get_mem_info(client, 2, 1, 10000, NULL, &answer, &error));
     CHECK(acclient_answer_count(answer) == 1);
     CHECK_FIELDS(answer, "total", "available", "used", "free", "active", "inactive", "buffers",
@@ -68,7 +68,7 @@ static void machine(const acclient_client *client) {
     CHECK(json != NULL && json[0] == '{' && length == strlen(json));
     CHECK(is_field(answer, 0, "", json) || strlen(acclient_answer_text(answer, 0, "", NULL)) > 0);
 
-    SAY("what is not there");
+    SAY("absent rows and fields");
     length = 12345;
     CHECK(acclient_answer_text(answer, 0, "no.such", &length) == NULL && length == 0);
     length = 12345;
@@ -98,14 +98,14 @@ static void machine(const acclient_client *client) {
     CHECK(acclient_answer_int(answer, 0, "boot_time") > 0);
     acclient_answer_free(answer);
 
-    SAY("what an agent uses");
+    SAY("resource usage of an agent");
     EXPECT(ACCLIENT_OK,
            acclient_client_get_aggregated_stats(client, 1, 1, 10000, NULL, &answer, &error));
     CHECK_FIELDS(answer, "cpu", "rss", "vms", "swap");
     CHECK(acclient_answer_int(answer, 0, "rss") > 0);
     acclient_answer_free(answer);
 
-    SAY("nobody to ask");
+    SAY("an agent that does not exist");
     answer = GARBAGE;
     EXPECT(ACCLIENT_NO_SUCH_AGENT,
            acclient_client_get_os_info(client, 9, 9, 10000, NULL, &answer, &error));
@@ -132,7 +132,7 @@ static void resolution(const acclient_client *client) {
     acclient_error *error;
     acclient_answer *answer = GARBAGE;
     acclient_target *target = GARBAGE;
-    SAY("what an expression means");
+    SAY("resolving expressions");
     EXPECT(ACCLIENT_OK, acclient_client_resolve(client, "1:1-9 or role=storage and not 1:*", 10000,
                                                 NULL, &target, &error));
     CHECK(strcmp(acclient_target_text(target, NULL), "1:1,1:2,2:1") == 0);
@@ -271,7 +271,7 @@ static void schedule(const acclient_client *client) {
     acclient_answer_free(answer);
 }
 
-/* The generic command, with an entry that would make the controller exit when it is due. */
+/* A generic command with a schedule entry that would make the controller exit when it is due. */
 static void deadly(const acclient_client *client) {
     static const char data[] =
         "{\"id\":\"x\",\"cron\":\"@hourly\",\"cmd\":{\"cmd\":\"ping\",\"Roles\":\"cpu\"}}";
@@ -281,7 +281,7 @@ static void deadly(const acclient_client *client) {
     acclient_run_args *args = GARBAGE;
     acclient_request *request = GARBAGE;
     acclient_job *job = GARBAGE;
-    SAY("schedule by the generic command");
+    SAY("a schedule entry in a generic command");
     EXPECT(ACCLIENT_OK, acclient_run_args_new(&args, &error));
     EXPECT(ACCLIENT_OK, acclient_run_args_set_name(args, "scheduler_add", &error));
     EXPECT(ACCLIENT_OK, acclient_request_new(client, target, "controller", &request, &error));
@@ -292,7 +292,7 @@ static void deadly(const acclient_client *client) {
     CHECK(strstr(acclient_error_message(error, NULL), "invalid cmd.Roles in a schedule entry") !=
           NULL);
     acclient_error_free(error);
-    /* What the controller answers with an error is sent. */
+    /* Entries that the controller rejects with an error are sent. */
     EXPECT(ACCLIENT_OK, acclient_request_set_data(request, answered, sizeof answered - 1, &error));
     EXPECT(ACCLIENT_OK, acclient_request_run(request, 10000, NULL, &job, &error));
     CHECK_TEXT(acclient_job_state, job, "ERROR");

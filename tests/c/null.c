@@ -1,5 +1,5 @@
-/* NULL in every place, absurd lengths, numbers out of range: refused with a message, and every out
- * parameter set on entry. Here: tokens, connecting, commands, accessors; the rest is in
+/* NULL in every place, impossible lengths and numbers out of range fail with a message, and every
+ * out parameter is set on entry. Here: tokens, connecting, commands, accessors; the rest is in
  * null_client.c, null_job.c and null_node.c. */
 #define _GNU_SOURCE
 #include "check.h"
@@ -60,7 +60,7 @@ static void pinging(const acclient_client *client) {
 static void errors(void) {
     acclient_error *error;
     acclient_target *target = GARBAGE;
-    SAY("the error of an argument");
+    SAY("the error of an invalid argument");
     FAILS(ACCLIENT_INVALID_ARGUMENT, acclient_target_agent(1, -7, &target, &error));
     CHECK(target == NULL);
     CHECK(strstr(acclient_error_message(error, NULL), "nid") != NULL);

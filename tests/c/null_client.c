@@ -1,14 +1,14 @@
-/* As null.c: settings, instances, targets, run arguments, requests, rollouts. */
+/* As null.c, for options, instances, targets, run arguments, requests and rollouts. */
 #define _GNU_SOURCE
 #include "check.h"
 
 static const char *const no_utf8 = "a\xff";
-/* Lengths that no object has; what is behind the pointer must not be read. */
+/* Lengths that no object can have; the pointer must not be read. */
 static const size_t lengths[] = {SIZE_MAX, SIZE_MAX / 2 + 1};
 static const size_t counts[] = {SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / sizeof(void *)};
 static const int64_t numbers[] = {0, -1, INT64_MIN, INT64_C(1) << 32, INT64_MAX};
 
-/* A text to be set, which may not be NULL, no UTF-8, and of no handle that is NULL. */
+/* A setter of text rejects NULL, invalid UTF-8 and a NULL handle. */
 #define SETS_TEXT(set, object)                                                                     \
     do {                                                                                           \
         REFUSED(set(NULL, "x", &error));                                                           \
@@ -315,7 +315,7 @@ static void sending(const acclient_client *client, const acclient_request *reque
         MANY(client, NULL, counts[i], 1000, commands);
         MANY(NULL, requests, counts[i], 1000, NULL);
     }
-    /* There is no array of such a length to write to. */
+    /* No array of this length exists to write to. */
     CHECK(commands[0] == GARBAGE && errors[0] == GARBAGE);
     MANY(client, requests, 2, 1000, NULL);
     CHECK(errors[0] == NULL && errors[1] == NULL);

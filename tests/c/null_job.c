@@ -1,4 +1,4 @@
-/* As null.c: commands, results, jobs, lists, outcomes, what was collected, following. */
+/* As null.c, for commands, results, jobs, lists, outcomes, collected results and following. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -82,7 +82,7 @@ static void commands(const acclient_command *command) {
     CHECK(acclient_command_retract(NULL, 0, NULL, NULL, NULL) == ACCLIENT_INVALID_ARGUMENT);
     CHECK(acclient_command_retract(command, INT64_MIN, NULL, NULL, NULL) == ACCLIENT_OK);
 
-    SAY("accessors of a command that is NULL");
+    SAY("accessors of a NULL command");
     CHECK_NO_TEXT(acclient_command_target, NULL);
     CHECK_NO_TEXT(acclient_command_cmd, NULL);
     CHECK_NO_TEXT(acclient_command_args, NULL);

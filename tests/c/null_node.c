@@ -1,4 +1,4 @@
-/* As null.c: questions to agents and the controller, the schedule, tunnels, answers. */
+/* As null.c, for requests to agents and the controller, the schedule, tunnels and answers. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -15,7 +15,7 @@ static acclient_status processes(const acclient_client *client, int64_t gid, int
     return acclient_client_get_processes(client, gid, nid, NULL, timeout, cancel, answer, error);
 }
 
-/* Queries, which may be NULL where a call takes them. */
+/* Queries. Calls accept NULL for them. */
 static void queries(void) {
     acclient_error *error;
     acclient_msg_query *query;
@@ -64,7 +64,7 @@ static void agents(const acclient_client *client) {
         acclient_client_get_mem_info, acclient_client_get_nic_info,
         acclient_client_get_os_info,  acclient_client_get_aggregated_stats,
         acclient_client_tunnel_list,  processes};
-    SAY("questions to an agent");
+    SAY("requests to an agent");
     for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
         REFUSES(answer, functions[f](NULL, 1, 1, 1000, NULL, &answer, &error));
         REFUSES(answer, functions[f](client, 1, 1, 0, NULL, &answer, &error));
@@ -151,7 +151,7 @@ static void controller(const acclient_client *client) {
     ask_controller *const functions[] = {acclient_client_list_agents, acclient_client_schedule_list,
                                          acclient_client_reverse_tunnel_list,
                                          acclient_client_doctor};
-    SAY("questions to the controller, and acclient_client_doctor");
+    SAY("requests to the controller, and acclient_client_doctor");
     for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
         REFUSES(answer, functions[f](NULL, 1000, NULL, &answer, &error));
         REFUSES(answer, functions[f](client, 0, NULL, &answer, &error));

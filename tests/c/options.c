@@ -1,4 +1,4 @@
-/* Settings of a client, and named instances. Each setting is seen to do something. */
+/* Options of a client, each with an observable effect, and named instances. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -24,7 +24,7 @@ static acclient_client *opened(const acclient_options *options) {
     return client;
 }
 
-/* Opening fails, with a message that holds a word. */
+/* Opening fails with a message that contains a word. */
 static void does_not_open(const acclient_options *options, acclient_status status,
                           const char *word) {
     acclient_error *error;
@@ -121,7 +121,7 @@ static void limits(void) {
     acclient_command_free(command);
     acclient_client_free(client);
 
-    SAY("small replies");
+    SAY("maximum size of a reply");
     EXPECT(ACCLIENT_OK, acclient_options_set_max_reply(options, 0, &error));
     does_not_open(options, ACCLIENT_INVALID_ARGUMENT, "maximum reply size");
     EXPECT(ACCLIENT_OK, acclient_options_set_max_reply(options, 3000, &error));

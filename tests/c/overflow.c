@@ -1,5 +1,5 @@
-/* Does what sanitizers are there to see; named by the argument. The tests run it to know that they
- * are on, and it must not end well. */
+/* Commits the error named by its argument, which a sanitizer must report. The tests run it to make
+ * sure that sanitizers are active. */
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -36,6 +36,6 @@ int main(int argc, char **argv) {
             pthread_join(thread, NULL);
         }
     }
-    printf("%s was not seen\n", what);
+    printf("%s was not detected\n", what);
     return EXIT_SUCCESS;
 }

@@ -1,5 +1,5 @@
-/* How far commands got, taking them back, and submitting them once. The agent 3:1 is routable and
- * does not answer; at ACCLIENT_QUEUE_URL is a Redis that no controller drains. */
+/* Progress of commands, retracting them, and submitting them once. Agent 3:1 is routable and does
+ * not answer; ACCLIENT_QUEUE_URL is a Redis that no controller drains. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -20,7 +20,7 @@ static acclient_progress *progress_of(const acclient_command *command) {
     return progress;
 }
 
-/* How far it got as a whole, where no agent is known. */
+/* The stage of a command for which no agent is known. */
 static int32_t stage_without_agents(const acclient_command *command) {
     acclient_progress *progress = progress_of(command);
     const int32_t stage = acclient_progress_stage(progress);
@@ -37,7 +37,7 @@ static bool retract(const acclient_command *command) {
     return retracted;
 }
 
-/* The same command, of which less is known. */
+/* The same command by its id alone. */
 static acclient_command *again(const acclient_client *client, const acclient_command *command) {
     acclient_error *error;
     acclient_command *found = GARBAGE;
@@ -59,7 +59,7 @@ static void names(void) {
 
 static void in_the_queue(void) {
     acclient_error *error;
-    SAY("a command that nobody takes, taken back");
+    SAY("retracting a command from a queue that no controller drains");
     acclient_client *client = connect_queue();
     acclient_command *command = shell(client, "true # \xc3\xbc");
     acclient_command *other = shell(client, "true");
@@ -72,7 +72,7 @@ static void in_the_queue(void) {
     CHECK(stage_without_agents(other) == ACCLIENT_STAGE_IN_QUEUE);
     CHECK(retract(found));
     CHECK(stage_without_agents(found) == ACCLIENT_STAGE_UNKNOWN);
-    /* Taken back by another handle; no controller says that it does not have it. */
+    /* Retracted by another handle; no controller confirms that it does not have it. */
     CHECK(stage_without_agents(other) == ACCLIENT_STAGE_UNKNOWN);
     acclient_command_free(found);
     acclient_command_free(other);
@@ -84,7 +84,7 @@ static void in_the_queue(void) {
     acclient_client_free(client);
 }
 
-/* One agent's stage; 0 where it is none of the agents. */
+/* The stage of one agent, or 0 if the agent is not listed. */
 static int32_t stage_on(const acclient_progress *progress, int64_t gid, int64_t nid) {
     for (size_t i = 0; i < acclient_progress_count(progress); i++) {
         if (progress_agent_gid(progress, i) == gid && progress_agent_nid(progress, i) == nid) {
@@ -94,7 +94,7 @@ static int32_t stage_on(const acclient_progress *progress, int64_t gid, int64_t 
     return 0;
 }
 
-/* Whether it stands so on the agents 1:1, 1:2, 2:1 and 3:1. */
+/* Whether these are the stages of agents 1:1, 1:2, 2:1 and 3:1. */
 static bool stands(const acclient_command *command, int32_t stage_of_all, int32_t one, int32_t two,
                    int32_t three, int32_t silent) {
     acclient_progress *progress = progress_of(command);
@@ -148,7 +148,7 @@ static void on_agents(const acclient_client *client) {
     const int32_t running = ACCLIENT_STAGE_RUNNING;
     const int32_t done = ACCLIENT_STAGE_DONE;
     acclient_error *error;
-    SAY("agents that run it, that have run it, and one that does not fetch it");
+    SAY("agents that run it, have run it, and do not fetch it");
     acclient_command *command =
         send_script(client, everyone(NULL), "[ $AGENT_NID = 2 ] || exec sleep 600");
     WAIT_UNTIL(stands(command, routed, running, done, running, routed));
@@ -167,7 +167,7 @@ static void on_agents(const acclient_client *client) {
     acclient_command_free(found);
     acclient_command_free(command);
 
-    SAY("beside a thread that waits with the command");
+    SAY("while another thread waits with the command");
     command = send_script(client, everyone("storage"), "exec sleep 600");
     struct wait wait = {.command = command};
     const pthread_t thread = start_thread(wait_for_result, &wait);
@@ -181,7 +181,7 @@ static void on_agents(const acclient_client *client) {
     acclient_command_free(found);
     acclient_command_free(command);
 
-    SAY("nobody for a target");
+    SAY("a target without matching agents");
     command = send_script(client, everyone("no such role"), "true");
     acclient_status status;
     do {
@@ -194,7 +194,7 @@ static void on_agents(const acclient_client *client) {
     acclient_command_free(command);
 }
 
-/* How many lines there are in a file. */
+/* Number of lines in a file. */
 static int lines(const char *path) {
     FILE *file = fopen(path, "r");
     CHECK(file != NULL);
@@ -211,7 +211,7 @@ static void once(const acclient_client *client) {
     acclient_command *command = GARBAGE;
     char path[] = "/tmp/acclient-once-XXXXXX";
     char text[100];
-    SAY("a command that is submitted once, twice");
+    SAY("submitting a command once, twice");
     const int fd = mkstemp(path);
     CHECK(fd >= 0 && close(fd) == 0);
     snprintf(text, sizeof text, "echo here >> %s", path);
@@ -226,10 +226,10 @@ static void once(const acclient_client *client) {
         acclient_job_free(job);
         acclient_command_free(command);
     }
-    /* What runs after it would run after a second one too. */
+    /* A command that runs after it also runs after a duplicate. */
     acclient_job_free(run(script(client, agent(1, 1), "true")));
     CHECK(lines(path) == 1);
-    SAY("another command under its id is refused");
+    SAY("another command under its id fails");
     acclient_request *other_script = script(client, agent(1, 1), "false");
     EXPECT(ACCLIENT_OK, acclient_request_set_id(other_script, text, &error));
     command = GARBAGE;
@@ -238,14 +238,14 @@ static void once(const acclient_client *client) {
     CHECK(command == NULL && !acclient_error_is_maybe_sent(error));
     acclient_error_free(error);
     acclient_request_free(other_script);
-    SAY("and then as any other");
+    SAY("submitting it normally");
     EXPECT(ACCLIENT_OK, acclient_request_submit(request, 10000, NULL, &command, &error));
     WAIT_UNTIL(lines(path) == 2);
     acclient_command_free(command);
     acclient_request_free(request);
     CHECK(unlink(path) == 0);
 
-    SAY("what was taken back can be submitted again");
+    SAY("a retracted command can be submitted again");
     acclient_client *other = connect_queue();
     request = script(other, agent(1, 1), "true");
     EXPECT(ACCLIENT_OK, acclient_request_set_id(request, text, &error));

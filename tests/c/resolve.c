@@ -1,4 +1,4 @@
-/* A name server that says nothing, for as long as it likes: this program is its own resolver. */
+/* A name server that does not answer, simulated by replacing getaddrinfo(). */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <sys/wait.h>
 
-/* Look-ups that may be under way, by the documentation. */
+/* Documented maximum number of concurrent lookups. */
 #define LOOKUPS 32
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -15,7 +15,7 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static bool answers;
 static int asked;
 
-/* In the place of the C library's. */
+/* Replaces that of the C library. */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found) {
     (void)name;
@@ -58,22 +58,23 @@ int main(void) {
     char url[100];
     snprintf(url, sizeof url, "redis://grid.example%s", strrchr(grid_url(), ':'));
 
-    SAY("a deadline ends a look-up");
+    SAY("a deadline ends a lookup");
     const int64_t begun = now_ms();
     EXPECT(ACCLIENT_TIMEOUT, acclient_client_connect(url, 100, NULL, &client, &error));
     CHECK(now_ms() - begun >= 100 && now_ms() - begun < 100 + LATE_MS);
     CHECK(client == NULL);
     WAIT_UNTIL(asked == 1);
 
-    SAY("a token ends another");
+    SAY("a token ends a lookup");
     EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&cancel, &error));
     pthread_t canceller = start_thread(cancel_soon, cancel);
     EXPECT(ACCLIENT_CANCELLED, acclient_client_connect(url, -1, cancel, &client, &error));
     CHECK(pthread_join(canceller, NULL) == 0);
     acclient_cancel_token_free(cancel);
 
-    SAY("they do not pile up without a limit");
-    /* A call whose time is over before it begins starts none, so there may be more calls. */
+    SAY("concurrent lookups are limited");
+    /* A call whose deadline has passed before it begins starts no lookup, so there may be more
+     * calls. */
     acclient_status status = ACCLIENT_TIMEOUT;
     WAIT_UNTIL((status = acclient_client_connect(url, 1, NULL, &client, NULL)) != ACCLIENT_TIMEOUT);
     CHECK(status == ACCLIENT_CONNECT);
@@ -85,7 +86,7 @@ int main(void) {
     EXPECT(ACCLIENT_OK, acclient_client_ping(direct, 10000, NULL, &error));
     acclient_client_free(direct);
 
-    SAY("a forked child has none of its parent's look-ups, and as many of its own");
+    SAY("a forked child has its own limit");
     const pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
@@ -100,7 +101,7 @@ int main(void) {
     int ended;
     CHECK(waitpid(child, &ended, 0) == child && WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
 
-    SAY("once it answers, all is well");
+    SAY("calls succeed once the name server answers");
     pthread_mutex_lock(&mutex);
     answers = true;
     pthread_cond_broadcast(&changed);
@@ -108,7 +109,7 @@ int main(void) {
     WAIT_UNTIL(acclient_client_connect(url, 10000, NULL, &client, NULL) == ACCLIENT_OK);
     EXPECT(ACCLIENT_OK, acclient_client_ping(client, 10000, NULL, &error));
     acclient_client_free(client);
-    /* What valgrind would take for leaks: threads that were about to end. */
+    /* Threads that are about to exit would be leaks to valgrind. */
     char tasks[40];
     snprintf(tasks, sizeof tasks, "/proc/%d/task", (int)getpid());
     struct stat task;

@@ -1,24 +1,23 @@
-/* Commands that are sent to some agents at a time. The agent 3:1 is routable and does not answer.
- */
+/* Commands sent to agents in batches. Agent 3:1 is routable and does not answer. */
 #define _GNU_SOURCE
 #include "check.h"
 
-/* How long to wait for what does not answer: others do in that time. */
+/* How long to wait for the agent that does not answer; the others answer in that time. */
 static int64_t patience(void) {
     return getenv("ACCLIENT_TEST_SLOW") != NULL ? 2500 : 1000;
 }
 
-/* Where every agent that runs the script of write_here() leaves a line. */
+/* File to which every agent that runs the script of write_here() adds a line. */
 static char path[] = "/tmp/acclient-rollout-XXXXXX";
 
-/* A script that writes who runs it, and then goes on. */
+/* A script that writes the agent's id and then continues with another script. */
 static const char *write_here(const char *then) {
     static char text[200];
     snprintf(text, sizeof text, "echo $AGENT_GID:$AGENT_NID >> %s; %s", path, then);
     return text;
 }
 
-/* Whether these agents have run it, in this order, since the file was last looked at so. */
+/* Whether these agents have run it, in this order, since the last call. */
 static void check_ran(const char *expected) {
     char text[200];
     FILE *file = fopen(path, "r");
@@ -46,7 +45,7 @@ static acclient_rollout *roll_out(acclient_request *request, int64_t batch, int6
     return rollout;
 }
 
-/* How many commands are in flight, that they are for these agents, and kills them where told to. */
+/* Checks the number and agents of the commands in flight, and optionally kills them. */
 static void check_in_flight(const acclient_rollout *rollout, const char *const *agents,
                             size_t count, bool kill) {
     acclient_error *error;
@@ -77,7 +76,7 @@ static acclient_job *next_of(acclient_rollout *rollout) {
     return job;
 }
 
-/* The next result, and how it stands after that. */
+/* Takes the next result and checks the state of the rollout. */
 static void check_next(acclient_rollout *rollout, int64_t gid, int64_t nid, const char *state,
                        size_t not_started, size_t failures) {
     acclient_job *job = next_of(rollout);
@@ -88,7 +87,7 @@ static void check_next(acclient_rollout *rollout, int64_t gid, int64_t nid, cons
     CHECK(acclient_rollout_failures(rollout) == failures);
 }
 
-/* There is none left, and it says so again. */
+/* The rollout has ended, and reports so repeatedly. */
 static void check_end(acclient_rollout *rollout, bool stopped) {
     for (int i = 0; i < 2; i++) {
         CHECK(next_of(rollout) == NULL);
@@ -97,7 +96,7 @@ static void check_end(acclient_rollout *rollout, bool stopped) {
     acclient_rollout_free(rollout);
 }
 
-/* Kills what an error is about. */
+/* Kills the command that an error concerns. */
 static void kill_of(const acclient_client *client, const acclient_error *about) {
     acclient_error *error;
     acclient_command *command = GARBAGE;
@@ -108,7 +107,7 @@ static void kill_of(const acclient_client *client, const acclient_error *about) 
 }
 
 static void in_batches(const acclient_client *client) {
-    SAY("one agent after another");
+    SAY("batches of one agent");
     acclient_rollout *rollout =
         roll_out(script(client, everyone("storage"), write_here("true")), 1, 0, 0, 0, LONG_MS);
     const int64_t agents[2][2] = {{1, 2}, {2, 1}};
@@ -140,7 +139,7 @@ static void in_batches(const acclient_client *client) {
     CHECK(acclient_rollout_not_started_count(rollout) == 0);
     check_end(rollout, false);
 
-    SAY("per cent of them");
+    SAY("batches of a percentage");
     for (int64_t percent = 50; percent <= 100; percent += 50) {
         rollout = roll_out(script(client, everyone("cpu"), "true"), 0, percent, 0, 0, LONG_MS);
         CHECK(acclient_rollout_batch_size(rollout) == (percent == 50 ? 1 : 2));
@@ -152,7 +151,7 @@ static void in_batches(const acclient_client *client) {
         check_end(rollout, false);
     }
 
-    SAY("some of them");
+    SAY("a sample");
     rollout = roll_out(script(client, everyone("storage"), "true"), 5, 0, 0, 1, LONG_MS);
     CHECK(acclient_rollout_agent_count(rollout) == 1);
     const int64_t gid = rollout_agent_gid(rollout, 0);
@@ -167,12 +166,12 @@ static void in_batches(const acclient_client *client) {
 
 static void sliding(const acclient_client *client) {
     acclient_error *error;
-    SAY("the next agent as soon as one has answered");
+    SAY("a sliding window");
     acclient_rollout_plan *plan = GARBAGE;
     acclient_rollout *rollout = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_rollout_plan_agents(2, &plan, &error));
     EXPECT(ACCLIENT_OK, acclient_rollout_plan_set_sliding(plan, &error));
-    /* The first waits for what the last of them does. */
+    /* The first agent waits for the last. */
     static char text[300];
     snprintf(
         text, sizeof text,
@@ -199,7 +198,7 @@ static void sliding(const acclient_client *client) {
 
 static void failures(const acclient_client *client) {
     const char *fails_on_1_1 = "[ $AGENT_GID = 2 ]";
-    SAY("a failure stops it");
+    SAY("a failure stops the rollout");
     forget();
     acclient_rollout *rollout =
         roll_out(script(client, everyone("cpu"), write_here(fails_on_1_1)), 1, 0, 1, 0, LONG_MS);
@@ -209,11 +208,11 @@ static void failures(const acclient_client *client) {
     CHECK(rollout_not_started_gid(rollout, 0) == 2);
     CHECK(rollout_not_started_nid(rollout, 0) == 1);
     check_end(rollout, true);
-    /* What runs after it would run after a second one too. */
+    /* A command that runs after it also runs after a further batch. */
     acclient_job_free(run(script(client, agent(2, 1), "true")));
     check_ran("1:1\n");
 
-    SAY("or not");
+    SAY("a failure below the limit does not");
     for (int64_t stop_after = 0; stop_after <= 2; stop_after += 2) {
         rollout =
             roll_out(script(client, everyone("cpu"), fails_on_1_1), 1, 0, stop_after, 0, LONG_MS);
@@ -223,7 +222,7 @@ static void failures(const acclient_client *client) {
         check_end(rollout, false);
     }
 
-    SAY("freed in the middle, it goes no further");
+    SAY("a freed rollout sends no further batch");
     forget();
     rollout = roll_out(script(client, everyone("cpu"), write_here("true")), 1, 0, 0, 0, LONG_MS);
     check_next(rollout, 1, 1, "SUCCESS", 1, 0);
@@ -250,7 +249,7 @@ static void check_verdict(const acclient_client *client, acclient_rollout *rollo
 }
 
 static void deadlines(const acclient_client *client) {
-    SAY("one deadline for all");
+    SAY("the deadline is for all agents");
     int64_t begun = now_ms();
     acclient_rollout *rollout =
         roll_out(script(client, everyone("cpu"), "exec sleep 600"), 1, 0, 0, 0, patience());
@@ -260,7 +259,7 @@ static void deadlines(const acclient_client *client) {
     CHECK(acclient_rollout_is_stopped(rollout));
     check_end(rollout, true);
 
-    SAY("and what did not answer can be killed");
+    SAY("commands without an answer can be killed");
     const char *const slow[] = {"1:1", "1:2"};
     rollout = roll_out(script(client, everyone(NULL), "[ $AGENT_GID = 2 ] || exec sleep 600"), 3, 0,
                        0, 0, 3 * patience());
@@ -275,7 +274,7 @@ static void deadlines(const acclient_client *client) {
     check_in_flight(rollout, slow, 2, true);
     check_end(rollout, true);
 
-    SAY("an agent that does not answer, last of all");
+    SAY("the last agent does not answer");
     rollout = roll_out(script(client, everyone(NULL), "true"), 3, 0, 1, 0, 3 * patience());
     for (int i = 0; i < 3; i++) {
         acclient_job_free(next_of(rollout));
@@ -308,7 +307,7 @@ static void from_other_threads(acclient_client *client) {
     acclient_cancel_token *cancel = GARBAGE;
     acclient_rollout *rollout = GARBAGE;
     acclient_job *job = GARBAGE;
-    SAY("a second thread is refused at once");
+    SAY("a second thread gets an error at once");
     EXPECT(ACCLIENT_OK, acclient_cancel_token_new(&cancel, &error));
     acclient_request *request = script(client, everyone("cpu"), "exec sleep 600");
     EXPECT(ACCLIENT_OK, rollout_of(request, 1, 0, 0, 0, -1, cancel, &rollout, &error));
@@ -327,14 +326,14 @@ static void from_other_threads(acclient_client *client) {
     CHECK(acclient_rollout_agent_count(rollout) == 2);
     CHECK(rollout_agent_gid(rollout, 1) == 2);
 
-    SAY("and a token ends it");
+    SAY("a token ends the rollout");
     CHECK(acclient_cancel_token_cancel(cancel) == ACCLIENT_OK);
     CHECK(pthread_join(thread, NULL) == 0);
     CHECK(acclient_rollout_not_started_count(rollout) == 1);
     CHECK(acclient_rollout_in_flight_count(rollout) == 1);
     EXPECT(ACCLIENT_OK, acclient_rollout_in_flight(rollout, 0, &command, &error));
     check_end(rollout, true);
-    /* It outlives the rollout, and the token was not for it. */
+    /* It outlives the rollout, whose token does not apply to it. */
     EXPECT(ACCLIENT_OK, kill_everywhere(command, 10000, NULL, &error));
     EXPECT(ACCLIENT_OK, acclient_command_next_result(command, 10000, NULL, &job, &error));
     CHECK_TEXT(acclient_job_state, job, "KILLED");
@@ -352,7 +351,7 @@ static void refusals(acclient_client *client) {
     acclient_rollout *rollout;
     acclient_target *any = GARBAGE;
     acclient_run_args *args = GARBAGE;
-    SAY("what cannot be rolled out");
+    SAY("requests that cannot be rolled out");
     EXPECT(ACCLIENT_OK, acclient_target_any(&any, &error));
     EXPECT(ACCLIENT_OK, acclient_run_args_new(&args, &error));
     EXPECT(ACCLIENT_OK, acclient_run_args_set_recurring_period(args, 9, &error));
@@ -374,7 +373,7 @@ static void refusals(acclient_client *client) {
     CHECK(rollout == NULL);
     acclient_request_free(request);
 
-    SAY("a client that is closed");
+    SAY("a closed client");
     acclient_job *job = GARBAGE;
     rollout = roll_out(script(client, everyone("cpu"), "true"), 1, 0, 0, 0, -1);
     acclient_client_close(client);

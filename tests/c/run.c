@@ -1,4 +1,4 @@
-/* A program run on an agent, from connecting to the last accessor. */
+/* Runs a program on an agent, from connecting to the last accessor. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -49,7 +49,7 @@ static void versions_and_names(void) {
     CHECK(strcmp(acclient_status_name(-1), "unknown status") == 0);
 }
 
-/* The same server with something else before the host, and behind the port. */
+/* URL of the same server with another prefix and suffix. */
 static const char *other_url(const char *before, const char *behind) {
     static char url[200];
     const char *host = strstr(grid_url(), "://");
@@ -96,7 +96,7 @@ static void connecting(void) {
     CHECK(client == NULL);
 }
 
-/* All that there is to be read of a job that ended well. */
+/* All accessors of a successful job. */
 static void successful(const acclient_client *client) {
     acclient_error *error;
     acclient_command *command = GARBAGE;
@@ -197,7 +197,7 @@ static void failing(const acclient_client *client) {
     acclient_job_free(job);
     acclient_command_free(command);
 
-    SAY("a program that is not there");
+    SAY("a program that does not exist");
     EXPECT(ACCLIENT_OK, execute(client, 1, 1, "no-such-program", NULL, 0, NULL, 0, 10000, NULL,
                                 &command, &error));
     job = next_job(command);
@@ -208,7 +208,7 @@ static void failing(const acclient_client *client) {
     acclient_job_free(job);
     acclient_command_free(command);
 
-    SAY("an agent that is not there");
+    SAY("an agent that does not exist");
     EXPECT(ACCLIENT_OK,
            execute(client, 9, 9, "true", NULL, 0, NULL, 0, 10000, NULL, &command, &error));
     job = GARBAGE;
@@ -260,7 +260,7 @@ static void timing_out_and_killing(const acclient_client *client) {
 static void found_again(acclient_client *client) {
     acclient_error *error;
     acclient_command *found = GARBAGE;
-    SAY("a command found again by another client, after both it came from are freed");
+    SAY("another client looks up a command after its client and handle are freed");
     acclient_command *command = shell(client, "echo here I am");
     acclient_client *second = connect_grid();
     EXPECT(ACCLIENT_OK, acclient_client_get_by_handle(
@@ -280,7 +280,7 @@ static void found_again(acclient_client *client) {
 }
 
 static void freed_early(void) {
-    SAY("what a client made outlives it");
+    SAY("handles outlive their client");
     acclient_client *client = connect_grid();
     acclient_command *command = shell(client, "echo late");
     acclient_client_free(client);

@@ -1,6 +1,7 @@
-/* The server dies while a big command is being written: the program lives, with default signals.
- * The server is ours to kill: ACCLIENT_REDIS_PID. A fake one then dies in the one way in which a
- * write is sure to raise SIGPIPE, were it not suppressed: by a unix socket, with a reply begun. */
+/* The server is killed while a large command is written: the program survives with default signal
+ * dispositions. ACCLIENT_REDIS_PID is the server. A fake server on a Unix socket then closes after
+ * the start of a reply, after which a write would certainly raise SIGPIPE if it were not
+ * suppressed. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -8,13 +9,13 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-/* More than the buffers of both sockets take. */
+/* More than the buffers of both sockets hold. */
 #define SIZE (8 << 20)
 
 static pid_t server;
 static _Atomic long writer;
 
-/* Waits until the other thread can write no more, and kills the server. */
+/* Waits until the other thread is blocked in a write, and kills the server. */
 static void *kill_server(void *argument) {
     (void)argument;
     wait_until_asleep(&writer);
@@ -35,7 +36,7 @@ static void put(int fd, const char *text) {
     CHECK(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
 }
 
-/* Answers as a Redis does until a command is pushed, and dies in the middle of that. */
+/* Replies like Redis until a command is pushed, and closes during that. */
 static void *pretend_to_be_redis(void *argument) {
     const int listener = *(int *)argument;
     char text[1024];
@@ -67,7 +68,7 @@ static void fake_server(const char *data) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char dir[] = "/tmp/acclient-sigpipe-XXXXXX";
     char url[200];
-    SAY("a server on a unix socket that dies with a reply begun");
+    SAY("a server on a Unix socket closes after the start of a reply");
     CHECK(mkdtemp(dir) != NULL);
     snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", dir);
     snprintf(url, sizeof url, "redis+unix://%s", address.sun_path);
@@ -102,7 +103,7 @@ int main(void) {
     acclient_client *client = connect_grid();
     acclient_client *idle = connect_grid();
 
-    SAY("a frozen server is killed in the middle of a command of %d MiB", SIZE >> 20);
+    SAY("a stopped server is killed while a command of %d MiB is written", SIZE >> 20);
     CHECK(kill(server, SIGSTOP) == 0);
     pthread_t killer = start_thread(kill_server, NULL);
     const int64_t begun = now_ms();
@@ -123,7 +124,7 @@ int main(void) {
     EXPECT(ACCLIENT_CONNECT, acclient_client_ping(client, 10000, NULL, &error));
     EXPECT(ACCLIENT_CONNECT,
            execute(client, 1, 1, "cat", NULL, 0, data, 100, 10000, NULL, &command, &error));
-    SAY("a client whose idle connection has died");
+    SAY("a client whose idle connection was closed");
     EXPECT(ACCLIENT_CONNECT,
            execute(idle, 1, 1, "cat", NULL, 0, data, SIZE, 10000, NULL, &command, &error));
     EXPECT(ACCLIENT_CONNECT, acclient_client_ping(idle, 10000, NULL, &error));

@@ -1,5 +1,5 @@
-/* Deadlines on a server that is stopped: it takes connections, and says nothing. It is ours to
- * stop: ACCLIENT_REDIS_PID. */
+/* Deadlines with a stopped server, which accepts connections and never replies: ACCLIENT_REDIS_PID.
+ */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -7,7 +7,7 @@
 
 #define TIME 100
 
-/* A call that times out: not before its time, and it does not hang. */
+/* A call that times out, not before its deadline and without hanging. */
 #define ENDS_IN_TIME(call)                                                                         \
     do {                                                                                           \
         error = GARBAGE;                                                                           \
@@ -51,14 +51,14 @@ static void calls(const acclient_client *client, const acclient_command *command
     ENDS_IN_TIME(acclient_client_get_os_info(client, 1, 1, TIME, NULL, &answer, &error));
     ENDS_IN_TIME(acclient_client_schedule_list(client, TIME, NULL, &answer, &error));
 
-    SAY("results, which have their time in themselves");
+    SAY("results, whose deadline was set when they were created");
     const int64_t begun = now_ms();
     EXPECT(ACCLIENT_OK, acclient_command_results(command, TIME, NULL, &results, &error));
     EXPECT(ACCLIENT_TIMEOUT, acclient_results_next(results, &job, &error));
     CHECK(now_ms() - begun >= TIME && now_ms() - begun < TIME + LATE_MS);
     acclient_results_free(results);
 
-    SAY("and a doctor, who finds this out in less than his time");
+    SAY("doctor, which diagnoses this before its deadline");
     const int64_t called = now_ms();
     EXPECT(ACCLIENT_OK, acclient_client_doctor(client, TIME, NULL, &answer, &error));
     CHECK(now_ms() - called < TIME + LATE_MS);
@@ -76,7 +76,7 @@ int main(void) {
     CHECK(kill(atoi(pid), SIGSTOP) == 0);
     calls(client, command);
     CHECK(kill(atoi(pid), SIGCONT) == 0);
-    SAY("it goes on where the server does");
+    SAY("calls succeed once the server continues");
     EXPECT(ACCLIENT_OK, acclient_client_ping(client, 10000, NULL, &error));
     acclient_command_free(command);
     acclient_client_free(client);

@@ -1,4 +1,4 @@
-/* Targets, run arguments and requests: what is set arrives at the agent. */
+/* Targets, run arguments and requests: all settings arrive at the agent. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -37,7 +37,7 @@ static void targets(void) {
     acclient_target_free(target);
 }
 
-/* A list of agents: one id, a result from each, and an error for one that is not there. */
+/* A list of agents: one id, a result from each, and an error for an agent that does not exist. */
 static void agent_list(const acclient_client *client) {
     acclient_error *error;
     acclient_target *target = GARBAGE;
@@ -120,7 +120,7 @@ static void run_args(void) {
                        "\"6\",\"queue\":\"q\",\"working_dir\":\"/\",\"env\":[\"A=1=2\",\"B=\"]}";
     check_args(args, all);
 
-    SAY("what is refused changes nothing");
+    SAY("a setter that fails changes nothing");
     EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_run_args_set_max_time(args, -2, &error));
     EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_run_args_set_loglevels(args, "high", &error));
     EXPECT(ACCLIENT_INVALID_ARGUMENT, acclient_run_args_add_env(args, "", "x", &error));
@@ -150,7 +150,7 @@ static void programs(const acclient_client *client) {
     acclient_request *request = GARBAGE;
     acclient_command *command = GARBAGE;
     char text[200];
-    SAY("a program with all that can be set");
+    SAY("a program with all settings");
     acclient_target *target = agent(1, 2);
     EXPECT(ACCLIENT_OK, acclient_request_execute(client, target, "sh", &request, &error));
     acclient_target_free(target);
@@ -187,7 +187,7 @@ static void programs(const acclient_client *client) {
     CHECK_TEXT(acclient_job_tags, job, "some tags");
     acclient_job_free(job);
 
-    SAY("the same command by its id, of which less is known");
+    SAY("the same command by its id");
     acclient_command *found = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_client_get_by_id(client, "my id", &found, &error));
     acclient_command_free(command);
@@ -276,12 +276,12 @@ static void scripts(const acclient_client *client) {
     acclient_request_free(request);
 }
 
-/* NULs and bytes that are no UTF-8, as they come out of Redis. */
+/* NULs and invalid UTF-8, as read from Redis. */
 static void broken_text(const acclient_client *client) {
     const char expected[] = "\xef\xbf\xbd\xef\xbf\xbd"
                             "bad\0end\n";
     size_t length = 0;
-    SAY("broken UTF-8 and a NUL in the output");
+    SAY("invalid UTF-8 and a NUL in the output");
     acclient_job *job = run(script(client, agent(1, 1), "printf '\\377\\376bad\\000end\\n'"));
     const char *out = acclient_job_stdout(job, &length);
     CHECK(length == sizeof expected - 1 && memcmp(out, expected, sizeof expected) == 0);

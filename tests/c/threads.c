@@ -63,7 +63,7 @@ int main(void) {
         CHECK(pthread_join(threads[i], NULL) == 0);
     }
 
-    SAY("nothing of what the threads added is lost");
+    SAY("no update of a thread is lost");
     acclient_answer *json = GARBAGE;
     char last[20];
     EXPECT(ACCLIENT_OK, acclient_run_args_to_json(args, &json, &error));

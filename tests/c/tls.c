@@ -1,6 +1,6 @@
 /* TLS and Sentinels. The server at ACCLIENT_TLS_URL has a certificate of the authority in
- * ACCLIENT_TLS_CA, and wants one of clients: ACCLIENT_TLS_CERT, with ACCLIENT_TLS_KEY. The Sentinel
- * at ACCLIENT_SENTINEL knows the same server without TLS by the name "main". */
+ * ACCLIENT_TLS_CA and requires a client certificate: ACCLIENT_TLS_CERT, with ACCLIENT_TLS_KEY. The
+ * Sentinel at ACCLIENT_SENTINEL reports the same server, without TLS, as "main". */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -17,7 +17,7 @@ static acclient_options *new_options(void) {
     return options;
 }
 
-/* Host and port of the server, without TLS so far. */
+/* Options with host and port of the server, without TLS. */
 static acclient_options *by_port(void) {
     acclient_error *error;
     acclient_options *options = new_options();
@@ -38,7 +38,7 @@ static void says_hello(const acclient_options *options) {
     acclient_client_free(client);
 }
 
-/* Opening fails, with a message that holds a word. */
+/* Opening fails with a message that contains a word. */
 static void does_not_open(const acclient_options *options, acclient_status status,
                           const char *word) {
     acclient_error *error;
@@ -54,7 +54,7 @@ static void tls(void) {
     acclient_error *error;
     const char *certificates = variable("ACCLIENT_TLS_CERT");
     const char *key = variable("ACCLIENT_TLS_KEY");
-    SAY("an authority of its own, that wants to know the client");
+    SAY("a private authority and a client certificate");
     acclient_options *options = new_options();
     EXPECT(ACCLIENT_OK, acclient_options_set_url(options, variable("ACCLIENT_TLS_URL"), &error));
     does_not_open(options, ACCLIENT_CONNECT, "certificate");
@@ -84,7 +84,7 @@ static void tls(void) {
     says_hello(options);
     acclient_options_free(options);
 
-    SAY("files that cannot be used");
+    SAY("unusable files");
     options = by_port();
     acclient_client *client = GARBAGE;
     EXPECT(ACCLIENT_OK, acclient_options_set_tls_ca_file(options, "/nowhere/ca.pem", &error));
@@ -101,7 +101,7 @@ static void sentinels(void) {
     acclient_client *client = GARBAGE;
     char url[200];
     const char *const places[] = {"127.0.0.1:1", variable("ACCLIENT_SENTINEL")};
-    SAY("Sentinels, the first of which is away");
+    SAY("Sentinels, the first of which is down");
     acclient_options *options = new_options();
     EXPECT(ACCLIENT_OK, acclient_options_set_sentinels(options, "main", places, 2, &error));
     says_hello(options);

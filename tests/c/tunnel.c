@@ -1,4 +1,4 @@
-/* Tunnels, with bytes that go through them to a server of this program. */
+/* Tunnels that carry data to a server of this program. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -12,7 +12,7 @@ static struct sockaddr_in loopback(uint16_t port) {
     return address;
 }
 
-/* Answers each connection with what it is sent, until the listener is shut down. */
+/* Echo server, until the listener is shut down. */
 static void *echo(void *argument) {
     const int listener = *(int *)argument;
     int connection;
@@ -41,7 +41,7 @@ static int listen_somewhere(uint16_t *port) {
     return listener;
 }
 
-/* Whether what is sent to a port comes back. */
+/* Whether a port echoes what is sent to it. */
 static bool passes(uint16_t port) {
     struct sockaddr_in address = loopback(port);
     char answer[6] = "";
@@ -80,7 +80,7 @@ static acclient_tunnel *open_tunnel(const acclient_client *client, uint16_t loca
     return opened;
 }
 
-/* Makes a tunnel of the listed one on a port; NULL where there is none. */
+/* Creates a tunnel from the listed one on a port; NULL if there is none. */
 static acclient_tunnel *listed_tunnel(const acclient_client *client, uint16_t port) {
     acclient_error *error;
     acclient_answer *answer = GARBAGE;
@@ -105,7 +105,7 @@ static void passing(const acclient_client *client, const char *gateway, uint16_t
     acclient_tunnel *opened = open_tunnel(client, 0, gateway, remote);
     const uint16_t port = acclient_tunnel_local(opened);
     bool still_listed = true;
-    SAY("a tunnel that comes out at %s", gateway);
+    SAY("a tunnel to %s", gateway);
     CHECK(passes(port));
 
     acclient_tunnel *again = GARBAGE;
@@ -127,7 +127,7 @@ static void passing(const acclient_client *client, const char *gateway, uint16_t
     acclient_tunnel_free(opened);
 }
 
-/* Opens a tunnel as another program may, which lets the agent choose the port; returns that. */
+/* Opens a tunnel as another program may, with a port chosen by the agent, and returns the port. */
 static uint16_t opened_by_another_program(const acclient_client *client, uint16_t remote) {
     acclient_error *error;
     acclient_target *target = agent(1, 1);
@@ -151,7 +151,7 @@ static uint16_t opened_by_another_program(const acclient_client *client, uint16_
 static void chosen_by_the_agent(const acclient_client *client, uint16_t remote) {
     acclient_error *error;
     bool still_listed = false;
-    SAY("a tunnel whose port the agent chose, which it lists for good");
+    SAY("a tunnel whose port the agent chose stays listed");
     const uint16_t port = opened_by_another_program(client, remote);
     acclient_tunnel *listed = listed_tunnel(client, port);
     CHECK(passes(port));
@@ -171,7 +171,7 @@ static void refused(const acclient_client *client, uint16_t remote) {
                  {"x", "127.0.0.1", 1},   {"", "127.0.0.1", 1},
                  {"2.1", "1.2.3", 1},     {"2.1", "", 1}};
     acclient_tunnel *tunnel;
-    SAY("tunnels that cannot be");
+    SAY("tunnels that cannot be opened");
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         EXPECT(ACCLIENT_OK, acclient_tunnel_new(0, wrong[i].gateway, wrong[i].ip, wrong[i].remote,
                                                 &tunnel, &error));
@@ -180,7 +180,7 @@ static void refused(const acclient_client *client, uint16_t remote) {
         CHECK(opened == NULL);
         acclient_tunnel_free(tunnel);
     }
-    SAY("a port in use: that of our server");
+    SAY("a port in use");
     tunnel = new_tunnel(remote, "controller", remote);
     for (int i = 0; i < 2; i++) {
         FAILS(ACCLIENT_JOB_FAILED,
@@ -190,7 +190,7 @@ static void refused(const acclient_client *client, uint16_t remote) {
         CHECK(listed_tunnel(client, remote) == NULL);
     }
 
-    SAY("tunnels from the controller, which this one does not offer");
+    SAY("tunnels from the controller, unsupported by this controller");
     acclient_answer *answer = GARBAGE;
     bool still_listed = true;
     opened = GARBAGE;

@@ -1,4 +1,4 @@
-// Checks shared by the C++ tests. The first one that fails prints its place and ends the program.
+// Helpers of the C++ tests. The first check that fails prints its location and ends the program.
 #ifndef CHECK_HPP
 #define CHECK_HPP
 
@@ -25,7 +25,7 @@ using acclient::timeout;
     std::_Exit(EXIT_FAILURE);
 }
 
-// A condition.
+// Checks a condition.
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -33,7 +33,7 @@ using acclient::timeout;
         }                                                                                          \
     } while (0)
 
-// Two texts are the same.
+// Checks that two texts are equal.
 #define SAME(seen, expected)                                                                       \
     do {                                                                                           \
         const std::string seen_text(seen);                                                         \
@@ -42,7 +42,7 @@ using acclient::timeout;
         }                                                                                          \
     } while (0)
 
-// A result<T> that has its value.
+// Checks that a result<T> has a value.
 #define GOOD(outcome)                                                                              \
     do {                                                                                           \
         const auto &seen_result = (outcome);                                                       \
@@ -51,7 +51,7 @@ using acclient::timeout;
         }                                                                                          \
     } while (0)
 
-// A result<T> that has an error of a kind, whose message contains no identifiers of C.
+// Checks that a result<T> has an error of a kind, whose message contains no C identifiers.
 #define BAD(kind, outcome)                                                                         \
     do {                                                                                           \
         const auto &seen_result = (outcome);                                                       \
@@ -84,11 +84,11 @@ inline void say(const char *what) {
         }                                                                                          \
     } while (0)
 
-// How late after its deadline a call may return: long enough for a slow machine, and short enough
-// to detect a call that hangs.
+// How long after its deadline a call may return: long enough for a slow machine, short enough to
+// detect a call that hangs.
 constexpr auto late_limit = 30s;
 
-// Retries with twice the timeout until it is long enough.
+// Retries, doubling the timeout until it suffices.
 template <class Attempt> void with_growing_time(std::chrono::milliseconds limit, Attempt attempt) {
     while (!attempt(limit)) {
         CHECK(limit < 120s);

@@ -1,4 +1,4 @@
-// What C++20 adds: concepts of iterators and ranges, std::stop_token, three-way comparison.
+// Features of C++20: iterator and range concepts, std::stop_token, three-way comparison.
 // Compiled with -std=c++20.
 #include "check.hpp"
 
@@ -18,7 +18,7 @@
 
 namespace {
 
-// Lists: random access to elements that are made on the fly.
+// Lists: random access to elements that are created on access.
 template <class List> constexpr bool is_list() {
     using iterator = std::ranges::iterator_t<const List>;
     using traits = std::iterator_traits<iterator>;
@@ -99,7 +99,7 @@ void streams(const acclient::client &client) {
 #endif
     auto again = command.results(120s);
     CHECK(std::ranges::all_of(again, [](const auto &result) { return result.has_value(); }));
-    // *it++ takes the element out.
+    // *it++ moves the element out.
     auto kept = command.results(120s);
     std::vector<acclient::job> jobs;
     for (auto it = kept.begin(); it != kept.end();) {
@@ -119,7 +119,7 @@ void stop_tokens(const acclient::client &client) {
     BAD(errc::cancelled, command.try_next_result(timeout::none().or_cancelled(source.get_token())));
     BAD(errc::cancelled, client.try_ping(timeout(5s).or_cancelled(source.get_token())));
 
-    say("a stop token ends the results that were made with it");
+    say("a stop token ends the results created with it");
     std::stop_source other;
     auto results = command.results(timeout::none().or_cancelled(other.get_token()));
     std::jthread later([&] {
@@ -128,7 +128,7 @@ void stop_tokens(const acclient::client &client) {
     });
     auto moved = std::move(results);
     BAD(errc::cancelled, moved.try_next());
-    // The timeout of a jthread's own token, and one that nothing can stop.
+    // A timeout with the token of a jthread, and one with a token that has no source.
     std::jthread([&](std::stop_token token) {
         client.ping(timeout(5s).or_cancelled(std::move(token)));
     }).join();

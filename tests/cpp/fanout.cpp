@@ -1,4 +1,4 @@
-// Targets, and commands with the results of many agents: one by one, collected, polled.
+// Targets, and results of many agents: iterated, collected, polled.
 #include "check.hpp"
 
 #include <algorithm>
@@ -38,10 +38,10 @@ void targets() {
 }
 
 void in_order_of_completion(const acclient::client &client) {
-    say("results in order of completion");
+    say("results in completion order");
     const auto chosen = client.bash(target::any().role("cpu").role("storage"), "true").run(120s);
     CHECK((chosen.agent() == agent_id{2, 1}));
-    // The last agent waits until the results of the others are here.
+    // The last agent waits until the results of the others have arrived.
     const std::string gate = "/tmp/acclient-fanout-" + std::to_string(getpid());
     const std::string wait = "while [ ! -e " + gate + " ]; do sleep 0.02; done";
     auto command =
@@ -82,7 +82,7 @@ void in_order_of_completion(const acclient::client &client) {
 }
 
 void errors_of_agents(const acclient::client &client) {
-    say("errors about agents, and the end of results");
+    say("errors of agents, and the end of results");
     const auto command = client.execute(target::all().role("cpu"), "sleep").arg("600").submit();
     WAIT_UNTIL(command.jobs().size() == 2);
     std::set<agent_id> late;
@@ -110,7 +110,7 @@ void errors_of_agents(const acclient::client &client) {
     CHECK(elements == 1);
 
     say("requests to all agents of a command");
-    // A process that was only just forked has no memory of its own yet.
+    // A process that was just forked has no memory yet.
     const auto has_memory = [](const auto &outcome) {
         return outcome.kind == outcome_kind::done && outcome.answer[0].integer("rss") > 0;
     };
@@ -214,7 +214,7 @@ void many_commands(const acclient::client &client) {
     BAD(errc::invalid_argument, client.try_wait_any({acclient::command_ref()}, 1s));
 }
 
-// Polls the results as an event loop does, until one is there or none is left.
+// Polls as an event loop does, until a result is available or there are no more.
 std::optional<acclient::job> polled(acclient::results &results) {
     for (;;) {
         auto job = results.poll_next();

@@ -1,4 +1,4 @@
-// Kills: what they reach, what they say, and jobs that they do not reach.
+// Kills: their reach, their results, and jobs that they do not reach.
 #include "check.hpp"
 
 #include <fstream>
@@ -10,7 +10,7 @@ using acclient::stage;
 
 const target one = target::agent({1, 1});
 
-// Waits until the job of one agent has printed something: its script has started.
+// Waits until the job of one agent has printed a line, so that its script has started.
 void wait_until_it_printed(const acclient::command &command) {
     const auto has_printed = [&] {
         const auto outcomes = command.get_msgs();
@@ -26,7 +26,7 @@ kill_result killed(const acclient::command &command) {
 }
 
 void scripts(const acclient::client &client) {
-    say("a script goes on after its kill, and is not killed twice");
+    say("a script continues after its kill and is not killed twice");
     const std::string port = grid_url().substr(grid_url().rfind(':') + 1);
     const std::string gate = "/tmp/acclient-kill-cpp-" + std::to_string(std::stoi(port));
     const std::string wait = "while [ ! -e " + gate + " ]; do sleep 0.02; done";
@@ -41,7 +41,7 @@ void scripts(const acclient::client &client) {
     CHECK(jobs[0].kill(60s) == kill_result::ended);
     std::remove(gate.c_str());
 
-    say("a killable one ends with its kill");
+    say("a killable script ends with its kill");
     command = client.bash(one, "echo started; exec sleep 600").killable().submit();
     wait_until_it_printed(command);
     CHECK(killed(command) == kill_result::ended);

@@ -1,4 +1,4 @@
-// The headers between macros of other libraries, which those define before.
+// The headers after the macros of other libraries.
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -105,5 +105,5 @@
 #define unix 1
 
 #include <acclient.hpp>
-// A second time.
+// Included a second time.
 #include <acclient.hpp>

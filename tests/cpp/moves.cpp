@@ -1,5 +1,5 @@
-// Owners: moved-from ones are empty, and safe to use and to destroy; views and errors live as long
-// as they should.
+// Owners: moved-from objects are empty and safe to use and destroy; views and errors stay valid as
+// documented.
 #include "check.hpp"
 
 #include <type_traits>
@@ -27,7 +27,7 @@ static_assert(std::is_trivially_copyable_v<acclient::job_ref>);
 // Everything is in the namespace of the ABI.
 static_assert(std::is_same_v<acclient::job, acclient::v0_1::job>);
 
-// Everything that can be done with empty objects.
+// All operations on empty objects.
 void empty_ones() {
     say("empty objects");
     const acclient::client client;
@@ -82,7 +82,7 @@ void empty_ones() {
 void moved(acclient::client first) {
     say("moving");
     const auto client = std::move(first);
-    CHECK(client && !first); // NOLINT: that is what is tested
+    CHECK(client && !first); // NOLINT: use after move is tested
     BAD(errc::invalid_argument, first.try_ping());
     auto request = client.bash(target::agent({1, 1}), "echo moved").tags("t");
     const auto other_request = std::move(request);
@@ -91,7 +91,7 @@ void moved(acclient::client first) {
     const auto handle = command.handle();
     auto moved_command = std::move(command);
     CHECK(!command && command.handle().empty());
-    // Views refer to what is owned, wherever the owner is.
+    // Views stay valid when the owner is moved.
     CHECK(handle.data() == moved_command.handle().data());
     auto job = moved_command.next_result(120s).value();
     const auto out = job.out();
@@ -101,7 +101,7 @@ void moved(acclient::client first) {
     const acclient::job_ref ref = moved_job;
     SAME(ref.out(), "moved\n");
 
-    say("assignment to empty objects, to others, to themselves");
+    say("assignment to empty objects, to others and to itself");
     job = std::move(moved_job);
     CHECK(job && !moved_job);
     auto second = other_request.run(120s);

@@ -1,4 +1,4 @@
-// Requests to agents and to the controller: node information, processes, logs, the schedule, the
+// Requests to agents and the controller: node information, processes, logs, the schedule, the
 // history, scripts, tunnels.
 #include "check.hpp"
 
@@ -48,7 +48,7 @@ void node_information(const acclient::client &client) {
 }
 
 void resolution(const acclient::client &client) {
-    say("what an expression means");
+    say("resolving expressions");
     const auto some = client.resolve("1:1-9 or role=storage and not 1:*");
     SAME(some.text(), "1:1,1:2,2:1");
     const auto waiting = client.waiting_commands(some);
@@ -167,9 +167,9 @@ void schedule(const acclient::client &client) {
     BAD(errc::invalid_argument, client.try_schedule_add("a\0b"sv, "@every 1h", ping));
 }
 
-// The generic command, with an entry that would make the controller exit when it is due.
+// A generic command with a schedule entry that would make the controller exit when it is due.
 void deadly(const acclient::client &client) {
-    say("the schedule by the generic command");
+    say("a schedule entry in a generic command");
     auto add = client.cmd(target::agent(one), "controller");
     add.run_args(acclient::run_args().name("scheduler_add"));
     add.data(R"({"cron":"@hourly","cmd":{"cmd":"ping","args":{"args":[1]}}})");
@@ -212,7 +212,7 @@ void scripts(const acclient::client &client) {
         client.execute_jumpscript(agent, "test", "echo", "[]").try_submit());
 }
 
-// Whether a Redis answers on a port.
+// Whether Redis answers on a port.
 bool passes(std::uint16_t port) {
     sockaddr_in address = {};
     address.sin_family = AF_INET;
@@ -262,7 +262,7 @@ void tunnels(const acclient::client &client) {
     CHECK(client.try_tunnel_close(one, by_agent)->still_listed);
     CHECK(!passes(by_agent.local()));
 
-    say("tunnels that cannot be");
+    say("tunnels that cannot be opened");
     const acclient::tunnel in_use(port, "2.1", "127.0.0.1", port);
     BAD(errc::job_failed, client.try_tunnel_open(one, in_use));
     BAD(errc::job_failed, client.try_tunnel_open(one, in_use));

@@ -1,4 +1,4 @@
-// Programs without exceptions and RTTI: compiled with -fno-exceptions -fno-rtti.
+// A program without exceptions and RTTI, compiled with -fno-exceptions -fno-rtti.
 #include "check.hpp"
 
 #include <set>

@@ -1,4 +1,4 @@
-// Signals, forks, servers that vanish, results that are not UTF-8, and violated preconditions.
+// Signals, forks, lost servers, results with invalid text, and violated preconditions.
 #include "check.hpp"
 
 #include <atomic>
@@ -38,7 +38,7 @@ void interrupted(const acclient::client &client) {
     CHECK(!command.kill().failure());
 }
 
-// Whether a forked child ends with EXIT_SUCCESS.
+// Whether a forked child exits with EXIT_SUCCESS.
 template <typename Child> bool succeeds(Child child) {
     const pid_t pid = fork();
     CHECK(pid >= 0);
@@ -53,7 +53,7 @@ template <typename Child> bool succeeds(Child child) {
 }
 
 void forked(acclient::client &client) {
-    say("a forked child uses the client, while another thread of the parent waits");
+    say("a forked child uses the client while another thread of the parent waits");
     const auto token = acclient::cancel_token::make();
     auto command = client.execute(target::agent({1, 1}), "sleep").arg("600").submit();
     std::atomic<bool> ended{false};
@@ -86,7 +86,7 @@ void forked(acclient::client &client) {
     waiting.join();
 }
 
-// Files that use up the descriptors of this process.
+// Files that exhaust the descriptors of this process.
 class open_files {
   public:
     open_files() {
@@ -111,7 +111,7 @@ class open_files {
 };
 
 void inherited() {
-    say("a forked child opens files and destroys what it inherited");
+    say("a forked child opens files and destroys inherited objects");
     auto client = acclient::client::connect(grid_url());
     auto other = acclient::client::connect(grid_url());
     auto token = acclient::cancel_token::make();
@@ -209,7 +209,7 @@ class vanishing_server {
 };
 
 void maybe_sent() {
-    say("a server that receives a command and vanishes");
+    say("a server that closes the connection after receiving a command");
     const vanishing_server server;
     const auto client = acclient::client::connect(server.url());
     const auto command = client.cmd(target::agent({1, 1}), "ping").try_submit();
@@ -220,7 +220,7 @@ void maybe_sent() {
 }
 
 void invalid_text(const acclient::client &client) {
-    say("bytes that are not UTF-8, half of a surrogate pair and a NUL");
+    say("invalid UTF-8, a lone surrogate and a NUL");
     auto broken = client.get_by_handle("acclient:1:broken:1:1");
     const auto job = broken.next_result(10s);
     CHECK(job);
@@ -232,7 +232,7 @@ void invalid_text(const acclient::client &client) {
     CHECK(!client.bash(target::agent({1, 1}), "echo").run(10s).raw());
 }
 
-// Whether a function ends a forked child by std::terminate().
+// Whether a function terminates a forked child by std::terminate().
 template <typename Function> bool terminates(Function function) {
     return succeeds([&] {
         std::set_terminate([] { std::_Exit(EXIT_SUCCESS); });
@@ -242,7 +242,7 @@ template <typename Function> bool terminates(Function function) {
 }
 
 void preconditions() {
-    say("violated preconditions end the program");
+    say("violated preconditions terminate the program");
     const acclient::result<int> value = 1;
     const acclient::result<int> failed = acclient::error(errc::closed, "closed");
     const acclient::result<void> done;

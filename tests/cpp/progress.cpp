@@ -1,5 +1,5 @@
-// Progress of commands, retracting them, submitting them once, and the doctor. No controller drains
-// the Redis at ACCLIENT_QUEUE_URL.
+// Progress of commands, retracting them, submitting them once, and doctor(). ACCLIENT_QUEUE_URL is
+// a Redis that no controller drains.
 #include "check.hpp"
 
 #include <cstdio>
@@ -112,7 +112,7 @@ void once(const acclient::client &client) {
 }
 
 void doctor() {
-    say("a healthy grid, by a client that has not connected");
+    say("a healthy grid, with a client that has not connected");
     acclient::options settings;
     settings.url(grid_url());
     const auto client = acclient::client::build(settings);

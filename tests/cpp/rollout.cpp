@@ -1,4 +1,4 @@
-// Commands that are sent to many agents in batches.
+// Commands sent to agents in batches.
 #include "check.hpp"
 
 #include <set>
@@ -13,7 +13,7 @@ const target cpu = target::all().role("cpu");
 const std::vector<agent_id> both{{1, 1}, {2, 1}};
 const std::vector<agent_id> second{{2, 1}};
 
-// Agents of the remaining results, in order; there must be no errors.
+// Agents of the remaining results, in order. Fails on errors.
 std::vector<agent_id> agents_of(acclient::rollout &rollout) {
     std::vector<agent_id> agents;
     for (auto &result : rollout) {
@@ -34,7 +34,7 @@ std::vector<std::string> in_flight(const acclient::rollout &rollout) {
 }
 
 void in_batches(const acclient::client &client) {
-    say("one agent after another");
+    say("batches of one agent");
     const auto request = client.bash(cpu, "true");
     auto rollout = request.rollout(rollout_plan::agents(1), 120s);
     CHECK(rollout.agents() == both && rollout.not_started() == both);
@@ -61,7 +61,7 @@ void in_batches(const acclient::client &client) {
     CHECK(half.next() && half.not_started() == second);
     CHECK(agents_of(half) == second);
     std::set<agent_id> chosen;
-    while (chosen.size() < 3) { // each is chosen in time
+    while (chosen.size() < 3) { // every agent is chosen eventually
         const auto some = client.bash(target::all(), "true");
         const auto one = some.rollout(rollout_plan::agents(5).sample(1), 120s).agents();
         CHECK(one.size() == 1);
@@ -70,7 +70,7 @@ void in_batches(const acclient::client &client) {
 }
 
 void sliding(const acclient::client &client) {
-    say("the next agent as soon as one has answered");
+    say("a sliding window");
     const std::string path = "/tmp/acclient-sliding-" + std::to_string(getpid());
     const std::vector<agent_id> three{{1, 1}, {1, 2}, {2, 1}};
     const auto request = client.bash(target::agents(three),
@@ -99,14 +99,14 @@ void failures(const acclient::client &client) {
 }
 
 void ended(const acclient::client &client) {
-    say("one deadline for all agents");
+    say("the deadline is for all agents");
     const auto slow = client.execute(cpu, "sleep").arg("600");
     acclient::rollout rollout;
     std::string handle;
     with_growing_time(500ms, [&](auto limit) {
         auto begun = slow.try_rollout(rollout_plan::agents(1), limit);
         if (!begun) {
-            return false; // before the agents were known
+            return false; // timed out before the agents were known
         }
         rollout = std::move(*begun);
         for (auto &result : rollout) {

@@ -40,7 +40,7 @@ void kinds() {
     say("kinds of errors");
     SAME(to_string(errc::timeout), "timeout");
     SAME(to_string(static_cast<errc>(4711)), "unknown");
-    // Every kind of acclient.h is a kind here, by the same name.
+    // Every status of acclient.h is an errc of the same name.
     int known = 0;
     for (acclient_status status = 0; status < 100; status++) {
         std::string name(to_string(static_cast<errc>(status)));
@@ -71,7 +71,7 @@ void kinds() {
     CHECK(!std::error_code(errc::ok) && std::error_code(errc::panic));
 }
 
-// Text that << writes.
+// The text that operator<< writes.
 template <class T> std::string written(const T &value) {
     std::ostringstream stream;
     stream << value;
@@ -104,7 +104,7 @@ void agent_ids() {
     CHECK(agents.size() == 100 && agents.count({3, 7}) == 1 && agents.count({3, 70}) == 0);
 }
 
-// A call that throws an error, which outlives the call.
+// Makes a call that throws, and returns the error, which outlives the call.
 template <class Call> acclient::error thrown(Call call) {
     try {
         call();
@@ -229,7 +229,7 @@ void options() {
     BAD(errc::invalid_argument, acclient::client::try_open(bad));
     CHECK(contains(bad.validate().error().what(), "NUL"));
 
-    say("limits of replies and connections");
+    say("maximum reply size and connections");
     acclient::options few;
     few.url(url).max_reply(4096).max_connections(1);
     const auto client = acclient::client::open(few);
@@ -238,7 +238,7 @@ void options() {
     const auto sleeping = client.execute(target::all(), "sleep").arg("1").submit();
     auto results = sleeping.results(120s);
     std::thread waiting([&] { GOOD(results.try_next()); });
-    // The wait uses the only connection for waits, and holds up no other call.
+    // The wait uses the only connection for waits and does not delay other calls.
     auto other = client.get_by_handle("acclient:1:never:1:1");
     WAIT_UNTIL(other.try_next_result(50ms).code() == errc::pool_exhausted);
     client.ping();
@@ -246,7 +246,7 @@ void options() {
 }
 
 void successful(const acclient::client &client) {
-    say("a successful program, and every accessor");
+    say("a successful program and all accessors");
     const auto begun = std::chrono::system_clock::now();
     auto command = client.execute(one, "sh")
                        .args({"-c", "cat; echo \"$0 $1\"; sleep 0.1", "a", "b"})
@@ -364,7 +364,7 @@ void failing_and_killing(const acclient::client &client) {
     CHECK(error.code() == errc::no_such_agent);
     CHECK(contains(error.command_handle().value(), ":9:9"));
 
-    say("a job that failed, in the error of a request");
+    say("a failed job in the error of a request");
     const auto over = client.execute(one, "true").run(120s);
     const auto failed = thrown([&] { over.get_stats(); });
     CHECK(failed.code() == errc::job_failed);
@@ -380,7 +380,7 @@ void failing_and_killing(const acclient::client &client) {
     SAME(late.command_handle().value(), command.handle());
     BAD(errc::timeout, command.try_next_result(-1s));
     BAD(errc::timeout, jobs[0].try_wait(0s));
-    // A process that was only just forked has no memory of its own yet.
+    // A process that was just forked has no memory yet.
     const auto has_memory = [&] {
         const auto stats = jobs[0].try_get_stats();
         return stats.has_value() && (*stats)[0].integer("rss") > 0;

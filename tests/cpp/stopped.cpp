@@ -1,5 +1,4 @@
-// Deadlines on a server that accepts connections and does not reply, since this program has stopped
-// it: ACCLIENT_REDIS_PID.
+// Deadlines with a stopped server, which accepts connections and never replies: ACCLIENT_REDIS_PID.
 #include "check.hpp"
 
 #include <csignal>
@@ -9,7 +8,7 @@ namespace {
 const target one = target::agent({1, 1});
 constexpr auto limit = 100ms;
 
-// A call that times out: not before its deadline, and not much later.
+// Checks that a call times out, not before its deadline and not much later.
 template <class Call> void ends_in_time(const char *what, Call call) {
     const auto begun = std::chrono::steady_clock::now();
     const auto ended = call();

@@ -1,6 +1,6 @@
 // TLS and Sentinels. The server at ACCLIENT_TLS_URL has a certificate of the authority in
-// ACCLIENT_TLS_CA, and requires one of clients: ACCLIENT_TLS_CERT, with ACCLIENT_TLS_KEY. The
-// Sentinel at ACCLIENT_SENTINEL knows the same server without TLS by the name "main".
+// ACCLIENT_TLS_CA and requires a client certificate: ACCLIENT_TLS_CERT, with ACCLIENT_TLS_KEY. The
+// Sentinel at ACCLIENT_SENTINEL reports the same server, without TLS, as "main".
 #include "check.hpp"
 
 namespace {
@@ -16,7 +16,7 @@ void says_hello(const acclient::options &options) {
     SAME(client.bash(target::agent({1, 1}), "echo hello").run(120s).out(), "hello\n");
 }
 
-// Opening fails, with a message that contains a word.
+// Opening fails with a message that contains a word.
 void does_not_open(const acclient::options &options, errc code, std::string_view word) {
     const auto opened = acclient::client::try_open(options);
     BAD(code, opened);
@@ -45,7 +45,7 @@ void tls() {
     trusting.tls_client_cert(certificate, key).tls_insecure();
     says_hello(trusting);
 
-    say("files that cannot be used");
+    say("unusable files");
     acclient::options missing;
     missing.port(port).tls_ca_file("/nowhere/ca.pem");
     does_not_open(missing, errc::invalid_argument, "/nowhere/ca.pem");

@@ -1,6 +1,6 @@
-//! The ABI of the header, compared by abidiff with the one that is committed in packaging. Types and functions
-//! are taken from a library of the same declarations in C, since debug information of Rust describes what is
-//! behind the handles too. ACCLIENT_WRITE_ABI=1 writes the file anew.
+//! The ABI of the header, compared by abidiff with the one committed in packaging. Types and functions are taken
+//! from a C library with the same declarations, since Rust's debug information also describes the types behind
+//! the handles. ACCLIENT_WRITE_ABI=1 writes the file.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use support::prefix::{Prefix, have, succeed};
 use support::programs::declarations;
 
 #[test]
-fn the_abi_is_the_committed_one() {
+fn the_abi_matches_the_committed_one() {
     if !have(&["abidiff", "abidw", "cc"]) {
         return;
     }
@@ -39,8 +39,8 @@ fn the_abi_is_the_committed_one() {
         let output = Command::new("abidiff").arg(&committed).arg(&library).output().unwrap();
         assert!(
             output.status.success(),
-            "{}\nThe ABI has changed. Additions: ACCLIENT_WRITE_ABI=1 cargo test --features capi --test languages \
-             abi::, and say so in the CHANGELOG. Anything else needs another SONAME: see docs/abi.md.",
+            "{}\nThe ABI has changed. For additions run ACCLIENT_WRITE_ABI=1 cargo test --features capi --test languages \
+             abi:: and update the CHANGELOG. Other changes need another SONAME: see docs/abi.md.",
             String::from_utf8_lossy(&output.stdout)
         );
     }

@@ -1,9 +1,9 @@
-//! The C programs of `tests/c`, against the header and the library that cargo built for this run.
+//! The C programs of `tests/c`, with the header and the library that cargo built for this run.
 //!
-//! Each runs against the shared library, with AddressSanitizer and UBSan, which find its own faults and
-//! what is not freed. The library has no sanitizers, so programs that lead it past the bounds of what C
-//! passes, or through most of its handles, run once more under valgrind, against the static library.
-//! Where valgrind or a compiler is missing that part is left out, loudly; in CI (`CI` is set) it fails.
+//! Each runs with the shared library, AddressSanitizer and UBSan, which find errors and leaks of the program.
+//! The library itself is built without sanitizers, so programs that pass invalid arguments or use most handles
+//! also run under valgrind, with the static library. If valgrind or a compiler is missing, that part is skipped
+//! with a message; in CI (`CI` is set) it fails.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -46,8 +46,8 @@ fn header() {
     let declared = declared();
     let program = dir.compile("header.c", &Library::Shared);
     let listed = names(&succeed(built(program)));
-    // What was there once cannot go without somebody taking it off this table.
-    assert_eq!(listed, declared, "the table of header.c is not what the header declares");
+    // No export can be removed without editing this table.
+    assert_eq!(listed, declared, "the table of header.c does not match the header");
     succeed(built(dir.compile("header.c", &Library::Static)));
 
     if is_there("nm") {
@@ -62,12 +62,12 @@ fn header() {
             })
             .collect();
         let wanted = declared.iter().map(|name| ("T".to_owned(), name.clone())).collect();
-        assert_eq!(exported, wanted, "libacclient.so exports something else than the header has");
+        assert_eq!(exported, wanted, "the exports of libacclient.so do not match the header");
     }
 }
 
-/// Every export occurs in the code of a program that is run, or of the helpers of all of them: other than
-/// those programs in which nothing succeeds, and the one that lists the exports.
+/// Every export occurs in the code of a program that is run or in the shared helpers, apart from the programs
+/// in which all calls fail and the one that lists the exports.
 #[test]
 fn coverage() {
     let mut programs = tested("tests/c", "c", module_path!());
@@ -205,7 +205,7 @@ fn stopped() {
     checked(&Programs::new("c-stopped"), "stopped.c", &environment);
 }
 
-/// That the sanitizers are on is seen by a program that they have to end.
+/// The sanitizers are active: they end a program with errors.
 #[test]
 fn address_sanitizer() {
     let dir = Programs::new("c-asan");
@@ -268,14 +268,14 @@ fn sigpipe() {
     with_server(checked);
 }
 
-/// Users copy the example, so its error path has to be sound with every compiler: on a port where nobody
-/// listens it says so, and ends.
+/// Users copy the example, so its error path must work with every compiler: without a server it prints the
+/// error and exits.
 #[test]
 fn quickstart_without_a_server() {
     let dir = Programs::new("c-quickstart");
     let port = free_port().expect("a free port");
     let url = format!("redis://127.0.0.1:{port}");
-    // Debian has the sanitizers of clang in a package of their own.
+    // Debian packages the sanitizers of clang separately.
     for (compiler, sanitizer) in [("gcc", Some(ADDRESS)), ("clang", None)] {
         let has_sanitizer = sanitizer.is_none_or(|sanitizer| sanitizes(&dir.0, sanitizer));
         if !is_there(compiler) || !is_there("valgrind") || !has_sanitizer {
@@ -287,7 +287,7 @@ fn quickstart_without_a_server() {
     }
 }
 
-/// Not under valgrind: what a child leaves behind of its parent is no leak, but looks like one.
+/// Not under valgrind, which reports memory that a child inherits and does not free as leaks.
 #[test]
 fn fork() {
     let grid = Grid::demo().expect("a grid");
@@ -300,10 +300,10 @@ fn inherited() {
     Programs::new("c-inherited").run("inherited.c", &[("ACCLIENT_URL", &grid.url())]);
 }
 
-/// A user who may not even look.
+/// ACL of a user without read permissions.
 const FEW_RIGHTS: &str = "few on nopass ~* +hello +auth +ping +llen +info +rpush";
 
-/// Programs that run under valgrind too.
+/// Programs that also run under valgrind.
 const UNDER_VALGRIND: [&str; 7] =
     ["null.c", "null_client.c", "null_job.c", "null_node.c", "run.c", "job.c", "stopped.c"];
 
@@ -325,7 +325,7 @@ fn checked(dir: &Programs, name: &str, environment: &[(&str, &str)]) {
     }
 }
 
-/// The demo grid, and agent 3:1, for which commands are taken and which does not answer.
+/// The demo grid with a further agent 3:1, which is routable and does not answer.
 fn with_a_silent_agent() -> Grid {
     let builder = Grid::demo_builder().agent(3, 1, &["silent"]);
     let grid = builder.routable_for(Duration::from_secs(3600)).start().expect("a grid");

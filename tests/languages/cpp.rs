@@ -1,9 +1,9 @@
-//! The C++ headers, the programs of `tests/cpp` and the examples, against the library that cargo
-//! built for this run.
+//! The C++ headers, the programs of `tests/cpp` and the examples, with the library that cargo built
+//! for this run.
 //!
-//! Each program runs with AddressSanitizer and UBSan, against the shared library; some run once more
-//! under valgrind, against the static one. Where valgrind, the sanitizers or a compiler are missing,
-//! that part is left out with a message; in CI (`CI` is set) it fails.
+//! Each program runs with the shared library, AddressSanitizer and UBSan; some also run under valgrind,
+//! with the static library. If valgrind, the sanitizers or a compiler are missing, that part is skipped
+//! with a message; in CI (`CI` is set) it fails.
 #![cfg(target_os = "linux")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +51,7 @@ fn each_header_compiles_alone() {
     }
 }
 
-/// The standards that programs are not compiled with, and programs without exceptions.
+/// With further standards, and without exceptions.
 #[test]
 fn headers_compile_between_macros_of_other_libraries() {
     for (compiler, standard, flags) in [
@@ -84,7 +84,7 @@ fn headers_name_the_standard_that_they_require() {
     }
 }
 
-/// Lines of misuse.cpp that compilers must complain about, and no others.
+/// Compilers complain about exactly the marked lines of misuse.cpp.
 #[test]
 fn misuse_is_rejected() {
     let text = fs::read_to_string(source("misuse")).expect("the program");
@@ -114,7 +114,7 @@ fn misuse_is_rejected() {
     }
 }
 
-/// The programs and the examples with the compiler and the standards that they are not run with.
+/// The programs and the examples, with further compilers and standards.
 #[test]
 fn programs_compile_with_clang_and_later_standards() {
     if is_there("g++") {
@@ -143,14 +143,13 @@ fn coverage_is_complete() {
     }
     if is_there("nm") {
         let exported = symbols(&["-D", "--defined-only"], &library("libacclient.so"));
-        assert_eq!(exported, declared, "libacclient.so exports something else than the header has");
+        assert_eq!(exported, declared, "the exports of libacclient.so do not match the header");
     }
 }
 
-// Valgrind sees what the library itself does with memory, which the sanitizers, in the program alone,
-// do not. The C programs run under it too, with texts and handles of C. What is left for here is memory
-// that the C++ headers lend or move: texts that do not end with a NUL, arrays of handles (run, fanout),
-// handles that change their owner (moves).
+// Valgrind checks the library's memory accesses, which are not built with sanitizers. The C programs run
+// under it with C texts and handles, so these programs cover the memory that the C++ headers lend or move:
+// texts without a terminating NUL and arrays of handles (run, fanout), and moved handles (moves).
 
 #[test]
 fn run() {
@@ -226,7 +225,7 @@ fn reverse() {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| offer_reverse_tunnels(&redis, &stop));
-        // The controller also stops where a check fails.
+        // Stops the controller even if a check fails.
         let _stop = OnDrop(&stop);
         dir.check("reverse", &[("ACCLIENT_URL", &redis.url())]);
     });
@@ -239,7 +238,7 @@ fn quickstart() {
     let original =
         fs::read_to_string(root().join("examples/quickstart.rs")).expect("the example in Rust");
     let mut rest = output.as_str();
-    // The headings are in string literals, as in "\n== One that fails".
+    // The headings are in string literals, as in "\n== A job that fails".
     let lines = original.lines().filter_map(|line| line.split_once('"')?.1.split_once("== "));
     let headings: Vec<&str> = lines.filter_map(|(_, text)| text.split('"').next()).collect();
     assert!(headings.len() > 7, "{headings:?}");
@@ -258,7 +257,7 @@ fn event_loop() {
     assert!(output.contains("ticks of the timer meanwhile: "), "{output}");
 }
 
-/// Output of an example on a grid of its own. None where nothing can be compiled.
+/// Output of an example on a new grid. None without a compiler.
 fn run_example(name: &str) -> Option<String> {
     let dir = Programs::with_compiler(name)?;
     let grid = Grid::demo().expect("a grid");
@@ -275,7 +274,7 @@ fn functional(name: &str) {
     on_a_grid(&dir, |environment| dir.check(name, environment));
 }
 
-/// Runs such a program once more, under valgrind.
+/// Runs such a program under valgrind.
 fn under_valgrind(name: &str) {
     let Some(dir) = Programs::with_compiler(&format!("{name}-valgrind")) else { return };
     if is_there("valgrind") {
@@ -283,7 +282,7 @@ fn under_valgrind(name: &str) {
     }
 }
 
-/// Starts a grid for one run, without anything of another one.
+/// Starts a new grid for one run.
 fn on_a_grid(dir: &Programs, run: impl FnOnce(&[(&str, &str)])) {
     let grid = Grid::demo_builder().joblog().start().expect("a grid");
     put_broken_result(grid.redis());
@@ -302,7 +301,7 @@ fn on_a_grid(dir: &Programs, run: impl FnOnce(&[(&str, &str)])) {
     ]);
 }
 
-/// A controller that supports tunnels, as later ones than the original do, and nothing else.
+/// A controller that supports only tunnels, which the original does not.
 fn offer_reverse_tunnels(redis: &RedisServer, stop: &AtomicBool) {
     const TUNNEL: &str = r#"{"local":4711,"gateway":"1.1","ip":"127.0.0.1","remote":22}"#;
     let mut connection = redis.connection();
@@ -363,7 +362,7 @@ enum Library {
 struct Programs(Dir);
 
 impl Programs {
-    /// None where nothing can be compiled.
+    /// None without a compiler.
     fn with_compiler(name: &str) -> Option<Self> {
         is_there("g++").then(|| Programs(Dir::new(&format!("cpp-{name}"))))
     }
@@ -372,8 +371,7 @@ impl Programs {
         &self.0.0
     }
 
-    /// Runs a program with sanitizers, where there are any; their reports end it with a failure. The
-    /// library has none itself.
+    /// Runs a program with sanitizers if available; their reports make it fail. The library has none.
     fn check(&self, name: &str, environment: &[(&str, &str)]) {
         let object = object(name);
         let program = self.link(&object, &Library::Shared, sanitizers());
@@ -433,7 +431,7 @@ fn programs() -> BTreeSet<String> {
     tested("tests/cpp", "cpp", module_path!())
 }
 
-/// Flags of the compiler for one program.
+/// Compiler flags for one program.
 fn flags(name: &str) -> &'static [&'static str] {
     match name {
         "plain" => &NO_EXCEPTIONS,
@@ -442,7 +440,7 @@ fn flags(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// Flags of the compiler and the linker for sanitizers; none where there are no sanitizers.
+/// Compiler and linker flags for sanitizers; none if there are no sanitizers.
 fn sanitizers() -> &'static [&'static str] {
     static FOUND: LazyLock<bool> =
         LazyLock::new(|| sanitizes(&Dir::new("cpp-sanitizers"), ADDRESS));
@@ -451,7 +449,7 @@ fn sanitizers() -> &'static [&'static str] {
     if *FOUND { all } else { &[] }
 }
 
-/// The object of a program with sanitizers, compiled once for all tests of this run.
+/// The object file of a program with sanitizers, compiled once per test run.
 fn object(name: &str) -> PathBuf {
     static OBJECTS: Mutex<BTreeMap<String, Arc<OnceLock<PathBuf>>>> = Mutex::new(BTreeMap::new());
     let mut objects = OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -460,7 +458,7 @@ fn object(name: &str) -> PathBuf {
     let compile = || {
         let dir = Programs(Dir::new(&format!("cpp-object-{name}")));
         let object = dir.compile(&source(name), &[flags(name), sanitizers()].concat());
-        // Renamed, so that it outlives its directory, and other runs of these tests do no harm.
+        // Moved, so that it outlives its directory and does not conflict with other test runs.
         let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cpp-{name}.o"));
         fs::rename(object, &kept).expect("the object can be moved");
         kept
@@ -477,7 +475,7 @@ fn symbols(flags: &[&str], file: &Path) -> BTreeSet<String> {
     names.filter(|name| name.starts_with("acclient_")).map(str::to_owned).collect()
 }
 
-/// Command that compiles a program without an output, with warnings as errors.
+/// Command that checks the syntax of a program, with warnings as errors.
 fn syntax(compiler: &str, standard: &str, flags: &[&str], program: &Path) -> Command {
     let mut command = Command::new(compiler);
     command.arg(format!("-std={standard}")).args(["-fsyntax-only", "-pthread"]).args(flags);

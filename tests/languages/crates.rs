@@ -1,4 +1,4 @@
-//! The crates as crates.io gets them, and as a Rust program depends on them.
+//! The published crates: their metadata and content, and programs that depend on them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn packages() -> Vec<Value> {
 }
 
 #[test]
-fn crates_that_are_published_describe_themselves() {
+fn published_crates_have_complete_metadata() {
     let is_published = |package: &&Value| package["publish"].is_null();
     let packages = packages();
     let published: Vec<&Value> = packages.iter().filter(is_published).collect();
@@ -34,7 +34,7 @@ fn crates_that_are_published_describe_themselves() {
             let count = package[field].as_array().unwrap().len();
             assert!((1..=most).contains(&count), "{} has {count} {field}", package["name"]);
         }
-        // cargo strips dev-dependencies that have no version, so that these need not be published.
+        // cargo strips dev-dependencies without a version, which therefore need not be published.
         let versioned = package["dependencies"].as_array().unwrap().iter().filter(|dependency| {
             dependency["kind"] == "dev"
                 && dependency["path"].is_string()
@@ -45,7 +45,7 @@ fn crates_that_are_published_describe_themselves() {
 }
 
 #[test]
-fn crates_hold_what_they_are_built_from_and_no_more() {
+fn published_crates_contain_exactly_the_files_they_need() {
     for (package, needed) in [
         ("acclient", &["build.rs", "include/acclient.h", "include/acclient.hpp", "src/lib.rs"][..]),
         ("acctl", &["completions/acctl.bash", "completions/acctl.fish", "src/main.rs"]),
@@ -56,7 +56,7 @@ fn crates_hold_what_they_are_built_from_and_no_more() {
         let files = String::from_utf8(succeed(&mut list).stdout).unwrap();
         let files: BTreeSet<&str> = files.lines().collect();
         for file in needed.iter().chain(&["LICENSE-APACHE", "LICENSE-MIT", "README.md"]) {
-            assert!(files.contains(file), "{package} lacks {file}");
+            assert!(files.contains(file), "{package} does not contain {file}");
         }
         let roots = [
             ".cargo_vcs_info.json",
@@ -75,7 +75,7 @@ fn crates_hold_what_they_are_built_from_and_no_more() {
         ];
         let is_known = |file: &&str| roots.contains(&file.split('/').next().unwrap_or_default());
         let more: Vec<_> = files.iter().filter(|file| !is_known(file)).collect();
-        assert!(more.is_empty(), "{package} holds {more:?} too");
+        assert!(more.is_empty(), "{package} contains unexpected files: {more:?}");
     }
 }
 
@@ -93,7 +93,7 @@ fn write_program_without_features(directory: &Path, main: &str) {
 }
 
 #[test]
-fn a_program_without_tls_builds_no_c_code_and_refuses_tls_with_a_reason() {
+fn programs_without_tls_build_no_c_code_and_reject_tls_with_a_reason() {
     let prefix = Prefix::new("without-features");
     let main = "use acclient::{Client, ErrorKind};\n\nfn main() {\n    \
                 let refused = |result: acclient::Result<Client>| {\n        \

@@ -1,4 +1,4 @@
-//! The same tour in every language prints the same, and what the README shows of C and C++ runs.
+//! The tour prints the same in every language, and the C and C++ examples in the README run.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,8 +8,7 @@ use support::ROOT;
 use support::library::cargo;
 use support::prefix::{Prefix, have, succeed};
 
-/// What a program prints on a grid of its own, with numbers and ids taken out: they differ from run
-/// to run.
+/// The output of a program on a new grid, without numbers and ids, which differ from run to run.
 fn prints(command: &mut Command) -> Vec<String> {
     let grid = Grid::demo().unwrap();
     let output = succeed(command.env("ACCLIENT_URL", grid.url()));
@@ -29,14 +28,14 @@ fn prints(command: &mut Command) -> Vec<String> {
     text.lines().map(line).collect()
 }
 
-/// An example in Rust. cargo builds examples with all tests only, and not when these alone are run.
+/// Builds an example in Rust. cargo builds examples only when all tests are run.
 fn rust_example(name: &str) -> PathBuf {
     let profile = std::env::current_exe().unwrap();
     let profile = profile.parent().and_then(Path::parent).unwrap();
     let mut build = cargo();
     build.args(["build", "--quiet", "--example", name]);
     if cfg!(feature = "capi") {
-        // As `make test` has built it, which leaves nothing to compile.
+        // The same options as in `make test`, so that nothing is compiled again.
         build.args(["--workspace", "--features", "capi"]);
     }
     succeed(&mut build);
@@ -55,9 +54,9 @@ fn example(prefix: &Prefix, compiler: &str, standard: &str, source: &str) -> Com
     run
 }
 
-/// Every agent answers, in whatever order.
+/// All agents answer, in any order.
 #[test]
-fn event_loops_of_other_programs() {
+fn results_arrive_in_event_loops() {
     let check = |run: &mut Command, name: &str| {
         let mut lines = prints(run);
         lines.retain(|line| line.ends_with("Linux"));
@@ -72,7 +71,7 @@ fn event_loops_of_other_programs() {
 }
 
 #[test]
-fn the_same_tour_prints_the_same_in_every_language() {
+fn the_tour_prints_the_same_in_every_language() {
     if !have(&["cc", "c++", "pkg-config"]) {
         return;
     }
@@ -95,14 +94,14 @@ fn the_same_tour_prints_the_same_in_every_language() {
     let mut build = Command::new("go");
     build.args(["build", "-o"]).arg(&program).arg("./quickstart");
     build.current_dir(format!("{ROOT}/go"));
-    // Go's cache goes by CGO_LDFLAGS, and not by what pkg-config says of a prefix that moved.
+    // Go's build cache depends on CGO_LDFLAGS but not on the output of pkg-config.
     build.env("CGO_LDFLAGS", format!("-L{}", prefix.lib().display()));
     succeed(build.env("PKG_CONFIG_PATH", prefix.lib().join("pkgconfig")));
     let mut run = Command::new(&program);
     assert_eq!(prints(run.env("LD_LIBRARY_PATH", prefix.lib())), expected, "Go");
 }
 
-/// The first block of a language in the README, with a grid's address in the place of its own.
+/// The first code block of a language in the README, with the address of a grid.
 fn snippet(language: &str, grid: &Grid) -> String {
     let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).expect("the README");
     let (_, rest) = readme.split_once(&format!("\n```{language}\n")).expect("a block");
@@ -112,7 +111,7 @@ fn snippet(language: &str, grid: &Grid) -> String {
 }
 
 #[test]
-fn what_the_readme_shows_of_c_and_cpp_runs() {
+fn c_and_cpp_examples_in_the_readme_run() {
     if !have(&["cc", "c++", "pkg-config"]) {
         return;
     }

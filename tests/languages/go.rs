@@ -1,8 +1,8 @@
-//! The Go package of `go`, on a development grid, against the library that cargo built for this run, in a
-//! prefix of its own without the header, of which the package has a copy.
+//! The Go package in `go`, on a development grid, with the library that cargo built for this run. The library
+//! is in a separate prefix without the header, since the package has its own copy.
 //!
-//! Without Go the tests are skipped with a message; in CI (`CI` is set) they fail. staticcheck runs where it
-//! is installed.
+//! Without Go the tests are skipped with a message; in CI (`CI` is set) they fail. staticcheck runs if it is
+//! installed.
 #![cfg(target_os = "linux")]
 
 mod modules;
@@ -22,7 +22,7 @@ use support::forgetful::Forgetful;
 use support::programs::{SYSTEM_LIBRARIES, declared, is_there, library, put_broken_result, root};
 use support::secured::Secured;
 
-/// Exports that the package does not use, and why.
+/// Exports that the package does not use, with the reason.
 const UNUSED: [(&str, &str); 5] = [
     ("acclient_client_with_cancel", "the context of a call ends it"),
     ("acclient_outcomes_failure", "each outcome has its error"),
@@ -82,7 +82,7 @@ fn quickstart_runs_linked_with_either_library() {
         if name == "shared" {
             tour.env("LD_LIBRARY_PATH", prefix.lib());
         } else {
-            // It has to run without the shared library that was beside the archive.
+            // It must run without the shared library in the archive's directory.
             tour.env_remove("LD_LIBRARY_PATH");
         }
         let printed = prefix.run(tour.env("ACCLIENT_URL", grid.url()));
@@ -93,12 +93,12 @@ fn quickstart_runs_linked_with_either_library() {
             "cancelled after ",
             "no such agent",
         ] {
-            assert!(printed.contains(wanted), "{name}: {wanted:?} is not in\n{printed}");
+            assert!(printed.contains(wanted), "{name}: missing {wanted:?} in\n{printed}");
         }
     }
 }
 
-/// Exports whose calls in the sources of the package were executed, by a profile of coverage.
+/// Exports whose calls in the package's sources were executed, according to a coverage profile.
 fn executed(profile: &str) -> BTreeSet<String> {
     let blocks: Vec<Block> = profile.lines().filter_map(Block::parse).collect();
     assert!(blocks.len() > 100, "{profile}");
@@ -108,7 +108,7 @@ fn executed(profile: &str) -> BTreeSet<String> {
         for (line, text) in (1..).zip(source.lines()) {
             for (column, _) in text.match_indices("C.acclient_") {
                 let at = (line, column + 1);
-                // Of nested blocks, the last to begin contains the call.
+                // The innermost block, which starts last, contains the call.
                 let around =
                     |block: &&Block| block.file == file && block.start <= at && at < block.end;
                 let block = blocks.iter().filter(around).max_by_key(|block| block.start);
@@ -123,7 +123,7 @@ fn executed(profile: &str) -> BTreeSet<String> {
     executed
 }
 
-/// Statements from one line and column to another, both from 1, and how many times they were executed.
+/// Statements from one line and column to another, counted from 1, and how often they were executed.
 struct Block<'a> {
     file: &'a str,
     start: (usize, usize),
@@ -146,7 +146,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// An installation of the library. It is left behind if the test fails.
+/// An installation of the library. It is kept if the test fails.
 struct Prefix(PathBuf);
 
 impl Prefix {
@@ -183,9 +183,9 @@ impl Prefix {
             .env("PKG_CONFIG_PATH", self.lib().join("pkgconfig"))
             .env("LD_LIBRARY_PATH", self.lib())
             .env("CGO_ENABLED", "1")
-            // The build cache depends on this variable, and not on what pkg-config prints.
+            // The build cache depends on this variable but not on the output of pkg-config.
             .env("CGO_LDFLAGS", format!("-L{}", self.lib().display()))
-            // Nothing is downloaded: the package imports only the standard library.
+            // The package imports only the standard library, so nothing is downloaded.
             .env("GOPROXY", "off")
             .env("GOTOOLCHAIN", "local")
             .env("GOFLAGS", "-buildvcs=false");
@@ -199,7 +199,7 @@ impl Prefix {
             eprintln!("no {}: go install honnef.co/go/tools/cmd/staticcheck", installed.display());
             return;
         }
-        // The environment of a build, for the same package.
+        // The environment of a build of the package.
         let go = self.go();
         let mut check = Command::new(installed);
         check.current_dir(package()).arg("./...");
@@ -207,7 +207,7 @@ impl Prefix {
         self.run(&mut check);
     }
 
-    /// Runs a tool that has to succeed, for at most [`TIME`]; after that it is killed with its children.
+    /// Runs a tool that must succeed within [`TIME`], after which it is killed with its children.
     fn run(&self, command: &mut Command) -> String {
         command.process_group(0).stdin(std::process::Stdio::null());
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
@@ -215,7 +215,7 @@ impl Prefix {
         let group = child.id();
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
-            // Nothing receives it after the timeout.
+            // After the timeout there is no receiver.
             let _ = sender.send(child.wait_with_output());
         });
         let Ok(output) = receiver.recv_timeout(TIME) else {

@@ -1,6 +1,5 @@
-//! `include/acclient.h` is what the sources say: generated anew and compared byte for byte. So is
-//! `go/acclient.h`, the copy of the Go package, which is compiled against it wherever its module lies.
-//! `make header` (or ACCLIENT_WRITE_HEADER=1) writes both.
+//! `include/acclient.h` and its copy in the Go package, `go/acclient.h`, match the sources: the header is
+//! generated and compared byte for byte. `make header` (or ACCLIENT_WRITE_HEADER=1) writes both.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +9,7 @@ use support::prefix::{have, succeed};
 use support::programs::{include, library};
 
 #[test]
-fn the_committed_headers_are_what_the_sources_give() {
+fn the_committed_headers_match_the_sources() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
     let bindings = cbindgen::Builder::new().with_crate(root).with_config(config).generate();
@@ -24,12 +23,12 @@ fn the_committed_headers_are_what_the_sources_give() {
         let committed = std::fs::read(&path).unwrap_or_else(|error| panic!("{header}: {error}"));
         assert!(
             committed == generated,
-            "{header} is not what the sources give: run `make header` and commit it"
+            "{header} does not match the sources: run `make header` and commit it"
         );
     }
 }
 
-/// What there is of C89, with the types of C99: no // comment, and nothing after an #endif.
+/// C89 with the types of C99: no // comments, and no text after an #endif.
 #[test]
 fn the_header_compiles_as_c89() {
     if !have(&["cc"]) {
@@ -42,10 +41,10 @@ fn the_header_compiles_as_c89() {
 
 /// cffi reads C without a preprocessor.
 #[test]
-fn a_generator_of_bindings_reads_the_header_between_begin_and_end() {
+fn binding_generators_read_the_header_between_begin_and_end() {
     let imports = Command::new("python3").args(["-c", "import cffi"]).output();
     if !imports.is_ok_and(|output| output.status.success()) {
-        not_tested("Python has no cffi; `make tools` says what to install");
+        not_tested("Python has no cffi; see `make tools`");
         return;
     }
     let program = "import cffi, sys\n\

@@ -1,5 +1,5 @@
-//! What `make install` puts down, where, and that programs in C and C++ are built with it: by pkg-config and
-//! by CMake, shared, static and fully static, from a prefix that was staged and moved.
+//! Installation by `make install`, and building C and C++ programs with it: by pkg-config and CMake, shared,
+//! static and fully static, from a prefix that was staged and moved.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -16,10 +16,10 @@ use support::prefix::{Prefix, have, succeed};
 use crate::packaging::files_in;
 use crate::versions;
 
-/// As Debian names it.
+/// The library directory on Debian.
 const MULTIARCH: &str = "lib/x86_64-linux-gnu";
 
-/// Checks which form of the library the quickstart was built with, and returns the command that runs it.
+/// Checks whether the quickstart was built with the shared library, and returns the command that runs it.
 fn built(program: &Path, lib: Option<&Path>) -> Command {
     let needed = succeed(Command::new("readelf").arg("-d").arg(program)).stdout;
     let needed = String::from_utf8_lossy(&needed).contains("libacclient.so.0.1");
@@ -34,14 +34,14 @@ fn runs_on_a_grid(program: &Path, lib: Option<&Path>, grid: &Grid) {
     assert!(String::from_utf8_lossy(&output.stdout).contains("2:1 KILLED"));
 }
 
-/// A program that runs as far as its first call is linked well; a run on a grid takes seconds.
+/// Runs a program up to its first call, which shows that it is linked. A run on a grid takes seconds.
 fn runs_without_a_server(program: &Path, lib: Option<&Path>) {
     let output = built(program, lib).env("ACCLIENT_URL", "redis://127.0.0.1:1").output().unwrap();
     let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(printed.contains("cannot connect to 127.0.0.1:1"), "{output:?}");
 }
 
-/// install.sh in a directory, with variables, and none of the test's.
+/// Runs install.sh in a directory, with only these variables.
 fn script(directory: &Path, variables: &[(&str, &str)], args: &[&str]) -> Output {
     let mut script = Command::new(format!("{ROOT}/scripts/install.sh"));
     script.args(args).current_dir(directory);
@@ -52,7 +52,7 @@ fn script(directory: &Path, variables: &[(&str, &str)], args: &[&str]) -> Output
     script.envs(variables.iter().copied()).output().expect("the script runs")
 }
 
-/// A directory like the one of `cargo lib`, with empty libraries.
+/// A directory like that of `cargo lib`, with empty libraries.
 fn empty_libraries(at: &Path, names: &[&str]) -> PathBuf {
     let directory = at.join("empty-libraries");
     fs::create_dir(&directory).unwrap();
@@ -62,15 +62,14 @@ fn empty_libraries(at: &Path, names: &[&str]) -> PathBuf {
     directory
 }
 
-/// Runs a line of shell in which `$(pkg-config …)` stands, as a makefile has it.
+/// Runs a shell command that contains `$(pkg-config …)`, as in a makefile.
 fn shell(line: &str, prefix: &Path) {
     let mut sh = Command::new("sh");
     sh.args(["-euc", line]).env("PKG_CONFIG_PATH", prefix.join(MULTIARCH).join("pkgconfig"));
     succeed(sh.env("SOURCE", format!("{ROOT}/examples/quickstart.c")).current_dir(prefix));
 }
 
-/// Installs below a directory for DESTDIR, and moves what is there to another place, whose name has all
-/// that a path may have.
+/// Installs with DESTDIR and moves the result to a directory whose name has unusual characters.
 fn staged_and_moved(at: &Path) -> PathBuf {
     let stage = at.join("stage").display().to_string();
     let variables = [("PREFIX", "/opt/a c"), ("LIBDIR", MULTIARCH), ("DESTDIR", &stage)];
@@ -82,7 +81,7 @@ fn staged_and_moved(at: &Path) -> PathBuf {
 }
 
 #[test]
-fn programs_are_built_with_a_prefix_that_was_staged_and_moved() {
+fn programs_build_with_a_staged_and_moved_prefix() {
     if !have(&["cc", "c++", "cmake", "pkg-config", "readelf"]) {
         return;
     }
@@ -94,7 +93,7 @@ fn programs_are_built_with_a_prefix_that_was_staged_and_moved() {
     shell(r#"test "$(pkg-config --modversion acclient)" = 0.1.0"#, &prefix);
     shell(r#"eval "cc $SOURCE -o shared $(pkg-config --cflags --libs acclient)""#, &prefix);
     runs_on_a_grid(&prefix.join("shared"), Some(&lib), &grid);
-    // pkg-config knows the other libraries; which form of this one is taken is for the linker to say.
+    // pkg-config lists the other libraries; linker flags select the static form of this one.
     let statically = r#"eval "cc $SOURCE -o static $(pkg-config --cflags --libs --static acclient |
         sed 's/-lacclient/-Wl,-Bstatic -lacclient -Wl,-Bdynamic/')""#;
     shell(statically, &prefix);
@@ -115,8 +114,8 @@ fn programs_are_built_with_a_prefix_that_was_staged_and_moved() {
     runs_without_a_server(&build.join("static"), None);
 }
 
-/// A project whose sub-project finds the package and hands it on, as a library in C++ does that a program in
-/// C uses; the program itself finds nothing.
+/// A project in which a subproject, a C++ library, finds the package for a C program that links the library but
+/// does not find the package itself.
 fn cmake_project(at: &Path) {
     let (project, sub) = (at.join("project"), at.join("project/sub"));
     fs::create_dir_all(&sub).unwrap();
@@ -136,9 +135,9 @@ fn cmake_project(at: &Path) {
     fs::write(sub.join("versions.cpp"), source).unwrap();
 }
 
-/// The source tree as a part of a project, as FetchContent adds it; cargo has built the library already.
+/// The source tree as part of a project, added by FetchContent. cargo has already built the library.
 #[test]
-fn a_cmake_project_builds_the_source_tree_as_a_part() {
+fn a_cmake_project_builds_the_source_tree_by_fetchcontent() {
     if !have(&["cc", "cmake", "readelf"]) {
         return;
     }
@@ -160,7 +159,7 @@ fn a_cmake_project_builds_the_source_tree_as_a_part() {
 }
 
 #[test]
-fn directories_are_as_given_and_files_refer_to_each_other_by_relative_paths() {
+fn directories_are_configurable_and_installed_files_use_relative_paths() {
     let directory = Prefix::new("directories");
     let at = directory.0.display().to_string();
     empty_libraries(&directory.0, &["libacclient.so", "libacclient.a"]);
@@ -213,7 +212,7 @@ fn directories_are_as_given_and_files_refer_to_each_other_by_relative_paths() {
 }
 
 #[test]
-fn a_directory_that_no_tool_could_name_is_refused() {
+fn directories_with_unsupported_characters_are_rejected() {
     let directory = Prefix::new("refused");
     empty_libraries(&directory.0, &["libacclient.so", "libacclient.a"]);
     for (variable, value) in [
@@ -241,9 +240,9 @@ fn a_directory_that_no_tool_could_name_is_refused() {
     }
 }
 
-/// As on a musl target, for which Rust builds no shared library unless told to.
+/// As on musl targets, for which Rust builds no shared library by default.
 #[test]
-fn a_static_library_alone_is_installed() {
+fn a_static_library_installs_without_a_shared_one() {
     if !have(&["cc", "cmake", "pkg-config"]) {
         return;
     }
@@ -270,9 +269,9 @@ fn a_static_library_alone_is_installed() {
     succeed(&mut Command::new(build.join("program")));
 }
 
-/// With an ldconfig that knows one directory, and notes that it ran.
+/// Uses a fake ldconfig that knows one directory and records that it ran.
 #[test]
-fn the_loader_learns_of_a_library_in_its_directories() {
+fn installation_runs_or_suggests_ldconfig_for_loader_directories() {
     let directory = Prefix::new("ldconfig");
     let at = directory.0.display().to_string();
     empty_libraries(&directory.0, &["libacclient.so", "libacclient.a"]);
@@ -300,9 +299,10 @@ fn the_loader_learns_of_a_library_in_its_directories() {
     assert!(ran != told.contains("Run ldconfig as root"), "{told}");
 }
 
-/// What a program links besides libacclient.a: what rustc names, but for what compilers add by themselves.
+/// The libraries that a program links besides libacclient.a: those that rustc names, except those that compilers
+/// add themselves.
 #[test]
-fn the_libraries_that_a_static_program_needs_are_those_that_rust_names() {
+fn libs_private_lists_the_libraries_that_rustc_names() {
     let prefix = Prefix::new("libs");
     empty_libraries(&prefix.0, &["libacclient.so", "libacclient.a"]);
     let source = prefix.0.join("empty.rs");

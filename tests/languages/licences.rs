@@ -1,4 +1,4 @@
-//! Licences of the crates whose code is in the libraries and in acctl: generated anew and compared byte for byte.
+//! Licences of the crates that are linked into the libraries and acctl: generated and compared byte for byte.
 //! ACCLIENT_WRITE_LICENCES=1 writes them.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
@@ -18,7 +18,7 @@ libacclient and acctl contain code of the crates below, and of the Rust standard
 contributors. Where a crate offers a choice with MIT in it, MIT is chosen, and its text is here.
 ";
 
-/// Packages that are part of acclient or acctl: dependencies of dependencies too, but for tests and builds none.
+/// Packages that are part of acclient or acctl: transitive dependencies, except those of tests and builds.
 fn linked(metadata: &Value) -> BTreeSet<String> {
     let nodes = metadata["resolve"]["nodes"].as_array().expect("a graph");
     let of = |id: &str| nodes.iter().find(|node| node["id"] == id).expect("a package of the graph");
@@ -44,7 +44,7 @@ fn linked(metadata: &Value) -> BTreeSet<String> {
     found
 }
 
-/// The texts of a package that have to go with it.
+/// The licence texts that must be distributed with a package.
 fn texts(directory: &Path, expression: &str) -> Vec<String> {
     let names =
         fs::read_dir(directory).expect("its source").map(|entry| entry.unwrap().file_name());
@@ -92,7 +92,7 @@ fn generate() -> String {
 }
 
 #[test]
-fn licences_of_third_parties_are_those_of_the_crates_in_the_library() {
+fn third_party_licences_match_the_linked_crates() {
     let (generated, path) = (generate(), format!("{ROOT}/packaging/THIRD-PARTY-LICENSES"));
     if std::env::var_os("ACCLIENT_WRITE_LICENCES").is_some() {
         fs::write(&path, &generated).expect("the file can be written");

@@ -1,5 +1,5 @@
-//! Tests of the C ABI, the C++ headers and the Go package, of the examples in each language, and of
-//! what an installation and the published crates hold. The sources of the programs are in tests/c, tests/cpp and go.
+//! Tests of the C ABI, the C++ headers, the Go package, the examples in each language, the installation and the
+//! published crates. The sources of the programs are in tests/c, tests/cpp and go.
 
 mod abi;
 mod c;

@@ -1,6 +1,6 @@
 //! Out parameters of the C ABI: every function of the header is called with NULL, invalid and valid arguments,
-//! and leaves NULL or 0 in each place where it has no result. The program is generated from the header, so that
-//! no function can be left out.
+//! and sets each out parameter without a result to NULL or 0. The program is generated from the header, so that
+//! it covers all functions.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use crate::tools::{Library, Programs, names};
 use support::programs::{built, declarations, succeed};
 
-/// A parameter: its type, and its name.
+/// Type and name of a parameter.
 struct Parameter {
     kind: String,
     name: String,
@@ -24,7 +24,7 @@ impl Parameter {
         Parameter { kind: kind.trim().to_owned(), name: name.to_owned() }
     }
 
-    /// The type of the value that the function writes there.
+    /// The type of the value that the function writes, for an out parameter.
     fn out(&self) -> Option<&str> {
         let value = self.kind.strip_suffix('*')?.trim_end();
         let is_number = ["bool", "int32_t", "int64_t", "size_t"].contains(&value);
@@ -32,16 +32,16 @@ impl Parameter {
         (is_number || is_handle).then_some(value)
     }
 
-    /// The handle that is passed for it where it is to be valid.
+    /// The variable with a valid handle for this parameter.
     fn handle(&self) -> Option<&'static str> {
         let kind = self.kind.trim_start_matches("const ").strip_suffix(" *")?;
         HANDLES.iter().find(|(known, _)| *known == kind).map(|(_, variable)| *variable)
     }
 
-    /// What is passed for something else: nothing, or what is invalid.
+    /// A zero or invalid value for a parameter other than a handle.
     fn plain(&self, is_invalid: bool) -> &'static str {
         match (self.kind.as_str(), is_invalid) {
-            // A call ends at once.
+            // The call ends at once.
             (_, _) if self.name == "timeout_ms" => "0",
             ("const char *", true) => r#""a\xff""#,
             ("size_t", true) => "2",
@@ -52,7 +52,7 @@ impl Parameter {
     }
 }
 
-/// Handles that the program makes, by their types.
+/// Variables with the handles that the program creates, by type.
 const HANDLES: [(&str, &str); 11] = [
     ("acclient_options", "options"),
     ("acclient_client", "client"),
@@ -88,12 +88,12 @@ static int failures;
 
 static void made(acclient_status status) {
     if (status != ACCLIENT_OK) {
-        fprintf(stderr, "a handle cannot be made: %d\n", (int)status);
+        fprintf(stderr, "cannot create a handle: %d\n", (int)status);
         exit(2);
     }
 }
 
-/* Nobody listens at this port. */
+/* No server listens on this port. */
 static void start(void) {
     made(acclient_options_new(&options, NULL));
     made(acclient_options_set_url(options, "redis://127.0.0.1:1", NULL));
@@ -122,7 +122,7 @@ static void is_zero(const char *call, const char *out, const void *value, size_t
 }
 "#;
 
-/// One call with these arguments, and the check of its out parameters. `missing`: the one that is NULL.
+/// A call with these arguments and the check of its out parameters. `missing`: the one that is NULL.
 fn call(
     program: &mut String,
     (result, name): (&str, &str),
@@ -139,7 +139,7 @@ fn call(
     let mut places = Vec::new();
     *program += "    {\n";
     for (index, parameter) in outs() {
-        // Room for an array, where the place is one.
+        // Two elements, for functions that write an array.
         let _ = writeln!(program, "        {} out{index}[2];", parameter.out().expect("it is one"));
         let _ = writeln!(program, "        memset(out{index}, 0xA5, sizeof out{index});");
         places.push(index);
@@ -172,7 +172,7 @@ fn call(
     *program += "        (void)result;\n    }\n";
 }
 
-/// All ways to call a function.
+/// Calls of a function with all combinations of valid and invalid arguments.
 fn calls(program: &mut String, function: (&str, &str), parameters: &[Parameter]) {
     for is_invalid in [false, true] {
         let plain = |it: &Parameter| it.plain(is_invalid).to_owned();
@@ -200,7 +200,7 @@ fn calls(program: &mut String, function: (&str, &str), parameters: &[Parameter])
 }
 
 #[test]
-fn out_parameters_are_null_or_zero_wherever_there_is_no_result() {
+fn out_parameters_without_a_result_are_null_or_zero() {
     let dir = Programs::new("c-outs");
     let mut program = START.to_owned();
     let mut main = "int main(void) {\n    start();\n".to_owned();
@@ -217,7 +217,7 @@ fn out_parameters_are_null_or_zero_wherever_there_is_no_result() {
         with_outs.insert(name);
     }
     program += &(main + "    return failures != 0;\n}\n");
-    assert!(with_outs.len() > 150, "the header has more: {}", with_outs.len());
+    assert!(with_outs.len() > 150, "too few functions found: {}", with_outs.len());
     let source = dir.write("outs.c", &program);
     let built = built(dir.compile(&source, &Library::Shared));
     let output = succeed(built);

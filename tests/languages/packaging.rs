@@ -1,4 +1,4 @@
-//! What `cargo lib` builds, what cargo-c installs, and what a Rust program gets.
+//! Output of `cargo lib`, installation by cargo-c, and linking into Rust programs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use support::ROOT;
 use support::library::{cargo, library_dir};
 use support::prefix::{Prefix, have, succeed};
 
-/// The files below a directory, by their paths from there.
+/// The files below a directory, as relative paths.
 pub fn files_in(directory: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut left = vec![directory.to_path_buf()];
@@ -36,7 +36,7 @@ fn assert_soname(library: &Path) {
 }
 
 #[test]
-fn the_built_library_lies_beside_its_headers_and_soname() {
+fn cargo_lib_puts_headers_and_soname_next_to_the_library() {
     if !have(&["readelf"]) {
         return;
     }
@@ -61,7 +61,7 @@ fn c_symbols(nm: &[&str], file: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_rust_program_gets_no_c_library_and_no_c_symbols() {
+fn rust_programs_contain_no_c_library_and_no_c_symbols() {
     if !have(&["nm"]) {
         return;
     }
@@ -69,8 +69,8 @@ fn a_rust_program_gets_no_c_library_and_no_c_symbols() {
     let program = "fn main() {\n    println!(\"{:?}\", acclient::Client::connect(\"\"));\n}\n";
     let plugin = "#[unsafe(no_mangle)]\npub extern \"C\" fn plugin() -> bool {\n    \
                   acclient::Client::connect(\"\").is_ok()\n}\n";
-    // A workspace of its own, wherever temporary files are. A shared library would pass on the C symbols
-    // of the crates in it.
+    // A separate workspace, independent of the temporary directory. A shared library would export the C symbols
+    // of its crates.
     let manifest = format!(
         "[package]\nname = \"dependent\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
          [lib]\nname = \"plugin\"\ncrate-type = [\"cdylib\"]\n\n\
@@ -81,7 +81,7 @@ fn a_rust_program_gets_no_c_library_and_no_c_symbols() {
     std::fs::write(prefix.0.join("src/main.rs"), program).unwrap();
     std::fs::write(prefix.0.join("src/lib.rs"), plugin).unwrap();
     std::fs::copy(format!("{ROOT}/Cargo.lock"), prefix.0.join("Cargo.lock")).unwrap();
-    // In the target directory of this test, where the dependencies are compiled already.
+    // In the target directory of this test, which has the compiled dependencies.
     let mut build = cargo();
     build.args(["build", "--quiet", "--offline", "--message-format=json"]).current_dir(&prefix.0);
     let messages = String::from_utf8(succeed(&mut build).stdout).unwrap();
@@ -103,13 +103,12 @@ fn a_rust_program_gets_no_c_library_and_no_c_symbols() {
     assert_eq!(c_symbols(&["-D"], plugin), [""; 0]);
 }
 
-/// cargo-c takes minutes to build, so it is tested where somebody has it: no failure without it, even
-/// in CI.
+/// Skipped without cargo-c, even in CI, since building it takes minutes.
 #[test]
 fn cargo_c_installs_the_same() {
     let found = Command::new("cargo-cinstall").arg("--version").output();
     if !found.is_ok_and(|output| output.status.success()) {
-        eprintln!("\n*** cargo-c IS MISSING: what it installs is NOT TESTED ***\n");
+        eprintln!("\n*** cargo-c IS MISSING: its installation is NOT TESTED ***\n");
         return;
     }
     let prefix = Prefix::install("cargo-c");
@@ -120,12 +119,12 @@ fn cargo_c_installs_the_same() {
     succeed(cinstall.arg("--target-dir").arg(prefix.0.join("cargo-c-target")));
     let ours = files_in(&prefix.0.join("usr"));
     let theirs = files_in(&destination.join("usr"));
-    // cargo-c knows no CMake, no Go and no licences.
+    // cargo-c installs no CMake files, Go package or licences.
     let only_ours = |file: &&String| file.contains("/cmake/") || file.starts_with("share/");
     let missing: Vec<_> = ours.difference(&theirs).filter(|file| !only_ours(file)).collect();
     assert!(missing.is_empty(), "cargo-c does not install {missing:?}");
     let more: Vec<_> = theirs.difference(&ours).collect();
-    assert!(more.is_empty(), "cargo-c installs {more:?} too");
+    assert!(more.is_empty(), "only cargo-c installs {more:?}");
     assert_soname(&destination.join("usr/lib/libacclient.so"));
     let lines = |root: &Path| {
         let file = root.join("lib/pkgconfig/acclient.pc");

@@ -1,4 +1,4 @@
-//! The libraries as they are shipped: symbols of the C ABI alone, with versions, and beside another static
+//! The shipped libraries: they export only the C ABI, with versions, and link together with another static
 //! library in Rust.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
@@ -13,7 +13,7 @@ use support::library::library_dir;
 use support::prefix::{Prefix, have, succeed};
 use support::programs::declared;
 
-/// A library in Rust, whose runtime unwinds.
+/// A Rust library whose runtime unwinds.
 const OTHER: &str = "#[unsafe(no_mangle)]\npub extern \"C\" fn other(n: i32) -> i32 {\n    \
     std::panic::catch_unwind(|| if n > 0 { panic!() } else { n }).unwrap_or(7)\n}\n";
 
@@ -22,7 +22,7 @@ const PROGRAM: &str = "#include <acclient.h>\nint other(int n);\nint main(void) 
     acclient_status status = acclient_client_connect(\"redis://127.0.0.1:1\", 5000, NULL, &client, NULL);\n    \
     return !(status == ACCLIENT_CONNECT && other(0) == 0 && other(1) == 7);\n}\n";
 
-/// Defined symbols that other files see, as `nm` prints them.
+/// Defined symbols visible to other files, as `nm` prints them.
 fn symbols(arguments: &[&str], file: &Path) -> BTreeSet<String> {
     let output = succeed(Command::new("nm").args(arguments).arg(file));
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -31,7 +31,7 @@ fn symbols(arguments: &[&str], file: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn shipped_libraries_have_symbols_of_the_c_abi_alone() {
+fn shipped_libraries_export_only_the_c_abi() {
     if !have(&["cc", "ld", "nm", "objcopy"]) {
         return;
     }

@@ -1,4 +1,4 @@
-//! How the programs of `tests/c` are built and run.
+//! Building and running the programs of `tests/c`.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -16,13 +16,13 @@ pub const WARNINGS: [&str; 6] =
     ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"];
 const TIME: Duration = Duration::from_secs(300);
 const TIME_WHERE_SLOW: Duration = Duration::from_secs(900);
-/// Tells the programs that everything is slow.
+/// Tells the programs that they run slowly.
 const SLOW: (&str, &str) = ("ACCLIENT_TEST_SLOW", "1");
 
 pub enum Library {
     Shared,
     Static,
-    /// The program with these sanitizers, and the shared library, which has none itself.
+    /// The program with these sanitizers, and the shared library without them.
     Sanitized(&'static str),
 }
 
@@ -38,10 +38,10 @@ impl Programs {
         &self.0.0
     }
 
-    /// Writes a file; gives its path.
+    /// Writes a file and returns its path.
     pub fn write(&self, name: &str, text: &str) -> String {
         let path = self.path().join(name);
-        fs::write(&path, text).expect("a file in a directory of our own");
+        fs::write(&path, text).expect("a file in the test's directory");
         path.display().to_string()
     }
 
@@ -72,7 +72,7 @@ impl Programs {
         program
     }
 
-    /// Runs a program with sanitizers; their reports end it with a failure.
+    /// Runs a program with sanitizers; their reports make it fail.
     pub fn run_sanitized(
         &self,
         name: &str,
@@ -89,7 +89,7 @@ impl Programs {
         assert!(status.success(), "{name} with {sanitizers}: {status}\n{output}");
     }
 
-    /// Runs the example, built by a compiler as its users build it, with sanitizers or under valgrind.
+    /// Builds the example as users do and runs it, with sanitizers or under valgrind.
     pub fn example(
         &self,
         compiler: &str,
@@ -111,18 +111,18 @@ impl Programs {
             valgrind.arg(format!("--error-exitcode={VALGRIND_ERRORS}")).arg(program);
             valgrind
         };
-        // A program that ends by exit() frees nothing before it.
+        // The program calls exit() without freeing memory.
         command.envs(SANITIZER_OPTIONS).env("ASAN_OPTIONS", "detect_leaks=0");
         self.0.bounded(command, environment, TIME_WHERE_SLOW)
     }
 
-    /// What the sanitizers say of a program that does something wrong on purpose.
+    /// The report of the sanitizers about a program with a deliberate error.
     pub fn caught(&self, sanitizers: &'static str, what: &str) -> String {
         let program = self.compile("overflow.c", &Library::Sanitized(sanitizers));
         let mut command = built(program);
         command.arg(what).envs(SANITIZER_OPTIONS).env("TSAN_OPTIONS", tsan_options());
         let (status, output) = self.0.bounded(command, &[], TIME);
-        assert!(!status.success(), "{sanitizers} did not see {what}: {output}");
+        assert!(!status.success(), "{sanitizers} did not report {what}: {output}");
         output
     }
 
@@ -154,8 +154,8 @@ impl Programs {
     }
 }
 
-/// Descriptors that a program opened and left open, from valgrind's report. Those that it was
-/// started with are marked as inherited, in the line or the next.
+/// Descriptors that a program opened and left open, from valgrind's report, which marks inherited ones on the
+/// same line or the next.
 fn stray_descriptors(report: &str) -> Vec<&str> {
     let lines: Vec<&str> = report.lines().collect();
     let is_inherited = |index: usize| {
@@ -166,7 +166,7 @@ fn stray_descriptors(report: &str) -> Vec<&str> {
             line.contains("Open ") && (line.contains(" descriptor ") || line.contains(" socket "));
         is_open && !is_inherited(*index)
     });
-    assert!(report.contains("FILE DESCRIPTORS:"), "valgrind did not look:\n{report}");
+    assert!(report.contains("FILE DESCRIPTORS:"), "valgrind did not track descriptors:\n{report}");
     opened.map(|(_, line)| *line).collect()
 }
 

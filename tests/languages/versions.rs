@@ -1,5 +1,5 @@
-//! One rule for versions, before 1.0 and after, held against libraries of later versions: their SONAME, what
-//! `acclient_check_version` returns, and what `find_package` finds. docs/abi.md states the rule.
+//! The version rule of docs/abi.md, tested with libraries of later versions: their SONAME, the result of
+//! `acclient_check_version`, and the packages that `find_package` accepts.
 #![cfg(target_os = "linux")]
 
 use std::fmt::Write as _;
@@ -12,16 +12,16 @@ use support::ROOT;
 use support::library::library_dir;
 use support::prefix::{Prefix, have, succeed};
 
-/// What a library of another version has of this one's ABI: the functions of src/ffi/version.rs.
+/// A program that uses the functions of src/ffi/version.rs, which libraries of other versions have too.
 pub const PROGRAM: &str = "#include <acclient.h>\nint main(void) {\n    return acclient_check_version(\
     ACCLIENT_VERSION_MAJOR, ACCLIENT_VERSION_MINOR, ACCLIENT_VERSION_PATCH);\n}\n";
 
-/// Status of a program that a library does not serve.
+/// Exit status of a program with an incompatible library.
 const UNSUPPORTED: i32 = 11;
-/// Status of a program for which the loader finds no library.
+/// Exit status of a program for which the loader finds no library.
 const NO_LIBRARY: i32 = 127;
 
-/// Compiles `src/ffi/version.rs` alone, as it will be in `version`.
+/// Compiles `src/ffi/version.rs` alone, as of `version`.
 pub fn compile(at: &Path, version: &str, crate_type: &str, to: &Path, arguments: &[String]) {
     let mut text = fs::read_to_string(format!("{ROOT}/src/ffi/version.rs")).unwrap();
     for (name, number) in ["MAJOR", "MINOR", "PATCH"].iter().zip(version.split('.')) {
@@ -40,7 +40,7 @@ pub fn compile(at: &Path, version: &str, crate_type: &str, to: &Path, arguments:
     succeed(rustc.arg(at.join("lib.rs")).env("CARGO_PKG_VERSION", version));
 }
 
-/// The source tree of another version, as far as install.sh reads it.
+/// The source tree of another version, for install.sh.
 fn tree(at: &Path, version: &str) -> PathBuf {
     let tree = at.join(format!("tree {version}"));
     fs::create_dir(&tree).unwrap();
@@ -56,7 +56,7 @@ fn tree(at: &Path, version: &str) -> PathBuf {
     tree
 }
 
-/// Installs a library of another version, as far as its versions go; returns the prefix.
+/// Installs a library of another version, which has only the version functions, and returns the prefix.
 fn install(at: &Path, version: &str, so_version: &str) -> PathBuf {
     let tree = tree(at, version);
     let (built, prefix) = (tree.join("built"), tree.join("usr"));
@@ -83,7 +83,7 @@ fn status(program: &Path, lib: &Path) -> i32 {
 }
 
 #[test]
-fn a_library_of_a_later_version_serves_the_programs_of_its_own_abi() {
+fn later_libraries_run_only_programs_of_their_abi() {
     if !have(&["cc", "cmake"]) {
         return;
     }
@@ -107,7 +107,7 @@ fn a_library_of_a_later_version_serves_the_programs_of_its_own_abi() {
             assert_eq!(status(&program, &lib), 0, "{version}");
         } else {
             assert_eq!(status(&program, &lib), NO_LIBRARY, "{version}");
-            // Whoever makes the loader believe it is stopped by the check.
+            // The check also fails if the loader is given the wrong library.
             symlink(format!("libacclient.so.{version}"), lib.join("libacclient.so.0.1")).unwrap();
             assert_eq!(status(&program, &lib), UNSUPPORTED, "{version}");
         }
@@ -125,7 +125,7 @@ fn a_library_of_a_later_version_serves_the_programs_of_its_own_abi() {
     assert_eq!(found, expected);
 }
 
-/// Which of the versions that a project may request are found where these are installed.
+/// The requested versions that CMake finds in each of the installed packages.
 fn found_by_cmake(
     at: &Path,
     packages: &[(&str, PathBuf)],
@@ -134,7 +134,7 @@ fn found_by_cmake(
     let mut script = "cmake_minimum_required(VERSION 3.16)\n".to_owned();
     for (version, file) in packages {
         for request in requests {
-            // As CMake sets them: what is not given is 0.
+            // As CMake sets them: omitted parts are 0.
             let parts: Vec<&str> = request.split('.').collect();
             let part = |index: usize| parts.get(index).unwrap_or(&"0");
             let _ = writeln!(

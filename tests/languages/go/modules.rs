@@ -1,4 +1,4 @@
-//! Programs outside of the repository that use the installed package, as its README describes. Nothing is
+//! Programs outside the repository that use the installed package as its README describes. Nothing is
 //! downloaded.
 
 use std::fs;
@@ -9,7 +9,7 @@ use devgrid::Grid;
 use support::prefix::{Prefix, have, succeed};
 use support::{ROOT, not_tested};
 
-/// Every file that names the module, besides go.mod.
+/// Files that contain the module path, apart from go.mod.
 const NAMING: [&str; 6] = [
     "README.md",
     "docs/using-from-go.md",
@@ -23,15 +23,15 @@ fn text(path: &str) -> String {
     fs::read_to_string(format!("{ROOT}/{path}")).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The path of the module, by its go.mod.
+/// The module path in go.mod.
 fn module_path() -> String {
     let file = text("go/go.mod");
     file.lines().find_map(|line| line.strip_prefix("module ")).expect("a module").to_owned()
 }
 
-/// go.mod is the place to change the path: ACCLIENT_WRITE_GO_PATH=1 has this test write it everywhere else.
+/// To change the path, edit go.mod; with ACCLIENT_WRITE_GO_PATH=1 this test writes it to all other files.
 #[test]
-fn the_module_path_is_that_of_go_mod_everywhere() {
+fn all_files_have_the_module_path_of_go_mod() {
     let path = module_path();
     let tour = text("go/quickstart/main.go");
     let imported = tour.lines().find_map(|line| line.strip_prefix("\tacclient \""));
@@ -43,8 +43,14 @@ fn the_module_path_is_that_of_go_mod_everywhere() {
     }
     for file in NAMING {
         let text = text(file);
-        assert!(text.contains(&path), "{file} does not name the module {path} of go/go.mod");
-        assert!(imported == path || !text.contains(&imported), "{file} names {imported}");
+        assert!(
+            text.contains(&path),
+            "{file} does not contain the module path {path} of go/go.mod"
+        );
+        assert!(
+            imported == path || !text.contains(&imported),
+            "{file} contains the old module path {imported}"
+        );
     }
 }
 
@@ -55,7 +61,7 @@ fn the_module_has_the_licenses_of_the_repository() {
     }
 }
 
-/// The first block of a language in the section about Go of the README.
+/// The first code block of a language in the README's section about Go.
 fn readme_block(language: &str) -> String {
     let readme = text("README.md");
     let (_, section) = readme.split_once("\n### Go\n").expect("the section about Go");
@@ -68,10 +74,13 @@ fn the_package_documentation_begins_with_the_program_of_the_readme() {
     let quoted = readme_block("go");
     let quoted = quoted.lines().map(|line| format!("//\t{line}").trim_end().to_owned());
     let quoted: Vec<String> = quoted.collect();
-    assert!(text("go/doc.go").contains(&quoted.join("\n")), "doc.go shows another program");
+    assert!(
+        text("go/doc.go").contains(&quoted.join("\n")),
+        "doc.go has another program than the README"
+    );
 }
 
-/// A module of its own with the program of the README, beside an installation in a prefix.
+/// A separate module with the program of the README, and an installation in a prefix.
 struct Module<'a> {
     prefix: &'a Prefix,
     directory: PathBuf,
@@ -109,7 +118,7 @@ impl<'a> Module<'a> {
         succeed(self.command("go").args(arguments));
     }
 
-    /// Makes a go.mod.
+    /// Creates a go.mod.
     fn init(&self) {
         self.go(&["mod", "init", "example.com/hello"]);
     }
@@ -121,13 +130,13 @@ impl<'a> Module<'a> {
         self.go(&["mod", "tidy"]);
     }
 
-    /// Runs a program that was built here without the environment of the build, and checks what it prints.
+    /// Runs a program built here, without the build environment, and checks its output.
     fn runs(&self, program: &str) {
         let output = succeed(Command::new(self.directory.join(program)).env_clear());
         assert!(output.stdout.starts_with(b"Linux "), "{output:?}");
     }
 
-    /// The libraries that a program needs when it starts, and its run paths.
+    /// The shared libraries that a program needs, and its run paths.
     fn dynamic(&self, program: &str) -> String {
         let output = succeed(self.command("readelf").arg("-d").arg(program));
         let lines = String::from_utf8(output.stdout).unwrap();
@@ -172,7 +181,7 @@ fn finds_the_shared_library_by_its_run_path(module: &Module) {
     }
 }
 
-/// The shared library lies beside the archive, and must not be taken.
+/// The shared library in the archive's directory must not be linked.
 fn contains_the_static_library(module: &Module) {
     module.go(&["build", "-tags", "acclient_static", "-o", "static", "."]);
     let needed = module.dynamic("static");
@@ -180,7 +189,7 @@ fn contains_the_static_library(module: &Module) {
     module.runs("static");
     let found = succeed(module.command("cc").arg("-print-file-name=libc.a")).stdout;
     if !found.starts_with(b"/") {
-        return not_tested("fully static programs: the C library has no archive here");
+        return not_tested("fully static programs: this system has no static C library");
     }
     let fully = "-extldflags \"-static\"";
     module.go(&["build", "-tags", "acclient_static", "-ldflags", fully, "-o", "fully", "."]);
@@ -189,7 +198,7 @@ fn contains_the_static_library(module: &Module) {
 }
 
 #[test]
-fn without_cgo_a_program_gets_one_error_that_says_so() {
+fn without_cgo_the_only_build_error_names_cgo() {
     if !have(&["go"]) {
         return;
     }
@@ -230,7 +239,7 @@ fn a_workspace_needs_no_replace_line() {
     module.runs("app");
 }
 
-/// As in the Dockerfile of go/README.md, the program runs where neither the package nor the library is.
+/// As in the Dockerfile of go/README.md, the program runs without the package and the library.
 #[test]
 fn a_vendored_program_builds_without_the_package_and_runs_without_the_library() {
     if !have(&["go", "pkg-config", "readelf"]) {
@@ -254,7 +263,7 @@ fn a_vendored_program_builds_without_the_package_and_runs_without_the_library() 
 }
 
 #[test]
-fn build_errors_are_those_that_the_readme_explains() {
+fn the_readme_explains_build_errors() {
     if !have(&["go", "pkg-config"]) {
         return;
     }
@@ -277,16 +286,16 @@ fn build_errors_are_those_that_the_readme_explains() {
     explained(&complaints, "exec: \"pkg-config\": executable file not found");
 }
 
-/// Runs a command that has to fail, and returns what it complains about.
+/// Runs a command that must fail, and returns its standard error.
 fn fails(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(!output.status.success(), "{command:?} succeeds");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Checks that complaints contain an error that the README of the package explains.
+/// Checks that the output contains an error and that the package's README explains it.
 fn explained(complaints: &str, error: &str) {
-    assert!(complaints.contains(error), "{error:?} is not in\n{complaints}");
+    assert!(complaints.contains(error), "missing {error:?} in\n{complaints}");
     let readme = text("go/README.md");
     assert!(readme.contains(error), "go/README.md does not explain {error:?}");
 }
