@@ -120,11 +120,11 @@ void tour(const std::string &url) {
     }
 
     std::cout << "\n== A command for an agent that does not exist\n";
-    const auto nobody = client.execute(target::agent({7, 7}), "true").try_run(10s);
-    if (nobody.code() == errc::no_such_agent) {
-        std::cout << nobody.error().what() << '\n';
+    const auto missing = client.execute(target::agent({7, 7}), "true").try_run(10s);
+    if (missing.code() == errc::no_such_agent) {
+        std::cout << missing.error().what() << '\n';
     } else {
-        std::cout << "unexpected: " << nobody.code() << '\n';
+        std::cout << "unexpected: " << missing.code() << '\n';
     }
 }
 

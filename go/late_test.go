@@ -24,8 +24,8 @@ func faults(b *testing.B) [][2]string {
 	return found
 }
 
-// nobody returns a command that has no result.
-func nobody(b *testing.B, url string) *Command {
+// withoutResult returns a command that has no result.
+func withoutResult(b *testing.B, url string) *Command {
 	b.Helper()
 	var options Options
 	options.URL = url
@@ -53,7 +53,7 @@ func BenchmarkLateDeadline(b *testing.B) {
 	const span = 50 * time.Millisecond
 	for _, fault := range faults(b) {
 		b.Run(fault[0], func(b *testing.B) {
-			command := nobody(b, fault[1])
+			command := withoutResult(b, fault[1])
 			var late []time.Duration
 			for range b.N {
 				begun := time.Now()
@@ -70,7 +70,7 @@ func BenchmarkLateDeadline(b *testing.B) {
 
 // BenchmarkLateCancel measures how long after its context was cancelled a wait ends.
 func BenchmarkLateCancel(b *testing.B) {
-	command := nobody(b, faults(b)[0][1])
+	command := withoutResult(b, faults(b)[0][1])
 	var late []time.Duration
 	for range b.N {
 		ctx, cancel := context.WithCancel(context.Background())

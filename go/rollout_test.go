@@ -35,7 +35,7 @@ func TestRollout(t *testing.T) {
 	stands(rollout, "[2:1]", 0, false)
 	second := got[*Job](t)(rollout.Next())
 	equal(t, "agent", second.Agent.String(), "2:1")
-	equal(t, "a command of its own", first.ID != second.ID, true)
+	equal(t, "separate commands", first.ID != second.ID, true)
 	ends(rollout)
 	stands(rollout, "[]", 0, false)
 	must(t, rollout.Close())

@@ -65,7 +65,7 @@ static void use_in_child(int number) {
            acclient_command_next_result(command, 10000, cancel, &job, &error));
     CHECK(job == NULL);
     acclient_command_free(command);
-    /* The parent keeps using the connection: a command written by a child would run twice. */
+    /* The parent continues the rollout: commands sent by a child would run twice. */
     EXPECT(ACCLIENT_FORKED_HANDLE, acclient_rollout_next(rollout, &job, &error));
     CHECK(job == NULL && acclient_rollout_not_started_count(rollout) == 1);
     acclient_cancel_token *own = GARBAGE;

@@ -226,7 +226,7 @@ static void once(const acclient_client *client) {
         acclient_job_free(job);
         acclient_command_free(command);
     }
-    /* A command that runs after it also runs after a duplicate. */
+    /* A duplicate would have run before this command. */
     acclient_job_free(run(script(client, agent(1, 1), "true")));
     CHECK(lines(path) == 1);
     SAY("another command under its id fails");

@@ -17,7 +17,7 @@ static const char *write_here(const char *then) {
     return text;
 }
 
-/* Whether these agents have run it, in this order, since the last call. */
+/* Checks which agents have run it, in order, since forget(). */
 static void check_ran(const char *expected) {
     char text[200];
     FILE *file = fopen(path, "r");
@@ -208,7 +208,7 @@ static void failures(const acclient_client *client) {
     CHECK(rollout_not_started_gid(rollout, 0) == 2);
     CHECK(rollout_not_started_nid(rollout, 0) == 1);
     check_end(rollout, true);
-    /* A command that runs after it also runs after a further batch. */
+    /* A further batch would have run before this command. */
     acclient_job_free(run(script(client, agent(2, 1), "true")));
     check_ran("1:1\n");
 
