@@ -1,7 +1,7 @@
-# Completion of acctl for bash. acctl itself answers what may come next.
+# bash completion for acctl, which computes the candidates itself.
 _acctl() {
     local rest=${COMP_LINE:0:COMP_POINT} words=() blank word prefix candidate i
-    # A file that output is redirected to.
+    # Complete files after a redirection operator.
     if ((COMP_CWORD > 0)) && [[ ${COMP_WORDS[COMP_CWORD - 1]} =~ ^[0-9\&]*[\<\>]+[\&\|]?$ ]]; then
         compopt -o filenames 2>/dev/null
         while IFS= read -r candidate; do
@@ -9,7 +9,7 @@ _acctl() {
         done <<<"$(compgen -f -- "$2")"
         return
     fi
-    # bash also splits words at ":", "=" and "@": words without a blank between them are one.
+    # bash also splits words at ":", "=" and "@": join words without a blank between them.
     for ((i = 0; i <= COMP_CWORD; i++)); do
         blank=${rest%%[![:space:]]*}
         rest=${rest#"$blank"}
@@ -23,7 +23,7 @@ _acctl() {
         fi
     done
     word=${words[${#words[@]} - 1]}
-    # bash replaces only what is behind the last of those letters, but all that is in quotes.
+    # bash replaces only the part after the last of these characters, but all of a quoted word.
     prefix=
     [[ $word == [\'\"]* ]] || prefix=${word%"$2"}
     while IFS= read -r candidate; do

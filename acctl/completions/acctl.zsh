@@ -1,10 +1,10 @@
 #compdef acctl
-# Completion of acctl for zsh. acctl itself answers what may come next.
+# zsh completion for acctl, which computes the candidates itself.
 _acctl() {
     local -a directories others
     local line
     for line in "${(@f)$(ACCTL_COMPLETE=zsh command acctl -- "${(@)words[1,CURRENT-1]}" "$PREFIX" </dev/null 2>/dev/null)}"; do
-        # A candidate, and behind a colon what it is.
+        # Candidate and description, separated by a colon.
         if [[ ${line%%:*} == */ ]]; then
             directories+=("$line")
         elif [[ -n $line ]]; then
@@ -14,7 +14,7 @@ _acctl() {
     (( $#directories )) && _describe -V directories directories -S ''
     (( $#others )) && _describe -V values others
 }
-# Loaded by its name, or sourced.
+# Autoloaded from fpath, or sourced.
 if [[ $funcstack[1] == _acctl ]]; then
     _acctl "$@"
 else
