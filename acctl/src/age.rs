@@ -1,4 +1,4 @@
-//! How long jobs have been running.
+//! Age of running jobs.
 
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
@@ -8,11 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use acclient::{AgentId, Client, ErrorKind};
 
-/// How many jobs are looked up at a time: each takes a round trip.
+/// Number of concurrent lookups: each takes a round trip.
 const AT_ONCE: usize = 16;
 
-/// How long ago the agents took these jobs, by the clock that their results are written with. A job of which Redis does
-/// not tell is left out.
+/// Time since the agents took these jobs, relative to the start times in Redis. Jobs without a record are omitted.
 pub fn of(
     client: &Client,
     jobs: Vec<(AgentId, String)>,
@@ -28,7 +27,7 @@ pub fn of(
                 Err(error) => return Err(error),
             };
             if let Some(started) = started {
-                // A clock that is ahead makes a job no older than none.
+                // An agent's clock may be ahead: the age is zero then.
                 let age = SystemTime::now().duration_since(started).unwrap_or_default();
                 lock(&ages).insert((agent, id), age);
             }
@@ -44,7 +43,7 @@ pub fn of(
     Ok(ages.into_inner().unwrap_or_default())
 }
 
-/// Whether an error is about the job: there is none, or it cannot be read.
+/// Whether an error concerns this job only: it does not exist or cannot be parsed.
 fn is_about_the_job(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Protocol | ErrorKind::NoSuchAgent | ErrorKind::InvalidArgument)
 }
@@ -53,7 +52,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// An age in its two largest units.
+/// Formats an age in its two largest units.
 pub fn shown(age: Duration) -> String {
     let seconds = age.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -70,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_age_is_shown_in_two_units() {
+    fn age_has_two_units() {
         for (seconds, text) in [
             (0, "0s"),
             (59, "59s"),

@@ -1,4 +1,4 @@
-//! `acctl agents`: the agents that the controller knows, and whether they are alive.
+//! `acctl agents`: registered agents and their liveness.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::session::Session;
 use crate::target::Whom;
 use crate::target_documents;
 
-/// Lists the agents that the controller knows, and their roles
+/// List registered agents and their roles
 ///
-/// One that died stays in the list for 30 to 45 seconds. One that runs 100 jobs leaves it after 30 seconds,
-/// until some of them end.
+/// A dead agent stays registered for 30 to 45 seconds. An agent that runs 100 jobs is full: it leaves the list after 30
+/// seconds, until some of its jobs end.
 #[derive(clap::Args)]
 #[command(
     override_usage = "acctl agents [OPTIONS] [TARGET]",
@@ -26,19 +26,19 @@ Examples:
   acctl agents 1:1-20 -x role=gpu"
 )]
 pub struct Agents {
-    /// These agents only: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets
+    /// Agents to list: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets [default: all]
     target: Vec<String>,
-    /// Pings each agent, and counts the commands that were waiting for it before
+    /// Ping each agent and show the number of commands queued for it
     ///
-    /// ANSWERED is the time without the round trip to Redis. Pings that nobody fetched are taken back. Status 4: an
-    /// agent did not answer within --timeout.
+    /// ANSWERED is the response time without the round trip to Redis. Pings that no agent fetched are removed. Exit
+    /// status 4: an agent did not answer within --timeout.
     #[arg(long)]
     ping: bool,
     #[command(flatten)]
     whom: Whom,
 }
 
-/// What an agent said to a ping.
+/// Result of a ping.
 struct Pinged {
     answered_in: Option<Duration>,
     waiting: Option<u64>,
@@ -54,7 +54,7 @@ impl Agents {
         let chosen = self.whom.choose(session, &self.target, Some("all"))?;
         let agents = chosen.agents(session)?;
         if agents.is_empty() && self.target.is_empty() {
-            let text = "the controller knows no agent";
+            let text = "no agent is registered with the controller";
             output.problem(text);
             output.document(json::failure(ErrorKind::NoSuchAgent, &text, None))?;
             return Ok(Status::Nobody);
@@ -91,7 +91,7 @@ impl Agents {
     }
 }
 
-/// An agent and its roles, as cells of a table.
+/// Agent and its roles as table cells.
 pub fn row(agent: AgentId, roles: Option<&[String]>) -> Vec<String> {
     let roles = roles.map_or_else(|| "(not registered)".to_owned(), |roles| roles.join(","));
     vec![agent.to_string(), roles]
@@ -116,12 +116,12 @@ fn cells(pinged: &Pinged) -> Vec<String> {
     vec![alive.to_owned(), time, waiting]
 }
 
-/// Pings agents at once, and counts what had waited for them before.
+/// Pings agents concurrently. The queue lengths are read first, so that they do not count the pings.
 fn ping(session: &Session, agents: Vec<AgentId>) -> Result<BTreeMap<AgentId, Pinged>, Failure> {
     let client = &session.client;
     let waiting = client.waiting_commands(agents.iter().copied())?;
     let pinged = |(agent, answer): (AgentId, acclient::Result<Duration>)| {
-        // The table shows an agent as not alive, whatever its error says.
+        // The table shows only that the agent is not alive.
         let answered_in = answer.ok();
         (agent, Pinged { answered_in, waiting: waiting.get(&agent).copied() })
     };

@@ -1,4 +1,4 @@
-//! Progress bar: one line of a terminal, redrawn in place and erased at the end.
+//! Progress bar: one line on a terminal, redrawn in place and erased at the end.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -8,17 +8,17 @@ use std::{env, fs};
 
 use terminal_size::terminal_size_of;
 
-/// Erases the line that the cursor is on.
+/// Erases the line of the cursor.
 const ERASE_LINE: &str = "\r\x1b[K";
-/// Erases all from that line to the end of the screen: a line that a narrower terminal has wrapped.
+/// Erases to the end of the screen, for a line wrapped by a narrower terminal.
 const ERASE_BELOW: &str = "\r\x1b[J";
 const USUAL_WIDTH: u16 = 80;
 
-/// Progress bar on stderr. Hidden if stderr is not a terminal, or if stdout is a pipe whose reader may print to the
-/// same terminal.
+/// Progress bar on stderr. Hidden if stderr is not a terminal, or if stdout is a pipe, because its reader may print to
+/// the same terminal.
 ///
-/// The line is one column shorter than the terminal and ends in `\r`. So the cursor stays on its first cell when
-/// the terminal is resized and wraps it.
+/// The line is one column shorter than the terminal and ends in `\r`, so that the cursor stays on its first cell when a
+/// resize wraps the line.
 pub struct Bar {
     is_hidden: bool,
     drawn: Mutex<Option<Drawn>>,
@@ -26,7 +26,7 @@ pub struct Bar {
 
 struct Drawn {
     line: String,
-    /// Columns of the terminal when it was drawn.
+    /// Width of the terminal when the line was drawn.
     width: u16,
 }
 
@@ -41,7 +41,7 @@ impl Bar {
         self.is_hidden
     }
 
-    /// Draws the line in place of the last one. It has ASCII only, so that letters are columns.
+    /// Replaces the line. It must be ASCII, so that characters equal columns.
     pub fn draw(&self, line: &str) {
         if self.is_hidden {
             return;
@@ -57,14 +57,14 @@ impl Bar {
         *drawn = Some(Drawn { line, width });
     }
 
-    /// Erases the line, and writes where it was. The line stays away until it is drawn again.
+    /// Erases the line and runs `write`. The line reappears at the next draw.
     pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         let mut drawn = self.lock();
         erase(&mut drawn);
         write()
     }
 
-    /// Erases the line, unless somebody is writing, who may never come to an end.
+    /// Erases the line, unless another thread is writing: it may block indefinitely.
     pub fn clear_at_exit(&self) {
         if let Ok(mut drawn) = self.drawn.try_lock() {
             erase(&mut drawn);
@@ -96,7 +96,7 @@ fn write(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Whether another program reads stdout, which may print on the same terminal.
+/// Whether stdout is a pipe or socket, whose reader may print to the same terminal.
 fn is_stdout_piped() -> bool {
     let stdout = io::stdout().as_fd().try_clone_to_owned();
     let kind = stdout.and_then(|stdout| fs::File::from(stdout).metadata()).map(|it| it.file_type());

@@ -1,4 +1,4 @@
-//! What may come next on a command line: agents, roles, groups, instances, handles, topics.
+//! Completion candidates: agents, roles, groups, instances, handles, topics.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -19,14 +19,14 @@ use crate::json::milliseconds;
 use crate::target::{self, Reading};
 use crate::topics;
 
-/// Timeout of the question for agents.
+/// Timeout of the request for the agents.
 const ASKING: Duration = Duration::from_millis(400);
-/// Timeout of everything that is looked up, as the address of a host is, which no timeout of a call ends.
+/// Timeout of the whole lookup, including name resolution, which call timeouts do not interrupt.
 const LOOKING: Duration = Duration::from_millis(500);
 /// How long Redis keeps results.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Commands of agents that need no data, for `acctl cmd`.
+/// Agent commands without data, for `acctl cmd`.
 const COMMANDS: [&str; 11] = [
     "ping",
     "get_aggregated_stats",
@@ -41,24 +41,24 @@ const COMMANDS: [&str; 11] = [
     "restart",
 ];
 
-/// A command line before the word that is completed, without the name of the program.
+/// Command line before the word being completed, without the program name.
 #[derive(Clone)]
 pub struct Line {
     words: Vec<OsString>,
-    /// The words that may be a target and what follows it.
+    /// Words of the target and what follows it.
     positional: Vec<String>,
 }
 
-/// What a grid has. All of it is empty where the grid cannot be reached in time.
+/// Agents and groups of a grid; empty if it cannot be reached in time.
 #[derive(Default)]
 struct Grid {
     agents: BTreeMap<AgentId, Vec<String>>,
     groups: BTreeMap<String, String>,
 }
 
-/// Adds candidates for the values of arguments to the program.
+/// Adds value completers to the arguments of the program.
 pub fn with_candidates(program: Command, mut words: Vec<OsString>) -> Command {
-    // The word that is completed.
+    // The word being completed.
     words.pop();
     let positional = positional(program.clone(), &words);
     let line = Line { words, positional };
@@ -101,7 +101,7 @@ fn complete_values(command: Command, line: &Line) -> Command {
     })
 }
 
-/// A completer by what may come, of which it takes what begins as the word does.
+/// Creates a completer that keeps the candidates starting with the current word.
 fn completer(
     candidates: impl Fn(&str) -> Vec<Candidate> + Send + Sync + 'static,
 ) -> ArgValueCompleter {
@@ -113,7 +113,7 @@ fn completer(
     })
 }
 
-/// The words of a target, and what follows it, that the line has so far.
+/// Positional words so far: the target and what follows it.
 fn positional(program: Command, words: &[OsString]) -> Vec<String> {
     let program = program.ignore_errors(true).no_binary_name(true);
     let Ok(mut matches) = program.try_get_matches_from(words) else { return Vec::new() };
@@ -125,10 +125,10 @@ fn positional(program: Command, words: &[OsString]) -> Vec<String> {
 }
 
 impl Line {
-    /// What may be the next word of a target, or follow it.
+    /// Candidates for the next word of a target, or for the word after it.
     fn next_word(&self, current: &str, next: &[&str]) -> Vec<Candidate> {
         let words = &self.positional;
-        // Behind `--`, and behind the target, is what only agents know.
+        // Programs and scripts, after `--` or after the target, are known only to agents.
         if self.words.iter().any(|word| word == "--") || target::length(words) < words.len() {
             return Vec::new();
         }
@@ -139,14 +139,14 @@ impl Line {
             found.extend(next.iter().map(Candidate::new));
         }
         found.extend(self.targets(reading, current));
-        // Which cannot be combined.
+        // `any` cannot be combined with other operands.
         if words.is_empty() {
             found.push(described("any", "one agent, chosen by the controller"));
         }
         found
     }
 
-    /// What a word of a target may be, which may have blanks itself, behind what was read.
+    /// Candidates for a word of a target, which may contain blanks, in the state of `reading`.
     fn targets(&self, mut reading: Reading, current: &str) -> Vec<Candidate> {
         let at = current.rfind([' ', '(']).map_or(0, |at| at + 1);
         let (before, last) = current.split_at(at);
@@ -158,10 +158,10 @@ impl Line {
         found.into_iter().map(|candidate| candidate.add_prefix(before)).collect()
     }
 
-    /// Agents, roles and groups that begin as the word does.
+    /// Candidates for an operand: agents, roles and groups.
     fn operands(&self, word: &str) -> Vec<Candidate> {
         let grid = self.grid();
-        // Behind the last comma of a list.
+        // Part of a list before its last comma.
         let (listed, _) = word.split_at(word.rfind([',', '=']).map_or(0, |at| at + 1));
         let is_listed = |name: &str| listed.split([',', '=']).any(|it| it == name);
         if let Some((before, _)) = word.split_once('@').filter(|(before, _)| !before.is_empty()) {
@@ -192,7 +192,7 @@ impl Line {
         found
     }
 
-    /// What the grid of the line has, within [`LOOKING`].
+    /// Looks up the grid of the command line, within [`LOOKING`].
     fn grid(&self) -> Grid {
         let line = self.clone();
         within_time(move || {
@@ -202,7 +202,7 @@ impl Line {
         })
     }
 
-    /// The options of the line that tell where the grid is.
+    /// Connection options of the command line.
     fn connection(&self) -> Option<Connection> {
         let options = Connection::augment_args(Command::new("acctl")).no_binary_name(true);
         let mut given = Vec::new();
@@ -234,7 +234,7 @@ impl Grid {
             .collect()
     }
 
-    /// Roles, and how many agents have each.
+    /// Roles with the number of agents that have each.
     fn roles(&self) -> BTreeMap<&str, usize> {
         let mut roles = BTreeMap::new();
         for role in self.agents.values().flatten().filter(|role| is_plain(role)) {
@@ -255,13 +255,13 @@ fn described(value: impl Into<OsString>, help: &str) -> Candidate {
     Candidate::new(value).help(help.map(|help| help.to_owned().into()))
 }
 
-/// Whether a shell takes a name as it is. Others are not offered: they come from Redis, and would be put into
-/// a command line.
+/// Whether a name needs no quoting in a shell. Other names are not offered: they come from Redis and would be inserted
+/// into a command line.
 fn is_plain(name: &str) -> bool {
     name.chars().all(|letter| letter.is_alphanumeric() || "_-.:+/%".contains(letter))
 }
 
-/// The names of the tables of the file of instances, which is where the library looks for it.
+/// Table names of the instances file, found the same way as by the library.
 fn instances() -> Vec<Candidate> {
     within_time(|| {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -276,7 +276,7 @@ fn instances() -> Vec<Candidate> {
     })
 }
 
-/// The handles of `acctl recent` that are still good for something, newest first.
+/// Handles of `acctl recent` whose results Redis still keeps, newest first.
 fn handles() -> Vec<Candidate> {
     within_time(|| {
         let read = Handles::of_user().ok()?.read().ok()??;
@@ -293,7 +293,7 @@ fn handles() -> Vec<Candidate> {
     })
 }
 
-/// What is found within [`LOOKING`], else nothing.
+/// Runs a lookup on a thread; returns the default if it takes longer than [`LOOKING`].
 fn within_time<T: Default + Send + 'static>(
     look: impl FnOnce() -> Option<T> + Send + 'static,
 ) -> T {

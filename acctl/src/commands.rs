@@ -1,4 +1,4 @@
-//! `acctl wait`, `kill`, `retract` and `stats`: commands that were already sent.
+//! `acctl wait`, `kill`, `retract` and `stats`: operations on submitted commands.
 
 use acclient::{AgentId, Error, ErrorKind, KillResult, Outcome as Answered, ProcessStats};
 use serde_json::json;
@@ -11,15 +11,15 @@ use crate::sending::Waiting;
 use crate::session::Session;
 use crate::stages;
 
-/// Waits for the results of commands that were sent
+/// Wait for the results of submitted commands
 ///
-/// By their handles, from whatever machine and language, for 24 hours.
+/// Takes handles from any machine and any language. Redis keeps results for 24 hours; waiting does not consume them.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
   acctl wait 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'")]
 pub struct Wait {
-    /// Command handles, or ids
+    /// Command handles or ids
     #[arg(required = true)]
     command: Vec<String>,
     #[command(flatten)]
@@ -30,7 +30,7 @@ impl Wait {
     pub fn perform(&self, session: &Session) -> Outcome {
         let commands = self.command.iter().map(|text| session.command(text));
         let commands = commands.collect::<Result<Vec<_>, Failure>>()?;
-        // Whom a command was for is not known from its id.
+        // An id alone does not contain the target.
         let is_many = commands.iter().any(|command| {
             command.target().is_fanout() || command.to_string().ends_with(":unknown")
         });
@@ -38,19 +38,20 @@ impl Wait {
     }
 }
 
-/// Kills the jobs of a command, wherever they run
+/// Kill the jobs of a command
 ///
-/// The agent kills the process that it started, and nothing else: children go on, and so does a script of
-/// acctl bash, unless it was sent with --killable. Says for each agent: "ended"; "ordered", when something
-/// still holds the output of the job; or "over", when the job was over before. Status 4: an agent did not
-/// answer. Status 8: an agent does not run the job, so no kill reaches it: it waits in a queue of the agent,
-/// was not started yet, or is lost; see acctl job.
+/// An agent kills only the process it started. Children keep running, and so does an acctl bash script without
+/// --killable. Prints one outcome per agent: "ended"; "ordered" if another process still holds the job's output
+/// open; "over" if the job had already completed.
+///
+/// Exit status 4: an agent did not answer. Exit status 8: an agent is not running the job, because it is queued on
+/// the agent, not started or lost; see acctl job.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
   acctl kill 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:all'")]
 pub struct Kill {
-    /// Command handle, or id
+    /// Command handle or id
     command: String,
 }
 
@@ -89,26 +90,26 @@ impl Kill {
     }
 }
 
-/// What the result of a kill means.
+/// Text for the outcome of a kill.
 pub fn killed(kill: KillResult) -> String {
     match kill {
         KillResult::Ordered => {
-            "ordered: the process was killed, but something still holds the output of the job"
+            "ordered: the process was killed, but another process holds the job's output open"
                 .into()
         }
         kill => kill.to_string(),
     }
 }
 
-/// Takes back a command that no controller has taken yet
+/// Remove a command from the queue before a controller takes it
 ///
-/// Then it never runs. Status 1: it is not in the queue, and may run or have run.
+/// A retracted command never runs. Exit status 1: the command is no longer in the queue; it may be running or done.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
   acctl retract 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'")]
 pub struct Retract {
-    /// Command handle, or id
+    /// Command handle or id
     command: String,
 }
 
@@ -122,23 +123,23 @@ impl Retract {
         let handle = command.to_string();
         output.document(json!({ "type": "retracted", "command": handle, "retracted": taken }))?;
         if !taken {
-            output.problem("it is not in the queue: it may run or have run; see acctl job");
+            output.problem("not in the queue: the command may be running or done; see acctl job");
         } else if !output.is_json() {
-            output.line("taken back: it never runs")?;
+            output.line("retracted: the command will not run")?;
         }
         Ok(if taken { Status::Success } else { Status::SomeFailed })
     }
 }
 
-/// Shows how much CPU and memory the jobs of a command use
+/// Show CPU and memory usage of the jobs of a command
 ///
-/// For acctl bash that is the shell that runs the script, without the script.
+/// For acctl bash this is the shell that runs the script, without the processes of the script.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
   acctl stats 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'")]
 pub struct Stats {
-    /// Command handle, or id
+    /// Command handle or id
     command: String,
 }
 
@@ -151,7 +152,7 @@ impl Stats {
             Err(error) => return stages::unless_unknown(session, &command, error),
         };
         let is_idle = |outcome: &Answered<ProcessStats>| matches!(outcome, Answered::Failed(error) if error.kind() == ErrorKind::JobFailed);
-        // Agents do not say why: the job may wait, be lost, or be over by now.
+        // Agents give no reason: the job may be queued, lost or over.
         let found = match outcomes.values().any(is_idle) {
             true => stages::of(session, &command).ok(),
             false => None,
@@ -198,12 +199,12 @@ impl Stats {
 /// Headings of [`usage`].
 pub const USAGE: [&str; 4] = ["CPU%", "RSS", "VIRTUAL", "SWAP"];
 
-/// What a process uses, in cells of a table.
+/// Resource usage of a process as table cells.
 pub fn usage(stats: &ProcessStats) -> Vec<String> {
     vec![format!("{:.1}", stats.cpu), bytes(stats.rss), bytes(stats.vms), bytes(stats.swap)]
 }
 
-/// A number of bytes with a binary prefix, like 1.5 MiB.
+/// Formats a byte count with a binary prefix, like 1.5 MiB.
 pub fn bytes(count: u64) -> String {
     match NumberPrefix::binary(count as f64) {
         NumberPrefix::Standalone(count) => format!("{count} B"),
@@ -211,7 +212,7 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-/// What is told of agents that gave an error, and the status that it makes.
+/// Reports per-agent errors and accumulates the exit status.
 #[derive(Default)]
 pub struct Worst(Option<Status>);
 
@@ -224,7 +225,7 @@ impl Worst {
     ) -> Result<(), Failure> {
         let status = Status::of(error);
         self.add(status);
-        // Which is said once, at the end.
+        // Reported once, at the end.
         if status == Status::Interrupted {
             return Ok(());
         }
@@ -238,7 +239,7 @@ impl Worst {
         self.0 = Some(self.status().and(status));
     }
 
-    /// The one that counts.
+    /// Exit status of everything added so far.
     pub fn status(&self) -> Status {
         self.0.unwrap_or(Status::Success)
     }

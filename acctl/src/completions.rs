@@ -1,4 +1,4 @@
-//! `acctl completions`: scripts for shells, and the answers to what they ask acctl at each press of Tab.
+//! `acctl completions`: completion scripts, and the candidates that they request from acctl at each Tab.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -15,7 +15,7 @@ use crate::exit::{Outcome, Status};
 use crate::output::Output;
 use crate::terminal;
 
-/// A shell that asks sets it to its name.
+/// Environment variable with the name of the shell that requests candidates.
 const VARIABLE: &str = "ACCTL_COMPLETE";
 
 const BASH: Script =
@@ -26,11 +26,11 @@ const FISH: Script =
     Script { shell: "fish", text: include_str!("../completions/acctl.fish"), line: for_fish };
 const SHELLS: Shells<'static> = Shells(&[&BASH, &ZSH, &FISH, &Elvish, &Powershell]);
 
-/// Prints the completion script of a shell
+/// Print a shell completion script
 ///
-/// make install-acctl installs those of bash, zsh and fish. The script asks acctl at each Tab. acctl reads the
-/// agents and their roles from the controller, which takes half a second at most, and knows the instances and
-/// groups of the file of instances and the handles of acctl recent.
+/// make install-acctl installs the scripts for bash, zsh and fish. At each Tab acctl completes agents and roles from
+/// the controller (with a timeout of 0.5 s), instances and groups from the instances file, and handles from acctl
+/// recent.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,7 +38,7 @@ Examples:
   acctl completions zsh > ~/.zfunc/_acctl
   acctl completions fish > ~/.config/fish/completions/acctl.fish")]
 pub struct Completions {
-    /// Shell that it is for
+    /// Shell
     shell: Shell,
 }
 
@@ -53,14 +53,14 @@ impl Completions {
     }
 }
 
-/// Answers a shell that asks for completions. Returns whether one did. Failures are not reported: the text would appear
-/// in the line that is being edited.
+/// Prints candidates if a shell requests them, and returns whether one did. Errors are not reported: they would appear
+/// in the line being edited.
 pub fn answer<T: CommandFactory>() -> bool {
     let is_shell = |name: OsString| SHELLS.completer(&name.to_string_lossy()).is_some();
     if !env::var_os(VARIABLE).is_some_and(is_shell) {
         return false;
     }
-    // Behind the name of the program, which is behind the first of these.
+    // Words after the first `--` and the program name.
     let words = || env::args_os().skip_while(|word| word != "--").skip(2);
     let program = || with_candidates(T::command(), words().map(|word| unquoted(&word)).collect());
     let asked = CompleteEnv::with_factory(program).var(VARIABLE).shells(SHELLS);
@@ -68,14 +68,14 @@ pub fn answer<T: CommandFactory>() -> bool {
     true
 }
 
-/// A shell with a script of acctl's own, which sends all words up to the cursor as they are written.
+/// Shell with a custom script, which passes all words up to the cursor unmodified.
 ///
-/// Those of `clap_complete` take the words as bash splits them, which does so at ":", "=" and "@", answer nothing
-/// within quotes, and in zsh not the first time.
+/// The scripts of `clap_complete` use the words as bash splits them, at ":", "=" and "@" too, complete nothing within
+/// quotes, and in zsh do not work at the first Tab.
 struct Script {
     shell: &'static str,
     text: &'static str,
-    /// A candidate as the shell reads it.
+    /// Formats a candidate for the shell.
     line: fn(&str, Option<&str>) -> String,
 }
 
@@ -113,7 +113,7 @@ impl EnvCompleter for Script {
         let is_option = |it: &CompletionCandidate| {
             it.get_value() != "--" && it.get_value().as_encoded_bytes().starts_with(b"-")
         };
-        // Options would bury the rest.
+        // Offer options only if there is nothing else.
         if !is_begun && !candidates.iter().all(is_option) {
             candidates.retain(|candidate| !is_option(candidate));
         }
@@ -144,7 +144,7 @@ fn for_fish(value: &str, help: Option<&str>) -> String {
     help.map_or(value.to_owned(), |help| format!("{value}\t{help}"))
 }
 
-/// A word of a command line without quotes and escapes. The last quote may be open.
+/// Removes quotes and escapes from a word of a command line. The last quote may be unterminated.
 fn unquoted(word: &OsStr) -> OsString {
     let Some(text) = word.to_str() else { return word.to_owned() };
     let mut plain = String::with_capacity(text.len());
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_read_as_a_shell_does() {
+    fn unquoted_follows_shell_rules() {
         for (word, plain) in [
             ("1:1", "1:1"),
             ("'role=cpu and 1:", "role=cpu and 1:"),
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_candidate_is_told_from_its_description() {
+    fn candidates_are_escaped_and_separated_from_descriptions() {
         assert_eq!(for_bash("1:1", Some("cpu")), "1:1");
         assert_eq!(for_zsh("1:1", Some("a:b")), r"1\:1:a:b");
         assert_eq!(for_zsh("1:1", None), r"1\:1");

@@ -1,4 +1,4 @@
-//! Connection options, and the client they lead to.
+//! Connection options and the client created from them.
 
 use std::env;
 use std::num::NonZeroUsize;
@@ -12,36 +12,36 @@ use crate::output::Output;
 use crate::times;
 
 const DEFAULT_URL: &str = "redis://127.0.0.1:6379";
-/// More than the library's own 64: each followed log and each wait may take one.
+/// Above the library's default of 64: each followed log and each wait may hold a connection.
 const CONNECTIONS: usize = 256;
 
-/// Options that every command takes.
+/// Connection options of every command.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub struct Connection {
-    /// Address of Redis; without it ACCLIENT_URL, then redis://127.0.0.1:6379.
+    /// Redis URL [default: ACCLIENT_URL, then redis://127.0.0.1:6379]
     ///
     /// redis://host:port/db, rediss:// for TLS, redis+unix:///path,
     /// redis+sentinel://host:port,.../name
     #[arg(long, global = true, hide_short_help = true)]
     url: Option<String>,
-    /// A named instance, from the file that ACCLIENT_CONFIG names or
-    /// ~/.config/acclient/instances.toml; without it ACCLIENT_INSTANCE
+    /// Named instance from ~/.config/acclient/instances.toml, or from the file in ACCLIENT_CONFIG
+    /// [default: ACCLIENT_INSTANCE]
     #[arg(long, global = true, hide_short_help = true, value_name = "NAME", conflicts_with_all = ["url", "user", "password_file", "ca_file", "cert_file", "key_file", "insecure"])]
     instance: Option<String>,
-    /// User of Redis
+    /// Redis user
     #[arg(long, global = true, hide_short_help = true)]
     user: Option<String>,
-    /// The password is the first line of this file; without it ACCLIENT_PASSWORD
+    /// Read the password from the first line of this file [default: ACCLIENT_PASSWORD]
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// TLS: trusts the certificate authorities in this PEM file
+    /// TLS: trust the certificate authorities in this PEM file
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// TLS: authenticates with this client certificate, a PEM file
+    /// TLS: authenticate with the client certificate in this PEM file
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE", requires = "key_file")]
     cert_file: Option<PathBuf>,
-    /// TLS: private key of the client certificate
+    /// TLS: private key of the client certificate, a PEM file
     #[arg(
         long,
         global = true,
@@ -50,13 +50,13 @@ pub struct Connection {
         requires = "cert_file"
     )]
     key_file: Option<PathBuf>,
-    /// TLS: disables certificate verification; for tests only
+    /// TLS: disable certificate verification; for tests only
     #[arg(long, global = true, hide_short_help = true)]
     insecure: bool,
-    /// How long a quick question may take: sending, a kill, a list [default: 10]
+    /// Timeout of connecting and of single requests, such as submit, kill and list: 10 (seconds), 500ms [default: 10]
     #[arg(long, global = true, hide_short_help = true, value_name = "TIME", value_parser = times::duration)]
     timeout: Option<Duration>,
-    /// Limit on the size of a result, which is held in memory more than once [default: 64]
+    /// Maximum size of a result in MiB; memory holds several copies of it [default: 64]
     #[arg(
         long,
         global = true,
@@ -68,8 +68,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A client whose calls the token ends. Without `lazily` it has talked to Redis, for which it takes no
-    /// longer than `wait`.
+    /// Creates a client whose calls end when the token is cancelled. Unless `lazily` is set, checks the connection with
+    /// a PING that takes no longer than `wait`.
     pub fn open(
         &self,
         cancel: &CancelToken,
@@ -84,8 +84,8 @@ impl Connection {
         }
         if self.url.as_deref().is_some_and(holds_a_password) {
             output.note(
-                "acctl: everybody on this machine can read a password on a command line: \
-                 ACCLIENT_PASSWORD and --password-file keep it",
+                "acctl: warning: other users can read a password on the command line; \
+                 use ACCLIENT_PASSWORD or --password-file",
             );
         }
         let client = self.by_url()?.with_cancel(cancel);
@@ -96,7 +96,7 @@ impl Connection {
         Ok(client)
     }
 
-    /// A client that has not talked to Redis. Prints nothing.
+    /// Creates a client without connecting and without printing anything.
     pub fn client(&self) -> Result<Client, Failure> {
         match self.named() {
             Some(name) => Client::instance(&name).map_err(no_instance),
@@ -104,7 +104,7 @@ impl Connection {
         }
     }
 
-    /// The instance, unless there is a URL that comes before it: a flag before the environment.
+    /// Name of the instance, unless a URL takes precedence: flags override the environment.
     fn named(&self) -> Option<String> {
         let by_variable = || match self.url.is_none() && variable("ACCLIENT_URL").is_none() {
             true => variable("ACCLIENT_INSTANCE"),
@@ -156,7 +156,7 @@ impl Connection {
     }
 }
 
-/// What is not set, empty or no text is no setting.
+/// Value of an environment variable; unset, empty and non-UTF-8 values are ignored.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -167,7 +167,7 @@ fn holds_a_password(url: &str) -> bool {
     authority.split_once('@').is_some_and(|(login, _)| login.contains(':')) || url.contains("pass=")
 }
 
-/// A file that cannot be read is bad usage, as one with a wrong address in it is.
+/// Maps an unreadable instances file to bad usage, like an invalid URL in it.
 fn no_instance(error: acclient::Error) -> Failure {
     match error.kind() {
         ErrorKind::System => Failure::Usage(error.to_string()),
@@ -175,8 +175,7 @@ fn no_instance(error: acclient::Error) -> Failure {
     }
 }
 
-/// Before anything was asked for, most errors mean that there is no connection. A server that has not
-/// answered in time may be there all the same.
+/// Maps errors of the first PING: most mean that there is no connection. A server that timed out may still be up.
 fn no_connection(error: acclient::Error) -> Failure {
     match error.kind() {
         ErrorKind::InvalidArgument

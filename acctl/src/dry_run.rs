@@ -1,22 +1,22 @@
-//! `--dry-run`: which agents would get a command.
+//! `--dry-run`: lists the agents that a command would be sent to.
 
 use crate::agents::row;
 use crate::exit::{Outcome, Status};
-use crate::fold::fold;
+use crate::fold::{counted, fold};
 use crate::session::Session;
 use crate::target::Chosen;
 use crate::target_documents;
 
-/// The option of commands that send something.
+/// Option of commands that submit jobs.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Targets")]
 pub struct DryRun {
-    /// Lists the agents that would get it, and sends nothing
+    /// List the matching agents and send nothing
     #[arg(long)]
     pub dry_run: bool,
 }
 
-/// Lists the agents; `sample` of them would get the command, where it is given.
+/// Lists the agents. `sample` is the number of agents that a real run would choose.
 pub fn show(session: &Session, chosen: &Chosen, sample: Option<usize>) -> Outcome {
     let output = session.output;
     let agents = chosen.agents(session)?;
@@ -38,14 +38,11 @@ pub fn show(session: &Session, chosen: &Chosen, sample: Option<usize>) -> Outcom
     let count = agents.len();
     let is_one = agents.len() > 1 && !chosen.target.is_fanout();
     output.note(match sample {
-        _ if is_one => format!("nothing was sent; it is for one of {count} agents: {folded}"),
+        _ if is_one => format!("dry run: would send to one of {count} agents: {folded}"),
         Some(some) if some < count => {
-            format!(
-                "nothing was sent; it is for {some} of {count} agents, chosen at random: {folded}"
-            )
+            format!("dry run: would send to {some} of {count} agents, chosen at random: {folded}")
         }
-        _ if count == 1 => format!("nothing was sent; it is for 1 agent: {folded}"),
-        _ => format!("nothing was sent; it is for {count} agents: {folded}"),
+        _ => format!("dry run: would send to {}: {folded}", counted(count)),
     });
     match agents.iter().all(|(_, roles)| roles.is_none()) {
         true => chosen.nobody(session),

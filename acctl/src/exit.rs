@@ -1,4 +1,4 @@
-//! Exit statuses, and how errors are reported.
+//! Exit statuses and error reporting.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,31 +9,31 @@ use crate::json;
 use crate::output::Output;
 use crate::signals;
 
-/// What `acctl help statuses` says of [`Status`].
+/// Text of `acctl help statuses`, which describes [`Status`].
 pub const HELP: &str = "\
 Exit status:
     0  all succeeded
-    1  some failed: a job ended in another state than SUCCESS, or is lost
-    2  bad usage: an option, a target, a command handle, a file of instances
-    3  nobody reached: the controller does not know an agent, or there is
+    1  some failed: a job ended in a state other than SUCCESS, or is lost
+    2  bad usage: option, target, command handle or instances file
+    3  no agent reached: an agent is unknown to the controller, or Redis has
        no trace of the command
-    4  timed out: agents, or Redis, did not answer in time
-    5  could not connect to Redis, or it refused the login
-    6  maybe sent: Redis did not confirm the command, which may run or not
-    7  anything else, such as a gap in a log
-    8  not running: the agent does not run the job, which waits there or is lost
-  129  ended by SIGHUP; what was sent goes on, unless --kill-on-interrupt
+    4  timed out: an agent or Redis did not answer in time
+    5  could not connect to Redis, or Redis rejected the login
+    6  maybe sent: Redis did not confirm the command, which may run
+    7  other error, such as a gap in a log
+    8  not running: the job is queued on the agent, not started or lost
+  129  ended by SIGHUP; commands in flight continue, unless --kill-on-interrupt
   130  ended by SIGINT (Ctrl-C)
   141  stdout was closed by its reader, or ended by SIGPIPE
   143  ended by SIGTERM
 
-Where agents fare differently, a signal counts, then the lowest number that is
-true of one of them.";
+If agents have different outcomes, a signal takes precedence, then the lowest
+status that applies to any agent.";
 
-/// The exit status.
+/// Exit status, in order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
-    /// Comes before all others, where several are true.
+    /// Takes precedence over all others.
     Interrupted,
     SomeFailed,
     Usage,
@@ -69,7 +69,7 @@ impl Status {
         }
     }
 
-    /// The number for the operating system.
+    /// Exit code of the process.
     pub fn code(self) -> i32 {
         match self {
             Status::Success => 0,
@@ -81,7 +81,7 @@ impl Status {
             Status::MaybeSent => 6,
             Status::Other => 7,
             Status::NotRunning => 8,
-            // As shells report a program that a signal ended.
+            // The convention of shells for a process killed by a signal.
             Status::Interrupted => 128 + signals::cause(),
         }
     }
@@ -92,24 +92,24 @@ impl Status {
     }
 }
 
-/// Why nothing came of it.
+/// Reason for which a command failed as a whole.
 #[derive(Debug)]
 pub enum Failure {
-    /// What clap cannot see is wrong with the arguments.
+    /// Invalid arguments that clap cannot detect.
     Usage(String),
-    /// There is no connection, whatever kind of error says so.
+    /// Connection failure, whatever the kind of the error.
     NoConnection(Error),
     Error(Error),
-    /// stdout cannot be written.
+    /// Write error on stdout.
     Io(io::Error),
-    /// The operating system refuses something else.
+    /// Any other operating system error.
     System(io::Error),
 }
 
 pub type Outcome = Result<Status, Failure>;
 
 impl Failure {
-    /// Whether a signal, or a stdout that nobody reads, is the reason.
+    /// Whether a signal or a closed stdout is the reason.
     pub fn is_interruption(&self) -> bool {
         match self {
             Failure::Error(error) | Failure::NoConnection(error) => {
@@ -120,7 +120,7 @@ impl Failure {
         }
     }
 
-    /// Says it on stderr, in JSON on stdout too, and what status it is.
+    /// Reports the failure on stderr, and on stdout as JSON if requested. Returns the exit status.
     pub fn tell(self, output: &Output) -> Status {
         if self.is_interruption() {
             let command = match &self {
@@ -150,7 +150,9 @@ impl Failure {
         };
         output.problem(&text);
         if refused {
-            output.note("name the user with --user, and the password with ACCLIENT_PASSWORD or --password-file");
+            output.note(
+                "set the user with --user and the password with ACCLIENT_PASSWORD or --password-file",
+            );
         }
         match output.document(document) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -162,7 +164,7 @@ impl Failure {
     }
 }
 
-/// The message of an error without the command handle, for reports that print the handle once for all agents.
+/// Message of an error without the command handle, for reports that print the handle once for all agents.
 pub fn brief(error: &Error) -> String {
     let mut text = error.to_string();
     let handle = error.command_handle().map(|handle| format!(" [{handle}]"));
@@ -174,8 +176,8 @@ pub fn brief(error: &Error) -> String {
 /// Whether [`interrupted`] was called.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
-/// Reports once that a signal ends the process, or that stdout is closed. A closed stdout is reported only if
-/// something is in flight.
+/// Reports once that a signal ends the process. A closed stdout is mentioned on stderr only by the caller, and only
+/// if commands are in flight.
 pub fn interrupted(output: &Output, commands: &[String], not_started: &[AgentId]) -> Status {
     if signals::cause() == 0 {
         signals::stdout_is_closed();
@@ -208,7 +210,7 @@ mod tests {
 
     use super::*;
 
-    /// All but the interruptions. A new one has to be added, since the match names each.
+    /// All codes except interruptions. The exhaustive match forces a new status to be added here.
     fn codes() -> BTreeSet<i32> {
         let mut codes = BTreeSet::new();
         let mut next = Some(Status::Success);
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_has_every_status() {
+    fn help_lists_every_status() {
         let numbers = HELP.lines().filter_map(|line| line.get(..5)?.trim().parse::<i32>().ok());
         let caught = signals::CAUGHT.iter().map(|signal| 128 + signal);
         assert_eq!(

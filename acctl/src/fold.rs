@@ -2,7 +2,7 @@
 
 use acclient::AgentId;
 
-/// Writes agents as a target: neighbours become a range, and a grid is named once.
+/// Formats agents as a target: consecutive agents become a range, and each grid is named once.
 pub fn fold(agents: impl IntoIterator<Item = AgentId>) -> String {
     let mut agents: Vec<AgentId> = agents.into_iter().collect();
     agents.sort_unstable();
@@ -23,7 +23,7 @@ pub fn fold(agents: impl IntoIterator<Item = AgentId>) -> String {
     text
 }
 
-/// A number of agents in words.
+/// Formats a number of agents, like `1 agent` or `3 agents`.
 pub fn counted(agents: usize) -> String {
     match agents {
         1 => "1 agent".to_owned(),
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_are_a_range() {
+    fn consecutive_agents_become_a_range() {
         for (agents, folded) in [
             (&[][..], ""),
             (&[(1, 1)], "1:1"),
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_folded_is_a_target_for_the_same_agents() {
+    fn folded_agents_parse_as_a_target_for_the_same_agents() {
         let agents: Vec<AgentId> = (1..400)
             .filter(|it| it % 7 != 3 && it % 2 < 2)
             .map(|it| (it / 90 + 1, it).into())

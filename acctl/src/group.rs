@@ -1,4 +1,4 @@
-//! `--group`: identical results, printed once under the agents that gave them.
+//! `--group`: prints identical results once, under their agents.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ use crate::json;
 use crate::output::Output;
 use crate::render::Said;
 
-/// Results so far, each with the agents that gave it.
+/// Distinct results, each with its agents.
 #[derive(Default)]
 pub struct Groups(HashMap<Content, Vec<AgentId>>);
 
-/// What makes results identical: all but when a job ran, for how long, and under which id.
+/// Compared part of a result: everything except start time, run time and id.
 #[derive(PartialEq, Eq, Hash)]
 struct Content {
     state: JobState,
@@ -41,7 +41,7 @@ impl Groups {
         self.0.entry(content).or_default().push(job.agent());
     }
 
-    /// Prints the groups, the largest first.
+    /// Prints the groups, largest first.
     pub fn show(self, output: &Output) -> Result<(), Failure> {
         let mut groups: Vec<(Content, Vec<AgentId>)> = self.0.into_iter().collect();
         groups.iter_mut().for_each(|(_, agents)| agents.sort_unstable());

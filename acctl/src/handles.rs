@@ -1,7 +1,7 @@
-//! The file of handles: a line for each command that was sent, in the state folder of the user.
+//! Recorded handles: a file in the user's state directory with one line per command.
 //!
-//! Any number of processes use it at once. Each locks the file before it changes anything, and makes sure
-//! afterwards that the file it has locked is still the one of that name.
+//! Any number of processes may use it concurrently. Each locks the file before changing it, and then checks that the
+//! locked file is still the one at that path.
 
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -13,16 +13,16 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// How many entries are kept.
+/// Number of entries kept.
 pub const MOST: usize = 1000;
-/// More entries than kept ones, so that not every call writes all of the file.
+/// Entries above [`MOST`] before the file is rewritten, so that not every call rewrites it.
 const SLACK: usize = 50;
-/// How much of the file is read, from its end.
+/// Number of bytes read, from the end of the file.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
-/// How long another process may keep the file locked, which takes milliseconds unless it is stopped.
+/// Timeout for the lock, which other processes hold for milliseconds unless they are stopped.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A command that was sent.
+/// Recorded command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Command handle.
@@ -30,19 +30,19 @@ pub struct Entry {
     pub target: String,
     /// Milliseconds since 1970.
     pub time: u64,
-    /// Name of the command of acctl that sent it.
+    /// Name of the acctl command that sent it.
     pub name: String,
 }
 
-/// What the file holds, oldest first.
+/// Content of the file, oldest first.
 #[derive(Debug, Default)]
 pub struct Entries {
     pub entries: Vec<Entry>,
-    /// Lines that are no entry.
+    /// Number of invalid lines.
     pub unreadable: usize,
 }
 
-/// The file, which is there if handles are kept.
+/// The file, which exists while recording is on.
 pub struct Handles {
     path: PathBuf,
 }
@@ -50,7 +50,7 @@ pub struct Handles {
 impl Handles {
     /// `acctl/recent.jsonl` in `$XDG_STATE_HOME`, else in `~/.local/state`.
     pub fn of_user() -> io::Result<Self> {
-        // Relative paths do not count, by the specification.
+        // The XDG specification requires relative paths to be ignored.
         let set =
             |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let folder = set("XDG_STATE_HOME")
@@ -65,7 +65,7 @@ impl Handles {
         &self.path
     }
 
-    /// Begins to keep handles, in a file that nobody else can read.
+    /// Turns recording on: creates the file, readable only by the user.
     pub fn begin(&self) -> io::Result<()> {
         if let Some(directory) = self.path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
@@ -76,7 +76,7 @@ impl Handles {
         fs::set_permissions(&self.path, Permissions::from_mode(0o600))
     }
 
-    /// Removes the file. Returns whether there was one.
+    /// Turns recording off: removes the file. Returns whether there was one.
     pub fn end(&self) -> io::Result<bool> {
         let Some(_locked) = self.open()? else { return Ok(false) };
         self.remove_new()?;
@@ -92,13 +92,13 @@ impl Handles {
         Ok(true)
     }
 
-    /// The entries; `None` if there is no file.
+    /// Reads the entries; `None` if there is no file.
     pub fn read(&self) -> io::Result<Option<Entries>> {
         if !self.is_there()? {
             return Ok(None);
         }
         let Some(file) = present(File::open(&self.path))? else { return Ok(None) };
-        // A reader can do without the lock: at worst the last line is incomplete.
+        // A reader does not need the lock: at worst the last line is incomplete.
         let _ = lock(&file, |file| file.try_lock_shared());
         Ok(Some(Entries::parse(&content(&file)?)))
     }
@@ -109,12 +109,12 @@ impl Handles {
         let before = content(&file)?;
         let mut line = serde_json::to_string(entry)? + "\n";
         if !before.is_empty() && !before.ends_with(b"\n") {
-            // A writer that was killed has left a part of a line.
+            // A killed writer left a partial line.
             line.insert(0, '\n');
         }
         let length = file.metadata()?.len();
         if let Err(error) = file.write_all(line.as_bytes()) {
-            // No room for all of it.
+            // Disk full: drop the partial line.
             let _ = file.set_len(length);
             return Err(error);
         }
@@ -123,12 +123,12 @@ impl Handles {
         if is_full { self.shorten(&file) } else { Ok(()) }
     }
 
-    /// Replaces the file, which is locked, by one that has the newest entries only.
+    /// Replaces the locked file by one with the newest entries only.
     fn shorten(&self, file: &File) -> io::Result<()> {
         let Entries { entries, .. } = Entries::parse(&content(file)?);
         let mut lines = Vec::new();
         let mut size = 0;
-        // Half of the limit, so that long handles do not have it written anew each time.
+        // Half of the limit, so that long handles do not cause a rewrite at each call.
         for entry in entries.iter().rev().take(MOST) {
             let line = serde_json::to_string(entry)? + "\n";
             size += line.len() as u64;
@@ -145,17 +145,17 @@ impl Handles {
         fs::rename(&new, &self.path)
     }
 
-    /// What the file is written to before it is replaced.
+    /// Temporary file for a replacement.
     fn new_path(&self) -> PathBuf {
         self.path.with_extension("new")
     }
 
-    /// Removes what a process has left that was killed while it replaced the file.
+    /// Removes the temporary file of a process that was killed during a replacement.
     fn remove_new(&self) -> io::Result<()> {
         present(fs::remove_file(self.new_path())).map(|_| ())
     }
 
-    /// Opens the file, if there is one, and locks it.
+    /// Opens and locks the file, if there is one.
     fn open(&self) -> io::Result<Option<File>> {
         loop {
             if !self.is_there()? {
@@ -164,7 +164,7 @@ impl Handles {
             let opened = OpenOptions::new().read(true).append(true).open(&self.path);
             let Some(file) = present(opened)? else { return Ok(None) };
             lock(&file, File::try_lock)?;
-            // Another process may have replaced or removed it meanwhile.
+            // Another process may have replaced or removed the file in the meantime.
             let Some(now) = present(fs::metadata(&self.path))? else { return Ok(None) };
             let locked = file.metadata()?;
             if (locked.dev(), locked.ino()) == (now.dev(), now.ino()) {
@@ -173,7 +173,7 @@ impl Handles {
         }
     }
 
-    /// Whether there is a file. Anything else of that name is an error: a pipe would never open.
+    /// Whether the file exists. Any other file type is an error: opening a pipe would block.
     fn is_there(&self) -> io::Result<bool> {
         match present(fs::metadata(&self.path))? {
             Some(metadata) if !metadata.is_file() => Err(io::Error::other("not a regular file")),
@@ -195,7 +195,7 @@ impl Entries {
     }
 }
 
-/// The file as far as it is read: whole lines from its end.
+/// Whole lines from the end of the file, up to [`MOST_BYTES`].
 fn content(mut file: &File) -> io::Result<Vec<u8>> {
     let skipped = file.metadata()?.len().saturating_sub(MOST_BYTES);
     file.seek(SeekFrom::Start(skipped))?;
@@ -208,7 +208,7 @@ fn content(mut file: &File) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Waits for a lock, within [`PATIENCE`]. It ends with the file.
+/// Waits up to [`PATIENCE`] for the lock, which is released when the file is closed.
 fn lock(file: &File, attempt: impl Fn(&File) -> Result<(), TryLockError>) -> io::Result<()> {
     let begun = Instant::now();
     loop {
@@ -217,7 +217,7 @@ fn lock(file: &File, attempt: impl Fn(&File) -> Result<(), TryLockError>) -> io:
                 thread::sleep(Duration::from_millis(1));
             }
             Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::other("another process keeps it locked"));
+                return Err(io::Error::other("locked by another process"));
             }
             Err(TryLockError::Error(error)) => return Err(error),
             Ok(()) => return Ok(()),
@@ -225,7 +225,7 @@ fn lock(file: &File, attempt: impl Fn(&File) -> Result<(), TryLockError>) -> io:
     }
 }
 
-/// `None` for what does not exist.
+/// Maps "not found" to `None`.
 fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -256,9 +256,9 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_add_at_once_lose_nothing_and_the_newest_are_kept() {
+    fn concurrent_adds_lose_no_entry_and_keep_the_newest() {
         let handles = handles("threads");
-        // Enough that the file is written anew several times.
+        // Enough for several rewrites of the file.
         let (threads, each) = (6, 500);
         thread::scope(|scope| {
             for thread in 0..threads {
@@ -276,7 +276,7 @@ mod tests {
         for thread in 0..threads {
             let of_thread = read.entries.iter().filter(|entry| entry.name == thread.to_string());
             let commands: Vec<_> = of_thread.map(|entry| entry.command.clone()).collect();
-            // What is left is the end of what the thread has added, without a hole.
+            // The entries kept are the last ones that the thread added, without a gap.
             let expected = (each - commands.len()..each).map(|number| entry(number, "").command);
             assert_eq!(commands, expected.collect::<Vec<_>>());
         }
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_was_not_completed_spoils_no_other() {
+    fn partial_line_does_not_corrupt_the_next_entry() {
         let handles = handles("torn");
         handles.add(&entry(1, "run")).expect("added");
         let mut file = OpenOptions::new().append(true).open(&handles.path).expect("a file");
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn long_handles_are_bounded_in_size_and_the_newest_one_is_kept() {
+    fn file_size_is_bounded_and_the_newest_handle_is_kept() {
         let handles = handles("long");
         let long = "1:1,".repeat(150_000);
         for number in 0..10 {
@@ -310,9 +310,9 @@ mod tests {
     }
 
     #[test]
-    fn without_a_file_nothing_is_kept() {
+    fn nothing_is_recorded_without_a_file() {
         let handles = handles("off");
-        fs::write(handles.new_path(), "of a process that was killed").expect("written");
+        fs::write(handles.new_path(), "left by a killed process").expect("written");
         assert!(handles.end().expect("removed") && !handles.end().expect("nothing"));
         assert!(!handles.new_path().exists());
         handles.add(&entry(1, "run")).expect("nothing");

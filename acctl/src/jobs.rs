@@ -1,4 +1,4 @@
-//! `acctl jobs` and `acctl job`: the jobs of a command and how far they got.
+//! `acctl jobs` and `acctl job`: jobs of a command and their progress.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use crate::stages::{self, in_words};
 use crate::table::beginning;
 use crate::target;
 
-/// Lists the jobs of a command, one for each agent
+/// List the jobs of a command, one per agent
 ///
-/// As Redis has them. A job is RUNNING once its agent has fetched it, even while it waits in a queue of the
-/// agent: acctl job says which. Status 1: a job is lost.
+/// Shows the state recorded in Redis. A job is RUNNING once its agent has fetched it, even while it is queued on the
+/// agent; acctl job distinguishes the two. Exit status 1: a job is lost.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
   acctl jobs 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:all'")]
 pub struct Jobs {
-    /// Command handle, or id
+    /// Command handle or id
     command: String,
 }
 
@@ -63,14 +63,14 @@ impl Jobs {
         }
         let mut worst = Worst::default();
         for (agent, stage) in &progress.agents {
-            // The table shows the others.
+            // The table already shows the others.
             if *stage == Stage::Lost || !jobs.contains_key(agent) {
                 worst.add(tell_stage(session, &command, Some(*agent), *stage)?);
             }
         }
         if let Some(rest) = stages::of_the_rest(&progress) {
             if !output.is_json() {
-                output.line(format!("the rest: {}", in_words(rest)))?;
+                output.line(format!("remaining agents: {}", in_words(rest)))?;
             }
             output.document(document(&command, None, rest, None))?;
             worst.add(status(rest));
@@ -81,7 +81,7 @@ impl Jobs {
     }
 }
 
-/// Prints the stage of a command or of one of its agents that has no job; returns the exit status.
+/// Prints the stage of a command, or of one of its agents without a job. Returns the exit status.
 fn tell_stage(
     session: &Session,
     command: &Command,
@@ -112,7 +112,7 @@ fn document(command: &Command, agent: Option<AgentId>, stage: Stage, job: Option
     })
 }
 
-/// Seconds that it ran; nothing before it is over.
+/// Run time in seconds; `-` for a job that is not over.
 fn time(job: &Job) -> String {
     let is_over = job.state().is_final();
     if is_over { format!("{:.3} s", job.time().as_secs_f64()) } else { "-".into() }
@@ -123,28 +123,28 @@ fn when(job: &Job) -> String {
     seconds.map_or_else(|| "-".into(), utc)
 }
 
-/// Formats seconds since 1970 as an RFC 3339 date; `-` for what no calendar holds.
+/// Formats seconds since 1970 as an RFC 3339 date; `-` if out of range.
 pub fn utc(seconds: u64) -> String {
     let date = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     date.map_or_else(|| "-".into(), |date| date.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
-/// What it said first, for a table.
+/// First line of the output, cut for a table cell.
 fn first_line(job: &Job) -> String {
     const LONGEST: usize = 40;
     beginning(job).chars().take(LONGEST).collect()
 }
 
-/// Shows how far a command got, and the result of each agent
+/// Show the progress of a command and the result of each agent
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   acctl job 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'
   acctl job 0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e --agent 1:2")]
 pub struct Show {
-    /// Command handle, or id
+    /// Command handle or id
     command: String,
-    /// Shows this agent only
+    /// Show only this agent
     #[arg(long, value_name = "GID:NID", value_parser = target::agent)]
     agent: Option<AgentId>,
 }
@@ -173,7 +173,7 @@ impl Show {
         } else if found.is_empty() {
             output.line(in_words(stage))?;
         } else if let Some(rest) = rest {
-            output.line(format!("the rest: {}", in_words(rest)))?;
+            output.line(format!("remaining agents: {}", in_words(rest)))?;
         }
         let mut worst = Worst::default();
         worst.add(status(stage));
@@ -196,7 +196,7 @@ impl Show {
     fn describe(&self, session: &Session, job: &Job, stage: Stage) -> Result<(), Failure> {
         let output = session.output;
         let is_over = job.state().is_final();
-        // Redis has it as running, and since when, from the moment that the agent has fetched it.
+        // Redis records a job as running, with a start time, as soon as the agent has fetched it.
         let has_begun = is_over || !matches!(stage, Stage::QueuedOnAgent | Stage::Lost);
         let if_begun = |text: String| if has_begun { text } else { String::new() };
         let fields = [
@@ -232,7 +232,7 @@ mod tests {
     use super::utc;
 
     #[test]
-    fn dates() {
+    fn utc_formats_rfc_3339() {
         for (seconds, date) in [
             (0, "1970-01-01T00:00:00Z"),
             (951_782_399, "2000-02-28T23:59:59Z"),

@@ -1,4 +1,4 @@
-//! JSON documents that `--json` prints; docs/acctl.json-schema has a schema for each `type`.
+//! Documents printed by `--json`. docs/acctl.json-schema has a schema for each `type`.
 
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
@@ -14,15 +14,15 @@ pub fn milliseconds(time: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Lines that an agent keeps of stdout and of stderr: the last ones.
+/// Number of lines that an agent keeps of stdout and of stderr: the last ones.
 pub const KEPT_LINES: usize = 1000;
 
-/// Whether the beginning of the output may be missing.
+/// Whether the start of the output may be missing.
 pub fn is_cut(output: &str) -> bool {
     output.lines().count() >= KEPT_LINES
 }
 
-/// A command that was sent.
+/// Document of a submitted command.
 pub fn sent(command: &Command) -> Value {
     json!({
         "type": "sent",
@@ -33,7 +33,7 @@ pub fn sent(command: &Command) -> Value {
     })
 }
 
-/// What an agent said of a command.
+/// Document of a result.
 pub fn job(job: &Job) -> Value {
     json!({
         "type": "result",
@@ -54,7 +54,7 @@ pub fn job(job: &Job) -> Value {
     })
 }
 
-/// What went wrong, and with which agent.
+/// Document of an error.
 pub fn error(error: &Error) -> Value {
     let gap = error.gap().map(|gap| json!({ "after": gap.after, "before": gap.before }));
     json!({
@@ -71,7 +71,8 @@ pub fn error(error: &Error) -> Value {
     })
 }
 
-/// What went wrong where the library gave no error. The message is its first paragraph: help may follow.
+/// Document of an error that does not come from the library. Keeps the first paragraph of the message, without the
+/// usage that follows.
 pub fn failure(kind: ErrorKind, message: &dyn Display, about: Option<&Command>) -> Value {
     let message = message.to_string();
     let message = message.split("\n\n").next().unwrap_or_default();
@@ -89,12 +90,12 @@ pub fn failure(kind: ErrorKind, message: &dyn Display, about: Option<&Command>) 
     })
 }
 
-/// The name of a stage.
+/// Name of a stage.
 pub fn stage(stage: Stage) -> String {
     format!("{stage:?}")
 }
 
-/// Why the process ends, what is in flight, and who got nothing.
+/// Document of an interruption: the signal, commands in flight, agents not started.
 pub fn interrupted(commands: &[String], not_started: &[AgentId]) -> Value {
     let not_started: Vec<String> = not_started.iter().map(AgentId::to_string).collect();
     json!({
@@ -105,7 +106,7 @@ pub fn interrupted(commands: &[String], not_started: &[AgentId]) -> Value {
     })
 }
 
-/// What an agent answered, which is JSON that may be anything.
+/// Document of `acctl info`. The agent's answer is passed through as JSON, or as a string if it is not JSON.
 pub fn answer(agent: AgentId, name: &str, json: &str) -> Value {
     let value: Value = serde_json::from_str(json).unwrap_or_else(|_| Value::from(json));
     json!({ "type": "info", "agent": agent.to_string(), "what": name, "info": value })

@@ -1,4 +1,4 @@
-//! `acctl logs`: messages that jobs have logged.
+//! `acctl logs`: log messages of jobs.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -16,43 +16,43 @@ use crate::stages;
 use crate::target;
 use crate::times::{self, Patience};
 
-/// Shows what the jobs of a command have logged
+/// Show the log messages of the jobs of a command
 ///
-/// Oldest first. With -f as it is logged, until the jobs are over and their logs complete. Then a message
-/// that the agent writes late comes late, and a gap is reported on stderr.
+/// Messages are printed oldest first. -f prints them as they are logged, until all jobs are over and their logs are
+/// complete; a message that the agent writes late is printed late, and a gap is reported on stderr.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   acctl logs -f 'acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:1:1'
   acctl logs 'acclient:1:nightly:all,role=cpu' --levels 2,7-9 --since 10m")]
 pub struct Logs {
-    /// Command handle, or id
+    /// Command handle or id
     command: String,
-    /// Prints messages as they are logged, until the jobs are over
+    /// Print messages as they are logged, until all jobs are over
     #[arg(long, short)]
     follow: bool,
-    /// How long to follow: 30, 5m, 1h30m, or forever
+    /// Follow for up to TIME: 30 (seconds), 5m, 1h30m, or forever
     #[arg(long, value_name = "TIME", default_value = "forever", requires = "follow")]
     wait: Patience,
-    /// Prints messages of this agent only
+    /// Show only messages of this agent
     #[arg(long, value_name = "GID:NID", value_parser = target::agent)]
     agent: Option<AgentId>,
-    /// Prints messages of these levels: 1 stdout, 2 stderr, 7 warning, 9 critical, ...
+    /// Show only messages of these levels: 1 stdout, 2 stderr, 7 warning, 9 critical, ...
     #[arg(long, default_value = "*")]
     levels: String,
-    /// Prints at most the newest N messages of each agent, up to 1000
+    /// Show the newest N messages of each agent, at most 1000
     #[arg(long, value_name = "N", default_value = "1000", conflicts_with = "follow")]
     limit: u32,
-    /// Of the last 30 (seconds), 5m, 2h, ... by the clock of this machine
+    /// Show only messages of the last TIME: 30 (seconds), 5m, 2h; by the clock of this machine
     #[arg(long, value_name = "TIME", value_parser = times::duration)]
     since: Option<Duration>,
-    /// Shows when each message was logged, and its level
+    /// Prefix each message with its time and level
     #[arg(long)]
     times: bool,
 }
 
 impl Logs {
-    /// How long it may take to connect.
+    /// Limit on the time to connect.
     pub fn time(&self) -> Option<Duration> {
         self.wait.0
     }
@@ -76,7 +76,7 @@ impl Logs {
             Err(error) => return stages::unless_unknown(session, &command, error),
         };
         let is_silent = |outcome: &Answered<Vec<Message>>| matches!(outcome, Answered::Done(messages) if messages.is_empty());
-        // An agent answers the same for an id that it has never heard of.
+        // An agent gives the same answer for an unknown id.
         if outcomes.values().all(is_silent)
             && command.jobs()?.is_empty()
             && stages::of(session, &command).is_ok_and(|found| stages::is_unknown(&found))
@@ -97,14 +97,14 @@ impl Logs {
                     messages.iter().try_for_each(show)?;
                 }
                 Answered::Failed(error) => worst.tell(session, agent, &error)?,
-                // They were asked whether it was over or not.
+                // Never returned: agents are asked whether or not the job is over.
                 Answered::Over(_) => {}
             }
         }
         Ok(worst.status())
     }
 
-    /// Follows each agent by a thread of its own.
+    /// Follows each agent on its own thread.
     fn follow(&self, session: &Session, query: &MsgQuery) -> Outcome {
         let begun = Instant::now();
         let command = session.command(&self.command)?;
@@ -126,7 +126,7 @@ impl Logs {
             let follow =
                 |job| scope.spawn(move || self.follow_one(session, job, query, left, is_many));
             let threads: Vec<_> = wanted.iter().map(follow).collect();
-            let died = || Err(Failure::System(io::Error::other("a thread died")));
+            let died = || Err(Failure::System(io::Error::other("a thread panicked")));
             let join = |thread: thread::ScopedJoinHandle<'_, Outcome>| {
                 thread.join().unwrap_or_else(|_| died())
             };
@@ -144,13 +144,13 @@ impl Logs {
         Ok(status)
     }
 
-    /// Remaining time, at least a moment: a timeout of zero is invalid.
+    /// Remaining time, at least 1 ms: a timeout of zero is invalid.
     fn left(&self, begun: Instant) -> Option<Duration> {
         self.wait.0.map(|wait| wait.saturating_sub(begun.elapsed()).max(Duration::from_millis(1)))
     }
 
-    /// The jobs of the command as soon as a controller has routed it, for which it waits as long as the
-    /// command is in the queue. The status where there are none.
+    /// Waits until a controller has routed the command and returns its jobs. The inner error is the exit status if
+    /// there are none.
     fn routed(
         &self,
         session: &Session,
@@ -169,11 +169,11 @@ impl Logs {
                     return Ok(Err(stages::tell_unknown(session, command)?));
                 }
                 Stage::Lost if progress.agents.is_empty() => {
-                    let text = "the command is lost: nobody has it any more";
+                    let text = "command lost: it left the queue, and no controller has it";
                     (ErrorKind::Lost, Stage::Lost, text)
                 }
                 stage if self.wait.0.is_some_and(|wait| begun.elapsed() >= wait) => {
-                    let text = "timed out: no controller has routed the command";
+                    let text = "timed out: no controller has taken the command";
                     (ErrorKind::Timeout, stage, text)
                 }
                 _ => {
@@ -233,7 +233,7 @@ impl Logs {
             let milliseconds = u64::try_from(message.epoch).unwrap_or_default();
             before.push_str(&format!("{} {:>2} ", utc(milliseconds / 1000), message.level));
         }
-        // Prefix each line, so that no message looks like one of another agent.
+        // Prefix every line, so that a message cannot forge one of another agent.
         let text = message.data.trim_end_matches('\n');
         text.split('\n').try_for_each(|line| output.line(format!("{before}{line}")))
     }

@@ -1,6 +1,4 @@
-//! `acctl`: command line for grids of AgentController8.
-//!
-//! Uses only the public API of the library, so any program can get what is printed here.
+//! `acctl`: command line for AgentController8 grids, built on the public API of the library only.
 
 mod age;
 mod agents;
@@ -55,7 +53,7 @@ Examples:
   acctl run 1:1 -- uname -a
   acctl bash role=cpu 'uptime'";
 
-/// Runs commands on the agents of an AgentController8 grid.
+/// Run commands on the agents of an AgentController8 grid
 #[derive(Parser)]
 #[command(
     name = "acctl",
@@ -68,8 +66,8 @@ Examples:
     arg_required_else_help = true
 )]
 struct Cli {
-    /// Prints JSON, one document per line, also for errors
-    // Behind the options that a command has of its own.
+    /// Print JSON, one document per line, errors included
+    // Listed after the command's own options.
     #[arg(long, global = true, display_order = 900)]
     json: bool,
     /// When to use colours: auto, always, never
@@ -82,7 +80,7 @@ struct Cli {
         hide_possible_values = true
     )]
     color: clap::ColorChoice,
-    /// Passes control characters of jobs to the terminal
+    /// Do not escape control characters in job output on a terminal
     #[arg(long, global = true, display_order = 902)]
     raw: bool,
     #[command(flatten)]
@@ -120,7 +118,7 @@ enum Command {
 }
 
 impl Command {
-    /// The type of its documents, where they do not name it.
+    /// `type` of the command's JSON documents, unless they set it themselves.
     fn kind(&self) -> &'static str {
         match self {
             Command::Agents(_) => "agent",
@@ -130,7 +128,7 @@ impl Command {
         }
     }
 
-    /// The name of those that send something.
+    /// Name of a command that submits jobs; empty for all others.
     fn name(&self) -> &'static str {
         match self {
             Command::Run(_) => "run",
@@ -169,7 +167,7 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
     if let Command::Recent(recent) = &cli.command {
         return recent.perform(output);
     }
-    // Read stdin before signals are caught: reading cannot be cancelled.
+    // Read stdin before the signal handlers are installed: the read cannot be cancelled.
     let input = match &cli.command {
         Command::Run(run) => run.input()?,
         Command::Bash(bash) => bash.input()?,
@@ -211,7 +209,7 @@ fn perform(cli: &Cli, output: &output::Output) -> exit::Outcome {
         Command::Schedule(schedule) => schedule.perform(session, input),
         Command::History(history) => history.perform(session),
         Command::Doctor(doctor) => doctor.perform(session),
-        // Done above: they need no grid.
+        // Handled above: they need no grid.
         Command::Recent(_) | Command::Completions(_) | Command::Help(_) | Command::Man(_) => {
             Ok(Status::Success)
         }

@@ -1,4 +1,4 @@
-//! `acctl man`: a man page for acctl and one for each of its commands.
+//! `acctl man`: man pages of acctl and of each of its commands.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -13,24 +13,24 @@ use crate::jobs::utc;
 use crate::json::milliseconds;
 use crate::topics::TOPICS;
 
-/// What the environment tells, in the order of the alphabet.
+/// Environment variables, in alphabetical order.
 const ENVIRONMENT: [(&str, &str); 8] = [
-    ("ACCLIENT_CONFIG", "File of instances, in the place of ~/.config/acclient/instances.toml."),
-    ("ACCLIENT_INSTANCE", "Instance, where neither a URL nor --instance is given."),
-    ("ACCLIENT_PASSWORD", "Password, where --password-file is not given."),
-    ("ACCLIENT_URL", "Address of Redis, where --url is not given."),
-    ("CLICOLOR, CLICOLOR_FORCE, NO_COLOR", "Whether output has colours, where --color is auto."),
-    ("TERM", "With dumb, output has no colours."),
-    ("XDG_CONFIG_HOME", "Directory of acclient/instances.toml, in the place of ~/.config."),
-    ("XDG_STATE_HOME", "Directory of acctl/recent.jsonl, in the place of ~/.local/state."),
+    ("ACCLIENT_CONFIG", "Instances file. Default: ~/.config/acclient/instances.toml."),
+    ("ACCLIENT_INSTANCE", "Instance, if neither a URL nor --instance is given."),
+    ("ACCLIENT_PASSWORD", "Password, if --password-file is not given."),
+    ("ACCLIENT_URL", "Redis URL, if --url is not given."),
+    ("CLICOLOR, CLICOLOR_FORCE, NO_COLOR", "Control colours if --color is auto."),
+    ("TERM", "The value dumb disables colours."),
+    ("XDG_CONFIG_HOME", "Directory of acclient/instances.toml. Default: ~/.config."),
+    ("XDG_STATE_HOME", "Directory of acctl/recent.jsonl. Default: ~/.local/state."),
 ];
 
 const FILES: [(&str, &str); 2] = [
     ("~/.config/acclient/instances.toml", "Instances and their groups."),
-    ("~/.local/state/acctl/recent.jsonl", "Handles, once acctl recent --on was given."),
+    ("~/.local/state/acctl/recent.jsonl", "Handles recorded after acctl recent --on."),
 ];
 
-/// Writes the man pages to a directory, which is made where it is missing
+/// Write the man pages to a directory, creating it if necessary
 #[derive(clap::Args)]
 #[command(
     hide = true,
@@ -50,7 +50,7 @@ impl Man {
             Failure::System(io::Error::new(error.kind(), text))
         };
         fs::create_dir_all(&self.directory).map_err(failed)?;
-        // Those that clap adds have no example.
+        // Without the help subcommands that clap adds: they have no examples.
         let mut program = T::command().mut_subcommands(|it| it.disable_help_subcommand(true));
         program.build();
         write(&program, None, &self.directory).map_err(failed)?;
@@ -58,7 +58,7 @@ impl Man {
     }
 }
 
-/// Writes the pages of a command and of those below it.
+/// Writes the pages of a command and of its subcommands.
 fn write(command: &Command, above: Option<&Command>, directory: &Path) -> io::Result<()> {
     let page = page(command, above)?;
     fs::write(directory.join(format!("{}.1", name(command))), page)?;
@@ -66,17 +66,17 @@ fn write(command: &Command, above: Option<&Command>, directory: &Path) -> io::Re
     { inner }.try_for_each(|inner| write(inner, Some(command), directory))
 }
 
-/// As `acctl-schedule-add`.
+/// Page name, like `acctl-schedule-add`.
 fn name(command: &Command) -> &str {
     command.get_display_name().unwrap_or_else(|| command.get_name())
 }
 
 fn page(command: &Command, above: Option<&Command>) -> io::Result<Vec<u8>> {
-    // Options of all commands are on the page of acctl only.
+    // Global options are documented in acctl(1) only.
     let is_inner = above.is_some();
     let shown = command.clone().mut_args(|it| {
         let is_hidden = is_inner && (it.is_global_set() || it.get_id() == "help");
-        // What the short help leaves out has its text on the page all the same.
+        // Include options that are hidden in the short help.
         it.hide(is_hidden).hide_short_help(false)
     });
     let has_options = shown.get_arguments().any(|it| !it.is_hide_set());
@@ -100,10 +100,10 @@ fn page(command: &Command, above: Option<&Command>) -> io::Result<Vec<u8>> {
     }
     let mut roff = Roff::new();
     if is_inner {
-        section(&mut roff, "COMMON OPTIONS", "Options that all commands take are in acctl(1).");
+        section(&mut roff, "COMMON OPTIONS", "Options of all commands are documented in acctl(1).");
     } else {
         for topic in &TOPICS {
-            // A title like "Exit status:" is that of the section.
+            // Drop a title like "Exit status:": the section has one.
             let text = match topic.text.split_once(":\n") {
                 Some((title, rest)) if title.split(' ').count() < 3 => rest,
                 _ => topic.text,
@@ -123,7 +123,7 @@ fn page(command: &Command, above: Option<&Command>) -> io::Result<Vec<u8>> {
     Ok(tidied(&text))
 }
 
-/// The usual name of the section of a topic.
+/// Section title of a topic.
 fn title(topic: &'static str) -> &'static str {
     match topic {
         "targets" => "TARGETS",
@@ -134,7 +134,7 @@ fn title(topic: &'static str) -> &'static str {
     }
 }
 
-/// Today, or the day that a build that can be repeated is given.
+/// Today, or `SOURCE_DATE_EPOCH` for reproducible builds.
 fn date() -> String {
     let given = env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
     let seconds = given.unwrap_or_else(|| milliseconds(SystemTime::now()) / 1000);
@@ -164,7 +164,7 @@ fn definitions(roff: &mut Roff, title: &str, rows: &[(&str, &str)]) {
     }
 }
 
-/// The page above, or those next to it.
+/// References to the page of the parent and those of the subcommands.
 fn see_also(command: &Command, above: Option<&Command>) -> String {
     let above = above.map(|above| format!("{}(1)", name(above)));
     let inner = command.get_subcommands().filter(|inner| !inner.is_hide_set());
@@ -172,8 +172,8 @@ fn see_also(command: &Command, above: Option<&Command>) -> String {
     pages.collect::<Vec<_>>().join(", ")
 }
 
-/// The page as `mandoc` wants it: an empty line is a request, which stands alone, and no line ends in a blank. Each
-/// section brings the definition of an apostrophe, which the page needs once.
+/// Cleans the page up for `mandoc -T lint`: replaces empty lines by requests, and removes trailing blanks, duplicate
+/// paragraph requests and the repeated apostrophe definition that each section starts with.
 fn tidied(page: &[u8]) -> Vec<u8> {
     let mut tidy: Vec<&str> = Vec::new();
     let page = String::from_utf8_lossy(page);

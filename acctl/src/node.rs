@@ -1,4 +1,4 @@
-//! `acctl ps`, `info` and `doctor`: the jobs and machines of agents, and the health of the grid.
+//! `acctl ps`, `info` and `doctor`: running jobs, machine information and grid health.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use crate::output::{BAD, GOOD, WEAK};
 use crate::session::Session;
 use crate::target::Whom;
 
-/// Lists the jobs that agents run at this moment, and what each uses
+/// List running jobs and their resource usage
 ///
-/// AGE is the time since the agent took the job, by the clocks of the agent and of this machine; "-" where Redis does
-/// not know the job.
+/// AGE is the time since the agent took the job, by the clocks of the agent and of this machine, or "-" if Redis has
+/// no record of the job.
 #[derive(clap::Args)]
 #[command(
     override_usage = "acctl ps [OPTIONS] [TARGET]",
@@ -32,12 +32,12 @@ Examples:
   acctl ps role=cpu -x 1:4"
 )]
 pub struct Ps {
-    /// Of these agents only: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets
+    /// Agents to query: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets [default: all]
     target: Vec<String>,
-    /// Those that were started with this domain
+    /// List only jobs with this domain
     #[arg(long)]
     domain: Option<String>,
-    /// Those that were started with this name: for run, the program
+    /// List only jobs with this name; for acctl run, the program
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
@@ -68,7 +68,7 @@ impl Ps {
                 match outcome {
                     Answered::Done(processes) => add(&mut jobs, agent, processes),
                     Answered::Failed(error) => worst.tell(session, agent, &error)?,
-                    // Nothing was asked of jobs.
+                    // Never returned: this query is not about a job.
                     Answered::Over(_) => {}
                 }
             }
@@ -79,7 +79,7 @@ impl Ps {
         Ok(worst.status())
     }
 
-    /// Asks the agents of a target.
+    /// Queries the agents of a target.
     fn ask(
         &self,
         session: &Session,
@@ -95,7 +95,7 @@ impl Ps {
             let agent = job.agent();
             match job.into_success().and_then(|job| job.json::<Vec<Value>>()) {
                 Ok(found) => {
-                    // An unreadable row does not hide the others.
+                    // Skip invalid rows, keep the others.
                     let found = found.into_iter().filter_map(|it| serde_json::from_value(it).ok());
                     add(jobs, agent, found.collect());
                 }
@@ -106,14 +106,14 @@ impl Ps {
     }
 }
 
-/// Adds the jobs among the processes of an agent.
+/// Adds the jobs of an agent, without the query itself.
 fn add(jobs: &mut Vec<(AgentId, ProcessStats)>, agent: AgentId, processes: Vec<ProcessStats>) {
-    // The question is a job too, and over by the time that anybody reads of it.
+    // The query is a job too, and over by the time its result is read.
     let is_question = |stats: &ProcessStats| stats.cmd["cmd"] == "get_processes_stats";
     jobs.extend(processes.into_iter().filter(|it| !is_question(it)).map(|stats| (agent, stats)));
 }
 
-/// Prints jobs with their ages.
+/// Prints jobs and their ages.
 fn print(session: &Session, jobs: &[(AgentId, ProcessStats)]) -> Result<(), Failure> {
     let output = session.output;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -140,7 +140,7 @@ fn print(session: &Session, jobs: &[(AgentId, ProcessStats)]) -> Result<(), Fail
     Ok(())
 }
 
-/// Shows what agents know of their machines
+/// Show hardware and system information of agents
 #[derive(clap::Args)]
 #[command(
     override_usage = "acctl info [OPTIONS] <WHAT> <TARGET>",
@@ -151,9 +151,9 @@ Examples:
   acctl info cpu 1:1-20"
 )]
 pub struct Info {
-    /// Of what
+    /// Kind of information
     what: What,
-    /// Agents to ask: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets
+    /// Agents to query: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets
     #[arg(required_unless_present = "target_file")]
     target: Vec<String>,
     #[command(flatten)]
@@ -234,7 +234,7 @@ impl What {
     }
 }
 
-/// A row for each element of a list.
+/// One row for each element of a list.
 fn each<T: DeserializeOwned>(
     job: &Job,
     row: impl Fn(T) -> Vec<String>,
@@ -242,7 +242,7 @@ fn each<T: DeserializeOwned>(
     Ok(job.json::<Vec<T>>()?.into_iter().map(row).collect())
 }
 
-/// Reports errors about agents; any other error ends the command.
+/// Reports errors of single agents; any other error ends the command.
 fn tell_all(session: &Session, errors: Vec<Error>, worst: &mut Worst) -> Result<(), Failure> {
     for error in errors {
         match error.agent().filter(|agent| agent.nid > 0) {
@@ -288,13 +288,14 @@ impl Info {
     }
 }
 
-/// Says what is wrong with a grid: Redis, controller, agents
+/// Check the health of a grid: Redis, controller, agents
 ///
-/// Measures the round trip to Redis first, and times the controller and the agents without it. What did not answer in
-/// time over a slow network is unknown; more --timeout tells.
+/// Prints a verdict (good, weak, bad, unknown) and advice for each check. Times of the controller and the agents exclude
+/// the round trip to Redis, which is measured first. On a slow network, a check that did not complete within --timeout
+/// is unknown; raise --timeout.
 ///
-/// Status 0: nothing is bad, and all have answered; 1: something is bad; 3: no agent is registered; 4: Redis, the
-/// controller or an agent does not answer; 5: Redis cannot be reached, or it refuses the login.
+/// Exit status 0: nothing is bad and all have answered. 1: a check is bad. 3: no agent is registered. 4: Redis, the
+/// controller or an agent does not answer. 5: Redis is unreachable or rejects the login.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -329,7 +330,8 @@ impl Doctor {
     }
 }
 
-/// The status of a check: that of the commands which fail because of it, where a part of the grid is silent or away.
+/// Exit status of a check. If a part of the grid is silent or unreachable, this is the status of the commands that fail
+/// because of it.
 fn status(check: &Check) -> Status {
     match check.kind.map(Status::of_kind) {
         Some(status @ (Status::TimedOut | Status::NoConnection | Status::Nobody)) => status,

@@ -1,4 +1,4 @@
-//! Output: results on stdout, everything else on stderr, colours and tables. Nothing else writes there.
+//! Output: results on stdout, everything else on stderr; colours and tables. No other module writes to them.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
@@ -18,11 +18,11 @@ pub const WEAK: Style = AnsiColor::Yellow.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default();
 pub const HEADING: Style = Style::new().bold();
 
-/// How stdout or stderr shows text.
+/// How text is shown on stdout or stderr.
 #[derive(Clone, Copy)]
 struct Look {
     has_colours: bool,
-    /// Whether control characters are made visible: on a terminal, which would obey them.
+    /// Whether control characters are escaped, as on a terminal.
     is_filtered: bool,
 }
 
@@ -35,20 +35,20 @@ impl Look {
     }
 }
 
-/// Where everything is written. Any thread may write a line.
+/// Output of the process. Thread-safe; lines are written atomically.
 pub struct Output {
     is_json: bool,
-    /// The type of documents that do not name theirs.
+    /// `type` of documents that do not set it.
     kind: &'static str,
     stdout: Look,
     stderr: Look,
-    /// Drawn while nothing is written, where there is one.
+    /// Progress bar, erased while text is written.
     pub bar: Arc<Bar>,
 }
 
 impl Output {
-    /// Shows control characters on terminals as they are if `is_raw`. Documents that do not name their type are
-    /// of `kind`.
+    /// With `is_raw`, terminals receive control characters unescaped. `kind` is the `type` of documents that do not set
+    /// it.
     pub fn new(is_json: bool, is_raw: bool, kind: &'static str) -> Self {
         let (stdout, stderr) = (io::stdout(), io::stderr());
         Output {
@@ -78,13 +78,13 @@ impl Output {
         self.is_json
     }
 
-    /// Text of a result; a last line that is not ended is.
+    /// Prints text of a result, adding a final newline if it is missing.
     pub fn text(&self, text: &str) -> io::Result<()> {
         self.write(&self.stdout.shown(text), text.is_empty() || text.ends_with('\n'))
     }
 
-    /// Text of one of several results. A terminal shows it indented, so that no job prints what looks like the
-    /// heading of another.
+    /// Prints text of one of several results. It is indented on a terminal, so that a job cannot forge the heading of
+    /// another.
     pub fn text_below_heading(&self, text: &str) -> io::Result<()> {
         if !self.stdout.is_filtered {
             return self.text(text);
@@ -93,12 +93,12 @@ impl Output {
         self.text(&lines)
     }
 
-    /// A line of the result.
+    /// Prints a line on stdout.
     pub fn line(&self, line: impl AsRef<str>) -> io::Result<()> {
         self.write(&self.stdout.shown(line.as_ref()), false)
     }
 
-    /// A JSON document, where JSON is wanted.
+    /// Prints a JSON document if `--json` is set.
     pub fn document(&self, mut document: Value) -> io::Result<()> {
         if !self.is_json {
             return Ok(());
@@ -113,35 +113,35 @@ impl Output {
         }
     }
 
-    /// What a job has written to stderr.
+    /// Prints text of a job's stderr.
     pub fn error_text(&self, text: &str) {
         let shown = self.stderr.shown(text);
         self.write_error(&shown);
     }
 
-    /// Prints a notice on stderr.
+    /// Prints a line on stderr.
     pub fn note(&self, line: impl AsRef<str>) {
         let shown = self.stderr.shown(line.as_ref());
         self.write_error(&format!("{shown}\n"));
     }
 
-    /// What went wrong.
+    /// Prints an error on stderr.
     pub fn problem(&self, text: &str) {
         let name = styled("acctl:", BAD, self.stderr.has_colours);
         self.note(format!("{name} {text}"));
     }
 
-    /// Text for stdout, in a style where stdout has colours.
+    /// Applies a style to text for stdout, if stdout has colours.
     pub fn styled(&self, text: &str, style: Style) -> String {
         styled(text, style, self.stdout.has_colours)
     }
 
-    /// Columns of the terminal that stdout is.
+    /// Width in columns, if stdout is a terminal.
     pub fn width(&self) -> Option<usize> {
         terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
     }
 
-    /// Text for one cell of a line: a terminal gets no control characters in it.
+    /// Text of a table cell, with all control characters escaped on a terminal.
     pub fn cell<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self.stdout.is_filtered {
             true => Cow::Owned(terminal::cell(text)),
@@ -174,7 +174,7 @@ impl Output {
         })
     }
 
-    /// A write error is ignored: there is nowhere else to report it.
+    /// Ignores write errors: there is nowhere to report them.
     fn write_error(&self, text: &str) {
         self.bar.suspend(|| _ = io::stderr().write_all(text.as_bytes()));
     }

@@ -1,4 +1,4 @@
-//! `--output-dir`: the result of each agent in files of its own.
+//! `--output-dir`: one set of result files per agent.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -12,11 +12,11 @@ use serde_json::Value;
 use crate::exit::Failure;
 use crate::json;
 
-/// Tells a directory that acctl has written from any other.
+/// Marker file of directories written by acctl.
 const MARK: &str = ".acctl-output";
 const MARK_TEXT: &str = "Results of acctl --output-dir, which replaces files in this directory.\n";
 
-/// A directory for results.
+/// Directory for results.
 pub struct OutputDir {
     path: PathBuf,
     /// Agents whose results were written by this process.
@@ -26,7 +26,7 @@ pub struct OutputDir {
 }
 
 impl OutputDir {
-    /// Creates the directory if it does not exist. Refuses one with files that acctl did not write.
+    /// Creates the directory if it does not exist. Rejects one with files that acctl did not write.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let wrong =
             |error: io::Error| Failure::Usage(format!("invalid --output-dir {path:?}: {error}"));
@@ -35,8 +35,8 @@ impl OutputDir {
         let is_ours = fs::symlink_metadata(&mark).is_ok_and(|found| found.is_file());
         if !is_ours && fs::read_dir(path).map_err(wrong)?.next().is_some() {
             return Err(Failure::Usage(format!(
-                "invalid --output-dir {path:?}: it has files that acctl did not write; expected a new or empty \
-                 directory, or one that was an --output-dir before"
+                "invalid --output-dir {path:?}: it contains files that acctl did not write; expected a new or empty \
+                 directory, or an earlier --output-dir"
             )));
         }
         let directory = OutputDir {
@@ -44,12 +44,12 @@ impl OutputDir {
             written: BTreeSet::new(),
             unwritten: BTreeSet::new(),
         };
-        // Also tells whether anything can be written there, before anything is sent.
+        // Also checks, before anything is sent, that the directory is writable.
         directory.replace(MARK, MARK_TEXT.as_bytes()).map_err(wrong)?;
         Ok(directory)
     }
 
-    /// Writes a result: stdout, stderr, and all of it as JSON. `Err` says why not.
+    /// Writes stdout, stderr and the JSON document of a result. `Err` is the error message.
     pub fn job(&mut self, job: &Job) -> Result<(), String> {
         let document = json::job(job).to_string() + "\n";
         let files = [
@@ -60,7 +60,7 @@ impl OutputDir {
         self.write(job.agent(), &files)
     }
 
-    /// Writes the error of an agent without a result, as JSON. Removes its earlier result.
+    /// Writes the error document of an agent without a result. Removes its earlier result.
     pub fn error(&mut self, agent: AgentId, document: &Value) -> Result<(), String> {
         let document = document.to_string() + "\n";
         self.write(agent, &[("out", None), ("err", None), ("json", Some(document.as_str()))])
@@ -76,7 +76,7 @@ impl OutputDir {
         let mut written = match self.written.insert(agent) {
             true => Ok(()),
             false => Err(format!(
-                "cannot write to {}: another result of agent {agent} is there",
+                "cannot write to {}: already has another result of agent {agent}",
                 self.path.display()
             )),
         };
@@ -95,14 +95,14 @@ impl OutputDir {
         written.inspect_err(|_| _ = self.unwritten.insert(agent))
     }
 
-    /// Puts a complete file in the place of another, so that nobody sees a part of it.
+    /// Replaces a file atomically.
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mut file = tempfile::Builder::new()
             .prefix(MARK)
-            // Less what the umask takes away.
+            // The umask still applies.
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(&self.path)?;
-        // The file itself: its errors do not name the temporary path.
+        // Write to the inner file: its errors do not include the temporary path.
         file.as_file_mut().write_all(bytes)?;
         file.persist(self.path.join(name)).map_err(|failed| failed.error)?;
         Ok(())

@@ -1,4 +1,4 @@
-//! Progress of a command over its agents, drawn as a bar.
+//! Progress of a command across its agents, drawn as a bar.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
@@ -8,9 +8,9 @@ use acclient::{Command, JobState};
 
 use crate::bar::Bar;
 
-/// How often Redis is asked which agents have begun.
+/// Polling interval for jobs that have started.
 const LOOK: Duration = Duration::from_secs(1);
-/// All jobs are read for that, with their results: too much above so many agents.
+/// Maximum number of agents for polling: each poll reads all jobs with their results.
 const MOST: usize = 1000;
 const TICK: Duration = Duration::from_millis(200);
 const WIDTH: usize = 20;
@@ -20,11 +20,11 @@ struct Counts {
     all: usize,
     succeeded: usize,
     failed: usize,
-    /// Those that have not begun.
+    /// Agents that have not started.
     waiting: usize,
 }
 
-/// Counts agents, and draws a bar of them.
+/// Counts of agents, and the bar that shows them.
 pub struct Progress<'a> {
     bar: &'a Bar,
     begun: Instant,
@@ -40,8 +40,8 @@ impl<'a> Progress<'a> {
         self.bar.is_hidden()
     }
 
-    /// One agent more has answered, or will not. Of how many, and how many have not begun, is told where
-    /// it is known.
+    /// Counts one more agent with an outcome. `all` is the number of agents, `waiting` the number that have not started,
+    /// if known.
     pub fn done(&self, succeeded: bool, all: usize, waiting: Option<usize>) {
         self.change(|counts| {
             let count = if succeeded { &mut counts.succeeded } else { &mut counts.failed };
@@ -51,19 +51,19 @@ impl<'a> Progress<'a> {
         });
     }
 
-    /// What is known before the first has answered.
+    /// Sets the counts before the first result.
     pub fn begin(&self, all: usize, waiting: usize) {
         self.change(|counts| (counts.all, counts.waiting) = (all, waiting));
     }
 
-    /// Draws the bar until the sender is gone.
+    /// Draws the bar until the sender is dropped.
     pub fn draw(&self, ended: &Receiver<()>) {
         while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
             self.bar.draw(&self.line());
         }
     }
 
-    /// Looks which agents have begun, until the sender is gone.
+    /// Polls which agents have started, until the sender is dropped.
     pub fn look_at(&self, command: &Command, ended: &Receiver<()>) {
         let mut pause = TICK;
         while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {

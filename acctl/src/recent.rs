@@ -1,4 +1,4 @@
-//! `acctl recent`: the handles of commands that were sent from this account.
+//! `acctl recent`: handles of commands sent from this account.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -14,11 +14,11 @@ use crate::json::milliseconds;
 use crate::output::Output;
 use crate::session::Session;
 
-/// Lists the commands that this account sent, newest first
+/// List commands sent from this account, newest first
 ///
-/// The list is kept once --on was given: handle, target, time and name of the last 1000 commands, without
-/// their arguments and data, in acctl/recent.jsonl of $XDG_STATE_HOME or ~/.local/state, which only this user
-/// can read. Rollouts (--batch, --concurrency, --sample) are not in it. Redis keeps results for 24 hours.
+/// Recording is off until --on is given. It stores handle, target, time and name of the last 1000 commands, but no
+/// arguments or data, in acctl/recent.jsonl under $XDG_STATE_HOME or ~/.local/state, readable only by this user.
+/// Rollouts (--batch, --concurrency, --sample) are not recorded. Redis keeps results for 24 hours.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,13 +26,13 @@ Examples:
   acctl recent
   acctl recent --clear")]
 pub struct Recent {
-    /// Keeps handles from now on
+    /// Start recording handles
     #[arg(long, group = "action")]
     on: bool,
-    /// Stops keeping handles, and removes the list
+    /// Stop recording handles and delete the list
     #[arg(long, group = "action")]
     off: bool,
-    /// Removes all handles from the list
+    /// Empty the list
     #[arg(long, group = "action")]
     clear: bool,
 }
@@ -53,27 +53,27 @@ impl Recent {
         };
         if self.on {
             handles.begin().map_err(failed)?;
-            return told(true, format!("handles are kept in {path}"));
+            return told(true, format!("recording handles in {path}"));
         }
         if self.off {
             let text = match handles.end().map_err(failed)? {
-                true => format!("handles are no longer kept; {path} is removed"),
-                false => "no handles are kept".to_owned(),
+                true => format!("recording stopped; removed {path}"),
+                false => "recording is off".to_owned(),
             };
             return told(false, text);
         }
         if self.clear {
             return match handles.clear().map_err(failed)? {
-                true => told(true, format!("{path} is empty; handles are still kept")),
-                false => told(false, "no handles are kept".to_owned()),
+                true => told(true, format!("emptied {path}; recording is still on")),
+                false => told(false, "recording is off".to_owned()),
             };
         }
         let Some(read) = handles.read().map_err(failed)? else {
-            output.note("no handles are kept; acctl recent --on begins to keep them");
+            output.note("recording is off; turn it on with: acctl recent --on");
             return Ok(Status::Success);
         };
         if read.unreadable > 0 {
-            output.note(format!("{path}: lines that cannot be read: {}", read.unreadable));
+            output.note(format!("{path}: skipped {} invalid lines", read.unreadable));
         }
         list(output, &read.entries)
     }
@@ -99,11 +99,10 @@ fn document(entry: &Entry) -> Value {
     json!({ "type": "recent", "command": command, "target": target, "time": time, "name": name })
 }
 
-/// Whether a warning was printed, of which one is enough.
+/// Whether the warning was printed: once per process is enough.
 static WARNED: AtomicBool = AtomicBool::new(false);
 
-/// Keeps the handle of a command that was sent, or that Redis may have without having confirmed it. It is not
-/// an error if that fails: the command runs.
+/// Records the handle of a command that was sent or maybe sent. A failure is only a warning, because the command runs.
 pub fn keep(session: &Session, sent: &Result<Command, Error>) {
     let command = match sent {
         Ok(command) => Some(command.clone()),
@@ -123,6 +122,6 @@ pub fn keep(session: &Session, sent: &Result<Command, Error>) {
         && !WARNED.swap(true, Relaxed)
     {
         let path = handles.path().display();
-        session.output.note(format!("acctl: the handle is not kept: {path}: {error}"));
+        session.output.note(format!("acctl: warning: cannot record the handle: {path}: {error}"));
     }
 }

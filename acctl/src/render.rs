@@ -1,4 +1,4 @@
-//! What is printed of results: all of them, each once, a line of each, or nothing.
+//! Presentation of results: in full, grouped, as a table, or as a summary only.
 
 use std::path::PathBuf;
 
@@ -12,33 +12,33 @@ use crate::output::{BAD, GOOD, Output};
 use crate::output_dir::OutputDir;
 use crate::table::{self, Table};
 
-/// Options for what is printed of results.
+/// Options for the presentation of results.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Results")]
 pub struct Shown {
-    /// Prints identical results once, under the agents that gave them
+    /// Print identical results once, under their agents
     #[arg(long, conflicts_with = "summary")]
     group: bool,
-    /// Prints a line for each agent: state, time, beginning of the output
+    /// Print one line per agent: state, time, first line of output
     #[arg(long, conflicts_with_all = ["summary", "group"])]
     table: bool,
-    /// Prints no output of jobs: only counts, and the agents that did not succeed
+    /// Print only counts and the agents that did not succeed
     #[arg(long)]
     summary: bool,
-    /// Also writes DIR/1.2.out, .err and .json for each agent. DIR is new, empty, or was written by acctl,
-    /// which then replaces the files of these agents
+    /// Also write DIR/1.2.out, .err and .json for each agent. DIR must be new, empty or an earlier --output-dir, whose
+    /// files for these agents are replaced
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
-    /// Prints results and problems only: no handle, bar or counts
+    /// Print only results and errors: no handle, progress bar or counts
     #[arg(long, short)]
     pub quiet: bool,
 }
 
 impl Shown {
-    /// The directory for results, which is there then.
+    /// Opens `--output-dir`, creating it if necessary.
     pub fn open(&self, output: &Output) -> Result<Option<OutputDir>, Failure> {
         if self.table && output.is_json() {
-            return Err(Failure::Usage("--table is text: give either --table or --json".into()));
+            return Err(Failure::Usage("--table cannot be combined with --json".into()));
         }
         self.output_dir.as_deref().map(OutputDir::open).transpose()
     }
@@ -49,11 +49,11 @@ impl Shown {
     }
 }
 
-/// Prints results in the way that was asked for.
+/// Prints results in the requested style.
 pub struct Renderer<'a> {
     output: &'a Output,
     style: Style,
-    /// Whether there may be results of several agents, so that each needs a heading.
+    /// Whether results may come from several agents, so that each needs a heading.
     is_many: bool,
     directory: Option<OutputDir>,
 }
@@ -81,7 +81,7 @@ impl<'a> Renderer<'a> {
         Renderer { output, style, is_many, directory }
     }
 
-    /// The result of an agent.
+    /// Prints the result of an agent.
     pub fn job(&mut self, job: &Job) -> Result<(), Failure> {
         self.write(job.agent(), |directory| directory.job(job))?;
         match &mut self.style {
@@ -103,7 +103,7 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// An error in the place of a result. `fate` is where the summary names the agent.
+    /// Prints an error instead of a result. `fate` is the outcome under which the summary lists the agent.
     pub fn error(
         &mut self,
         error: &Error,
@@ -114,7 +114,7 @@ impl<'a> Renderer<'a> {
             self.write(agent, |directory| directory.error(agent, &what.document))?;
         }
         match (&mut self.style, error.agent(), fate) {
-            // Which is counted and named at the end.
+            // Counted and listed in the summary.
             (Style::Summary, _, Some(_)) => return Ok(()),
             (Style::Table(table), Some(agent), Some(fate)) => {
                 let time = error.elapsed().map(|it| table::seconds(it.as_secs_f64()));
@@ -127,8 +127,8 @@ impl<'a> Renderer<'a> {
         Ok(self.output.document(what.document.clone())?)
     }
 
-    /// Writes files, if there is a directory for them. Reports a failure as a document each time, and as text only
-    /// once: on a full disk it is the same for all agents.
+    /// Writes files to `--output-dir`, if given. Reports every failure as a document, but only the first as text: a full
+    /// disk fails for all agents alike.
     fn write(
         &mut self,
         agent: AgentId,
@@ -144,7 +144,7 @@ impl<'a> Renderer<'a> {
         Ok(self.output.document(document)?)
     }
 
-    /// Prints what was kept until all results are there.
+    /// Prints the groups, which need all results.
     pub fn end(&mut self) -> Result<(), Failure> {
         match std::mem::replace(&mut self.style, Style::Summary) {
             Style::Groups(groups) => groups.show(self.output),
@@ -152,22 +152,22 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// Agents whose results are not in the files where they should be.
+    /// Agents whose results could not be written to files.
     pub fn unwritten(&self) -> Vec<AgentId> {
         let agents = self.directory.iter().flat_map(OutputDir::unwritten);
         agents.copied().collect()
     }
 }
 
-/// The error of an agent without a result, in the forms in which it is printed.
+/// Error of an agent without a result, in its printed forms.
 pub struct Fault {
-    /// Short, without the agent.
+    /// Reason without the agent.
     pub why: String,
     pub text: String,
     pub document: Value,
 }
 
-/// What agents have said, as it is shown.
+/// Printed part of a result.
 pub struct Said<'a> {
     pub state: &'a JobState,
     pub stdout: &'a str,
@@ -193,13 +193,13 @@ impl Said<'_> {
         *self.state == JobState::Success
     }
 
-    /// A line above what is said, in the colour of success or failure.
+    /// Prints a heading in the colour of success or failure.
     pub fn heading(&self, output: &Output, text: &str) -> Result<(), Failure> {
         let style = if self.is_success() { GOOD } else { BAD };
         Ok(output.line(output.styled(text, style))?)
     }
 
-    /// Prints it. `whose` are the agents, which stderr names where there is a heading.
+    /// Prints the output. Under a heading, lines on stderr are prefixed with `whose`, the agents.
     pub fn show(&self, output: &Output, whose: &str, has_heading: bool) -> Result<(), Failure> {
         let Said { state, stdout, stderr, data, critical } = self;
         if has_heading {
@@ -217,7 +217,7 @@ impl Said<'_> {
             "" | "{}" if !self.is_success() && !has_heading => {
                 output.problem(&format!("{agents}: {state}"));
             }
-            // An agent's own command that failed says no more than "{}".
+            // A failed built-in command of the agent returns only "{}".
             "" => {}
             data if self.is_success() && has_heading => output.text_below_heading(data)?,
             data if self.is_success() => output.text(data)?,
@@ -232,8 +232,8 @@ impl Said<'_> {
         for (name, text) in [("stdout", stdout), ("stderr", stderr)] {
             if json::is_cut(text) {
                 let kept = json::KEPT_LINES;
-                let why = format!("an agent keeps the last {kept} lines");
-                output.problem(&format!("{agents}: {name} may be cut: {why}"));
+                let why = format!("agents keep the last {kept} lines");
+                output.problem(&format!("{agents}: {name} may be truncated: {why}"));
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Prints results as they complete, and sums them up in a line and an exit status.
+//! Prints results as they complete, then a summary, and determines the exit status.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -24,12 +24,12 @@ use crate::signals;
 use crate::stages;
 use crate::tally::Tally;
 
-/// Where results come from.
+/// Source of results.
 trait Source {
     fn next(&mut self) -> Option<acclient::Result<Job>>;
-    /// How many agents it is for, when so many have been told of.
+    /// Number of agents, `told` of which have been reported.
     fn total(&self, told: usize) -> usize;
-    /// How many of them get nothing before others are done, where that is known.
+    /// Number of agents that wait for others to complete, if known.
     fn waiting(&self, told: usize) -> Option<usize>;
 }
 
@@ -59,40 +59,40 @@ impl Source for Rollout {
     fn waiting(&self, told: usize) -> Option<usize> {
         let left = self.not_started().len();
         let none_runs = self.total(told) == told + left;
-        // The next batch begins with the next look.
+        // The next call to `next` starts the next batch.
         Some(if none_runs { left.saturating_sub(self.batch_size()) } else { left })
     }
 }
 
-/// Prints results, and says at the end how it went.
+/// Prints results and the summary.
 pub struct Report<'a> {
     session: &'a Session<'a>,
     output: &'a Output,
     waiting: &'a Waiting,
-    /// Whether there may be results of several agents, so that each needs a heading.
+    /// Whether results may come from several agents, so that each needs a heading.
     is_many: bool,
-    /// Whether this process has sent the command, so that it is known without a trace.
+    /// Whether this process sent the command: it exists even if Redis has no trace of it.
     is_sent: bool,
     directory: Option<OutputDir>,
-    /// What is missing from an earlier command, and is not sent again.
+    /// Missing results of earlier commands that are not retried.
     missing: Missing,
 }
 
-/// What is left of a command when no more results are taken.
+/// Commands and agents without a result when the wait ends.
 #[derive(Default)]
 struct Left {
     in_flight: Vec<Command>,
     not_started: Vec<AgentId>,
 }
 
-/// What was reported so far.
+/// State of the report.
 struct Told<'a> {
     tally: Tally,
     renderer: Renderer<'a>,
 }
 
 impl<'a> Report<'a> {
-    /// Comes before anything is sent: there may be no directory for the results.
+    /// Creates a report. Call it before sending: opening `--output-dir` may fail.
     pub fn new(
         session: &'a Session<'a>,
         waiting: &'a Waiting,
@@ -111,20 +111,20 @@ impl<'a> Report<'a> {
         })
     }
 
-    /// Counts these agents among those that did not answer.
+    /// Counts these agents as silent.
     pub fn without(mut self, missing: Missing) -> Self {
         self.is_many |= !missing.commands.is_empty();
         self.missing = missing;
         self
     }
 
-    /// Reports without anything that was sent.
+    /// Reports when nothing was sent.
     pub fn nothing(mut self) -> Outcome {
         let told = self.told();
         self.finish(told, Ok(()), Left::default())
     }
 
-    /// Prints the handle of a command that was just sent, and waits for its results.
+    /// Prints the handle of a command that this process sent and waits for its results.
     pub fn sent(mut self, command: Command) -> Outcome {
         self.is_sent = true;
         self.note(format!("sent as {command}"));
@@ -145,13 +145,13 @@ impl<'a> Report<'a> {
         Told { tally, renderer }
     }
 
-    /// Waits for commands that were sent.
+    /// Waits for the results of submitted commands.
     pub fn commands(mut self, commands: Vec<Command>) -> Outcome {
         self.is_many |= commands.len() > 1;
         let mut told = self.told();
         let mut results = match self.session.client.wait_any(&commands, self.waiting.time()) {
             Ok(results) => results,
-            // Before it began: what was sent is sent.
+            // The wait did not start; the commands are in flight.
             Err(error) => {
                 let left = Left { in_flight: commands, ..Left::default() };
                 return self.end(&told.tally, Err(error.into()), left);
@@ -163,7 +163,7 @@ impl<'a> Report<'a> {
         });
         let is_over = match (&taken, commands.as_slice()) {
             (Ok(()), _) => true,
-            // The agents of a role or an id may not all be known before the end.
+            // The agents of a role or an id may not be known until the wait ends.
             (Err(_), [command]) if !self.is_many || !command.target().agent_ids().is_empty() => {
                 told.tally.told() > 0 && results.remaining() == 0
             }
@@ -191,7 +191,7 @@ impl<'a> Report<'a> {
         self.finish(told, taken, left)
     }
 
-    /// Takes results while a bar is drawn, if there is one to be drawn.
+    /// Takes results while drawing the progress bar, if it is shown.
     fn watched(
         &self,
         has_bar: bool,
@@ -206,7 +206,7 @@ impl<'a> Report<'a> {
         let ((end, ended), (end_looks, looks_ended)) = (mpsc::channel(), mpsc::channel());
         let taken = thread::scope(|scope| {
             scope.spawn(move || progress.draw(&ended));
-            // Several commands would take a request each.
+            // Several commands would need a request each.
             if let [command] = commands {
                 scope.spawn(move || progress.look_at(command, &looks_ended));
             }
@@ -218,7 +218,7 @@ impl<'a> Report<'a> {
         taken
     }
 
-    /// Keeps the errors of agents that did not answer, to report them together.
+    /// Takes results. Collects timeouts of agents in `late`, to be reported together.
     fn take(
         &self,
         results: &mut impl Source,
@@ -234,7 +234,7 @@ impl<'a> Report<'a> {
                     told.tally.job(&job);
                     told.renderer.job(&job)?;
                 }
-                // It says nothing about the agent: the command is still in flight.
+                // Not an outcome of the agent: the command is still in flight.
                 Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error.into()),
                 Err(error) => match late.as_mut() {
                     Some(late) if error.kind() == ErrorKind::Timeout => late.push(error),
@@ -249,7 +249,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Reports the agents that did not answer, and the stage of each.
+    /// Reports agents that did not answer, each with its stage.
     fn late(&self, commands: &[Command], late: &[Error], told: &mut Told) -> Result<(), Failure> {
         let mut stages: BTreeMap<&str, Option<Stages>> = BTreeMap::new();
         for error in late {
@@ -287,7 +287,7 @@ impl<'a> Report<'a> {
         let after = after.unwrap_or_default();
         let why = match stage.map(stages::in_words) {
             Some(stage) => stage.to_owned(),
-            // Not the list of all agents with each of them.
+            // The library's message would repeat the list of all agents.
             None if self.is_many
                 && error.kind() == ErrorKind::NoSuchAgent
                 && error.agent().is_some() =>
@@ -298,7 +298,7 @@ impl<'a> Report<'a> {
         };
         let text = match (error.agent(), stage) {
             (Some(agent), Some(_)) if stages.is_some_and(|found| found.redis_lost_data) => {
-                format!("{agent}: no result{after}, and Redis has lost its data; {why}")
+                format!("{agent}: no result{after}, and Redis lost its data; {why}")
             }
             (Some(agent), Some(_)) => format!("{agent}: no result{after}; {why}"),
             (None, Some(_)) => format!("{}; {why}", brief(error)),
@@ -314,7 +314,7 @@ impl<'a> Report<'a> {
         told.renderer.error(error, fate, &Fault { why, text, document })
     }
 
-    /// Prints what was kept until now, and ends.
+    /// Prints the groups, if any, and ends the report.
     fn finish(&self, told: Told, taken: Result<(), Failure>, left: Left) -> Outcome {
         let Told { mut tally, mut renderer } = told;
         let shown = renderer.end();
@@ -322,8 +322,8 @@ impl<'a> Report<'a> {
         self.end(&tally, taken.and(shown), left)
     }
 
-    /// Says how several agents fared, and how to come back to those that are left. After a signal, and where
-    /// stdout is closed, names what is in flight too, or kills it.
+    /// Prints the summary and the command that resumes the wait. After a signal or on a closed stdout, also lists the
+    /// commands in flight, or kills them.
     fn end(&self, tally: &Tally, taken: Result<(), Failure>, left: Left) -> Outcome {
         let Left { in_flight, not_started } = left;
         if self.is_many && (taken.is_ok() || tally.told() > 0) {
@@ -337,31 +337,31 @@ impl<'a> Report<'a> {
         if !not_started.is_empty() {
             let why = if is_interrupted { "interrupted" } else { "stopped" };
             let left = fold(not_started.iter().copied());
-            self.output.problem(&format!("{why}: nothing was sent to {left}"));
+            self.output.problem(&format!("{why}: not sent to {left}"));
         }
         let handles: Vec<String> = in_flight.iter().map(Command::to_string).collect();
-        // What is in flight is pending; after the end, what is late.
+        // Pending are the commands in flight or, after the wait, those with late results.
         let pending = if handles.is_empty() { &tally.pending } else { &handles };
         let status = match taken {
             Err(_) if is_interrupted => self.interrupted(&handles, &not_started)?,
             Err(failure) => {
-                self.come_back(pending);
+                self.resume(pending);
                 failure.tell(self.output)
             }
             Ok(()) => {
-                self.come_back(pending);
+                self.resume(pending);
                 tally.status(not_started.is_empty())
             }
         };
         let summary = tally.summary(&not_started, pending, status);
         match self.output.document(summary) {
-            // What is in flight was reported already.
+            // The commands in flight were already reported.
             Err(_) if is_interrupted => Ok(status),
             written => written.map(|()| status).map_err(Failure::from),
         }
     }
 
-    /// A command of which it is not known whether Redis has it.
+    /// Reports a command that Redis did not confirm.
     pub fn doubtful(&self, error: Error) -> Outcome {
         let handle = error.command_handle();
         let command = handle.map(|handle| self.session.unending.get_by_handle(handle));
@@ -369,22 +369,22 @@ impl<'a> Report<'a> {
         self.end(&Tally::new(), Err(error.into()), Left { in_flight, ..Left::default() })
     }
 
-    /// What is not wanted with --quiet.
+    /// Prints a line that `--quiet` suppresses.
     fn note(&self, line: String) {
         if !self.waiting.shown.quiet {
             self.output.note(line);
         }
     }
 
-    /// Says how to wait again.
-    fn come_back(&self, handles: &[String]) {
+    /// Prints the command that resumes the wait.
+    fn resume(&self, handles: &[String]) {
         let quoted: String = handles.iter().map(|handle| format!(" '{handle}'")).collect();
         if !quoted.is_empty() {
-            self.output.note(format!("come back with: acctl wait{quoted}"));
+            self.output.note(format!("resume with: acctl wait{quoted}"));
         }
     }
 
-    /// After a signal: says how to come back, or kills.
+    /// Reports a signal or a closed stdout; kills the commands in flight if requested.
     fn interrupted(&self, handles: &[String], not_started: &[AgentId]) -> Outcome {
         let status = exit::interrupted(self.output, handles, not_started);
         if handles.is_empty() {
@@ -394,9 +394,13 @@ impl<'a> Report<'a> {
             self.output.note("interrupted: stdout was closed");
         }
         let kills = self.waiting.kill_on_interrupt;
-        self.output.note(if kills { "killing what was sent" } else { "what was sent goes on" });
-        // Before the killing: a second Ctrl-C ends that, and what is left has to be known then.
-        self.come_back(handles);
+        self.output.note(if kills {
+            "killing commands in flight"
+        } else {
+            "commands in flight continue"
+        });
+        // Printed before the kills: a second Ctrl-C ends them, and the handles are needed then.
+        self.resume(handles);
         if kills {
             for handle in handles {
                 self.kill(&self.session.unending.get_by_handle(handle)?);
@@ -407,7 +411,7 @@ impl<'a> Report<'a> {
 
     fn kill(&self, command: &Command) {
         match command.retract() {
-            Ok(true) => return self.output.note("taken back before it ran"),
+            Ok(true) => return self.output.note("retracted before it ran"),
             Err(error) if error.kind() == ErrorKind::Connect => {
                 return self.output.problem(&error.to_string());
             }

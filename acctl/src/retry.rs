@@ -1,4 +1,4 @@
-//! `--retry`: which agents get a command again.
+//! `--retry`: selects the agents that a command is sent to again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,20 +9,20 @@ use crate::fold::fold;
 use crate::session::Session;
 use crate::stages;
 
-/// Options of commands that are sent again.
+/// Options for sending a command again.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Targets")]
 pub struct Retry {
-    /// Sends it again to the agents of this command that failed or were not reached, in the place of TARGET. The
-    /// program or script has to be given again: Redis does not keep it
+    /// Instead of TARGET, send to the agents of this command that failed or were not reached; repeatable. Repeat the
+    /// program or script: Redis does not keep it
     #[arg(long, value_name = "HANDLE", conflicts_with = "target_file")]
     retry: Vec<String>,
-    /// With --retry, also to agents whose result is missing: it may run there twice
+    /// With --retry, also send to agents without a result, where the command may run twice
     #[arg(long, requires = "retry")]
     retry_silent: bool,
 }
 
-/// Agents of earlier commands that have no result, and get nothing again.
+/// Agents of earlier commands that have no result and are not retried.
 #[derive(Default)]
 pub struct Missing {
     pub agents: Vec<AgentId>,
@@ -30,9 +30,9 @@ pub struct Missing {
     pub commands: Vec<String>,
 }
 
-/// What is to be sent again, and to whom it is not.
+/// Agents to retry, and agents left out.
 pub struct Again {
-    /// Targets, one of which an agent has to match. None where there is nobody.
+    /// Targets whose union is retried; empty if there is no agent to retry.
     pub targets: Vec<String>,
     pub missing: Missing,
 }
@@ -42,8 +42,8 @@ impl Retry {
         !self.retry.is_empty()
     }
 
-    /// Finds out how the agents of the commands fared, and reports missing results. `None` if Redis has no trace of one
-    /// of the commands.
+    /// Determines the outcome of each agent and reports missing results. `None` if Redis has no trace of one of the
+    /// commands.
     pub fn find(&self, session: &Session) -> Result<Option<Again>, Failure> {
         let (mut fates, mut targets) = (BTreeMap::new(), Vec::new());
         let mut open = BTreeSet::new();
@@ -62,7 +62,7 @@ impl Retry {
                     session.output.problem(&format!("not sent again: {command} is {stage}"));
                     open.insert(place);
                 }
-                // A later command tells more of the same agents.
+                // The outcome of a later command overrides that of an earlier one.
                 Found::Agents(found) => {
                     fates.extend(found.into_iter().map(|(agent, fate)| (agent, (fate, place))));
                 }
@@ -80,12 +80,12 @@ impl Retry {
         if !missing.agents.is_empty() {
             let agents = fold(missing.agents.iter().copied());
             if self.retry_silent {
-                session.output.note(format!("it may run twice on {agents}"));
+                session.output.note(format!("the command may run twice on {agents}"));
                 again.extend(std::mem::take(&mut missing).agents);
             } else {
                 session.output.problem(&format!(
-                    "not sent again to {agents}: the results are missing, and it may run there or have run; \
-                     --retry-silent sends it there too"
+                    "not sent again to {agents}: no result, the command may be running or done; \
+                     use --retry-silent to include them"
                 ));
             }
         }
@@ -96,41 +96,41 @@ impl Retry {
     }
 }
 
-/// All agents that a command was for.
+/// Target of a command, in text form.
 fn whole(command: &Command) -> Result<String, Failure> {
     if command.to_string().ends_with(":unknown") {
         return Err(Failure::Usage(format!(
-            "command {}: nobody was reached, and an id does not tell whom it was for; give its handle",
+            "command {}: no agent was reached, and an id does not contain the target; give the handle",
             command.id()
         )));
     }
     Ok(command.target().to_string())
 }
 
-/// Whether an agent gets a command again.
+/// Whether an agent is retried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Succeeded,
-    /// It failed, or did not reach the agent.
+    /// The job failed, or the agent was not reached.
     Again,
-    /// It may run, or have run.
+    /// The job may be running or done.
     Missing,
 }
 
-/// What became of a command.
+/// State of an earlier command.
 enum Found {
     /// Redis has no trace of it.
     Nothing,
-    /// It went to no agent.
+    /// Routed to no agent.
     Unrouted,
-    /// It may go to agents that nobody has named yet.
+    /// Not routed yet, to agents that are still unknown.
     Open(Stage),
     Agents(BTreeMap<AgentId, Fate>),
 }
 
 impl Found {
     fn of(session: &Session, command: &Command) -> Result<Self, Failure> {
-        // First how far it got, then the results: one that comes in between counts.
+        // Progress first, then results: a result that arrives in between counts.
         let progress = match command.progress(session.client.timeout()) {
             Err(error) if error.kind() == ErrorKind::NoSuchAgent => {
                 let again = |agent| Found::Agents(BTreeMap::from([(agent, Fate::Again)]));
@@ -151,14 +151,14 @@ impl Found {
         }
         let mut found = BTreeMap::new();
         for (agent, stage) in &progress.agents {
-            // The controller notes a job before it hands it to the agent: what is lost without a job has not run.
+            // The controller records a job before it hands it to the agent: a lost agent without a job has not run it.
             let is_lost = *stage == Stage::Lost;
             found.insert(*agent, if is_lost { Fate::Again } else { Fate::Missing });
         }
         for (agent, job) in command.jobs()? {
             let fate = match job.state() {
                 JobState::Success => Fate::Succeeded,
-                // Of two jobs under the id, the other may run.
+                // Another job with the same id may be running.
                 JobState::DuplicateId => Fate::Missing,
                 state if state.is_final() => Fate::Again,
                 _ => Fate::Missing,
@@ -168,11 +168,11 @@ impl Found {
         for agent in stages::unreached(command, &progress) {
             let is_unknown =
                 command.job(agent).is_err_and(|it| it.kind() == ErrorKind::NoSuchAgent);
-            // Otherwise there is something that cannot be read.
+            // Otherwise there is an entry that cannot be parsed.
             found.insert(agent, if is_unknown { Fate::Again } else { Fate::Missing });
         }
         if let Some(rest) = stages::of_the_rest(&progress) {
-            session.output.note(format!("agents that are not known: {}", stages::in_words(rest)));
+            session.output.note(format!("remaining agents: {}", stages::in_words(rest)));
         }
         Ok(Found::Agents(found))
     }

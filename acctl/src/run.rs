@@ -1,4 +1,4 @@
-//! `acctl run`, `bash`, `script` and `cmd`: the commands that start jobs.
+//! `acctl run`, `bash`, `script` and `cmd`: commands that start jobs.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -13,11 +13,11 @@ use crate::sending::{How, pair};
 use crate::session::Session;
 use crate::target::{Chosen, Whom};
 
-/// Runs a program on agents
+/// Run a program on agents
 ///
-/// The program is found on the agent's PATH. One agent: its stdout and stderr are those of acctl.
-/// Several: each result as it completes, under a heading. What a result does not tell, like the exit code, is
-/// listed by acctl help output.
+/// The agent looks up the program in its own PATH. With a single agent, stdout and stderr of the program are passed
+/// through. With several, each result is printed under a heading as it completes. acctl help output lists the limits
+/// of results, such as the missing exit code.
 #[derive(clap::Args)]
 #[command(
     override_usage = "acctl run [OPTIONS] <TARGET> -- <PROGRAM> [ARGS]...",
@@ -28,16 +28,16 @@ Examples:
   acctl run all role=cpu --batch 10% --stop-after 3 -- apt-get -y upgrade"
 )]
 pub struct Run {
-    /// Agents it is for: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets
+    /// Agents to run on: 1:1, 1:1-20, 1:*, role=cpu and not 1:4, @group; see acctl help targets
     #[arg(required_unless_present_any = ["target_file", "retry"])]
     target: Vec<String>,
-    /// The program and its arguments
+    /// Program and its arguments
     #[arg(last = true)]
     program: Vec<String>,
-    /// Sends what is on stdin along, as the stdin of the program
+    /// Read stdin to its end and pass it to the program
     #[arg(long)]
     stdin: bool,
-    /// Sends a file along as the stdin of the program; - is stdin
+    /// Pass this file to the program as its stdin; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
     data: Option<PathBuf>,
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub struct Run {
     pub how: How,
 }
 
-/// Which agents a command is for, and whether it is sent.
+/// Options for the agents of a command, and for dry runs and retries.
 #[derive(clap::Args)]
 struct To {
     #[command(flatten)]
@@ -58,12 +58,12 @@ struct To {
 }
 
 impl To {
-    /// Splits words into a target, unless that is given by an option, and what comes after it.
+    /// Splits words into the target, unless an option gives it, and the rest.
     fn split<'w>(&self, words: &'w [String]) -> Result<(&'w [String], &'w [String]), Failure> {
         if self.retry.is_given() { Ok((&[], words)) } else { self.whom.split(words) }
     }
 
-    /// The agents of a target, or those that get a command again. The status where there is nobody.
+    /// Resolves the target or the retries. The inner error is the exit status if there is no agent to send to.
     fn choose(
         &self,
         session: &Session,
@@ -87,12 +87,12 @@ impl To {
             return how.send_nothing(session, missing).map(Err);
         }
         if !how.sending.is_quiet() {
-            session.output.note("nothing was sent: all agents have succeeded");
+            session.output.note("nothing to send: all agents succeeded");
         }
         Ok(Err(Status::Success))
     }
 
-    /// Sends a command to the agents of a target, or lists them.
+    /// Sends a command to the agents of the target, or lists them in a dry run.
     fn send(
         &self,
         session: &Session,
@@ -128,12 +128,12 @@ impl Run {
 }
 
 fn no_program() -> Failure {
-    Failure::Usage("no program: it stands behind --, as in: acctl run 1:1 -- uptime".into())
+    Failure::Usage("missing program after --, as in: acctl run 1:1 -- uptime".into())
 }
 
-/// Runs a shell script on agents
+/// Run a shell script on agents
 ///
-/// The script is an argument, a file, or stdin where it is - or not there.
+/// The script is an argument, a file, or stdin if it is - or omitted.
 #[derive(clap::Args)]
 #[command(
     override_usage = "acctl bash [OPTIONS] <TARGET> [SCRIPT]",
@@ -143,17 +143,16 @@ Examples:
   acctl bash role=storage@1 --file trim.sh --wait 600"
 )]
 pub struct Bash {
-    /// Agents it is for, and the script
+    /// Agents to run on, and the script
     #[arg(required_unless_present_any = ["target_file", "retry"], value_name = "TARGET SCRIPT")]
     words: Vec<String>,
-    /// The script is in this file; - is stdin
+    /// Read the script from this file; - is stdin
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// A label for finding it again, see acctl ps
+    /// Label to filter by with acctl ps --name
     #[arg(long)]
     name: Option<String>,
-    /// Lets a kill and --max-time reach the script, which otherwise runs to its end; what the script has
-    /// started still goes on
+    /// Let acctl kill and --max-time end the script, which otherwise runs to completion; its children keep running
     #[arg(long)]
     killable: bool,
     #[command(flatten)]
@@ -170,7 +169,7 @@ impl Bash {
             ([script], None) => Ok((target, Some(script))),
             ([_], Some(_)) => Err(Failure::Usage("give the script or --file, not both".into())),
             ([_, more, ..], _) => Err(Failure::Usage(format!(
-                "the script is one argument, in quotes; what is {more:?}?"
+                "unexpected argument {more:?}: quote the script as one argument"
             ))),
         }
     }
@@ -181,7 +180,7 @@ impl Bash {
             (Some(script), _) if script != "-" => Ok(script.as_bytes().to_vec()),
             (_, Some(path)) => self.to.whom.input(path),
             (None, None) if std::io::stdin().is_terminal() => Err(Failure::Usage(
-                "no script: give it behind the target, by --file, or on stdin, with - from here"
+                "missing script: give it after the target, with --file or on stdin (- for a terminal)"
                     .into(),
             )),
             _ => self.to.whom.input("-".as_ref()),
@@ -205,9 +204,9 @@ fn named(command: Request, name: &Option<String>) -> Request {
     }
 }
 
-/// Runs a jumpscript on agents
+/// Run a jumpscript on agents
 ///
-/// One that the agents have, by its domain and name, or Python that is sent along.
+/// The jumpscript is one installed on the agents, by domain and name, or Python source sent with the command.
 #[derive(clap::Args)]
 #[command(
     override_usage = "acctl script [OPTIONS] <TARGET> <DOMAIN/NAME>\n       \
@@ -218,13 +217,13 @@ Examples:
   acctl script any --file check.py --kwargs '{\"depth\": 3}'"
 )]
 pub struct Script {
-    /// Agents it is for, and the script's domain and name
+    /// Agents to run on, and the domain and name of the jumpscript
     #[arg(required_unless_present_any = ["target_file", "retry"], value_name = "TARGET NAME")]
     words: Vec<String>,
-    /// Sends the Python in this file along; - is stdin
+    /// Send the Python source in this file; - is stdin
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Adds a keyword argument, a text
+    /// Add a keyword argument with a string value; repeatable
     #[arg(long, value_name = "NAME=TEXT", value_parser = pair)]
     arg: Vec<(String, String)>,
     /// Keyword arguments as a JSON object
@@ -244,8 +243,9 @@ impl Script {
 
     fn arguments(&self) -> Result<Value, Failure> {
         let mut arguments: Map<String, Value> = match &self.kwargs {
-            Some(text) => serde_json::from_str(text)
-                .map_err(|error| Failure::Usage(format!("--kwargs is no JSON object: {error}")))?,
+            Some(text) => serde_json::from_str(text).map_err(|error| {
+                Failure::Usage(format!("invalid --kwargs: expected a JSON object: {error}"))
+            })?,
             None => Map::new(),
         };
         let pairs = self.arg.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str())));
@@ -259,7 +259,7 @@ impl Script {
         match (rest, &self.file) {
             ([], Some(path)) => {
                 let content = String::from_utf8(content)
-                    .map_err(|_| Failure::Usage(format!("{} is no UTF-8", path.display())))?;
+                    .map_err(|_| Failure::Usage(format!("{}: not UTF-8", path.display())))?;
                 self.to.send(session, &self.how, target, |target| {
                     client.execute_jumpscript_content(target, content, &arguments)
                 })
@@ -267,23 +267,23 @@ impl Script {
             ([name], None) => {
                 let (domain, name) = name.split_once('/').ok_or_else(|| {
                     Failure::Usage(format!(
-                        "{name:?} is no script: it is DOMAIN/NAME, like test/echo"
+                        "invalid script {name:?}: expected DOMAIN/NAME, like test/echo"
                     ))
                 })?;
                 self.to.send(session, &self.how, target, |target| {
                     client.execute_jumpscript(target, domain, name, &arguments)
                 })
             }
-            _ => Err(Failure::Usage("give either DOMAIN/NAME or --file".into())),
+            _ => Err(Failure::Usage("give DOMAIN/NAME or --file, not both".into())),
         }
     }
 }
 
-/// Sends any command that agents know: ping, killall, restart, ...
+/// Send a built-in agent command: ping, killall, restart, ...
 ///
-/// Agents never answer restart: it is sent, and not waited for.
-/// The data of controller with --name scheduler_add, and that of jumpscript_content, are checked as the controller
-/// decodes them. A command that would make it exit, at once or when the schedule fires, is not sent (status 2).
+/// Agents never answer restart, so acctl does not wait for it. The data of jumpscript_content, and of controller with
+/// --name scheduler_add, is validated the way the controller decodes it. Data that would make the controller exit, now
+/// or when the schedule fires, is rejected with status 2.
 #[derive(clap::Args)]
 #[command(
     override_usage = "acctl cmd [OPTIONS] <TARGET> <COMMAND>",
@@ -293,13 +293,13 @@ Examples:
   acctl cmd 1:1 get_msgs --data query.json"
 )]
 pub struct Cmd {
-    /// Agents it is for, and the name of the command
+    /// Agents to send to, and the name of the command
     #[arg(required_unless_present_any = ["target_file", "retry"], value_name = "TARGET COMMAND")]
     words: Vec<String>,
-    /// Sends a file along as its data; - is stdin
+    /// Send this file as the data of the command; - is stdin
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// The name among its run arguments
+    /// Value of the run argument "name"
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
@@ -318,7 +318,7 @@ impl Cmd {
         let (target, rest) = self.to.split(&self.words)?;
         let [name] = rest else {
             return Err(Failure::Usage(
-                "give one command behind the target, like: 1:1 ping".into(),
+                "expected one command after the target, as in: acctl cmd 1:1 ping".into(),
             ));
         };
         let command = |target| named(session.client.cmd(target, name).data(input), &self.name);

@@ -1,4 +1,4 @@
-//! `acctl schedule` and `acctl history`: commands the controller repeats, and those of the past.
+//! `acctl schedule` and `acctl history`: scheduled and past commands.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -20,24 +20,24 @@ Examples:
   acctl schedule add check '@every 10m' all --bash check.sh
   acctl schedule rm trim";
 
-/// Has the controller send commands at certain times
+/// Manage commands that the controller sends on a schedule
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub enum Schedule {
     Add(Box<Add>),
-    /// Lists what is scheduled
+    /// List scheduled commands
     ///
-    /// NEXT IF UTC is when the controller sends it next, if its time zone is UTC: it goes by its own, and does not tell
-    /// which. "@every" counts from the start of the controller, and has none.
+    /// NEXT IF UTC is the next run if the controller's time zone is UTC; the controller does not report its time zone.
+    /// @every entries have no next run, because they count from the start of the controller.
     #[command(visible_alias = "ls", after_help = EXAMPLES)]
     List,
     Rm(Rm),
 }
 
-/// Adds a command to the schedule; one of the same id is replaced
+/// Add a command to the schedule, replacing any with the same id
 ///
-/// WHEN has five or six fields that begin with seconds: second, minute, hour, day of the month, month,
-/// day of the week. @hourly and its like, and @every 90m, are fine too.
+/// WHEN has six fields: second, minute, hour, day of month, month and day of week, the last of which may be omitted.
+/// @hourly and other macros and @every 90m are accepted too.
 #[derive(clap::Args)]
 #[command(
     override_usage = "acctl schedule add [OPTIONS] <ID> <WHEN> <TARGET> -- <PROGRAM> [ARGS]...\n       \
@@ -45,38 +45,37 @@ pub enum Schedule {
     after_help = EXAMPLES
 )]
 pub struct Add {
-    /// The id in the schedule
+    /// Id in the schedule
     id: String,
-    /// When to send it
+    /// Cron expression, with seconds
     #[arg(value_name = "WHEN")]
     cron: String,
-    /// Agents it is for: 1:1, all, any, role=cpu,storage@1; no ranges and no "not"
+    /// Agents to run on: 1:1, all, any, role=cpu,storage@1; no ranges, patterns or "not"
     #[arg(required = true)]
     target: Vec<String>,
-    /// The program and its arguments
+    /// Program and its arguments
     #[arg(last = true, required_unless_present = "bash", conflicts_with = "bash")]
     program: Vec<String>,
-    /// Runs the shell script in this file; - is stdin
+    /// Run the shell script in this file; - is stdin
     #[arg(long, value_name = "FILE")]
     bash: Option<PathBuf>,
-    /// Lets a kill and --max-time reach the script, which otherwise runs to its end; what the script has
-    /// started still goes on
+    /// Let acctl kill and --max-time end the script, which otherwise runs to completion; its children keep running
     #[arg(long, requires = "bash")]
     killable: bool,
     #[command(flatten)]
     running: Running,
 }
 
-/// Takes a command off the schedule
+/// Remove a command from the schedule
 ///
-/// Status 1: there is none of that id.
+/// Exit status 1: no command has this id.
 #[derive(clap::Args)]
 #[command(visible_alias = "remove", after_help = EXAMPLES)]
 pub struct Rm {
-    /// The id in the schedule
+    /// Id in the schedule
     #[arg(required_unless_present = "prefix", conflicts_with = "prefix")]
     id: Option<String>,
-    /// All whose ids begin with this
+    /// Remove all commands whose ids start with PREFIX
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     prefix: Option<String>,
 }
@@ -109,7 +108,7 @@ impl Add {
         session.client.schedule_add(&self.id, &self.cron, self.running.apply(command))?;
         if let Some(meant) = minutes_first(&self.cron) {
             session.output.note(format!(
-                "five fields begin with seconds too; for a crontab entry write {meant:?}"
+                "the first of five fields is seconds; for a crontab entry use {meant:?}"
             ));
         }
         session.output.document(json!({
@@ -119,7 +118,7 @@ impl Add {
     }
 }
 
-/// The expression with seconds for five fields, which in a crontab begin with minutes.
+/// Equivalent with seconds of a crontab expression, whose five fields start with minutes.
 fn minutes_first(cron: &str) -> Option<String> {
     let is_crontab = !cron.starts_with('@') && cron.split_whitespace().count() == 5;
     is_crontab.then(|| format!("0 {}", cron.split_whitespace().collect::<Vec<_>>().join(" ")))
@@ -141,7 +140,7 @@ impl Rm {
         if removed {
             return Ok(Status::Success);
         }
-        output.problem(&format!("nothing is scheduled as {id:?}"));
+        output.problem(&format!("no scheduled command {id:?}"));
         Ok(Status::SomeFailed)
     }
 }
@@ -170,14 +169,14 @@ fn list(session: &Session) -> Outcome {
     Ok(Status::Success)
 }
 
-/// When an entry is sent next, by a controller whose time zone is UTC.
+/// Next run of an entry, if the controller's time zone is UTC.
 fn next(entry: &Scheduled) -> Option<String> {
     let next = entry.next_run(SystemTime::now())?;
     let next = next.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     Some(utc(next.as_secs()))
 }
 
-/// Target of a command as JSON, in its text form.
+/// Target of a command document, in text form.
 fn target_of(cmd: &Value) -> String {
     let number = |name: &str| cmd[name].as_u64().and_then(|number| u32::try_from(number).ok());
     let (gid, nid) = (number("gid").unwrap_or(0), number("nid").unwrap_or(0));
@@ -193,7 +192,7 @@ fn target_of(cmd: &Value) -> String {
     Target::from(target).to_string()
 }
 
-/// Summary of a command as JSON: the program with its arguments, the first line of a script, or the command name.
+/// Summary of a command document: program with arguments, first line of a script, or command name.
 fn words_of(cmd: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (name, args) = (text(&cmd["cmd"]), &cmd["args"]);
@@ -209,19 +208,19 @@ fn words_of(cmd: &Value) -> String {
     shown.trim_end().to_owned()
 }
 
-/// Lists commands of the past, most recent first
+/// List past commands, most recent first
 ///
 /// Only old controllers keep a history. COMMAND is the program with its arguments, the first line of a script, or the
-/// name of the command; --json has all of it.
+/// command name; --json prints the full command.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
   acctl history --count 50")]
 pub struct History {
-    /// Leaves out so many that are more recent
+    /// Skip the N most recent commands
     #[arg(long, value_name = "N", default_value = "0")]
     start: u32,
-    /// So many
+    /// List at most N commands
     #[arg(long, value_name = "N", default_value = "20")]
     count: u32,
 }
@@ -263,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn five_fields_are_taken_for_a_crontab() {
+    fn five_fields_are_recognized_as_a_crontab_entry() {
         assert_eq!(minutes_first("*/5 * * * *").as_deref(), Some("0 */5 * * * *"));
         assert_eq!(minutes_first(" 1  2 3 4 5 ").as_deref(), Some("0 1 2 3 4 5"));
         for cron in ["0 30 3 * * *", "@hourly", "@every 1h"] {
@@ -272,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_shown_as_they_were_given() {
+    fn documents_are_summarized_as_target_and_command() {
         let shown = |cmd: Value| (target_of(&cmd), words_of(&cmd));
         let of = |target: &str, words: &str| (target.to_owned(), words.to_owned());
         let run = json!({ "cmd": "execute", "gid": 1, "nid": 2, "roles": null,

@@ -1,4 +1,4 @@
-//! Options that run, bash, script and cmd share: run arguments, rollout, waiting.
+//! Options shared by run, bash, script and cmd: run arguments, rollout, waiting.
 
 use std::io::Read;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::retry::Missing;
 use crate::session::Session;
 use crate::times::{self, Patience};
 
-/// What run, bash, script and cmd share.
+/// Options shared by run, bash, script and cmd.
 #[derive(clap::Args)]
 pub struct How {
     #[command(flatten)]
@@ -26,84 +26,84 @@ pub struct How {
 
 /// Run arguments.
 #[derive(clap::Args)]
-#[command(next_help_heading = "How it runs")]
+#[command(next_help_heading = "Execution")]
 pub struct Running {
-    /// Kills the process that the agent started after TIME, like 90 (seconds) or 1h30m; -1: no limit.
-    /// Children of the process go on, and so does a script without --killable
+    /// Kill the process after TIME: 90 (seconds), 1h30m; -1 is no limit. Its children keep running, and so does a
+    /// script without --killable [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = times::limit, allow_hyphen_values = true)]
     max_time: Option<i64>,
-    /// Limits the runs of a job that fails, 1 s apart; 2 is one retry
+    /// Run a failing job up to TIMES times, 1 s apart; 2 is one retry [default: 1]
     #[arg(long, value_name = "TIMES")]
     max_restart: Option<u32>,
-    /// Runs it again after each TIME, in whole seconds, until it is killed
+    /// Run the job every TIME, in whole seconds, until it is killed
     #[arg(long, value_name = "TIME", value_parser = times::whole_seconds)]
     recurring: Option<u32>,
-    /// Measures it after each TIME, like 500ms
+    /// Measure resource usage every TIME, like 500ms [default: 1m]
     #[arg(long, value_name = "TIME", value_parser = times::whole_milliseconds)]
     stats_interval: Option<u32>,
-    /// Jobs of one queue run one after another on an agent; one that waits there cannot be killed
+    /// Run jobs of the same queue one at a time on each agent; a queued job cannot be killed
     #[arg(long)]
     queue: Option<String>,
-    /// Adds a variable to its environment, which holds little else
+    /// Add an environment variable; repeatable. The environment is nearly empty otherwise
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     env: Vec<(String, String)>,
-    /// The directory to run in
+    /// Working directory [default: that of the agent]
     #[arg(long, value_name = "DIRECTORY")]
     cwd: Option<String>,
-    /// A label for finding it again, see acctl ps
+    /// Label to filter by with acctl ps --domain
     #[arg(long)]
     domain: Option<String>,
-    /// Levels of output that the agent logs, like 1,2,6-9 [default: *]
+    /// Log levels to record, like 1,2,6-9 [default: *]
     #[arg(long, value_name = "LEVELS")]
     loglevels: Option<String>,
-    /// Levels that it keeps for acctl logs
+    /// Log levels that the agent stores for acctl logs
     #[arg(long, value_name = "LEVELS")]
     loglevels_db: Option<String>,
-    /// Levels that it sends to the controller
+    /// Log levels that the agent sends to the controller
     #[arg(long, value_name = "LEVELS")]
     loglevels_ac: Option<String>,
-    /// A text that comes back with the result
+    /// Text that is returned with the result
     #[arg(long)]
     tags: Option<String>,
 }
 
-/// Whom a command goes to, some at a time, and how it is sent.
+/// Rollout, idempotency and waiting.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Sending and waiting")]
 pub struct Sending {
-    /// Sends to N agents at a time; the next batch begins when all of these have answered
+    /// Send to N agents at a time; start the next batch when all of them have answered
     #[arg(long, value_name = "N|N%", group = "pace")]
     batch: Option<Batch>,
-    /// Keeps N agents at work; the next begins as soon as one has answered
+    /// Keep N agents busy; start the next agent as soon as one has answered
     #[arg(long, value_name = "N|N%", group = "pace")]
     concurrency: Option<Batch>,
-    /// Only so many of the agents, chosen at random
+    /// Send to N of the agents, chosen at random
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
-    /// Sends to no more agents after so many failures
+    /// Stop sending after N failures
     #[arg(long, value_name = "N", requires = "pace")]
     stop_after: Option<usize>,
-    /// An id of your own, to be given once
+    /// Command id, unique [default: random]
     #[arg(long, conflicts_with_all = ["pace", "sample"])]
     id: Option<String>,
-    /// Trying again with the same --id does not run it twice
+    /// Submit idempotently: a retry with the same --id does not run the command twice
     #[arg(long, requires = "id")]
     once: bool,
-    /// Prints the command and does not wait; see acctl wait
+    /// Print the command handle and exit without waiting; see acctl wait
     #[arg(long, conflicts_with_all = ["pace", "sample", "kill_on_interrupt", "group", "table", "summary", "output_dir"])]
     detach: bool,
     #[command(flatten)]
     waiting: Waiting,
 }
 
-/// How long is waited for results.
+/// Waiting for results.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Sending and waiting")]
 pub struct Waiting {
-    /// How long to wait for results: 30, 5m, 1h30m, or forever; for those of all batches
+    /// Wait up to TIME for all results: 30 (seconds), 5m, 1h30m, or forever
     #[arg(long, value_name = "TIME", default_value = "60")]
     wait: Patience,
-    /// Kills the jobs on Ctrl-C, other signals and a closed stdout, instead of only ending the wait
+    /// Kill the jobs on Ctrl-C, SIGHUP, SIGTERM or a closed stdout instead of only ending the wait
     #[arg(long)]
     pub kill_on_interrupt: bool,
     #[command(flatten)]
@@ -126,8 +126,7 @@ impl FromStr for Batch {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || "expected a number of agents, like 5, or a part of them, like 10%".to_owned();
+        let wrong = || "expected a number of agents, like 5, or a percentage, like 10%".to_owned();
         match text.strip_suffix('%') {
             Some(percent) => percent.parse().map(Batch::Percent).map_err(|_| wrong()),
             None => text.parse().map(Batch::Agents).map_err(|_| wrong()),
@@ -135,7 +134,7 @@ impl FromStr for Batch {
     }
 }
 
-/// `NAME=VALUE`.
+/// Parses `NAME=VALUE`.
 pub fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -143,7 +142,7 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// What a file holds, `-` being stdin.
+/// Reads a file; `-` is stdin.
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = match path.as_os_str() == "-" {
@@ -157,7 +156,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 impl How {
-    /// Sends a command as these options say, and reports its results.
+    /// Sends a command with these options and reports its results.
     pub fn send(
         &self,
         session: &Session,
@@ -169,7 +168,8 @@ impl How {
         let command = running.apply(command);
         if running.recurring.is_some_and(|period| period > 0) && sending.waits_forever() {
             return Err(Failure::Usage(
-                "a recurring command has no result until it is killed: give --wait a time, or --detach".into(),
+                "a recurring command has no result until it is killed: set --wait to a finite time, or use --detach"
+                    .into(),
             ));
         }
         let Some(rollout) = sending.rollout() else {
@@ -179,22 +179,22 @@ impl How {
         report.rollout(command.rollout(rollout, sending.waiting.time())?)
     }
 
-    /// Reports agents that get nothing again.
+    /// Reports missing results of earlier commands without sending anything.
     pub fn send_nothing(&self, session: &Session, missing: Missing) -> Outcome {
         Report::new(session, &self.sending.waiting, true)?.without(missing).nothing()
     }
 
-    /// Sends a restart, which no agent ever answers.
+    /// Sends a restart without waiting: agents never answer it.
     pub fn send_restart(&self, session: &Session, target: &Target, command: Request) -> Outcome {
         if self.sending.rollout().is_some() {
             return Err(Failure::Usage(
-                "agents never answer restart, so no batch of it would end: leave out --batch, --concurrency and --sample"
+                "restart cannot be rolled out, because agents never answer it: omit --batch, --concurrency and --sample"
                     .into(),
             ));
         }
         if !self.sending.detach && !self.sending.is_quiet() {
             session.output.note(
-                "not waiting: agents never answer restart; acctl agents lists those that are back",
+                "not waiting: agents never answer restart; acctl agents lists the registered agents",
             );
         }
         let command = self.running.apply(command);
@@ -203,7 +203,7 @@ impl How {
 }
 
 impl Running {
-    /// A command with these run arguments.
+    /// Sets these run arguments on a command.
     pub fn apply(&self, command: Request) -> Request {
         type Set = fn(RunArgs, String) -> RunArgs;
         let texts: [(&Option<String>, Set); 6] = [
@@ -253,7 +253,7 @@ impl Sending {
         let sent = if self.once { command.submit_once() } else { command.submit() };
         crate::recent::keep(session, &sent);
         let sent = match sent {
-            // Redis may have it all the same.
+            // Redis may have received the command.
             Err(error) if error.is_maybe_sent() => return report.doubtful(error),
             sent => sent?,
         };
@@ -263,7 +263,7 @@ impl Sending {
                 true => output.document(json::sent(&sent)),
                 false => output.line(sent.to_string()),
             };
-            // It runs, and nobody else knows its handle.
+            // The command runs, and its handle is known nowhere else.
             if written.is_err() {
                 output.note(format!("sent as {sent}"));
             }
@@ -272,17 +272,17 @@ impl Sending {
         report.sent(sent)
     }
 
-    /// How long is waited for results, where that has an end.
+    /// Timeout of the wait for results; `None` with `--detach` and without a timeout.
     pub fn time(&self) -> Option<Duration> {
         self.waiting.time().filter(|_| !self.detach)
     }
 
-    /// Whether only results and problems are wanted.
+    /// Whether `--quiet` is set.
     pub fn is_quiet(&self) -> bool {
         self.waiting.shown.quiet
     }
 
-    /// How many of the agents are chosen.
+    /// Value of `--sample`.
     pub fn sample(&self) -> Option<usize> {
         self.sample
     }

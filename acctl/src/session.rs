@@ -1,4 +1,4 @@
-//! Session: the client of one acctl call, with its cancel token and output.
+//! Session: client, cancellation and output of one acctl invocation.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::exit::Failure;
 use crate::output::Output;
 use crate::signals;
 
-/// Pause between two looks at what another program writes.
+/// Polling interval for state that other programs write.
 pub const LOOK: Duration = Duration::from_millis(50);
 
-/// What every command works with.
+/// Context of a command.
 pub struct Session<'a> {
-    /// Signals end its calls.
+    /// Client whose calls signals cancel.
     pub client: Client,
-    /// The same client for what is still to be done after a signal.
+    /// The same client without cancellation, for work after a signal.
     pub unending: Client,
     pub output: &'a Output,
-    /// The name of the command, where it sends something.
+    /// Name of a command that submits jobs; empty for all others.
     pub name: &'static str,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Session<'a> {
         Ok(Session { client, unending, output, name })
     }
 
-    /// A command from its handle, or from its id alone.
+    /// Looks up a command by its handle or id.
     pub fn command(&self, text: &str) -> Result<Command, Failure> {
         if text.starts_with("acclient:") {
             return Ok(self.client.get_by_handle(text)?);

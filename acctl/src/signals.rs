@@ -1,4 +1,4 @@
-//! Signals and a closed stdout: the first cancels calls, a second Ctrl-C ends the process.
+//! Signals and a closed stdout: the first cancels calls, a second SIGINT or SIGTERM ends the process.
 
 use std::fs;
 use std::io::{self, IsTerminal};
@@ -17,23 +17,23 @@ use signal_hook::low_level::signal_name;
 use crate::bar::Bar;
 use crate::exit::Status;
 
-/// The signals that end it with what is in flight named, in the order of their numbers.
+/// Handled signals, in numerical order.
 pub const CAUGHT: [i32; 4] = [SIGHUP, SIGINT, SIGPIPE, SIGTERM];
 
-/// The signal that ends this process; 0 while there is none.
+/// Signal that ends this process, or 0.
 static CAUSE: AtomicI32 = AtomicI32::new(0);
 
-/// The signal that ends this process: SIGPIPE also where it was not sent and stdout is closed.
+/// Signal that ends this process, or 0. A closed stdout counts as SIGPIPE even if the signal was not delivered.
 pub fn cause() -> i32 {
     CAUSE.load(Relaxed)
 }
 
-/// Whether it ends because stdout is closed.
+/// Whether the process ends because stdout is closed.
 pub fn is_stdout_closed() -> bool {
     cause() == SIGPIPE
 }
 
-/// The name of [`cause`], like `SIGTERM`.
+/// Name of [`cause`], like `SIGTERM`.
 pub fn name() -> &'static str {
     signal_name(cause()).unwrap_or("a signal")
 }
@@ -43,21 +43,20 @@ pub fn stdout_is_closed() {
     record(SIGPIPE);
 }
 
-/// Whether it is the first.
+/// Records a signal. Returns whether it is the first.
 fn record(signal: i32) -> bool {
     CAUSE.compare_exchange(0, signal, Relaxed, Relaxed).is_ok()
 }
 
-/// Cancels the token at the first signal, or when stdout is closed. A second SIGINT or SIGTERM ends the
-/// process at once, for those who do not want to wait for what the first leads to. SIGHUP often comes twice,
-/// from the terminal and from the shell.
+/// Cancels the token at the first signal or when stdout is closed. A second SIGINT or SIGTERM ends the process at once.
+/// A second SIGHUP does not: terminal and shell often send one each.
 pub fn watch(cancel: &CancelToken, bar: &Arc<Bar>) -> io::Result<()> {
     let is_kept = |signal: &i32| *signal == SIGPIPE || !is_ignored(*signal);
     let mut signals = Signals::new(CAUGHT.iter().filter(|it| is_kept(it)))?;
     let (token, bar) = (cancel.clone(), Arc::clone(bar));
     let watching = move || {
         for signal in signals.forever() {
-            // SIGPIPE may come from stderr, whose reader is not needed.
+            // Ignore SIGPIPE from a closed stderr.
             if signal == SIGPIPE && is_closed(io::stderr()) && !is_closed(io::stdout()) {
                 continue;
             }
@@ -69,7 +68,7 @@ pub fn watch(cancel: &CancelToken, bar: &Arc<Bar>) -> io::Result<()> {
         }
     };
     thread::Builder::new().name("signals".into()).spawn(watching)?;
-    // If the terminal is closed, SIGHUP follows, possibly later than the poll notices.
+    // A closed terminal sends SIGHUP, possibly after poll(2) reports the hangup.
     let signal = if io::stdout().is_terminal() { SIGHUP } else { SIGPIPE };
     if is_kept(&signal) {
         let token = cancel.clone();
@@ -84,7 +83,7 @@ pub fn watch(cancel: &CancelToken, bar: &Arc<Bar>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the signal was ignored when the process began, as `nohup` has it. Known on Linux only.
+/// Whether the signal was ignored when the process started, as under `nohup`. Linux only; false elsewhere.
 fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -96,7 +95,7 @@ fn is_closed(file: impl AsFd) -> bool {
     polled(file, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap_or(false)
 }
 
-/// False where that cannot be waited for.
+/// Returns false if the file cannot be polled.
 fn wait_until_closed(file: impl AsFd) -> bool {
     loop {
         match polled(&file, None) {

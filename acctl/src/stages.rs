@@ -1,4 +1,4 @@
-//! How far commands got, in words and for exit statuses.
+//! Stages of commands: texts and exit statuses.
 
 use std::time::Duration;
 
@@ -8,14 +8,13 @@ use crate::exit::{Outcome, Status};
 use crate::json;
 use crate::session::Session;
 
-/// Timeout for the stages of agents in a report about something else.
+/// Timeout for progress requests that only add detail to a report.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What is wrong with an agent that the controller does not know.
-pub const NO_SUCH_AGENT: &str =
-    "no such agent: it was down, full or not registered, or the number is wrong";
+/// Reason given for an agent that is unknown to the controller.
+pub const NO_SUCH_AGENT: &str = "no such agent: down, full, not registered, or a wrong number";
 
-/// Progress of a command for a report about something else, within a short timeout.
+/// Requests the progress of a command with a short timeout, as detail for a report.
 pub fn of(session: &Session, command: &Command) -> acclient::Result<Progress> {
     let usual = session.client.timeout().unwrap_or(PATIENCE);
     command.progress(usual.min(PATIENCE))
@@ -26,16 +25,15 @@ pub fn is_unknown(progress: &Progress) -> bool {
     progress.stage == Stage::Unknown && progress.agents.is_empty() && !progress.redis_lost_data
 }
 
-/// The stage of agents that are not known, where a controller has not routed the command to all.
+/// Stage of the agents that are not known yet, if the command is not routed to all agents.
 pub fn of_the_rest(progress: &Progress) -> Option<Stage> {
     let is_known = progress.agents.values().any(|stage| *stage == progress.stage);
     (!progress.agents.is_empty() && !is_known).then_some(progress.stage)
 }
 
-/// Says that there is no trace of the command.
+/// Reports that Redis has no trace of the command.
 pub fn tell_unknown(session: &Session, command: &Command) -> Outcome {
-    let why =
-        "the id is wrong, it was sent more than 24 hours ago, or a controller took it and stopped";
+    let why = "wrong id, sent more than 24 hours ago, or taken by a controller that then stopped";
     let text = format!("no trace of command {}: {why}", command.id());
     session.output.problem(&text);
     let mut document = json::failure(ErrorKind::NoSuchAgent, &text, Some(command));
@@ -44,7 +42,7 @@ pub fn tell_unknown(session: &Session, command: &Command) -> Outcome {
     Ok(Status::Nobody)
 }
 
-/// An error of a question about a command, unless there is no trace of that.
+/// Returns the error of a request about a command, or reports that Redis has no trace of the command.
 pub fn unless_unknown(session: &Session, command: &Command, error: Error) -> Outcome {
     if error.is_timeout() && of(session, command).is_ok_and(|found| is_unknown(&found)) {
         return tell_unknown(session, command);
@@ -52,7 +50,7 @@ pub fn unless_unknown(session: &Session, command: &Command, error: Error) -> Out
     Err(error.into())
 }
 
-/// Says that an agent does not run the job, and why.
+/// Reports that an agent is not running the job, and the stage of the job.
 pub fn tell_idle(
     session: &Session,
     command: &Command,
@@ -69,9 +67,9 @@ pub fn tell_idle(
     Ok(Status::NotRunning)
 }
 
-/// Agents of a list that the controller does not know: they are left out of progress and jobs.
+/// Listed agents that are unknown to the controller: progress and jobs omit them.
 pub fn unreached(command: &Command, progress: &Progress) -> Vec<AgentId> {
-    // No controller has answered which agents it knows.
+    // No controller has routed the command yet.
     if progress.agents.is_empty() {
         return Vec::new();
     }
@@ -79,9 +77,9 @@ pub fn unreached(command: &Command, progress: &Progress) -> Vec<AgentId> {
     listed.filter(|agent| !progress.agents.contains_key(agent)).copied().collect()
 }
 
-/// Says that the command did not go to the agent that was asked about.
+/// Reports that the command was not sent to the requested agent.
 pub fn tell_no_agent(session: &Session, command: &Command, agent: AgentId) -> Outcome {
-    let text = format!("it did not go to {agent}");
+    let text = format!("the command was not sent to {agent}");
     session.output.problem(&text);
     let mut document = json::failure(ErrorKind::NoSuchAgent, &text, Some(command));
     document["agent"] = agent.to_string().into();
@@ -89,7 +87,7 @@ pub fn tell_no_agent(session: &Session, command: &Command, agent: AgentId) -> Ou
     Ok(Status::Nobody)
 }
 
-/// Says which agents the controller does not know.
+/// Reports agents that are unknown to the controller.
 pub fn tell_unreached(session: &Session, command: &Command, agents: &[AgentId]) -> Outcome {
     for agent in agents {
         session.output.problem(&format!("{agent}: {NO_SUCH_AGENT}"));
@@ -100,19 +98,20 @@ pub fn tell_unreached(session: &Session, command: &Command, agents: &[AgentId]) 
     Ok(if agents.is_empty() { Status::Success } else { Status::Nobody })
 }
 
+/// Text for a stage.
 pub fn in_words(stage: Stage) -> &'static str {
     match stage {
-        Stage::InQueue => "in the queue: no controller has taken it; acctl retract takes it back",
-        Stage::Routed => "routed: the agent has not fetched it; it is down, stopped or full",
+        Stage::InQueue => "in the queue: no controller has taken it; acctl retract removes it",
+        Stage::Routed => "routed: not fetched by the agent, which is down, stopped or full",
         Stage::QueuedOnAgent => {
-            "queued on the agent: it waits behind another job of its queue, and no kill reaches it"
+            "queued on the agent behind another job of its queue; it cannot be killed yet"
         }
         Stage::Running => "running",
         Stage::Done => "done",
-        Stage::Lost => "lost: it was submitted, and its result cannot come any more",
+        Stage::Lost => "lost: submitted, but no result will arrive",
         _ => {
-            "unknown: the agent or the controller does not answer, or the job may wait in a queue of the \
-             agent, which an id alone does not tell"
+            "unknown: the agent or the controller does not answer, or the job may be queued on the agent \
+             (an id alone does not tell)"
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `--table`: a line for each agent, as it answers.
+//! `--table`: one line per agent, printed as it answers.
 
 use acclient::Job;
 use unicode_width::UnicodeWidthChar;
@@ -6,26 +6,26 @@ use unicode_width::UnicodeWidthChar;
 use crate::exit::Failure;
 use crate::output::{BAD, GOOD, HEADING, Output};
 
-/// Columns of most agents, states and times. A longer one moves what is behind it.
+/// Minimum column widths. A wider cell shifts the rest of its line.
 const AGENT: usize = 6;
 const STATE: usize = 11;
 const TIME: usize = 10;
 
-/// Prints lines, and headings above the first.
+/// Prints lines, and headings before the first.
 #[derive(Default)]
 pub struct Table {
     has_headings: bool,
 }
 
 impl Table {
-    /// The line of a result.
+    /// Prints the line of a result.
     pub fn job(&mut self, output: &Output, job: &Job) -> Result<(), Failure> {
         let (agent, state) = (job.agent().to_string(), job.state().to_string());
         let time = job.time().as_secs_f64();
         self.row(output, [&agent, &state, &seconds(time)], beginning(job), job.is_success())
     }
 
-    /// A line: agent, state and time, and the beginning of a text.
+    /// Prints a line: agent, state, time, and as much of the text as fits.
     pub fn row(
         &mut self,
         output: &Output,
@@ -54,12 +54,12 @@ impl Table {
     }
 }
 
-/// A time as results show it.
+/// Formats a run time.
 pub fn seconds(time: f64) -> String {
     format!("{time:.3} s")
 }
 
-/// The first line that is not blank of what a job has said.
+/// First line of a job's output that is not blank.
 pub fn beginning(job: &Job) -> &str {
     let texts = [job.stdout(), job.data(), job.stderr()];
     let line = texts.iter().find_map(|text| text.lines().find(|line| !line.trim().is_empty()));
@@ -70,7 +70,7 @@ fn columns(text: &str) -> usize {
     text.chars().map(|letter| letter.width().unwrap_or(0)).sum()
 }
 
-/// As much of the beginning as these columns hold.
+/// Longest prefix that fits into this number of columns.
 fn cut(text: &str, columns: usize) -> &str {
     let mut used = 0;
     for (at, letter) in text.char_indices() {
@@ -87,7 +87,7 @@ mod tests {
     use super::cut;
 
     #[test]
-    fn a_text_is_cut_by_columns() {
+    fn text_is_cut_by_display_width() {
         for (text, columns, shown) in [
             ("", 5, ""),
             ("short", 5, "short"),

@@ -1,4 +1,4 @@
-//! Outcomes of the agents of a command, and the exit status that follows.
+//! Outcomes by agent and the resulting exit status.
 
 use acclient::{AgentId, Error, Job, Stage};
 use serde_json::{Value, json};
@@ -20,11 +20,11 @@ pub struct Tally {
     maybe_sent: Agents,
     unreadable: Agents,
     unreached: Agents,
-    /// Whatever came of them, their results are not in the files where they should be.
+    /// Agents whose results could not be written to files, whatever their outcome.
     unwritten: Vec<AgentId>,
     /// Exit status for all outcomes.
     worst: Status,
-    /// Handles of commands that are still to be waited for.
+    /// Handles of commands that may still have results.
     pub pending: Vec<String>,
 }
 
@@ -44,12 +44,12 @@ impl Tally {
         }
     }
 
-    /// How many results and errors of agents there were.
+    /// Number of results and errors of agents.
     pub fn told(&self) -> usize {
         self.fates().iter().map(|(agents, _, _)| agents.len()).sum()
     }
 
-    /// Each with its name in JSON and in words.
+    /// Agents of each outcome, with its JSON field name and its text.
     fn fates(&self) -> [(&Agents, &'static str, &'static str); 7] {
         [
             (&self.succeeded, "succeeded", "succeeded"),
@@ -57,8 +57,8 @@ impl Tally {
             (&self.lost, "lost", "lost"),
             (&self.silent, "silent", "did not answer"),
             (&self.maybe_sent, "maybe_sent", "maybe sent"),
-            (&self.unreadable, "unreadable", "answered what cannot be read"),
-            (&self.unreached, "unreached", "not known to the controller"),
+            (&self.unreadable, "unreadable", "unreadable"),
+            (&self.unreached, "unreached", "unknown to the controller"),
         ]
     }
 
@@ -71,7 +71,8 @@ impl Tally {
         self.worst = self.worst.and(Status::SomeFailed);
     }
 
-    /// An error, and the stage of its agent if it was asked for. Gives where the summary names the agent, if it does.
+    /// Counts an error, given the stage of its agent if known. Returns the outcome under which the summary lists the
+    /// agent, if any.
     pub fn error(&mut self, error: &Error, stage: Option<Stage>) -> Option<&'static str> {
         let status = match stage {
             Some(Stage::Lost) => Status::SomeFailed,
@@ -85,7 +86,7 @@ impl Tally {
             Status::TimedOut => (&mut self.silent, "silent"),
             _ => (&mut self.unreadable, "unreadable"),
         };
-        // What ends a wait does not tell how many agents are left.
+        // An error that ends the wait stands for an unknown number of agents.
         let is_counted = error.is_maybe_sent() || status == Status::Nobody || !error.is_final();
         if is_counted {
             agents.push(error.agent());
@@ -96,7 +97,7 @@ impl Tally {
         (is_counted && error.agent().is_some()).then_some(fate)
     }
 
-    /// Agents of an earlier command that have no result.
+    /// Counts agents of an earlier command without a result as silent.
     pub fn missing(&mut self, missing: Missing) {
         if !missing.commands.is_empty() {
             self.worst = self.worst.and(Status::TimedOut);
@@ -105,19 +106,19 @@ impl Tally {
         missing.commands.into_iter().for_each(|handle| self.pend(handle));
     }
 
-    /// A command that is still to be waited for.
+    /// Adds a command that may still have results.
     pub fn pend(&mut self, handle: String) {
         if !self.pending.contains(&handle) {
             self.pending.push(handle);
         }
     }
 
-    /// There is no trace of a command.
+    /// Records that Redis has no trace of a command.
     pub fn unknown(&mut self) {
         self.worst = self.worst.and(Status::Nobody);
     }
 
-    /// Agents whose results could not be written to files.
+    /// Records agents whose results could not be written to files.
     pub fn unwritten(&mut self, agents: Vec<AgentId>) {
         if !agents.is_empty() {
             self.worst = self.worst.and(Status::Other);
@@ -125,12 +126,12 @@ impl Tally {
         self.unwritten = agents;
     }
 
-    /// The exit status for all outcomes.
+    /// Exit status for all outcomes.
     pub fn status(&self, is_complete: bool) -> Status {
         match self.worst {
-            // Nobody failed, and still there was no time for all.
+            // A rollout without failures ran out of time.
             Status::Success if !is_complete => Status::TimedOut,
-            // Without a result nobody was reached.
+            // No result at all: no agent was reached.
             Status::Success if self.succeeded.is_empty() => Status::Nobody,
             worst => worst,
         }
@@ -141,10 +142,10 @@ impl Tally {
         let told = fates.iter().filter(|(agents, _, _)| !agents.is_empty());
         let words: Vec<String> =
             told.map(|(agents, _, what)| format!("{} {what}", agents.len())).collect();
-        if words.is_empty() { "nobody has answered".into() } else { words.join(", ") }
+        if words.is_empty() { "no agent answered".into() } else { words.join(", ") }
     }
 
-    /// A line for each outcome but success: what it is, and the agents.
+    /// One line per outcome other than success: its text and the agents.
     pub fn names(&self) -> Vec<String> {
         let named = |(agents, _, what): &(&Agents, &str, &str)| {
             let agents = fold(agents.iter().flatten().copied());
@@ -153,13 +154,13 @@ impl Tally {
         self.fates()[1..].iter().filter_map(named).collect()
     }
 
-    /// Says whose results are in no file.
+    /// Text for agents whose results could not be written to files.
     pub fn unwritten_in_words(&self) -> Option<String> {
         let agents = fold(self.unwritten.iter().copied());
         (!agents.is_empty()).then(|| format!("not written to --output-dir: {agents}"))
     }
 
-    /// The document that ends a report. `pending` are handles to come back to.
+    /// Final document of a report. `pending` are the handles of commands that may still have results.
     pub fn summary(&self, not_started: &[AgentId], pending: &[String], status: Status) -> Value {
         let mut document = json!({
             "type": "summary",
@@ -181,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_is_the_lowest_that_is_true_of_one_agent() {
+    fn lowest_status_of_any_agent_wins() {
         let told = |of: &[Status]| {
             let worst = of.iter().fold(Status::Success, |worst, status| worst.and(*status));
             Tally { succeeded: vec![None], worst, ..Tally::new() }.status(true)
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_result_nobody_was_reached() {
+    fn status_without_results_is_nobody_or_timed_out() {
         assert_eq!(Tally::new().status(true), Status::Nobody);
         assert_eq!(Tally::new().status(false), Status::TimedOut, "of a rollout");
     }

@@ -1,4 +1,4 @@
-//! Targets on the command line: one argument or several, exclusions, and files of targets.
+//! Targets on the command line: one or more arguments, exclusions and target files.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -10,36 +10,36 @@ use crate::exit::{Failure, Outcome, Status};
 use crate::sending::read;
 use crate::session::Session;
 
-/// What `acctl help targets` says of them.
+/// Text of `acctl help targets`.
 pub const HELP: &str = "\
 Targets:
-  1:1                 the agent 1 of grid 1
-  1:1,4,2:1           these agents, registered or not
-  1:1-20, 1-3:1       the registered agents with these numbers
-  1:*, 1:2?           the registered agents whose numbers match
-  all, all@1          all agents; those of grid 1
-  any                 one agent, which the controller chooses
-  role=cpu            all agents with the role cpu; the same as: all role=cpu
-  role=cpu,storage@1  all agents of grid 1 that have both roles
+  1:1                 agent 1 of grid 1
+  1:1,4,2:1           list of agents, registered or not
+  1:1-20, 1-3:1       registered agents in the range
+  1:*, 1:2?           registered agents whose numbers match the pattern
+  all, all@1          all agents; all agents of grid 1
+  any                 one agent, chosen by the controller
+  role=cpu            all agents with the role cpu; same as: all role=cpu
+  role=cpu,storage@1  all agents of grid 1 with both roles
   any role=cpu@2      one agent of grid 2 with the role cpu
-  @web                a group of the instance
-  A or B, A and B, not A, (A): not binds tightest, then and
+  @web                group of the instance
+  A or B, A and B, not A, (A): precedence is not, and, or
 
-run, bash, script, cmd, info, agents and ps take these. A target may be one
-argument or several. A shell needs quotes around *, ? and parentheses:
+run, bash, script, cmd, info, agents and ps take a target, as one argument or
+several. Quote *, ? and parentheses in a shell:
 
   acctl bash role=cpu and not 1:4 uptime
   acctl bash '(1:* or @web) and not role=old' uptime
 
-An agent that is written out gets the command even if it is not registered, and
-is then reported as unknown to the controller. Everything else means registered
-agents: not 1:1 is every registered agent except one.
+An agent listed by its number is sent the command even if it is not registered,
+and is then reported as unknown to the controller. All other forms match
+registered agents only: not 1:1 is every registered agent except one.
 
-  -x, --exclude TARGET  leaves these agents out; may be given again
-  --target-file FILE    reads targets from a file, one a line; - is stdin
-  --dry-run             lists the agents, and sends nothing
+  -x, --exclude TARGET  exclude these agents; repeatable
+  --target-file FILE    read targets from FILE, one per line; - is stdin
+  --dry-run             list the matching agents and send nothing
 
-A group is a target with a name, in the file of instances
+A group is a named target in the instances file
 (~/.config/acclient/instances.toml):
 
   [main]
@@ -48,37 +48,37 @@ A group is a target with a name, in the file of instances
   [main.groups]
   web = \"1:1-20 or role=web\"";
 
-/// Which agents a command is for, beside its target.
+/// Options that select agents in addition to the target.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Targets")]
 pub struct Whom {
-    /// Leaves these agents out; may be given again
+    /// Exclude these agents; repeatable
     #[arg(short = 'x', long, value_name = "TARGET")]
     exclude: Vec<String>,
-    /// Reads targets from this file, one a line, in the place of TARGET; - is stdin
+    /// Read targets from this file instead of TARGET, one per line; - is stdin
     #[arg(long, value_name = "FILE")]
     target_file: Option<PathBuf>,
-    /// The content of the file, once it was read.
+    /// Content of the file after [`Whom::read`].
     #[arg(skip)]
     content: OnceCell<Vec<u8>>,
 }
 
-/// An agent and its roles, which are `None` where it is not registered.
+/// Agent and its roles; `None` if it is not registered.
 pub type Meant = (AgentId, Option<Vec<String>>);
 
-/// The target of a command, and how it was found.
+/// Target of a command and how it was resolved.
 pub struct Chosen {
     pub target: Target,
-    /// Whether the target is sent as it was given, and was not resolved into a list of agents.
+    /// Whether the target is sent as given, without being resolved into a list of agents.
     pub as_is: bool,
-    /// Agents of the ranges that are not registered.
+    /// Number of unregistered agents in the ranges.
     pub unregistered: u64,
-    /// The agents that the controller knows, where it was asked.
+    /// Registered agents, if the controller was asked for them.
     known: Option<BTreeMap<AgentId, Vec<String>>>,
 }
 
 impl Whom {
-    /// Reads the file of targets. Comes before Ctrl-C is caught: nothing else could end a read of stdin.
+    /// Reads the target file. Runs before the SIGINT handler is installed, so that Ctrl-C ends a read of stdin.
     pub fn read(&self) -> Result<(), Failure> {
         if let Some(path) = &self.target_file {
             let _ = self.content.set(read(path)?);
@@ -86,16 +86,18 @@ impl Whom {
         Ok(())
     }
 
-    /// The content of another file; `-` is stdin, unless the targets come from there.
+    /// Content of another file; `-` is stdin, unless the targets are read from it.
     pub fn input(&self, path: &Path) -> Result<Vec<u8>, Failure> {
         let is_stdin = |path: &Path| path.as_os_str() == "-";
         if is_stdin(path) && self.target_file.as_deref().is_some_and(is_stdin) {
-            return Err(Failure::Usage("stdin has the targets: give the rest by a file".into()));
+            return Err(Failure::Usage(
+                "stdin is already read by --target-file; use a file for the rest".into(),
+            ));
         }
         read(path)
     }
 
-    /// Splits words into a target and what comes after it.
+    /// Splits words into the target and the rest.
     pub fn split<'w>(&self, words: &'w [String]) -> Result<(&'w [String], &'w [String]), Failure> {
         if self.target_file.is_some() {
             return Ok((&[], words));
@@ -106,7 +108,7 @@ impl Whom {
         Ok(words.split_at(length(words)))
     }
 
-    /// The agents of a target, without those that are excluded. Without words and a file, `default`.
+    /// Resolves the target minus the exclusions. `default` applies without words and without a file.
     pub fn choose(
         &self,
         session: &Session,
@@ -133,7 +135,7 @@ impl Whom {
         Chosen::of(session, &parse(session, &text)?, &text)
     }
 
-    /// The lines of the file of targets as one expression.
+    /// Joins the lines of the target file into one expression.
     fn lines(&self, session: &Session, path: &Path) -> Result<String, Failure> {
         let wrong = |why: String| Failure::Usage(format!("{}: {why}", path.display()));
         let content = self.content.get().map(Vec::as_slice).unwrap_or_default();
@@ -149,7 +151,7 @@ impl Whom {
             targets.push(line);
         }
         match targets.is_empty() {
-            true => Err(wrong("it has no targets".to_owned())),
+            true => Err(wrong("no targets in the file".to_owned())),
             false => Ok(targets.join(" or ")),
         }
     }
@@ -164,18 +166,18 @@ impl Chosen {
         let unregistered = selection.unregistered(&known);
         if unregistered > 0 {
             let (agents, are) = if unregistered == 1 { ("agent", "is") } else { ("agents", "are") };
-            let note = format!("{unregistered} {agents} of the ranges {are} not registered");
+            let note = format!("{unregistered} {agents} in the ranges {are} not registered");
             session.output.note(note);
         }
         let mut target = selection.choose(&known);
         if target.agent_ids().is_empty() {
-            // Gives the error, unless an agent has registered since.
+            // Returns the error, unless an agent has registered in the meantime.
             target = session.client.resolve(text)?;
         }
         Ok(Chosen { target, as_is: false, unregistered, known: Some(known) })
     }
 
-    /// The agents that it means at this moment.
+    /// Agents that match now.
     pub fn agents(&self, session: &Session) -> Result<Vec<Meant>, Failure> {
         let listed = self.target.agent_ids();
         if listed.is_empty() {
@@ -193,7 +195,7 @@ impl Chosen {
         Ok(listed.iter().map(|agent| (*agent, known.get(agent).cloned())).collect())
     }
 
-    /// Reports that nobody is meant.
+    /// Reports that no agent matches.
     pub fn nobody(&self, session: &Session) -> Outcome {
         let text = format!("no agent matches: {}", self.target);
         session.output.problem(&text);
@@ -202,12 +204,12 @@ impl Chosen {
     }
 }
 
-/// A target that is sent later, when nobody resolves it.
+/// Parses a target that the controller can resolve by itself, for a command that it sends later.
 pub fn as_is(session: &Session, words: &[String]) -> Result<Target, Failure> {
     let text = words.join(" ");
     parse(session, &text)?.target().ok_or_else(|| {
         let why =
-            "expected one agent or roles: the controller sends it later, and resolves nothing else";
+            "expected an agent or roles: the controller sends the command later and resolves nothing else";
         Failure::Usage(format!("invalid target {text:?}: {why}"))
     })
 }
@@ -221,8 +223,8 @@ fn missing() -> Failure {
     Failure::Usage("missing target; see acctl help targets".into())
 }
 
-/// How many words at the beginning are a target: `and` and `or` go on with it, an open parenthesis too, and roles
-/// after `all` and `any`.
+/// Number of leading words that form the target: it continues after `and` and `or`, within an open parenthesis, and
+/// with roles after `all` and `any`.
 pub fn length(words: &[String]) -> usize {
     let mut reading = Reading::default();
     for (at, word) in words.iter().enumerate() {
@@ -234,7 +236,7 @@ pub fn length(words: &[String]) -> usize {
     words.len()
 }
 
-/// How far a target has got that is read word by word.
+/// State of a target parsed word by word.
 pub struct Reading {
     depth: usize,
     is_operand_next: bool,
@@ -248,12 +250,12 @@ impl Default for Reading {
 }
 
 impl Reading {
-    /// Whether agents come next, and not `and` or `or`.
+    /// Whether an operand comes next rather than `and` or `or`.
     pub fn is_operand_next(&self) -> bool {
         self.is_operand_next
     }
 
-    /// Whether something else may follow.
+    /// Whether the target may end here.
     pub fn is_complete(&self) -> bool {
         !self.is_operand_next && self.depth == 0
     }
@@ -264,7 +266,7 @@ impl Reading {
             || self.takes_roles && word.starts_with("role=")
     }
 
-    /// Reads a word of the target, which may have blanks in it.
+    /// Reads a word of the target, which may contain blanks.
     pub fn take(&mut self, word: &str) {
         for token in word.replace('(', " ( ").replace(')', " ) ").split_whitespace() {
             match token {
@@ -285,7 +287,7 @@ impl Reading {
     }
 }
 
-/// One agent by its numbers.
+/// Parses a single agent id.
 pub fn agent(text: &str) -> Result<AgentId, String> {
     let agent: AgentId = text.parse().map_err(|error| format!("{error}"))?;
     match agent.gid > 0 && agent.nid > 0 {

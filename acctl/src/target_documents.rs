@@ -1,11 +1,11 @@
-//! JSON documents about targets: `plan` of a dry run, and `agent`.
+//! JSON documents for targets: `plan` of a dry run, and `agent`.
 
 use acclient::AgentId;
 use serde_json::{Value, json};
 
 use crate::target::Chosen;
 
-/// The target of a dry run, before its agents.
+/// Document with the target of a dry run, printed before its agents.
 pub fn plan(chosen: &Chosen, count: usize) -> Value {
     json!({
         "type": "plan",
@@ -16,7 +16,7 @@ pub fn plan(chosen: &Chosen, count: usize) -> Value {
     })
 }
 
-/// An agent and its roles, which are null for one that is not registered.
+/// Document of an agent and its roles; `roles` is null if the agent is not registered.
 pub fn agent(agent: AgentId, roles: Option<&[String]>) -> Value {
     json!({ "type": "agent", "agent": agent.to_string(), "roles": roles })
 }

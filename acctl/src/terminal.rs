@@ -1,4 +1,4 @@
-//! What a terminal is shown of text that others have written: control characters are made visible, not obeyed.
+//! Escapes control characters in untrusted text before it is shown on a terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -6,8 +6,8 @@ use std::fmt::Write;
 const ESCAPE: char = '\x1b';
 const RESET: &str = "\x1b[0m";
 
-/// Text for a terminal: `^[` for an escape, `<U+202E>` for a right-to-left override. Line ends and tabs stay, and
-/// so do colours (SGR sequences) where they are wanted, which never go beyond the end of a line.
+/// Escapes text for a terminal: `^[` for ESC, `<U+202E>` for a right-to-left override. Newlines and tabs are kept. With
+/// `colours`, SGR sequences are kept too, and reset at the end of each line.
 pub fn visible(text: &str, colours: bool) -> Cow<'_, str> {
     if !text.contains(is_control) {
         return Cow::Borrowed(text);
@@ -34,7 +34,7 @@ pub fn visible(text: &str, colours: bool) -> Cow<'_, str> {
                 shown.push('\n');
                 is_coloured = false;
             }
-            // Of a line end as Windows has it.
+            // CRLF: drop the carriage return.
             Some('\r') if letters.as_str().starts_with('\n') => {}
             Some(letter) => show(letter, &mut shown),
             None => {}
@@ -48,7 +48,7 @@ pub fn visible(text: &str, colours: bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The text of one cell of a table: colours and line ends would spoil the table.
+/// Escapes the text of a table cell, including SGR sequences and newlines.
 pub fn cell(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -60,7 +60,7 @@ pub fn cell(text: &str) -> String {
     shown
 }
 
-/// JSON for a terminal: in strings, which is where such characters can be, JSON has escapes of its own.
+/// Escapes a JSON document for a terminal. Control characters only occur in strings, so JSON escapes are used.
 pub fn json(document: &str) -> Cow<'_, str> {
     if !document.contains(is_control) {
         return Cow::Borrowed(document);
@@ -75,7 +75,7 @@ pub fn json(document: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether a terminal may obey it: C0 but for line ends and tabs, DEL, C1, and the controls of text direction.
+/// Whether a terminal may interpret the character: C0 except newline and tab, DEL, C1, and bidirectional controls.
 fn is_control(letter: char) -> bool {
     match letter {
         '\n' | '\t' => false,
@@ -93,7 +93,7 @@ fn show(letter: char, shown: &mut String) {
     }
 }
 
-/// The sequence at the beginning of the text that sets colours, where there is one.
+/// SGR sequence at the start of the text, if any.
 fn sgr(text: &str) -> Option<&str> {
     let parameters = text.strip_prefix(ESCAPE)?.strip_prefix('[')?;
     let end = parameters.find(|letter: char| !matches!(letter, '0'..='9' | ';' | ':'))?;
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_are_shown_and_not_obeyed() {
+    fn control_characters_are_escaped() {
         for (text, shown) in [
             ("plain\ttext\n", "plain\ttext\n"),
             ("Grüße\n", "Grüße\n"),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_end_with_their_line() {
+    fn colours_are_reset_at_the_end_of_each_line() {
         for (text, shown, plain) in [
             ("\x1b[31mred\x1b[0m.\n.", "\x1b[31mred\x1b[0m.\x1b[0m\n.", "red.\n."),
             ("\x1b[1;38:5:9mred\nnot", "\x1b[1;38:5:9mred\x1b[0m\nnot", "red\nnot"),
@@ -138,12 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_has_one_line_without_colours() {
+    fn cells_have_one_line_and_no_colours() {
         assert_eq!(cell("a\n\x1b[31mb\t\u{202e}"), "a^J^[[31mb^I<U+202E>");
     }
 
     #[test]
-    fn a_document_stays_json() {
+    fn escaped_documents_are_valid_json() {
         let document = serde_json::json!({ "a\u{9b}": "\x1b[2J\u{202e}\u{7f}\n" });
         let (shown, text) = (json(&document.to_string()).into_owned(), document.to_string());
         assert!(!shown.contains(is_control) && text.contains(is_control), "{shown}");
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_shown_is_obeyed() {
+    fn escaped_text_contains_no_control_characters() {
         let letters: String = (0..=0x2fff).filter_map(char::from_u32).collect();
         let shown = visible(&letters, true);
         assert!(!shown.contains(is_control));

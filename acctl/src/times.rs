@@ -1,30 +1,30 @@
-//! Times on the command line: `30`, `2.5`, `500ms`, `1h30m`, `forever`.
+//! Durations on the command line: `30`, `2.5`, `500ms`, `1h30m`, `forever`.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 const EXPECTED: &str = "expected a time above zero, like 30, 2.5, 500ms, 90s, 5m, 1h30m or 2d";
 
-/// A time: a number of seconds, or numbers with units.
+/// Parses a duration above zero: a number of seconds, or numbers with units.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let number = text.parse::<f64>().ok();
     let time = match number {
         Some(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        // `5M` would be five months.
+        // humantime reads `5M` as five months.
         None if text.contains(|letter: char| letter.is_uppercase()) => None,
         None => humantime::parse_duration(text).ok(),
     };
     time.filter(|time| !time.is_zero()).ok_or_else(|| EXPECTED.into())
 }
 
-/// A time in whole seconds, as agents take it.
+/// Parses a duration in whole seconds, the resolution of agents.
 pub fn whole_seconds(text: &str) -> Result<u32, String> {
     let time = duration(text)?;
     let seconds = u32::try_from(time.as_secs()).ok().filter(|_| time.subsec_nanos() == 0);
     seconds.ok_or_else(|| "expected whole seconds".into())
 }
 
-/// A time in whole milliseconds.
+/// Parses a duration in whole milliseconds.
 pub fn whole_milliseconds(text: &str) -> Result<u32, String> {
     let time = duration(text)?;
     let whole = time.subsec_nanos().is_multiple_of(1_000_000);
@@ -32,12 +32,12 @@ pub fn whole_milliseconds(text: &str) -> Result<u32, String> {
     milliseconds.ok_or_else(|| "expected whole milliseconds".into())
 }
 
-/// A limit in whole seconds; -1 for none.
+/// Parses a limit in whole seconds; -1 is no limit.
 pub fn limit(text: &str) -> Result<i64, String> {
     if text == "-1" { Ok(-1) } else { whole_seconds(text).map(i64::from) }
 }
 
-/// How long to wait: a time, or `forever`.
+/// Timeout of a wait: a duration, or `None` for `forever`.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience(pub Option<Duration>);
 
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_seconds_and_units_add_up() {
+    fn plain_numbers_are_seconds_and_units_add_up() {
         for (text, milliseconds) in [
             ("30", 30_000),
             ("2.5", 2500),
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn invalid_durations_are_rejected() {
         for text in [
             "",
             "0",
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn agents_take_whole_seconds() {
+    fn fractions_of_the_resolution_are_rejected() {
         for (text, seconds) in
             [("90", Some(90)), ("5m", Some(300)), ("1000ms", Some(1)), ("2.0", Some(2))]
         {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn patience_may_have_no_end() {
+    fn forever_is_no_timeout() {
         assert_eq!("forever".parse::<Patience>().unwrap().0, None);
         assert_eq!("5m".parse::<Patience>().unwrap().0, Some(Duration::from_secs(300)));
         assert!("never".parse::<Patience>().unwrap_err().ends_with("2d, or forever"));

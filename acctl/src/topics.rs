@@ -1,4 +1,4 @@
-//! `acctl help`: the help of a command, and pages about what all commands share.
+//! `acctl help`: help of a command, and pages on topics that commands share.
 
 use clap::CommandFactory;
 
@@ -6,98 +6,93 @@ use crate::exit::{self, Failure, Outcome, Status};
 use crate::output::Output;
 use crate::target;
 
-/// A page of `acctl help`.
+/// Page of `acctl help`.
 pub struct Topic {
     pub name: &'static str,
-    /// What it is about, for the list of topics.
+    /// Summary for the list of topics.
     pub about: &'static str,
     pub text: &'static str,
 }
 
 pub const TOPICS: [Topic; 5] = [
-    Topic { name: "targets", about: "how to name agents", text: target::HELP },
-    Topic { name: "handles", about: "how to find a command again", text: HANDLES },
-    Topic {
-        name: "output",
-        about: "what is printed where, and what results do not tell",
-        text: OUTPUT,
-    },
-    Topic { name: "statuses", about: "what the exit status means", text: exit::HELP },
-    Topic { name: "json", about: "what --json prints", text: JSON },
+    Topic { name: "targets", about: "how to select agents", text: target::HELP },
+    Topic { name: "handles", about: "how to refer to a submitted command", text: HANDLES },
+    Topic { name: "output", about: "stdout, stderr and the limits of results", text: OUTPUT },
+    Topic { name: "statuses", about: "exit statuses", text: exit::HELP },
+    Topic { name: "json", about: "documents printed by --json", text: JSON },
 ];
 
 const HANDLES: &str = "\
-A command handle names a command that was sent:
+A command handle identifies a submitted command:
 
   acclient:1:0b1f6a1e-7d7c-4f8a-9d57-0c1f1f5c2f3e:all,role=cpu
 
-It has a version, the id of the command and its target. The id is random, or
-the one that --id gave.
+It consists of a version, the command id and the target. The id is random
+unless --id is given.
 
-run, bash, script and cmd print the handle on stderr before they wait, and
-with --detach on stdout. A rollout (--batch, --concurrency, --sample) prints at
-its end the handles of the commands that have no result yet.
+run, bash, script and cmd print the handle on stderr before they wait, or on
+stdout with --detach. A rollout (--batch, --concurrency, --sample) prints the
+handles of commands without a result when it ends.
 
-wait, jobs, job, logs, kill, retract and stats take a handle, or the id alone.
-They work on any machine that reaches the same Redis, and so do programs in
-Rust, C, C++ and Go (get_by_handle), for 24 hours: that is how long Redis
-keeps results. Waiting takes no result away: it can be done again.
+wait, jobs, job, logs, kill, retract and stats take a handle or an id, on any
+machine that reaches the same Redis. Programs in Rust, C, C++ and Go do so
+with get_by_handle. Redis keeps results for 24 hours; waiting does not consume
+them.
 
---retry HANDLE sends a command again to the agents that failed or were not
+--retry HANDLE sends a command again to agents that failed or were not
 reached: acctl run --retry HANDLE -- PROGRAM.
 
-acctl recent --on keeps a list of the handles of commands sent from this
-account, which acctl recent prints and completion offers.";
+acctl recent --on records the handles of commands sent from this account, for
+acctl recent and for shell completion.";
 
 const OUTPUT: &str = "\
-Results go to stdout, everything else to stderr: the handle, what jobs wrote
-to stderr, counts, errors, the progress bar. The stdout of one agent is
-printed as it is. With several agents each result has a heading. At the end
-the agents that did not succeed are named, written as a target.
+Results go to stdout. Everything else goes to stderr: the handle, stderr of the
+jobs, counts, errors and the progress bar. The stdout of a single agent is
+printed unchanged; results of several agents have headings. The last lines list
+the agents that did not succeed, in target syntax.
 
-  --group           identical results once, under their agents
-  --table           a line for each agent
-  --summary         no results, only counts and names
-  --output-dir DIR  also DIR/1.2.out, .err and .json for each agent
-  --quiet           no handle, progress bar or counts
+  --group           print identical results once, under their agents
+  --table           print one line per agent
+  --summary         print only counts and the agents that did not succeed
+  --output-dir DIR  also write DIR/1.2.out, .err and .json for each agent
+  --quiet           print no handle, progress bar or counts
 
-What a result does not tell, since agents do not send it:
-  the exit code     only whether it was 0: exit 7 and a signal look the same
-  bytes             what is not UTF-8 arrives as U+FFFD
-  blank lines       are dropped
-  N::text           lines that begin so are messages of level N: see acctl logs
-  the order         of lines of stdout and lines of stderr
-  long output       the last 1000 lines of each; what may be cut is marked
-  old results       Redis keeps them for 24 hours
+Results have limits, because agents do not send everything:
+  exit code         zero or nonzero; a signal is not distinguished
+  encoding          bytes that are not UTF-8 arrive as U+FFFD
+  blank lines       dropped
+  N::text           lines of this form are log messages of level N: acctl logs
+  order             stdout and stderr are not interleaved
+  long output       last 1000 lines of each stream; possible truncation is marked
+  retention         24 hours
 
-A terminal shows control characters of jobs instead of obeying them, unless
---raw is given. Files and pipes get bytes as they are.";
+On a terminal, control characters in job output are escaped unless --raw is
+given. Files and pipes receive the bytes unchanged.";
 
 const JSON: &str = "\
-With --json stdout has one JSON document a line. \"type\" tells which:
+With --json, stdout has one JSON document per line, identified by \"type\":
 
-  sent         the handle of a command, before the wait
-  result       the result of one agent
-  group        with --group: a result that several agents share
-  summary      how all agents fared, and the exit status; comes last
-  interrupted  a signal ended acctl: what is in flight, who got nothing
-  error        what failed: kind, code, message, agent, command
-  plan, agent  --dry-run; agent also by agents
-  stage        job, and jobs where there is no job
+  sent         handle of a command, before the wait
+  result       result of one agent
+  group        with --group: result shared by several agents
+  summary      agents by outcome and the exit status; always last
+  interrupted  a signal ended acctl: commands in flight, agents not started
+  error        error with kind, code, message, agent and command
+  plan, agent  --dry-run; agents also prints agent
+  stage        job; jobs, for an agent without a job
   kill, retracted, stats, message, process, info, tunnel, scheduled, past,
-  check, recent, recording: the answers of other commands
+  check, recent, recording: output of other commands
 
-Each type has a JSON schema in docs/acctl.json-schema of the source. Later
-versions may add types and fields: ignore those that you do not know. Errors
-are also printed to stderr, as without --json. A stream of results without a
-summary was cut.
+docs/acctl.json-schema in the source has a JSON schema for each type. Later
+versions may add types and fields: ignore unknown ones. Errors also go to
+stderr. A stream of results without a summary is incomplete.
 
 Example:
   acctl --json run all -- uptime | jq -r 'select(.type == \"result\") | .stdout'";
 
-/// Shows the help of a command or of a topic, such as targets
+/// Show help for a command or a topic
 ///
-/// Without one it is the help of acctl. acctl help topics lists the topics.
+/// Without an argument, shows the help of acctl. acctl help topics lists the topics.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -105,13 +100,13 @@ Examples:
   acctl help targets
   acctl help schedule add")]
 pub struct Help {
-    /// A topic, or a command
+    /// Topic or command
     #[arg(value_name = "TOPIC|COMMAND")]
     topic: Vec<String>,
 }
 
 impl Help {
-    /// Prints the page of a topic, or the help of a command of the program.
+    /// Prints the page of a topic or the help of a command.
     pub fn perform<T: CommandFactory>(&self, output: &Output) -> Outcome {
         if let [word] = &self.topic[..] {
             let topic = TOPICS.iter().find(|topic| topic.name == word);
@@ -130,12 +125,12 @@ impl Help {
         for word in &self.topic {
             command = command.find_subcommand_mut(word).ok_or_else(|| {
                 Failure::Usage(format!(
-                    "no topic and no command {word:?}; see acctl help topics and acctl --help"
+                    "unknown topic or command {word:?}; see acctl help topics and acctl --help"
                 ))
             })?;
         }
         let help = command.render_long_help();
-        // Text of this program, with codes that a filter of control characters lets pass.
+        // The filter of control characters passes the SGR codes of the help.
         match output.colours_stdout() {
             true => output.text(&help.ansi().to_string())?,
             false => output.text(&help.to_string())?,
@@ -144,7 +139,7 @@ impl Help {
     }
 }
 
-/// The topics, one a line.
+/// List of the topics, one per line.
 pub fn list() -> String {
     let line = |topic: &Topic| format!("  {:<10} {}\n", topic.name, topic.about);
     let lines: String = TOPICS.iter().map(line).collect();
@@ -163,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_is_no_command_and_fits_a_terminal() {
+    fn topics_do_not_shadow_commands_and_fit_80_columns() {
         let commands = Cli::command();
         for topic in &TOPICS {
             assert!(commands.find_subcommand(topic.name).is_none(), "{}", topic.name);
@@ -173,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_target_of_the_topic_is_one() {
+    fn every_example_of_the_targets_topic_parses() {
         let rows = target::HELP.lines().skip(1).take_while(|line| !line.is_empty());
         let mut count = 0;
         for row in rows.filter(|row| !row.starts_with("  A ") && !row.starts_with("  @")) {
@@ -188,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_that_takes_a_handle_is_in_the_topic() {
+    fn handles_topic_lists_every_command_that_takes_a_handle() {
         let commands = Cli::command();
         let takes =
             |command: &&clap::Command| command.get_positionals().any(|it| it.get_id() == "command");
@@ -203,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_of_document_is_in_the_topic() {
+    fn json_topic_lists_every_document_type() {
         let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/acctl.json-schema");
         let named: Vec<&str> = words(JSON).collect();
         for file in std::fs::read_dir(directory).expect("schemas") {

@@ -1,4 +1,4 @@
-//! `acctl tunnel`: opens, lists and closes tunnels.
+//! `acctl tunnel`: TCP tunnels between agents.
 
 use std::str::FromStr;
 use std::{fmt, io};
@@ -18,56 +18,55 @@ Examples:
   acctl tunnel list 1:1
   acctl tunnel close 1:1 8022:2.1:127.0.0.1:22";
 
-/// Opens, lists and closes tunnels
+/// Open, list and close tunnels
 ///
-/// A tunnel is LOCAL:GATEWAY:IP:REMOTE. A connection to port LOCAL of an agent's machine is forwarded to
-/// IP:REMOTE as seen from the gateway: another agent, like 2.1, or controller. IP is an IP address or a
-/// host name. LOCAL 0 opens any free port from 49152 to 65535.
+/// A tunnel is LOCAL:GATEWAY:IP:REMOTE. It forwards connections to port LOCAL on an agent's machine to IP:REMOTE as
+/// seen from GATEWAY: another agent, like 2.1, or controller. IP is an IP address or a host name. LOCAL 0 chooses a
+/// free port from 49152 to 65535.
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub enum Tunnels {
-    /// Opens a tunnel, and prints it with its real port
+    /// Open a tunnel and print it with its actual port
     ///
-    /// Status 0 means that the agent listens. The line printed names the tunnel for close. A tunnel that
-    /// the agent lists already is not opened again (status 1): it may be open or not, so close it first.
+    /// On exit status 0 the agent is listening; pass the printed line to close. A tunnel that the agent already lists
+    /// is not opened again (exit status 1): it may or may not be open, so close it first.
     #[command(after_help = EXAMPLES)]
     Open {
         #[command(flatten)]
         tunnel: Named,
     },
-    /// Closes a tunnel, named as open printed it or as list shows it
+    /// Close a tunnel, given as printed by open or list
     ///
-    /// Status 0 means that the agent no longer listens for it, status 1 that it lists no such tunnel. An
-    /// agent goes on listing a tunnel whose port it chose for another program, and listens for it again
-    /// after a restart of the controller.
+    /// On exit status 0 the agent no longer listens; 1 means that it lists no such tunnel. If another program let the
+    /// agent choose the port, the agent keeps listing the tunnel and listens again after a restart of the controller.
     #[command(after_help = EXAMPLES)]
     Close {
         #[command(flatten)]
         tunnel: Named,
     },
-    /// Lists the tunnels that an agent knows, open or not
+    /// List the tunnels of an agent, open or not
     ///
-    /// An agent does not say which are open: it lists some after they were closed, and some that another
+    /// Agents do not report which tunnels are open. The list may contain closed tunnels, and tunnels that another
     /// program failed to open.
     #[command(after_help = EXAMPLES)]
     List {
-        /// Agent, or controller
+        /// Agent id, or controller
         #[arg(value_name = "AGENT")]
         at: Listener,
     },
 }
 
-/// A tunnel and where it begins.
+/// Tunnel and its listening side.
 #[derive(clap::Args)]
 pub struct Named {
-    /// Agent whose machine listens, or controller
+    /// Agent that listens, or controller
     #[arg(value_name = "AGENT")]
     at: Listener,
-    /// LOCAL:GATEWAY:IP:REMOTE
+    /// Tunnel, as LOCAL:GATEWAY:IP:REMOTE
     tunnel: Tunnel,
 }
 
-/// Where tunnels begin.
+/// Listening side of tunnels.
 #[derive(Debug, Clone, Copy)]
 pub enum Listener {
     Agent(AgentId),
@@ -120,13 +119,13 @@ impl Tunnels {
                     Listener::Controller => client.reverse_tunnel_open(tunnel)?,
                 };
                 print(&opened, *at, "open", output)?;
-                // That the agent listens says nothing of the other end.
+                // A listening agent does not imply that the gateway exists.
                 if let (Gateway::Agent(gateway), Ok(agents)) =
                     (&opened.gateway, client.list_agents())
                     && !agents.contains_key(gateway)
                 {
                     output.note(format!(
-                        "the controller does not know the gateway {gateway}: connections through the tunnel are closed until it is there"
+                        "gateway {gateway} is unknown to the controller: the tunnel drops connections until it registers"
                     ));
                 }
             }
@@ -137,7 +136,7 @@ impl Tunnels {
                 };
                 output.document(json(tunnel, *at, "closed", Some(closed.still_listed)))?;
                 if closed.still_listed {
-                    output.note("closed, and still listed: the agent listens again after a restart of the controller");
+                    output.note("closed but still listed: the agent listens again after a restart of the controller");
                 }
             }
             Tunnels::List { at } => {

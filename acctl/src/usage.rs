@@ -12,10 +12,10 @@ use crate::exit::{Failure, Status};
 use crate::json;
 use crate::output::Output;
 
-/// Reads the command line, or says what is wrong with it and ends the process.
+/// Parses the command line; reports a usage error and exits.
 pub fn parse<T: Parser>() -> T {
     let options: Vec<OsString> = env::args_os().skip(1).take_while(|word| word != "--").collect();
-    // The colours of a help, and of what is wrong, are known before the rest is.
+    // Help and usage errors are coloured too, so colours are set before clap parses.
     colours(&options).write_global();
     let mut error = match T::try_parse() {
         Ok(read) => return read,
@@ -25,7 +25,7 @@ pub fn parse<T: Parser>() -> T {
         error.exit();
     }
     if error.kind() == ErrorKind::UnknownArgument {
-        // Clap's advice to put it behind `--`, where it is a part of the program.
+        // Clap suggests passing it after `--`, where it would become part of the program.
         error.remove(ContextKind::Suggested);
     }
     let is_json = options.iter().any(|word| word == "--json");
@@ -47,7 +47,7 @@ pub fn parse<T: Parser>() -> T {
     std::process::exit(Status::Usage.code());
 }
 
-/// What is wrong with the value of an option, where the parser of the value says it.
+/// Message of a value parser that rejected the value of an option.
 fn invalid_value(error: &clap::Error) -> Option<String> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -56,14 +56,14 @@ fn invalid_value(error: &clap::Error) -> Option<String> {
     let option = text(ContextKind::InvalidArg)?.split(' ').next()?;
     let value = format!("{:?}", text(ContextKind::InvalidValue)?);
     let why = error.source()?.to_string();
-    // Some say themselves what is invalid.
+    // Some messages already quote the value.
     match why.contains(&value) {
         true => Some(format!("{option}: {why}")),
         false => Some(format!("invalid {option} {value}: {why}")),
     }
 }
 
-/// What `--color` says, as clap will read it.
+/// Value of `--color` as clap will read it.
 fn colours(options: &[OsString]) -> anstream::ColorChoice {
     let mut when = ColorChoice::Auto;
     for (at, word) in options.iter().enumerate() {

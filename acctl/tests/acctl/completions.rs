@@ -1,4 +1,4 @@
-//! Completion: what acctl answers to a shell that asks, and bash, zsh and fish with its scripts.
+//! Completion: candidates that acctl prints for a shell, and its scripts in bash, zsh and fish.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +15,7 @@ use crate::program::{ACCTL, Ran, acctl, command};
 use crate::pty::Terminal;
 use crate::recent::State;
 
-/// A directory with a file of instances, a handle in the list, and files to complete.
+/// Home directory with an instances file, a recorded handle, and files to complete.
 struct Home {
     state: State,
     path: PathBuf,
@@ -44,11 +44,11 @@ impl Home {
         ["XDG_CONFIG_HOME", "XDG_STATE_HOME"].map(|name| (name, self.state.path()))
     }
 
-    /// What acctl answers to a shell, which never has a complaint in it.
+    /// Requests candidates the way a shell does. Checks that no error is printed.
     fn answer(&self, shell: &str, url: Option<&str>, words: &[&str]) -> String {
         let mut asked = self.command(ACCTL, url);
         asked.env("ACCTL_COMPLETE", shell).args(["--", "acctl"]).args(words);
-        // Whoever reads it would wait.
+        // Keep stdin open: a process that reads it would hang.
         let child = asked.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = child.spawn().expect("acctl");
         let stdin = child.stdin.take();
@@ -58,13 +58,13 @@ impl Home {
         ran.stdout
     }
 
-    /// The candidates without their descriptions.
+    /// Candidates without descriptions.
     fn values(&self, url: Option<&str>, words: &[&str]) -> Vec<String> {
         let answer = self.answer("fish", url, words);
         answer.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Keeps the handle `acclient:1:job-1:1:1`.
+    /// Records the handle `acclient:1:job-1:1:1`.
     fn keep_a_handle(&self, grid: &Grid) {
         assert_eq!(self.state.acctl(grid, &["recent", "--on"]).status, 0);
         let sent = self.state.acctl(grid, &["run", "--id", "job-1", "1:1", "--", "true"]);
@@ -73,7 +73,7 @@ impl Home {
 }
 
 #[test]
-fn words_are_completed_by_what_the_grid_has() {
+fn completes_agents_roles_groups_instances_and_handles() {
     let grid = Grid::demo().expect("a grid");
     let url = grid.url();
     let home = Home::new("words", &url);
@@ -117,12 +117,12 @@ fn words_are_completed_by_what_the_grid_has() {
         let found = home.values(Some(&url), words);
         assert_eq!(found, expected, "{words:?}");
     }
-    // An instance has groups, and is where the flag says.
+    // Groups and agents of the instance that a flag selects.
     let with_instance = ["--instance", "lab", "agents", "@"];
     assert_eq!(home.values(None, &with_instance), ["@web"]);
     assert_eq!(home.values(None, &["agents", "--instance=lab", "2"]), ["2:1"]);
     assert_eq!(home.values(None, &["--url", &url, "agents", "2"]), ["2:1"]);
-    // Where nothing else can come, options do.
+    // Options are offered if there is nothing else.
     for words in [&["doctor", ""][..], &["bash", "1:1", "uptime", ""]] {
         let options = home.values(Some(&url), words);
         assert!(options.contains(&"--json".into()), "{words:?}: {options:?}");
@@ -131,7 +131,7 @@ fn words_are_completed_by_what_the_grid_has() {
 }
 
 #[test]
-fn each_shell_gets_lines_that_it_reads() {
+fn each_shell_has_its_own_format() {
     let grid = Grid::demo().expect("a grid");
     let home = Home::new("lines", &grid.url());
     let of = |shell: &str| home.answer(shell, Some(&grid.url()), &["run", "2"]);
@@ -142,14 +142,14 @@ fn each_shell_gets_lines_that_it_reads() {
         let script = acctl(&grid.url(), &["completions", shell]);
         assert!(script.status == 0 && script.stdout.contains("ACCTL_COMPLETE"), "{script:?}");
     }
-    // Any other value is none of a shell.
+    // Any other value is ignored.
     let mut other = command(ACCTL, Some(&grid.url()));
     let ran: Ran = other.env("ACCTL_COMPLETE", "1").arg("agents").output().expect("acctl").into();
     assert!(ran.status == 0 && ran.stdout.starts_with("AGENT"), "{ran:?}");
 }
 
 #[test]
-fn names_that_a_shell_or_a_terminal_would_obey_are_not_offered() {
+fn names_with_shell_or_terminal_metacharacters_are_not_offered() {
     let hostile = ["$(reboot)", "a;b", "`id`", "x\u{1b}]0;t", "good"];
     let grid = Grid::builder().agent(1, 1, &hostile).start().expect("a grid");
     let home = Home::new("hostile", &grid.url());
@@ -158,7 +158,7 @@ fn names_that_a_shell_or_a_terminal_would_obey_are_not_offered() {
 }
 
 #[test]
-fn what_needs_no_grid_is_completed_without_one() {
+fn completes_without_a_reachable_grid() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let silent = format!("redis://{}", silent.local_addr().expect("an address"));
     let closed = ClosedPort::new();
@@ -174,7 +174,7 @@ fn what_needs_no_grid_is_completed_without_one() {
     for url in [&*silent, &*refused, &redis.url(), "redis://nobody:wrong@[", "nonsense"] {
         let begun = Instant::now();
         let values = |words: &[&str]| {
-            // None of these bounds it.
+            // --timeout does not apply to completion.
             let words = [&["--timeout", "600"], words].concat();
             home.values(Some(url), &words)
         };
@@ -186,16 +186,16 @@ fn what_needs_no_grid_is_completed_without_one() {
         assert_eq!(values(&["--password-file", pipe, "run", "a"]), ["all", "any"], "{url}");
         assert!(begun.elapsed() < LATE, "{url}: {:?}", begun.elapsed());
     }
-    // The question is not left to a controller that comes later, if there was the time to take it back.
+    // The request is removed from the queue, if the time allows.
     let mut admin = redis.connection();
-    wait_until("nothing is left in the queue", || {
+    wait_until("the queue is empty", || {
         ask::<()>(&mut admin, &[b"DEL", b"cmds.queue"]);
         home.values(Some(&redis.url()), &["run", "1"]);
         ask::<u64>(&mut admin, &[b"LLEN", b"cmds.queue"]) == 0
     });
 }
 
-/// What is typed, with a tab, and the arguments that come of it.
+/// Typed lines, with a tab, and the resulting arguments.
 const TYPED: [(&str, &str); 12] = [
     ("acctl age\t", "<agents>"),
     ("acctl run 2:\t", "<run><2:1>"),
@@ -211,7 +211,7 @@ const TYPED: [(&str, &str); 12] = [
     ("acctl bash 1:1 --fi\t", "<bash><1:1><--file>"),
 ];
 
-/// Types each line into a shell, in which acctl is a function that prints its arguments.
+/// Types each line into a shell where acctl is a function that prints its arguments.
 fn type_into(shell: &str, begin: &str, prepare: &str) {
     if !have(&[shell]) {
         return;
@@ -237,7 +237,7 @@ fn type_into(shell: &str, begin: &str, prepare: &str) {
 }
 
 #[test]
-fn bash_completes_at_a_tab() {
+fn bash_completes_at_the_first_tab() {
     type_into("bash", "exec bash --norc --noprofile -i", "source ./_acctl");
 }
 

@@ -1,4 +1,4 @@
-//! Commands that Redis does not confirm, and those that surely were not sent.
+//! Commands that Redis does not confirm, and commands that were not sent.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -11,8 +11,8 @@ use crate::program::{ACCTL, Ran, acctl, command};
 use support::gate::Gate;
 use support::{ask, wait_until};
 
-/// The URL of a proxy that ends the client's connection once so many commands with this word have left on
-/// it, and gives them to Redis all the same: no confirmation arrives.
+/// Starts a proxy that closes the client's connection after `commands` commands that contain `word`, but still forwards
+/// them to Redis: no confirmation arrives. Returns its URL.
 pub fn cutting(redis: &RedisServer, word: &'static str, commands: usize) -> String {
     let to = redis.port();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
@@ -33,7 +33,7 @@ pub fn cutting(redis: &RedisServer, word: &'static str, commands: usize) -> Stri
     url
 }
 
-/// Passes bytes on until one end is gone, or what has passed is the last that `from` may say.
+/// Forwards bytes until one end is closed or `is_last` holds for the bytes so far.
 fn pass(mut from: TcpStream, mut to: TcpStream, is_last: impl Fn(&[u8]) -> bool) {
     let (mut part, mut all) = ([0; 1 << 14], Vec::new());
     while let Ok(count @ 1..) = from.read(&mut part) {
@@ -46,64 +46,64 @@ fn pass(mut from: TcpStream, mut to: TcpStream, is_last: impl Fn(&[u8]) -> bool)
             break;
         }
     }
-    // What was written arrives before the end does.
+    // Data already written arrives before the end of the stream.
     let _ = to.shutdown(Shutdown::Write);
     let _ = from.shutdown(Shutdown::Both);
 }
 
-/// What stands behind "come back with: acctl wait".
-fn to_come_back(ran: &Ran) -> Vec<&str> {
+/// Handles after "resume with: acctl wait".
+fn pending(ran: &Ran) -> Vec<&str> {
     let lines = ran.stderr.lines();
     let behind: Vec<&str> =
-        lines.filter_map(|line| line.strip_prefix("come back with: acctl wait ")).collect();
+        lines.filter_map(|line| line.strip_prefix("resume with: acctl wait ")).collect();
     let [forms] = behind[..] else { panic!("{ran:?}") };
     forms.split(' ').map(|form| form.trim_matches('\'')).collect()
 }
 
 #[test]
-fn a_rollout_counts_what_was_not_confirmed_and_says_how_to_come_back() {
+fn rollout_counts_unconfirmed_commands_and_prints_how_to_resume() {
     let grid = Grid::demo().expect("a grid");
     let url = cutting(grid.redis(), "unconfirmed", 2);
     let ran = acctl(&url, &["run", "all", "--batch", "2", "--", "echo", "unconfirmed"]);
     assert_eq!(ran.status, 6, "{ran:?}");
     assert!(ran.stderr.contains("2 maybe sent"), "{ran:?}");
-    assert!(ran.stderr.contains("stopped: nothing was sent to 2:1"), "{ran:?}");
-    let forms = to_come_back(&ran);
+    assert!(ran.stderr.contains("stopped: not sent to 2:1"), "{ran:?}");
+    let forms = pending(&ran);
     assert!(
         forms.len() == 2 && forms[0].ends_with(":1:1") && forms[1].ends_with(":1:2"),
         "{ran:?}"
     );
     let waited = acctl(&grid.url(), &[&["wait"], &forms[..]].concat());
-    assert_eq!(waited.status, 0, "Redis had them: {waited:?}");
+    assert_eq!(waited.status, 0, "Redis received them: {waited:?}");
     assert!(waited.stderr.contains("2 succeeded"), "{waited:?}");
 }
 
 #[test]
-fn a_fan_out_that_was_not_confirmed_says_how_to_come_back() {
+fn unconfirmed_fan_out_prints_how_to_resume() {
     let grid = Grid::demo().expect("a grid");
     let url = cutting(grid.redis(), "unconfirmed", 1);
     let ran = acctl(&url, &["run", "all", "--", "echo", "unconfirmed"]);
     assert_eq!(ran.status, 6, "{ran:?}");
-    let forms = to_come_back(&ran);
+    let forms = pending(&ran);
     let waited = acctl(&grid.url(), &[&["wait"], &forms[..]].concat());
     assert!(waited.status == 0 && waited.stderr.contains("3 succeeded"), "{waited:?}");
 }
 
 #[test]
-fn a_rollout_that_is_refused_names_those_that_got_nothing() {
+fn rejected_rollout_lists_agents_not_started() {
     let redis = RedisServer::builder().user_acl("few on nopass ~* +@all");
     let grid = Grid::demo_builder().redis(redis).start().expect("a grid");
     let gate = Gate::new();
     let mut command = command(ACCTL, Some(&grid.url()));
     command.args(["bash", "all", "--user", "few", "--batch", "1", &gate.wait()]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("acctl");
-    wait_until("the first is at work", || grid.running_jobs() == 1);
+    wait_until("the first job runs", || grid.running_jobs() == 1);
     let mut admin = grid.redis().connection();
     ask::<()>(&mut admin, &[b"ACL", b"SETUSER", b"few", b"-rpush"]);
     gate.open();
     let ran: Ran = child.wait_with_output().expect("it ends").into();
     assert_eq!(ran.status, 7, "{ran:?}");
     assert!(ran.stderr.contains("1 succeeded"), "{ran:?}");
-    assert!(ran.stderr.contains("stopped: nothing was sent to 1:2,2:1"), "{ran:?}");
-    assert!(!ran.stderr.contains("come back"), "{ran:?}");
+    assert!(ran.stderr.contains("stopped: not sent to 1:2,2:1"), "{ran:?}");
+    assert!(!ran.stderr.contains("resume with"), "{ran:?}");
 }

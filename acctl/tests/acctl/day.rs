@@ -1,5 +1,5 @@
-//! A day of work on 200 agents: sixty calls, many of them ended at a random moment and taken up again by what they
-//! printed. None has status 0 without all of its work being done, and none leaves a job that no output names.
+//! Sixty calls on 200 agents, many of them interrupted at a random moment and resumed from their output. No call exits
+//! with status 0 with work undone, and no call leaves a job that its output does not name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -13,16 +13,16 @@ use support::{ask, wait_until};
 
 use crate::program::{Ran, command};
 
-/// The seed of the random moments.
+/// Environment variable with the random seed.
 const SEED: &str = "ACCLIENT_SEED";
-/// Each grid has 50 agents; those of an even number have the role `cpu`.
+/// Each grid has 50 agents; those with even numbers have the role `cpu`.
 const GRIDS: [(u32, &str); 4] = [(1, "web"), (2, "web"), (3, "db"), (4, "batch")];
 const NODES: u32 = 50;
-/// SIGHUP, SIGINT, SIGTERM; stdout that is closed stands beside them.
+/// SIGHUP, SIGINT, SIGTERM; a closed stdout is the fourth cause.
 const SIGNALS: [i32; 3] = [1, 2, signals::SIGTERM];
 
-/// A line for bash, how many agents it works on, and its status. `$JOB` leaves a line in the ledger for each agent
-/// on which it runs, `$SLOW` does so and takes a while; either may be ended.
+/// Bash line, number of agents that it runs on, and exit status. `$JOB` appends a line to the ledger on each agent;
+/// `$SLOW` also takes a while. Calls with either may be interrupted.
 type Step = (&'static str, usize, i32);
 const STEPS: [Step; 60] = [
     ("acctl agents", 0, 0),
@@ -95,14 +95,14 @@ fn sixty_calls_on_200_agents() {
     for (number, step) in STEPS.into_iter().enumerate() {
         day.step(number, step);
     }
-    println!("{} of {} calls were ended", day.ended, STEPS.len());
-    assert!(day.ended > 5, "{} were ended", day.ended);
+    println!("{} of {} calls were interrupted", day.ended, STEPS.len());
+    assert!(day.ended > 5, "{} were interrupted", day.ended);
 }
 
 struct Day {
     grid: Grid,
     random: fastrand::Rng,
-    /// Where each job leaves a line.
+    /// Directory of the ledgers.
     ledgers: tempfile::TempDir,
     agents: BTreeMap<AgentId, Vec<String>>,
     ended: usize,
@@ -128,7 +128,7 @@ impl Day {
         }
     }
 
-    /// Makes a call, ends some of them early, takes up what was in flight, and checks what was done and said.
+    /// Makes a call, interrupts it at random, resumes commands in flight, and checks the ledger against the output.
     fn step(&mut self, number: usize, (line, expected, status): Step) {
         let ledger = self.ledgers.path().join(number.to_string());
         let job = format!("echo ran >> {}", ledger.display());
@@ -138,8 +138,9 @@ impl Day {
         let after = Duration::from_millis(self.random.u64(..400));
         let cause = self.random.usize(..SIGNALS.len() + 1);
         let ran = if is_ended { end(child, begun + after, cause) } else { finish(child) };
-        let told = || format!("{line}, ended: {is_ended} after {after:?} by {cause}: {ran:?}");
-        // By the signal itself, before it was handled, or as the shell has it.
+        let told =
+            || format!("{line}, interrupted: {is_ended} after {after:?} by {cause}: {ran:?}");
+        // Killed before the handler was installed, or exited with a signal status.
         let is_ended = ran.status == -1 || ran.status >= 128;
         if !is_ended {
             assert_eq!(ran.status, status, "{}", told());
@@ -157,7 +158,7 @@ impl Day {
         let found = entries(&ledger);
         assert!(
             found + unsent == expected || (found == 0 && !was_sent),
-            "{found} ran, nothing was sent to {unsent} of {expected}: {}",
+            "{found} ran, not sent to {unsent} of {expected}: {}",
             told()
         );
     }
@@ -175,10 +176,10 @@ impl Day {
         bash.spawn().expect("bash")
     }
 
-    /// Waits until nothing is on its way to an agent, and none runs a job.
+    /// Waits until no command is queued and no job runs.
     fn settle(&self) {
         let mut redis = self.grid.redis().connection();
-        wait_until("all is done", || {
+        wait_until("the grid is idle", || {
             let queues: Vec<String> = ask(&mut redis, &[b"KEYS", b"cmds*"]);
             let queues = queues.iter().filter(|key| *key != "cmds.log.queue");
             let mut left = queues.map(|key| ask::<usize>(&mut redis, &[b"LLEN", key.as_bytes()]));
@@ -186,10 +187,10 @@ impl Day {
         });
     }
 
-    /// How many agents an ended call says it has sent nothing to.
+    /// Number of agents that an interrupted call reports as not sent to.
     fn unsent(&self, stderr: &str) -> usize {
         let lines = stderr.lines();
-        let agents = lines.filter_map(|line| line.split_once("nothing was sent to "));
+        let agents = lines.filter_map(|line| line.split_once(": not sent to "));
         let agents: BTreeSet<AgentId> = agents
             .flat_map(|(_, agents)| {
                 let selection: Selection = agents.parse().expect("a target");
@@ -223,7 +224,7 @@ fn end(mut child: Child, at: Instant, cause: usize) -> Ran {
 
 /// The handles that an ended call names.
 fn in_flight(stderr: &str) -> BTreeSet<String> {
-    let lines = stderr.lines().filter_map(|line| line.strip_prefix("come back with: acctl wait "));
+    let lines = stderr.lines().filter_map(|line| line.strip_prefix("resume with: acctl wait "));
     let handles = lines.flat_map(|line| line.split(' '));
     handles.map(|handle| handle.trim_matches('\'').to_owned()).collect()
 }

@@ -1,4 +1,4 @@
-//! `acctl doctor`: the line and the exit status of each fault.
+//! `acctl doctor`: check and exit status of each fault.
 
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
@@ -12,8 +12,7 @@ use support::{WAIT, ask, wait_until};
 use crate::program::{ACCTL, Ran, acctl, command};
 use crate::schemas::documents;
 
-/// A fault: how it comes about, the check that tells of it, its verdict and kind, what it finds and advises, and the
-/// exit status.
+/// Expected check and exit status for a fault.
 struct Row {
     fault: &'static str,
     url: String,
@@ -26,7 +25,7 @@ struct Row {
     time: Duration,
 }
 
-/// Runs doctor with more and more time, as long as it says that the time was too short.
+/// Runs doctor with a growing timeout, as long as it reports that the timeout was too short.
 fn doctor(url: &str, mut time: Duration) -> Ran {
     loop {
         let ran = acctl(url, &["--json", "doctor", "--timeout", &time.as_secs().to_string()]);
@@ -39,7 +38,7 @@ fn doctor(url: &str, mut time: Duration) -> Ran {
 }
 
 impl Row {
-    /// Begins with the time that doctor takes of itself.
+    /// Starts with the default timeout.
     fn unhurried(self) -> Self {
         Row { time: Duration::from_secs(10), ..self }
     }
@@ -67,7 +66,7 @@ impl Row {
     }
 }
 
-/// The row of a fault, as: check verdict kind status; found; advice.
+/// Creates a row; `line` is check, verdict, kind and status, separated by blanks.
 fn row(
     fault: &'static str,
     url: impl Into<String>,
@@ -83,7 +82,7 @@ fn row(
     Row { fault, url: url.into(), check, verdict, kind, found, advice, status, time }
 }
 
-/// Agents stay listed, however busy the machine is.
+/// Demo grid whose agents stay registered on a slow machine.
 fn grid() -> GridBuilder {
     Grid::demo_builder().routable_for(Duration::from_secs(3600))
 }
@@ -93,12 +92,12 @@ fn set(redis: &RedisServer, name: &str, value: &str) {
 }
 
 #[test]
-fn faults_of_the_controller_and_of_agents() {
+fn controller_and_agent_faults() {
     let grid = grid().start().expect("a grid");
     let url = || grid.url();
     row("none", url(), "agent 2:1 good - 0", "answered in", "").check();
     grid.inject(Fault::FullAgent { gid: 1, nid: 1 });
-    // It fetches one more command than it runs.
+    // A full agent fetches one more command.
     doctor(&grid.url(), Duration::from_secs(1));
     row("a full agent", url(), "agent 1:1 bad Timeout 4", "no answer in", "100 jobs").check();
     grid.clear_faults();
@@ -122,14 +121,14 @@ fn faults_of_the_controller_and_of_agents() {
 }
 
 #[test]
-fn no_agent_is_registered() {
+fn grid_without_agents() {
     let grid = Grid::builder().start().expect("a grid");
     row("no agents", grid.url(), "agents bad NoSuchAgent 3", "none is", "start an agent").check();
     row("no agents", grid.url(), "controller good - 3", "knows no agents", "").check();
 }
 
 #[test]
-fn a_slow_agent() {
+fn slow_agent_is_weak() {
     let grid = grid().start().expect("a grid");
     grid.inject(Fault::SlowAgent { gid: 1, nid: 2, delay: Duration::from_millis(1500) });
     let ran = acctl(&grid.url(), &["--json", "doctor", "--timeout", "60"]);
@@ -140,14 +139,14 @@ fn a_slow_agent() {
 }
 
 #[test]
-fn a_distant_redis() {
+fn times_exclude_the_round_trip_to_a_distant_redis() {
     let grid = grid().start().expect("a grid");
     let distant = Distant::new(grid.redis().port(), Duration::from_millis(300));
     let url = || distant.url();
     row("a distant Redis", url(), "redis good - 0", "round trip", "").unhurried().check();
     let ran = doctor(&url(), Duration::from_secs(10));
     let found = documents(&ran.stdout)[0]["found"].to_string();
-    // In seconds, if this machine is slow.
+    // Measured in seconds on a slow machine.
     let measured = found.split_once("round trip ").and_then(|(_, time)| time.split_once(" ms"));
     let is_measured = |(time, _): (&str, &str)| time.parse::<f64>().is_ok_and(|time| time >= 600.0);
     assert!(measured.is_none_or(is_measured), "{found}");
@@ -166,7 +165,7 @@ fn a_distant_redis() {
 }
 
 #[test]
-fn redis_that_is_not_there_or_says_nothing() {
+fn unreachable_silent_and_unauthorized_redis() {
     let port = support::ClosedPort::new();
     let url = format!("redis://127.0.0.1:{}", port.number());
     row("nobody listens", url, "redis bad Connect 5", "refused", "running there").check();
@@ -181,7 +180,7 @@ fn redis_that_is_not_there_or_says_nothing() {
 }
 
 #[test]
-fn settings_of_redis() {
+fn redis_settings() {
     let grid = grid().start().expect("a grid");
     let (redis, url) = (grid.redis(), || grid.url());
     set(redis, "maxmemory-policy", "allkeys-lru");
@@ -208,12 +207,12 @@ fn settings_of_redis() {
 }
 
 #[test]
-fn a_disk_that_cannot_be_written() {
+fn failed_save_is_bad() {
     let redis = RedisServer::start().expect("a Redis");
     let mut admin = redis.connection();
     set(&redis, "save", "3600 1");
     ask::<()>(&mut admin, &[b"SET", b"x", b"1"]);
-    // A directory in place of the file: a save fails at its very end, for root too.
+    // A directory in place of the dump file makes the final rename fail, even for root.
     let path = redis.dir().join("dump.rdb").join("in-the-way");
     std::fs::create_dir_all(path).expect("a directory");
     ask::<()>(&mut admin, &[b"BGSAVE"]);
@@ -227,7 +226,7 @@ fn a_disk_that_cannot_be_written() {
 }
 
 #[test]
-fn a_replica() {
+fn replica_is_bad() {
     let redis = RedisServer::start().expect("a Redis");
     let port = support::ClosedPort::new().number().to_string();
     ask::<()>(&mut redis.connection(), &[b"REPLICAOF", b"127.0.0.1", port.as_bytes()]);
@@ -236,7 +235,7 @@ fn a_replica() {
 }
 
 #[test]
-fn a_script_keeps_redis_busy() {
+fn busy_script_is_bad() {
     let redis = RedisServer::start().expect("a Redis");
     set(&redis, "busy-reply-threshold", "10");
     let mut script = redis.connection();
@@ -253,7 +252,7 @@ fn a_script_keeps_redis_busy() {
 }
 
 #[test]
-fn another_program_uses_the_key() {
+fn queue_key_of_wrong_type_is_bad() {
     let redis = RedisServer::start().expect("a Redis");
     ask::<()>(&mut redis.connection(), &[b"SET", b"cmds.queue", b"1"]);
     let line = "queue bad Server 1";
@@ -261,7 +260,7 @@ fn another_program_uses_the_key() {
 }
 
 #[test]
-fn rights_that_are_missing() {
+fn missing_acl_rights() {
     let redis = RedisServer::builder()
         .user_acl("blind on nopass ~* +@all -info -config -acl -eval -client -scan")
         .user_acl("mute on nopass ~* +@all -rpush")
@@ -286,7 +285,7 @@ fn rights_that_are_missing() {
 }
 
 #[test]
-fn an_interrupted_doctor_leaves_nothing() {
+fn interrupted_doctor_leaves_no_keys() {
     let grid = grid().start().expect("a grid");
     grid.stop_controller();
     let mut admin = grid.redis().connection();
@@ -297,7 +296,7 @@ fn an_interrupted_doctor_leaves_nothing() {
         .process_group(0)
         .spawn()
         .expect("acctl starts");
-    wait_until("it has asked", || ask::<i64>(&mut admin, &[b"LLEN", b"cmds.queue"]) == 1);
+    wait_until("the request is queued", || ask::<i64>(&mut admin, &[b"LLEN", b"cmds.queue"]) == 1);
     let pid = child.id().to_string();
     let killed = std::process::Command::new("kill").args(["-INT", &pid]).status();
     assert!(killed.expect("kill runs").success());

@@ -1,4 +1,4 @@
-//! What goes wrong, as people meet it.
+//! Errors of connections, logins and agents.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ fn file(name: &str, text: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn nobody_listens() {
+fn refused_connection_has_status_5() {
     let port = ClosedPort::new();
     let url = format!("redis://127.0.0.1:{}", port.number());
     for args in [&["agents"][..], &["run", "1:1", "--", "true"], &["wait", "x"]] {
@@ -34,10 +34,10 @@ fn nobody_listens() {
 }
 
 #[test]
-fn a_redis_that_says_nothing_in_time() {
+fn silent_redis_times_out_within_the_shorter_limit() {
     let grid = Grid::demo().expect("a grid");
     grid.redis().pause();
-    // Connecting takes no longer than what it is for, and no longer than a quick question.
+    // Connecting is bounded by both --wait and --timeout.
     for args in [
         &["run", "1:1", "--wait", "1", "--timeout", "600", "--", "true"][..],
         &["bash", "all", "true", "--batch", "1", "--wait", "1", "--timeout", "600"],
@@ -56,7 +56,7 @@ fn a_redis_that_says_nothing_in_time() {
 }
 
 #[test]
-fn passwords_by_file_and_environment() {
+fn passwords_come_from_a_file_or_the_environment() {
     let redis = RedisServer::builder().password("sesame");
     let grid = Grid::builder().agent(1, 1, &[]).redis(redis).start().expect("a grid");
     let url = format!("redis://127.0.0.1:{}", grid.redis().port());
@@ -81,7 +81,7 @@ fn passwords_by_file_and_environment() {
     assert!(ran_empty.status == 2 && ran_empty.stderr.contains("first line"), "{ran_empty:?}");
     let ran_none = ran(None, &["agents", "--password-file", "/no/such/file"]);
     assert!(ran_none.status == 2 && ran_none.stderr.contains("/no/such/file"), "{ran_none:?}");
-    // It works on the command line, and is advised against.
+    // A password in the URL works, with a warning.
     let open = url.replace("redis://", "redis://:sesame@");
     let ran_open = ran(None, &["agents", "--url", &open]);
     assert!(ran_open.status == 0 && ran_open.stderr.contains("ACCLIENT_PASSWORD"), "{ran_open:?}");
@@ -92,7 +92,7 @@ fn passwords_by_file_and_environment() {
 }
 
 #[test]
-fn named_instances() {
+fn named_instances_and_precedence_of_options() {
     let grid = Grid::demo().expect("a grid");
     let path = file("instances", &format!("[lab]\nurl = \"{}\"\n", grid.url()));
     let ran = |variables: &[(&str, &str)], args: &[&str]| -> Ran {
@@ -102,7 +102,7 @@ fn named_instances() {
     };
     assert_eq!(ran(&[], &["agents", "--instance", "lab"]).status, 0);
     assert_eq!(ran(&[("ACCLIENT_INSTANCE", "lab")], &["agents"]).status, 0);
-    // A flag comes before the environment, and a URL before a name.
+    // Flags override the environment, and a URL overrides a name.
     let nowhere = "redis://127.0.0.1:1";
     assert_eq!(ran(&[("ACCLIENT_URL", nowhere)], &["agents", "--instance", "lab"]).status, 0);
     assert_eq!(
@@ -118,7 +118,7 @@ fn named_instances() {
 }
 
 #[test]
-fn tls() {
+fn tls_options() {
     let redis = TlsRedis::new("127.0.0.1");
     let server = redis.builder().arg("tls-auth-clients", "yes");
     let _grid = Grid::demo_builder().redis(server).start().expect("a grid");
@@ -137,7 +137,7 @@ fn tls() {
 }
 
 #[test]
-fn agents_that_are_not_there_or_do_not_answer() {
+fn unknown_and_silent_agents() {
     let grid = Grid::demo().expect("a grid");
     let nobody = acctl(&grid.url(), &["run", "9:9", "--", "true"]);
     assert!(nobody.status == 3 && nobody.stderr.contains("no such agent"), "{nobody:?}");
@@ -161,8 +161,8 @@ fn agents_that_are_not_there_or_do_not_answer() {
     });
     assert_eq!(silent.status, 4, "{silent:?}");
     assert!(silent.stderr.contains("2 succeeded, 1 did not answer"), "{silent:?}");
-    assert!(silent.stderr.contains("come back with: acctl wait 'acclient:1:"), "{silent:?}");
-    // One that fails counts for more than one that is silent.
+    assert!(silent.stderr.contains("resume with: acctl wait 'acclient:1:"), "{silent:?}");
+    // A failed agent takes precedence over a silent one.
     enough(&["run", "all", "--", "false"], "--wait", |ran| ran.status == 1);
     let slow = enough(&["ps"], "--timeout", |ran| ran.stdout.contains("AGENT"));
     assert_eq!(slow.status, 4, "{slow:?}");
@@ -175,12 +175,12 @@ fn agents_that_are_not_there_or_do_not_answer() {
     assert!(waiting.stdout.starts_with("in the queue"), "{waiting:?}");
     assert_eq!(acctl(&grid.url(), &["agents", "--timeout", "2"]).status, 4);
     let back = acctl(&grid.url(), &["retract", form]);
-    assert_eq!((back.status, back.stdout.as_str()), (0, "taken back: it never runs\n"));
+    assert_eq!((back.status, back.stdout.as_str()), (0, "retracted: the command will not run\n"));
     assert_eq!(acctl(&grid.url(), &["retract", form]).status, 3, "there is no trace of it");
 }
 
 #[test]
-fn a_command_that_was_not_confirmed() {
+fn unconfirmed_command_has_status_6() {
     let server = Server::start(|peer| {
         while let Some(seen) = peer.command() {
             if seen.name() == "RPUSH" {
@@ -192,11 +192,11 @@ fn a_command_that_was_not_confirmed() {
     let ran = acctl(&server.url(), &["run", "1:1", "--timeout", "60", "--", "true"]);
     assert_eq!(ran.status, 6, "{ran:?}");
     assert!(ran.stderr.contains("may run or not"), "{ran:?}");
-    assert!(ran.stderr.contains("come back with: acctl wait 'acclient:1:"), "{ran:?}");
+    assert!(ran.stderr.contains("resume with: acctl wait 'acclient:1:"), "{ran:?}");
 }
 
 #[test]
-fn nobody_reads() {
+fn closed_stdout_has_status_141() {
     let grid = Grid::demo().expect("a grid");
     for args in [&["agents"][..], &["--json", "doctor"], &["completions", "zsh"]] {
         let mut command = command(ACCTL, Some(&grid.url()));

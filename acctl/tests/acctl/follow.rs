@@ -1,4 +1,4 @@
-//! `acctl logs -f`: every line once, through a restart of the controller, and how it ends.
+//! `acctl logs -f`: exactly-once lines, controller restarts, gaps and ends.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,7 @@ use crate::program::{ACCTL, acctl, command};
 use support::gate::Gate;
 use support::{ask, wait_until};
 
-/// Number of runs of [`every_line_is_printed_once`].
+/// Environment variable with the number of runs of [`every_line_is_printed_once`].
 const RUNS: &str = "ACCLIENT_FOLLOW_RUNS";
 
 fn grid() -> Grid {
@@ -44,7 +44,7 @@ fn every_line_is_printed_once() {
 }
 
 #[test]
-fn a_gap_is_reported_with_its_place() {
+fn gap_is_reported_with_its_position() {
     let grid = grid();
     let job = detached(&grid, "seq 5000");
     assert_eq!(acctl(&grid.url(), &["wait", &job]).status, 0);
@@ -59,7 +59,7 @@ fn a_gap_is_reported_with_its_place() {
 }
 
 #[test]
-fn it_goes_on_through_a_restart_of_the_controller() {
+fn follow_survives_a_controller_restart() {
     let grid = grid();
     let gate = Gate::new();
     let job = detached(&grid, &format!("echo begun; {}; echo ended", gate.wait()));
@@ -71,7 +71,7 @@ fn it_goes_on_through_a_restart_of_the_controller() {
     assert_eq!(line().as_deref(), Some("begun"));
     grid.stop_controller();
     let mut redis = grid.redis().connection();
-    wait_until("a question", || ask::<usize>(&mut redis, &[b"LLEN", b"cmds.queue"]) > 0);
+    wait_until("a request", || ask::<usize>(&mut redis, &[b"LLEN", b"cmds.queue"]) > 0);
     grid.start_controller();
     gate.open();
     assert_eq!((line().as_deref(), line()), (Some("ended"), None));
@@ -79,7 +79,7 @@ fn it_goes_on_through_a_restart_of_the_controller() {
 }
 
 #[test]
-fn a_lost_job_a_deadline_and_an_unknown_command_end_it() {
+fn follow_ends_for_lost_jobs_deadlines_and_unknown_commands() {
     let grid = grid();
     grid.inject(Fault::DropResult);
     let job = detached(&grid, "echo line");

@@ -1,4 +1,4 @@
-//! `acctl kill`, and jobs that it does not reach.
+//! `acctl kill`, and jobs that cannot be killed.
 
 use acclient::{Client, Target};
 use devgrid::Grid;
@@ -18,7 +18,7 @@ fn ran(grid: &Grid, args: &[&str]) -> Ran {
 }
 
 #[test]
-fn a_script_is_ordered_to_end_and_a_killable_one_ends() {
+fn kill_ends_scripts_only_if_killable() {
     let grid = Grid::demo().expect("a grid");
     let client = Client::connect(&grid.url()).expect("a client");
     let gate = Gate::new();
@@ -43,7 +43,7 @@ fn a_script_is_ordered_to_end_and_a_killable_one_ends() {
 }
 
 #[test]
-fn a_job_that_waits_on_its_agent_is_told_of_and_not_killed() {
+fn queued_job_is_not_killed() {
     let grid = Grid::demo().expect("a grid");
     let client = Client::connect(&grid.url()).expect("a client");
     let run = ["run", "1:1", "--detach", "--queue", "q", "--", "sleep", "600"];
@@ -63,7 +63,7 @@ fn a_job_that_waits_on_its_agent_is_told_of_and_not_killed() {
 }
 
 #[test]
-fn nobody_has_a_status_of_its_own() {
+fn command_without_matching_agents_has_status_3() {
     let grid = Grid::demo().expect("a grid");
     let client = Client::connect(&grid.url()).expect("a client");
     let command = client.cmd(Target::all().role("none"), "ping").submit().expect("sent");
@@ -76,7 +76,7 @@ fn nobody_has_a_status_of_its_own() {
 }
 
 #[test]
-fn a_restart_is_not_waited_for() {
+fn restart_returns_without_waiting() {
     let grid = Grid::demo().expect("a grid");
     let sent = ran(&grid, &["cmd", "1:2", "restart"]);
     assert_eq!(sent.status, 0, "{sent:?}");

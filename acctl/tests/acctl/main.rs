@@ -1,4 +1,4 @@
-//! `acctl` as a process, against the development grid.
+//! Tests of the `acctl` binary against the development grid.
 
 mod completions;
 mod cut;

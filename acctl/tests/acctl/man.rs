@@ -1,4 +1,4 @@
-//! Man pages: one for acctl and one for each of its commands.
+//! Man pages of acctl and of each of its commands.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::recent::State;
 use crate::runs::{commands, help};
 
 #[test]
-fn there_is_a_page_for_each_command_with_all_its_options() {
+fn every_command_has_a_page_with_all_its_options() {
     let folder = State::new("man");
     let ran = acctl("redis://127.0.0.1:1", &["man", folder.path()]);
     assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
@@ -29,7 +29,7 @@ fn there_is_a_page_for_each_command_with_all_its_options() {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         let all = help(&words, "--help");
         let own = all.iter().take_while(|line| *line != "Connection:");
-        // Less indented than a description, and more than a text, whose lines may begin with an option too.
+        // Options are indented less than descriptions and more than other text, which may start with an option too.
         let is_row = |line: &&String| {
             let row = line.trim_start();
             row.starts_with('-') && (2..10).contains(&(line.len() - row.len()))
@@ -47,11 +47,11 @@ fn there_is_a_page_for_each_command_with_all_its_options() {
     }
     assert!(seen > 100, "only {seen} options");
     let first = fs::read_to_string(Path::new(folder.path()).join("acctl.1")).expect("a page");
-    for text in ["User of Redis", "names a command that was sent", "130  ended by SIGINT"] {
+    for text in ["Redis user", "identifies a submitted command", "130  ended by SIGINT"] {
         assert!(first.contains(text), "{text}");
     }
     assert_eq!(files, expected);
-    // What is referred to is there.
+    // Every reference resolves.
     for file in &files {
         let page = fs::read_to_string(Path::new(folder.path()).join(file)).expect("a page");
         let page = page.replace('\\', "");
@@ -63,7 +63,7 @@ fn there_is_a_page_for_each_command_with_all_its_options() {
 }
 
 #[test]
-fn pages_have_no_fault_that_mandoc_finds() {
+fn pages_pass_mandoc_lint() {
     if !have(&["mandoc"]) {
         return;
     }
@@ -78,7 +78,7 @@ fn pages_have_no_fault_that_mandoc_finds() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_named() {
+fn error_names_a_directory_that_cannot_be_created() {
     let ran = acctl("redis://127.0.0.1:1", &["man", "/dev/null/man1"]);
     assert!(ran.status == 7 && ran.stderr.contains("/dev/null/man1"), "{ran:?}");
 }

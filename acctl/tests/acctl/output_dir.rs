@@ -1,4 +1,4 @@
-//! Results in files.
+//! `--output-dir`.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -25,14 +25,14 @@ fn read(path: &Path, name: &str) -> String {
     fs::read_to_string(path.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The document in a file, which is as its schema says.
+/// Document in a file, validated against its schema.
 fn document(path: &Path, name: &str) -> Value {
     let mut found = documents(&read(path, name));
     assert_eq!(found.len(), 1);
     found.remove(0)
 }
 
-/// The names of all files that are not hidden, and how many are.
+/// Names of all visible files, and the number of hidden ones.
 fn names(path: &Path) -> (Vec<String>, usize) {
     let entries = fs::read_dir(path).expect("a directory");
     let names = entries.map(|entry| entry.expect("an entry").file_name());
@@ -43,7 +43,7 @@ fn names(path: &Path) -> (Vec<String>, usize) {
 }
 
 #[test]
-fn each_agent_has_files_of_its_own() {
+fn each_agent_has_its_own_files() {
     let grid = Grid::demo().expect("a grid");
     let (_above, path) = new();
     let script = "echo out of $AGENT_GID; echo err >&2; exit $((AGENT_GID - 1))";
@@ -57,7 +57,7 @@ fn each_agent_has_files_of_its_own() {
     );
     let result = document(&path, "2.1.json");
     assert_eq!((&result["type"], &result["state"]), (&"result".into(), &"ERROR".into()));
-    // They are files like any other.
+    // The umask applies.
     let other = path.parent().expect("a parent").join("other");
     fs::write(&other, "").expect("written");
     let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode();
@@ -65,7 +65,7 @@ fn each_agent_has_files_of_its_own() {
 }
 
 #[test]
-fn what_acctl_has_written_is_replaced_and_never_written_through() {
+fn earlier_results_are_replaced_without_following_links() {
     let grid = Grid::demo().expect("a grid");
     let (above, path) = new();
     let run = |target: &str, what: &str| {
@@ -79,14 +79,14 @@ fn what_acctl_has_written_is_replaced_and_never_written_through() {
     assert_eq!(run("1:1,9:9", "second").status, 3);
     assert_eq!(fs::read_to_string(&other).expect("a file"), "precious");
     assert_eq!(read(&path, "1.1.out"), "second\n");
-    // Nothing was sent there, so its result stays.
+    // The earlier result of an agent that was not sent to is kept.
     assert_eq!(read(&path, "1.2.out"), "first\n");
-    // Why there is no result.
+    // The document is the error.
     let error = document(&path, "9.9.json");
     assert_eq!((&error["type"], &error["agent"]), (&"error".into(), &"9:9".into()));
     assert_eq!(error["error"]["kind"], "NoSuchAgent");
     assert!(!path.join("9.9.out").exists());
-    // An agent that has no result now has none of earlier either.
+    // The earlier result of an agent without a new one is removed.
     grid.stop_controller();
     let ran = acctl(
         &grid.url(),
@@ -97,7 +97,7 @@ fn what_acctl_has_written_is_replaced_and_never_written_through() {
 }
 
 #[test]
-fn a_directory_of_others_is_refused_before_anything_is_sent() {
+fn foreign_directory_is_rejected_before_anything_is_sent() {
     let grid = Grid::demo().expect("a grid");
     let above = tempfile::tempdir().expect("a directory");
     let file = above.path().join("1.1.out");
@@ -111,18 +111,18 @@ fn a_directory_of_others_is_refused_before_anything_is_sent() {
     let mut redis = grid.redis().connection();
     let keys: Vec<String> = redis::cmd("KEYS").arg("cmd*").query(&mut redis).expect("keys");
     assert!(keys.is_empty(), "something was sent: {keys:?}");
-    // One that is there and empty is not.
+    // An empty directory is accepted.
     fs::remove_file(&file).expect("removed");
     let ran = acctl(&grid.url(), &["run", "1:1", "--output-dir", text(above.path()), "--", "true"]);
     assert_eq!(ran.status, 0, "{ran:?}");
 }
 
 #[test]
-fn a_full_disk_is_named_and_ends_with_a_status() {
+fn write_errors_are_reported_once_with_status_7() {
     let grid = Grid::demo().expect("a grid");
     let (_above, path) = new();
     let run = |args: &str| -> Ran {
-        // No file may have more than a KiB.
+        // Limit files to 1 KiB.
         let line = format!("trap '' XFSZ; ulimit -f 1; exec acctl {args}");
         let mut shell = command("bash", Some(&grid.url()));
         shell.env("DIR", &path).args(["-c", &line]).output().expect("a shell").into()
@@ -141,13 +141,13 @@ fn a_full_disk_is_named_and_ends_with_a_status() {
     let documents = documents(&ran.stdout);
     let errors: Vec<&Value> = documents.iter().filter(|it| it["type"] == "error").collect();
     assert!(errors.len() == 2 && errors[0]["error"]["kind"] == "System", "{errors:?}");
-    // Something that failed counts for more.
+    // A failed job takes precedence.
     let ran = run("bash all --output-dir \"$DIR\" 'seq 1000; exit 1'");
     assert_eq!(ran.status, 1, "{ran:?}");
 }
 
 #[test]
-fn results_of_a_wait_are_written_and_two_of_an_agent_are_not_mixed() {
+fn wait_writes_only_the_first_result_of_each_agent() {
     let grid = Grid::demo().expect("a grid");
     for id in ["one", "two"] {
         assert_eq!(acctl(&grid.url(), &["run", "1:1", "--id", id, "--", "echo", id]).status, 0);

@@ -1,4 +1,4 @@
-//! Running `acctl`, and what it prints made the same from run to run.
+//! Runs `acctl`, replays sessions and scrubs output that differs between runs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use crate::schemas::documents;
 
 pub const ACCTL: &str = env!("CARGO_BIN_EXE_acctl");
 
-/// A command with an environment of its own: nothing of what the machine says of grids or colours.
+/// Command with a clean environment: no grid, colour or CI settings of the machine.
 pub fn command(program: &str, url: Option<&str>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let is_ours = name.to_str().is_some_and(|name| name.starts_with("ACCLIENT_"));
-        // With CI set, a terminal without colours gets them, as from clap.
+        // anstream enables colours if CI is set.
         let of_colours = ["CI", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"];
         if is_ours || of_colours.iter().any(|variable| name == *variable) {
             command.env_remove(name);
@@ -23,9 +23,9 @@ pub fn command(program: &str, url: Option<&str>) -> Command {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let paths = [directory.to_path_buf()].into_iter().chain(std::env::split_paths(&paths));
     command.env("PATH", std::env::join_paths(paths).expect("a PATH")).env("TERM", "xterm");
-    // Where a named instance is looked for, there is none.
+    // No instances file.
     command.env("XDG_CONFIG_HOME", directory.join("no-configuration")).env("LC_ALL", "C");
-    // Nor are handles kept.
+    // No recorded handles.
     command.env("XDG_STATE_HOME", directory.join("no-state"));
     if let Some(url) = url {
         command.env("ACCLIENT_URL", url);
@@ -33,7 +33,7 @@ pub fn command(program: &str, url: Option<&str>) -> Command {
     command
 }
 
-/// What a run came to.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Ran {
     pub status: i32,
@@ -49,7 +49,7 @@ impl From<Output> for Ran {
     }
 }
 
-/// Runs acctl with these arguments. JSON is as its schemas say.
+/// Runs acctl with these arguments. Validates JSON output against the schemas.
 pub fn acctl(url: &str, args: &[&str]) -> Ran {
     let ran: Ran = command(ACCTL, Some(url)).args(args).output().expect("acctl runs").into();
     if args.contains(&"--json") {
@@ -58,9 +58,9 @@ pub fn acctl(url: &str, args: &[&str]) -> Ran {
     ran
 }
 
-/// Runs what stands behind `$ ` in a file of tests/acctl, and compares what is printed with what stands
-/// below it: stdout, then stderr behind `2> `, then a status that is not 0 in brackets. `NAME=$(…)` sets
-/// a variable for what follows. `ACCLIENT_WRITE_GOLDEN=1` writes the file anew.
+/// Runs the commands after `$ ` in a file of tests/acctl, and compares their output with the lines below: stdout, then
+/// stderr prefixed with `2> `, then a nonzero status in brackets. `NAME=$(…)` sets a variable for later commands.
+/// `ACCLIENT_WRITE_GOLDEN=1` regenerates the file.
 pub fn session(name: &str, url: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/acctl/{name}.txt"));
     let expected = std::fs::read_to_string(&path).expect("a golden file");
@@ -76,7 +76,7 @@ pub fn session(name: &str, url: &str) {
     compare(&found, &expected);
 }
 
-/// Runs the session of a page, whose output is as it was once, stdout and stderr in the order of writing.
+/// Runs the session of a page, whose output is unscrubbed, with stdout and stderr interleaved.
 pub fn page(name: &str, url: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
     let page = std::fs::read_to_string(&path).expect("a page");
@@ -96,7 +96,7 @@ fn compare(found: &str, expected: &str) {
     assert!(found == expected, "found and expected: {other:#?}\n{found}");
 }
 
-/// Runs a session, with `before` ahead of each command that sets no variable, and gives it with what was printed now.
+/// Replays a session and returns it with the new output. `before` is prepended to commands that set no variable.
 fn replay(session: &str, url: &str, before: &str, print: impl Fn(Ran) -> String) -> String {
     let mut variables: BTreeMap<String, String> = BTreeMap::new();
     let mut found = String::new();
@@ -122,7 +122,7 @@ fn replay(session: &str, url: &str, before: &str, print: impl Fn(Ran) -> String)
             variables.insert(name.to_owned(), ran.stdout.trim_end().to_owned());
             ran.stdout.clear();
         }
-        // Documents that are cut to what is the same in every run are in another test whole.
+        // Truncated documents are validated by other tests.
         if before.is_empty() && words.contains("--json") && !words.contains("| cut") {
             documents(&ran.stdout);
         }
@@ -135,7 +135,7 @@ fn scrubbed(text: &str) -> String {
     text.lines().map(|line| scrub(line) + "\n").collect()
 }
 
-/// A line with ids, times, ports and sizes taken out: they differ from run to run.
+/// Replaces ids, times, ports and sizes, which differ between runs.
 pub fn scrub(line: &str) -> String {
     if line.starts_with("$ ") {
         return line.to_owned();
@@ -151,7 +151,7 @@ pub fn scrub(line: &str) -> String {
     support::without_last_look(&scrubbed)
 }
 
-/// What stands for the beginning of the text, and how long that is.
+/// Placeholder for the start of the text, and the length that it replaces.
 fn replaced(text: &str, before: &str) -> Option<(&'static str, usize)> {
     let shaped = |shape: &str| {
         let fits = |(byte, shape): (u8, u8)| match shape {

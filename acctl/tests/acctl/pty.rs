@@ -1,4 +1,4 @@
-//! A terminal for `acctl`: a pseudo-terminal of this process, and a screen that shows what a person sees.
+//! Pseudo-terminal for `acctl`, with an emulated screen.
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
@@ -17,7 +17,7 @@ use crate::program::command;
 pub const ROWS: u16 = 24;
 pub const COLUMNS: u16 = 80;
 
-/// A shell command on a terminal of its own.
+/// Shell command on its own terminal.
 pub struct Terminal {
     child: Child,
     pty: Arc<Pty>,
@@ -32,7 +32,7 @@ struct Seen {
 }
 
 impl Terminal {
-    /// A shell that is replaced by its last command where the line begins with `exec`.
+    /// Starts a shell with this line. A line that starts with `exec` replaces the shell.
     pub fn start(url: &str, line: &str, variables: &[(&str, &str)]) -> Self {
         let (pty, pts) = open().expect("a pseudo-terminal");
         pty.resize(Size::new(ROWS, COLUMNS)).expect("a size");
@@ -51,17 +51,17 @@ impl Terminal {
         self.seen.lock().expect("no panic")
     }
 
-    /// All bytes so far.
+    /// All output so far.
     pub fn shown(&self) -> String {
         String::from_utf8_lossy(&self.seen().bytes).into_owned()
     }
 
-    /// What is on the screen now.
+    /// Current contents of the screen.
     pub fn screen(&self) -> String {
         self.seen().screen.screen().contents()
     }
 
-    /// The colour of the first letter of this text on the screen.
+    /// Colour of the first character of this text on the screen.
     pub fn colour_of(&self, text: &str) -> vt100::Color {
         let seen = self.seen();
         let screen = seen.screen.screen();
@@ -90,7 +90,7 @@ impl Terminal {
         self.pty.resize(Size::new(ROWS, columns)).expect("a size");
     }
 
-    /// Closes the terminal, as a window is closed, and gives the status.
+    /// Closes the terminal like a closed window. Returns the status.
     pub fn hang_up(mut self) -> i32 {
         self.hangs_up.store(true, Relaxed);
         self.reader.take().expect("a reader").join().expect("no panic");
@@ -99,13 +99,13 @@ impl Terminal {
         self.status()
     }
 
-    /// All that was shown, and the status.
+    /// Waits for the end. Returns all output and the status.
     pub fn end(self) -> (String, i32) {
         let (terminal, status) = self.ended();
         (terminal.shown(), status)
     }
 
-    /// The terminal as it is left, and the status.
+    /// Waits for the end. Returns the terminal and the status.
     pub fn ended(mut self) -> (Self, i32) {
         let status = self.status();
         self.reader.take().expect("a reader").join().expect("no panic");
@@ -129,7 +129,7 @@ fn size(number: u16) -> NonZeroU16 {
     NonZeroU16::new(number).expect("a size")
 }
 
-/// Reads until nobody has the terminal open any more.
+/// Reads until the terminal is closed or `hangs_up` is set.
 fn read(mut pty: &Pty, seen: &Mutex<Seen>, hangs_up: &AtomicBool) {
     let mut part = [0; 4096];
     let moment = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };

@@ -1,4 +1,4 @@
-//! `acctl recent`: the list of handles in the state folder.
+//! `acctl recent`: recorded handles in the state directory.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use support::wait_until;
 use crate::program::{ACCTL, Ran, command};
 use crate::schemas::documents;
 
-/// A state folder of its own, removed at the end.
+/// Temporary state directory, removed on drop.
 pub struct State(PathBuf);
 
 impl State {
@@ -40,7 +40,7 @@ impl State {
         self.command(grid, args).output().expect("acctl runs").into()
     }
 
-    /// What is listed, newest first.
+    /// Recorded handles, newest first.
     fn listed(&self, grid: &Grid) -> Vec<Value> {
         let ran = self.acctl(grid, &["--json", "recent"]);
         assert_eq!(ran.status, 0, "{ran:?}");
@@ -59,7 +59,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn handles_are_kept_only_where_that_was_asked_for() {
+fn handles_are_recorded_only_while_recording_is_on() {
     let grid = Grid::demo().expect("a grid");
     let state = State::new("asked");
     let ran = state.acctl(&grid, &["recent"]);
@@ -82,7 +82,7 @@ fn handles_are_kept_only_where_that_was_asked_for() {
         0
     );
     assert_eq!(state.acctl(&grid, &["cmd", "1:2", "--id", "ping-1", "ping"]).status, 0);
-    // What was not sent is not kept.
+    // Commands that were not sent are not recorded.
     assert_eq!(state.acctl(&grid, &["run", "1:1"]).status, 2);
     assert_eq!(state.acctl(&grid, &["run", "1:1", "--dry-run", "--", "true"]).status, 0);
     let listed = state.listed(&grid);
@@ -108,7 +108,7 @@ fn handles_are_kept_only_where_that_was_asked_for() {
 }
 
 #[test]
-fn a_handle_is_kept_before_the_wait() {
+fn handle_is_recorded_before_the_wait() {
     let grid = Grid::demo().expect("a grid");
     let state = State::new("wait");
     state.acctl(&grid, &["recent", "--on"]);
@@ -123,7 +123,7 @@ fn a_handle_is_kept_before_the_wait() {
 }
 
 #[test]
-fn processes_at_once_lose_no_handle_while_old_ones_are_dropped() {
+fn concurrent_processes_lose_no_handle_while_old_ones_are_dropped() {
     let grid = Grid::demo().expect("a grid");
     let state = State::new("at-once");
     state.acctl(&grid, &["recent", "--on"]);
@@ -152,20 +152,20 @@ fn processes_at_once_lose_no_handle_while_old_ones_are_dropped() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_a_warning_and_not_a_failure() {
+fn unusable_file_is_a_warning() {
     let grid = Grid::demo().expect("a grid");
     let state = State::new("broken");
     let file = state.file();
     let warned = |what: &str| {
         let ran = state.acctl(&grid, &["run", "1:1", "--", "echo", "done"]);
         assert_eq!((ran.status, &*ran.stdout), (0, "done\n"), "{what}: {ran:?}");
-        let warnings = ran.stderr.lines().filter(|line| line.contains("the handle is not kept"));
+        let warnings = ran.stderr.lines().filter(|line| line.contains("cannot record the handle"));
         assert_eq!(warnings.count(), 1, "{what}: {ran:?}");
     };
     state.acctl(&grid, &["recent", "--on"]);
     let locked = fs::File::open(&file).expect("a file");
     locked.lock().expect("a lock");
-    warned("locked by a process that is stopped");
+    warned("locked by a stopped process");
     drop(locked);
     fs::remove_file(&file).expect("removed");
     fs::create_dir(&file).expect("a directory");
@@ -180,16 +180,16 @@ fn a_file_that_cannot_be_used_is_a_warning_and_not_a_failure() {
     std::os::unix::fs::symlink("/dev/full", &file).expect("a link");
     warned("a device");
     fs::remove_file(&file).expect("removed");
-    // Lines that cannot be read hide no others.
+    // Invalid lines are skipped.
     fs::write(&file, b"\xff\xfe\0nonsense\n{\"command\":\"accl").expect("written");
     assert_eq!(state.acctl(&grid, &["run", "1:1", "--id", "x", "--", "true"]).status, 0);
     let ran = state.acctl(&grid, &["recent"]);
     assert!(ran.stdout.ends_with("acclient:1:x:1:1\n"), "{ran:?}");
-    assert!(ran.stderr.contains("lines that cannot be read: 2"), "{ran:?}");
+    assert!(ran.stderr.contains("skipped 2 invalid lines"), "{ran:?}");
 }
 
 #[test]
-fn a_command_that_was_not_confirmed_is_kept() {
+fn unconfirmed_command_is_recorded() {
     let grid = Grid::demo().expect("a grid");
     let state = State::new("not-confirmed");
     state.acctl(&grid, &["recent", "--on"]);

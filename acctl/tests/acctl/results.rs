@@ -1,4 +1,4 @@
-//! How results are shown and where they are written.
+//! `--group`, `--table` and `--summary`.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use support::gate::Gate;
 use support::with_growing_time;
 
 #[test]
-fn the_session_of_results() {
+fn results_session() {
     let grid = Grid::demo().expect("a grid");
     session("results", &grid.url());
 }
 
-/// Closes everything but the agent 1:2 behind a gate.
+/// Script that waits for the gate on all agents but 1:2.
 fn late_but_one(gate: &Gate) -> String {
     format!("[ $AGENT_GID:$AGENT_NID = 1:2 ] || {{ {}; }}", gate.wait())
 }
 
 #[test]
-fn groups_of_an_interrupted_wait_are_printed_and_nothing_in_them_is_obeyed() {
+fn interrupted_wait_prints_groups_with_escaped_control_characters() {
     let grid = Grid::demo().expect("a grid");
     let gate = Gate::new();
     let script = late_but_one(&gate);
@@ -34,11 +34,11 @@ fn groups_of_an_interrupted_wait_are_printed_and_nothing_in_them_is_obeyed() {
     let screen = terminal.screen();
     assert_eq!(status, 130, "{screen}");
     assert!(screen.contains("== 1:2 SUCCESS (1 agent)\n  a^[[2Jb\n1 succeeded\n"), "{screen}");
-    assert!(screen.contains("come back with: acctl wait 'acclient:1:"), "{screen}");
+    assert!(screen.contains("resume with: acctl wait 'acclient:1:"), "{screen}");
 }
 
 #[test]
-fn lines_of_a_table_fit_the_terminal_and_nothing_in_them_is_obeyed() {
+fn table_lines_fit_the_terminal_with_escaped_control_characters() {
     let grid = Grid::demo().expect("a grid");
     let gate = Gate::new();
     let wait = gate.wait();
@@ -60,7 +60,7 @@ fn lines_of_a_table_fit_the_terminal_and_nothing_in_them_is_obeyed() {
 }
 
 #[test]
-fn a_table_has_a_line_for_an_agent_without_a_result() {
+fn table_has_a_line_for_an_agent_without_a_result() {
     let grid = Grid::demo().expect("a grid");
     let gate = Gate::new();
     let script = late_but_one(&gate);

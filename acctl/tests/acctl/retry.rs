@@ -1,4 +1,4 @@
-//! Commands that are sent again.
+//! `--retry`.
 
 use devgrid::{Fault, Grid};
 
@@ -6,13 +6,13 @@ use crate::program::{acctl, session};
 use support::wait_until;
 
 #[test]
-fn the_session_of_retries() {
+fn retry_session() {
     let grid = Grid::demo().expect("a grid");
     session("retry", &grid.url());
 }
 
 #[test]
-fn a_silent_agent_gets_it_twice_only_where_that_is_wanted() {
+fn silent_agent_is_retried_only_with_retry_silent() {
     let grid = Grid::demo().expect("a grid");
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("runs");
@@ -27,21 +27,21 @@ fn a_silent_agent_gets_it_twice_only_where_that_is_wanted() {
     });
     let ran = acctl(&grid.url(), &["bash", "--retry", handle, &script]);
     assert_eq!((ran.status, ran.stdout.as_str()), (4, ""), "{ran:?}");
-    assert!(ran.stderr.contains("not sent again to 2:1: the results are missing"), "{ran:?}");
-    assert!(ran.stderr.contains(&format!("come back with: acctl wait '{handle}'")), "{ran:?}");
+    assert!(ran.stderr.contains("not sent again to 2:1: no result"), "{ran:?}");
+    assert!(ran.stderr.contains(&format!("resume with: acctl wait '{handle}'")), "{ran:?}");
     let sent =
         acctl(&grid.url(), &["bash", "--retry", handle, "--retry-silent", "--detach", &script]);
-    assert!(sent.status == 0 && sent.stderr.contains("it may run twice on 2:1"), "{sent:?}");
+    assert!(sent.status == 0 && sent.stderr.contains("may run twice on 2:1"), "{sent:?}");
     assert!(sent.stdout.trim_end().ends_with(":2:1"), "{sent:?}");
     grid.resume_agent(2, 1);
     assert_eq!(acctl(&grid.url(), &["wait", handle, sent.stdout.trim_end()]).status, 0);
-    assert_eq!(runs().matches("2:1").count(), 2, "as was said");
+    assert_eq!(runs().matches("2:1").count(), 2, "runs twice");
     let ran = acctl(&grid.url(), &["bash", "--retry", handle, &script]);
-    assert!(ran.status == 0 && ran.stderr.contains("all agents have succeeded"), "{ran:?}");
+    assert!(ran.status == 0 && ran.stderr.contains("all agents succeeded"), "{ran:?}");
 }
 
 #[test]
-fn a_lost_job_that_an_agent_had_may_have_run() {
+fn lost_job_is_retried_only_with_retry_silent() {
     let grid = Grid::demo().expect("a grid");
     grid.inject(Fault::DropResult);
     let sent = acctl(&grid.url(), &["run", "1:1", "--detach", "--", "true"]);
@@ -55,7 +55,7 @@ fn a_lost_job_that_an_agent_had_may_have_run() {
 }
 
 #[test]
-fn a_command_that_no_controller_has_taken_is_not_sent_twice() {
+fn queued_command_is_not_retried() {
     let grid = Grid::demo().expect("a grid");
     grid.stop_controller();
     for (target, id) in [("1:1-2", "list"), ("all", "fan-out")] {
@@ -64,9 +64,9 @@ fn a_command_that_no_controller_has_taken_is_not_sent_twice() {
         let handle = sent.stdout.trim_end();
         let ran = acctl(&grid.url(), &["run", "--retry", handle, "--", "true"]);
         assert!(ran.status == 4 && ran.stderr.contains("not sent again"), "{ran:?}");
-        assert!(ran.stderr.contains("come back with"), "{ran:?}");
+        assert!(ran.stderr.contains("resume with"), "{ran:?}");
     }
     let mut redis = grid.redis().connection();
     let length: i64 = redis::cmd("LLEN").arg("cmds.queue").query(&mut redis).expect("a length");
-    assert_eq!(length, 3, "a command for each agent of the list, and one for all");
+    assert_eq!(length, 3, "one command per listed agent, and one for all");
 }

@@ -1,4 +1,4 @@
-//! Runs that a file with a session cannot show: what happens while acctl runs, and signals.
+//! Runs that session files cannot express, and the help.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
@@ -24,7 +24,7 @@ fn results_are_printed_as_they_complete() {
     let mut line = || lines.next().expect("a line").expect("text");
     assert!(line().starts_with("== 1:2 SUCCESS ("));
     assert_eq!(line(), "from 1");
-    assert!(child.try_wait().expect("a child").is_none(), "the others are at work");
+    assert!(child.try_wait().expect("a child").is_none(), "the other jobs run");
     gate.open();
     let rest: Vec<String> = (0..4).map(|_| line()).collect();
     assert!(rest.iter().any(|line| line == "from 2"), "{rest:?}");
@@ -32,10 +32,10 @@ fn results_are_printed_as_they_complete() {
 }
 
 #[test]
-fn a_slow_agent_takes_one_place_of_the_window() {
+fn slow_agent_occupies_one_slot_of_the_window() {
     let grid = Grid::demo().expect("a grid");
     let gate = Gate::new();
-    // Which the last agent opens, while the first waits for that.
+    // The last agent opens the gate that the first one waits for.
     let open = format!(
         "case $AGENT_GID:$AGENT_NID in 1:1) {};; 2:1) touch {};; esac",
         gate.wait(),
@@ -48,9 +48,9 @@ fn a_slow_agent_takes_one_place_of_the_window() {
 }
 
 #[test]
-fn a_rollout_whose_time_passes_between_two_batches_has_not_succeeded() {
+fn rollout_that_times_out_between_batches_has_status_4() {
     let grid = Grid::demo().expect("a grid");
-    // More than a pipe holds, so that acctl waits for its reader until the time is over.
+    // Larger than a pipe buffer, so that acctl blocks on its reader until the timeout.
     let script = "yes 0123456789012345678901234567890123456789012345678901234567890123456789 \
                   012345678901234567890123456789012345678901234567890123456789 | head -n 1000";
     let mut command = command(ACCTL, Some(&grid.url()));
@@ -61,12 +61,12 @@ fn a_rollout_whose_time_passes_between_two_batches_has_not_succeeded() {
     assert_eq!(&first, b"==");
     std::thread::sleep(Duration::from_secs(4)); // its time, which has begun before
     let ran: Ran = child.wait_with_output().expect("it ends").into();
-    assert!(ran.stderr.contains("stopped: nothing was sent to 1:2,2:1"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("stopped: not sent to 1:2,2:1"), "{}", ran.stderr);
     assert_eq!(ran.status, 4, "{}", ran.stderr);
 }
 
 #[test]
-fn the_history_of_an_old_controller() {
+fn history_of_an_old_controller() {
     let grid = Grid::demo_builder().joblog().start().expect("a grid");
     for tags in ["first", "second"] {
         assert_eq!(acctl(&grid.url(), &["run", "1:1", "--tags", tags, "--", "true"]).status, 0);
@@ -92,7 +92,7 @@ fn the_history_of_an_old_controller() {
 }
 
 #[test]
-fn the_age_of_jobs() {
+fn ps_shows_the_age_of_jobs() {
     let grid = Grid::demo().expect("a grid");
     let seconds = |ran: &Ran| {
         let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("a document");
@@ -109,14 +109,14 @@ fn the_age_of_jobs() {
     let cells: Vec<&str> = lines[1].split_whitespace().collect();
     assert_eq!(&cells[..4], ["1:1", "execute", "sleep", "job"], "{ran:?}");
     assert!(cells[4].ends_with('s') && cells[4] != "0s", "{ran:?}");
-    // A job of which Redis knows nothing is listed all the same.
+    // A job without a record in Redis is still listed.
     ask::<()>(&mut grid.redis().connection(), &[b"DEL", b"jobresult:job"]);
     assert_eq!(seconds(&ps()), None);
     let ran = acctl(&grid.url(), &["ps", "1:1"]);
     assert_eq!(ran.stdout.lines().nth(1).and_then(|row| row.split_whitespace().nth(4)), Some("-"));
 }
 
-/// The words of each command, as `schedule add`.
+/// Names of all commands, like `schedule add`.
 pub fn commands() -> Vec<Vec<String>> {
     let mut commands: Vec<Vec<String>> = vec![Vec::new()];
     let mut seen = 0;
@@ -129,7 +129,7 @@ pub fn commands() -> Vec<Vec<String>> {
     commands
 }
 
-/// The lines of a help, which are no wider than 80 columns.
+/// Lines of a help text. Checks that none is wider than 80 columns.
 pub fn help(words: &[&str], flag: &str) -> Vec<String> {
     let ran = acctl("redis://127.0.0.1:1", &[words, &[flag]].concat());
     assert_eq!(ran.status, 0, "{ran:?}");
@@ -140,7 +140,7 @@ pub fn help(words: &[&str], flag: &str) -> Vec<String> {
     lines
 }
 
-/// The names below `Commands:` in a help.
+/// Names below `Commands:` in a help text.
 fn names(lines: &[String]) -> Vec<String> {
     let commands = lines.iter().skip_while(|line| *line != "Commands:").skip(1);
     let names = commands.take_while(|line| !line.is_empty());
@@ -149,7 +149,7 @@ fn names(lines: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn every_help_fits_and_ends_in_an_example() {
+fn every_help_fits_80_columns_and_ends_with_an_example() {
     let commands = commands();
     assert!(commands.len() > 24, "{commands:?}");
     for command in commands {
@@ -187,7 +187,7 @@ fn help_shows_topics_and_commands() {
 }
 
 #[test]
-fn it_is_installed_with_completions_and_man_pages_and_taken_away() {
+fn install_script_installs_and_uninstalls_completions_and_man_pages() {
     let prefix = Prefix::new("acctl");
     prefix.script(&["acctl", ACCTL]);
     let usr = prefix.0.join("usr");
@@ -212,7 +212,7 @@ fn it_is_installed_with_completions_and_man_pages_and_taken_away() {
 }
 
 #[test]
-fn a_result_above_the_limit_can_be_read_with_a_higher_one() {
+fn result_above_max_reply_can_be_read_with_a_higher_limit() {
     let grid = Grid::demo().expect("a grid");
     let script = "head -c 2000000 /dev/zero | tr '\\0' x";
     let job = acctl(&grid.url(), &["bash", "1:1", "--detach", script]).stdout;

@@ -1,4 +1,4 @@
-//! What `--json` prints, against docs/acctl.json-schema.
+//! Validates `--json` output against docs/acctl.json-schema.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};
@@ -11,7 +11,7 @@ use support::{ROOT, wait_until};
 use crate::program::{Ran, acctl};
 use crate::recent::State;
 
-/// A schema for each type. Users get fields that come later; here each has to be in the schema.
+/// Schema of each type. The published schemas allow additional fields; the tests do not.
 static SCHEMAS: LazyLock<BTreeMap<String, Validator>> = LazyLock::new(|| {
     let directory = format!("{ROOT}/docs/acctl.json-schema");
     let files = std::fs::read_dir(directory).expect("schemas");
@@ -32,10 +32,10 @@ static SCHEMAS: LazyLock<BTreeMap<String, Validator>> = LazyLock::new(|| {
     compiled.collect()
 });
 
-/// Types that were seen so far, by any test of this process.
+/// Types seen so far by any test of this process.
 static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// The schema without references, and with no room for properties that it does not name.
+/// Inlines references and disallows additional properties.
 fn closed(schema: &Value, all: &BTreeMap<String, Value>) -> Value {
     match schema {
         Value::Object(map) => {
@@ -54,7 +54,7 @@ fn closed(schema: &Value, all: &BTreeMap<String, Value>) -> Value {
     }
 }
 
-/// The documents in what was printed, each of which is as its schema says.
+/// Parses documents and validates each against its schema.
 pub fn documents(stdout: &str) -> Vec<Value> {
     let document = |line: &str| {
         let document: Value =
@@ -71,7 +71,7 @@ pub fn documents(stdout: &str) -> Vec<Value> {
 }
 
 #[test]
-fn every_command_prints_documents_as_their_schemas_say() {
+fn every_command_prints_valid_documents() {
     let grid = Grid::demo_builder().joblog().start().expect("a grid");
     let run = |args: &[&str]| -> (Ran, Vec<Value>) {
         let ran = acctl(&grid.url(), &[&["--json"], args].concat());
@@ -147,12 +147,12 @@ fn every_command_prints_documents_as_their_schemas_say() {
     assert!(checks.len() > 5 && types(&checks).iter().all(|name| name == "check"), "{checks:#?}");
     let seen = SEEN.lock().expect("no panic");
     let unseen: Vec<&String> = SCHEMAS.keys().filter(|name| !seen.contains(*name)).collect();
-    // Which takes a signal, see signals.rs.
+    // `interrupted` needs a signal, see signals.rs.
     assert!(unseen.is_empty() || unseen == ["interrupted"], "never printed: {unseen:?}");
 }
 
 #[test]
-fn what_goes_wrong_is_a_document_and_not_only_prose() {
+fn errors_are_documents() {
     let grid = Grid::demo().expect("a grid");
     assert_eq!(acctl(&grid.url(), &["run", "1:1", "--id", "done", "--", "true"]).status, 0);
     for (args, status, kind) in [

@@ -1,4 +1,4 @@
-//! Sessions, as they stand in the files beside this one.
+//! Replays the session files in this directory.
 
 use std::path::Path;
 
@@ -14,27 +14,27 @@ fn run(name: &str) -> Grid {
 }
 
 #[test]
-fn programs_and_scripts() {
+fn run_session() {
     run("run");
 }
 
 #[test]
-fn commands_that_were_sent() {
+fn jobs_session() {
     run("jobs");
 }
 
 #[test]
-fn the_grid_as_a_whole() {
+fn grid_session() {
     run("grid");
 }
 
 #[test]
-fn documents() {
+fn json_session() {
     run("json");
 }
 
 #[test]
-fn wrong_arguments() {
+fn usage_session_sends_nothing() {
     let grid = run("usage");
     let mut redis = grid.redis().connection();
     let keys: Vec<String> = redis::cmd("KEYS").arg("cmd*").query(&mut redis).expect("keys");
@@ -49,15 +49,14 @@ fn the_sessions_of_the_pages() {
     }
 }
 
-/// Which is found from the README alone.
 #[test]
-fn the_development_grid_runs_as_the_readme_says() {
+fn readme_command_runs_acctl_on_a_development_grid() {
     let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).expect("the README");
     let lines =
         readme.lines().filter(|line| line.starts_with("cargo run -p acclient-devgrid -- -- "));
     let [line] = lines.collect::<Vec<_>>()[..] else { panic!("one line of the README") };
     let mut shell = command("bash", None);
-    // Where cargo has built what it needs for this test.
+    // Reuse the build of this test.
     let built = Path::new(ACCTL).ancestors().nth(2).expect("the target directory");
     shell.args(["-c", line]).current_dir(ROOT).env("CARGO_TARGET_DIR", built);
     let ran: Ran = shell.output().expect("a shell").into();
@@ -65,7 +64,7 @@ fn the_development_grid_runs_as_the_readme_says() {
 }
 
 #[test]
-fn what_differs_from_run_to_run_is_taken_out() {
+fn scrub_replaces_values_that_differ_between_runs() {
     for (line, scrubbed) in [
         ("== 1:1 SUCCESS (0.012 s)", "== 1:1 SUCCESS (# s)"),
         ("at 127.0.0.1:21716, reached in 0.4 ms", "at 127.0.0.1:#, reached in # ms"),

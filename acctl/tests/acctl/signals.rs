@@ -1,5 +1,5 @@
-//! How a call ends before its work is done: by a signal, or since nobody reads what it prints. Whatever ends it,
-//! the commands that are in flight and the agents that got nothing are known afterwards.
+//! Interruptions by a signal or a closed stdout. In each case the output lists the commands in flight and the agents not
+//! started.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -25,9 +25,9 @@ fn start(grid: &Grid, args: &[&str]) -> Child {
     command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("acctl")
 }
 
-/// The handles behind "come back with".
+/// Handles after "resume with".
 fn handles(stderr: &str) -> Vec<String> {
-    let lines = stderr.lines().filter_map(|line| line.strip_prefix("come back with: acctl wait "));
+    let lines = stderr.lines().filter_map(|line| line.strip_prefix("resume with: acctl wait "));
     let quoted = lines.flat_map(|line| line.split(' '));
     quoted.map(|handle| handle.trim_matches('\'').to_owned()).collect()
 }
@@ -40,7 +40,7 @@ fn kill_all(grid: &Grid, handles: &[String]) {
 }
 
 #[test]
-fn each_signal_leaves_what_is_in_flight_and_names_it() {
+fn each_signal_leaves_commands_in_flight_and_lists_them() {
     let grid = Grid::demo().expect("a grid");
     for (signal, name) in SIGNALS {
         let child = start(&grid, &["--json", "run", "1:1", "--", "sleep", "600"]);
@@ -63,14 +63,14 @@ fn each_signal_leaves_what_is_in_flight_and_names_it() {
         assert_eq!(summary["pending"][0], sent["command"]);
         let first = ran.stderr.lines().next().expect("a line");
         assert_eq!(first, format!("sent as {}", sent["command"].as_str().expect("a handle")));
-        assert!(ran.stderr.contains("what was sent goes on"), "{ran:?}");
+        assert!(ran.stderr.contains("commands in flight continue"), "{ran:?}");
         assert_eq!(grid.running_jobs(), 1);
         kill_all(&grid, &handles(&ran.stderr));
     }
 }
 
 #[test]
-fn each_signal_kills_where_it_is_told_to() {
+fn each_signal_kills_with_kill_on_interrupt() {
     let grid = Grid::demo().expect("a grid");
     for (signal, _) in SIGNALS {
         let child = start(&grid, &["run", "all", "--kill-on-interrupt", "--", "sleep", "600"]);
@@ -84,7 +84,7 @@ fn each_signal_kills_where_it_is_told_to() {
 }
 
 #[test]
-fn each_signal_ends_a_rollout_and_names_who_got_nothing() {
+fn each_signal_ends_a_rollout_and_lists_agents_not_started() {
     let grid = Grid::demo().expect("a grid");
     for (signal, name) in SIGNALS {
         let child = start(&grid, &["run", "all", "--batch", "2", "--", "sleep", "600"]);
@@ -92,7 +92,7 @@ fn each_signal_ends_a_rollout_and_names_who_got_nothing() {
         signals::send(child.id(), signal);
         let ran: Ran = child.wait_with_output().expect("it ends").into();
         assert_eq!(ran.status, 128 + signal, "{name}: {ran:?}");
-        assert!(ran.stderr.contains("interrupted: nothing was sent to 2:1"), "{name}: {ran:?}");
+        assert!(ran.stderr.contains("interrupted: not sent to 2:1"), "{name}: {ran:?}");
         let handles = handles(&ran.stderr);
         assert_eq!(handles.len(), 2, "{name}: {ran:?}");
         kill_all(&grid, &handles);
@@ -100,7 +100,7 @@ fn each_signal_ends_a_rollout_and_names_who_got_nothing() {
 }
 
 #[test]
-fn a_call_that_only_asks_ends_with_a_signal_too() {
+fn signals_end_queries_and_followed_logs() {
     let grid = Grid::demo().expect("a grid");
     grid.redis().pause();
     for args in [&["agents"][..], &["ps"], &["wait", "x"]] {
@@ -116,7 +116,7 @@ fn a_call_that_only_asks_ends_with_a_signal_too() {
         assert_eq!(ran.stderr, "interrupted by SIGHUP\n", "{args:?}");
     }
     grid.redis().resume();
-    // A log that is followed.
+    // Followed log.
     let job = acctl(&grid.url(), &["bash", "1:1", "--detach", "echo begun; sleep 600"]).stdout;
     let mut child = start(&grid, &["--json", "logs", "-f", job.trim_end()]);
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
@@ -131,7 +131,7 @@ fn a_call_that_only_asks_ends_with_a_signal_too() {
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
 }
 
-/// Whether the process handles the signal by now.
+/// Whether the process has a handler for the signal.
 fn catches(pid: u32, signal: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a mask");
@@ -140,7 +140,7 @@ fn catches(pid: u32, signal: i32) -> bool {
 }
 
 #[test]
-fn a_signal_that_is_ignored_stays_ignored() {
+fn ignored_signal_stays_ignored() {
     let grid = Grid::demo().expect("a grid");
     let gate = Gate::new();
     let mut shell = command("bash", Some(&grid.url()));
@@ -159,7 +159,7 @@ fn a_signal_that_is_ignored_stays_ignored() {
 }
 
 #[test]
-fn a_terminal_that_is_closed_is_a_hang_up() {
+fn closed_terminal_counts_as_sighup() {
     let grid = Grid::demo().expect("a grid");
     let line = "exec acctl run all --kill-on-interrupt -- sleep 600";
     let terminal = Terminal::start(&grid.url(), line, &[]);
@@ -169,7 +169,7 @@ fn a_terminal_that_is_closed_is_a_hang_up() {
 }
 
 #[test]
-fn a_closed_pipe_is_noticed_while_it_waits() {
+fn closed_pipe_ends_the_wait() {
     let grid = Grid::demo().expect("a grid");
     let mut child = start(&grid, &["run", "1:1", "--", "sleep", "600"]);
     wait_until("the job runs", || grid.running_jobs() == 1);
@@ -179,7 +179,7 @@ fn a_closed_pipe_is_noticed_while_it_waits() {
     assert!(ran.stderr.contains("interrupted: stdout was closed"), "{ran:?}");
     assert!(!ran.stderr.contains("SIGPIPE"), "{ran:?}");
     kill_all(&grid, &handles(&ran.stderr));
-    // One that is told to kills.
+    // With --kill-on-interrupt.
     let mut child = start(&grid, &["run", "all", "--kill-on-interrupt", "--", "sleep", "600"]);
     wait_until("the jobs run", || grid.running_jobs() == 3);
     drop(child.stdout.take());
@@ -189,7 +189,7 @@ fn a_closed_pipe_is_noticed_while_it_waits() {
 }
 
 #[test]
-fn a_closed_pipe_ends_a_rollout_and_names_who_got_nothing() {
+fn closed_pipe_ends_a_rollout_and_lists_agents_not_started() {
     let grid = Grid::demo().expect("a grid");
     let gate = Gate::new();
     let script = format!("[ $AGENT_NID = 1 ] || {{ {}; }}; echo out", gate.wait());
@@ -200,7 +200,7 @@ fn a_closed_pipe_ends_a_rollout_and_names_who_got_nothing() {
     drop(child.stdout.take());
     let ran: Ran = child.wait_with_output().expect("it ends").into();
     assert_eq!(ran.status, 141, "{ran:?}");
-    assert!(ran.stderr.contains("interrupted: nothing was sent to 2:1"), "{ran:?}");
+    assert!(ran.stderr.contains("interrupted: not sent to 2:1"), "{ran:?}");
     let [handle] = &handles(&ran.stderr)[..] else { panic!("{ran:?}") };
     gate.open();
     let waited = acctl(&grid.url(), &["wait", handle]);
@@ -208,7 +208,7 @@ fn a_closed_pipe_ends_a_rollout_and_names_who_got_nothing() {
 }
 
 #[test]
-fn nobody_reads_stderr_and_the_results_come() {
+fn closed_stderr_does_not_end_the_wait() {
     let grid = Grid::demo().expect("a grid");
     let gate = Gate::new();
     let script = format!("{}; echo out; echo err >&2", gate.wait());
@@ -221,7 +221,7 @@ fn nobody_reads_stderr_and_the_results_come() {
 }
 
 #[test]
-fn a_handle_that_stdout_does_not_take_is_on_stderr() {
+fn handle_goes_to_stderr_if_stdout_cannot_be_written() {
     let grid = Grid::demo().expect("a grid");
     for args in
         [&["run", "1:1", "--detach", "--", "true"][..], &["run", "1:1", "--", "echo", "out"]]
@@ -236,7 +236,7 @@ fn a_handle_that_stdout_does_not_take_is_on_stderr() {
         let handle = handle.unwrap_or_else(|| panic!("{ran:?}"));
         assert_eq!(acctl(&grid.url(), &["wait", handle]).status, 0);
     }
-    // A pipe that is closed before anything is written.
+    // A pipe closed before the first write.
     let mut child = start(&grid, &["run", "1:1", "--detach", "--", "true"]);
     drop(child.stdout.take());
     let ran: Ran = child.wait_with_output().expect("it ends").into();
@@ -244,7 +244,7 @@ fn a_handle_that_stdout_does_not_take_is_on_stderr() {
 }
 
 #[test]
-fn the_handle_is_known_before_the_wait() {
+fn handle_is_printed_before_the_wait() {
     let grid = Grid::demo().expect("a grid");
     let mut child = start(&grid, &["run", "all", "--", "sleep", "600"]);
     let mut first = String::new();

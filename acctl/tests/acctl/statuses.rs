@@ -1,4 +1,4 @@
-//! Exit statuses: each fault has one, whatever command meets it. The table of docs/acctl.md, row by row.
+//! Exit status of each fault in each command: the table of docs/acctl.md, row by row.
 
 use std::thread;
 
@@ -9,10 +9,10 @@ use support::{ROOT, ask, wait_until, wait_until_running};
 use crate::program::{ACCTL, Ran, acctl, command};
 use crate::schemas::documents;
 
-/// What is run, its status, and the kind of the last error in JSON; `-` where there is none.
+/// Command line, exit status, and kind of the last error in JSON, or `-`.
 type Row<'a> = (&'a str, i32, &'a str);
 
-/// Runs each line, and says all that differ from the table. `H` stands for the handle.
+/// Runs each line and reports all differences from the table. `H` stands for the handle.
 fn check(url: &str, fault: &str, handle: &str, rows: &[Row]) {
     let run = |row: &Row| {
         let (line, status, kind) = *row;
@@ -27,7 +27,7 @@ fn check(url: &str, fault: &str, handle: &str, rows: &[Row]) {
             format!("{line}: expected [{status}] {kind}, found [{}] {found}\n{ran:#?}", ran.status)
         })
     };
-    // At once, since most of them wait for what does not come.
+    // Concurrently, because most of them run into their timeout.
     let wrong: Vec<String> = thread::scope(|scope| {
         let threads: Vec<_> = rows.iter().map(|row| scope.spawn(move || run(row))).collect();
         threads.into_iter().filter_map(|thread| thread.join().expect("no panic")).collect()
@@ -35,7 +35,7 @@ fn check(url: &str, fault: &str, handle: &str, rows: &[Row]) {
     assert!(wrong.is_empty(), "{fault}:\n{}", wrong.join("\n"));
 }
 
-/// Sends a command, and gives its handle.
+/// Sends a command and returns its handle.
 fn detached(grid: &Grid, args: &[&str]) -> String {
     let ran = acctl(&grid.url(), args);
     assert_eq!(ran.status, 0, "{ran:?}");
@@ -47,7 +47,7 @@ fn client(grid: &Grid) -> acclient::Client {
 }
 
 #[test]
-fn there_is_no_trace_of_the_command() {
+fn no_trace_of_the_command() {
     let grid = Grid::demo().expect("a grid");
     for handle in ["never", "acclient:1:never:1:1", "acclient:1:never:all"] {
         check(
@@ -69,7 +69,7 @@ fn there_is_no_trace_of_the_command() {
 }
 
 #[test]
-fn one_agent_of_a_list_is_not_known() {
+fn unknown_agent_in_a_list() {
     let grid = Grid::demo().expect("a grid");
     let handle = detached(&grid, &["run", "1:1,9:9", "--detach", "--", "echo", "out"]);
     let rows = [
@@ -83,14 +83,14 @@ fn one_agent_of_a_list_is_not_known() {
         ("kill H", 3, "NoSuchAgent"),
         ("stats H", 3, "NoSuchAgent"),
         ("info os 1:1,9:9", 3, "NoSuchAgent"),
-        // What failed counts for more.
+        // A failed job takes precedence.
         ("run 1:1,9:9 -- false", 1, "NoSuchAgent"),
     ];
     check(&grid.url(), "an agent of a list is not known", &handle, &rows);
 }
 
 #[test]
-fn no_agent_is_known() {
+fn unknown_agents() {
     let grid = Grid::demo().expect("a grid");
     let rows = [
         ("run 9:9 -- true", 3, "NoSuchAgent"),
@@ -113,14 +113,14 @@ fn no_agent_is_known() {
 }
 
 #[test]
-fn there_are_no_agents() {
+fn no_agents_registered() {
     let grid = Grid::builder().start().expect("a grid");
     let rows = ["agents", "ps", "info os all", "bash all true"];
     check(&grid.url(), "no agents", "", &rows.map(|line| (line, 3, "NoSuchAgent")));
 }
 
 #[test]
-fn there_is_no_controller() {
+fn no_controller() {
     let grid = Grid::demo().expect("a grid");
     grid.stop_controller();
     let handle = detached(&grid, &["run", "1:1", "--detach", "--", "true"]);
@@ -150,10 +150,10 @@ fn there_is_no_controller() {
 }
 
 #[test]
-fn a_controller_took_the_command_and_stopped() {
+fn controller_took_the_command_and_stopped() {
     let grid = Grid::demo().expect("a grid");
     grid.crash_controller_after(Step::Pop);
-    // The sender knows that it has sent it, and nobody else can know.
+    // Only the sender knows that the command exists.
     check(
         &grid.url(),
         "a controller stopped",
@@ -165,7 +165,7 @@ fn a_controller_took_the_command_and_stopped() {
 }
 
 #[test]
-fn a_job_is_lost() {
+fn lost_job() {
     let grid = Grid::demo().expect("a grid");
     grid.inject(Fault::DropResult);
     let handle = detached(&grid, &["run", "1:1", "--detach", "--", "echo", "line"]);
@@ -182,12 +182,12 @@ fn a_job_is_lost() {
     ];
     check(&grid.url(), "a job is lost", &handle, &rows);
     let waited = acctl(&grid.url(), &["wait", "--wait", "1", &handle]);
-    assert!(waited.stderr.contains("; lost: it was submitted"), "{waited:?}");
-    assert!(!waited.stderr.contains("come back"), "{waited:?}");
+    assert!(waited.stderr.contains("; lost: submitted"), "{waited:?}");
+    assert!(!waited.stderr.contains("resume with"), "{waited:?}");
 }
 
 #[test]
-fn a_job_waits_in_a_queue_of_its_agent() {
+fn job_queued_on_its_agent() {
     let grid = Grid::demo().expect("a grid");
     let run = ["run", "1:1", "--detach", "--queue", "q", "--", "sleep", "600"];
     let (first, second) = (detached(&grid, &run), detached(&grid, &run));
@@ -210,7 +210,7 @@ fn a_job_waits_in_a_queue_of_its_agent() {
 }
 
 #[test]
-fn an_agent_does_not_answer() {
+fn silent_agent() {
     let grid = Grid::demo().expect("a grid");
     let handle = detached(&grid, &["run", "1:1", "--detach", "--", "sleep", "600"]);
     wait_until("it runs", || grid.running_jobs() == 1);
@@ -235,7 +235,7 @@ fn an_agent_does_not_answer() {
     check(&grid.url(), "an agent does not answer", &handle, &rows);
 }
 
-/// Commands that talk to Redis, each in its way.
+/// Commands that talk to Redis.
 const ALL: [&str; 16] = [
     "run 1:1 --wait 1 -- true",
     "run all --wait 1 --batch 1 -- true",
@@ -256,7 +256,7 @@ const ALL: [&str; 16] = [
 ];
 
 #[test]
-fn redis_says_nothing_or_is_not_there() {
+fn silent_or_unreachable_redis() {
     let grid = Grid::demo().expect("a grid");
     let handle = "acclient:1:x:1:1";
     grid.redis().pause();
@@ -268,7 +268,7 @@ fn redis_says_nothing_or_is_not_there() {
 }
 
 #[test]
-fn redis_refuses_the_login() {
+fn redis_rejects_the_login() {
     let redis = RedisServer::builder().password("sesame");
     let grid = Grid::builder().agent(1, 1, &[]).redis(redis).start().expect("a grid");
     let url = format!("redis://:wrong@127.0.0.1:{}", grid.redis().port());
@@ -277,7 +277,7 @@ fn redis_refuses_the_login() {
 }
 
 #[test]
-fn redis_refuses_a_command() {
+fn redis_rejects_a_command() {
     let redis = RedisServer::builder().user_acl("few on nopass ~* +@all -rpush");
     let grid = Grid::demo_builder().redis(redis).start().expect("a grid");
     let rows = [
@@ -299,7 +299,7 @@ fn redis_refuses_a_command() {
 }
 
 #[test]
-fn a_replica_is_waited_for_until_it_is_promoted() {
+fn replica_times_out() {
     let redis = RedisServer::start().expect("a Redis");
     let mut admin = redis.connection();
     let port = support::ClosedPort::new();
@@ -338,7 +338,7 @@ fn bad_usage() {
 }
 
 #[test]
-fn a_job_fails() {
+fn failed_job() {
     let grid = Grid::demo().expect("a grid");
     let handle = detached(&grid, &["run", "1:1", "--detach", "--", "false"]);
     let rows = [
@@ -358,13 +358,14 @@ fn a_job_fails() {
 }
 
 #[test]
-fn output_that_may_be_cut_is_marked() {
+fn possible_truncation_is_marked() {
     let grid = Grid::demo().expect("a grid");
     for (lines, is_cut) in [(999, false), (1000, true), (1500, true)] {
         let script = format!("seq {lines}; seq {lines} >&2");
         let ran = acctl(&grid.url(), &["bash", "1:1", &script]);
         for name in ["stdout", "stderr"] {
-            let text = format!("agent 1:1: {name} may be cut: an agent keeps the last 1000 lines");
+            let text =
+                format!("agent 1:1: {name} may be truncated: agents keep the last 1000 lines");
             assert_eq!(ran.stderr.contains(&text), is_cut, "{lines}: {}", ran.stderr);
         }
         let ran = acctl(&grid.url(), &["--json", "bash", "1:1", &script]);
@@ -377,7 +378,7 @@ fn output_that_may_be_cut_is_marked() {
     }
 }
 
-/// Statuses and the first words of what they mean, from lines that `of` splits.
+/// Statuses with the first words of their meaning, from lines that `of` splits.
 fn meanings<'a>(
     text: &'a str,
     of: impl Fn(&'a str) -> Option<(&'a str, &'a str)>,
@@ -390,7 +391,7 @@ fn meanings<'a>(
 }
 
 #[test]
-fn the_page_and_the_help_name_the_same_statuses() {
+fn docs_and_help_list_the_same_statuses() {
     let page = std::fs::read_to_string(format!("{ROOT}/docs/acctl.md")).expect("the page");
     let (_, page) = page.split_once("\n## Exit status\n").expect("a section");
     let on_page = meanings(page, |line| line.strip_prefix("| ")?.split_once(" |"));

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::program::{ACCTL, Ran, acctl, command, session};
 use support::wait_until;
 
-/// A file that is removed with its value.
+/// Temporary file, removed on drop.
 struct File(PathBuf);
 
 impl File {
@@ -31,7 +31,7 @@ impl Drop for File {
     }
 }
 
-/// Runs acctl with this on its stdin.
+/// Runs acctl with this stdin.
 fn fed(url: &str, args: &[&str], stdin: &[u8]) -> Ran {
     let mut command = command(ACCTL, Some(url));
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -40,7 +40,7 @@ fn fed(url: &str, args: &[&str], stdin: &[u8]) -> Ran {
     child.wait_with_output().expect("it ends").into()
 }
 
-/// The agents in the rows of a table, or in the headings of results.
+/// Agents in table rows or result headings.
 fn agents(ran: &Ran) -> Vec<String> {
     let first = |line: &str| line.trim_start_matches("== ").split(' ').next().map(str::to_owned);
     let is_agent =
@@ -65,13 +65,13 @@ fn seven() -> Grid {
 }
 
 #[test]
-fn the_session_of_targets() {
+fn targets_session() {
     let grid = Grid::demo().expect("a grid");
     session("targets", &grid.url());
 }
 
 #[test]
-fn expressions_reach_the_agents_that_they_mean() {
+fn expressions_select_matching_agents() {
     let grid = seven();
     for (args, expected) in [
         (&["1:1-20"][..], "1:1 1:2 1:3 1:4 1:5"),
@@ -93,7 +93,7 @@ fn expressions_reach_the_agents_that_they_mean() {
             "{args:?}: {ran:?}"
         );
         let ran = acctl(&grid.url(), &[&["bash"], args, &["--", "echo $AGENT_GID"]].concat());
-        // With one agent there are no headings.
+        // A single agent has no heading.
         let count = ran.stdout.lines().filter(|line| line.trim().len() == 1).count();
         assert_eq!((ran.status, count), (0, expected.split(' ').count()), "{args:?}: {ran:?}");
         let ran = acctl(&grid.url(), &[&["run"], args, &["--dry-run", "--", "true"]].concat());
@@ -112,15 +112,15 @@ fn expressions_reach_the_agents_that_they_mean() {
 }
 
 #[test]
-fn agents_that_are_written_out_are_reported_and_ranges_are_counted() {
+fn unregistered_agents_are_reported_and_those_in_ranges_counted() {
     let grid = Grid::demo().expect("a grid");
     let url = &grid.url();
     let ran = acctl(url, &["run", "1:1,7", "--", "true"]);
     assert_eq!(ran.status, 3, "{ran:?}");
-    assert!(ran.stderr.contains("1 not known to the controller"), "{ran:?}");
+    assert!(ran.stderr.contains("1 unknown to the controller"), "{ran:?}");
     let ran = acctl(url, &["run", "1:1-7", "--", "true"]);
     assert_eq!(ran.status, 0, "{ran:?}");
-    assert!(ran.stderr.starts_with("5 agents of the ranges are not registered\n"), "{ran:?}");
+    assert!(ran.stderr.starts_with("5 agents in the ranges are not registered\n"), "{ran:?}");
     let ran = acctl(url, &["--json", "run", "1:1-4294967295", "--", "true"]);
     assert_eq!(ran.status, 2, "{ran:?}");
     assert_eq!(documents(&ran)[0]["error"]["kind"], "InvalidArgument");
@@ -134,7 +134,7 @@ fn agents_that_are_written_out_are_reported_and_ranges_are_counted() {
 }
 
 #[test]
-fn a_dry_run_sends_nothing() {
+fn dry_run_sends_nothing() {
     let grid = seven();
     let url = &grid.url();
     let keys = || -> Vec<String> {
@@ -151,14 +151,14 @@ fn a_dry_run_sends_nothing() {
     ] {
         let ran = acctl(url, args);
         assert_eq!(ran.status, 0, "{ran:?}");
-        assert!(ran.stderr.contains("nothing was sent; it is for "), "{ran:?}");
+        assert!(ran.stderr.contains("dry run: would send to "), "{ran:?}");
         let ran = acctl(url, &[&["--json"], args].concat());
         let documents = documents(&ran);
         assert_eq!((ran.status, &documents[0]["type"]), (0, &Value::from("plan")), "{ran:?}");
         assert_eq!(documents[0]["count"], documents.len() - 1, "{ran:?}");
         assert!(documents[1..].iter().all(|it| it["type"] == "agent" && it["agent"].is_string()));
     }
-    // Questions to the controller leave results under 0:0 only.
+    // Requests to the controller leave results under 0:0 only.
     let fields: Vec<String> = keys()
         .iter()
         .flat_map(|key| -> Vec<String> {
@@ -170,11 +170,11 @@ fn a_dry_run_sends_nothing() {
     assert_eq!(plan["target"], "1:1,1:2,1:3,1:4,1:5");
     assert_eq!((&plan["as_is"], &plan["unregistered"]), (&false.into(), &4.into()));
     let ran = acctl(url, &["run", "2:1,1:1-5", "--dry-run", "--", "true"]);
-    assert!(ran.stderr.ends_with("it is for 6 agents: 1:1-5,2:1\n"), "{ran:?}");
+    assert!(ran.stderr.ends_with("would send to 6 agents: 1:1-5,2:1\n"), "{ran:?}");
     let ran = acctl(url, &["run", "all", "--sample", "2", "--dry-run", "--", "true"]);
-    assert!(ran.stderr.contains("it is for 2 of 7 agents, chosen at random"), "{ran:?}");
+    assert!(ran.stderr.contains("would send to 2 of 7 agents, chosen at random"), "{ran:?}");
     let ran = acctl(url, &["run", "any role=cpu", "--dry-run", "--", "true"]);
-    assert!(ran.stderr.contains("it is for one of 3 agents: 1:2,4,2:1"), "{ran:?}");
+    assert!(ran.stderr.contains("would send to one of 3 agents: 1:2,4,2:1"), "{ran:?}");
     let ran = acctl(url, &["run", "8:8,1:1", "--dry-run", "--", "true"]);
     assert!(ran.stdout.contains("8:8    (not registered)"), "{ran:?}");
     for target in ["role=nobody", "8:8", "any@7"] {
@@ -185,7 +185,7 @@ fn a_dry_run_sends_nothing() {
 }
 
 #[test]
-fn a_file_has_a_target_on_each_line() {
+fn target_file_has_one_target_per_line() {
     let grid = seven();
     let url = &grid.url();
     let file = File::new("targets", b"# web\n1:1\n\n  1:2-3  \r\nrole=cpu and not 1:4\n");
@@ -199,7 +199,7 @@ fn a_file_has_a_target_on_each_line() {
     assert_eq!((ran.status, &*ran.stdout), (0, "hello\n"), "{ran:?}");
     let ran = fed(url, &["info", "os", "--target-file", "-"], b"1:3\n");
     assert_eq!((ran.status, agents(&ran).join(" ")), (0, "1:3".to_owned()), "{ran:?}");
-    // Files of thousands.
+    // Thousands of lines.
     let many: String = (1..=5000).map(|nid| format!("1:{nid}\n")).collect();
     let ran = fed(
         url,
@@ -210,8 +210,8 @@ fn a_file_has_a_target_on_each_line() {
     for (content, why) in [
         (&b"1:1\n1:2 and\n"[..], "line 2: invalid target \"1:2 and\""),
         (b"1:1\nany\n", "\"any\" cannot be combined"),
-        (b"\n# nothing\n", "it has no targets"),
-        (b"", "it has no targets"),
+        (b"\n# nothing\n", "no targets in the file"),
+        (b"", "no targets in the file"),
         (b"1:\xff\n", "utf-8"),
         (b"@web\n", "line 1: invalid target \"@web\": no such group"),
     ] {
@@ -229,7 +229,7 @@ fn a_file_has_a_target_on_each_line() {
     ] {
         assert_eq!(acctl(url, args).status, 2, "{args:?}");
     }
-    // Stdin has one thing.
+    // Stdin can be read once.
     for args in [
         &["run", "--target-file", "-", "--stdin", "--", "cat"][..],
         &["bash", "--target-file", "-"],
@@ -237,7 +237,7 @@ fn a_file_has_a_target_on_each_line() {
     ] {
         let ran = fed(url, args, b"1:1\n");
         assert_eq!(ran.status, 2, "{ran:?}");
-        assert!(ran.stderr.contains("stdin has the targets"), "{ran:?}");
+        assert!(ran.stderr.contains("stdin is already read by --target-file"), "{ran:?}");
     }
 }
 
@@ -274,14 +274,14 @@ fn groups_of_an_instance_are_targets() {
         ran.stderr.contains("line 9, column 7: not TOML, in [broken], at the key url"),
         "{ran:?}"
     );
-    // A client by address has no groups.
+    // A URL has no groups.
     let ran = acctl(&grid.url(), &["agents", "@web"]);
     assert_eq!(ran.status, 2, "{ran:?}");
     assert!(ran.stderr.contains("no groups are defined"), "{ran:?}");
 }
 
 #[test]
-fn a_ping_tells_who_is_alive() {
+fn ping_shows_liveness_and_queue_length() {
     let grid = Grid::demo().expect("a grid");
     let url = &grid.url();
     let ran = acctl(url, &["agents", "--ping"]);
@@ -292,7 +292,7 @@ fn a_ping_tells_who_is_alive() {
         acctl(url, &["bash", "1:2", "--detach", "true"]);
     }
     let ping = || acctl(url, &["--json", "--timeout", "2", "agents", "--ping"]);
-    // One is fetched by the poll that is open already.
+    // The open poll of the agent fetches one command.
     wait_until("two wait", || documents(&ping())[1]["waiting"].as_u64() >= Some(2));
     let ran = ping();
     assert_eq!(ran.status, 4, "{ran:?}");
@@ -340,7 +340,7 @@ fn ps_takes_a_target() {
 }
 
 #[test]
-fn a_schedule_takes_what_the_controller_resolves() {
+fn schedule_accepts_only_targets_that_the_controller_resolves() {
     let grid = Grid::demo().expect("a grid");
     let url = &grid.url();
     let add = |target: &str| acctl(url, &["schedule", "add", "x", "@yearly", target, "--", "true"]);
@@ -350,6 +350,6 @@ fn a_schedule_takes_what_the_controller_resolves() {
     for target in ["1:1-2", "not 1:1", "role=cpu or role=storage"] {
         let ran = add(target);
         assert_eq!(ran.status, 2, "{ran:?}");
-        assert!(ran.stderr.contains("the controller sends it later"), "{ran:?}");
+        assert!(ran.stderr.contains("the controller sends the command later"), "{ran:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! On a terminal: bars, colours, Ctrl-C, and what jobs print there.
+//! Terminals: progress bar, colours, Ctrl-C and control characters.
 
 use devgrid::Grid;
 
@@ -12,7 +12,7 @@ fn length_of_queue(grid: &Grid) -> i64 {
     redis::cmd("LLEN").arg("cmds.queue").query(&mut redis).expect("a length")
 }
 
-/// The printed commands in a text.
+/// Quoted handles in a text.
 fn printed(text: &str) -> Vec<String> {
     let quoted = text.split('\'').filter(|part| part.starts_with("acclient:1:"));
     quoted.map(str::to_owned).collect()
@@ -36,7 +36,7 @@ fn colours_on_a_terminal_only() {
 }
 
 #[test]
-fn a_bar_while_agents_are_at_work() {
+fn bar_is_drawn_while_jobs_run() {
     let grid = Grid::demo().expect("a grid");
     let gate = Gate::new();
     let script = gate.wait();
@@ -55,30 +55,30 @@ fn a_bar_while_agents_are_at_work() {
     assert!(status == 0 && shown.contains("3 succeeded"), "{shown:?}");
     let missing = Terminal::start(&grid.url(), "exec acctl bash 1:1", &[]);
     let (shown, status) = missing.end();
-    assert!(status == 2 && shown.contains("no script"), "{shown:?}");
+    assert!(status == 2 && shown.contains("missing script"), "{shown:?}");
     let piped = acctl(&grid.url(), &["run", "all", "--", "true"]);
     assert!(!piped.stderr.contains("running"), "{piped:?}");
 }
 
 #[test]
-fn ctrl_c_ends_the_wait_and_says_how_to_come_back() {
+fn ctrl_c_ends_the_wait_and_prints_how_to_resume() {
     let grid = Grid::demo().expect("a grid");
     let line = "exec acctl run 1:1 -- sleep 600";
     let terminal = Terminal::start(&grid.url(), line, &[]);
     wait_until("the job runs", || grid.running_jobs() == 1);
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
-    assert!(status == 130 && shown.contains("what was sent goes on"), "{shown:?}");
+    assert!(status == 130 && shown.contains("commands in flight continue"), "{shown:?}");
     assert_eq!(grid.running_jobs(), 1);
     let [form] = &printed(&shown)[..] else { panic!("{shown:?}") };
-    assert!(shown.contains(&format!("come back with: acctl wait '{form}'")), "{shown:?}");
+    assert!(shown.contains(&format!("resume with: acctl wait '{form}'")), "{shown:?}");
     assert_eq!(acctl(&grid.url(), &["kill", form]).status, 0);
     let waited = acctl(&grid.url(), &["wait", form]);
     assert!(waited.status == 1 && waited.stderr.contains("KILLED"), "{waited:?}");
 }
 
 #[test]
-fn ctrl_c_kills_where_it_is_told_to() {
+fn ctrl_c_kills_with_kill_on_interrupt() {
     let grid = Grid::demo().expect("a grid");
     let line = "exec acctl run all --kill-on-interrupt -- sleep 600";
     let terminal = Terminal::start(&grid.url(), line, &[]);
@@ -87,25 +87,25 @@ fn ctrl_c_kills_where_it_is_told_to() {
     let (shown, status) = terminal.end();
     assert!(status == 130 && shown.contains("2:1: ended"), "{shown:?}");
     wait_until("none runs", || grid.running_jobs() == 0);
-    // What no controller has taken is taken back.
+    // A queued command is retracted.
     grid.stop_controller();
     let terminal = Terminal::start(&grid.url(), line, &[]);
     wait_until("it is sent", || length_of_queue(&grid) == 1);
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
-    assert!(status == 130 && shown.contains("taken back before it ran"), "{shown:?}");
+    assert!(status == 130 && shown.contains("retracted before it ran"), "{shown:?}");
     assert_eq!(length_of_queue(&grid), 0);
 }
 
 #[test]
-fn ctrl_c_in_a_rollout() {
+fn ctrl_c_in_a_rollout_lists_or_kills_commands_in_flight() {
     let grid = Grid::demo().expect("a grid");
     let line = "exec acctl run all --batch 2 -- sleep 600";
     let terminal = Terminal::start(&grid.url(), line, &[]);
     wait_until("the batch runs", || grid.running_jobs() == 2);
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
-    assert!(status == 130 && shown.contains("nothing was sent to 2:1"), "{shown:?}");
+    assert!(status == 130 && shown.contains("not sent to 2:1"), "{shown:?}");
     let forms = printed(&shown);
     assert!(
         forms.len() == 2 && forms[0].ends_with(":1:1") && forms[1].ends_with(":1:2"),
@@ -127,7 +127,7 @@ fn ctrl_c_in_a_rollout() {
 }
 
 #[test]
-fn ctrl_c_in_a_rollout_tells_no_more_than_is_at_work() {
+fn ctrl_c_in_a_rollout_omits_completed_commands() {
     let grid = Grid::demo().expect("a grid");
     let line = "exec acctl bash all --batch 2 '[ $AGENT_NID = 1 ] || exec sleep 600'";
     let terminal = Terminal::start(&grid.url(), line, &[]);
@@ -135,15 +135,15 @@ fn ctrl_c_in_a_rollout_tells_no_more_than_is_at_work() {
     wait_until("the other runs", || grid.running_jobs() == 1);
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
-    assert!(status == 130 && shown.contains("nothing was sent to 2:1"), "{shown:?}");
+    assert!(status == 130 && shown.contains("not sent to 2:1"), "{shown:?}");
     let [form] = &printed(&shown)[..] else { panic!("{shown:?}") };
     assert!(form.ends_with(":1:2"), "{form}");
     assert_eq!(acctl(&grid.url(), &["kill", form]).status, 0);
-    // An agent that is away has its command all the same.
+    // A paused agent counts: its command is in flight.
     grid.pause_agent(1, 2);
     let line = "exec acctl run all --batch 2 -- sleep 600";
     let terminal = Terminal::start(&grid.url(), line, &[]);
-    // Beside the killed script's sleep, which goes on.
+    // The sleep of the killed script keeps running.
     wait_until("the other runs", || grid.running_jobs() == 2);
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
@@ -159,24 +159,24 @@ fn a_second_ctrl_c_ends_at_once() {
     wait_until("the job runs", || grid.running_jobs() == 1);
     grid.redis().pause();
     terminal.ctrl_c();
-    // Which is said before the killing, that does not come to its end.
-    terminal.wait_for("come back with: acctl wait 'acclient:1:");
+    // Printed before the kills, which hang.
+    terminal.wait_for("resume with: acctl wait 'acclient:1:");
     terminal.ctrl_c();
     let (shown, status) = terminal.end();
-    assert!(status == 130 && shown.contains("killing what was sent"), "{shown:?}");
+    assert!(status == 130 && shown.contains("killing commands in flight"), "{shown:?}");
     grid.redis().resume();
     let [form] = &printed(&shown)[..] else { panic!("{shown:?}") };
     assert_eq!(acctl(&grid.url(), &["kill", form]).status, 0);
 }
 
-/// Lines of the screen that are not empty.
+/// Nonempty lines of the screen.
 fn lines(terminal: &Terminal) -> Vec<String> {
     let screen = terminal.screen();
     screen.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 #[test]
-fn control_characters_of_jobs_are_shown_and_not_obeyed() {
+fn control_characters_of_jobs_are_escaped() {
     let grid = Grid::demo().expect("a grid");
     let script = r"printf '\033]0;pwned\007\033[31mred\033[2J\033[1;1Hgone\342\200\256\n== 1:2 SUCCESS\nplain\n'; \
                    printf '\033[2Jstderr\n' >&2; printf '9::\033]52;c;aGk=\007critical\n'";
@@ -197,9 +197,9 @@ fn control_characters_of_jobs_are_shown_and_not_obeyed() {
         )
     );
     assert_eq!(terminal.colour_of("red"), vt100::Color::Idx(1));
-    assert_eq!(terminal.colour_of("plain"), vt100::Color::Default, "a colour ends with its line");
+    assert_eq!(terminal.colour_of("plain"), vt100::Color::Default, "colours end with their line");
 
-    // In everything that is read back, too.
+    // Also in everything read back from Redis.
     let shown = acctl(
         &grid.url(),
         &["bash", "1:1", "--detach", "--id", "evil", "--tags", "\x1b[2J", script],
@@ -228,7 +228,7 @@ fn control_characters_of_jobs_are_shown_and_not_obeyed() {
             assert!(!all.contains(obeyed), "{line}: {all:?}");
         }
     }
-    // Where it is wanted, and where nobody would obey.
+    // Unescaped with --raw, and in a pipe.
     let (shown, _) = Terminal::start(&grid.url(), "acctl --raw wait evil", &[]).end();
     assert!(shown.contains("\x1b]0;pwned\x07"), "{shown:?}");
     let piped = acctl(&grid.url(), &["wait", "evil"]);
@@ -237,13 +237,13 @@ fn control_characters_of_jobs_are_shown_and_not_obeyed() {
     assert!(!shown.contains('\x1b'), "{shown:?}");
 }
 
-/// In single quotes for a shell.
+/// Quotes a text for a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[test]
-fn a_job_cannot_print_the_heading_of_another() {
+fn job_cannot_forge_the_heading_of_another() {
     let grid = Grid::demo().expect("a grid");
     let script =
         quoted("printf '== 9:9 SUCCESS\\n\\r== 9:9 SUCCESS\\n'; echo '== 9:9 SUCCESS' >&2");
@@ -254,7 +254,7 @@ fn a_job_cannot_print_the_heading_of_another() {
     assert!(status == 0 && headings == 3, "{lines:#?}");
     assert_eq!(lines.iter().filter(|line| line.starts_with("  == 9:9")).count(), 3, "{lines:#?}");
     assert_eq!(lines.iter().filter(|line| line.starts_with("  ^M== 9:9")).count(), 3, "{lines:#?}");
-    // A message of several lines, in a log.
+    // Log message of several lines.
     let script = "echo 7:::; echo first; echo 2:1: forged; echo :::";
     let job = acctl(&grid.url(), &["bash", "1:1,1:2", "--detach", script]).stdout;
     let logged = acctl(&grid.url(), &["logs", "-f", job.trim_end()]);
@@ -263,7 +263,7 @@ fn a_job_cannot_print_the_heading_of_another() {
 }
 
 #[test]
-fn colours_as_they_are_asked_for() {
+fn color_option_and_precedence() {
     let grid = Grid::demo().expect("a grid");
     let bold = |ran: &str| ran.contains("\x1b[1mAGENT");
     for (when, on_terminal, in_pipe) in
@@ -277,20 +277,20 @@ fn colours_as_they_are_asked_for() {
         let usage = acctl(&grid.url(), &["--color", when, "frob"]);
         assert_eq!(usage.stderr.contains('\x1b'), in_pipe, "{when}: {usage:?}");
     }
-    // A flag comes before the environment.
+    // The flag overrides the environment.
     let line = "exec acctl agents --color always";
     let (shown, _) = Terminal::start(&grid.url(), line, &[("NO_COLOR", "1")]).end();
     assert!(bold(&shown), "{shown:?}");
 }
 
 #[test]
-fn a_bar_leaves_nothing_behind() {
+fn bar_is_erased_at_the_end() {
     let grid = Grid::demo().expect("a grid");
     let gate = Gate::new();
     let script = quoted(&format!("[ $AGENT_NID = 2 ] || {{ {}; }}; echo done", gate.wait()));
     let line = format!("acctl bash all {script} > >(tee /dev/null) 2> /dev/tty; echo end");
     let (shown, _) = {
-        // Another program prints where the bar would be.
+        // A piped stdout hides the bar: its reader may print to the terminal.
         let terminal = Terminal::start(&grid.url(), &line, &[]);
         terminal.wait_for("== 1:2 SUCCESS");
         gate.open();
@@ -298,7 +298,7 @@ fn a_bar_leaves_nothing_behind() {
     };
     assert!(!shown.contains(" running, "), "{shown:?}");
     gate.close();
-    // What goes to a file leaves room for it.
+    // A redirected stdout does not.
     let line = format!("exec acctl bash all {script} > /dev/null");
     let terminal = Terminal::start(&grid.url(), &line, &[]);
     terminal.wait_for("1 done, 0 failed, 2 running, 0 waiting");
@@ -312,7 +312,7 @@ fn a_bar_leaves_nothing_behind() {
         "no more than the handle before"
     );
     gate.open();
-    wait_until("none runs", || grid.running_jobs() == 0);
+    wait_until("no job runs", || grid.running_jobs() == 0);
     gate.close();
     let terminal = Terminal::start(&grid.url(), &format!("exec acctl bash all {script}"), &[]);
     let bar = "1 done, 0 failed, 2 running, 0 waiting";
@@ -345,7 +345,7 @@ fn a_bar_leaves_nothing_behind() {
     );
 }
 
-/// What any other place wrote would go around the filter.
+/// Writes elsewhere would bypass the filter of control characters.
 #[test]
 fn only_the_output_and_the_bar_write() {
     let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).expect("sources");
@@ -354,7 +354,7 @@ fn only_the_output_and_the_bar_write() {
         let name = path.file_name().expect("a name").to_string_lossy();
         let writes = ["print!(", "println!(", "write_all(", "writeln!("];
         let found = writes.iter().find(|word| text.contains(*word));
-        // The last three write to files of their own, and names without control characters to a shell.
+        // The last three write files, or names without control characters for a shell.
         let may = ["output.rs", "bar.rs", "handles.rs", "completions.rs", "output_dir.rs"]
             .contains(&&*name);
         assert!(may || found.is_none(), "{name} has {found:?}");
