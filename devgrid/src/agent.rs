@@ -1,4 +1,4 @@
-//! Agent: takes commands from the controller, runs them and posts their results.
+//! Agent: receives commands from the controller, runs them and posts results.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -17,46 +17,45 @@ use crate::wire::{AgentId, Command};
 use crate::worker::Flag;
 use crate::{builtin, extension, lock, stats, sys};
 
-/// Limit of jobs on an agent, including kills that are never answered.
+/// Maximum number of jobs of an agent, including kills that are never answered.
 const MAX_JOBS: usize = 100;
 
-/// What was posted while the agent was paused: the command's id and the result.
+/// Results held back while the agent is paused, with their command ids.
 type Held = VecDeque<(String, String)>;
 
-/// The way of results to the controller; locked while one is on it.
+/// Path of results to the controller; locked while a result is posted.
 struct Post {
     alive: bool,
     paused: bool,
     held: Held,
-    /// The connection of the controller it belongs to.
+    /// Connection, and the controller it belongs to.
     conn: (Weak<Controller>, Option<Conn>),
 }
 
-/// The jobs of an agent, in the order they came.
+/// Jobs of an agent, in order of arrival.
 #[derive(Default)]
 struct Jobs {
     under_way: Vec<Arc<Job>>,
-    /// Fetched by an agent that is full, with the names of their queues. Nobody can see or kill them.
+    /// Jobs fetched by a full agent, with the names of their queues. They are invisible and cannot be killed.
     without_room: VecDeque<(Arc<Job>, Option<String>)>,
-    /// Jobs waiting behind one of the same queue; a queue that is there has one under way. Nobody can
-    /// see or kill them either.
+    /// Jobs waiting behind a running job of the same queue. They are invisible and cannot be killed either.
     queues: HashMap<String, VecDeque<Arc<Job>>>,
 }
 
-/// One life of an agent.
+/// Instance of an agent, from its start until it exits or is killed.
 pub(crate) struct Agent {
     pub(crate) id: AgentId,
     pub(crate) roles: Vec<String>,
     pub(crate) home: PathBuf,
     pub(crate) shared: Arc<Shared>,
-    /// They outlive the agent.
+    /// Logs, which outlive the instance.
     pub(crate) logs: Arc<Logs>,
     pub(crate) tunnels: Tunnels,
-    /// Processes under way.
+    /// Number of running processes.
     pub(crate) processes: AtomicUsize,
-    /// Whether there ever was one, in this life or an earlier one.
+    /// Whether this or an earlier instance ever started a process.
     pub(crate) has_run: AtomicBool,
-    /// Whether it was asked for its use of the machine before.
+    /// Whether aggregated statistics were requested before.
     pub(crate) measured: AtomicBool,
     post: Mutex<Post>,
     jobs: Mutex<Jobs>,
@@ -66,7 +65,7 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// A new life of the agent with this id; `before` is its last one.
+    /// Creates an instance; `before` is the previous one with this id.
     pub(crate) fn new(
         shared: &Arc<Shared>,
         id: AgentId,
@@ -74,7 +73,7 @@ impl Agent {
         before: Option<&Agent>,
     ) -> Arc<Self> {
         let home = shared.dir.join(format!("{}.{}", id.0, id.1));
-        // Where it can't be made, jobs fail with the reason.
+        // If this fails, jobs report the reason.
         let _ = std::fs::create_dir_all(&home);
         let has_run = before.is_some_and(|agent| agent.has_run.load(Ordering::Acquire));
         Arc::new(Agent {
@@ -99,17 +98,17 @@ impl Agent {
         })
     }
 
-    /// As tunnels call it: `gid.nid`.
+    /// Name in tunnels, `gid.nid`.
     pub(crate) fn name(&self) -> String {
         format!("{}.{}", self.id.0, self.id.1)
     }
 
-    /// What all processes of its jobs have in their environment.
+    /// Environment variable that identifies all processes of its jobs.
     pub(crate) fn mark(&self) -> String {
         format!("AGENT_HOME={}", self.home.display())
     }
 
-    /// All a job finds in its environment.
+    /// Complete environment of a job.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let home = std::env::var("HOME").unwrap_or_else(|_| "/".into());
         vec![
@@ -133,7 +132,7 @@ impl Agent {
         lock(&self.jobs).under_way.iter().find(|job| job.command.id == id).cloned()
     }
 
-    /// Takes a command, on the thread that fetched it.
+    /// Accepts a command, on the thread that fetched it.
     pub(crate) fn submit(self: &Arc<Self>, command: Command) {
         let queue = command.arg_text("queue").to_string();
         let job = Job::new(command, self);
@@ -149,19 +148,19 @@ impl Agent {
         self.launch(job, Some(queue));
     }
 
-    /// Whether it holds a command that it cannot start: it fetches no further ones.
+    /// Whether it holds a command that it cannot start, and therefore fetches no others.
     pub(crate) fn is_full(&self) -> bool {
         !lock(&self.jobs).without_room.is_empty()
     }
 
-    /// Waits until it can fetch again, or until `stop`.
+    /// Waits until it can fetch again or `stop` is set.
     pub(crate) fn wait_for_room(self: &Arc<Self>, stop: &Flag) {
         while self.is_full() && !stop.wait(Duration::from_millis(10)) {
             self.fill_up();
         }
     }
 
-    /// Starts what waits for room, as far as there is some.
+    /// Starts waiting jobs up to the limit.
     pub(crate) fn fill_up(self: &Arc<Self>) {
         loop {
             let mut jobs = lock(&self.jobs);
@@ -186,7 +185,7 @@ impl Agent {
         }
         if let Some(refusal) = self.refuse(&jobs, &job) {
             drop(jobs);
-            // Nothing starts the next one of a queue after that, in the original either.
+            // As in the original, a rejected command blocks its queue.
             return self.post(&job.command.id, job.result(self, &refusal));
         }
         jobs.under_way.push(Arc::clone(&job));
@@ -221,8 +220,8 @@ impl Agent {
             Some(builtin) => job.run(self, |agent, job| builtin::run(builtin, agent, job)),
             None => job.run(self, extension::run),
         };
-        // First, as the original does it: for a moment the job is there though its result is, too. Who
-        // uses the id again or kills the job in that moment gets DUPILICATE_ID, or no answer.
+        // Like the original, post before removing the job: in between, reusing the id yields DUPILICATE_ID, and a kill
+        // gets no answer.
         self.post(&job.command.id, job.result(self, &outcome));
         lock(&self.jobs).under_way.retain(|other| !Arc::ptr_eq(other, job));
         self.job_ended.notify_all();
@@ -243,7 +242,7 @@ impl Agent {
         }
     }
 
-    /// Hands a result to the controller.
+    /// Posts a result, possibly delayed by a fault.
     fn post(self: &Arc<Self>, id: &str, json: String) {
         let own = self.id;
         let delay = |f: &Fault| match f {
@@ -270,7 +269,7 @@ impl Agent {
             post.held.push_back((id.into(), json.into()));
             return;
         }
-        // A result is posted once: while the controller is down it is lost.
+        // Results are posted once; without a controller they are lost.
         if let Some(controller) = self.shared.controller() {
             if post.conn.0.as_ptr() != Arc::as_ptr(&controller) {
                 post.conn = (Arc::downgrade(&controller), None);
@@ -291,7 +290,7 @@ impl Agent {
         lock(&self.post).paused = true;
     }
 
-    /// Posts what was held back.
+    /// Posts the results held back.
     pub(crate) fn resume(&self) {
         let held = {
             let mut post = lock(&self.post);
@@ -303,7 +302,7 @@ impl Agent {
         }
     }
 
-    /// The end of the agent itself, after which it posts nothing, and nothing waits for it.
+    /// Ends the instance: it posts nothing more, and nothing waits for it.
     fn end(&self, each: impl Fn(&Job)) {
         lock(&self.post).alive = false;
         let mut jobs = lock(&self.jobs);
@@ -317,12 +316,12 @@ impl Agent {
         self.shared.links.end(|link| link.touches(&name));
     }
 
-    /// Its process exits, as it does for the command `restart`. Processes of jobs are left alone.
+    /// Exits as for the command `restart`: processes of jobs keep running.
     pub(crate) fn exit(&self) {
         self.end(Job::orphan);
     }
 
-    /// Dies with all its jobs, of which no result is ever posted.
+    /// Dies with all its jobs, without posting results.
     pub(crate) fn die(&self) {
         self.end(Job::abandon);
         for group in lock(&self.lingering).drain(..) {
@@ -330,8 +329,7 @@ impl Agent {
             self.shared.watchdog.remove(group);
         }
         if self.has_run.load(Ordering::Acquire) {
-            // A job's process that made itself a group or session of its own still carries our
-            // environment.
+            // Processes in their own group or session are identified by their environment.
             stats::kill_all_with(&self.mark());
         }
         let under_way = |jobs: &mut Jobs| !jobs.under_way.is_empty();
@@ -342,12 +340,11 @@ impl Agent {
         self.shared.links.wait_gone(|link| link.touches(&name), Duration::from_secs(2));
     }
 
-    /// The leader of a process group has ended.
+    /// Records that the leader of a process group has ended.
     pub(crate) fn ended(&self, group: u32) {
         let mut lingering = lock(&self.lingering);
         lingering.push(group);
-        // While a group has members its number can't be used again; after that it must be
-        // forgotten.
+        // The id of a group cannot be reused while it has members; after that it must be forgotten.
         lingering.retain(|group| {
             let members = sys::has_members(*group);
             if !members {

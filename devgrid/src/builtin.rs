@@ -1,4 +1,4 @@
-//! Commands that an agent answers without starting a process.
+//! Built-in commands of an agent, which start no process.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,10 +16,10 @@ use crate::{gojson, nodeinfo, tunnel};
 pub(crate) type Answer = Result<String, String>;
 type Builtin = fn(&Arc<Agent>, &Arc<Job>) -> Answer;
 
-/// What is left of an error's message in the original: its struct as JSON.
+/// Error data of the original, which encodes the error struct as JSON and loses its message.
 pub(crate) const NOTHING: &str = "{}";
 
-/// The builtin of that name.
+/// Looks up a built-in command.
 pub(crate) fn find(name: &str) -> Option<Builtin> {
     Some(match name {
         "ping" => |_, _| Ok("\"pong\"".into()),
@@ -42,8 +42,8 @@ pub(crate) fn find(name: &str) -> Option<Builtin> {
     })
 }
 
-/// Runs one; its answer is a message of level 20, and logged as such. It can be killed while it runs,
-/// which ends nothing but changes its state.
+/// Runs a built-in command. Its answer is a message of level 20, and logged. A kill while it runs only changes its
+/// state.
 pub(crate) fn run(builtin: Builtin, agent: &Arc<Agent>, job: &Arc<Job>) -> Outcome {
     let start = now_ms();
     let began = Instant::now();
@@ -67,7 +67,7 @@ pub(crate) fn run(builtin: Builtin, agent: &Arc<Agent>, job: &Arc<Job>) -> Outco
     }
 }
 
-/// The data as a JSON object; null is an empty one.
+/// Parses the data as a JSON object; null is an empty object.
 pub(crate) fn fields(job: &Job) -> Result<Map<String, Value>, String> {
     let data = &job.command.data;
     match serde_json::from_str(data) {
@@ -75,7 +75,7 @@ pub(crate) fn fields(job: &Job) -> Result<Map<String, Value>, String> {
         Ok(Value::Null) => Ok(Map::new()),
         Ok(_) => Err(NOTHING.into()),
         Err(error) => {
-            // Of a syntax error its position is left, counted from the beginning.
+            // A syntax error keeps its offset.
             let lines = data.split_inclusive('\n').take(error.line().saturating_sub(1));
             let before: usize = lines.map(str::len).sum();
             Err(format!("{{\"Offset\":{}}}", before + error.column()))
@@ -83,7 +83,7 @@ pub(crate) fn fields(job: &Job) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// A string that may be missing or null.
+/// Optional string field; null counts as missing.
 pub(crate) fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -93,13 +93,13 @@ pub(crate) fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<Str
 }
 
 fn get_msgs(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
-    // What is wrong with the question gets lost on the way.
+    // The original loses the details of the error.
     let fields = fields(job).map_err(|_| NOTHING)?;
     let id = text(&fields, "jobid")?.filter(|id| !id.is_empty()).ok_or(NOTHING)?;
     let levels = match fields.get("levels") {
         None | Some(Value::Null) => ALL_LEVELS.to_vec(),
         Some(levels @ Value::String(_)) => parse_levels(levels)?,
-        // The original looks for a string and finds nothing by an array.
+        // The original expects a string; an array matches no level.
         Some(_) => Vec::new(),
     };
     let limit = match fields.get("limit") {
@@ -109,7 +109,7 @@ fn get_msgs(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     Ok(gojson::encode(&agent.logs.find(&id, &levels, limit)))
 }
 
-/// What a job's processes use. The first question finds no use of the CPU, for want of an earlier one.
+/// Usage of a job's processes. The first request reports no CPU usage, because there is no earlier measurement.
 fn stats(agent: &Agent, job: &Job, pids: &[u32]) -> String {
     let all = pids.iter().map(|pid| agent.shared.observer.usage(*pid));
     let mut usage = all.fold(Usage::default(), Usage::plus);
@@ -131,7 +131,7 @@ fn get_process_stats(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
 fn get_processes_stats(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     let fields = fields(job)?;
     let (domain, name) = (text(&fields, "domain")?, text(&fields, "name")?);
-    // By the arguments as they came, though the rows show those of the agent's own command.
+    // Filters by the original arguments, although the rows show those of the agent's command.
     let is = |job: &Job, arg: &str, wanted: &Option<String>| {
         wanted
             .as_ref()
@@ -154,7 +154,7 @@ fn aggregated(agent: &Arc<Agent>) -> String {
     all.to_json("null", "")
 }
 
-/// Answers once the job has accepted the kill, and never if it won't.
+/// Answers once the job has accepted the kill; never, if it does not.
 fn kill(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     let id = text(&fields(job)?, "id")?.unwrap_or_default();
     if agent.job(&id).is_some_and(|target| !target.kill()) {
@@ -165,7 +165,7 @@ fn kill(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
 
 fn killall(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     for other in agent.jobs() {
-        // It is one of them itself, and ends as KILLED.
+        // killall is a job itself and ends as KILLED.
         if Arc::ptr_eq(&other, job) {
             other.kill();
         } else {
@@ -175,11 +175,11 @@ fn killall(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     Ok("true".into())
 }
 
-/// Exits the agent's process, so that the command is never answered.
+/// Exits the agent, so that the command is never answered.
 fn restart(agent: &Arc<Agent>, _: &Arc<Job>) -> Answer {
     agent.exit();
     let agent = Arc::clone(agent);
-    // Not on this thread, which may be the one that polls.
+    // On a new thread: this one may be the polling thread.
     std::thread::spawn(move || agent.shared.restart_agent(&agent));
     Err(NOTHING.into())
 }

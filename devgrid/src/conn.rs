@@ -1,7 +1,7 @@
-//! Redis connections of the grid's own daemons.
+//! Redis connections of controller and agents.
 //!
-//! They are not `redis::Connection`s because a blocked one has to be closable from another thread
-//! when Redis itself no longer answers.
+//! `redis::Connection` does not allow another thread to close a blocked connection, which is necessary if Redis does not
+//! answer.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use redis::{ConnectionLike, Parser, RedisResult, Value};
 
-/// Where the grid's Redis listens, and how to log in.
+/// Address and password of the grid's Redis.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) address: Address,
@@ -25,11 +25,11 @@ pub(crate) enum Address {
     Unix(PathBuf),
 }
 
-/// How long an ordinary command may take; a Redis that is paused longer counts as gone.
+/// Timeout of ordinary commands. A Redis that is paused longer counts as unreachable.
 const ANSWER: Duration = Duration::from_secs(30);
 
 impl Endpoint {
-    /// Connects and logs in. With `blocking` an answer may take for ever.
+    /// Connects and authenticates. With `blocking`, replies have no timeout.
     pub(crate) fn connect(&self, blocking: bool) -> RedisResult<Conn> {
         let stream = match &self.address {
             Address::Tcp(port) => {
@@ -67,8 +67,7 @@ impl Stream {
 }
 
 impl Read for &Stream {
-    /// Goes on after a signal: the parser would take it for the end of the connection, and with that
-    /// a command that was on its way would be lost.
+    /// Retries on EINTR: the parser would treat it as the end of the connection, and lose a popped command.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = match self {
@@ -96,14 +95,14 @@ impl Write for &Stream {
     }
 }
 
-/// One connection; it can be used with everything `redis::cmd` and `redis::pipe` make.
+/// Connection for use with `redis::cmd` and `redis::pipe`.
 pub(crate) struct Conn {
     stream: Arc<Stream>,
     parser: Parser,
     open: bool,
 }
 
-/// Ends a connection from another thread, the last resort against a Redis that doesn't answer.
+/// Closes a connection from another thread, the last resort if Redis does not answer.
 #[derive(Debug)]
 pub(crate) struct Closer(Arc<Stream>);
 
@@ -121,7 +120,7 @@ impl Conn {
         Closer(Arc::clone(&self.stream))
     }
 
-    /// Bounds the wait for answers, for once less than usual.
+    /// Sets a read timeout, at least 1 ms.
     pub(crate) fn limit(&self, time: Duration) {
         let _ = self.stream.set_read_timeout(Some(time.max(Duration::from_millis(1))));
     }

@@ -1,4 +1,4 @@
-//! Orders to a running grid, through a unix socket: what `devgrid tell` sends and the grid carries out.
+//! Control socket: `devgrid tell` sends orders that a running grid carries out.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -12,16 +12,15 @@ use std::time::Duration;
 use devgrid::{Fault, Grid, Step};
 use serde::{Deserialize, Serialize};
 
-/// Names the socket to programs that the grid runs.
+/// Environment variable with the path of the control socket, set for commands that the grid runs.
 pub const VARIABLE: &str = "DEVGRID_CONTROL";
 
-/// Gives an order to a grid that runs, and waits until it is carried out.
+/// Inject a fault into a running grid and wait until it takes effect
 ///
-/// The grid is the one whose control socket is named by --control or, for programs that a grid runs, by the variable
-/// DEVGRID_CONTROL.
+/// The grid is identified by its control socket. Commands run by devgrid find it in DEVGRID_CONTROL.
 #[derive(Debug, clap::Args)]
 pub struct Tell {
-    /// The control socket of the grid, which it prints when it starts
+    /// Control socket of the grid, printed at its start
     #[arg(long, env = "DEVGRID_CONTROL", value_name = "PATH")]
     control: PathBuf,
 
@@ -31,47 +30,47 @@ pub struct Tell {
 
 #[derive(Debug, Clone, clap::Subcommand, Serialize, Deserialize)]
 enum Order {
-    /// Kills an agent with all its jobs, whose results are lost; it stays routable for a while
+    /// Kill an agent with all its jobs; their results are lost, and the agent stays routable for a while
     Kill { agent: Agent },
-    /// Starts an agent: a new one, or one that was killed
+    /// Start an agent, new or killed before
     Start {
         /// GID:NID[=ROLE,...]
         agent: Agent,
     },
-    /// Stops an agent from fetching commands and posting results, though its jobs go on
+    /// Stop an agent from fetching commands and posting results; its jobs keep running
     Pause { agent: Agent },
-    /// Lets a paused agent go on
+    /// Resume a paused agent
     Resume { agent: Agent },
-    /// Delays each result of an agent
+    /// Delay every result of an agent
     Slow {
         agent: Agent,
         #[arg(value_parser = seconds)]
         seconds: Duration,
     },
-    /// Fills an agent: it behaves as if it had 100 jobs, takes one more command, and fetches no further ones
+    /// Let an agent behave as if it ran 100 jobs: it fetches one more command and no others
     Fill { agent: Agent },
-    /// Loses all results of an agent
+    /// Drop all results of an agent
     Silence { agent: Agent },
-    /// Stops the controller, supervised or not; results that come meanwhile are lost
+    /// Stop the controller, even if supervised; results that arrive while it is down are lost
     StopController,
-    /// Starts the controller again
+    /// Start the controller
     StartController,
-    /// Makes the controller exit after it took the next command, which is lost
+    /// Crash the controller after it takes the next command, which is lost
     CrashController,
-    /// Loses the next result of a job
+    /// Drop the next result of a job
     DropResult,
-    /// Stores the next result of a job twice
+    /// Store the next result of a job twice
     DuplicateResult,
-    /// Delays the controller's word that a command has been routed
+    /// Delay the controller's confirmation that a command was routed
     DelayRouting {
         #[arg(value_parser = seconds)]
         seconds: Duration,
     },
-    /// Ends slow, fill, silence and the other faults; agents and the controller stay as they are
+    /// End all faults such as slow, fill and silence; agents and controller keep their state
     Heal,
 }
 
-/// An agent and its roles.
+/// Agent and its roles.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Agent {
     pub gid: u32,
@@ -94,24 +93,24 @@ impl FromStr for Agent {
         let numbers = address.split_once(':');
         let numbers = numbers.and_then(|(gid, nid)| Some((number(gid)?, number(nid)?)));
         let (gid, nid) =
-            numbers.ok_or("expected GID:NID or GID:NID=ROLE,..., both numbers above 0")?;
+            numbers.ok_or("expected GID:NID or GID:NID=ROLE,..., both numbers above zero")?;
         let roles = roles.split(',').filter(|role| !role.is_empty()).map(String::from).collect();
         Ok(Agent { gid, nid, roles })
     }
 }
 
-/// Seconds, which may have a fraction.
+/// Parses seconds, with an optional fraction.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|number| Duration::try_from_secs_f64(number).ok());
-    seconds.ok_or_else(|| "expected a number of seconds, at least 0".into())
+    seconds.ok_or_else(|| "expected a number of seconds, zero or more".into())
 }
 
 impl Tell {
-    /// Sends the order, and waits until it is carried out.
+    /// Sends the order and waits until it is carried out.
     pub fn send(&self) -> Result<(), String> {
         let order = serde_json::to_vec(&self.order).map_err(|error| error.to_string())?;
         exchange(&self.control, &order)
-            .map_err(|error| format!("can't reach a grid at {}: {error}", self.control.display()))
+            .map_err(|error| format!("cannot reach a grid at {}: {error}", self.control.display()))
     }
 }
 
@@ -124,23 +123,23 @@ fn exchange(path: &Path, order: &[u8]) -> io::Result<()> {
     if reply == DONE { Ok(()) } else { Err(io::Error::other(reply)) }
 }
 
-/// The reply to an order that was carried out.
+/// Reply to a completed order.
 const DONE: &str = "done";
 
-/// The socket of a grid and the thread that listens to it.
+/// Control socket of a grid.
 pub struct Control {
     path: PathBuf,
 }
 
 impl Control {
-    /// Listens as long as the program runs; the socket goes with the directory of the grid.
+    /// Creates the socket and listens for the lifetime of the process. The socket is removed with the grid's directory.
     pub fn start(grid: &Arc<Grid>) -> io::Result<Self> {
         let path = grid.redis().dir().join("control");
         let listener = UnixListener::bind(&path)?;
         let grid = Arc::downgrade(grid);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // Who went away without a reply doesn't want one.
+                // The peer may close the connection before the reply.
                 let _ = answer(&grid, stream);
             }
         });
@@ -159,8 +158,8 @@ fn answer(grid: &Weak<Grid>, mut stream: UnixStream) -> io::Result<()> {
             order.carry_out(&grid);
             DONE.into()
         }
-        (Err(error), _) => format!("not an order of this version: {error}"),
-        (_, None) => "the grid ends".into(),
+        (Err(error), _) => format!("invalid order for this version: {error}"),
+        (_, None) => "the grid is shutting down".into(),
     };
     stream.write_all(reply.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! Controller: takes commands, routes them to agents and stores their results.
+//! Controller: takes commands, routes them to agents and stores results.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,24 +17,24 @@ use crate::wire::{self, AgentId, Command};
 use crate::worker::{Flag, Flow, Work, Worker};
 use crate::{gojson, internals, jumpscript, lock};
 
-/// One life of the controller, from its start until it is stopped or dies.
+/// Instance of the controller, from its start until it is stopped or dies.
 pub(crate) struct Controller {
     pub(crate) shared: Arc<Shared>,
     pub(crate) registry: Mutex<Registry>,
     pub(crate) scheduler: Scheduler,
     running: AtomicBool,
-    /// Held by agents' threads while they file a result; taken whole by the end of the controller.
+    /// Read-locked by agent threads while they store a result, write-locked by the end of the controller.
     gate: RwLock<()>,
     workers: Mutex<Vec<Arc<Worker>>>,
     pollers: Mutex<HashMap<AgentId, Arc<Worker>>>,
     stopping: Flag,
 }
 
-/// What a controller's thread does for one list of Redis.
+/// Task of a controller thread for one Redis list.
 enum Task {
     /// `cmds.queue`
     Commands,
-    /// The original writes logs into these lists and takes them out again at once.
+    /// The original writes logs to these lists and pops them at once.
     Drain,
 }
 
@@ -51,7 +51,7 @@ impl Work for Draining {
         }
     }
 
-    /// Any error but a timeout ends the original.
+    /// The original exits on any error except a timeout.
     fn failed(&mut self) -> Flow {
         self.controller.die();
         Flow::End
@@ -62,7 +62,7 @@ impl Work for Draining {
 struct Polling {
     controller: Arc<Controller>,
     agent: Arc<Agent>,
-    /// Whether the agent has found this controller.
+    /// Whether the agent has registered with this controller.
     connected: bool,
 }
 
@@ -97,14 +97,14 @@ impl Work for Polling {
         self.controller.fetch(&self.agent, conn, &payload)
     }
 
-    /// The agent asks again.
+    /// The agent polls again.
     fn failed(&mut self) -> Flow {
         Flow::Continue
     }
 }
 
 impl Controller {
-    /// Starts one, with which the agents register after `delay`; returns when it drains its queue.
+    /// Starts a controller, with which the agents register after `delay`. Returns when it takes commands.
     pub(crate) fn start(shared: &Arc<Shared>, delay: Duration) {
         let controller = Arc::new(Controller {
             shared: Arc::clone(shared),
@@ -121,8 +121,7 @@ impl Controller {
             controller.attach(&agent, delay);
         }
         let workers = {
-            // Held so that one that dies of its very first command still finds all that has to be
-            // stopped.
+            // Locked so that a controller that dies of its first command finds all workers to stop.
             let mut workers = lock(&controller.workers);
             workers.push(controller.drain(Task::Drain, wire::COMMAND_LOG));
             workers.push(controller.drain(Task::Drain, wire::RESULT_LOG));
@@ -147,23 +146,21 @@ impl Controller {
         self.running.load(Ordering::Acquire)
     }
 
-    /// Dies on its own account: of a malformed command, of an error of Redis, or because a test wants
-    /// it. A supervisor starts another one.
+    /// Dies of a malformed command, a Redis error or an injected crash. A supervisor starts a new one.
     pub(crate) fn die(self: &Arc<Self>) {
         if !self.running.swap(false, Ordering::AcqRel) || self.stopping.is_set() {
             return;
         }
         let own = Arc::clone(self);
-        // Not on this thread, which is one of those to be stopped.
+        // On a new thread: this one may be a worker, which cannot stop itself.
         std::thread::spawn(move || {
             own.stop();
             own.shared.supervise(&own);
         });
     }
 
-    /// Stops it; returns when no thread of it touches Redis any more. What its threads are at they
-    /// end first, with the answer of an agent that comes at once; results of jobs that end later
-    /// are lost.
+    /// Stops the controller and waits until none of its threads uses Redis. Threads finish their current command,
+    /// including the immediate answer of an agent. Results of jobs that end later are lost.
     pub(crate) fn stop(&self) {
         self.stopping.set();
         self.scheduler.stop();
@@ -172,14 +169,13 @@ impl Controller {
         let all: Vec<&Worker> = workers.iter().map(|w| &**w).collect();
         Worker::stop_all(&all, &self.shared.endpoint);
         self.running.store(false, Ordering::Release);
-        // All tunnels lead through it.
+        // All tunnels pass through the controller.
         self.shared.live_agents().iter().for_each(|agent| agent.tunnels.disconnect());
         self.shared.links.end(|_| true);
         self.close_gate();
     }
 
-    /// Waits for results being filed, but not for a Redis that doesn't answer: what was sent to
-    /// that one can't be called back.
+    /// Waits for results being stored, but at most 2 seconds: Redis may not answer.
     fn close_gate(&self) {
         let deadline = Instant::now() + Duration::from_secs(2);
         while self.gate.try_write().is_err() && Instant::now() < deadline {
@@ -187,7 +183,7 @@ impl Controller {
         }
     }
 
-    /// Registers an agent after `delay` and begins to fetch for it.
+    /// Registers an agent after `delay` and starts to fetch for it.
     pub(crate) fn attach(self: &Arc<Self>, agent: &Arc<Agent>, delay: Duration) {
         let mut work =
             Polling { controller: Arc::clone(self), agent: Arc::clone(agent), connected: false };
@@ -203,7 +199,7 @@ impl Controller {
         }
     }
 
-    /// Ends the polling for an agent; returns when nothing more is taken for it.
+    /// Stops polling for an agent and waits until nothing more is popped for it.
     pub(crate) fn detach(&self, agent: AgentId) {
         let worker = lock(&self.pollers).get(&agent).cloned();
         if let Some(worker) = worker {
@@ -218,7 +214,7 @@ impl Controller {
         }
     }
 
-    /// One command out of `cmds.queue`.
+    /// Handles a command popped from `cmds.queue`.
     fn take(self: &Arc<Self>, conn: &mut Conn, payload: &[u8]) -> Flow {
         if !self.running() {
             let _ = redis::cmd("LPUSH").arg(wire::COMMANDS).arg(payload).exec(conn);
@@ -285,7 +281,7 @@ impl Controller {
         Ok(())
     }
 
-    /// One command out of `cmds:<gid>:<nid>`.
+    /// Handles a command popped from `cmds:<gid>:<nid>`.
     fn fetch(self: &Arc<Self>, agent: &Arc<Agent>, conn: &mut Conn, payload: &[u8]) -> Flow {
         if !self.running() || !agent.alive() {
             let _ = redis::cmd("LPUSH").arg(wire::agent_key(agent.id)).arg(payload).exec(conn);
@@ -312,7 +308,7 @@ impl Controller {
         Flow::Continue
     }
 
-    /// A script it keeps, for an agent that is to run it.
+    /// Stored script for an agent.
     pub(crate) fn script(&self, hash: &str) -> Option<String> {
         let mut conn = self.shared.endpoint.connect(false).ok()?;
         let key = wire::script_key(hash);
@@ -320,8 +316,8 @@ impl Controller {
         found.map(|bytes| gojson::lossy(&bytes))
     }
 
-    /// Files a terminal result an agent posts, through the agent's connection. What Redis refuses is
-    /// lost, and the agent never hears of it.
+    /// Stores a terminal result posted by an agent, through the agent's connection. Writes rejected by Redis are lost
+    /// silently.
     pub(crate) fn store(
         self: &Arc<Self>,
         slot: &mut Option<Conn>,
@@ -338,7 +334,7 @@ impl Controller {
             *slot = self.shared.endpoint.connect(false).ok();
         }
         let Some(conn) = slot else {
-            // The original gives up where it can't connect.
+            // The original exits if it cannot connect.
             return self.die();
         };
         let raw = faults.take(|f| matches!(f, Fault::RawResult(_)));
@@ -352,8 +348,8 @@ impl Controller {
     }
 }
 
-/// Whether a command goes back to the end of the agent's list, behind those that came later. The original
-/// does that to one whose agent is not yet there to take it: of 900 commands pushed 300 at a time to 24.
+/// Whether a command is pushed back to the tail of the agent's list, behind later ones. The original does so if the
+/// agent is not ready to receive it: in a measurement, for 24 of 900 commands pushed 300 at a time.
 fn puts_back(agent: AgentId, conn: &mut Conn) -> bool {
     const BACKLOG: usize = 20;
     const ONE_IN: u32 = 38;
@@ -364,11 +360,10 @@ fn puts_back(agent: AgentId, conn: &mut Conn) -> bool {
             .is_ok_and(|length| length >= BACKLOG)
 }
 
-/// The controller stops here.
+/// An injected crash.
 struct Crash;
 
-/// Commands to be written in one go. Redis sees them in the order and the number the original sends
-/// them.
+/// Pipeline of Redis commands, in the number and order that the original sends.
 struct Batch<'a> {
     conn: &'a mut Conn,
     shared: &'a Shared,
@@ -380,7 +375,7 @@ impl<'a> Batch<'a> {
         Batch { conn, shared, pipe: redis::pipe() }
     }
 
-    /// Sends what has gathered. The original reads no reply to any of it: what Redis refuses is lost.
+    /// Sends the pipeline. The original ignores the replies: rejected writes are lost.
     fn send(&mut self) {
         if !self.pipe.is_empty() {
             let _ = self.pipe.exec(self.conn);
@@ -388,7 +383,7 @@ impl<'a> Batch<'a> {
         self.pipe.clear();
     }
 
-    /// Ends the controller here if a test wants it.
+    /// Crashes the controller if a test requested it for this step.
     fn step(&mut self, step: Step) -> Result<(), Crash> {
         if !self.shared.faults.crashes(step) {
             return Ok(());
@@ -397,7 +392,7 @@ impl<'a> Batch<'a> {
         Err(Crash)
     }
 
-    /// QUEUED or RUNNING.
+    /// Writes the state QUEUED or RUNNING.
     fn state(&mut self, command: &Command, agent: AgentId, state: &str) {
         let json =
             wire::controller_result(&command.id, agent.0.into(), agent.1.into(), state, "", 0);
@@ -414,7 +409,7 @@ impl<'a> Batch<'a> {
         self.step(Step::Pushed)
     }
 
-    /// The controller's own answer, under the address as asked.
+    /// Writes an answer of the controller, under the address in the command.
     fn answer(&mut self, command: &Command, answer: &internals::Answer) {
         let (gid, nid) = (command.gid, command.nid);
         let json = wire::controller_result(
@@ -433,7 +428,7 @@ impl<'a> Batch<'a> {
         self.pipe.rpush(wire::RESULT_LOG, json).ignore();
     }
 
-    /// A terminal result.
+    /// Writes a terminal result.
     fn result(&mut self, agent: AgentId, id: &str, json: &[u8]) -> Result<(), Crash> {
         let (hash, list) = (wire::hash_key(id), wire::list_key(id, agent.0.into(), agent.1.into()));
         self.pipe.hset(&hash, field(agent), json).ignore();

@@ -1,4 +1,4 @@
-//! Commands that aren't built into an agent: programs, scripts, jumpscripts.
+//! Commands implemented by agent extensions: programs, scripts, jumpscripts.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::jumpscript;
 use crate::process::{self, Program};
 use crate::wire::Command;
 
-/// Shell command that runs the script on its stdin, from the agent's default configuration. The agent knows
-/// and kills this shell; the script is a child of it.
+/// Shell command from the agent's default configuration, which runs the script on its stdin. The agent kills this
+/// shell; the script is its child.
 const BASH: &str =
     "T=`mktemp` && cat > $T && chmod +x $T && bash -c $T; EXIT=$?; rm -rf $T; exit $EXIT";
 
-/// Whether the agent knows a command.
+/// Whether the agent has an extension for the command.
 pub(crate) fn knows(agent: &Agent, command: &Command) -> bool {
     match &*command.cmd {
         "execute" | "bash" => true,
@@ -24,7 +24,7 @@ pub(crate) fn knows(agent: &Agent, command: &Command) -> bool {
     }
 }
 
-/// Runs it.
+/// Runs the command of the job.
 pub(crate) fn run(agent: &Arc<Agent>, job: &Arc<Job>) -> Outcome {
     match &*job.command.cmd {
         "jumpscript" | "jumpscript_content" => jumpscript::run(agent, job),
@@ -40,8 +40,8 @@ fn program(command: &Command) -> Program {
     Program { name: command.arg_text("name").into(), args: command.arg_texts("args"), stdin }
 }
 
-/// The arguments under which the agent runs an extension, for all to see in its statistics. `None`
-/// for what is run as it came.
+/// Arguments with which the agent runs an extension, as reported in its statistics. `None` for commands that are run
+/// unmodified.
 pub(crate) fn process_args(command: &Command) -> Option<Map<String, Value>> {
     let (name, args) = match &*command.cmd {
         "bash" => ("bash", json!(["-c", BASH])),

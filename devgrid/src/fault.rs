@@ -1,76 +1,75 @@
-//! Faults that tests inject into the grid.
+//! Faults that tests can inject.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// A point at which the controller can be made to stop, see
+/// Point at which the controller can be crashed, see
 /// [`Grid::crash_controller_after`](crate::Grid::crash_controller_after).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// A command was taken off `cmds.queue`: it is lost.
+    /// A command was popped from `cmds.queue`; it is lost.
     Pop,
-    /// The first target's QUEUED is in the hash, with its expiry, and nothing else.
+    /// QUEUED of the first target is in the hash, with its expiry, and nothing else.
     Queued,
     /// The command is in `cmds:<gid>:<nid>` of the first target.
     Pushed,
-    /// `cmd.<id>.queued` is written: only the results are missing.
+    /// `cmd.<id>.queued` is written; only the results are missing.
     Announced,
-    /// A command was taken off `cmds:<gid>:<nid>` for an agent, which never gets it.
+    /// A command was popped from `cmds:<gid>:<nid>`; the agent never receives it.
     Fetched,
-    /// RUNNING is in the hash; the agent never gets the command.
+    /// RUNNING is in the hash; the agent never receives the command.
     Running,
     /// The terminal result is in the hash but not in the list.
     ResultHash,
-    /// The terminal result is in the list, which has no expiry yet.
+    /// The terminal result is in the list, without its expiry.
     ResultList,
 }
 
-/// Something to go wrong, see [`Grid::inject`](crate::Grid::inject).
+/// Fault, see [`Grid::inject`](crate::Grid::inject).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Until cleared: RUNNING is written into the hash again after each terminal HSET, before the
-    /// list gets its result.
+    /// Until cleared: RUNNING is written to the hash again after each terminal HSET, before the result is pushed to the
+    /// list.
     RunningAfterTerminal,
-    /// Until cleared: this agent runs its jobs and never posts a result.
+    /// Until cleared: the agent runs its jobs but posts no results.
     NeverAnswer {
         /// Grid id.
         gid: u32,
         /// Node id.
         nid: u32,
     },
-    /// Once: the controller loses the next terminal result an agent posts.
+    /// Once: the controller drops the next terminal result posted by an agent.
     DropResult,
-    /// Until cleared: terminal results of agents arrive this much later.
+    /// Until cleared: terminal results of all agents are delayed.
     DelayResults(Duration),
-    /// Until cleared: terminal results of this agent arrive this much later.
+    /// Until cleared: terminal results of one agent are delayed.
     SlowAgent {
         /// Grid id.
         gid: u32,
         /// Node id.
         nid: u32,
-        /// How much later.
+        /// Delay of each result.
         delay: Duration,
     },
-    /// Until cleared: this agent has its 100 jobs under way. It takes one more command, which then runs as far
-    /// as Redis can tell, and waits; it fetches no other one, and a while later counts as gone.
+    /// Until cleared: the agent behaves as if it ran 100 jobs. It fetches one more command, which is RUNNING in Redis
+    /// but waits, and no others; after a while it is no longer registered.
     FullAgent {
         /// Grid id.
         gid: u32,
         /// Node id.
         nid: u32,
     },
-    /// Until cleared: `cmd.<id>.queued` is written this much after the commands went to the agents.
+    /// Until cleared: `cmd.<id>.queued` is written this long after the commands were pushed to the agents.
     DelayQueued(Duration),
-    /// Once: these bytes are written, in hash and list, instead of the next terminal result of an
-    /// agent.
+    /// Once: these bytes replace the next terminal result of an agent in hash and list.
     RawResult(Vec<u8>),
     /// Once: the next terminal result of an agent is pushed to the list twice.
     DuplicateResult,
 }
 
-/// The faults that are set, and the step at which the controller is to stop.
+/// Injected faults and the pending crash.
 #[derive(Default)]
 pub(crate) struct Faults {
     set: Mutex<Vec<Fault>>,
@@ -91,12 +90,12 @@ impl Faults {
         *crate::lock(&self.crash) = None;
     }
 
-    /// Whether the controller has to stop here; only once.
+    /// Whether the controller crashes at this step; clears the pending crash.
     pub(crate) fn crashes(&self, step: Step) -> bool {
         crate::lock(&self.crash).take_if(|armed| *armed == step).is_some()
     }
 
-    /// The value of a fault that stays set.
+    /// Value of a persistent fault.
     pub(crate) fn find<T>(&self, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
         crate::lock(&self.set).iter().find_map(pick)
     }
@@ -105,7 +104,7 @@ impl Faults {
         crate::lock(&self.set).contains(fault)
     }
 
-    /// Uses up a fault that acts once.
+    /// Takes a fault that acts once.
     pub(crate) fn take(&self, which: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let mut set = crate::lock(&self.set);
         let index = set.iter().position(which)?;

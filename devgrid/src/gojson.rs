@@ -1,11 +1,11 @@
-//! JSON as Go's `encoding/json` reads and writes it.
+//! JSON in the format of Go's `encoding/json`.
 //!
-//! Maps are sorted, fields of a struct keep their order, and `<`, `>` and `&` are escaped. serde_json does
-//! the parsing and the quoting; what is here is where Go differs from it.
+//! Maps are sorted, struct fields keep their order, and `<`, `>` and `&` are escaped. serde_json parses and quotes; this
+//! module implements the differences.
 
 use serde_json::Value;
 
-/// Go escapes these three so that its JSON can stand in HTML.
+/// Escapes the characters that Go escapes for use of JSON in HTML.
 fn escape_html(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
@@ -21,18 +21,17 @@ fn escape_html(json: &str) -> String {
     out
 }
 
-/// One value.
+/// Encodes a value.
 pub(crate) fn encode(value: &Value) -> String {
     escape_html(&value.to_string())
 }
 
-/// One string, quoted.
+/// Encodes a string, with quotes.
 pub(crate) fn string(text: &str) -> String {
     escape_html(&Value::from(text).to_string())
 }
 
-/// Text as Go sees it in JSON: each byte that is no UTF-8 becomes U+FFFD (Rust's own lossy
-/// conversion joins some).
+/// Decodes UTF-8 like Go: every invalid byte becomes U+FFFD. Rust's lossy conversion merges some.
 pub(crate) fn lossy(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -42,8 +41,7 @@ pub(crate) fn lossy(bytes: &[u8]) -> String {
     out
 }
 
-/// JSON text with each escape of half a surrogate pair replaced by U+FFFD, which is how Go reads
-/// it; serde_json refuses it.
+/// Replaces escapes of unpaired surrogates by U+FFFD, like Go. serde_json rejects them.
 pub(crate) fn mend_surrogates(text: &str) -> String {
     let escape = |at: usize| {
         let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
@@ -62,7 +60,7 @@ pub(crate) fn mend_surrogates(text: &str) -> String {
                 continue;
             }
             Some(_) => 6,
-            // The escaped character may be of several bytes, though that is no JSON then.
+            // The escaped character may have several bytes, which is invalid JSON.
             None => 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
         };
         out.push_str(&text[at..at + length]);
@@ -72,7 +70,7 @@ pub(crate) fn mend_surrogates(text: &str) -> String {
     out
 }
 
-/// A struct being written field by field.
+/// Writer of a struct, field by field.
 pub(crate) struct Object(String);
 
 impl Object {
@@ -80,7 +78,7 @@ impl Object {
         Object(String::from("{"))
     }
 
-    /// A field whose value is JSON already.
+    /// Adds a field whose value is already JSON.
     pub(crate) fn raw(mut self, name: &str, json: &str) -> Self {
         if self.0.len() > 1 {
             self.0.push(',');
@@ -112,7 +110,7 @@ impl Object {
     }
 }
 
-/// A list of values that are JSON already.
+/// Encodes a list of values that are already JSON.
 pub(crate) fn array(items: &[String]) -> String {
     format!("[{}]", items.join(","))
 }
@@ -122,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn halves_of_pairs_are_mended_and_nothing_else() {
+    fn only_unpaired_surrogates_are_replaced() {
         let same = r#"{"a":"\\ud800 \ud83d\ude00 \u00e9 \" x"}"#;
         assert_eq!(mend_surrogates(same), same);
         assert_eq!(mend_surrogates(r"\ud800\ud83d\ude00 \ude00"), r"\ufffd\ud83d\ude00 \ufffd");
@@ -130,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_escaped_as_go_does() {
+    fn strings_are_escaped_like_go() {
         assert_eq!(string("<a & b>"), r#""\u003ca \u0026 b\u003e""#);
         assert_eq!(lossy(b"a\xf0\x9fz"), "a\u{fffd}\u{fffd}z");
     }

@@ -1,4 +1,4 @@
-//! Grid: Redis, controller and agents as one value, started by its builder and stopped on drop.
+//! Grid: Redis, controller and agents, started by a builder and stopped on drop.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -19,12 +19,12 @@ use crate::wire::AgentId;
 use crate::worker::Flag;
 use crate::{Error, jumpscript, lock, tunnel};
 
-/// How long agents take to register with a controller that was started again.
+/// Default delay of the agents' registration with a restarted controller.
 const REGISTRATION: Duration = Duration::from_secs(2);
-/// How long an agent that exited on request is gone.
+/// Downtime of an agent after the command `restart`.
 const AGENT_RESTART: Duration = Duration::from_secs(1);
 
-/// What the parts of a grid share.
+/// State shared by the parts of a grid.
 pub(crate) struct Shared {
     pub(crate) endpoint: Endpoint,
     pub(crate) dir: PathBuf,
@@ -33,35 +33,34 @@ pub(crate) struct Shared {
     pub(crate) watchdog: Arc<Watchdog>,
     pub(crate) observer: Observer,
     pub(crate) registration_delay: Duration,
-    /// Where the scripts of an agent are; one that isn't in it has no such extension.
+    /// Script directories of the agents that have the jumpscript extension.
     pub(crate) jumpscripts: HashMap<AgentId, PathBuf>,
     pub(crate) joblog: bool,
     /// Connections through the tunnels of all agents.
     pub(crate) links: Links,
     pub(crate) routable_for: Duration,
-    /// Delay before a dead controller is started again; `None` without a supervisor.
+    /// Delay before a dead controller is restarted; `None` without a supervisor.
     supervised: Option<Duration>,
     agents: Mutex<BTreeMap<AgentId, Arc<Agent>>>,
     /// The latest controller, dead or alive.
     controller: Mutex<Option<Arc<Controller>>>,
-    /// One change of agents or controller at a time.
+    /// Serializes changes of agents and controller.
     changing: Mutex<()>,
     ending: Flag,
 }
 
 impl Shared {
-    /// The controller, if it runs.
+    /// The controller, if it is running.
     pub(crate) fn controller(&self) -> Option<Arc<Controller>> {
         lock(&self.controller).clone().filter(|c| c.running())
     }
 
-    /// Lets the agents know a new controller; before it takes commands, or their first results
-    /// would be lost.
+    /// Makes a new controller known to the agents. Must precede its first command: results would be lost otherwise.
     pub(crate) fn publish(&self, controller: &Arc<Controller>) {
         *lock(&self.controller) = Some(Arc::clone(controller));
     }
 
-    /// Agents that poll.
+    /// Agents that are alive and not paused.
     pub(crate) fn live_agents(&self) -> Vec<Arc<Agent>> {
         let agents = lock(&self.agents);
         agents.values().filter(|agent| agent.alive() && !agent.paused()).cloned().collect()
@@ -71,7 +70,7 @@ impl Shared {
         lock(&self.agents).get(&id).cloned()
     }
 
-    /// Whether a tunnel can lead there now: to an agent, as `gid.nid`, or the controller.
+    /// Whether a gateway, `gid.nid` or the controller, is reachable for tunnels.
     pub(crate) fn reachable(&self, gateway: &str) -> bool {
         let agent = || {
             let (gid, nid) = gateway.split_once('.')?;
@@ -80,11 +79,11 @@ impl Shared {
         self.controller().is_some() && (gateway == tunnel::CONTROLLER || agent().is_some())
     }
 
-    /// The agent is fetched for no longer, and stays routable for a while.
+    /// Stops fetching for an agent, which stays routable for a while.
     fn detach(&self, id: AgentId) {
         if let Some(controller) = self.controller() {
             controller.detach(id);
-            // What is being asked of Redis for the agent at this moment goes on for a while first.
+            // The agent's current poll lasts for up to half that time longer.
             let on_the_way = self.routable_for.mul_f64(fastrand::f64() / 2.0);
             lock(&controller.registry).lost(id, self.routable_for + on_the_way);
         }
@@ -111,7 +110,7 @@ impl Shared {
         self.attach(&agent);
     }
 
-    /// Starts an agent again that exited on request.
+    /// Restarts an agent after the command `restart`.
     pub(crate) fn restart_agent(self: &Arc<Self>, agent: &Arc<Agent>) {
         self.detach(agent.id);
         if self.ending.wait(AGENT_RESTART) {
@@ -124,7 +123,7 @@ impl Shared {
         }
     }
 
-    /// Restarts the controller after it died, if the grid is supervised.
+    /// Restarts a dead controller if the grid is supervised.
     pub(crate) fn supervise(self: &Arc<Self>, dead: &Arc<Controller>) {
         let Some(delay) = self.supervised else { return };
         if self.ending.wait(delay) {
@@ -138,7 +137,7 @@ impl Shared {
     }
 }
 
-/// What a [`Grid`] shall be like.
+/// Builder of a [`Grid`].
 #[derive(Clone, Debug)]
 pub struct GridBuilder {
     agents: Vec<(AgentId, Vec<String>)>,
@@ -146,80 +145,77 @@ pub struct GridBuilder {
     routable_for: Duration,
     registration_delay: Duration,
     supervised: Option<Duration>,
-    /// `None` for the built-in ones.
+    /// `None` for the built-in scripts.
     jumpscripts: HashMap<AgentId, Option<PathBuf>>,
     joblog: bool,
 }
 
 impl GridBuilder {
-    /// One more agent.
+    /// Adds an agent.
     #[must_use]
     pub fn agent(mut self, gid: u32, nid: u32, roles: &[&str]) -> Self {
         self.agents.push(((gid, nid), owned(roles)));
         self
     }
 
-    /// The Redis to start.
+    /// Sets the Redis to start.
     #[must_use]
     pub fn redis(mut self, redis: RedisServerBuilder) -> Self {
         self.redis = redis;
         self
     }
 
-    /// How long commands are still routed to an agent that died, and up to half as long again; 30 seconds
-    /// unless said otherwise.
+    /// Time for which commands are routed to a dead agent, plus up to 50%. Default: 30 seconds.
     #[must_use]
     pub fn routable_for(mut self, time: Duration) -> Self {
         self.routable_for = time;
         self
     }
 
-    /// How long the agents take to register with a controller that was started again, until when they
-    /// are not there for it; 2 seconds unless said otherwise.
+    /// Delay of the agents' registration with a restarted controller, for which they do not exist until then. Default:
+    /// 2 seconds.
     #[must_use]
     pub fn registration_delay(mut self, time: Duration) -> Self {
         self.registration_delay = time;
         self
     }
 
-    /// Starts a controller again that died, after `delay`, as a supervisor of the original would. A
-    /// controller dies of a malformed command and of every error of Redis: when it is gone, restarts, or
-    /// refuses a BLPOP (READONLY, LOADING, MISCONF, NOREPLICAS, BUSY, a failover).
+    /// Restarts a dead controller after `delay`, like a supervisor. A controller dies of a malformed command and of any
+    /// Redis error: a lost connection, a restart, or a rejected BLPOP (READONLY, LOADING, MISCONF, NOREPLICAS, BUSY,
+    /// failover). Default: no restart.
     #[must_use]
     pub fn supervise(mut self, delay: Duration) -> Self {
         self.supervised = Some(delay);
         self
     }
 
-    /// Gives an agent, whenever it is started, the extension that runs jumpscripts: those in
-    /// `<dir>/<domain>/<name>.py`, and those that are sent along. They are run by the `python3` on
-    /// PATH; without one the agent doesn't know these commands.
+    /// Gives an agent the jumpscript extension, which runs `<dir>/<domain>/<name>.py` and scripts sent with a command.
+    /// It needs `python3` on PATH; without it, these commands are unknown to the agent.
     #[must_use]
     pub fn jumpscripts(mut self, gid: u32, nid: u32, dir: impl Into<PathBuf>) -> Self {
         self.jumpscripts.insert((gid, nid), Some(dir.into()));
         self
     }
 
-    /// Makes the controller keep all commands, as older ones did: it pushes each, as it came, to the
-    /// front of the list `joblog`.
+    /// Makes the controller keep a history like older ones: it pushes every command, unmodified, to the head of the list
+    /// `joblog`.
     #[must_use]
     pub fn joblog(mut self) -> Self {
         self.joblog = true;
         self
     }
 
-    /// Starts everything; returns when the agents are registered (or their delay runs).
+    /// Starts the grid and returns when the agents are registered.
     ///
     /// # Errors
-    /// See [`RedisServerBuilder::start`]; or the current directory is gone, against which a relative
-    /// one of jumpscripts is to be taken.
+    /// See [`RedisServerBuilder::start`]. Also fails if a relative directory of jumpscripts cannot be resolved.
     pub fn start(self) -> Result<Grid, Error> {
         let redis = self.redis.start()?;
         let mut jumpscripts = HashMap::new();
         for (id, dir) in self.jumpscripts {
             let dir = match dir {
                 None => jumpscript::write_builtin(redis.dir())?,
-                // Jobs have a directory of their own.
+                // Jobs run in a different directory.
                 Some(dir) => std::path::absolute(&dir)
                     .map_err(|e| Error::new(format!("{}: {e}", dir.display())))?,
             };
@@ -256,18 +252,17 @@ fn owned(roles: &[&str]) -> Vec<String> {
     roles.iter().map(ToString::to_string).collect()
 }
 
-/// A running grid. Dropping it stops all of it: controller, agents, their jobs with all they
-/// started, Redis.
+/// Running grid. Dropping it stops the controller, the agents, their jobs with all child processes, and Redis.
 pub struct Grid {
     shared: Arc<Shared>,
     redis: RedisServer,
-    /// Who started it: a forked child must leave it alone.
+    /// Process that started the grid: a forked child must not stop it.
     owner: u32,
 }
 
 impl Grid {
-    /// The grid of the recordings: agents 1:1 (cpu), 2:1 (cpu, storage) and 1:2 (storage). The last
-    /// of them runs jumpscripts and has one, `test/echo`.
+    /// Starts the grid of the recordings: agents 1:1 (cpu), 2:1 (cpu, storage) and 1:2 (storage). Agent 1:2 runs
+    /// jumpscripts and has one, `test/echo`.
     ///
     /// # Errors
     /// See [`GridBuilder::start`].
@@ -275,7 +270,7 @@ impl Grid {
         Grid::demo_builder().start()
     }
 
-    /// The settings of [`demo`](Self::demo), to be changed.
+    /// Returns a builder with the settings of [`demo`](Self::demo).
     #[must_use]
     pub fn demo_builder() -> GridBuilder {
         let mut builder = Grid::builder()
@@ -286,7 +281,7 @@ impl Grid {
         builder
     }
 
-    /// Settings for a grid, which has no agents to begin with.
+    /// Returns a builder of a grid without agents.
     #[must_use]
     pub fn builder() -> GridBuilder {
         GridBuilder {
@@ -300,33 +295,33 @@ impl Grid {
         }
     }
 
-    /// What a client connects to, see [`RedisServer::url`].
+    /// URL for clients, see [`RedisServer::url`].
     #[must_use]
     pub fn url(&self) -> String {
         self.redis.url()
     }
 
-    /// Its Redis.
+    /// The Redis of the grid.
     #[must_use]
     pub fn redis(&self) -> &RedisServer {
         &self.redis
     }
 
-    /// The agent dies with all its jobs, at once, and no result is ever posted for them. It stays
-    /// routable for a while: commands wait for it, and run when it returns. Those it had taken are lost.
+    /// Kills an agent and all its jobs, for which no result is ever posted. The agent stays routable for a while:
+    /// commands wait for it and run when it is started again. Commands it had fetched are lost.
     pub fn kill_agent(&self, gid: u32, nid: u32) {
         let _one = lock(&self.shared.changing);
         self.shared.kill_agent((gid, nid));
     }
 
-    /// Starts a new agent, or one that returns; one that still runs is killed first.
+    /// Starts an agent, new or killed before. A running one is killed first.
     pub fn start_agent(&self, gid: u32, nid: u32, roles: &[&str]) {
         let _one = lock(&self.shared.changing);
         self.shared.start_agent((gid, nid), &owned(roles));
     }
 
-    /// The agent fetches nothing and posts nothing, though its jobs run on. Like a dead one it
-    /// stays routable for a while.
+    /// Pauses an agent: it fetches and posts nothing, but its jobs keep running. Like a dead agent it stays routable for
+    /// a while.
     pub fn pause_agent(&self, gid: u32, nid: u32) {
         let _one = lock(&self.shared.changing);
         if let Some(agent) =
@@ -337,7 +332,7 @@ impl Grid {
         }
     }
 
-    /// Ends [`pause_agent`](Self::pause_agent): what was held back is posted.
+    /// Ends [`pause_agent`](Self::pause_agent) and posts the results held back.
     pub fn resume_agent(&self, gid: u32, nid: u32) {
         let _one = lock(&self.shared.changing);
         if let Some(agent) =
@@ -348,22 +343,21 @@ impl Grid {
         }
     }
 
-    /// Processes of jobs that run now, over all agents.
+    /// Number of running job processes of all agents.
     #[must_use]
     pub fn running_jobs(&self) -> usize {
         let agents = lock(&self.shared.agents);
         agents.values().map(|agent| agent.processes.load(Ordering::Acquire)).sum()
     }
 
-    /// Connections that go through tunnels now, over all agents.
+    /// Number of open connections through tunnels of all agents.
     #[must_use]
     pub fn tunnelled_connections(&self) -> usize {
         self.shared.links.count()
     }
 
-    /// Stops the controller. When this returns no thread of it touches Redis any more; a command it
-    /// had just taken is either dealt with or back at the front of the queue. Results that end
-    /// meanwhile are lost.
+    /// Stops the controller and waits until none of its threads uses Redis. A command it had just taken is either
+    /// processed or back at the head of the queue. Results that arrive while no controller runs are lost.
     pub fn stop_controller(&self) {
         let _one = lock(&self.shared.changing);
         self.end_controller();
@@ -377,38 +371,38 @@ impl Grid {
         }
     }
 
-    /// Starts the controller (again); returns when it drains the queue. The agents register a little
-    /// later, see [`GridBuilder::registration_delay`]. One that runs is stopped first.
+    /// Starts the controller and returns when it takes commands. A running one is stopped first. The agents register
+    /// after [`GridBuilder::registration_delay`].
     pub fn start_controller(&self) {
         let _one = lock(&self.shared.changing);
         self.end_controller();
         Controller::start(&self.shared, self.shared.registration_delay);
     }
 
-    /// Whether the controller runs. It doesn't after a malformed command or an error of Redis, which end
-    /// it as they end the original, until it is started again; see [`GridBuilder::supervise`].
+    /// Whether the controller is running. Like the original it exits on a malformed command or a Redis error; see
+    /// [`GridBuilder::supervise`].
     #[must_use]
     pub fn controller_running(&self) -> bool {
         self.shared.controller().is_some()
     }
 
-    /// Once: the controller stops right after this step of the next command that comes to it.
+    /// Crashes the controller once, right after this step of the next command.
     pub fn crash_controller_after(&self, step: Step) {
         self.shared.faults.crash_after(step);
     }
 
-    /// Makes something go wrong; faults add up.
+    /// Injects a fault, in addition to earlier ones.
     pub fn inject(&self, fault: Fault) {
         self.shared.faults.inject(fault);
     }
 
-    /// Whether a fault is set that has not been used up.
+    /// Whether a fault is set and not used up.
     #[must_use]
     pub fn is_injected(&self, fault: &Fault) -> bool {
         self.shared.faults.is_set(fault)
     }
 
-    /// Takes back all faults, and a crash that has not happened yet.
+    /// Clears all faults and a pending crash.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();
         let agents: Vec<_> = lock(&self.shared.agents).values().cloned().collect();
@@ -433,7 +427,7 @@ impl Drop for Grid {
         }
         let _one = lock(&self.shared.changing);
         self.shared.ending.set();
-        // A frozen Redis would hold up the rest.
+        // A paused Redis would block the shutdown.
         self.redis.resume();
         self.end_controller();
         let agents: Vec<_> =

@@ -1,4 +1,4 @@
-//! Commands that the controller answers itself: `list_agents` and the schedule.
+//! Commands answered by the controller: `list_agents` and the schedule.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::lock;
 use crate::schedule::{self, Job};
 use crate::wire::{self, Command};
 
-/// What goes into the result.
+/// Result of the controller.
 pub(crate) struct Answer {
     pub(crate) state: &'static str,
     pub(crate) data: String,
@@ -30,7 +30,7 @@ impl Answer {
     }
 }
 
-/// Answers a command named `controller`.
+/// Answers the command `controller`.
 pub(crate) fn answer(controller: &Arc<Controller>, conn: &mut Conn, command: &Command) -> Answer {
     let data = match command.arg_text("name") {
         "list_agents" => Ok(list_agents(controller)),
@@ -72,7 +72,7 @@ fn list(conn: &mut Conn) -> Result<String, String> {
     Ok(gojson::array(&jobs.into_values().collect::<Vec<_>>()))
 }
 
-/// The data of the removing commands is one JSON string.
+/// Parses the data of the removing commands, a JSON string.
 fn name(data: &str) -> Result<String, String> {
     match serde_json::from_str::<Value>(data) {
         Ok(Value::String(text)) => Ok(text),

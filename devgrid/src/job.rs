@@ -1,4 +1,4 @@
-//! Job: one command that an agent runs, from its start to its result, as the original's runner does.
+//! Job: a command that an agent runs, from start to result, modelled on the original's runner.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,24 +13,24 @@ use crate::output::{self, Message};
 use crate::wire::Command;
 use crate::{extension, lock, stats, sys};
 
-/// Pause before a job that failed runs again.
+/// Pause before a failed job is retried.
 const RESTART: Duration = Duration::from_secs(1);
 
-/// Where a job stands. A kill is accepted while it runs or waits for its next run; at any other time
-/// the kill waits, as a send on the original's unbuffered channel does.
+/// Phase of a job. A kill is accepted in `Running` and `Waiting`; otherwise it blocks, like a send on the original's
+/// unbuffered channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// The process is being started and given its input.
+    /// The process is started and its input is written.
     Starting,
     Running,
-    /// Killed or over its limit; something still holds its output.
+    /// Killed or timed out; another process still holds its output open.
     Draining,
     /// Between two runs.
     Waiting,
     Ended,
 }
 
-/// Why a run ends before its process does.
+/// Reason for which a run was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     Killed,
@@ -40,35 +40,35 @@ pub(crate) enum Stop {
 struct State {
     phase: Phase,
     stop: Option<Stop>,
-    /// The process under way, which leads a group of its own.
+    /// Running process, the leader of its own group.
     pid: Option<u32>,
-    /// Processes that the job asked the agent to watch (messages of level 101).
+    /// Processes tracked on request of the job (messages of level 101).
     tracked: Vec<u32>,
-    /// The agent is gone: every wait for this job ends.
+    /// Whether the agent has ended: all waits for this job end.
     abandoned: bool,
 }
 
-/// A command under way.
+/// Running command.
 pub(crate) struct Job {
     pub(crate) command: Command,
-    /// As they come back: they change when the first message is logged.
+    /// Arguments as returned in the result: they change when the first message is logged.
     args: Mutex<Map<String, Value>>,
     logged: AtomicBool,
-    /// CPU time is measured between two questions; the first one gets 0.
+    /// Whether statistics were requested: CPU usage is measured between two requests, and the first reports 0.
     pub(crate) measured: AtomicBool,
-    /// What all of its processes have in their environment.
+    /// Environment variable that identifies all of its processes.
     mark: String,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-/// How a run ended.
+/// Outcome of a run.
 #[derive(Clone, Default)]
 pub(crate) struct Outcome {
     pub(crate) state: &'static str,
     pub(crate) data: String,
     pub(crate) level: i64,
-    /// `None` where no process could be started.
+    /// `None` if no process could be started.
     pub(crate) streams: Option<[String; 2]>,
     pub(crate) critical: String,
     pub(crate) start: i64,
@@ -101,16 +101,16 @@ impl Job {
         self.changed.notify_all();
     }
 
-    /// The processes whose use of the machine the statistics count, the job's own first. `None` where
-    /// the original has no process to ask: between two runs, and while a stopped one drains.
+    /// Processes counted in the statistics, that of the job first. `None` while the original has no process: between two
+    /// runs, and while a stopped run drains.
     pub(crate) fn processes(&self) -> Option<Vec<u32>> {
         let state = lock(&self.state);
         let shown = matches!(state.phase, Phase::Starting | Phase::Running);
         shown.then(|| state.pid.into_iter().chain(state.tracked.iter().copied()).collect())
     }
 
-    /// Kills the job as soon as it accepts a kill, which a job that is draining does only if it runs
-    /// again afterwards. `false`: it never will.
+    /// Waits until the job accepts a kill, and kills it. A draining job accepts one only if it runs again. Returns
+    /// `false` if the job never accepts it.
     pub(crate) fn kill(&self) -> bool {
         let mut state = lock(&self.state);
         while !state.abandoned && state.phase != Phase::Ended {
@@ -128,13 +128,13 @@ impl Job {
         false
     }
 
-    /// Waits for the end of the agent, as what can never be answered does.
+    /// Waits for the end of the agent: the command is never answered.
     pub(crate) fn wait_abandoned(&self) {
         let wait = self.changed.wait_while(lock(&self.state), |state| !state.abandoned);
         drop(wait.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The time limit of a run has passed.
+    /// Stops a run that exceeds its time limit.
     pub(crate) fn time_out(&self) {
         let state = lock(&self.state);
         if state.phase == Phase::Running {
@@ -142,7 +142,7 @@ impl Job {
         }
     }
 
-    /// Stops a run: the process itself and the tracked ones are killed, but none of their children.
+    /// Stops a run: kills its process and the tracked ones, but not their children.
     fn stop(&self, mut state: MutexGuard<'_, State>, why: Stop) {
         state.stop = Some(why);
         state.phase = Phase::Draining;
@@ -154,7 +154,7 @@ impl Job {
         self.changed.notify_all();
     }
 
-    /// The agent dies: kills the process with its group, and ends every wait for this job.
+    /// Ends the job with a dying agent: kills the process group and ends all waits for this job.
     pub(crate) fn abandon(&self) {
         let mut state = lock(&self.state);
         state.abandoned = true;
@@ -165,13 +165,13 @@ impl Job {
         self.changed.notify_all();
     }
 
-    /// The agent ends and leaves its processes alone.
+    /// Ends the job with an exiting agent: the process keeps running.
     pub(crate) fn orphan(&self) {
         lock(&self.state).abandoned = true;
         self.changed.notify_all();
     }
 
-    /// Starts a process under the lock, so that the agent's death misses none. `None`: it is dead.
+    /// Starts a process under the lock, so that a dying agent kills it. `None` if the agent is dead.
     pub(crate) fn start<E>(&self, spawn: impl FnOnce() -> Result<u32, E>) -> Option<Result<(), E>> {
         let mut state = lock(&self.state);
         if state.abandoned {
@@ -180,12 +180,12 @@ impl Job {
         Some(spawn().map(|pid| state.pid = Some(pid)))
     }
 
-    /// From now on the run can be stopped.
+    /// Marks the run as started: it can be stopped from now on.
     pub(crate) fn started(&self) {
         self.enter(Phase::Running);
     }
 
-    /// The process ended, and nothing holds its output any more.
+    /// Records that the process has ended and its output is closed.
     pub(crate) fn finished(&self) -> Option<Stop> {
         let mut state = lock(&self.state);
         state.pid = None;
@@ -194,27 +194,27 @@ impl Job {
         state.stop
     }
 
-    /// Whether the run was stopped: what is written from then on counts for nothing.
+    /// Whether the run was stopped: later output is ignored.
     pub(crate) fn stopped(&self) -> bool {
         lock(&self.state).stop.is_some()
     }
 
-    /// A process that is to be killed with the job.
+    /// Adds a process to be killed with the job.
     pub(crate) fn track(&self, text: &str) {
-        // As Go's Sscanf reads a number: what follows the digits is left alone.
+        // Like Go's Sscanf, ignore what follows the digits.
         let digits = text.trim_start().bytes().take_while(u8::is_ascii_digit).count();
         if let Ok(pid) = text.trim_start()[..digits].parse() {
             lock(&self.state).tracked.push(pid);
         }
     }
 
-    /// The command as it stands in the statistics.
+    /// The command as reported in the statistics.
     pub(crate) fn to_json(&self, agent: &Agent) -> String {
         let object = Object::new()
             .text("id", &self.command.id)
             .int("gid", agent.id.0.into())
             .int("nid", agent.id.1.into());
-        // The agent runs a script by a command of its own making, and that is what it reports.
+        // The agent wraps a script in a command of its own, and reports that.
         let (roles, cmd, args) = match extension::process_args(&self.command) {
             Some(own) => {
                 let mut args = lock(&self.args).clone();
@@ -235,7 +235,7 @@ impl Job {
             .end()
     }
 
-    /// The result as an agent posts it.
+    /// The result as posted by the agent.
     pub(crate) fn result(&self, agent: &Agent, outcome: &Outcome) -> String {
         let mut object = Object::new()
             .text("id", &self.command.id)
@@ -260,9 +260,8 @@ impl Job {
             .end()
     }
 
-    /// Passes a message to the log, by the levels the command asks for. The original spells those
-    /// out in the arguments when it needs them first, so that a job that said nothing gets them
-    /// back as they came.
+    /// Logs a message according to the levels of the command. Like the original, expands the levels in the arguments at
+    /// the first message, so that a job without messages returns them unchanged.
     pub(crate) fn log(&self, agent: &Agent, message: &Message) {
         let mut args = lock(&self.args);
         if !self.logged.swap(true, Ordering::Relaxed) {
@@ -284,7 +283,7 @@ impl Job {
         }
     }
 
-    /// Runs until there is a result: again after failures, or again and again until it is killed.
+    /// Runs the job until there is a result, with retries and recurring runs.
     pub(crate) fn run(
         self: &Arc<Self>,
         agent: &Arc<Agent>,
@@ -314,7 +313,7 @@ impl Job {
         }
     }
 
-    /// Waits for the next run; `true` when the job was killed meanwhile.
+    /// Waits for the next run. Returns `true` if the job is killed in the meantime.
     fn pause(&self, time: Duration) -> bool {
         let mut state = lock(&self.state);
         state.phase = Phase::Waiting;

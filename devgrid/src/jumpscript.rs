@@ -1,4 +1,4 @@
-//! Jumpscripts: Python scripts that define `action`, kept in an agent's directory or sent along.
+//! Jumpscripts: Python scripts that define `action`, stored on an agent or sent with a command.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -13,34 +13,34 @@ use crate::process::{self, Program};
 use crate::wire::{self, Command, now_ms};
 use crate::{Error, gojson, sys};
 
-/// Calls the script's `action`.
+/// Python program that calls the script's `action`.
 const RUNNER: &str = include_str!("runner.py");
 
-/// What agent 1:2 of the demo has: the script of the recordings, or one like it.
+/// Script `test/echo` of agent 1:2, like that of the recordings.
 const ECHO: &str = r#"def action(message):
     print("echo says %s" % message)
     return {"echo": message}
 "#;
 
-/// Writes the built-in scripts; gives their folder.
+/// Writes the built-in scripts and returns their directory.
 pub(crate) fn write_builtin(dir: &std::path::Path) -> Result<PathBuf, Error> {
     let folder = dir.join("jumpscripts");
     let domain = folder.join("test");
     std::fs::create_dir_all(&domain)
         .and_then(|()| std::fs::write(domain.join("echo.py"), ECHO))
-        .map_err(|e| Error::new(format!("can't write {}: {e}", domain.display())))?;
+        .map_err(|e| Error::new(format!("cannot write {}: {e}", domain.display())))?;
     Ok(folder)
 }
 
-/// What the controller makes of a command that brings its script.
+/// Command with an inline script, as rewritten by the controller.
 pub(crate) struct Sent {
     pub(crate) content: String,
     pub(crate) hash: String,
-    /// The command as it goes on, read into Go's maps and written again.
+    /// Rewritten command, decoded into Go maps and encoded again.
     pub(crate) payload: String,
 }
 
-/// Takes the script out of a command; without one the command goes on as it came.
+/// Extracts the script from a command. `None` if it has none and stays unmodified.
 pub(crate) fn take_content(payload: &[u8], command: &Command) -> Option<Sent> {
     let mut data: Value = serde_json::from_str(&command.data).ok()?;
     let fields = data.as_object_mut()?;
@@ -57,7 +57,7 @@ pub(crate) fn take_content(payload: &[u8], command: &Command) -> Option<Sent> {
     Some(Sent { content, hash, payload })
 }
 
-/// Whether the agent knows these commands.
+/// Whether the agent has the jumpscript extension.
 pub(crate) fn available(agent: &Agent) -> bool {
     agent.shared.jumpscripts.contains_key(&agent.id) && sys::look_path("python3").is_some()
 }
@@ -79,7 +79,7 @@ pub(crate) fn run(agent: &Arc<Agent>, job: &Arc<Job>) -> Outcome {
     }
 }
 
-/// What the runner is told.
+/// Input of the runner.
 fn task(path: &str, source: Value, kwargs: &str) -> Value {
     json!({"path": path, "source": source, "kwargs": kwargs})
 }
@@ -100,9 +100,9 @@ fn sent(agent: &Agent, command: &Command) -> Result<Value, String> {
     Ok(task(&format!("{hash}.py"), Value::from(script), &data["args"].to_string()))
 }
 
-/// There is no script to run.
+/// Reports that there is no script to run.
 fn failed(agent: &Agent, job: &Job, reason: &str) -> Outcome {
-    // With the spaces Python writes.
+    // With the spaces that Python's json writes.
     let reason = Value::from(reason);
     let text = format!("{{\"errormessage\": {reason}, \"type\": \"Exception\"}}");
     job.log(agent, &Message { level: CRITICAL, text: text.clone() });
@@ -115,7 +115,7 @@ fn failed(agent: &Agent, job: &Job, reason: &str) -> Outcome {
     }
 }
 
-/// The program itself: what is on PATH may be a wrapper that needs one, which a job has not.
+/// Path of the Python binary. `python3` on PATH may be a wrapper that needs PATH, which jobs do not have.
 fn python() -> String {
     static PYTHON: OnceLock<String> = OnceLock::new();
     let find = || {
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_script_gives_way_to_its_hash() {
+    fn script_is_replaced_by_its_hash() {
         let payload =
             r#"{"id":"i","tags":null,"data":"{\"content\":\"<x>\",\"args\":{\"n\":2.0}}","gid":1}"#;
         let sent = take_content(payload.as_bytes(), &Command::parse(payload.as_bytes()).unwrap());

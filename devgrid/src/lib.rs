@@ -1,10 +1,9 @@
-//! Development grid for AgentController8 clients: a real Redis, a controller and agents in one process.
+//! Development grid for testing AgentController8 clients: a real Redis, a controller and agents in one process.
 //!
-//! It starts a `redis-server` or `valkey-server` of its own, a controller and any number of agents
-//! that run real processes, and speaks the wire of the original daemons, against whose recorded
-//! exchanges it is tested. Tests can make it misbehave in the ways a real grid does. **It is for
-//! development**: nothing is kept, nobody is checked, and anyone who can reach its Redis can run
-//! programs as you.
+//! Starts its own `redis-server` or `valkey-server`, a controller and any number of agents that run real processes. The
+//! grid speaks the wire protocol of the original daemons and is tested against recordings of their traffic. Tests can
+//! inject the failures of a real grid. **Use it for development only**: it stores nothing, authenticates nobody, and
+//! anyone who can reach its Redis can run programs as you.
 //!
 //! ```no_run
 //! let grid = devgrid::Grid::demo()?;
@@ -12,16 +11,14 @@
 //! # Ok::<(), devgrid::Error>(())
 //! ```
 //!
-//! Everything it started is gone when the [`Grid`] is dropped, and also when its process is killed.
+//! Dropping the [`Grid`] ends everything it started; so does killing its process.
 //!
-//! Where the original is worse than one would like, so is the grid: docs/protocol.md of acclient tells how. Known
-//! differences:
+//! The grid reproduces the defects of the original, which docs/protocol.md of acclient describes. Known differences:
 //!
-//! - The controller never loses a command to a BLPOP that it has just given up, as the original can.
-//! - Processes of jobs that survive their agent keep their output; those of the original lose it.
+//! - The controller never loses a command to an abandoned BLPOP, which the original can.
+//! - Processes of jobs that outlive their agent keep their output; those of the original lose it.
 //! - Tunnels listen on 127.0.0.1 only.
-//! - There are no tunnels from the controller to an agent (`tunnel_open` and the like), which later
-//!   controllers have.
+//! - Tunnels from the controller to an agent (`tunnel_open` and others), which later controllers have, are missing.
 
 #![warn(missing_docs)]
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
@@ -62,7 +59,7 @@ pub use grid::{Grid, GridBuilder};
 pub use redis_server::{RedisServer, RedisServerBuilder, free_port};
 pub use simulator::Simulator;
 
-/// Why the grid or its Redis could not be started.
+/// Error starting the grid or its Redis.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(String);
@@ -73,12 +70,12 @@ impl Error {
     }
 }
 
-/// A thread that panicked must not take the cleanup of the others with it.
+/// Locks a mutex, ignoring poisoning: a panicked thread must not prevent the cleanup by others.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Signals for the tests of this workspace; not part of the library's interface.
+/// Signals for the tests of this workspace; not part of the public API.
 #[doc(hidden)]
 pub mod signals {
     pub const SIGTERM: i32 = rustix::process::Signal::TERM.as_raw();

@@ -1,9 +1,8 @@
-//! Connections that pass through tunnels.
+//! Connections through tunnels.
 //!
-//! As in the original, a client that connects is accepted in any case, and cut off again when the
-//! gateway or what it is to reach isn't there; an end of either side ends both at once, so that a
-//! half-closed connection gets no more answers; and everything goes by way of the controller, so
-//! that its end is the end of them all.
+//! As in the original, a client is always accepted, and disconnected if the gateway or its destination is unreachable.
+//! If either side closes, both are closed at once: a half-closed connection receives no more data. All connections pass
+//! through the controller and end with it.
 
 use std::io;
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
@@ -14,12 +13,12 @@ use crate::grid::Shared;
 use crate::lock;
 use crate::tunnel::Route;
 
-/// What can't be reached in this time is given up.
+/// Timeout for connecting to the destination.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A try to connect can't be called off; it takes no longer than this, and is made again.
+/// Timeout of one attempt to connect, which cannot be cancelled.
 const TRY: Duration = Duration::from_secs(1);
 
-/// A thread that tells in its name what it is for.
+/// Thread named after the port of its tunnel.
 fn named(route: &Route) -> std::thread::Builder {
     std::thread::Builder::new().name(format!("via {}", route.local))
 }
@@ -27,15 +26,15 @@ fn named(route: &Route) -> std::thread::Builder {
 #[derive(Default)]
 struct State {
     ended: bool,
-    /// To what the gateway reaches, once it is connected.
+    /// Connection of the gateway to the destination, once established.
     far: Option<Arc<TcpStream>>,
 }
 
-/// One connection.
+/// Connection through a tunnel.
 pub(crate) struct Link {
-    /// The number of its tunnel.
+    /// Number of the tunnel.
     tunnel: u64,
-    /// The agent that listens, as `gid.nid`.
+    /// Listening agent, as `gid.nid`.
     agent: String,
     gateway: String,
     near: TcpStream,
@@ -47,12 +46,12 @@ impl Link {
         self.tunnel == tunnel
     }
 
-    /// Whether that agent has a part in it.
+    /// Whether the agent is either end.
     pub(crate) fn touches(&self, agent: &str) -> bool {
         self.agent == agent || self.gateway == agent
     }
 
-    /// Ends it from whatever thread. What was written already still arrives.
+    /// Closes both sides, from any thread. Data already written still arrives.
     fn end(&self) {
         let mut state = lock(&self.state);
         state.ended = true;
@@ -67,7 +66,7 @@ impl Link {
     }
 
     fn carry(&self, shared: &Shared, route: &Route) {
-        // Asked after it was entered among the open ones: a gateway that dies now finds it there.
+        // Checked after the link is registered: a gateway that dies from now on closes it.
         if shared.reachable(&self.gateway)
             && let Some(far) = self.connect(route)
         {
@@ -82,11 +81,11 @@ impl Link {
     }
 
     fn connect(&self, route: &Route) -> Option<Arc<TcpStream>> {
-        // As the original, which puts a colon and the port behind it: IPv6 needs brackets.
+        // The original appends a colon and the port: IPv6 addresses need brackets.
         let host = match route.ip.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')) {
             Some(ip) => ip,
             None if route.ip.contains(':') => return None,
-            // Go takes no host for this one.
+            // Go treats an empty host as localhost.
             None if route.ip.is_empty() => "localhost",
             None => &route.ip,
         };
@@ -121,7 +120,7 @@ impl Link {
     }
 }
 
-/// All that are open in a grid.
+/// Open connections through the tunnels of a grid.
 #[derive(Default)]
 pub(crate) struct Links {
     open: Mutex<Vec<Arc<Link>>>,
@@ -129,7 +128,7 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// Enters a connection that a tunnel accepted, and carries it on by threads of its own.
+    /// Registers an accepted connection and forwards it on its own threads.
     pub(crate) fn start(
         shared: &Arc<Shared>,
         tunnel: u64,
@@ -162,12 +161,12 @@ impl Links {
         self.gone.notify_all();
     }
 
-    /// Ends those.
+    /// Closes matching links.
     pub(crate) fn end(&self, which: impl Fn(&Link) -> bool) {
         lock(&self.open).iter().filter(|link| which(link)).for_each(|link| link.end());
     }
 
-    /// Waits, for a bounded time, until the threads of those are done.
+    /// Waits up to `time` until the threads of matching links have ended.
     pub(crate) fn wait_gone(&self, which: impl Fn(&Link) -> bool, time: Duration) {
         let some = |open: &mut Vec<Arc<Link>>| open.iter().any(|link| which(link));
         let waited = self.gone.wait_timeout_while(lock(&self.open), time, some);

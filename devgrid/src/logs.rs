@@ -1,4 +1,4 @@
-//! Log messages that an agent keeps for `get_msgs`.
+//! Log messages that an agent stores for `get_msgs`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 use crate::lock;
 use crate::wire::now_ms;
 
-/// The original writes each message from a goroutine of its own, in batches that are written 100 ms after
-/// their first row, so that rows show up late, and one that missed its batch after later ones.
+/// Delay until a row becomes visible. The original writes each message from its own goroutine, in batches written 100 ms
+/// after their first row. Rows appear late, and a row that missed its batch appears after later ones.
 const LATE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 /// One row in `STRAGGLERS` misses its batch; on the original under load, 26 of 120 000 rows did.
 const STRAGGLERS: u32 = 100;
 const STRAGGLER: Duration = Duration::from_millis(100);
 const ROWS_PER_JOB: usize = 20_000;
 const JOBS: usize = 1000;
-/// No answer holds more.
+/// Maximum number of rows in an answer.
 const MOST: usize = 1000;
 
 struct Row {
@@ -32,7 +32,7 @@ struct Row {
 struct Inner {
     last: u64,
     jobs: HashMap<String, VecDeque<Row>>,
-    /// Jobs by age: the oldest are forgotten first.
+    /// Jobs by age: the oldest are evicted first.
     order: VecDeque<String>,
 }
 
@@ -40,7 +40,7 @@ struct Inner {
 pub(crate) struct Logs(Mutex<Inner>);
 
 impl Logs {
-    /// Numbers a message; it is kept only if `stored`.
+    /// Assigns an id to a message, and stores it if `stored`.
     pub(crate) fn add(&self, job: &str, level: i64, text: &str, stored: bool) {
         let mut inner = lock(&self.0);
         inner.last += 1;
@@ -69,7 +69,7 @@ impl Logs {
         rows.push_back(row);
     }
 
-    /// The agent ends: what was not written yet never is.
+    /// Drops rows that are not visible yet, at the end of the agent.
     pub(crate) fn lose_unwritten(&self) {
         let now = Instant::now();
         for rows in lock(&self.0).jobs.values_mut() {
@@ -77,7 +77,7 @@ impl Logs {
         }
     }
 
-    /// The newest visible rows of these levels, newest first.
+    /// Newest visible rows of these levels, newest first.
     pub(crate) fn find(&self, job: &str, levels: &[i64], limit: i64) -> Value {
         let inner = lock(&self.0);
         let now = Instant::now();

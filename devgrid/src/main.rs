@@ -1,4 +1,4 @@
-//! The development grid as a program; `devgrid --help` describes its use.
+//! Binary of the development grid; see `devgrid --help`.
 
 mod control;
 
@@ -18,49 +18,56 @@ use signal_hook::iterator::Signals;
 
 use control::{Agent, Control, Tell};
 
-/// How often to look whether the parent is still there.
+/// Polling interval for the end of the parent process.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Development grid for AgentController8: a Redis, a controller and agents, for trying things out. Not for production.
+/// Run a development grid for AgentController8: Redis, controller and agents; not for production
 ///
-/// Without a command, prints the URL of its Redis and runs until it is interrupted or its parent ends. With a command,
-/// runs that with the URL in ACCLIENT_URL, and ends with it, and with its status.
+/// Without a command, prints the Redis URL and runs until interrupted or until its parent process ends. With a command,
+/// runs it with the URL in ACCLIENT_URL and exits with its status.
 ///
-/// It behaves as the original daemons do, also where that is unpleasant: a kill reaches the process itself but none of
-/// its children, messages show up out of order, and the controller exits on any error of Redis. While it runs it can be
-/// told to misbehave further, see `devgrid tell --help`.
+/// The grid reproduces the behaviour of the original daemons, including its defects: a kill does not reach child
+/// processes, log messages arrive out of order, and the controller exits on any Redis error. devgrid tell injects
+/// further faults into a running grid.
 #[derive(Parser)]
 #[command(
     name = "devgrid",
     args_conflicts_with_subcommands = true,
-    after_help = "DEVGRID_REDIS_SERVER names the server program if it isn't redis-server or valkey-server on PATH."
+    after_help = "\
+Environment:
+  DEVGRID_REDIS_SERVER  Redis server binary [default: redis-server or
+                        valkey-server on PATH]
+
+Examples:
+  devgrid
+  devgrid -- acctl agents"
 )]
 struct Options {
-    /// An agent; may be given again [default: 1:1=cpu 2:1=cpu,storage 1:2=storage, the last with a jumpscript test/echo]
+    /// Add an agent; repeatable [default: 1:1=cpu 2:1=cpu,storage 1:2=storage, the last with jumpscript test/echo]
     #[arg(long = "agent", value_name = "GID:NID[=ROLE,...]")]
     agents: Vec<Agent>,
 
-    /// Starts the controller again this long after it died, as a supervisor of the original would
+    /// Restart a dead controller after SECONDS, like a supervisor [default: no restart; 1 without a value]
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1", value_parser = control::seconds)]
     supervise: Option<Duration>,
 
-    /// How long the agents take to register with a controller that was started again
+    /// Delay of the agents' registration with a restarted controller
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = control::seconds)]
     registration: Duration,
 
-    /// How long commands are still routed to an agent that died, and up to half as long again
+    /// Time for which commands are routed to a dead agent, plus up to 50%
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = control::seconds)]
     routable: Duration,
 
-    /// Redis listens on a unix socket instead of a port of 127.0.0.1
+    /// Let Redis listen on a unix socket instead of a port on 127.0.0.1
     #[arg(long)]
     socket: bool,
 
-    /// Redis asks for it
+    /// Require this password in Redis
     #[arg(long)]
     password: Option<String>,
 
-    /// What to run
+    /// Command to run, with arguments
     #[arg(last = true)]
     command: Vec<OsString>,
 
@@ -96,9 +103,10 @@ fn failing(done: Result<(), String>) -> ExitCode {
 }
 
 fn work(options: &Options, parent: u32) -> Result<ExitCode, String> {
-    let signals = catch_signals().map_err(|error| format!("can't catch signals: {error}"))?;
+    let signals = catch_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     let grid = Arc::new(start(options).map_err(|error| error.to_string())?);
-    let control = Control::start(&grid).map_err(|error| format!("can't listen: {error}"))?;
+    let control =
+        Control::start(&grid).map_err(|error| format!("cannot create control socket: {error}"))?;
     Ok(if options.command.is_empty() {
         serve(&grid, &control, &signals, parent)
     } else {
@@ -128,7 +136,7 @@ fn start(options: &Options) -> Result<Grid, devgrid::Error> {
     grid.start()
 }
 
-/// Catches the signals that end a program, and those of ended children.
+/// Installs handlers for termination signals and SIGCHLD.
 fn catch_signals() -> io::Result<Receiver<i32>> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD])?;
     let (caught, taken) = mpsc::channel();
@@ -138,11 +146,11 @@ fn catch_signals() -> io::Result<Receiver<i32>> {
 
 fn serve(grid: &Grid, control: &Control, signals: &Receiver<i32>, parent: u32) -> ExitCode {
     let mut out = io::stdout();
-    // Nobody may be listening, which is no reason to end.
+    // A closed stdout does not end the grid.
     let _ = writeln!(out, "{}", grid.url()).and_then(|()| out.flush());
     eprintln!(
-        "A development grid is running; set ACCLIENT_URL to the line above. Ctrl-C ends it, and nothing of it is kept.\n\
-         Make it misbehave: devgrid tell --control {} --help",
+        "Development grid is running; set ACCLIENT_URL to the URL above. Ctrl-C stops it and deletes its data.\n\
+         Inject faults: devgrid tell --control {} --help",
         control.path().display()
     );
     loop {
@@ -160,7 +168,7 @@ fn run(
     signals: &Receiver<i32>,
     parent: u32,
 ) -> ExitCode {
-    // It stays in our process group, so that Ctrl-C reaches it; we wait for what it does then.
+    // The command stays in our process group: Ctrl-C reaches it, and we wait for it to exit.
     let child = Command::new(&command[0])
         .args(&command[1..])
         .env("ACCLIENT_URL", grid.url())
@@ -169,7 +177,7 @@ fn run(
     let mut child = match child {
         Ok(child) => child,
         Err(error) => {
-            eprintln!("devgrid: can't run {}: {error}", command[0].display());
+            eprintln!("devgrid: cannot run {}: {error}", command[0].display());
             return ExitCode::from(127);
         }
     };

@@ -1,4 +1,4 @@
-//! Answers to `get_*_info`: the machine, in the fields and types of the original.
+//! Answers to `get_*_info`, with the fields and types of the original.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,7 +12,7 @@ fn strings(items: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     gojson::array(&items.into_iter().map(|item| gojson::string(item.as_ref())).collect::<Vec<_>>())
 }
 
-/// A number as it stands in a file of /proc, or 0.
+/// Number from a file of /proc, or 0.
 fn number(text: Option<&String>) -> Value {
     let text = text.map(|t| t.trim()).unwrap_or_default();
     let whole = text.parse::<i64>().ok().map(Value::from);
@@ -56,7 +56,7 @@ fn processor(fields: &HashMap<&str, String>) -> String {
         .end()
 }
 
-/// Where there is no /proc.
+/// Fallback without /proc.
 fn cpu_elsewhere() -> Vec<String> {
     let mut system = System::new();
     system.refresh_cpu_all();
@@ -88,7 +88,7 @@ pub(crate) fn disk() -> String {
     let text = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let mut found: Vec<String> = Vec::new();
     for line in text.lines() {
-        // Blanks in names are written as octal escapes.
+        // Blanks in names are octal escapes.
         let fields: Vec<String> =
             line.split_whitespace().map(|f| f.replace("\\040", " ")).collect();
         if let [device, mountpoint, fstype, opts, ..] = &fields[..] {
@@ -110,7 +110,7 @@ pub(crate) fn disk() -> String {
     gojson::array(&found)
 }
 
-/// Bytes.
+/// Memory, in bytes.
 pub(crate) fn memory() -> String {
     let mut system = System::new();
     system.refresh_memory();
@@ -180,7 +180,7 @@ fn interface_flags(name: &str) -> Vec<&'static str> {
     known.into_iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| name).collect()
 }
 
-/// The system.
+/// Operating system.
 pub(crate) fn os() -> String {
     let platform = System::distribution_id();
     Object::new()
@@ -197,7 +197,7 @@ pub(crate) fn os() -> String {
         .end()
 }
 
-/// Of Debian its point release, which `os-release` leaves out.
+/// Version of the platform; for Debian its point release, which `os-release` omits.
 fn platform_version(platform: &str) -> String {
     let file = if platform == "debian" { "/etc/debian_version" } else { "" };
     fs::read_to_string(file).ok().map_or_else(

@@ -1,4 +1,4 @@
-//! Output of a job, split into lines and messages of other levels.
+//! Output of a job, split into lines and messages.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -6,20 +6,19 @@ use serde_json::Value;
 
 use crate::gojson;
 
-/// All levels there are, which is what `"*"` stands for.
+/// All levels, the meaning of `"*"`.
 pub(crate) const ALL_LEVELS: [i64; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 23, 30];
 pub(crate) const STDOUT: i64 = 1;
 pub(crate) const STDERR: i64 = 2;
 pub(crate) const JSON: i64 = 20;
 pub(crate) const CRITICAL: i64 = 9;
-/// What a process says of this level stands for the end of a job to the agent, which therefore takes
-/// it for an error message.
+/// Level that the agent uses for the end of a job. A message of a process with this level counts as stderr.
 const EXIT_STATE: i64 = 50;
-/// Messages above it are for the agent itself.
+/// Messages above this level are for the agent itself.
 pub(crate) const INTERNAL: i64 = 100;
-/// Names a process that is to be counted and killed with the job.
+/// Message with the id of a process to count and kill with the job.
 pub(crate) const TRACKED: i64 = 101;
-/// So many lines of each stream are kept.
+/// Number of lines kept of each stream.
 const KEPT_LINES: usize = 1000;
 
 /// Go's error for text that is not a number, encoded as the agent returns it.
@@ -28,7 +27,7 @@ fn not_a_number(text: &str) -> String {
     format!(r#"{{"Func":"ParseInt","Num":{text},"Err":{{}}}}"#)
 }
 
-/// Reads `"*"`, `"1,2,6-9"` or an array of integers; the error is what the agent makes of Go's.
+/// Parses `"*"`, `"1,2,6-9"` or an array of integers. Errors are those of Go as encoded by the agent.
 pub(crate) fn parse_levels(value: &Value) -> Result<Vec<i64>, String> {
     let text = match value {
         Value::String(text) => text,
@@ -55,14 +54,14 @@ pub(crate) fn parse_levels(value: &Value) -> Result<Vec<i64>, String> {
     Ok(found.into_iter().collect())
 }
 
-/// One message of a job.
+/// Message of a job.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Message {
     pub(crate) level: i64,
     pub(crate) text: String,
 }
 
-/// Splits one stream into messages.
+/// Splits a stream into messages.
 pub(crate) struct Splitter {
     level: i64,
     partial: Vec<u8>,
@@ -90,15 +89,14 @@ impl Splitter {
         }
     }
 
-    /// The stream is at its end: a last line without a newline counts too, but a message whose end
-    /// never came is lost.
+    /// Handles the end of the stream: emits a last line without a newline, and drops an unterminated multi-line message.
     pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(Message)) {
         let rest = std::mem::take(&mut self.partial);
         self.line(&rest, emit);
         self.multi = None;
     }
 
-    /// One line; empty ones count for nothing, not even within a message.
+    /// Handles a line. Empty lines are dropped, also within a message.
     fn line(&mut self, line: &[u8], emit: &mut dyn FnMut(Message)) {
         if line.is_empty() {
             return;
@@ -124,7 +122,7 @@ impl Splitter {
     }
 }
 
-/// `N::text` or, several lines to come, `N:::text`.
+/// Parses `N::text`, or `N:::text` for the start of a multi-line message.
 fn prefix(line: &[u8]) -> Option<(i64, bool, &[u8])> {
     let digits = line.iter().position(|b| !b.is_ascii_digit())?;
     let level = std::str::from_utf8(&line[..digits]).ok()?.parse().ok()?;
@@ -132,7 +130,7 @@ fn prefix(line: &[u8]) -> Option<(i64, bool, &[u8])> {
     Some(rest.strip_prefix(b":").map_or((level, false, rest), |text| (level, true, text)))
 }
 
-/// What of the output goes into the result.
+/// Part of the output that goes into the result.
 #[derive(Default)]
 pub(crate) struct Output {
     streams: [VecDeque<String>; 2],
@@ -179,20 +177,20 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_whole_from_torn_chunks() {
+    fn lines_are_joined_across_chunks() {
         let found = messages(&[b"on", b"e\n\ntw", b"o"]);
         assert_eq!(found, [(1, "one".to_string()), (1, "two".to_string())]);
     }
 
     #[test]
-    fn levels_and_several_lines() {
+    fn prefixes_set_levels_and_multi_line_messages() {
         let found = messages(&[b"7::warn\n20:::{\"a\":\n\n1}\n:::\n9 :: no\n50::x\n20:::cut\n"]);
         let wanted = [(7, "warn"), (20, "{\"a\":\n1}"), (1, "9 :: no"), (2, "x")];
         assert_eq!(found, wanted.map(|(level, text)| (level, text.to_string())));
     }
 
     #[test]
-    fn each_broken_byte_becomes_one_replacement() {
+    fn each_invalid_byte_becomes_one_replacement_character() {
         assert_eq!(messages(&[b"a\xf0\x9fb\n"]), [(1, "a\u{fffd}\u{fffd}b".to_string())]);
     }
 

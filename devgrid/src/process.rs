@@ -1,4 +1,4 @@
-//! Process of a job: started with its input, read to the end of its output, reaped.
+//! Process of a job: started with its input, read to the end of its output, and reaped.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -16,17 +16,17 @@ use crate::output::{self, Message, Output, Splitter};
 use crate::sys;
 use crate::wire::now_ms;
 
-/// Read at a time.
+/// Size of the read buffer.
 const CHUNK: usize = 64 * 1024;
 
-/// What is to be started.
+/// Program to start.
 pub(crate) struct Program {
     pub(crate) name: String,
     pub(crate) args: Vec<String>,
     pub(crate) stdin: Vec<u8>,
 }
 
-/// Starts the process and stays with it to its end.
+/// Runs a program to its end.
 pub(crate) fn run(agent: &Arc<Agent>, job: &Arc<Job>, program: Program) -> Outcome {
     let start = now_ms();
     let began = Instant::now();
@@ -117,15 +117,15 @@ fn spawn(agent: &Agent, job: &Job, program: &Program) -> Option<Result<Child, St
     Some(started.and_then(|()| child.ok_or_else(String::new)))
 }
 
-/// An error of the system as Go words it.
+/// Formats an operating system error like Go.
 fn go_error(what: &str, name: &str, error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
     format!("{what} {name}: {text}")
 }
 
-/// Reads both streams until everybody who could write to them is gone. What is written after the job
-/// was stopped is lost, and an unfinished message of several lines too.
+/// Reads both streams until all writers have closed them. Output after the job was stopped is lost, and so is an
+/// unterminated multi-line message.
 fn read(agent: &Agent, job: &Job, child: &mut Child) -> Output {
     let mut output = Output::default();
     let mut emit = |message: Message| match message.level {

@@ -1,4 +1,4 @@
-//! A redis-server or valkey-server process that belongs to this one.
+//! Child process running redis-server or valkey-server.
 
 use std::fmt::{self, Write as _};
 use std::fs;
@@ -16,10 +16,10 @@ use crate::conn::{Address, Conn, Endpoint};
 use crate::watchdog::Watchdog;
 use crate::{Error, lock, sys};
 
-/// How long a server may take to answer its first PING.
+/// Timeout for the first reply of a server.
 const START: Duration = Duration::from_secs(10);
 
-/// What a [`RedisServer`] shall be like.
+/// Builder of a [`RedisServer`].
 #[derive(Clone, Debug, Default)]
 pub struct RedisServerBuilder {
     password: Option<String>,
@@ -32,61 +32,61 @@ pub struct RedisServerBuilder {
 }
 
 impl RedisServerBuilder {
-    /// A password for the default user; the grid's own daemons use it too.
+    /// Sets the password of the default user, which controller and agents use too.
     #[must_use]
     pub fn password(mut self, password: &str) -> Self {
         self.password = Some(password.into());
         self
     }
 
-    /// One more user, as a `user` line of redis.conf has it: `alice on >secret ~* +@all`. The
-    /// default user must stay on.
+    /// Adds a user, in the syntax of the `user` directive of redis.conf: `alice on >secret ~* +@all`. The default user
+    /// must stay enabled.
     #[must_use]
     pub fn user_acl(mut self, line: &str) -> Self {
         self.users.push(line.into());
         self
     }
 
-    /// Listen on a unix socket only, on no port.
+    /// Listens on a unix socket instead of a port.
     #[must_use]
     pub fn unix_socket(mut self) -> Self {
         self.unix = true;
         self
     }
 
-    /// A Sentinel instead of a server; what it watches is an [`arg`](Self::arg) `sentinel monitor`.
+    /// Starts a Sentinel instead of a server. Set the monitored master with [`arg`](Self::arg) `sentinel monitor`.
     #[must_use]
     pub fn sentinel(mut self) -> Self {
         self.sentinel = true;
         self
     }
 
-    /// Any other setting: `--name` and its value, as on the command line of redis-server.
+    /// Sets a configuration directive, `--name` and its value, as on the command line of redis-server.
     #[must_use]
     pub fn arg(mut self, name: &str, value: &str) -> Self {
         self.config.push((name.trim_start_matches("--").into(), value.into()));
         self
     }
 
-    /// The server program, instead of the one found in PATH or named by `DEVGRID_REDIS_SERVER`.
+    /// Sets the server binary. Default: `DEVGRID_REDIS_SERVER`, then `redis-server` or `valkey-server` on PATH.
     #[must_use]
     pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
         self.binary = Some(path.into());
         self
     }
 
-    /// Keep the data over [`RedisServer::restart`]: everything is on disk, in the temporary
-    /// directory, before it is answered.
+    /// Keeps the data across [`RedisServer::restart`]: every write is synced to an append-only file in the temporary
+    /// directory before the reply.
     #[must_use]
     pub fn persistent(mut self) -> Self {
         self.persistent = true;
         self
     }
 
-    /// Starts it and waits until it answers.
+    /// Starts the server and waits until it answers.
     ///
     /// # Errors
-    /// No server program, or one that doesn't come up; the error holds the end of its log.
+    /// Fails if there is no server binary or the server does not start; the error contains the end of its log.
     pub fn start(self) -> Result<RedisServer, Error> {
         let binary = self.find_binary()?;
         let dir = make_dir()?;
@@ -110,7 +110,7 @@ impl RedisServerBuilder {
             owner,
             child: Mutex::new(None),
         };
-        // A free port can be taken by somebody else before the server binds it.
+        // Another process may take a free port before the server binds it.
         let mut tries = 5;
         loop {
             if !server.builder.unix {
@@ -138,28 +138,28 @@ impl RedisServerBuilder {
         let found = ["redis-server", "valkey-server"].into_iter().find_map(sys::look_path);
         found.ok_or_else(|| {
             Error::new(
-                "neither redis-server nor valkey-server is on PATH. Install one of them (Debian, Ubuntu: apt-get install \
-                 redis-server; Fedora: dnf install valkey; macOS: brew install redis), or name the program in \
-                 DEVGRID_REDIS_SERVER",
+                "neither redis-server nor valkey-server is on PATH; install one (Debian, Ubuntu: apt-get install \
+                 redis-server; Fedora: dnf install valkey; macOS: brew install redis) or set DEVGRID_REDIS_SERVER to \
+                 its path",
             )
         })
     }
 }
 
-/// A running server. Dropping it ends it and waits until it is gone.
+/// Running server. Dropping it kills the process and waits for its end.
 pub struct RedisServer {
     builder: RedisServerBuilder,
     binary: PathBuf,
     dir: PathBuf,
     watchdog: Arc<Watchdog>,
     endpoint: Endpoint,
-    /// Who started it: a forked child must leave it alone.
+    /// Process that started the server: a forked child must not stop it.
     owner: u32,
     child: Mutex<Option<Child>>,
 }
 
 impl RedisServer {
-    /// A server on a free port of 127.0.0.1 that keeps nothing.
+    /// Starts a server without persistence on a free port of 127.0.0.1.
     ///
     /// # Errors
     /// See [`RedisServerBuilder::start`].
@@ -167,14 +167,13 @@ impl RedisServer {
         RedisServer::builder().start()
     }
 
-    /// Settings for a server.
+    /// Returns a builder with default settings.
     #[must_use]
     pub fn builder() -> RedisServerBuilder {
         RedisServerBuilder::default()
     }
 
-    /// How a client reaches it: `redis://[:password@]127.0.0.1:PORT/0` or `redis+unix:///path`
-    /// (without the password).
+    /// URL for clients: `redis://[:password@]127.0.0.1:PORT/0` or `redis+unix:///path` (without the password).
     #[must_use]
     pub fn url(&self) -> String {
         match (&self.endpoint.address, &self.endpoint.password) {
@@ -186,7 +185,7 @@ impl RedisServer {
         }
     }
 
-    /// Its port, 0 on a unix socket.
+    /// Port, or 0 with a unix socket.
     #[must_use]
     pub fn port(&self) -> u16 {
         match self.endpoint.address {
@@ -195,7 +194,7 @@ impl RedisServer {
         }
     }
 
-    /// Its unix socket.
+    /// Path of the unix socket, if any.
     #[must_use]
     pub fn socket_path(&self) -> Option<&Path> {
         match &self.endpoint.address {
@@ -204,16 +203,16 @@ impl RedisServer {
         }
     }
 
-    /// Its process id, 0 when it doesn't run.
+    /// Process id, or 0 if the server is not running.
     #[must_use]
     pub fn pid(&self) -> u32 {
         lock(&self.child).as_ref().map_or(0, Child::id)
     }
 
-    /// A connection as the default user, for tests that want to look behind the scenes.
+    /// Connects as the default user, for tests that inspect keys directly.
     ///
     /// # Panics
-    /// When the server can't be reached.
+    /// Panics if the server is unreachable.
     #[must_use]
     pub fn connection(&self) -> redis::Connection {
         let url = match (&self.endpoint.address, &self.endpoint.password) {
@@ -224,11 +223,11 @@ impl RedisServer {
         };
         let connection = redis::Client::open(url).and_then(|client| client.get_connection());
         connection.unwrap_or_else(|e| {
-            panic!("the grid's redis-server (pid {}) can't be reached: {e}", self.pid())
+            panic!("cannot connect to the grid's redis-server (pid {}): {e}", self.pid())
         })
     }
 
-    /// Kills it at once (SIGKILL) and waits until it is gone.
+    /// Kills the server (SIGKILL) and waits for its end.
     pub fn kill(&self) {
         if let Some(mut child) = lock(&self.child).take() {
             let pid = child.id();
@@ -238,19 +237,19 @@ impl RedisServer {
         }
     }
 
-    /// Ends it in order (SHUTDOWN), as an administrator would, and waits until it is gone.
+    /// Shuts the server down gracefully (SHUTDOWN) and waits for its end.
     pub fn shutdown(&self) {
         if let (Some(child), Ok(mut conn)) =
             (lock(&self.child).as_ref(), self.endpoint.connect(false))
         {
-            // It answers by ending.
+            // SHUTDOWN has no reply.
             let _ = redis::cmd("SHUTDOWN").exec(&mut conn);
             sys::wait_ended(child.id());
         }
         self.kill();
     }
 
-    /// Freezes it (SIGSTOP): connections stay open and nothing is answered.
+    /// Suspends the server (SIGSTOP): connections stay open, and nothing is answered.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
@@ -266,19 +265,18 @@ impl RedisServer {
         }
     }
 
-    /// Starts it again after [`kill`](Self::kill), on the same port or socket; returns when it
-    /// answers.
+    /// Restarts the server on the same port or socket and waits until it answers.
     ///
     /// # Panics
-    /// When it doesn't come up.
+    /// Panics if the server does not start.
     pub fn restart(&self) {
         self.kill();
         let deadline = Instant::now() + START;
         while let Err(error) = self.launch() {
-            // Somebody else may hold the port for a moment.
+            // Another process may hold the port for a moment.
             assert!(
                 error.0.contains("in use") && Instant::now() < deadline,
-                "redis-server doesn't start again: {error}"
+                "redis-server does not restart: {error}"
             );
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -292,7 +290,7 @@ impl RedisServer {
         &self.watchdog
     }
 
-    /// Directory of everything that belongs to it; it is gone when the server is dropped or its process killed.
+    /// Directory of the server, removed when the `RedisServer` is dropped or its process is killed.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -301,11 +299,11 @@ impl RedisServer {
     fn launch(&self) -> Result<(), Error> {
         let config = self.dir.join("redis.conf");
         fs::write(&config, self.config())
-            .map_err(|e| Error::new(format!("can't write {}: {e}", config.display())))?;
+            .map_err(|e| Error::new(format!("cannot write {}: {e}", config.display())))?;
         let log = self.dir.join("redis.log");
         let output = fs::File::create(&log).and_then(|file| Ok((file.try_clone()?, file)));
         let (out, err) =
-            output.map_err(|e| Error::new(format!("can't write {}: {e}", log.display())))?;
+            output.map_err(|e| Error::new(format!("cannot write {}: {e}", log.display())))?;
         let mut command = Command::new(&self.binary);
         command.arg(&config);
         if self.builder.sentinel {
@@ -313,11 +311,11 @@ impl RedisServer {
         }
         command.current_dir(&self.dir).process_group(0);
         command.stdin(Stdio::null()).stdout(out).stderr(err);
-        // The mark by which the watchdog finds what was not registered yet when we were killed.
+        // Lets the watchdog find the server if we are killed before registering it.
         command.env("AGENT_HOME", self.dir.join("redis"));
         let child = command
             .spawn()
-            .map_err(|e| Error::new(format!("can't start {}: {e}", self.binary.display())))?;
+            .map_err(|e| Error::new(format!("cannot start {}: {e}", self.binary.display())))?;
         let pid = child.id();
         self.watchdog.add(pid);
         let mut child = self.child_slot(child);
@@ -334,7 +332,7 @@ impl RedisServer {
                 let from = text.len().saturating_sub(600);
                 let end = text.get(from..).unwrap_or(&text);
                 return Err(Error::new(format!(
-                    "{} does not answer; its log ends: {end}",
+                    "{} does not answer; end of its log: {end}",
                     self.binary.display()
                 )));
             }
@@ -342,10 +340,10 @@ impl RedisServer {
         }
     }
 
-    /// Whether our process answers, and not one of somebody else that has the port.
+    /// Whether our process answers, rather than another one on the same port.
     fn answers(&self, pid: u32) -> bool {
         let ask = |mut conn: Conn| {
-            // Refused while it still loads what it kept; INFO isn't.
+            // PING fails while the server loads its data; INFO does not.
             redis::cmd("PING").exec(&mut conn)?;
             redis::cmd("INFO").arg("server").query::<String>(&mut conn)
         };
@@ -362,7 +360,7 @@ impl RedisServer {
 
     fn config(&self) -> String {
         let mut text = String::from("daemonize no\nprotected-mode no\nbind 127.0.0.1\nsave \"\"\n");
-        // Writing to a String can't fail.
+        // Writing to a String cannot fail.
         let _ = match &self.endpoint.address {
             Address::Tcp(port) => writeln!(text, "port {port}"),
             Address::Unix(path) => writeln!(
@@ -410,11 +408,11 @@ impl Drop for RedisServer {
     }
 }
 
-/// A free port of 127.0.0.1: below those the system hands out to connections, so that no connection can take it while
-/// the server is down.
+/// Returns a free port on 127.0.0.1, below the ephemeral range, so that no outgoing connection takes it while the server
+/// is down.
 ///
 /// # Errors
-/// There is none.
+/// Fails if no port is free.
 pub fn free_port() -> Result<u16, Error> {
     let free =
         |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|l| l.local_addr());
@@ -425,26 +423,26 @@ pub fn free_port() -> Result<u16, Error> {
     free(0).map(|a| a.port()).map_err(|e| Error::new(format!("no free port on 127.0.0.1: {e}")))
 }
 
-/// A directory only this user can enter. It is removed by the [`RedisServer`] that owns it, and not by
-/// its copy in a forked child.
+/// Creates a directory accessible only to this user. The [`RedisServer`] that owns it removes it; its copy in a forked
+/// child does not.
 fn make_dir() -> Result<PathBuf, Error> {
     let mut base = std::env::temp_dir();
-    // The name of a unix socket has about 100 bytes.
+    // Paths of unix sockets are limited to about 100 bytes.
     if base.as_os_str().len() > 60 {
         base = PathBuf::from("/tmp");
     }
     let prefix = format!("devgrid-{}-", std::process::id());
     let dir = tempfile::Builder::new().prefix(&prefix).disable_cleanup(true).tempdir_in(&base);
-    let dir = dir.map_err(|e| Error::new(format!("can't make a directory: {e}")))?;
+    let dir = dir.map_err(|e| Error::new(format!("cannot create a directory: {e}")))?;
     Ok(dir.keep())
 }
 
-/// A value as redis.conf quotes it.
+/// Quotes a value for redis.conf.
 fn quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Percent-encoding for a password in a URL.
+/// Percent-encodes a password for a URL.
 fn percent(text: &str) -> impl fmt::Display {
     const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(text, &ESCAPED)

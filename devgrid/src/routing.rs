@@ -1,21 +1,21 @@
-//! Routing: which agents a command goes to.
+//! Routing of commands to agents.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::wire::{AgentId, Command};
 
-/// The agents one controller knows.
+/// Agents registered with a controller.
 #[derive(Default)]
 pub(crate) struct Registry {
-    /// In the order of registration.
+    /// In order of registration.
     agents: Vec<Entry>,
 }
 
 struct Entry {
     agent: AgentId,
     roles: Vec<String>,
-    /// A dead agent counts as connected until then.
+    /// Time until which a dead agent counts as connected.
     until: Option<Instant>,
 }
 
@@ -25,7 +25,7 @@ impl Registry {
         self.agents.push(Entry { agent, roles: roles.to_vec(), until: None });
     }
 
-    /// The agent polls no longer; it stays routable for a while.
+    /// Records that an agent stopped polling; it stays routable for a while.
     pub(crate) fn lost(&mut self, agent: AgentId, routable_for: Duration) {
         if let Some(entry) = self.agents.iter_mut().find(|e| e.agent == agent) {
             entry.until = Some(Instant::now() + routable_for);
@@ -37,7 +37,7 @@ impl Registry {
         self.agents.iter().filter(move |e| e.until.is_none_or(|until| now < until))
     }
 
-    /// Everybody with their roles, as `list_agents` answers.
+    /// Connected agents with their roles, for `list_agents`.
     pub(crate) fn list(&self) -> BTreeMap<String, Vec<String>> {
         self.connected()
             .map(|e| (format!("{}:{}", e.agent.0, e.agent.1), e.roles.clone()))

@@ -1,4 +1,4 @@
-"""Runs a jumpscript: reads from stdin what to run, and says in messages what came of it."""
+"""Runs the jumpscript described on stdin and reports its result as messages on stdout."""
 
 import json
 import linecache
@@ -9,8 +9,7 @@ import types
 
 def say(level, text):
     sys.stdout.flush()
-    # The script may have put something else into sys.stdout, or left a line without its end; an
-    # empty line counts for nothing.
+    # The script may have replaced sys.stdout or printed an unterminated line. Empty lines are ignored.
     sys.__stdout__.write("\n%d::%s\n" % (level, text))
     sys.__stdout__.flush()
 
@@ -20,7 +19,7 @@ def run(path, source, kwargs):
         with open(path, "rb") as script:
             source = script.read()
     else:
-        # So that a traceback can quote it.
+        # Lets tracebacks quote the source.
         linecache.cache[path] = (len(source), None, source.splitlines(True), path)
     module = types.ModuleType("jumpscript")
     module.__file__ = path

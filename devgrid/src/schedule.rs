@@ -1,4 +1,4 @@
-//! Schedule: commands that the controller sends repeatedly.
+//! Schedule: commands that the controller sends at given times.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use crate::lock;
 use crate::wire;
 use crate::worker::Flag;
 
-/// A scheduled command as it is stored.
+/// Scheduled command, as stored.
 #[derive(Clone)]
 pub(crate) struct Job {
     pub(crate) id: String,
@@ -55,7 +55,7 @@ impl Job {
     }
 }
 
-/// What Go says about text that is no JSON, as far as it can be told.
+/// Approximates Go's error for invalid JSON.
 pub(crate) fn syntax_error(data: &str, error: &serde_json::Error) -> String {
     if error.is_eof() {
         return "unexpected end of JSON input".into();
@@ -65,7 +65,7 @@ pub(crate) fn syntax_error(data: &str, error: &serde_json::Error) -> String {
     format!("invalid character '{bad}' looking for beginning of value")
 }
 
-/// When a job is due.
+/// Times at which a job is due.
 pub(crate) enum Spec {
     Cron(Box<cron::Schedule>),
     Every(Duration),
@@ -80,7 +80,7 @@ impl Spec {
     }
 }
 
-/// Reads 5 or 6 fields that start with seconds, or one of the `@` words.
+/// Parses five or six fields starting with seconds, or a descriptor starting with `@`.
 pub(crate) fn parse_spec(text: &str) -> Result<Spec, String> {
     if let Some(time) = text.strip_prefix("@every ") {
         let time = go_duration(time.trim()).ok_or_else(|| {
@@ -108,8 +108,7 @@ pub(crate) fn parse_spec(text: &str) -> Result<Spec, String> {
     Ok(Spec::Cron(Box::new(schedule)))
 }
 
-/// The original counts weekdays from 0, the cron crate from 1; the step after a slash is no
-/// weekday.
+/// Converts weekdays: the original counts from 0, the cron crate from 1. A step after a slash is kept.
 fn weekdays(field: &str) -> String {
     let part = |part: &str| {
         let (days, step) = part.split_once('/').map_or((part, None), |(d, s)| (d, Some(s)));
@@ -121,7 +120,7 @@ fn weekdays(field: &str) -> String {
     field.split(',').map(part).collect::<Vec<_>>().join(",")
 }
 
-/// `1h30m`, `1.5s`, `100ms`, as Go's time.ParseDuration reads them.
+/// Parses durations like Go's time.ParseDuration: `1h30m`, `1.5s`, `100ms`.
 fn go_duration(mut text: &str) -> Option<Duration> {
     let mut seconds = 0.0;
     if text.is_empty() {
@@ -147,7 +146,7 @@ fn go_duration(mut text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// All that is scheduled.
+/// All scheduled commands.
 pub(crate) fn scan(conn: &mut Conn) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut cursor = 0_u64;
@@ -179,7 +178,7 @@ struct State {
     ended: bool,
 }
 
-/// The thread that puts scheduled commands into the queue.
+/// Thread that pushes scheduled commands to the queue.
 #[derive(Default)]
 pub(crate) struct Scheduler {
     state: Mutex<State>,
@@ -189,7 +188,7 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
-    /// Takes up what earlier controllers were asked to do, and starts.
+    /// Loads the stored schedule and starts the thread.
     pub(crate) fn start(controller: &Arc<Controller>) {
         let scheduler = &controller.scheduler;
         scheduler.started.set();
@@ -239,15 +238,14 @@ impl Scheduler {
                 for command in commands {
                     match command {
                         Some(command) => fire(controller, &mut conn, command),
-                        // The original dies of a schedule without a command.
+                        // The original dies of an entry without a command.
                         None => controller.die(),
                     }
                 }
                 state = lock(&self.state);
                 continue;
             }
-            // Looking again after a minute at most keeps a clock that was set from delaying us for
-            // long.
+            // Wait at most a minute, in case the clock is set.
             let next = state.entries.iter().filter_map(|e| e.due).min();
             let wait = next.map_or(Duration::MAX, |due| (due - now).to_std().unwrap_or_default());
             let wait = wait.min(Duration::from_secs(60));
@@ -279,7 +277,7 @@ mod tests {
     use chrono::{Datelike, Timelike};
 
     #[test]
-    fn durations_are_read_as_go_does() {
+    fn durations_are_parsed_like_go() {
         assert_eq!(go_duration("1h30m"), Some(Duration::from_secs(5400)));
         assert_eq!(go_duration("1.5s"), Some(Duration::from_millis(1500)));
         assert_eq!(go_duration("5"), None);
@@ -298,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_specs_say_what_is_wrong() {
+    fn invalid_specs_are_explained() {
         let error = |text: &str| parse_spec(text).err().unwrap();
         assert_eq!(error("not a cron"), "Expected 5 or 6 fields, found 3: not a cron");
         assert_eq!(error("@never"), "Unrecognized descriptor: @never");

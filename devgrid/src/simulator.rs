@@ -1,8 +1,8 @@
-//! Simulated controller with thousands of agents that run nothing, for tests of scale.
+//! Simulated controller with thousands of agents that run nothing, for scale tests.
 //!
-//! The wire is the real one. A command's `data`, a JSON object, says what its agents do: `agents` how many it goes to
-//! (`1:1`, `1:2`, …), `spread_ms` the time over which they finish, evenly and in a fixed odd order (0: all in one burst),
-//! `size` how many bytes each prints.
+//! Speaks the real wire protocol. The `data` of a command, a JSON object, controls its agents: `agents` is their number
+//! (`1:1`, `1:2`, …), `spread_ms` the time over which they finish, evenly and in a fixed pseudorandom order (0: in one
+//! burst), and `size` the number of bytes that each prints.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use crate::{RedisServer, lock, wire};
 
-/// When each result was written, by command id and node id.
+/// Write time of each result, by command id and node id.
 type Written = Arc<Mutex<HashMap<(String, u32), Instant>>>;
 
-/// The simulated controller; it ends when it is dropped.
+/// Simulated controller, stopped on drop.
 pub struct Simulator {
     stop: Arc<AtomicBool>,
     written: Written,
@@ -26,7 +26,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts to take commands from a server that no other controller uses.
+    /// Starts to take commands from a server. No other controller may use it.
     pub fn start(redis: &RedisServer) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let written = Written::default();
@@ -35,7 +35,7 @@ impl Simulator {
         Simulator { stop, written, thread, url: redis.url() }
     }
 
-    /// When the result of node `nid` of grid 1 was written for a command: the moment before the write.
+    /// Time just before the result of node `nid` of grid 1 was written for a command.
     pub fn written(&self, id: &str, nid: u32) -> Option<Instant> {
         lock(&self.written).get(&(id.to_owned(), nid)).copied()
     }
@@ -44,8 +44,8 @@ impl Simulator {
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // Wakes the thread that takes commands, on a new connection: an old one may have been cut. If
-        // Redis is gone, that has woken it already.
+        // Wakes the thread that takes commands, through a new connection, since an old one may be closed. If Redis is
+        // down, the thread has already woken.
         let connection =
             redis::Client::open(self.url.as_str()).and_then(|client| client.get_connection());
         if let Ok(mut connection) = connection {
@@ -79,7 +79,7 @@ impl Work {
                 .arg(0)
                 .query::<(String, String)>(&mut connection);
             let Ok((_, command)) = popped else {
-                // Cut, perhaps by a test; if the server is gone, this is the end.
+                // A test may have closed the connection. If the server is down, end.
                 let Ok(again) = self.connect() else { break };
                 connection = again;
                 continue;
@@ -110,7 +110,7 @@ impl Work {
         pipe.query(connection)
     }
 
-    /// Writes the results, each at its time.
+    /// Writes each result at its time.
     fn answer(&self, command: &Value) {
         let (count, spread, size) = plan(command);
         let Ok(mut connection) = self.connect() else { return };
@@ -119,7 +119,7 @@ impl Work {
         let begun = Instant::now();
         let mut pipe = redis::pipe();
         for (place, nid) in (0..count).map(|place| (place, odd_order(place, count))) {
-            // Somewhere in a span of its own, by the golden ratio: evenly, and in step with nobody who polls.
+            // At a golden-ratio offset within its slot: evenly spread, and not in phase with a poller.
             let part = (f64::from(place + 1) * 0.618_034).fract();
             let due = begun + spread.mul_f64((f64::from(place) + part) / f64::from(count));
             while !spread.is_zero() && !self.stop.load(Ordering::SeqCst) {
@@ -137,11 +137,11 @@ impl Work {
             pipe.cmd("HSET").arg(wire::hash_key(id)).arg(format!("1:{nid}")).arg(&result).ignore();
             pipe.cmd("RPUSH").arg(&list).arg(&result).ignore();
             pipe.cmd("EXPIRE").arg(&list).arg(wire::KEPT).ignore();
-            // A burst goes out in pieces, as fast as it can.
+            // A burst is written in pipelines of 100.
             if !spread.is_zero() || place % 100 == 99 || place + 1 == count {
                 lock(&self.written).insert((id.to_owned(), nid), Instant::now());
                 if pipe.query::<()>(&mut connection).is_err() {
-                    // The connection was cut, perhaps by a test; one more try.
+                    // A test may have closed the connection: retry once.
                     let Ok(again) = self.connect() else { return };
                     connection = again;
                     let _ = pipe.query::<()>(&mut connection);
@@ -152,7 +152,7 @@ impl Work {
     }
 }
 
-/// How many agents, over what time, printing how much.
+/// Number of agents, spread, and bytes of output, from the command's data.
 fn plan(command: &Value) -> (u32, Duration, usize) {
     let plan: Value = serde_json::from_str(text(&command["data"])).unwrap_or_default();
     let number = |field: &str| plan[field].as_u64().unwrap_or_default();
@@ -160,9 +160,9 @@ fn plan(command: &Value) -> (u32, Duration, usize) {
     (agents, Duration::from_millis(number("spread_ms")), number("size") as usize)
 }
 
-/// A permutation of 1..=count without a visible order.
+/// Pseudorandom permutation of 1..=count.
 fn odd_order(place: u32, count: u32) -> u32 {
-    const STEP: u64 = 7919; // a prime, and no divisor of the counts that are used
+    const STEP: u64 = 7919; // prime, and coprime to all counts in use
     ((u64::from(place) * STEP) % u64::from(count)) as u32 + 1
 }
 
@@ -182,7 +182,7 @@ mod tests {
     use super::odd_order;
 
     #[test]
-    fn the_odd_order_misses_nobody() {
+    fn odd_order_is_a_permutation() {
         for count in [1, 2, 10, 256, 1000, 10_000] {
             let all: std::collections::BTreeSet<u32> =
                 (0..count).map(|place| odd_order(place, count)).collect();

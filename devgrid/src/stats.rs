@@ -1,4 +1,4 @@
-//! CPU and memory that processes use, and processes found by their environment.
+//! CPU and memory usage of processes, and lookup of processes by environment.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -21,9 +21,9 @@ impl Usage {
         Usage { cpu: self.cpu + other.cpu, rss: self.rss + other.rss, vms: self.vms + other.vms }
     }
 
-    /// As the agent reports it; `cmd` is JSON already.
+    /// Formats the usage like the agent; `cmd` is already JSON.
     pub(crate) fn to_json(self, cmd: &str, debug: &str) -> String {
-        // Displayed, a whole float has no fraction, as in Go.
+        // `Display` omits the fraction of a whole float, like Go.
         Object::new()
             .raw("cmd", cmd)
             .raw("cpu", &self.cpu.to_string())
@@ -35,7 +35,7 @@ impl Usage {
     }
 }
 
-/// Looks at processes. It is kept, because CPU use is measured from one look to the next.
+/// Measures processes. Keeps state: CPU usage is measured between two calls.
 pub(crate) struct Observer(Mutex<System>);
 
 impl Observer {
@@ -43,8 +43,7 @@ impl Observer {
         Observer(Mutex::new(System::new()))
     }
 
-    /// Nothing for a process that isn't there. One that is just turning into another program has no
-    /// memory for a moment, and is looked at again.
+    /// Usage of a process, or zero if it does not exist. Retries while the process has no memory, as during exec.
     pub(crate) fn usage(&self, pid: u32) -> Usage {
         let mut tries = 50;
         loop {
@@ -72,12 +71,12 @@ impl Observer {
     }
 }
 
-/// Kills every process that has this variable, as `NAME=value`, in its environment.
+/// Kills all processes with this variable, `NAME=value`, in their environment.
 pub(crate) fn kill_all_with(variable: &str) {
     kill_those_with(ProcessesToUpdate::All, variable);
 }
 
-/// Kills a process if it has this variable in its environment.
+/// Kills a process if its environment contains this variable.
 pub(crate) fn kill_with(pid: u32, variable: &str) {
     kill_those_with(ProcessesToUpdate::Some(&[Pid::from_u32(pid)]), variable);
 }

@@ -10,7 +10,7 @@ type Task = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct Tasks {
-    /// The number keeps tasks of one instant apart and in order.
+    /// The number distinguishes and orders tasks with the same instant.
     waiting: BTreeMap<(Instant, u64), Task>,
     next: u64,
     ended: bool,
@@ -22,10 +22,10 @@ struct Inner {
     changed: Condvar,
 }
 
-/// One thread that runs tasks when their time has come.
+/// Thread that runs tasks at their time.
 pub(crate) struct Timer(Arc<Inner>);
 
-/// Withdraws a task that isn't wanted any more.
+/// Handle for cancelling a task.
 pub(crate) struct Ticket((Instant, u64));
 
 impl Timer {
@@ -47,7 +47,7 @@ impl Timer {
 
     pub(crate) fn cancel(&self, ticket: Ticket) {
         let task = lock(&self.0.tasks).waiting.remove(&ticket.0);
-        // Dropped without the lock: it may own what uses the timer.
+        // Dropped after the lock is released: the task may own a user of the timer.
         drop(task);
     }
 

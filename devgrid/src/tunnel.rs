@@ -1,15 +1,14 @@
 //! Tunnels: ports that agents listen on, and their bookkeeping.
 //!
-//! Connections to such a port are carried on by another agent, the gateway, to an address as seen from there. The gateway
-//! may be the controller, too.
+//! Connections to a port are forwarded by a gateway, another agent or the controller, to an address as seen from there.
 //!
-//! The bookkeeping is that of the original with its traps (`agent/agent.go` and `agent/tunnel.go` of its hubble):
+//! The bookkeeping reproduces the defects of the original (`agent/agent.go` and `agent/tunnel.go` of its hubble):
 //!
-//! - A tunnel is known by what was asked for, so one whose port the agent chose is closed by port 0 only.
-//! - Closing removes the entry of the real port. So a tunnel whose port the agent chose stays in the list, and a
-//!   tunnel that was asked for on that port leaves the list but keeps listening.
-//! - A tunnel that could not be opened is known, and opening it again does nothing and succeeds.
-//! - An agent listens for nothing while it has no controller, and for all that it knows once it has one again.
+//! - Tunnels are identified by the requested route: a tunnel whose port the agent chose is closed by port 0 only.
+//! - Closing removes the entry with the actual port. A tunnel whose port the agent chose stays listed, and a tunnel that
+//!   was requested on that port is no longer listed but keeps listening.
+//! - A tunnel that could not be opened is listed, and opening it again does nothing and succeeds.
+//! - An agent does not listen while it has no controller, and listens for all listed tunnels once it has one again.
 
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -29,12 +28,12 @@ use crate::job::Job;
 use crate::link::Links;
 use crate::{lock, sys};
 
-/// As gateway, the controller itself.
+/// Name of the controller as a gateway.
 pub(crate) const CONTROLLER: &str = "controller";
-/// How long to leave a listener alone when the system has nothing left to accept with.
+/// Pause after accept fails, as without free descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// From where to where.
+/// Route of a tunnel.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Route {
     pub(crate) local: u16,
@@ -64,7 +63,7 @@ impl Route {
     }
 }
 
-/// A port that may be missing or null.
+/// Optional port field; null counts as missing.
 fn port(fields: &Map<String, Value>, name: &str) -> Result<u16, String> {
     match fields.get(name) {
         None | Some(Value::Null) => Ok(0),
@@ -84,7 +83,7 @@ pub(crate) fn open(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     agent.tunnels.open(&agent.shared, &agent.name(), asked)
 }
 
-/// Go's error of a listener as JSON.
+/// Go's listen error as JSON.
 fn refusal(port: u16, error: &io::Error) -> String {
     let address =
         Object::new().text("IP", "127.0.0.1").int("Port", port.into()).text("Zone", "").end();
@@ -99,7 +98,7 @@ fn refusal(port: u16, error: &io::Error) -> String {
         .end()
 }
 
-/// `hubble_close_tunnel`; one that isn't there is closed already.
+/// `hubble_close_tunnel`; succeeds for unknown tunnels.
 pub(crate) fn close(agent: &Arc<Agent>, job: &Arc<Job>) -> Answer {
     agent.tunnels.close(&Route::of(job)?);
     Ok("true".into())
@@ -112,14 +111,14 @@ pub(crate) fn list(agent: &Arc<Agent>, _: &Arc<Job>) -> Answer {
 
 struct Tunnel {
     asked: Route,
-    /// The same with the port it got.
+    /// The route with its actual port.
     real: Route,
-    /// `None` when it was closed, could not be opened, or the agent has no controller.
+    /// `None` if it is closed, could not be opened, or the agent has no controller.
     listening: Option<Listening>,
 }
 
 impl Tunnel {
-    /// Starts to listen, and sets the real port.
+    /// Starts to listen and sets the actual port.
     fn listen(&mut self, shared: &Arc<Shared>, agent: &str) -> io::Result<()> {
         self.listening = Some(Listening::start(shared, agent, &mut self.real)?);
         Ok(())
@@ -135,13 +134,13 @@ impl Tunnel {
 #[derive(Default)]
 struct State {
     ended: bool,
-    /// In the order they were opened; the original lists them in none.
+    /// Listed tunnels, in order of opening; the original has no order.
     known: Vec<Tunnel>,
-    /// Those that go on listening and are known no more, until the agent ends.
+    /// Tunnels that are no longer listed but listen until the agent ends.
     forgotten: Vec<Tunnel>,
 }
 
-/// The tunnels of one agent.
+/// Tunnels of an agent.
 #[derive(Default)]
 pub(crate) struct Tunnels(Mutex<State>);
 
@@ -152,7 +151,7 @@ impl Tunnels {
             return Err(NOTHING.into());
         }
         if state.known.iter().any(|tunnel| tunnel.asked == asked) {
-            // Whether it is open or not; and what the answer tells then is the port asked for.
+            // Open or not; the answer has the requested port.
             return Ok(asked.to_json());
         }
         let mut tunnel = Tunnel { real: asked.clone(), asked, listening: None };
@@ -161,7 +160,7 @@ impl Tunnels {
             Ok(()) => Ok(tunnel.real.to_json()),
             Err(error) => Err(refusal(tunnel.asked.local, &error)),
         };
-        // One that could not be opened is known from now on as well.
+        // Listed even if it could not be opened.
         state.known.push(tunnel);
         answer
     }
@@ -178,13 +177,13 @@ impl Tunnels {
         state.forgotten.extend(listening);
     }
 
-    /// The connection to the controller is lost.
+    /// Stops listening: the connection to the controller is lost.
     pub(crate) fn disconnect(&self) {
         lock(&self.0).known.iter_mut().for_each(Tunnel::stop);
     }
 
-    /// The connection to the controller is there again: listens for all that is known, closed or not. A port that is in
-    /// use by now stays without a listener.
+    /// Listens for all listed tunnels, closed or not: the connection to the controller is back. A port in use stays
+    /// without a listener.
     pub(crate) fn reopen(&self, shared: &Arc<Shared>, agent: &str) {
         let mut state = lock(&self.0);
         if state.ended {
@@ -201,7 +200,7 @@ impl Tunnels {
         gojson::array(&state.known.iter().map(|tunnel| tunnel.real.to_json()).collect::<Vec<_>>())
     }
 
-    /// Closes all of them; from now on none can be opened.
+    /// Closes all tunnels and rejects new ones.
     pub(crate) fn end(&self) {
         let mut state = lock(&self.0);
         state.ended = true;
@@ -212,22 +211,22 @@ impl Tunnels {
     }
 }
 
-/// A port with the thread that accepts on it.
+/// Listener and the thread that accepts connections.
 struct Listening {
     number: u64,
     shared: Arc<Shared>,
-    /// A byte in it ends the thread. Its end alone would not, while a forked child has it too.
+    /// A byte ends the thread. Closing the pipe would not, while a forked child holds it open.
     wake: PipeWriter,
     thread: JoinHandle<()>,
 }
 
 impl Listening {
-    /// Sets the port of the route if that was 0.
+    /// Starts to listen. Sets the port of the route if it was 0.
     fn start(shared: &Arc<Shared>, agent: &str, route: &mut Route) -> io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        // The original listens for everybody, which a development grid had better not.
+        // The original listens on all interfaces, which is unsafe for a development grid.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, route.local))?;
-        // Whoever was ready to be accepted may have gone again.
+        // A pending connection may be closed before accept.
         listener.set_nonblocking(true)?;
         route.local = listener.local_addr()?.port();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -245,7 +244,7 @@ impl Listening {
         Ok(Listening { number, shared: Arc::clone(shared), wake, thread })
     }
 
-    /// When this returns the port is free and all connections are being ended.
+    /// Stops listening. On return the port is free, and all connections are being closed.
     fn stop(mut self) {
         let _ = self.wake.write_all(&[0]);
         let _ = self.thread.join();

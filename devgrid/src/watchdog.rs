@@ -1,9 +1,8 @@
-//! Watchdog: a shell that cleans up when the process that holds the grid is killed.
+//! Watchdog: a shell that cleans up if the process of the grid is killed.
 //!
-//! It runs in a process group of its own and reads "+PGID" and "-PGID" from a pipe. At the pipe's end,
-//! which the kernel brings about however we die, it kills every group still registered and every
-//! process whose environment names our directory (one that left its group, or was not registered
-//! yet), and removes the directory.
+//! It runs in its own process group and reads "+PGID" and "-PGID" from a pipe. The kernel closes the pipe however we
+//! die. The watchdog then kills every registered group and every process whose environment contains our directory (it
+//! left its group, or was not registered yet), and removes the directory.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -53,7 +52,7 @@ impl Watchdog {
             .process_group(0)
             .spawn()
             .map_err(|e| {
-                Error::new(format!("can't start /bin/sh, which watches over the grid: {e}"))
+                Error::new(format!("cannot start /bin/sh, the watchdog of the grid: {e}"))
             })?;
         let pipe = Mutex::new(child.stdin.take());
         Ok(Watchdog { child: Mutex::new(child), pipe })
@@ -69,12 +68,12 @@ impl Watchdog {
 
     fn tell(&self, line: String) {
         if let Some(pipe) = &mut *lock(&self.pipe) {
-            // It can only fail when somebody killed the watchdog; the grid works without it.
+            // Fails only if the watchdog was killed; the grid works without it.
             let _ = pipe.write_all(line.as_bytes());
         }
     }
 
-    /// Ends it when there is nothing left to clean up.
+    /// Ends the watchdog after a regular cleanup.
     pub(crate) fn finish(&self) {
         self.tell("end\n".into());
         lock(&self.pipe).take();

@@ -1,4 +1,4 @@
-//! The wire: names of keys, commands as the original decodes them, and results of the controller.
+//! Wire format: key names, commands as decoded by the original, and results of the controller.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,14 +12,14 @@ use crate::gojson::{self, Object};
 pub(crate) const COMMANDS: &str = "cmds.queue";
 pub(crate) const COMMAND_LOG: &str = "cmds.log.queue";
 pub(crate) const RESULT_LOG: &str = "results.queue";
-/// What older controllers keep of all commands.
+/// History of all commands, kept by older controllers.
 pub(crate) const JOB_LOG: &str = "joblog";
 pub(crate) const SCHEDULE: &str = "controller.schedule";
-/// Seconds until a result is forgotten.
+/// Expiry of results in seconds.
 pub(crate) const KEPT: i64 = 86_400;
 pub(crate) const NO_AGENT: &str = "No matching connected agents found";
 
-/// An agent's address, `gid:nid`.
+/// Agent address, `gid:nid`.
 pub(crate) type AgentId = (u32, u32);
 
 pub(crate) fn queued_key(id: &str) -> String {
@@ -48,7 +48,7 @@ pub(crate) fn now_ms() -> i64 {
     since.as_millis() as i64
 }
 
-/// A command as the original understands it.
+/// Command as decoded by the original.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Command {
     pub(crate) id: String,
@@ -63,11 +63,10 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// Reads a command; an error is what kills the controller.
+    /// Parses a command. An error kills the controller.
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, String> {
         let text = gojson::mend_surrogates(&gojson::lossy(payload));
-        // Into a map as well, as the original does it: a number that is too large for Go is an error
-        // wherever it stands.
+        // Like the original, also decode into a map: a number too large for Go is an error in any field.
         let value: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
         let mut command = Command::default();
         match &value {
@@ -81,7 +80,7 @@ impl Command {
         Ok(command)
     }
 
-    /// Takes one member of the document; a null leaves what there is.
+    /// Sets a field. Null leaves it unchanged, except for `roles`.
     fn set(&mut self, name: &str, raw: &RawValue) -> Result<(), String> {
         let value: Value = serde_json::from_str(raw.get()).map_err(|e| e.to_string())?;
         if value.is_null() {
@@ -107,7 +106,7 @@ impl Command {
         Ok(())
     }
 
-    /// Run arguments, which are merged into earlier ones.
+    /// Merges run arguments into earlier ones.
     fn add_args(&mut self, raw: &RawValue, args: &Value) -> Result<(), String> {
         let Value::Object(args) = args else { return Err(mismatch("args", args, "struct")) };
         for (name, value) in members(raw.get())? {
@@ -141,7 +140,7 @@ impl Command {
     }
 }
 
-/// Go keeps every number of a free map as a float and writes whole ones without a fraction.
+/// Normalizes numbers like Go, which decodes them as floats and writes whole ones without a fraction.
 pub(crate) fn go_numbers(value: &Value) -> Value {
     match value {
         Value::Number(n) => match n.as_f64() {
@@ -156,10 +155,10 @@ pub(crate) fn go_numbers(value: &Value) -> Value {
     }
 }
 
-/// What the original reads of a command.
+/// Fields of a command that the original decodes.
 const FIELDS: [&str; 9] = ["id", "gid", "nid", "cmd", "data", "tags", "roles", "fanout", "args"];
 
-/// Go ignores the case of a name, and folds two letters that are no ASCII.
+/// Matches a field name like Go: case-insensitive, with folding of two non-ASCII letters.
 fn is_named(name: &str, field: &str) -> bool {
     let folded: String = name
         .chars()
@@ -172,7 +171,7 @@ fn is_named(name: &str, field: &str) -> bool {
     folded == field
 }
 
-/// The members of an object as they stand there, duplicates included.
+/// Members of an object in document order, including duplicates.
 fn members(text: &str) -> Result<Vec<(String, Box<RawValue>)>, String> {
     struct Members;
     impl<'de> Visitor<'de> for Members {
@@ -198,7 +197,7 @@ fn mismatch(name: &str, value: &Value, wanted: &str) -> String {
     format!("json: cannot unmarshal {} into Go struct field {name} of type {wanted}", kind(value))
 }
 
-/// What Go calls a JSON value in its errors.
+/// Name of the type of a JSON value in Go's errors.
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -224,7 +223,7 @@ fn texts(name: &str, value: &Value) -> Result<Vec<String>, String> {
     list.iter().map(item).collect()
 }
 
-/// A result the controller writes itself: `cmd` is empty and `args` null in all of them.
+/// Result written by the controller itself, with empty `cmd` and null `args`.
 pub(crate) fn controller_result(
     id: &str,
     gid: i64,
@@ -255,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_read_as_go_reads_it() {
+    fn commands_are_decoded_like_go() {
         let good = |text: &str| Command::parse(text.as_bytes()).unwrap();
         let command = good(
             r#"{"ID":"a","id":"b","gid":1,"GID":null,"args":{"name":"x"},"Args":{"queue":"q"}}"#,

@@ -1,4 +1,4 @@
-//! Worker threads that block in BLPOP and can be stopped without losing what they popped.
+//! Worker threads that block in BLPOP and can be stopped without losing a popped element.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use redis::Value;
 use crate::conn::{Closer, Conn, Endpoint};
 use crate::lock;
 
-/// A flag other threads can wait for.
+/// Flag that other threads can wait for.
 #[derive(Default)]
 pub(crate) struct Flag {
     set: Mutex<bool>,
@@ -26,38 +26,38 @@ impl Flag {
         *lock(&self.set)
     }
 
-    /// Waits at most `time`; tells whether the flag is set.
+    /// Waits up to `time`. Returns whether the flag is set.
     pub(crate) fn wait(&self, time: Duration) -> bool {
         let waited = self.changed.wait_timeout_while(lock(&self.set), time, |set| !*set);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
-/// What a worker does after it handled what it popped, or after Redis refused.
+/// Whether a worker continues after handling an element or an error.
 #[derive(PartialEq)]
 pub(crate) enum Flow {
     Continue,
     End,
 }
 
-/// How long between tries of a worker that survives an error.
+/// Pause between attempts of a worker that survives an error.
 const RETRY: Duration = Duration::from_millis(10);
-/// How long a Redis may take to withdraw a blocking pop before its connection is cut.
+/// Timeout for unblocking a BLPOP, after which its connection is closed.
 const WITHDRAW: Duration = Duration::from_secs(2);
-/// Seconds of one BLPOP, after which the original asks again: what Redis refuses by now is noticed then.
+/// Timeout of a BLPOP in seconds, as in the original, which notices errors only when it polls again.
 const BLOCK: u32 = 15;
 
-/// What a worker thread works for.
+/// Work of a worker thread.
 pub(crate) trait Work: Send + 'static {
-    /// Called before each pop; may wait, but no longer than for `stop`.
+    /// Called before each pop. May wait until `stop` is set.
     fn before(&mut self, stop: &Flag) {
         let _ = stop;
     }
 
-    /// Handles what was popped.
+    /// Handles a popped element.
     fn handle(&mut self, conn: &mut Conn, payload: Vec<u8>) -> Flow;
 
-    /// Redis can't be reached, or refused the pop.
+    /// Handles a connection error or a rejected pop.
     fn failed(&mut self) -> Flow;
 }
 
@@ -67,13 +67,13 @@ pub(crate) struct Worker {
     /// Set once the thread is about to block for the first time.
     ready: Flag,
     done: Flag,
-    /// Redis's number of the connection that blocks; 0 when there is none.
+    /// Client id of the blocked connection; 0 if there is none.
     client: AtomicI64,
     closer: Mutex<Option<Closer>>,
 }
 
 impl Worker {
-    /// Starts a thread that waits `delay` and then works on what arrives in the list `key`.
+    /// Starts a thread that waits for `delay` and then pops from the list `key`.
     pub(crate) fn start(
         name: String,
         endpoint: Endpoint,
@@ -122,7 +122,7 @@ impl Worker {
         Ok(conn)
     }
 
-    /// Pops until the worker is to end; `None` when Redis refuses.
+    /// Pops until the worker ends. `None` on a Redis error.
     fn serve(&self, conn: &mut Conn, key: &str, work: &mut impl Work) -> Option<()> {
         loop {
             work.before(&self.stop);
@@ -135,7 +135,7 @@ impl Worker {
             let popped = redis::from_redis_value::<Option<(Vec<u8>, Vec<u8>)>>(answer);
             let Ok(Some((_, payload))) = popped else { continue };
             if self.stop.is_set() {
-                // It came just while we were being stopped: it goes back to where it was.
+                // Popped while being stopped: push it back.
                 let _ = redis::cmd("LPUSH").arg(key).arg(payload).exec(conn);
                 return Some(());
             }
@@ -145,7 +145,7 @@ impl Worker {
         }
     }
 
-    /// Waits until the thread drains its list, for a bounded time.
+    /// Waits until the thread pops for the first time, up to 10 seconds.
     pub(crate) fn wait_ready(&self) {
         self.ready.wait(Duration::from_secs(10));
     }
@@ -154,14 +154,14 @@ impl Worker {
         Worker::stop_all(&[self], endpoint);
     }
 
-    /// Stops all of them; returns when none touches Redis any more. A worker must not stop itself.
+    /// Stops workers and waits until none uses Redis. A worker must not stop itself.
     pub(crate) fn stop_all(workers: &[&Self], endpoint: &Endpoint) {
         workers.iter().for_each(|w| w.stop.set());
         let mut admin: Option<Conn> = None;
         let deadline = Instant::now() + WITHDRAW;
         for worker in workers {
             while !worker.done.is_set() {
-                // Again and again, because an UNBLOCK that comes before the BLPOP does nothing.
+                // Repeatedly, because CLIENT UNBLOCK has no effect before the BLPOP.
                 worker.withdraw(&mut admin, endpoint, deadline);
                 worker.done.wait(Duration::from_millis(1));
             }

@@ -1,5 +1,4 @@
-//! Nothing is left behind, however the grid ends; and the program around it. The only unsafe code
-//! of the tests is here: fork(2).
+//! Cleanup after every kind of end, and the devgrid binary. Contains the only unsafe code of these tests: fork(2).
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -10,12 +9,12 @@ use crate::common::{Client, alive, processes_with, wait_for, wait_until};
 use devgrid::{Grid, RedisServer, signals};
 use serde_json::json;
 
-/// A job with children that outlive their parent, keep no output open, or leave group and session.
+/// Job with children that outlive it, close its output, or leave its group and session.
 const FAMILY: &str = "sleep 301 >/dev/null 2>&1 &
 setsid sleep 302 >/dev/null 2>&1 </dev/null &
 nohup sh -c 'sleep 303; true' >/dev/null 2>&1 &";
 
-/// The directory of a grid, which is in the environment of all it starts.
+/// Directory of a grid, which the environment of all its processes contains.
 fn directory(connection: &mut redis::Connection) -> PathBuf {
     let answer: Vec<String> = redis::cmd("CONFIG").arg("GET").arg("dir").query(connection).unwrap();
     PathBuf::from(&answer[1])
@@ -25,7 +24,7 @@ fn mark(dir: &Path) -> String {
     format!("{}/", dir.display())
 }
 
-/// Starts jobs of all sorts; gives their processes.
+/// Starts various jobs and returns their processes.
 fn start_family(client: &mut Client, dir: &Path) -> Vec<u32> {
     client.run("family", "bash", json!({"data": FAMILY}));
     client.send("job", "bash", json!({"data": "sleep 304 & sleep 305"}));
@@ -51,20 +50,20 @@ fn assert_all_gone(pids: &[u32], dir: &Path) {
 }
 
 #[test]
-fn dropping_a_grid_leaves_nothing() {
+fn drop_leaves_no_processes_or_files() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let dir = directory(&mut client.0);
     let mut pids = start_family(&mut client, &dir);
     pids.push(grid.redis().pid());
     drop(grid);
-    // At once: dropping waits for all of it.
+    // Immediately: drop waits for all processes.
     assert_eq!(pids.iter().filter(|pid| alive(**pid)).count(), 0);
     assert_all_gone(&pids, &dir);
 }
 
 #[test]
-fn dropping_a_server_leaves_nothing_even_if_it_is_frozen() {
+fn drop_of_a_paused_server_leaves_no_processes_or_files() {
     let server = RedisServer::start().unwrap();
     let dir = directory(&mut server.connection());
     let pid = server.pid();
@@ -75,7 +74,7 @@ fn dropping_a_server_leaves_nothing_even_if_it_is_frozen() {
 }
 
 #[test]
-fn killing_an_agent_kills_all_of_its_processes_only() {
+fn killing_an_agent_kills_exactly_its_processes() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let dir = directory(&mut client.0);
@@ -89,7 +88,7 @@ fn killing_an_agent_kills_all_of_its_processes_only() {
 }
 
 #[test]
-fn a_forked_child_that_drops_the_grid_ends_nothing() {
+fn drop_in_a_forked_child_stops_nothing() {
     if support::own_process!() {
         return;
     }
@@ -97,24 +96,23 @@ fn a_forked_child_that_drops_the_grid_ends_nothing() {
     let mut client = Client::new(&grid);
     client.send("job", "execute", json!({"args": {"name": "sleep", "args": ["300"]}}));
     wait_until("the job to run", || grid.running_jobs() == 1);
-    // SAFETY: the child only frees memory and closes descriptors before it ends without running
-    // anything else.
+    // SAFETY: the child only frees memory and closes descriptors before it exits.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         drop(grid);
-        // SAFETY: ends the child at once.
+        // SAFETY: `_exit` only ends the child.
         unsafe { libc::_exit(0) };
     }
     let mut status = 0;
-    // SAFETY: `pid` is our child and `status` a valid place for the answer.
+    // SAFETY: `pid` is our child, and `status` is valid for writes.
     assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
-    assert_eq!(status, 0, "the child did not end in peace");
+    assert_eq!(status, 0, "the child did not exit cleanly");
     assert_eq!(grid.running_jobs(), 1);
     assert_eq!(client.run("after", "ping", json!({}))["state"], "SUCCESS");
     assert!(alive(grid.redis().pid()));
 }
 
-/// The program, with its output caught.
+/// devgrid process with captured stdout.
 struct Program {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
@@ -152,7 +150,7 @@ impl Drop for Program {
 }
 
 #[test]
-fn killing_the_program_leaves_nothing() {
+fn killing_the_binary_leaves_no_processes_or_files() {
     let mut program = Program::start(&[]);
     let url = program.line();
     assert!(url.starts_with("redis://127.0.0.1:") && url.ends_with("/0"), "{url}");
@@ -169,7 +167,7 @@ fn killing_the_program_leaves_nothing() {
 }
 
 #[test]
-fn the_program_ends_by_a_signal_and_with_its_parent() {
+fn binary_ends_on_a_signal_and_with_its_parent() {
     let mut program = Program::start(&["--agent", "7:8=gpu", "--password", "s/cret"]);
     let url = program.line();
     assert!(url.starts_with("redis://:s%2Fcret@127.0.0.1:"), "{url}");
@@ -200,7 +198,7 @@ fn the_program_ends_by_a_signal_and_with_its_parent() {
 }
 
 #[test]
-fn a_command_is_run_with_the_url_and_its_status_handed_on() {
+fn command_gets_the_url_and_its_status_is_returned() {
     let mut program =
         Program::start(&["--", "sh", "-c", "echo $ACCLIENT_URL; echo $0; exit 7", "a b"]);
     let url = program.line();
@@ -216,12 +214,12 @@ fn a_command_is_run_with_the_url_and_its_status_handed_on() {
 }
 
 #[test]
-fn an_interrupt_reaches_the_command_and_the_grid_cleans_up() {
+fn interrupt_reaches_the_command_and_the_grid_cleans_up() {
     let script = "trap 'exit 9' INT; echo $ACCLIENT_URL; while :; do sleep 0.05; done";
     let mut program = Program::start(&["--", "sh", "-c", script]);
     let url = program.line();
     let dir = directory(&mut Program::connect(&url).0);
-    // As a terminal does: to the whole group.
+    // Like a terminal, signal the whole group.
     let group = program.child.id().to_string();
     assert!(
         Command::new("kill").args(["-INT", "--", &format!("-{group}")]).status().unwrap().success()
@@ -236,7 +234,7 @@ fn an_interrupt_reaches_the_command_and_the_grid_cleans_up() {
 }
 
 #[test]
-fn wrong_use_is_explained() {
+fn usage_errors_are_explained() {
     let run = |args: &[&str], path: Option<&str>| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_devgrid"));
         command
@@ -268,7 +266,7 @@ fn wrong_use_is_explained() {
 }
 
 #[test]
-fn a_server_that_does_not_start_says_why() {
+fn start_errors_name_the_cause() {
     let error = RedisServer::builder().arg("--nonsense", "1").start().err().unwrap().to_string();
     assert!(error.to_lowercase().contains("nonsense"), "{error}");
     let error = RedisServer::builder().binary("/no/such/server").start().err().unwrap().to_string();

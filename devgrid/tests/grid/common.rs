@@ -1,4 +1,4 @@
-//! What the tests of the grid share: a raw Redis connection as client, and waits with a deadline.
+//! Test helpers: a client on a raw Redis connection, and waits with a deadline.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use redis::{Commands, Connection, FromRedisValue};
 use serde_json::{Value, json};
 pub use support::wait_until;
 
-/// Far more than anything takes that works.
+/// Deadline far above any regular duration.
 pub const LONG: Duration = support::WAIT;
 
-/// Waits until something is there.
+/// Waits until `look` returns a value.
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let mut found = None;
     wait_until(what, || {
@@ -20,7 +20,7 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     found.expect("it was waited for")
 }
 
-/// A client that knows nothing but the wire.
+/// Raw client of the wire protocol.
 pub struct Client(pub Connection);
 
 impl Client {
@@ -41,7 +41,7 @@ impl Client {
         self.push(command.to_string().as_bytes());
     }
 
-    /// The next result in the list, without taking it out.
+    /// Waits for the next result in the list, without removing it.
     pub fn wait(&mut self, id: &str, gid: u32, nid: u32) -> Value {
         let key = format!("cmd.{id}.{gid}.{nid}");
         let bytes: Option<Vec<u8>> = redis::cmd("BRPOPLPUSH")
@@ -64,7 +64,7 @@ impl Client {
         self.0.hgetall(format!("jobresult:{id}")).unwrap()
     }
 
-    /// The state in the hash.
+    /// State in the hash.
     pub fn state(&mut self, id: &str, agent: &str) -> Option<String> {
         let text = self.hash(id).remove(agent)?;
         let value: Value = serde_json::from_str(&text).unwrap();
@@ -99,7 +99,7 @@ impl Client {
         command.query(&mut self.0).unwrap()
     }
 
-    /// Forgets all results.
+    /// Deletes all results.
     pub fn forget(&mut self) {
         for key in
             self.keys().into_iter().filter(|k| k.starts_with("cmd.") || k.starts_with("jobresult:"))
@@ -109,13 +109,13 @@ impl Client {
     }
 }
 
-/// An id that was never used.
+/// Returns an unused id.
 pub fn fresh(name: &str) -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
     format!("{name}{}", LAST.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Kills the process of some job of agent 1:1 past the agent, which may be full.
+/// Kills the process of a job of agent 1:1 directly, since the agent may be full.
 pub fn kill_one(client: &mut Client) {
     let dir: Vec<String> = client.ask(&["CONFIG", "GET", "dir"]);
     let mark = format!("AGENT_HOME={}/1.1", dir[1]);
@@ -123,7 +123,7 @@ pub fn kill_one(client: &mut Client) {
     devgrid::signals::send(pid, devgrid::signals::SIGTERM);
 }
 
-/// Whether a process is there and no zombie.
+/// Whether a process exists and is not a zombie.
 pub fn alive(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         let state = stat.rsplit(')').next().unwrap_or("").trim().chars().next();
@@ -131,7 +131,7 @@ pub fn alive(pid: u32) -> bool {
     })
 }
 
-/// Processes whose command line or environment holds `mark`.
+/// Processes whose command line or environment contains `mark`.
 pub fn processes_with(mark: &str) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|e| e.file_name().to_str().and_then(|n| n.parse::<u32>().ok()));

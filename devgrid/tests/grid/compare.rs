@@ -1,18 +1,18 @@
-//! Compares what the grid wrote with what the original daemons wrote.
+//! Compares the writes of the grid with those of the original daemons.
 
 use serde_json::Value;
 
-/// How exactly the payload of a result (`data` and `streams`) has to be the recorded one.
+/// How the payload of a result (`data` and `streams`) is compared with the recorded one.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Payload {
     Exact,
-    /// It tells about the machine: the same fields and types.
+    /// Same fields and types: the payload describes the machine.
     Shape,
-    /// Rows of `get_msgs`: their order can differ where a job used both its streams.
+    /// Rows of `get_msgs`: their order may differ if a job wrote to both streams.
     Rows,
 }
 
-/// Fields inside of payloads that are never twice the same.
+/// Fields of payloads that differ between runs.
 const VOLATILE: [&str; 6] = ["epoch", "cpu", "rss", "vms", "debug", "pid"];
 
 fn kind(value: &Value) -> &'static str {
@@ -31,7 +31,7 @@ fn names(value: &Value) -> Vec<&String> {
     value.as_object().map(|o| o.keys().collect()).unwrap_or_default()
 }
 
-/// The same fields and types; arrays may differ in length.
+/// Checks for the same fields and types; arrays may differ in length.
 pub fn same_shape(path: &str, recorded: &Value, ours: &Value) -> Result<(), String> {
     match (recorded, ours) {
         (Value::Object(theirs), Value::Object(own)) => {
@@ -57,7 +57,7 @@ pub fn same_shape(path: &str, recorded: &Value, ours: &Value) -> Result<(), Stri
             };
             own.iter().try_for_each(fits)
         }
-        // Go writes a float without a fraction when it has none.
+        // Go omits the fraction of whole floats.
         (Value::Number(_), Value::Number(_)) => Ok(()),
         _ if kind(recorded) == kind(ours) => Ok(()),
         _ => Err(format!("{path}: {}, recorded {}", kind(ours), kind(recorded))),
@@ -69,7 +69,7 @@ fn same_value(path: &str, recorded: &Value, ours: &Value) -> Result<(), String> 
         (Value::Object(theirs), Value::Object(own)) if names(recorded) == names(ours) => {
             theirs.iter().try_for_each(|(name, value)| {
                 let (path, own) = (format!("{path}.{name}"), &own[name]);
-                // `id` is a number in rows of a log only.
+                // A numeric `id` is that of a log row.
                 let volatile =
                     VOLATILE.contains(&name.as_str()) || (name == "id" && value.is_number());
                 if volatile { same_shape(&path, value, own) } else { same_value(&path, value, own) }
@@ -116,7 +116,7 @@ fn same_data(recorded: &str, ours: &str, payload: Payload) -> Result<(), String>
     }
 }
 
-/// Compares two results: the same fields, types and values, but for the times.
+/// Compares two results: same fields, types and values, except times.
 pub fn same_result(recorded: &str, ours: &str, payload: Payload) -> Result<(), String> {
     let parse =
         |text: &str| serde_json::from_str::<Value>(text).map_err(|e| format!("{text}: {e}"));

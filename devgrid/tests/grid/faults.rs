@@ -1,4 +1,4 @@
-//! What the grid can be made to do wrong.
+//! Injected faults.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn running_after_the_terminal_result() {
 }
 
 #[test]
-fn an_agent_that_never_answers() {
+fn silent_agent_runs_jobs_without_posting_results() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     grid.inject(Fault::NeverAnswer { gid: 1, nid: 1 });
@@ -31,7 +31,7 @@ fn an_agent_that_never_answers() {
     client.wait("others", 2, 1);
     client.wait("others", 1, 2);
     client.wait_state("silent", "1:1", "RUNNING");
-    // The second of a queue starts when the first has posted its result; pings are answered in order.
+    // The second job of a queue starts after the first posts its result; pings are answered in order.
     let dir: Vec<String> = client.ask(&["CONFIG", "GET", "dir"]);
     let file = std::path::Path::new(&dir[1]).join("1.1/second");
     wait_until("the second job", || file.exists());
@@ -41,7 +41,7 @@ fn an_agent_that_never_answers() {
 }
 
 #[test]
-fn a_result_that_is_lost_and_one_that_comes_twice() {
+fn dropped_and_duplicate_results() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     grid.inject(Fault::DropResult);
@@ -57,7 +57,7 @@ fn a_result_that_is_lost_and_one_that_comes_twice() {
 }
 
 #[test]
-fn results_and_the_key_queued_may_be_late() {
+fn delayed_results_and_queued_key() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let delay = Duration::from_secs(2);
@@ -75,7 +75,7 @@ fn results_and_the_key_queued_may_be_late() {
 }
 
 #[test]
-fn any_bytes_as_a_result() {
+fn raw_bytes_as_a_result() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let bytes = b"\xff\x00 no json".to_vec();

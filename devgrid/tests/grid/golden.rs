@@ -1,5 +1,4 @@
-//! Replays the recorded exchanges of the original daemons against the grid and compares what it
-//! writes.
+//! Replays recordings of the original daemons against the grid and compares its writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -14,8 +13,7 @@ use crate::ports::Ports;
 use devgrid::Grid;
 use serde_json::Value;
 
-/// Recordings that are not replayed here: the lines with the word `grid` of the one list of
-/// exceptions, which has a reason for each.
+/// Recordings that are not replayed: lines with the word `grid` in the list of exceptions, which states the reasons.
 fn not_replayed() -> BTreeSet<&'static str> {
     let lines = include_str!("../../../tests/golden-exceptions.txt").lines();
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -23,7 +21,7 @@ fn not_replayed() -> BTreeSet<&'static str> {
     words.filter(|words| words[1] == "grid" && words.len() > 2).map(|words| words[0]).collect()
 }
 
-/// Recordings that only make sense after others.
+/// Recordings that depend on others.
 const AFTER: &[(&str, &[&str])] = &[
     ("schedule_list", &["schedule_add"]),
     ("schedule_remove", &["schedule_add"]),
@@ -32,16 +30,15 @@ const AFTER: &[(&str, &[&str])] = &[
     ("tunnel_fixed_port", &["tunnel"]),
 ];
 
-/// Whose payload tells about the machine.
+/// Recordings whose payload describes the machine.
 const SHAPE_ONLY: &[&str] =
     &["execute_ls", "get_cpu_info", "get_disk_info", "get_mem_info", "get_nic_info", "get_os_info"];
 
-/// Answers of `get_msgs` that depend on timing: the rows come late, and which are newest is a race
-/// of two streams.
+/// Answers of `get_msgs` that depend on timing: rows appear late, and two streams race for the newest.
 const SHAPE_BY_DATA: &[(&str, &str)] =
     &[("get_msgs_immediately", "79391d86-"), ("get_msgs", "8bcf769e-")];
 
-/// A pause of the recorded client as long as this was meant: it waited for something to happen.
+/// Minimum length of a deliberate pause of the recorded client, in seconds.
 const PAUSE: f64 = 0.05;
 
 struct Recording {
@@ -66,7 +63,7 @@ impl Recording {
         self.lines.iter().filter(move |line| line["kind"] == kind)
     }
 
-    /// The Redis commands of the client or the controller.
+    /// Redis commands of the client or the controller.
     fn commands(&self, from: &str) -> Vec<(f64, Vec<String>)> {
         let words = |line: &Value| {
             line["args"]
@@ -82,18 +79,18 @@ impl Recording {
             .collect()
     }
 
-    /// The first entry of a list at the end.
+    /// First entry of a list at the end.
     fn answer(&self, key: &str) -> String {
         let dump = self.of("dump").find(|dump| dump["key"] == key).unwrap();
         dump["value"][0].as_str().unwrap().to_string()
     }
 
-    /// Whether there was no such key at the end.
+    /// Whether the key did not exist at the end.
     fn never_came(&self, key: &str) -> bool {
         self.of("dump").any(|dump| dump["key"] == key && dump["type"] == "none")
     }
 
-    /// The commands sent, by id.
+    /// Submitted commands by id.
     fn sent(&self) -> BTreeMap<String, Value> {
         let pushes =
             self.commands("client").into_iter().filter(|(_, words)| words[1] == "cmds.queue");
@@ -103,7 +100,7 @@ impl Recording {
 }
 
 #[test]
-fn the_list_of_what_is_not_replayed_is_right() {
+fn list_of_exceptions_is_valid() {
     let names = all_names();
     let not_replayed = not_replayed();
     for name in &not_replayed {
@@ -120,7 +117,7 @@ fn all_names() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_grid_writes_what_the_original_wrote() {
+fn grid_writes_what_the_original_wrote() {
     let skipped = not_replayed();
     let only = std::env::var("GOLDEN").ok();
     let wanted =
@@ -149,8 +146,8 @@ fn the_grid_writes_what_the_original_wrote() {
     assert!(failures.is_empty(), "{} recordings differ:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// Messages show up late at random, on the original too: an answer of `get_msgs` that holds as many as
-/// the recorded one takes some tries.
+/// Retries recordings of `get_msgs`: messages appear with random delays, as in the original, so the number of rows
+/// varies.
 fn replay(name: &str) -> Result<(), String> {
     let tries = if name.starts_with("get_msgs") { 20 } else { 1 };
     let mut error = String::new();
@@ -182,12 +179,12 @@ fn replay_alone(name: &str) -> Result<(), String> {
     let mut targets = Targets::find(&mut client, &recording)?;
     targets.1 = ports;
     settle(&mut client, &recording, &targets);
-    // First, because comparing the keys shows up in MONITOR too.
+    // First, because MONITOR shows the comparison of the keys too.
     compare_order(&mut client, &recording, &targets, &monitor)?;
     compare_keys(&mut client, &recording, &targets)
 }
 
-/// Sends what the client sent, and waits where it waited.
+/// Replays the client: sends its commands and waits where it waited.
 fn play(grid: &Grid, client: &mut Client, recording: &Recording, ports: &mut Ports) {
     let mut last = 0.0;
     let mut started: Vec<(String, String)> = Vec::new();
@@ -216,9 +213,9 @@ fn play(grid: &Grid, client: &mut Client, recording: &Recording, ports: &mut Por
                     started.push((words[2].clone(), list));
                 }
             }
-            // The recorded client waited in vain.
+            // The recorded client timed out.
             "BRPOPLPUSH" if recording.never_came(&words[1]) => {}
-            // Which agent a role meant is only known afterwards; these are waited for by `settle`.
+            // `settle` waits for results of roles, whose agent is only known afterwards.
             "BRPOPLPUSH" if words[1].ends_with(".queued") => {
                 wait_until(&words[1], || client.len(&words[1]) > 0);
             }
@@ -238,7 +235,7 @@ fn play(grid: &Grid, client: &mut Client, recording: &Recording, ports: &mut Por
     }
 }
 
-/// Where a role meant one agent at random, the recorded one and ours can differ; and so do ports.
+/// Differences from the recording: agents chosen at random for a role, and ports.
 struct Targets(BTreeMap<String, (String, String)>, Ports);
 
 impl Targets {
@@ -272,7 +269,7 @@ impl Targets {
         Ok(Targets(found, Ports::default()))
     }
 
-    /// Our name of a recorded key.
+    /// Our key for a recorded key.
     fn ours(&self, key: &str) -> String {
         for (id, (ours, theirs)) in &self.0 {
             if key == format!("cmd.{id}.{}", theirs.replace(':', ".")) {
@@ -282,7 +279,7 @@ impl Targets {
         key.to_string()
     }
 
-    /// A text of ours as if it had gone where the recorded one went.
+    /// Rewrites our text for the recorded agent and ports.
     fn as_recorded(&self, id: &str, text: &str) -> String {
         let text = self.1.as_recorded(text);
         let Some((ours, theirs)) = self.0.get(id) else {
@@ -296,7 +293,7 @@ impl Targets {
     }
 }
 
-/// Waits until everything is there that was there at the end of the recording.
+/// Waits until all lists have the length that they had at the end of the recording.
 fn settle(client: &mut Client, recording: &Recording, targets: &Targets) {
     for dump in recording.of("dump").filter(|d| d["type"] == "list") {
         let key = targets.ours(dump["key"].as_str().unwrap());
@@ -408,8 +405,7 @@ fn compare_entry(
     let value: Value = serde_json::from_str(their).unwrap();
     let id = value["id"].as_str().unwrap();
     let own = targets.as_recorded(id, own);
-    // A command of few words was still being looked at when it was recorded; the end of it is in
-    // its list.
+    // The job was still running when the hash was recorded; its result is in the list.
     if key.starts_with("jobresult:") && value["state"] == "RUNNING" {
         return Ok(());
     }
@@ -426,13 +422,13 @@ fn compare_order(
         lanes(recording.commands("controller").into_iter().map(|(_, words)| words), |_, t| {
             t.to_string()
         });
-    theirs.check().map_err(|e| format!("the recording itself breaks the rules: {e}"))?;
+    theirs.check().map_err(|e| format!("the recording violates the rules: {e}"))?;
     let rename = |id: &str, target: &str| match targets.0.get(id) {
         Some((ours, recorded)) if ours == target => recorded.clone(),
         _ => target.to_string(),
     };
     let mut last = String::new();
-    // The last command of a pipeline can be on its way yet.
+    // The last command of a pipeline may still be in flight.
     for _ in 0..100 {
         let sent = monitor.commands(client).into_iter();
         let ported = sent.map(|words| words.iter().map(|w| targets.1.as_recorded(w)).collect());

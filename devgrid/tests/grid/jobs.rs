@@ -1,4 +1,4 @@
-//! What agents do with commands.
+//! Jobs of agents.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use support::gate::Gate;
 
 #[test]
-fn an_agent_with_a_hundred_jobs_takes_one_more_and_fetches_nothing() {
+fn full_agent_fetches_one_more_command_and_no_others() {
     let time = Duration::from_millis(300);
     let grid = Grid::builder().agent(1, 1, &[]).routable_for(time).start().unwrap();
     let mut client = Client::new(&grid);
@@ -17,12 +17,12 @@ fn an_agent_with_a_hundred_jobs_takes_one_more_and_fetches_nothing() {
         client.send(&format!("job{number}"), "execute", sleep.clone());
     }
     wait_until("100 processes", || grid.running_jobs() == 100);
-    // Full is noticed with the next command: it counts as running, and waits.
+    // The next command is RUNNING in Redis, and waits.
     client.send("held", "ping", json!({}));
     client.wait_state("held", "1:1", "RUNNING");
     let list = json!({"gid": 0, "nid": 0, "args": {"name": "list_agents"}});
     let mut number = 0;
-    wait_until("the agent to be gone", || {
+    wait_until("the agent to be unregistered", || {
         number += 1;
         client.send(&format!("list{number}"), "controller", list.clone());
         client.wait(&format!("list{number}"), 0, 0)["data"] == "{}"
@@ -40,7 +40,7 @@ fn an_agent_with_a_hundred_jobs_takes_one_more_and_fetches_nothing() {
 }
 
 #[test]
-fn a_full_agent_is_free_again_when_the_fault_is_taken_back() {
+fn clearing_the_full_fault_resumes_the_agent() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     grid.inject(Fault::FullAgent { gid: 1, nid: 1 });
@@ -54,7 +54,7 @@ fn a_full_agent_is_free_again_when_the_fault_is_taken_back() {
 }
 
 #[test]
-fn ten_thousand_lines_and_binary_output() {
+fn output_keeps_the_last_1000_lines_and_replaces_invalid_utf8() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let result =
@@ -71,7 +71,7 @@ fn ten_thousand_lines_and_binary_output() {
 }
 
 #[test]
-fn large_input_goes_through() {
+fn large_input_is_passed_completely() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let data = "0123456789\n".repeat(100_000);
@@ -81,7 +81,7 @@ fn large_input_goes_through() {
         json!({"args": {"name": "wc", "args": ["-c"]}, "data": data}),
     );
     assert_eq!(result["streams"][0], "1100000\n");
-    // A program that doesn't read it is no problem either.
+    // A program that does not read its input succeeds too.
     assert_eq!(
         client.run("true", "execute", json!({"args": {"name": "true"}, "data": data}))["state"],
         "SUCCESS"
@@ -91,7 +91,7 @@ fn large_input_goes_through() {
 }
 
 #[test]
-fn a_program_that_answers_before_it_has_read_all_hangs_and_cannot_be_killed() {
+fn program_that_writes_before_reading_all_input_hangs_and_cannot_be_killed() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let data = "0123456789\n".repeat(100_000);
@@ -104,7 +104,7 @@ fn a_program_that_answers_before_it_has_read_all_hangs_and_cannot_be_killed() {
 }
 
 #[test]
-fn jobs_of_a_queue_run_one_after_another() {
+fn jobs_of_a_queue_run_one_at_a_time() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let script = "[ -e busy ] && echo overlap; touch busy; sleep 0.05; rm busy; date +%s%N";
@@ -125,7 +125,7 @@ fn jobs_of_a_queue_run_one_after_another() {
 }
 
 #[test]
-fn commands_that_pile_up_may_come_out_of_order() {
+fn backlogged_commands_may_be_reordered() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     wait_until("a command that others overtake", || {
@@ -145,7 +145,7 @@ fn commands_that_pile_up_may_come_out_of_order() {
 }
 
 #[test]
-fn a_job_that_waits_in_a_queue_runs_for_redis_and_for_nobody_else() {
+fn queued_job_is_running_in_redis_only() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let gate = Gate::new();
@@ -160,7 +160,7 @@ fn a_job_that_waits_in_a_queue_runs_for_redis_and_for_nobody_else() {
 }
 
 #[test]
-fn a_refused_command_stops_its_queue_for_good() {
+fn rejected_command_blocks_its_queue() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let queue = json!({"args": {"queue": "q"}});
@@ -172,7 +172,7 @@ fn a_refused_command_stops_its_queue_for_good() {
 }
 
 #[test]
-fn restarts_and_recurring() {
+fn retries_and_recurring_runs() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let script = "echo x >> runs; [ $(wc -l < runs) = 3 ]";
@@ -207,10 +207,10 @@ fn restarts_and_recurring() {
 }
 
 #[test]
-fn the_time_limit_and_a_kill_hit_the_process_itself_only() {
+fn time_limit_and_kill_reach_only_the_process_itself() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
-    // A script is a child of the process that the agent knows: it lives on and holds the output.
+    // A script is a child of the killed shell: it keeps running and holds the output open.
     let script = |gate: &Gate| format!("echo first; {}; touch done; echo last", gate.wait());
     let (limited, killed) = (Gate::new(), Gate::new());
     client.send("limit", "bash", json!({"args": {"max_time": 1}, "data": script(&limited)}));
@@ -218,7 +218,7 @@ fn the_time_limit_and_a_kill_hit_the_process_itself_only() {
     wait_for_rows(&mut client, "kill", 1);
     client.run("order", "kill", json!({"data": "{\"id\":\"kill\"}"}));
     assert_eq!(client.len("cmd.kill.1.1"), 0);
-    // The job is still there, but its process is not listed any more.
+    // The job still exists, but its process is no longer listed.
     let all = client.run("all", "get_processes_stats", json!({"data": "{}"}));
     assert!(!all["data"].as_str().unwrap().contains("\"kill\""), "{all}");
     let one = client.run("one", "get_process_stats", json!({"data": "{\"id\":\"kill\"}"}));
@@ -241,7 +241,7 @@ fn the_time_limit_and_a_kill_hit_the_process_itself_only() {
     assert_eq!(client.run("done", "bash", json!({"data": "ls done"}))["state"], "SUCCESS");
 }
 
-/// Waits until a job has logged that many messages.
+/// Waits until a job has logged `count` messages.
 fn wait_for_rows(client: &mut Client, job: &str, count: usize) {
     wait_until("the messages", || {
         let data = json!({"jobid": job, "limit": 1000}).to_string();
@@ -252,7 +252,7 @@ fn wait_for_rows(client: &mut Client, job: &str, count: usize) {
 }
 
 #[test]
-fn a_process_that_names_itself_is_killed_and_counted_with_its_job() {
+fn tracked_process_is_killed_and_counted_with_its_job() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let script = "echo 101::$$; echo ready; exec sleep 300";
@@ -267,13 +267,13 @@ fn a_process_that_names_itself_is_killed_and_counted_with_its_job() {
 }
 
 #[test]
-fn a_script_is_seen_as_the_program_that_runs_it() {
+fn script_is_listed_as_the_shell_that_runs_it() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let gate = Gate::new();
     client.send("job", "bash", json!({"data": gate.wait()}));
     wait_until("the job to run", || grid.running_jobs() == 1);
-    // It is not found by the name that it has there.
+    // The filter by name does not match the listed name.
     let named = client.run("bash", "get_processes_stats", json!({"data": "{\"name\":\"bash\"}"}));
     assert_eq!(named["data"], "[]");
     let all = client.run("all", "get_processes_stats", json!({"data": "{}"}));
@@ -285,7 +285,7 @@ fn a_script_is_seen_as_the_program_that_runs_it() {
 }
 
 #[test]
-fn errors_are_worded_as_in_the_original() {
+fn errors_are_worded_like_the_original() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let mut data = |id: &str, args: Value| {
@@ -314,7 +314,7 @@ fn errors_are_worded_as_in_the_original() {
 }
 
 #[test]
-fn environment_and_directory() {
+fn environment_and_working_directory() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let args = json!({"name": "env", "env": ["A=1=2", "HOME=/x"], "working_dir": "/usr"});
@@ -329,7 +329,7 @@ fn environment_and_directory() {
 }
 
 #[test]
-fn logs_are_there_a_little_later() {
+fn log_rows_appear_with_a_delay() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     client.run("job", "bash", json!({"data": "seq 1200; echo 7::warn"}));
@@ -357,10 +357,10 @@ fn logs_are_there_a_little_later() {
 }
 
 #[test]
-fn a_message_may_show_up_after_later_ones() {
+fn log_row_may_appear_after_later_ones() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
-    wait_until("a message that is late", || {
+    wait_until("a late message", || {
         let job = fresh("job");
         client.run(&job, "bash", json!({"data": "seq 100"}));
         let data = json!({"jobid": job, "limit": 1000}).to_string();
@@ -372,7 +372,7 @@ fn a_message_may_show_up_after_later_ones() {
 }
 
 #[test]
-fn restart_never_answers_and_its_jobs_neither() {
+fn restart_and_its_running_jobs_never_answer() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let script = "echo before; exec sleep 300";
@@ -380,7 +380,7 @@ fn restart_never_answers_and_its_jobs_neither() {
     wait_for_rows(&mut client, "job", 1);
     client.send("restart", "restart", json!({}));
     client.wait_state("restart", "1:1", "RUNNING");
-    // The next life knows nothing but the log.
+    // Only the log survives the restart.
     wait_until("the agent to be back", || {
         let ask = json!({"data": "{\"id\":\"job\"}"});
         client.run(&fresh("look"), "get_process_stats", ask)["state"] == "ERROR"
@@ -390,7 +390,7 @@ fn restart_never_answers_and_its_jobs_neither() {
 }
 
 #[test]
-fn a_ping_is_quick() {
+fn ping_latency_is_a_small_multiple_of_redis() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let mut times: [Vec<Duration>; 2] = Default::default();
@@ -407,6 +407,6 @@ fn a_ping_is_quick() {
         times[150]
     });
     println!("a ping of Redis takes {of_redis:?}, of an agent {of_agent:?}");
-    // It is some ten times what Redis takes; nothing on the way is polled at an interval.
+    // About ten times that of Redis, since nothing is polled at an interval.
     assert!(of_agent < Duration::from_millis(20) + 100 * of_redis, "{of_redis:?} {of_agent:?}");
 }

@@ -1,4 +1,4 @@
-//! Jumpscripts: those of an agent's folder and those sent along.
+//! Jumpscripts stored on an agent and sent with a command.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use crate::common::{Client, wait_until};
 use devgrid::{Grid, RedisServer};
 use serde_json::{Value, json};
 
-/// A folder of scripts that goes when it is dropped.
+/// Directory of scripts, removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -42,13 +42,13 @@ fn content(content: &str, args: Value) -> Value {
     json!({"data": json!({"content": content, "args": args}).to_string()})
 }
 
-/// What a script returned.
+/// Return value of a script.
 fn returned(result: &Value) -> Value {
     assert_eq!((&result["state"], &result["level"]), (&json!("SUCCESS"), &json!(20)), "{result}");
     serde_json::from_str(result["data"].as_str().unwrap()).unwrap()
 }
 
-/// What the critical message of a script that failed says.
+/// Type and message of the exception of a failed script.
 fn failed(result: &Value) -> (String, String) {
     assert_eq!((&result["state"], &result["data"]), (&json!("ERROR"), &json!("")), "{result}");
     let critical: Value = serde_json::from_str(result["critical"].as_str().unwrap()).unwrap();
@@ -57,7 +57,7 @@ fn failed(result: &Value) -> (String, String) {
 }
 
 #[test]
-fn arguments_go_in_and_what_is_returned_comes_out() {
+fn arguments_and_return_values_are_passed() {
     let folder = Folder::new("arguments");
     folder.write("back", "def action(**kwargs):\n    return [sorted(kwargs), kwargs]\n");
     folder.write("fixed", "def action(a, b=2):\n    return a * b\n");
@@ -80,7 +80,7 @@ fn arguments_go_in_and_what_is_returned_comes_out() {
 }
 
 #[test]
-fn what_is_printed_goes_to_the_streams() {
+fn output_goes_to_the_streams() {
     let folder = Folder::new("printed");
     folder.write(
         "talk",
@@ -114,7 +114,7 @@ def action():
 }
 
 #[test]
-fn a_script_that_fails_says_where() {
+fn failed_script_has_a_traceback() {
     let folder = Folder::new("fails");
     folder.write("broken", "def action(:\n");
     folder.write("raises", "def action(n):\n    print('before')\n    return 1 / n  # here\n");
@@ -150,7 +150,7 @@ fn a_script_that_fails_says_where() {
 }
 
 #[test]
-fn a_script_sent_along_is_kept_by_the_controller() {
+fn sent_script_is_stored_by_the_controller() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let at = |gid: u32, nid: u32, mut more: Value| {
@@ -167,7 +167,7 @@ fn a_script_sent_along_is_kept_by_the_controller() {
     let hash = keys[0].strip_prefix("jumpscript:").unwrap();
     assert_eq!((keys.len(), hash.len()), (1, 32));
 
-    // By the hash alone, too; and what isn't kept isn't found.
+    // Also by the hash alone; an unknown hash fails.
     client.send(
         "two",
         "jumpscript_content",
@@ -184,7 +184,7 @@ fn a_script_sent_along_is_kept_by_the_controller() {
         client.send(id, cmd, content("def action(): return 2", json!({})));
         assert_eq!(client.wait(id, 1, 1)["state"], "UNKNOWN_CMD", "{cmd}");
     }
-    // One that has it keeps it.
+    // A restarted agent keeps its extension.
     grid.start_agent(1, 2, &[]);
     let echo = json!({"args": {"domain": "test", "name": "echo"}, "data": r#"{"message":"x"}"#});
     client.send("five", "jumpscript", at(1, 2, echo));
@@ -192,7 +192,7 @@ fn a_script_sent_along_is_kept_by_the_controller() {
 }
 
 #[test]
-fn a_script_can_be_killed_and_limited() {
+fn scripts_can_be_killed_and_time_limited() {
     let folder = Folder::new("killed");
     folder.write(
         "sleep",
@@ -211,7 +211,7 @@ fn a_script_can_be_killed_and_limited() {
 }
 
 #[test]
-fn without_python_there_are_no_jumpscripts() {
+fn jumpscripts_are_unknown_without_python() {
     let path = std::env::var_os("PATH").unwrap();
     let server = ["redis-server", "valkey-server"];
     let mut programs =
@@ -238,7 +238,7 @@ fn without_python_there_are_no_jumpscripts() {
 }
 
 #[test]
-fn an_older_controller_keeps_a_list_of_all_commands() {
+fn joblog_keeps_all_commands() {
     let redis = RedisServer::builder();
     let grid = Grid::demo_builder().redis(redis).joblog().start().unwrap();
     let mut client = Client::new(&grid);
@@ -252,7 +252,7 @@ fn an_older_controller_keeps_a_list_of_all_commands() {
     wait_until("the last of them", || client.len("cmd.d.queued") == 1);
     let newest_first: Vec<_> = commands.into_iter().rev().collect();
     assert_eq!(client.list("joblog"), newest_first);
-    // Others keep none.
+    // Without joblog there is no list.
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     client.run("id", "ping", json!({}));

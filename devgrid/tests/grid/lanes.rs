@@ -1,16 +1,14 @@
-//! The order of the controller's Redis commands.
+//! Order of the controller's Redis commands.
 //!
-//! Several of its threads write at once, so that two recordings of one thing differ. What never
-//! differs is each thread's own order, a lane, and a few rules between them, which are written down
-//! here once. The recordings are checked against the rules too.
+//! Several threads write concurrently, so two recordings of the same exchange differ. Invariant are the order within
+//! each thread, a lane, and a few rules between lanes. The recordings are checked against the rules too.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// What comes before what, for one command and one target (`@`). An answer is a result the
-/// controller gives itself. RUNNING against the key `queued`, and RUNNING against the terminal
-/// result, are free: the original writes them in any order.
+/// Happens-before rules for a command and a target (`@`). An answer is a result of the controller itself. RUNNING is
+/// unordered relative to the key `queued` and to the terminal result, as in the original.
 const RULES: &[(&str, &str)] = &[
     ("log", "SET script"),
     ("SET script", "EXPIRE script"),
@@ -29,16 +27,16 @@ const RULES: &[(&str, &str)] = &[
 
 #[derive(Default)]
 pub struct Lanes {
-    /// The command that is being routed.
+    /// Command being routed.
     routing: String,
     lanes: BTreeMap<(String, String), Vec<String>>,
-    /// Everything of a command in its order, with the target.
+    /// All writes of a command in order, with the target.
     order: BTreeMap<String, Vec<(String, String)>>,
-    /// HSETs of a command's hash without the EXPIRE that belongs to each.
+    /// Number of HSETs of a command's hash without their EXPIRE.
     open: BTreeMap<String, i64>,
 }
 
-/// Sorts commands into lanes; `rename` gives the name under which a target is to be compared.
+/// Sorts commands into lanes; `rename` maps a target to the name used for comparison.
 pub fn lanes(
     commands: impl Iterator<Item = Vec<String>>,
     rename: impl Fn(&str, &str) -> String,
@@ -60,7 +58,7 @@ pub fn lanes(
             ["GET", key] if key.starts_with("jumpscript:") => found.note("", key, "GET", ""),
             ["EXPIRE", key, time] => found.expire(key, time, &rename),
             [name, "controller.schedule", ..] => {
-                // Which job is named by those that name one.
+                // HSET and HDEL name the entry.
                 let named = matches!(name, "HSET" | "HDEL");
                 let about = words.get(2).filter(|_| named).unwrap_or(&"");
                 found.note(
@@ -113,8 +111,7 @@ impl Written {
         let lane = match self.kind() {
             "QUEUED" => "route",
             "RUNNING" => "running",
-            // The controller's answer and an agent's result differ in what they hold, not in their
-            // commands.
+            // Answers of the controller and results of agents are written by the same commands.
             _ => "terminal",
         };
         format!("{lane} {}", self.target)

@@ -1,4 +1,4 @@
-//! Agents and the controller that come and go.
+//! Starts, stops, deaths and restarts of agents, controller and Redis.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use support::LATE;
 use support::gate::Gate;
 
 #[test]
-fn a_grid_can_be_shared_by_threads() {
+fn grid_is_send_and_sync() {
     fn shareable<T: Send + Sync>() {}
     shareable::<Grid>();
     shareable::<RedisServer>();
@@ -30,20 +30,20 @@ fn commands_for_a_dead_agent_wait_for_it() {
     assert_eq!(client.len("cmds:1:1"), 1);
     grid.start_agent(1, 1, &["cpu"]);
     assert_eq!(client.wait("late", 1, 1)["state"], "SUCCESS");
-    // The job died with its agent, and nobody ever says so.
+    // The job died with its agent, without a result.
     assert_eq!(client.state("job", "1:1").unwrap(), "RUNNING");
     assert_eq!(client.len("cmd.job.1.1"), 0);
 }
 
 #[test]
-fn a_dead_agent_is_routable_for_a_while() {
+fn dead_agent_stays_routable_for_a_while() {
     let grid =
         Grid::builder().agent(1, 1, &[]).routable_for(Duration::from_secs(2)).start().unwrap();
     let mut client = Client::new(&grid);
     grid.kill_agent(1, 1);
     let killed = Instant::now();
     let mut number = 0;
-    wait_until("the agent to be forgotten", || {
+    wait_until("the agent to be unregistered", || {
         number += 1;
         let id = format!("try{number}");
         client.send(&id, "ping", json!({}));
@@ -51,8 +51,8 @@ fn a_dead_agent_is_routable_for_a_while() {
         client.state(&id, "1:1").unwrap() == "ERROR"
     });
     assert!(
-        killed.elapsed() >= Duration::from_secs(1), // it was last heard a while before
-        "forgotten after {:?}",
+        killed.elapsed() >= Duration::from_secs(1), // it polled a while before
+        "unregistered after {:?}",
         killed.elapsed()
     );
     grid.start_agent(1, 1, &[]);
@@ -60,7 +60,7 @@ fn a_dead_agent_is_routable_for_a_while() {
 }
 
 #[test]
-fn a_new_agent_takes_part() {
+fn new_agent_receives_commands() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     grid.start_agent(7, 8, &["gpu"]);
@@ -69,7 +69,7 @@ fn a_new_agent_takes_part() {
 }
 
 #[test]
-fn a_paused_agent_holds_everything_back() {
+fn paused_agent_holds_back_commands_and_results() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     client.run("fifo", "bash", json!({"data": "mkfifo pipe"}));
@@ -78,7 +78,7 @@ fn a_paused_agent_holds_everything_back() {
     grid.pause_agent(1, 1);
     client.send("later", "ping", json!({}));
     wait_until("the routing", || client.len("cmd.later.queued") == 1);
-    // The job ends while its agent is paused: somebody else writes into its pipe.
+    // End the job while its agent is paused, by writing into its pipe.
     let home = pipe_of(&grid);
     std::fs::write(home, "word\n").unwrap();
     wait_until("the job to end", || grid.running_jobs() == 0);
@@ -90,7 +90,7 @@ fn a_paused_agent_holds_everything_back() {
     assert_eq!(client.wait("later", 1, 1)["state"], "SUCCESS");
 }
 
-/// The pipe is in the directory of agent 1:1, which its jobs start in.
+/// Path of the pipe, in the working directory of jobs of agent 1:1.
 fn pipe_of(grid: &Grid) -> std::path::PathBuf {
     let mut connection = grid.redis().connection();
     let dir: Vec<String> =
@@ -99,7 +99,7 @@ fn pipe_of(grid: &Grid) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_stopped_controller_leaves_everything_where_it_is() {
+fn stopped_controller_leaves_the_queue_and_loses_results() {
     let grid = Grid::demo_builder().registration_delay(Duration::ZERO).start().unwrap();
     let mut client = Client::new(&grid);
     let gate = Gate::new();
@@ -114,7 +114,7 @@ fn a_stopped_controller_leaves_everything_where_it_is() {
     assert_eq!(blocked_clients(&mut client), 0);
     grid.start_controller();
     assert_eq!(client.wait("waits", 1, 1)["state"], "SUCCESS");
-    // Its result came when nobody was there to take it.
+    // Its result arrived while no controller was running.
     assert_eq!(client.state("lost", "1:1").unwrap(), "RUNNING");
     assert_eq!(client.len("cmd.lost.1.1"), 0);
 }
@@ -149,7 +149,7 @@ fn stopping_and_starting_loses_no_command() {
         wait_until("every command to be routed once", || {
             client.len(&format!("cmd.n{number}.queued")) == 1
         });
-        wait_until(&format!("command {number} to be dealt with"), || {
+        wait_until(&format!("the result of command {number}"), || {
             client.len(&format!("cmd.n{number}.1.1")) == 1
         });
     }
@@ -172,9 +172,9 @@ fn agents_register_late_after_a_restart() {
 }
 
 #[test]
-fn the_controller_stops_after_the_step_asked_for() {
-    // What is there after the crash: hash state, entries of cmds:1:1, of the key queued and of the
-    // result list, its expiry.
+fn controller_crashes_after_the_given_step() {
+    // After the crash: state in the hash, lengths of cmds:1:1, of the key queued and of the result list, and whether
+    // the latter expires.
     type After = (Step, Option<&'static str>, usize, usize, usize, bool);
     const AFTER: [After; 8] = [
         (Step::Pop, None, 0, 0, 0, false),
@@ -191,7 +191,7 @@ fn the_controller_stops_after_the_step_asked_for() {
         let mut client = Client::new(&grid);
         let early = matches!(step, Step::Pop | Step::Queued | Step::Pushed | Step::Announced);
         if early {
-            // So that nobody takes the command further.
+            // So that the agent does not fetch the command.
             grid.pause_agent(1, 1);
         }
         grid.crash_controller_after(step);
@@ -213,11 +213,11 @@ fn the_controller_stops_after_the_step_asked_for() {
     }
 }
 
-/// How long a supervisor waits here.
+/// Restart delay of the supervisor.
 const SOON: Duration = Duration::from_millis(50);
 
 #[test]
-fn the_controller_dies_with_redis_and_loses_the_results_until_it_is_back() {
+fn controller_dies_with_redis_and_loses_results_until_restarted() {
     let grid = Grid::builder()
         .agent(1, 1, &[])
         .redis(RedisServer::builder().persistent())
@@ -239,10 +239,10 @@ fn the_controller_dies_with_redis_and_loses_the_results_until_it_is_back() {
     wait_until("the job to end", || grid.running_jobs() == 1);
     grid.redis().restart();
     let mut client = Client::new(&grid);
-    wait_until("another controller", || {
+    wait_until("a new controller", || {
         client.run(&fresh("after"), "ping", json!({}))["state"] == "SUCCESS"
     });
-    // What was on disk came back, and nobody has the result.
+    // The data was persisted, but the result is lost.
     assert_eq!(client.state("early", "1:1").unwrap(), "RUNNING");
     assert_eq!(client.len("cmd.early.queued"), 1);
     assert_eq!(client.len("cmd.early.1.1"), 0);
@@ -251,7 +251,7 @@ fn the_controller_dies_with_redis_and_loses_the_results_until_it_is_back() {
 }
 
 #[test]
-fn without_a_supervisor_the_controller_stays_dead() {
+fn controller_without_supervisor_stays_dead() {
     let grid = Grid::demo().unwrap();
     grid.redis().kill();
     wait_until("the controller to die", || !grid.controller_running());
@@ -265,16 +265,16 @@ fn without_a_supervisor_the_controller_stays_dead() {
 }
 
 #[test]
-fn an_error_of_redis_ends_the_controller() {
+fn redis_error_kills_the_controller() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
-    // A master that becomes a replica refuses what blocks.
+    // A master that becomes a replica rejects blocking commands.
     let _: String = client.ask(&["REPLICAOF", "127.0.0.1", "1"]);
     wait_until("the controller to die", || !grid.controller_running());
 }
 
 #[test]
-fn a_result_that_redis_refuses_is_lost() {
+fn result_rejected_by_redis_is_lost() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let gate = Gate::new();
@@ -286,17 +286,17 @@ fn a_result_that_redis_refuses_is_lost() {
     }
     let monitor = Monitor::start(grid.redis().port());
     gate.open();
-    wait_until("the result to be refused", || {
+    wait_until("the result to be rejected", || {
         let commands = monitor.commands(&mut client);
         commands.iter().any(|words| words.starts_with(&["RPUSH".into(), "cmd.id.1.1".into()]))
     });
-    // Nobody tries again.
+    // There is no retry.
     assert_eq!(client.run("next", "ping", json!({}))["state"], "SUCCESS");
     assert_eq!(client.ask::<String>(&["GET", "cmd.id.1.1"]), "no hash and no list");
 }
 
 #[test]
-fn a_paused_redis_holds_nobody_up_for_long() {
+fn paused_redis_delays_the_stop_only_briefly() {
     let grid = Grid::demo_builder().registration_delay(Duration::ZERO).start().unwrap();
     grid.redis().pause();
     let began = Instant::now();
@@ -308,7 +308,7 @@ fn a_paused_redis_holds_nobody_up_for_long() {
 }
 
 #[test]
-fn the_server_can_be_had_in_other_ways() {
+fn server_with_password_acl_and_unix_socket() {
     let password = "p @:/ä\"\\";
     let builder = RedisServer::builder()
         .password(password)

@@ -1,4 +1,4 @@
-//! Tests of the development grid, by a client that knows nothing but the wire.
+//! Tests of the development grid with a raw client of the wire protocol.
 
 mod cleanup;
 mod common;

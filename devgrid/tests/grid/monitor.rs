@@ -1,4 +1,4 @@
-//! What Redis was told, as MONITOR shows it.
+//! Redis commands as shown by MONITOR.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -31,7 +31,7 @@ impl Monitor {
         Monitor { stream, seen }
     }
 
-    /// All commands up to now: up to an ECHO sent for this.
+    /// All commands so far, up to an ECHO sent as a marker.
     pub fn commands(&self, client: &mut crate::common::Client) -> Vec<Vec<String>> {
         let marker = format!("marker {}", self.seen.lock().unwrap().len());
         let _: String = client.ask(&["ECHO", &marker]);
@@ -47,7 +47,7 @@ impl Drop for Monitor {
     }
 }
 
-/// `+1339518083.107412 [0 127.0.0.1:60866] "keys" "*"`
+/// Parses a line like `+1339518083.107412 [0 127.0.0.1:60866] "keys" "*"`.
 fn words(line: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     let mut bytes = line.iter().copied().skip_while(|b| *b != b']');

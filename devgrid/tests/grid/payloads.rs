@@ -1,5 +1,4 @@
-//! Every payload the original controller was tried with: which kill it, and what it writes for the
-//! others.
+//! Recorded payloads: which ones kill the original controller, and what it writes for the others.
 
 use std::time::Duration;
 
@@ -8,8 +7,7 @@ use crate::compare::{Payload, same_result};
 use devgrid::Grid;
 use serde_json::Value;
 
-/// The recorder looked at the result list of a command's own address only where the command named
-/// one.
+/// Keys that were not recorded: the recorder read the result list only if the command had an address.
 const NOT_RECORDED: &[&str] = &["cmd..0.0"];
 
 fn cases() -> Vec<Value> {
@@ -19,7 +17,7 @@ fn cases() -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The recording holds bytes that are no UTF-8 as `\xff`.
+/// Decodes a payload, whose invalid UTF-8 bytes are recorded as `\xff`.
 fn payload(case: &Value) -> Vec<u8> {
     let text = case["payload"].as_str().unwrap();
     let mut bytes = Vec::new();
@@ -34,7 +32,7 @@ fn payload(case: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn every_payload_does_what_it_did_to_the_original() {
+fn payloads_have_the_same_effect_as_on_the_original() {
     let cases = cases();
     assert!(cases.len() >= 35, "cases are missing");
     let grid = Grid::demo_builder().registration_delay(Duration::ZERO).start().unwrap();
@@ -71,7 +69,7 @@ fn kept(client: &mut Client) -> Vec<String> {
     client.keys().into_iter().filter(|key| !passing(key)).collect()
 }
 
-/// A list's expiry is the last thing a command leaves.
+/// Waits for the expiry of the result lists, the last write of a command.
 fn settle(client: &mut Client, keys: &serde_json::Map<String, Value>) {
     for key in keys.keys().filter(|k| k.starts_with("cmd.") && !k.ends_with(".queued")) {
         wait_until(key, || client.ask::<i64>(&["TTL", key]) > 0);
@@ -103,7 +101,7 @@ fn compare(client: &mut Client, keys: &serde_json::Map<String, Value>) -> Result
                         .map_err(|e| format!("{key}: {e}"))?;
                 }
             }
-            other => panic!("a recorded key of another form: {other}"),
+            other => panic!("unexpected type of a recorded key: {other}"),
         }
     }
     Ok(())

@@ -1,10 +1,10 @@
-//! The ports in commands and answers about tunnels, which can't be the recorded ones.
+//! Mapping between recorded ports and ours in commands and answers about tunnels.
 
 use std::net::{Ipv4Addr, TcpListener};
 
 use serde_json::Value;
 
-/// Where the Redis of the recordings listened.
+/// Port of the recorded Redis.
 const REDIS: u16 = 6379;
 
 /// Pairs of ports, recorded and ours.
@@ -16,7 +16,7 @@ impl Ports {
         Ports(vec![(REDIS, redis)])
     }
 
-    /// A recorded command as it is to be sent. A port of its own choice becomes a free one.
+    /// Rewrites a recorded command for sending. A fixed port is replaced by a free one.
     pub fn as_sent(&mut self, payload: &str) -> String {
         let command: Value = serde_json::from_str(payload).unwrap();
         if command["cmd"] == "hubble_open_tunnel" {
@@ -28,7 +28,7 @@ impl Ports {
         replaced(payload, self.0.iter().copied())
     }
 
-    /// Takes the port from an answer, and uses the tunnel as the recorded client did.
+    /// Learns the port from an answer, and uses the tunnel like the recorded client.
     pub fn learn(&mut self, recorded: &str, ours: &str) {
         let (recorded, ours): (Value, Value) =
             (serde_json::from_str(recorded).unwrap(), serde_json::from_str(ours).unwrap());
@@ -44,7 +44,7 @@ impl Ports {
         redis::cmd("PING").exec(&mut redis.get_connection().unwrap()).unwrap();
     }
 
-    /// A text of ours with the recorded ports.
+    /// Rewrites our text with the recorded ports.
     pub fn as_recorded(&self, text: &str) -> String {
         replaced(text, self.0.iter().map(|(theirs, ours)| (*ours, *theirs)))
     }
@@ -59,7 +59,8 @@ fn free() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// Digits alone may be part of an id. The texts are JSON in a string of JSON.
+/// Replaces ports together with their field names, because digits may be part of an id. The texts are JSON within JSON
+/// strings.
 fn replaced(text: &str, pairs: impl Iterator<Item = (u16, u16)>) -> String {
     pairs.fold(text.to_string(), |text, (from, to)| {
         let text = text.replace(&format!(r#"local\":{from},"#), &format!(r#"local\":{to},"#));

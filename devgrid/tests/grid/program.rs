@@ -1,4 +1,4 @@
-//! The program, and the orders it takes while it runs.
+//! The devgrid binary and `devgrid tell`.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
@@ -9,7 +9,7 @@ use crate::common::{Client, fresh, wait_until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_devgrid");
 
-/// A grid that runs as a program of its own, until it is dropped.
+/// Running devgrid process, stopped on drop.
 struct Running {
     child: Child,
     control: String,
@@ -49,7 +49,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn a_running_grid_is_told_to_misbehave() {
+fn tell_injects_faults() {
     let mut grid =
         Running::start(&["--agent", "1:1=a,b", "--registration", "0", "--routable", "0.2"]);
     let ping =
@@ -81,7 +81,7 @@ fn a_running_grid_is_told_to_misbehave() {
         grid.client.send(&id, "controller", list);
         grid.client.wait(&id, 0, 0)["data"].clone()
     };
-    wait_until("the agent to be forgotten", || agents(&mut grid) == "{}");
+    wait_until("the agent to be unregistered", || agents(&mut grid) == "{}");
     grid.told("start 1:1=c");
     assert_eq!(agents(&mut grid), r#"{"1:1":["c"]}"#);
 
@@ -93,7 +93,7 @@ fn a_running_grid_is_told_to_misbehave() {
 }
 
 #[test]
-fn a_supervised_controller_comes_back() {
+fn supervised_controller_restarts() {
     let mut grid =
         Running::start(&["--agent", "1:1", "--registration", "0", "--supervise", "0.05"]);
     grid.told("crash-controller");
@@ -107,7 +107,7 @@ fn a_supervised_controller_comes_back() {
 }
 
 #[test]
-fn what_is_no_order_says_so() {
+fn invalid_orders_are_rejected() {
     let grid = Running::start(&["--agent", "1:1"]);
     for (words, part) in [
         ("kill 1", "expected GID:NID"),
@@ -121,6 +121,6 @@ fn what_is_no_order_says_so() {
     }
     let nobody =
         Command::new(PROGRAM).args(["tell", "--control", "/nope", "heal"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&nobody.stderr).contains("can't reach a grid at /nope"));
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("cannot reach a grid at /nope"));
     assert_eq!(nobody.status.code(), Some(1));
 }

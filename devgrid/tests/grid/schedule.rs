@@ -1,4 +1,4 @@
-//! Commands that fire by the clock.
+//! Scheduled commands.
 
 use crate::common::{Client, wait_for, wait_until};
 use crate::compare::{Payload, same_result};
@@ -18,7 +18,7 @@ fn fired(client: &mut Client) -> Vec<String> {
     client.keys().into_iter().filter(|k| k.starts_with("cmd.") && k.ends_with(".1.1")).collect()
 }
 
-/// The terminal result of a fired ping in the recording `schedule_fires`.
+/// Terminal result of a fired ping in the recording `schedule_fires`.
 fn recorded() -> String {
     let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../tests/golden/schedule_fires.jsonl");
@@ -30,7 +30,7 @@ fn recorded() -> String {
 }
 
 #[test]
-fn a_schedule_fires_with_fresh_ids_until_it_is_removed() {
+fn schedule_fires_with_new_ids_until_removed() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let command = json!({"id": "inner", "gid": 1, "nid": 1, "tags": null, "roles": null, "fanout": false, "cmd": "ping",
@@ -56,7 +56,7 @@ fn a_schedule_fires_with_fresh_ids_until_it_is_removed() {
             .starts_with("[{\"id\":\"tick\",\"cron\":\"* * * * * *\",\"cmd\":{\"args\":")
     );
 
-    // A controller that comes back takes its schedule up again.
+    // A restarted controller resumes the schedule.
     grid.stop_controller();
     let before = fired(&mut client).len();
     grid.start_controller();
@@ -64,7 +64,7 @@ fn a_schedule_fires_with_fresh_ids_until_it_is_removed() {
 
     assert_eq!(controller(&mut client, "remove", "scheduler_remove", "\"tick\"")["data"], "1");
     assert_eq!(controller(&mut client, "list2", "scheduler_list", "")["data"], "[]");
-    // One that was due may still be on its way; after that there is silence.
+    // A command may still be in flight; after that none follows.
     std::thread::sleep(std::time::Duration::from_millis(50));
     let settled = fired(&mut client).len();
     std::thread::sleep(std::time::Duration::from_millis(1200));
@@ -72,7 +72,7 @@ fn a_schedule_fires_with_fresh_ids_until_it_is_removed() {
 }
 
 #[test]
-fn a_schedule_without_a_command_kills_the_controller_when_it_fires() {
+fn schedule_without_a_command_kills_the_controller_when_it_fires() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     let added =
@@ -82,7 +82,7 @@ fn a_schedule_without_a_command_kills_the_controller_when_it_fires() {
 }
 
 #[test]
-fn what_is_no_schedule_is_refused() {
+fn invalid_schedules_are_rejected() {
     let grid = Grid::demo().unwrap();
     let mut client = Client::new(&grid);
     for (index, data) in

@@ -1,4 +1,4 @@
-//! Tunnels that carry real connections.
+//! Tunnels with real connections.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -8,17 +8,17 @@ use crate::common::{Client, LONG, wait_until};
 use devgrid::Grid;
 use serde_json::{Value, json};
 
-/// Held by each test, which runs in a process of its own: a port that one has freed must not be another's
-/// new one, nor stay open for as long as a process takes to start, which has all descriptors until then.
+/// Serializes these tests, each of which runs in its own process: a port freed by one must not be reused by another, nor
+/// stay open in a process being started, which inherits all descriptors until exec.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// More than all buffers on the way hold.
+/// Larger than all buffers on the path.
 const BIG: usize = 16 << 20;
 
-/// A server that hands each connection to a thread of its own; gives its port.
+/// Starts a server with a thread per connection. Returns its port.
 fn server(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -73,7 +73,7 @@ impl Tunnels {
         serde_json::from_str(result["data"].as_str().unwrap()).unwrap()
     }
 
-    /// Opens one; gives its port.
+    /// Opens a tunnel and returns its port.
     fn open(&mut self, route: &Value) -> u16 {
         let opened = self.succeed("hubble_open_tunnel", route);
         opened["local"].as_u64().unwrap().try_into().unwrap()
@@ -95,7 +95,7 @@ fn connect(port: u16) -> TcpStream {
     stream
 }
 
-/// Sends something and waits for it to come back.
+/// Sends a text and waits for its echo.
 fn exchange(mut stream: &TcpStream, text: &str) {
     stream.write_all(text.as_bytes()).unwrap();
     let mut answer = vec![0; text.len()];
@@ -103,7 +103,7 @@ fn exchange(mut stream: &TcpStream, text: &str) {
     assert_eq!(answer, text.as_bytes());
 }
 
-/// Waits for the end of a connection, at which nothing may come any more.
+/// Waits for the end of a connection without receiving data.
 fn assert_ends(mut stream: &TcpStream) {
     match stream.read(&mut [0; 100]) {
         Ok(0) => {}
@@ -117,7 +117,7 @@ fn assert_refused(port: u16) {
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 }
 
-/// Whether the grid has threads for that port.
+/// Whether the grid has threads for the port.
 fn busy(port: u16) -> bool {
     let names = [format!("tunnel {port}\n"), format!("via {port}\n")];
     let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
@@ -126,7 +126,7 @@ fn busy(port: u16) -> bool {
 }
 
 #[test]
-fn bytes_go_both_ways() {
+fn data_passes_in_both_directions() {
     let _alone = alone();
     if support::own_process!() {
         return;
@@ -146,13 +146,13 @@ fn bytes_go_both_ways() {
         scope.spawn(|| (&many[0]).write_all(&sent).unwrap());
         (&many[0]).read_exact(&mut received).unwrap();
     });
-    assert!(received == sent, "the data came back changed");
+    assert!(received == sent, "the data was corrupted");
     drop(many);
     wait_until("the connections to end", || grid.tunnelled_connections() == 0);
 }
 
 #[test]
-fn what_was_sent_arrives_before_the_end() {
+fn data_arrives_before_the_end_of_the_connection() {
     let _alone = alone();
     if support::own_process!() {
         return;
@@ -170,17 +170,17 @@ fn what_was_sent_arrives_before_the_end() {
     let mut stream = connect(tunnels.open(&route(0, "2.1", giver)));
     let mut all = Vec::new();
     stream.read_to_end(&mut all).unwrap();
-    assert!(all == noise(BIG), "{} bytes came", all.len());
+    assert!(all == noise(BIG), "received {} bytes", all.len());
 
     let mut stream = connect(tunnels.open(&route(0, "2.1", taker)));
     stream.write_all(&noise(BIG)).unwrap();
     drop(stream);
     let all = arrived.recv_timeout(LONG).unwrap();
-    assert!(all == noise(BIG), "{} bytes came", all.len());
+    assert!(all == noise(BIG), "received {} bytes", all.len());
 }
 
 #[test]
-fn an_end_of_one_side_is_the_end_of_both() {
+fn closing_one_side_closes_both() {
     let _alone = alone();
     if support::own_process!() {
         return;
@@ -191,7 +191,7 @@ fn an_end_of_one_side_is_the_end_of_both() {
     exchange(&stream, "open");
     stream.shutdown(Shutdown::Write).unwrap();
     assert_ends(&stream);
-    wait_until("the connection to be forgotten", || grid.tunnelled_connections() == 0);
+    wait_until("the connection to be closed", || grid.tunnelled_connections() == 0);
 }
 
 #[test]
@@ -214,14 +214,14 @@ fn closing_frees_the_port_and_ends_the_connections() {
     assert_eq!(tunnels.list(), json!([kept]));
     wait_until("the threads to end", || !busy(port));
     exchange(&other, "still there");
-    // Closed already; and then it can be opened again.
+    // Closing again succeeds, and the tunnel can be reopened.
     tunnels.close(&closed);
     assert_eq!(tunnels.open(&closed), port);
     exchange(&connect(port), "again");
 }
 
 #[test]
-fn a_port_of_its_choice_is_closed_by_0_only() {
+fn tunnel_with_a_chosen_port_is_closed_by_port_0_only() {
     let _alone = alone();
     if support::own_process!() {
         return;
@@ -236,7 +236,7 @@ fn a_port_of_its_choice_is_closed_by_0_only() {
     tunnels.close(&listed[0]);
     assert_eq!(tunnels.list(), listed);
     exchange(&connect(port), "still open");
-    // Another one to the same place isn't opened, and the answer doesn't know the port.
+    // A second tunnel with the same route is not opened, and the answer has port 0.
     assert_eq!(tunnels.open(&asked), 0);
     assert_eq!(tunnels.list(), listed);
     tunnels.close(&asked);
@@ -245,7 +245,7 @@ fn a_port_of_its_choice_is_closed_by_0_only() {
 }
 
 #[test]
-fn what_can_not_be_opened_is_an_error() {
+fn tunnels_that_cannot_be_opened_are_errors() {
     let _alone = alone();
     if support::own_process!() {
         return;
@@ -276,7 +276,7 @@ fn what_can_not_be_opened_is_an_error() {
     });
     let data: Value = serde_json::from_str(result["data"].as_str().unwrap()).unwrap();
     assert_eq!((&result["state"], data), (&json!("ERROR"), in_use));
-    // It is known all the same, and opening it again does nothing and succeeds.
+    // It is listed, and opening it again does nothing and succeeds.
     assert_eq!(tunnels.list(), json!([taken]));
     let port = tunnels.open(&taken);
     assert_refused(port);
@@ -286,7 +286,7 @@ fn what_can_not_be_opened_is_an_error() {
 }
 
 #[test]
-fn closing_by_0_forgets_what_was_opened_on_that_port_and_leaves_it_open() {
+fn closing_by_port_0_unlists_a_tunnel_on_that_port_but_leaves_it_open() {
     let _alone = alone();
     if support::own_process!() {
         return;
@@ -303,7 +303,7 @@ fn closing_by_0_forgets_what_was_opened_on_that_port_and_leaves_it_open() {
     tunnels.close(&asked);
     tunnels.close(&fixed);
     assert_eq!(tunnels.list(), json!([fixed]));
-    exchange(&connect(port), "nobody can close it");
+    exchange(&connect(port), "cannot be closed");
     grid.kill_agent(1, 1);
     assert_refused(port);
 }
@@ -332,7 +332,7 @@ fn ipv6_needs_brackets() {
 }
 
 #[test]
-fn all_that_is_known_is_opened_when_the_controller_is_back() {
+fn listed_tunnels_are_reopened_when_the_controller_is_back() {
     let _alone = alone();
     if support::own_process!() {
         return;
@@ -362,7 +362,7 @@ fn all_that_is_known_is_opened_when_the_controller_is_back() {
 }
 
 #[test]
-fn connections_that_lead_nowhere_are_cut() {
+fn connections_to_unreachable_destinations_are_closed() {
     let _alone = alone();
     if support::own_process!() {
         return;
@@ -375,11 +375,11 @@ fn connections_that_lead_nowhere_are_cut() {
         let port = tunnels.open(&route(0, gateway, remote));
         assert_ends(&connect(port));
     }
-    wait_until("the connections to be forgotten", || grid.tunnelled_connections() == 0);
+    wait_until("the connections to be closed", || grid.tunnelled_connections() == 0);
 }
 
 #[test]
-fn a_tunnel_needs_its_gateway_and_the_controller() {
+fn tunnel_needs_its_gateway_and_the_controller() {
     let _alone = alone();
     if support::own_process!() {
         return;
@@ -415,7 +415,7 @@ fn a_tunnel_needs_its_gateway_and_the_controller() {
 }
 
 #[test]
-fn a_tunnel_ends_with_its_agent() {
+fn tunnel_ends_with_its_agent() {
     let _alone = alone();
     if support::own_process!() {
         return;
@@ -436,7 +436,7 @@ fn a_tunnel_ends_with_its_agent() {
     let port = tunnels.open(&route(0, "2.1", remote));
     let stream = connect(port);
     exchange(&stream, "x");
-    // Nobody reads this, so that the threads of the connection are at writing.
+    // The server does not read, so that the threads of the connection block in write.
     let stuck = server(|stream| {
         let _ = stream.peek(&mut [0]);
         std::thread::sleep(LONG);
