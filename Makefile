@@ -1,19 +1,19 @@
-# acclient: what people and CI run. `make` alone says what there is.
+# Development and CI tasks of acclient; `make` lists them.
 
 CARGO ?= cargo
 CC ?= cc
 CXX ?= c++
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-# The Go that scripts/need.sh downloads where the system's is too old.
+# Directory of the Go that scripts/need.sh downloads if the system's is too old.
 export PATH := $(abspath $(TARGET))/go/bin:$(PATH)
-# Where the demo's C program is built.
+# Build directory of the demo's C program.
 BUILD := $(TARGET)/demo
 C_SOURCES := $(wildcard examples/*.c examples/*.cpp tests/c/*.c tests/c/*.h tests/cpp/*.cpp tests/cpp/*.hpp \
 	include/*.hpp include/acclient/*.hpp)
 
-# Where `make lib` puts the C library.
+# Output directory of `make lib`.
 LIBRARY := $(abspath $(TARGET))/capi
-# PREFIX and the like are for `make install` alone.
+# LIBDIR and the like apply to `make install` only.
 INSTALL_HERE := LIBDIR= INCLUDEDIR= MANDIR= DOCDIR= DESTDIR= scripts/install.sh
 
 .PHONY: help public-api public-api-check publish-check msrv minimal-versions deny cross demo lib acctl examples test \
@@ -21,39 +21,46 @@ INSTALL_HERE := LIBDIR= INCLUDEDIR= MANDIR= DOCDIR= DESTDIR= scripts/install.sh
 	uninstall abi deb dist
 
 help:
-	@echo "make demo     runs commands on a small grid on this machine, from Rust and from C"
-	@echo "make lib      builds the C library, shared and static, with its headers, in target/capi/release;"
-	@echo "              make lib PROFILE=dev builds it without optimization, in target/capi/debug"
-	@echo "make acctl    builds acctl, the grid from a shell"
-	@echo "make examples the same tour in Rust, C, C++ and Go, from an installation of its own"
-	@echo "make test     checks the sources and runs all tests"
-	@echo "make servers  runs the integration tests on each server program in SERVERS, and counts what passed,"
-	@echo "              was skipped and failed"
-	@echo "make check    formatting, lints, documentation; part of make test"
-	@echo "make header   writes include/acclient.h anew, and its copy in go"
-	@echo "make public-api  lists the public API of the crate in docs/public-api.txt (needs cargo-public-api)"
-	@echo "make publish-check  packs the crates as for crates.io, and builds what was packed"
-	@echo "make msrv     all tests with the oldest Rust that is supported; MSRV_TESTS=--lib for some of them"
-	@echo "make minimal-versions  compiles with the oldest version of each dependency that Cargo.toml allows"
-	@echo "make deny     licences, security advisories and duplicates of the dependencies (needs cargo-deny)"
-	@echo "make cross    compiles for every target of docs/platforms.md, and writes its table"
-	@echo "make install  installs the C library, headers, pkg-config and CMake files and the Go package under"
-	@echo "              PREFIX (/usr/local), below DESTDIR where that is set; make install-acctl installs acctl"
-	@echo "              with completions and man pages; make uninstall removes both"
-	@echo "make dist     an archive with the C library, headers, pkg-config and CMake files and the Go package, for"
-	@echo "              people without Rust, in target/dist; make deb builds Debian packages in target/deb"
-	@echo "make abi      compares the ABI of the release library with packaging/libacclient.so.0.1.abi"
-	@echo "make miri     runs the code that moves pointers and counts bytes under Miri; make sanitizers runs the"
-	@echo "              library under AddressSanitizer and ThreadSanitizer (both need a nightly toolchain)"
-	@echo "make fuzz     runs every fuzz target for SECONDS_EACH (60) seconds"
-	@echo "make model    plays ACCLIENT_MODEL_RUNS (2000) random schedules of calls and faults, from a new seed, on a"
-	@echo "              real server, and as many of two kinds on a simulated one"
-	@echo "make bench    all figures of docs/performance.md, beside their goals and rivals; some of them with"
-	@echo "              FIGURES, of submit round-trip calls deadlines fanout waits writer memory grid"
+	@echo "Usage: make TARGET"
+	@echo
+	@echo "Build:"
+	@echo "  lib               build the C library, shared and static, and its headers in target/capi/release;"
+	@echo "                    PROFILE=dev builds without optimization in target/capi/debug"
+	@echo "  acctl             build the command line acctl"
+	@echo "  install           install the C library, headers, pkg-config and CMake files and the Go package"
+	@echo "                    under PREFIX (/usr/local), staged in DESTDIR"
+	@echo "  install-acctl     install acctl with completions and man pages"
+	@echo "  uninstall         uninstall both"
+	@echo "  dist              pack a binary archive of the C library and the Go package in target/dist"
+	@echo "  deb               build Debian packages in target/deb"
+	@echo "Examples:"
+	@echo "  demo              run commands on a local development grid, from Rust and C"
+	@echo "  examples          run the quickstart in Rust, C, C++ and Go, against an installed library"
+	@echo "Tests:"
+	@echo "  test              run all checks and tests"
+	@echo "  check             check formatting, lints and documentation"
+	@echo "  servers           run the integration tests on each server binary in SERVERS; count passed, skipped"
+	@echo "                    and failed tests"
+	@echo "  model             run ACCLIENT_MODEL_RUNS (2000) random schedules of calls and faults, with a new seed,"
+	@echo "                    on a real server, and as many of two kinds on a simulated one"
+	@echo "  fuzz              run every fuzz target for SECONDS_EACH (60) seconds"
+	@echo "  miri              run the pointer and buffer code under Miri (nightly)"
+	@echo "  sanitizers        run the library under AddressSanitizer and ThreadSanitizer (nightly)"
+	@echo "  msrv              run all tests with the minimum supported Rust version; MSRV_TESTS=--lib for some"
+	@echo "  minimal-versions  compile with the oldest dependency versions that Cargo.toml allows"
+	@echo "  cross             compile for every target of docs/platforms.md and update its table"
+	@echo "  deny              check licences, advisories and duplicates of dependencies (cargo-deny)"
+	@echo "  publish-check     pack the crates for crates.io and build the packages"
+	@echo "  bench             measure the figures of docs/performance.md; FIGURES selects from submit round-trip"
+	@echo "                    calls deadlines fanout waits writer memory grid"
+	@echo "Generated files:"
+	@echo "  header            update include/acclient.h and its copy in go"
+	@echo "  public-api        update docs/public-api.txt (cargo-public-api)"
+	@echo "  abi               compare the ABI of the release library with packaging/libacclient.so.0.1.abi"
 
 demo:
 	@scripts/need.sh cc redis-server
-	@echo "Building; the first time takes a minute."
+	@echo "Building; the first build takes a minute."
 	@$(CARGO) build --quiet -p acclient-devgrid
 	@$(CARGO) build --quiet --example quickstart
 	@$(CARGO) lib dev >/dev/null
@@ -63,7 +70,7 @@ demo:
 	@$(TARGET)/debug/devgrid -- sh -c '$(TARGET)/debug/examples/quickstart && \
 		printf "\n\n######## The same from C\n\n" && $(BUILD)/quickstart'
 	@echo
-	@echo "That was examples/quickstart.rs and examples/quickstart.c. README.md goes on from here."
+	@echo "These were examples/quickstart.rs and examples/quickstart.c. See README.md for more."
 
 PROFILE ?= release
 lib:
@@ -71,9 +78,9 @@ lib:
 
 acctl:
 	$(CARGO) build --release -p acctl
-	@echo "It is $(TARGET)/release/acctl; try $(TARGET)/release/acctl --help"
+	@echo "Built $(TARGET)/release/acctl; try $(TARGET)/release/acctl --help"
 
-# The quickstart of each language, built as a program of its own would be.
+# The quickstart of each language, built against an installed library.
 EXAMPLES := $(abspath $(TARGET))/examples-prefix
 examples:
 	@scripts/need.sh cc c++ go pkg-config redis-server
@@ -93,15 +100,14 @@ examples:
 		$(TARGET)/debug/devgrid -- $$program || exit 1; \
 	done
 
-# How many tests run at a time: twice as many as there are processors, since most of them wait for servers
-# and processes.
+# Number of concurrent tests: twice the number of processors, since most tests wait for servers and processes.
 TEST_THREADS ?= $(shell echo $$(( 2 * $$(nproc 2>/dev/null || echo 2) )))
 
-# With the C layer everywhere, so that its unit tests run too and the crate is compiled for one set of
-# features. Rust programs without it are tested by tests/languages/packaging.rs.
+# With the C layer, so that its unit tests run and the crate is compiled with one set of features.
+# tests/languages/packaging.rs tests Rust programs without it.
 TESTS := ACCLIENT_LIBRARY_DIR=$(LIBRARY)/debug RUST_TEST_THREADS=$(TEST_THREADS) \
 	$(CARGO) test --workspace --features capi
-# Every test program but that of the languages.
+# All test programs except that of the languages.
 WAITING_TESTS := $(patsubst %,--test=%,$(filter-out languages,$(notdir $(patsubst %/main.rs,%,$(wildcard \
 	tests/*/main.rs acctl/tests/*/main.rs devgrid/tests/*/main.rs)))))
 test: tools check
@@ -109,15 +115,14 @@ test: tools check
 	$(TESTS) --no-run
 	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) test-languages test-others
 
-# Compilers keep the processors busy in one half of the tests. The other half waits for servers and processes
-# most of the time, so both run at once.
+# The tests of the languages keep the processors busy with compilers; the others mostly wait. Both run concurrently.
 test-languages:
 	$(TESTS) --test=languages
 test-others:
 	$(TESTS) --lib --bins $(WAITING_TESTS)
 	$(TESTS) --doc
 
-# As make servers SERVERS="/opt/valkey/bin/valkey-server /opt/redis-6.2/bin/redis-server".
+# Example: make servers SERVERS="/opt/valkey/bin/valkey-server /opt/redis-6.2/bin/redis-server"
 SERVERS ?=
 servers:
 	@RUST_TEST_THREADS=$(TEST_THREADS) scripts/servers.sh $(SERVERS)
@@ -132,15 +137,15 @@ check: tools
 	clang-format --dry-run --Werror $(C_SOURCES)
 	@test -z "$$(gofmt -l go tests/oracle)" || { echo "gofmt: $$(gofmt -l go tests/oracle)" >&2; exit 1; }
 
-# All that the tests use. Where something cannot be had, this says what to install.
+# Tools that the tests need; prints what to install if one is missing.
 tools:
 	@scripts/need.sh abidiff bash cc cffi c++ clang clang-format cmake fish go mandoc nm pkg-config python3 redis-server valgrind zsh
 
 header:
 	ACCLIENT_WRITE_HEADER=1 $(CARGO) test --test languages header::
 
-# The baseline of the Rust API, by which a review sees what a change does to it. rustdoc writes the JSON that
-# the tool reads only with this variable.
+# Baseline of the Rust API, which shows API changes in reviews. rustdoc's JSON output is unstable, hence
+# RUSTC_BOOTSTRAP.
 public-api:
 	RUSTC_BOOTSTRAP=1 $(CARGO) rustdoc --quiet --lib -- -Z unstable-options --output-format json
 	cargo-public-api public-api --rustdoc-json $(TARGET)/doc/acclient.json -sss > $(TARGET)/public-api.txt
@@ -149,7 +154,7 @@ public-api:
 public-api-check: public-api
 	git diff --exit-code docs/public-api.txt
 
-# PUBLISH=--allow-dirty for what is not committed.
+# PUBLISH=--allow-dirty includes uncommitted changes.
 PUBLISH ?=
 publish-check:
 	$(CARGO) publish --workspace --dry-run $(PUBLISH)
@@ -165,7 +170,7 @@ msrv: tools
 minimal-versions:
 	@scripts/minimal-versions.sh
 
-# The database of advisories comes from GitHub.
+# Fetches the advisory database from GitHub.
 deny:
 	@command -v cargo-deny >/dev/null || { echo "*** NOT CHECKED: cargo install cargo-deny ***" >&2; exit 1; }
 	cargo deny check
@@ -173,7 +178,7 @@ deny:
 cross:
 	@scripts/cross.sh $(TARGETS)
 
-# As PREFIX=/opt/acclient make install, or make install PREFIX=/usr DESTDIR=/tmp/package.
+# Examples: PREFIX=/opt/acclient make install; make install PREFIX=/usr DESTDIR=/tmp/package
 export PREFIX LIBDIR INCLUDEDIR MANDIR DOCDIR DESTDIR NATIVE_LIBS
 install:
 	@$(CARGO) lib release
@@ -189,14 +194,14 @@ uninstall:
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 DATE = $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
 
-# For people without Rust: an archive that can be unpacked anywhere.
+# Relocatable binary archive for users without Rust.
 DIST = $(abspath $(TARGET))/dist
 dist:
 	@$(CARGO) lib release
 	@scripts/relink.sh $(LIBRARY)/release
 	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$(DATE)} scripts/dist.sh $(LIBRARY)/release $(DIST)
 
-# The Debian packages. -d: cargo may be one that dpkg does not know of.
+# -d: cargo may not be installed as a Debian package.
 DEB = $(abspath $(TARGET))/deb
 TREE = $(DEB)/acclient-$(VERSION)
 deb:
@@ -207,17 +212,16 @@ deb:
 	tar -C $(DEB) -czf $(DEB)/acclient_$(VERSION).orig.tar.gz acclient-$(VERSION)
 	cp -r packaging/debian $(TREE)/debian
 	cd $(TREE) && dpkg-buildpackage -us -uc -d
-	@echo "The packages are in $(DEB)"
+	@echo "Built packages in $(DEB)"
 
-# What a change does to the ABI, in the library as it is shipped. tests/languages/abi.rs compares the types too.
+# Compares the ABI of the shipped library. tests/languages/abi.rs also compares types.
 abi:
 	@scripts/need.sh abidiff
 	@$(CARGO) lib release
 	@scripts/relink.sh $(LIBRARY)/release
 	abidiff packaging/libacclient.so.0.1.abi $(LIBRARY)/release/libacclient.so
 
-# Each time other schedules, unless a seed is given. It prints how many a minute were played, and the seeds of
-# those that failed.
+# Uses a new seed unless ACCLIENT_MODEL_SEED is set. Prints schedules per minute and the seeds of failures.
 ACCLIENT_MODEL_RUNS ?= 2000
 ACCLIENT_MODEL_SEED ?= $(shell date +%s)000
 model:
@@ -227,15 +231,15 @@ model:
 	ACCLIENT_MODEL_SEED=$(ACCLIENT_MODEL_SEED) ACCLIENT_MODEL_RUNS=$(ACCLIENT_MODEL_RUNS) \
 		$(CARGO) test --features capi --test integration -- model::random --nocapture
 
-# The code that moves pointers and counts bytes, without its system calls: what Miri can run.
+# Pointer and buffer code without system calls, which Miri can run.
 MIRI_TESTS ?= transport::framer transport::reply transport::address ffi::guard ffi::text ffi::status ffi::progress
 miri:
 	@rustup component list --toolchain nightly 2>/dev/null | grep -q '^miri.*(installed)' || \
-		{ echo "install it with: rustup toolchain install nightly --component miri,rust-src" >&2; exit 1; }
+		{ echo "miri is missing: rustup toolchain install nightly --component miri,rust-src" >&2; exit 1; }
 	RUST_BACKTRACE=0 MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR=$(abspath $(TARGET))/miri \
 		$(CARGO) +nightly miri test --features capi --lib -- $(MIRI_TESTS)
 
-# The library itself under the sanitizers; make test has them for C and C++ programs.
+# The library under the sanitizers; make test covers C and C++ programs.
 sanitizers:
 	@scripts/sanitizers.sh
 

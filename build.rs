@@ -1,8 +1,8 @@
-//! Refuses targets that the library cannot support, with one sentence instead of compiler errors.
+//! Rejects unsupported targets with a single error.
 //!
-//! A `compile_error!` would come last, after the errors of everything that does not compile there.
+//! A `compile_error!` would be printed after the errors of all code that does not compile for the target.
 
-/// The operating systems of docs/platforms.md, as `target_os` names them.
+/// Operating systems of docs/platforms.md, as `target_os` values.
 const SUPPORTED: [&str; 13] = [
     "android",
     "dragonfly",

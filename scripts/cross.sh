@@ -1,11 +1,11 @@
 #!/bin/sh
-# Checks the library with its C layer, and acctl, for each target of docs/platforms.md, and writes the table there.
-# A standard library comes from rustup, or is built from source where there is a nightly toolchain with rust-src.
+# Runs cargo check for the library with its C layer and for acctl on each target of docs/platforms.md, and updates the
+# table there. The standard library comes from rustup, or is built from source with a nightly toolchain and rust-src.
 #
-# usage: scripts/cross.sh [TARGET...]    without targets: all of them, and the table is written
+# usage: scripts/cross.sh [TARGET...]    default: all targets; updates the table
 #
-# cargo check links nothing, so that ring, which rustls uses, needs only a compiler for its C code: clang is one for
-# every target. Where something is missing this says so, and fails in CI.
+# cargo check does not link, so ring, a dependency of rustls, only needs clang for its C code. Missing tools are
+# reported, and fail in CI.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -23,7 +23,7 @@ aarch64-apple-darwin aarch64-apple-ios aarch64-apple-tvos aarch64-apple-visionos
 x86_64-unknown-freebsd x86_64-unknown-netbsd x86_64-unknown-openbsd x86_64-unknown-dragonfly
 x86_64-unknown-illumos x86_64-pc-solaris'
 refused='x86_64-pc-windows-gnu x86_64-unknown-redox wasm32-wasip1'
-# No headers but those of clang itself, and one of Apple's of which ring needs nothing.
+# Only clang's own headers, and an empty Apple header that ring includes.
 mkdir -p "$built/include"
 : >"$built/include/TargetConditionals.h"
 freestanding="-ffreestanding -nostdlibinc -DRING_CORE_NOSTDLIBINC=1 -I$built/include"
@@ -37,7 +37,7 @@ not_checked() {
     missing=1
 }
 
-# Sets $with to the arguments by which cargo has the standard library of a target; fails where there is none.
+# Sets $with to the cargo arguments for the standard library of a target; fails if there is none.
 find_std() {
     with=
     if [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ] || rustup target add "$1" >/dev/null 2>&1; then
@@ -50,7 +50,7 @@ find_std() {
     fi
 }
 
-# One check: target, name for its log, further arguments of cargo. Warnings are errors.
+# Runs cargo check with warnings as errors. Arguments: target, log name, further cargo arguments.
 check() {
     log=$logs/$1-$2
     toolchain=
@@ -58,12 +58,12 @@ check() {
     case $with in +*) toolchain=${with%% *} extra=${with#* } ;; esac
     variable=$(echo "$1" | tr - _)
     shift 2
-    # shellcheck disable=SC2086 # lists of words on purpose
+    # shellcheck disable=SC2086 # intentional word splitting
     env SDKROOT=/ AR_"$variable"=ar CC_"$variable"=clang CFLAGS_"$variable"="$freestanding" \
         RUSTFLAGS='-D warnings' CARGO_TARGET_DIR="$built" "$cargo" $toolchain check $extra --target "$target" "$@" >"$log" 2>&1
 }
 
-# Prints the cell of one check, and what failed.
+# Runs a check, prints its table cell, and reports errors.
 cell() {
     if check "$@"; then
         echo checked
@@ -94,7 +94,7 @@ check_supported() {
     echo "| \`$target\` | $std | $without | $tls |" >>"$rows"
 }
 
-# The one error has to be the sentence of build.rs.
+# The only error must be that of build.rs.
 check_refused() {
     if ! find_std "$target"; then
         not_checked "$target" 'no standard library'
@@ -102,14 +102,14 @@ check_refused() {
     fi
     if check "$target" refused --package acclient || ! grep -q "^error: .*$sentence" "$logs/$target-refused" ||
         [ "$(grep -c '^error\[' "$logs/$target-refused")" != 0 ]; then
-        echo "*** FAILED: $target is not refused with one sentence: see $logs/$target-refused ***" >&2
+        echo "*** FAILED: $target is not rejected with a single error: see $logs/$target-refused ***" >&2
         failed=1
         return
     fi
     echo "| \`$target\` | $std | refused | refused |" >>"$rows"
 }
 
-# A target without shared libraries gets the static C library, and no error.
+# A target without shared libraries builds only the static C library.
 check_static() {
     target=x86_64-unknown-linux-musl
     if ! find_std "$target" || [ "$std" != rustup ]; then

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Packs the C library for people without Rust: shared and static, headers, pkg-config and CMake files, the Go
-# package, licences. The archive is the same for the same libraries and SOURCE_DATE_EPOCH.
+# Packs the C library for users without Rust: shared and static library, headers, pkg-config and CMake files, the Go
+# package and licences. The archive is reproducible for given libraries and SOURCE_DATE_EPOCH.
 #
 # usage: scripts/dist.sh LIBRARY_DIRECTORY TO
 # variables: SOURCE_DATE_EPOCH
@@ -18,7 +18,7 @@ rm -rf "${2:?}/$name"
 mkdir -p "$2/$name"
 to=$(cd "$2" && pwd)
 
-# What is installed refers to itself by relative paths.
+# Relative directories make the installation relocatable.
 DESTDIR='' LIBDIR=lib INCLUDEDIR=include DOCDIR=share/doc/acclient PREFIX="$to/$name" "$root/scripts/install.sh" library "$1" >/dev/null
 strip --strip-unneeded "$to/$name/lib/libacclient.so.$version"
 strip --strip-debug --enable-deterministic-archives "$to/$name/lib/libacclient.a"

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Runs fuzz targets, one after the other, with a stable toolchain and without cargo-fuzz.
+# Runs fuzz targets one after another, with a stable toolchain and without cargo-fuzz.
 #
-# usage: scripts/fuzz.sh [SECONDS] [TARGET...]     60 seconds each, all targets
-#        scripts/fuzz.sh merge [TARGET...]         puts what was found into fuzz/corpus
-# variables: FUZZ_ADDRESS=1 uses the nightly toolchain and its address sanitizer
+# usage: scripts/fuzz.sh [SECONDS] [TARGET...]     default: 60 seconds each, all targets
+#        scripts/fuzz.sh merge [TARGET...]         merge new inputs into fuzz/corpus
+# variables: FUZZ_ADDRESS=1 uses the nightly toolchain with AddressSanitizer
 #
-# What is found stays outside of fuzz/corpus, which is in git and small. A crash ends the run; its
-# input is in fuzz/artifacts.
+# New inputs stay outside fuzz/corpus, which is committed and small. A crash ends the run; its input is in
+# fuzz/artifacts.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -24,7 +24,7 @@ cargo=${CARGO:-cargo}
 host=$(rustc -vV | sed -n 's/^host: //p')
 build=${CARGO_TARGET_DIR:-fuzz/target}
 
-# What cargo-fuzz gives rustc: a counter on every edge, and comparisons that the fuzzer sees.
+# The flags of cargo-fuzz: edge counters and traced comparisons.
 flags="--cfg fuzzing -C debug-assertions -C overflow-checks -C codegen-units=1
     -C passes=sancov-module
     -C llvm-args=-sanitizer-coverage-level=4
@@ -37,18 +37,18 @@ if [ "${FUZZ_ADDRESS:-0}" = 1 ]; then
     build=$build/address
 fi
 
-# Named, so that the flags are not for build scripts and macros, which have no fuzzer to link.
+# An explicit target keeps the flags from build scripts and macros, which do not link the fuzzer.
 RUSTFLAGS="$flags" $cargo build --quiet --manifest-path fuzz/Cargo.toml --release \
     --target "$host" --target-dir "$build"
 
-# Takes over what covers an edge that fuzz/corpus does not: few inputs that cover much, and 100 at most.
+# Adds up to 100 inputs that cover edges missing from fuzz/corpus, those with the most coverage first.
 merge() {
     merged=$build/merged/$target
     rm -rf "$merged"
     mkdir -p "$build/merged"
     cp -R "fuzz/corpus/$target" "$merged"
     "$program" -set_cover_merge=1 -use_counters=0 "$merged" "$found" || return
-    # Those that cover most were written first.
+    # Inputs with the most coverage were written first.
     ls -tr "$merged" | while read -r name; do
         [ -e "fuzz/corpus/$target/$name" ] || echo "$name"
     done | head -n 100 | while read -r name; do
@@ -68,11 +68,11 @@ for target in "$@"; do
         }
         continue
     fi
-    echo "$target: $seconds s; $log tells how far it is"
+    echo "$target: running for $seconds s, log in $log"
     "$program" -max_total_time="$seconds" -timeout=10 -artifact_prefix="fuzz/artifacts/$target/" \
         "$found" "fuzz/corpus/$target" >"$log" 2>&1 || {
         tail -n 40 "$log"
-        echo "$target has failed; again with: $program fuzz/artifacts/$target/…" >&2
+        echo "$target failed; reproduce with: $program fuzz/artifacts/$target/…" >&2
         exit 1
     }
     sed -n '/\tDONE/p;/^Done /p' "$log"

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Installs the C library that `make lib` built, or the program acctl, and uninstalls both.
+# Installs or uninstalls the C library built by `make lib`, and acctl.
 #
-# usage: scripts/install.sh library DIRECTORY    libraries from there, headers, pkg-config and CMake files, Go package
-#        scripts/install.sh acctl PROGRAM        the program, its completions and its man pages
-#        scripts/install.sh uninstall
-#        scripts/install.sh native-libs          prints what a program links besides libacclient.a
-# variables: PREFIX (/usr/local), DESTDIR, NATIVE_LIBS (what a static program links, by the system);
+# usage: scripts/install.sh library DIRECTORY    libraries from DIRECTORY, headers, pkg-config, CMake, Go package
+#        scripts/install.sh acctl PROGRAM        acctl with its completions and man pages
+#        scripts/install.sh uninstall            uninstall both
+#        scripts/install.sh native-libs          print the libraries to link besides libacclient.a
+# variables: PREFIX (/usr/local), DESTDIR, NATIVE_LIBS (libraries to link besides libacclient.a, by system);
 #            relative to PREFIX unless absolute: LIBDIR (lib), INCLUDEDIR (include), MANDIR (share/man),
 #            DOCDIR (share/doc/acclient)
 set -eu
@@ -26,9 +26,9 @@ case $#:${1-} in
 esac
 root=$(cd "$(dirname "$0")/.." && pwd)
 
-# Prints a directory as an absolute path without a slash at its end. usage: directory NAME VALUE BASE
+# Prints a directory as an absolute path without a trailing slash. usage: directory NAME VALUE BASE
 directory() {
-    # What pkg-config 1.8, a list of CMake, LD_LIBRARY_PATH or -Wl,-rpath cannot hold, whatever the quoting.
+    # Characters that cannot be quoted in pkg-config 1.8, CMake lists, LD_LIBRARY_PATH or -Wl,-rpath.
     case $2 in
         *[\'\"\\\$\`\;\:,\(\)\<\>\|\*\?\[\]\{\}[:cntrl:]]*)
             fail "invalid $1 \"$2\": expected a path without control characters and any of ' \" \\ \$ \` ; : , ( ) < > | * ? [ ] { }"
@@ -41,7 +41,7 @@ directory() {
     printf '%s\n' "$path" | sed 's|//*|/|g; s|/$||'
 }
 
-# What is written relative to PREFIX counts the directories between.
+# Rejects . and .. : relative paths count the directories below PREFIX.
 below() {
     case /$2/ in
         */./* | */../*) fail "invalid $1 \"$2\": expected a path without . and .." ;;
@@ -49,7 +49,7 @@ below() {
     directory "$1" "$2" "$prefix"
 }
 
-# Checked here too, since the shell drops a newline at the end of what a command prints.
+# Validated here too: command substitution drops trailing newlines.
 prefix=$(directory PREFIX "${PREFIX:-/usr/local}" "$PWD")
 libdir=$(below LIBDIR "${LIBDIR:-lib}")
 includedir=$(below INCLUDEDIR "${INCLUDEDIR:-include}")
@@ -63,7 +63,7 @@ fish_completion=$prefix/share/fish/vendor_completions.d/acctl.fish
 to=${DESTDIR:-}
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
-# Before 1.0 each minor version is an ABI of its own: see docs/abi.md.
+# Before 1.0 each minor version has its own ABI: see docs/abi.md.
 case $version in
     0.*) so_version=${version%.*} ;;
     *) so_version=${version%%.*} ;;
@@ -73,9 +73,8 @@ case $system in
     Darwin) shared=libacclient.$version.dylib soname=libacclient.$so_version.dylib link=libacclient.dylib ;;
     *) shared=libacclient.so.$version soname=libacclient.so.$so_version link=libacclient.so ;;
 esac
-# What a program needs that links libacclient.a, besides what the compiler adds by itself: -lc, and the
-# unwinder, which is another library in a program that is static as a whole. tests/languages/install.rs asks
-# rustc whether this is still all.
+# Libraries to link besides libacclient.a, without those that the compiler adds: -lc and the unwinder, which is a
+# different library in fully static programs. tests/languages/install.rs compares this list with rustc's.
 case $system in
     Darwin) native="-framework Security -framework CoreFoundation -liconv -lm" ;;
     FreeBSD) native="-lexecinfo -lkvm -lmemstat -lprocstat -ldevstat -lutil -lrt -lpthread -lm" ;;
@@ -91,24 +90,24 @@ from_prefix() {
     esac
 }
 
-# Prints the way back from a relative path: ../.. for lib/pkgconfig.
+# Prints the inverse of a relative path: ../.. for lib/pkgconfig.
 back() {
     printf '%s\n' "$1" | sed 's|[^/]\{1,\}|..|g'
 }
 
-# Checks a path that stands in the files for pkg-config and CMake.
+# Validates a path that is written to pkg-config and CMake files.
 plain() {
     case $1 in
         *[!A-Za-z0-9/._+,@=~-]*)
-            fail "invalid directory \"$1\" in a file for pkg-config: expected letters, digits and / . _ + , @ = ~ -" \
-                "(a PREFIX above LIBDIR and INCLUDEDIR is not in the file, and may have others)"
+            fail "invalid directory \"$1\" in a pkg-config file: expected letters, digits and / . _ + , @ = ~ -" \
+                "(a PREFIX above LIBDIR and INCLUDEDIR is not written to the file and may have other characters)"
             ;;
     esac
 }
 
-# Where the files for pkg-config and CMake find the others: relative to themselves, so that an installation
-# can be moved, and its path may have spaces. Below /usr, pkg-config leaves out what compilers search anyway,
-# which it knows by its name only.
+# Sets the paths in the pkg-config and CMake files. They are relative to the file, so that the installation is
+# relocatable and its path may contain spaces. Below /usr they are absolute: pkg-config omits the default search
+# directories of compilers, which it recognizes by name.
 locate() {
     pc_prefix=$prefix pc_libdir=$libdir pc_includedir=$includedir cmake_includedir=$includedir
     # shellcheck disable=SC2016 # pkg-config and CMake expand these
@@ -135,17 +134,16 @@ fill() {
         -e "s|@LIBS@|$libs|g" -e "s|@PRIVATE@|$private|g" -e "s|@NATIVE@|$native|g" "$root/packaging/$1" >"$2"
 }
 
-# Where the loader keeps a list of libraries, it learns of this one; elsewhere, the user of how programs find
-# it. Not in a staged installation, which is used somewhere else.
+# Updates the cache of the dynamic linker, or prints how programs find the library. Skipped in a staged installation.
 tell_loader() {
     [ -z "$to" ] && [ "$system" = Linux ] || return 0
     PATH=$PATH:/usr/sbin:/sbin
     if ldconfig -N -X -v 2>/dev/null | cut -d: -f1 | grep -qxF "$libdir"; then
         if [ ! -w /etc/ld.so.cache ] || ! ldconfig; then
-            echo "Run ldconfig as root: until then, programs do not find the library in $libdir."
+            echo "Run ldconfig as root, so that programs find the library in $libdir."
         fi
     elif [ "$action" = library ]; then
-        echo "The loader does not search $libdir: link programs with -Wl,-rpath,'$libdir', or run them with"
+        echo "The dynamic linker does not search $libdir: link programs with -Wl,-rpath,'$libdir' or run them with"
         echo "LD_LIBRARY_PATH='$libdir'. pkg-config finds the library with PKG_CONFIG_PATH='$libdir/pkgconfig',"
         echo "CMake with CMAKE_PREFIX_PATH='$prefix'."
     fi
@@ -161,9 +159,9 @@ install_library() {
         ln -sf "$soname" "$to$libdir/$link"
     else
         libs="-lacclient $native" private=
-        echo "install.sh: $1 has no $link, which Rust does not build for targets that link the C library" \
-            "statically: installing libacclient.a alone. RUSTFLAGS=-Ctarget-feature=-crt-static builds both" \
-            "(see docs/abi.md)" >&2
+        echo "install.sh: installing only libacclient.a: $1 has no $link, which Rust does not build for targets" \
+            "that link the C library statically; RUSTFLAGS=-Ctarget-feature=-crt-static builds both (see" \
+            "docs/abi.md)" >&2
     fi
     install -m 644 "$1/libacclient.a" "$to$libdir/libacclient.a"
     install -m 644 "$root"/include/*.h "$root"/include/*.hpp "$to$includedir/"
@@ -176,8 +174,8 @@ install_library() {
     if [ -e "$1/$link" ]; then tell_loader; fi
 }
 
-# The module without its tests, for a replace line in the go.mod of a program. A file of an older version would
-# be compiled with the others.
+# Installs the Go module without its tests, for a replace directive in go.mod. Removes files of older versions, which
+# would be compiled too.
 install_go() {
     rm -rf "$to$godir"
     install -d "$to$godir/quickstart"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compiles everything with the oldest version of each direct dependency that its Cargo.toml allows, in a copy of the
-# sources, since that writes another Cargo.lock.
+# Compiles everything with the oldest version of each direct dependency that Cargo.toml allows. Works on a copy of the
+# sources, because it regenerates Cargo.lock.
 #
 # usage: scripts/minimal-versions.sh
 set -eu
@@ -15,6 +15,6 @@ git ls-files -z --cached --others --exclude-standard | tar --null --files-from=-
     tar --extract --directory "$copy"
 cd "$copy"
 rm Cargo.lock
-# The option is unstable. What compiles the crates does not get the variable: build scripts look for it.
+# The option is unstable. RUSTC_BOOTSTRAP is not set for the build below, because build scripts detect it.
 RUSTC_BOOTSTRAP=1 "$cargo" generate-lockfile -Z direct-minimal-versions
 CARGO_TARGET_DIR=$target "$cargo" check --locked --workspace --all-targets --features capi

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Makes sure that programs are there: installs their packages on Debian and Ubuntu, and elsewhere says exactly
-# what to install. No program of the system is replaced: where its Go is too old, a newer one goes to
-# target/go, which the Makefile has in PATH.
+# Ensures that programs are installed: installs their packages on Debian and Ubuntu, and prints what to install
+# elsewhere. Replaces no system program: a newer Go is installed in target/go, which the Makefile adds to PATH.
 #
 # usage: scripts/need.sh PROGRAM...
 # variables: CARGO_TARGET_DIR
@@ -9,7 +8,7 @@ set -eu
 own_go=${CARGO_TARGET_DIR:-$(dirname "$0")/../target}/go
 PATH=$own_go/bin:$PATH
 
-# The Debian package of a program, and where it comes from elsewhere.
+# Prints the Debian packages of a program.
 package() {
     case "$1" in
         redis-server) echo redis-server ;;
@@ -30,14 +29,14 @@ package() {
     esac
 }
 
-# Whether Go is there and new enough for go.
+# Whether Go is installed and recent enough for the package in go.
 go_is_new() {
     command -v go >/dev/null 2>&1 || return 1
     version=$(GOTOOLCHAIN=local go version | sed -n 's/.*go1\.\([0-9]*\).*/\1/p')
     [ "${version:-0}" -ge 23 ]
 }
 
-# Any Go can download a newer one, which is a module like any other. Modules forget which files are programs.
+# Downloads a newer Go as a module, with any Go. Modules do not preserve executable bits.
 newer_go() {
     go_is_new && return 0
     toolchain=golang.org/toolchain@v0.0.1-go1.23.12.linux-$(go env GOARCH)
@@ -54,25 +53,25 @@ newer_go() {
     [ -n "$directory" ] || return 1
     cp -R "$directory/." "$own_go" && chmod -R u+w "$own_go"
     chmod a+x "$own_go"/bin/* "$own_go"/pkg/tool/*/*
-    hash -r # the shell remembers where the old one was
+    hash -r # forget the path of the old one
     go_is_new
 }
 
 missing=
 packages=
 for program in "$@"; do
-    # valkey-server is as good as redis-server.
     if [ "$program" = go ]; then
         if go_is_new || { command -v go >/dev/null 2>&1 && newer_go; }; then continue; fi
     elif [ "$program" = hiredis ]; then
-        # A library, which the benchmarks open.
+        # A shared library that the benchmarks open.
         if ldconfig -p 2>/dev/null | grep -q libhiredis; then continue; fi
     elif [ "$program" = cffi ]; then
-        # A module of Python.
+        # A Python module.
         if python3 -c 'import cffi' 2>/dev/null; then continue; fi
     elif command -v "$program" >/dev/null 2>&1; then
         continue
     fi
+    # valkey-server replaces redis-server.
     if [ "$program" = redis-server ] && command -v valkey-server >/dev/null 2>&1; then continue; fi
     missing="$missing $program"
     packages="$packages $(package "$program")"
@@ -86,7 +85,7 @@ give_up() {
 }
 
 command -v apt-get >/dev/null 2>&1 ||
-    give_up "install them with your system's package manager (redis-server is part of Redis or Valkey)"
+    give_up "install them with the package manager of your system (Redis or Valkey provides redis-server)"
 if [ "$(id -u)" = 0 ]; then
     run=
 elif command -v sudo >/dev/null 2>&1; then
@@ -96,11 +95,11 @@ else
 fi
 
 echo "acclient: installing with apt-get:$packages" >&2
-# shellcheck disable=SC2086 # lists of words on purpose
+# shellcheck disable=SC2086 # intentional word splitting
 {
     $run apt-get update -qq
     $run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages
 } >/dev/null || give_up "apt-get could not install$packages"
 case " $missing " in
-    *" go "*) newer_go || give_up "Go 1.23 or later is needed, from https://go.dev/dl or your distribution's backports" ;;
+    *" go "*) newer_go || give_up "install Go 1.23 or later from https://go.dev/dl or your distribution's backports" ;;
 esac

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes sure that rustup has a toolchain, or says how to get it and fails.
+# Ensures that rustup has a toolchain installed; otherwise prints how to get it and fails.
 #
 # usage: scripts/toolchain.sh VERSION
 set -eu
