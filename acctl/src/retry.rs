@@ -13,8 +13,8 @@ use crate::stages;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Targets")]
 pub struct Retry {
-    /// Instead of TARGET, send to the agents of this command that failed or were not reached; repeatable. Repeat the
-    /// program or script: Redis does not keep it
+    /// Instead of TARGET, send to the agents of this command that failed or were not reached; repeatable. The program
+    /// or script must be given again, because Redis does not keep it
     #[arg(long, value_name = "HANDLE", conflicts_with = "target_file")]
     retry: Vec<String>,
     /// With --retry, also send to agents without a result, where the command may run twice

@@ -63,7 +63,7 @@ Results have limits, because agents do not send everything:
   blank lines       dropped
   N::text           lines of this form are log messages of level N: acctl logs
   order             stdout and stderr are not interleaved
-  long output       last 1000 lines of each stream; possible truncation is marked
+  long output       last 1000 lines of each stream; truncation is reported
   retention         24 hours
 
 On a terminal, control characters in job output are escaped unless --raw is
