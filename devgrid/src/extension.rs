@@ -1,4 +1,4 @@
-//! Commands implemented by agent extensions: programs, scripts, jumpscripts.
+//! Commands that are not built into an agent: programs, scripts, jumpscripts.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::wire::Command;
 const BASH: &str =
     "T=`mktemp` && cat > $T && chmod +x $T && bash -c $T; EXIT=$?; rm -rf $T; exit $EXIT";
 
-/// Whether the agent has an extension for the command.
+/// Whether the agent can run a command that is not built in.
 pub(crate) fn knows(agent: &Agent, command: &Command) -> bool {
     match &*command.cmd {
         "execute" | "bash" => true,
