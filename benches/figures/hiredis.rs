@@ -1,6 +1,6 @@
 //! The C client that everything is measured against, found when the program runs: nothing is linked to it.
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::net::TcpStream;
 use std::os::fd::IntoRawFd;
 use std::ptr;
@@ -10,6 +10,7 @@ type Connect = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
 type ConnectWithTimeout = unsafe extern "C" fn(*const c_char, c_int, libc::timeval) -> *mut c_void;
 type ConnectFd = unsafe extern "C" fn(c_int) -> *mut c_void;
 type Append = unsafe extern "C" fn(*mut c_void, c_int, *const *const c_char, *const usize) -> c_int;
+type Format = unsafe extern "C" fn(*mut c_void, *const c_char, ...) -> *mut c_void;
 type GetReply = unsafe extern "C" fn(*mut c_void, *mut *mut c_void) -> c_int;
 type SetTimeout = unsafe extern "C" fn(*mut c_void, libc::timeval) -> c_int;
 type Free = unsafe extern "C" fn(*mut c_void);
@@ -21,6 +22,7 @@ struct Library {
     connect_with_timeout: ConnectWithTimeout,
     connect_fd: ConnectFd,
     append: Append,
+    format: Format,
     get_reply: GetReply,
     set_timeout: SetTimeout,
     free_reply: Free,
@@ -55,6 +57,7 @@ impl Library {
                 append: std::mem::transmute::<*mut c_void, Append>(symbol(
                     "redisAppendCommandArgv",
                 )?),
+                format: std::mem::transmute::<*mut c_void, Format>(symbol("redisCommand")?),
                 get_reply: std::mem::transmute::<*mut c_void, GetReply>(symbol("redisGetReply")?),
                 set_timeout: std::mem::transmute::<*mut c_void, SetTimeout>(symbol(
                     "redisSetTimeout",
@@ -122,6 +125,28 @@ impl Hiredis {
     pub fn pipeline(&mut self, words: &[&[u8]], depth: usize) {
         (0..depth).for_each(|_| self.append(words));
         (0..depth).for_each(|_| assert!(self.reply()));
+    }
+
+    /// Pushes the command of the original client for agent 1:1 with this id, and waits for its result, the way a C
+    /// program does it: JSON by snprintf, two calls of redisCommand.
+    pub fn push_and_wait(&mut self, id: &CStr, result: &CStr) {
+        let mut json = [0u8; 512];
+        let template = c"{\"id\":\"%s\",\"gid\":%d,\"nid\":%d,\"tags\":null,\"roles\":null,\"fanout\":false,\"cmd\":\"execute\",\"args\":{\"name\":\"%s\",\"loglevels\":\"*\"},\"data\":\"\"}";
+        let (one, name) = (1 as c_int, c"true".as_ptr());
+        let Library { format, free_reply, .. } = self.library;
+        // SAFETY: a live context; formats with the arguments that they name, all of them live and NUL-terminated; a
+        // buffer of the length that is told; each reply is freed once.
+        unsafe {
+            let (json, room) = (json.as_mut_ptr().cast(), json.len());
+            libc::snprintf(json, room, template.as_ptr(), id.as_ptr(), one, one, name);
+            let reply = format(self.context, c"RPUSH cmds.queue %s".as_ptr(), json);
+            assert!(!reply.is_null());
+            free_reply(reply);
+            let (wait, key) = (c"BRPOPLPUSH %s %s 60".as_ptr(), result.as_ptr());
+            let reply = format(self.context, wait, key, key);
+            assert!(!reply.is_null());
+            free_reply(reply);
+        }
     }
 
     fn append(&mut self, words: &[&[u8]]) {

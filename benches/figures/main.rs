@@ -14,6 +14,7 @@ mod go;
 mod grid;
 mod heap;
 mod hiredis;
+mod instructions;
 mod memory;
 mod original;
 mod report;
@@ -27,8 +28,9 @@ use report::Report;
 /// A part of the figures, by the word that chooses it.
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     ("submit", submit::figures),
+    ("instructions", instructions::figures),
     ("round-trip", round_trip::figures),
     ("calls", calls::figures),
     ("deadlines", deadlines::figures),
@@ -43,6 +45,9 @@ fn main() {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     if words == [grid::CHILD] {
         return grid::child();
+    }
+    if let [instructions::CHILD, ..] = words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return instructions::child(&words[1..]);
     }
     words.retain(|word| word != "--bench"); // cargo's own
     let names = PARTS.map(|(name, _)| name).join(", ");

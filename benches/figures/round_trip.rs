@@ -86,7 +86,7 @@ fn submit_and_wait_bare(socket: &mut TcpStream, id: &str) {
 }
 
 /// A controller that answers every command in the one write that also asks for the next.
-fn answer_at_once(redis: &RedisServer, stop: Arc<AtomicBool>) -> thread::JoinHandle<()> {
+pub fn answer_at_once(redis: &RedisServer, stop: Arc<AtomicBool>) -> thread::JoinHandle<()> {
     let mut connection = redis.connection();
     thread::spawn(move || {
         let take = |connection: &mut redis::Connection, pipe: &mut redis::Pipeline| {

@@ -9,7 +9,7 @@ use devgrid::RedisServer;
 use crate::hiredis::Hiredis;
 use crate::report::{Figure, Goal, Placed, Report};
 
-const DEPTH: usize = 100;
+pub const DEPTH: usize = 100;
 const PIPELINES: usize = 20;
 const ROUNDS: usize = 31;
 /// The length of a command on the wire.
@@ -69,18 +69,18 @@ pub fn figures(report: &mut Report) {
     }
 }
 
-fn command(client: &Client) -> Request {
+pub fn command(client: &Client) -> Request {
     client.execute(Target::agent((1, 1)), "true").data(DATA)
 }
 
 /// What one of these commands is on the wire.
-fn payload(client: &Client) -> String {
+pub fn payload(client: &Client) -> String {
     let json = command(client).submit().unwrap().dump().unwrap();
     assert!(json.len().abs_diff(LENGTH) < 20, "a command is {} bytes long", json.len());
     json
 }
 
-fn submit(client: &Client, commands: impl Iterator<Item = Request>) {
+pub fn submit(client: &Client, commands: impl Iterator<Item = Request>) {
     for sent in client.submit_many(commands) {
         sent.unwrap();
     }

@@ -1,6 +1,8 @@
 //! Reading what an id holds before a command is pushed under it, so that a wait returns none of it. Only for an id
 //! that the caller has chosen: one that this library made is new.
 
+use std::collections::HashSet;
+
 use super::result::{queue_lists, unless_refused};
 use crate::protocol::{AgentId, Before, Envelope, keys};
 use crate::transport::{self, Connection, Reply, Until, bulk, integer, items};
@@ -59,6 +61,69 @@ pub(super) fn find(
     Ok(())
 }
 
+/// How many keys one EXISTS names.
+const KEYS_AT_ONCE: usize = 3000;
+
+/// Marks the commands whose ids hold nothing as new, with one question for many of them. The others are asked one by
+/// one ([`ask`], [`find`]), as is an id that occurs twice: the first of its commands may end before the second is
+/// pushed.
+pub(super) fn find_new<'a>(
+    connection: &mut Connection,
+    commands: impl Iterator<Item = &'a Envelope>,
+    until: &Until,
+) -> transport::Result<()> {
+    let mut ids = HashSet::new();
+    let mut open = Vec::new();
+    for command in commands {
+        let is_open = command.before.as_ref().is_some_and(|slot| slot.get().is_none());
+        if let Some(agents) = command.target.answering()
+            && is_open
+            && ids.insert(command.id.as_str())
+        {
+            open.push((command, agents));
+        }
+    }
+    if open.len() < 2 {
+        return Ok(()); // its own questions leave along with its push
+    }
+    let mut rest = &open[..];
+    while !rest.is_empty() {
+        let mut keys = Vec::new();
+        let mut taken = 0;
+        while let Some((command, agents)) = rest.get(taken)
+            && (taken == 0 || keys.len() + agents.len() + 2 <= KEYS_AT_ONCE)
+        {
+            keys.extend(used_keys(command, agents));
+            taken += 1;
+        }
+        let (chunk, after) = rest.split_at(taken);
+        connection.command(&exists(&keys));
+        // Where it is refused, for now or for good, each command asks for itself.
+        let used = match connection.reply(until) {
+            Err(transport::Error::Server(_)) => None,
+            reply => count(Some(reply?)),
+        };
+        if used == Some(0) {
+            for slot in chunk.iter().filter_map(|(command, _)| command.before.as_ref()) {
+                let _ = slot.set(Before::default());
+            }
+        }
+        rest = after;
+    }
+    Ok(())
+}
+
+/// The keys of which at least one exists under an id that was used for these agents.
+fn used_keys(command: &Envelope, agents: &[AgentId]) -> impl Iterator<Item = String> {
+    let id = &command.id;
+    let lists = agents.iter().map(move |agent| keys::result(id, *agent));
+    [keys::queued(id), keys::results(id)].into_iter().chain(lists)
+}
+
+fn exists(keys: &[String]) -> Vec<&[u8]> {
+    [&b"EXISTS"[..]].into_iter().chain(keys.iter().map(String::as_bytes)).collect()
+}
+
 /// What the id holds ahead of a push that can be repeated. `None` where the mark of the command is there, since the
 /// results may be those of this command then, and where the user may not look.
 pub(super) fn held(
@@ -71,12 +136,9 @@ pub(super) fn held(
         return Ok(None);
     }
     // A long result is not read of a command that is marked, nor of an id that is new.
-    let agents = command.target.answering().unwrap_or_default().iter();
-    let mut used = vec![keys::queued(&command.id), keys::results(&command.id)];
-    used.extend(agents.map(|agent| keys::result(&command.id, *agent)));
-    let used = used.iter().map(String::as_bytes);
+    let used: Vec<_> = used_keys(command, command.target.answering().unwrap_or_default()).collect();
     connection.command(&[b"EXISTS", mark.as_bytes()]);
-    connection.command(&[&b"EXISTS"[..]].into_iter().chain(used).collect::<Vec<_>>());
+    connection.command(&exists(&used));
     let is_marked = unless_refused(connection, until)?;
     let is_used = unless_refused(connection, until)?;
     match (count(is_marked), count(is_used)) {

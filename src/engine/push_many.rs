@@ -169,10 +169,10 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
             return Ok(());
         }
         let sent = connection(self.session, until).and_then(|mut connection| {
-            for place in places {
-                if let Ok(command) = &self.outcomes[*place] {
-                    before::find(&mut connection, command.as_ref(), until)?;
-                }
+            let commands = || places.iter().filter_map(|place| self.outcomes[*place].as_ref().ok());
+            before::find_new(&mut connection, commands().map(AsRef::as_ref), until)?;
+            for command in commands() {
+                before::find(&mut connection, command.as_ref(), until)?;
             }
             let mut part = Part::default();
             while !left.as_slice().is_empty() {

@@ -30,7 +30,7 @@ pub(super) fn queue_move(connection: &mut Connection, key: &str, rounds: &Rounds
 }
 
 pub(super) fn queue_expire(connection: &mut Connection, id: &str) {
-    connection.command(&[b"EXPIRE", keys::queued(id).as_bytes(), keys::TTL.to_string().as_bytes()]);
+    connection.command(&[b"EXPIRE", keys::queued(id).as_bytes(), keys::TTL_TEXT.as_bytes()]);
 }
 
 /// Reads the reply of [`queue_expire`]. Where the controller answers itself, the result is there

@@ -64,7 +64,8 @@ pub(crate) struct Odd {
 
 /// The fields of an object as they stand in its text, without a copy and without recursion.
 pub(crate) struct Fields<'a> {
-    fields: Vec<(Cow<'a, str>, &'a RawValue)>,
+    /// `None` in place of those that were taken: nothing moves.
+    fields: Vec<Option<(Cow<'a, str>, &'a RawValue)>>,
     odd: Vec<Odd>,
     /// Whether what was taken says all that the text says.
     is_exact: bool,
@@ -89,7 +90,9 @@ impl<'a> Fields<'a> {
     pub(crate) fn take<T: TakeField>(&mut self, field: &'static str) -> Field<T> {
         let known = self.odd.len();
         let taken = self.take_named(field, |name| name == field);
-        if taken.value().is_some() || !self.fields.iter().any(|(name, _)| is_field(name, field)) {
+        if taken.value().is_some()
+            || !self.fields.iter().flatten().any(|(name, _)| is_field(name, field))
+        {
             return taken;
         }
         self.is_exact = false;
@@ -108,22 +111,20 @@ impl<'a> Fields<'a> {
         let mut taken = Field::Absent;
         let mut odd = None;
         let mut count = 0;
-        self.fields.retain(|(name, json)| {
-            if !is_it(name) {
-                return true;
-            }
+        for slot in &mut self.fields {
+            let Some((_, json)) = slot.take_if(|(name, _)| is_it(name)) else { continue };
             count += 1;
             if json.get() == "null" {
                 if matches!(taken, Field::Absent) {
                     taken = Field::Null;
                 }
-                return false;
+                continue;
             }
             let is_dropped = match T::take(json) {
                 Taken::Plain(value) => {
                     taken = Field::Value(value);
                     odd = None;
-                    return false;
+                    continue;
                 }
                 Taken::Odd(value) => {
                     taken = Field::Value(value);
@@ -133,13 +134,12 @@ impl<'a> Fields<'a> {
                     taken = Field::Value(value);
                     true
                 }
-                Taken::Nothing if taken.value().is_some() => return false,
+                Taken::Nothing if taken.value().is_some() => continue,
                 Taken::Nothing => true,
             };
-            let json = (depth(json.get()) <= MAX_DEPTH).then(|| (*json).to_owned());
+            let json = (depth(json.get()) <= MAX_DEPTH).then(|| json.to_owned());
             odd = Some(Odd { name: field.to_owned(), json, is_dropped });
-            false
-        });
+        }
         self.is_exact &= count < 2;
         self.odd.extend(odd);
         taken
@@ -147,13 +147,13 @@ impl<'a> Fields<'a> {
 
     /// The fields in the order of the text, those of one name as often as it has them.
     pub(crate) fn into_iter(self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
-        self.fields.into_iter()
+        self.fields.into_iter().flatten()
     }
 
     /// All that was not taken, without what nests too deep to be kept.
     pub(crate) fn rest(mut self) -> Rest {
-        let mut extra = Vec::with_capacity(self.fields.len());
-        for (name, json) in self.fields {
+        let mut extra = Vec::new();
+        for (name, json) in self.fields.into_iter().flatten() {
             let name = name.into_owned();
             if depth(json.get()) > MAX_DEPTH {
                 self.odd.push(Odd { name, json: None, is_dropped: true });
@@ -215,7 +215,11 @@ pub(super) fn unquoted(json: &str) -> impl Iterator<Item = (usize, u8)> {
 /// or an escape that is half a pair, as Go's decoder does. What a program printed must not keep
 /// anybody from reading how it ended.
 pub(crate) fn mended(bytes: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(bytes);
+    // Text is the rule, and is found to be text several bytes at a time.
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    };
     let halves = half_pairs(&text);
     if halves.is_empty() {
         return text;
@@ -258,7 +262,7 @@ const ESCAPE: usize = 6;
 /// Where the escapes are that are half of a surrogate pair without the other half.
 fn half_pairs(text: &str) -> Vec<usize> {
     let mut halves = Vec::new();
-    if !text.contains(r"\ud") && !text.contains(r"\uD") {
+    if !text.contains('\\') || (!text.contains(r"\ud") && !text.contains(r"\uD")) {
         return halves;
     }
     let unit = |start: usize| {
@@ -305,7 +309,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Vec::with_capacity(16);
                 while let Some(field) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-                    fields.push((field.0.0, field.1));
+                    fields.push(Some((field.0.0, field.1)));
                 }
                 Ok(Fields { fields, odd: Vec::new(), is_exact: true })
             }

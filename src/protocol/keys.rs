@@ -11,10 +11,13 @@ pub(crate) const HISTORY: &str = "joblog";
 /// How long results live, in seconds, and what a client gives to the key that the controller
 /// forgets to expire.
 pub(crate) const TTL: u32 = 24 * 60 * 60;
+/// The same as an argument of EXPIRE.
+pub(crate) const TTL_TEXT: &str = "86400";
 
 /// Written once a command is routed: from then on the hash holds every target.
 pub(crate) fn queued(id: &str) -> String {
-    format!("cmd.{id}.queued")
+    // Not by format!, which is a good part of the instructions of a submit.
+    ["cmd.", id, ".queued"].concat()
 }
 
 /// The names of all those keys, as a pattern of Redis, and their only content.
@@ -39,7 +42,7 @@ pub(crate) fn for_agent(agent: AgentId) -> String {
 
 /// Hash of `gid:nid` → latest result of that agent.
 pub(crate) fn results(id: &str) -> String {
-    format!("jobresult:{id}")
+    ["jobresult:", id].concat()
 }
 
 /// The command of such a hash.
@@ -65,12 +68,18 @@ pub(crate) fn parse_list(key: &str) -> Option<(&str, Option<AgentId>)> {
 
 /// List of the final results of one agent: the truth about "done".
 pub(crate) fn result(id: &str, agent: AgentId) -> String {
-    format!("cmd.{id}.{}.{}", agent.gid, agent.nid)
+    let (mut gid, mut nid) = (itoa::Buffer::new(), itoa::Buffer::new());
+    ["cmd.", id, ".", gid.format(agent.gid), ".", nid.format(agent.nid)].concat()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_to_live_is_the_same_as_text() {
+        assert_eq!(TTL_TEXT, TTL.to_string());
+    }
 
     #[test]
     fn names_of_lists_are_read_back() {

@@ -31,6 +31,13 @@ fn number(json: &RawValue) -> Option<(String, bool)> {
 
 /// A whole number, cut off where it has a fraction.
 fn take_whole<T: TryFrom<i128>>(json: &RawValue) -> Taken<T> {
+    // Most numbers: JSON allows neither a plus sign nor leading zeros, and -0 is not the same to a double.
+    if let Ok(number) = json.get().parse::<i64>()
+        && json.get() != "-0"
+        && let Ok(number) = T::try_from(number.into())
+    {
+        return Taken::Plain(number);
+    }
     let Some((text, is_quoted)) = number(json) else { return Taken::Nothing };
     let (number, is_plain, is_whole) = match text.parse::<i128>() {
         Ok(number) => (number, !is_quoted && text != "-0", true),

@@ -13,6 +13,7 @@ mod document;
 mod documents;
 mod envelope;
 mod job_result;
+mod json_text;
 pub(crate) mod keys;
 mod lenient;
 mod result;

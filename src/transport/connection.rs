@@ -582,6 +582,10 @@ fn password(config: &Config) -> Option<&[u8]> {
 }
 
 fn push_header(output: &mut Vec<u8>, kind: u8, number: usize) {
+    // Most arguments are short, and a handful of pushes costs more than copying four bytes.
+    if let digit @ 0..=9 = number {
+        return output.extend_from_slice(&[kind, b'0' + digit as u8, b'\r', b'\n']);
+    }
     output.push(kind);
     output.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     output.extend_from_slice(b"\r\n");

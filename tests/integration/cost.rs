@@ -139,3 +139,31 @@ fn commands_that_rest_keep_no_connection_from_others() {
     }
     assert!(client.statistics().open_connections <= 4, "{:?}", client.statistics());
 }
+
+/// Chosen ids may have been used before; that none of them was is one question, whatever their number.
+#[test]
+fn new_chosen_ids_in_a_pipeline_cost_one_question() {
+    let server = redis();
+    let client = Client::connect(&server.url()).expect("a client");
+    let mut admin = server.connection();
+    let mut calls = |kinds: &[&str]| {
+        let info: String = ask(&mut admin, &[b"INFO", b"commandstats"]);
+        let calls = |kind: &&str| {
+            let rest = info.split_once(&format!("cmdstat_{kind}:calls="))?.1;
+            rest.split_once(',')?.0.parse::<usize>().ok()
+        };
+        kinds.iter().filter_map(calls).sum::<usize>()
+    };
+    let submit = |ids: std::ops::Range<usize>| {
+        let request = |number| client.cmd(Target::agent((1, 1)), "ping").id(format!("i{number}"));
+        let sent = client.submit_many(ids.map(request));
+        assert!(sent.iter().all(Result::is_ok));
+    };
+    let single = ["llen", "hmget", "lrange"];
+    submit(0..500);
+    assert_eq!((calls(&["exists"]), calls(&single), calls(&["rpush"])), (1, 0, 500));
+    // One that was used: each of them is asked about.
+    ended(&server, "i700", 1);
+    submit(600..800);
+    assert_eq!((calls(&["exists"]), calls(&single)), (2, 3 * 200));
+}

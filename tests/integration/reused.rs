@@ -314,3 +314,19 @@ fn a_wait_without_a_broadcast_stops_polling_once_the_agents_are_known() {
     });
     drop(waiting);
 }
+
+#[test]
+fn a_used_id_among_many_new_ones_waits_for_its_own_result() {
+    let (_grid, client) = demo();
+    let request =
+        |id: &str, text: &str| client.execute(Target::agent((1, 1)), "echo").arg(text).id(id);
+    assert_eq!(request("used", "before").run(WAIT).expect("a result").stdout(), "before\n");
+    let jobs = all_accepted(|| {
+        let ids = ["new 1", "used", "new 2"];
+        let commands = client.submit_many(ids.map(|id| request(id, "after")));
+        let commands = commands.into_iter().collect::<Result<Vec<_>, _>>()?;
+        client.wait_any(commands, WAIT)?.collect()
+    });
+    let said: Vec<&str> = jobs.iter().map(Job::stdout).collect();
+    assert_eq!(said, ["after\n"; 3]);
+}
