@@ -43,10 +43,16 @@ fn kill_all(grid: &Grid, handles: &[String]) {
 fn each_signal_leaves_commands_in_flight_and_lists_them() {
     let grid = Grid::demo().expect("a grid");
     for (signal, name) in SIGNALS {
-        let child = start(&grid, &["--json", "run", "1:1", "--", "sleep", "600"]);
+        let mut child = start(&grid, &["--json", "run", "1:1", "--", "sleep", "600"]);
+        // The job may run before acctl has printed its handle.
+        let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut printed = String::new();
+        stderr.read_line(&mut printed).expect("a line");
         wait_until("the job runs", || grid.running_jobs() == 1);
         signals::send(child.id(), signal);
-        let ran: Ran = child.wait_with_output().expect("it ends").into();
+        let mut ran: Ran = child.wait_with_output().expect("it ends").into();
+        stderr.read_to_string(&mut printed).expect("the other lines");
+        ran.stderr = printed;
         assert_eq!(ran.status, 128 + signal, "{ran:?}");
         let documents = documents(&ran.stdout);
         let [sent, interrupted, summary] = &documents[..] else { panic!("{ran:?}") };

@@ -69,6 +69,8 @@ pub(super) fn on_silent_agent(place: Place) -> &'static str {
         Place::Queue | Place::Controller => {
             "the controller answered a moment ago: check that it still runs, and try again"
         }
-        Place::Unknown => "Redis or the controller did not keep up: try again with more time",
+        Place::Unknown => {
+            "Redis or the controller did not keep up: try again with a longer timeout"
+        }
     }
 }
