@@ -136,6 +136,7 @@ mod tests {
     /// A handler of the program that we live in may need more stack than there is here, or a thread
     /// that the program knows.
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no signal masks, which its thread blocks")]
     fn the_thread_of_a_deep_reply_takes_no_signals() {
         let blocked = on_a_deep_stack(|| {
             let mut mask = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
