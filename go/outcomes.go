@@ -57,7 +57,7 @@ type Outcome[T any] struct {
 //
 // An agent sends SIGKILL to the process that it started and to no other. Children of that process continue to run,
 // and KILLED is reported when the last of them has closed the job's output; output after the kill is discarded. The
-// script of a [Client.Bash] command is such a child, so it runs to its end; see [Request.Killable]. A kill does not
+// script of a [Client.Bash] command is a child of that process, so it runs to its end; see [Request.Killable]. A kill does not
 // reach a job that waits in a queue of the agent or for a full agent.
 //
 // An agent never answers a second kill of a job that is still ending, and that kill occupies one of its 100 job

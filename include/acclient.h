@@ -56,7 +56,7 @@
  *
  * Threads
  *   Functions may be called from any thread, and threads may share handles, except for types
- *   documented as "for one thread at a time". Such a handle may move between threads; while one
+ *   documented as "for one thread at a time". Those handles may move between threads; while one
  *   thread uses it, calls from another fail with ACCLIENT_INVALID_ARGUMENT, and accessors that are
  *   documented to do so return 0 or false. Do not free a handle while it is in use.
  *
@@ -341,7 +341,7 @@ extern "C" {
 
 /**
  * Answer of an agent or the controller: rows with fields, and the JSON that they were decoded
- * from. A JSON array has one row per item, an object is one row, and null is no rows.
+ * from. A JSON array has one row per item, an object is one row, and null has none.
  *
  * A field is addressed by name. Dots separate nested names, as in "cmd.id"; numbers address list
  * items, as in "addrs.0.addr"; "" is the whole row. A field has whatever type the agent gave it.
@@ -2115,7 +2115,7 @@ const char *acclient_kill_name(int32_t kill);
  *
  * An agent sends SIGKILL to the process that it started and to no other. Children of that process
  * continue to run, and KILLED is reported when the last of them has closed the job's output;
- * output after the kill is discarded. The script of a "bash" command is such a child, so it runs
+ * output after the kill is discarded. The script of a "bash" command is a child of that process, so it runs
  * to its end; see acclient_request_set_killable(). A kill does not reach a job that waits in a
  * queue of the agent or for a full agent.
  *

@@ -38,7 +38,7 @@
 ///   result<T> instead; with -fno-exceptions only these are available. Allocation failures are not
 ///   covered.
 /// - Objects that are built step by step (target, run_args, options, request, tunnel) keep their
-///   first error. validate() and every call that takes the object report it; such a call sends
+///   first error. validate() and every call that takes the object report it; the call then sends
 ///   nothing.
 /// - Functions that take a timeout block until the deadline at most, unless documented otherwise.
 ///   A timeout is a duration or timeout::none(), either with or_cancelled(token); the default is

@@ -42,7 +42,7 @@ run() {
     echo "$server: running, output in $log" >&2
     commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
     echo "# $server | $(date -u +%F) | $commit" >"$log"
-    # shellcheck disable=SC2086 # an empty filter is no argument
+    # shellcheck disable=SC2086 # an empty filter adds no argument
     DEVGRID_REDIS_SERVER=$1 $cargo test --features capi --test integration -- ${FILTER-} >>"$log" 2>&1 || status=1
     echo "$server: $(count "$log" passed) passed, $(count "$log" failed) failed" >&2
     failed "$log" | sed "s/^/$server: failed: /" >&2

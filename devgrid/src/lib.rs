@@ -2,7 +2,7 @@
 //!
 //! Starts its own `redis-server` or `valkey-server`, a controller and any number of agents that run real processes. The
 //! grid speaks the wire protocol of the original daemons and is tested against recordings of their traffic. Tests can
-//! inject the failures of a real grid. **Use it for development only**: it stores nothing, authenticates nobody, and
+//! inject the failures of a real grid. **Use it for development only**: it stores nothing, authenticates no one, and
 //! anyone who can reach its Redis can run programs as you.
 //!
 //! ```no_run

@@ -55,7 +55,7 @@ struct answer_traits {
 } // namespace detail
 
 /// Answer of an agent or the controller: rows with fields, and the JSON that they were decoded
-/// from. A JSON array has one row per item, an object is one row, and null is no rows. Borrowed.
+/// from. A JSON array has one row per item, an object is one row, and null has none. Borrowed.
 class ACCLIENT_POINTER answer_ref {
   public:
     using value_type = answer_row;

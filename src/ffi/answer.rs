@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{mended, real, value, whole};
 
 /// Answer of an agent or the controller: rows with fields, and the JSON that they were decoded
-/// from. A JSON array has one row per item, an object is one row, and null is no rows.
+/// from. A JSON array has one row per item, an object is one row, and null has none.
 ///
 /// A field is addressed by name. Dots separate nested names, as in "cmd.id"; numbers address list
 /// items, as in "addrs.0.addr"; "" is the whole row. A field has whatever type the agent gave it.

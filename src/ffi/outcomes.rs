@@ -103,7 +103,7 @@ impl OutcomesHandle {
 ///
 /// An agent sends SIGKILL to the process that it started and to no other. Children of that process
 /// continue to run, and KILLED is reported when the last of them has closed the job's output;
-/// output after the kill is discarded. The script of a "bash" command is such a child, so it runs
+/// output after the kill is discarded. The script of a "bash" command is a child of that process, so it runs
 /// to its end; see acclient_request_set_killable(). A kill does not reach a job that waits in a
 /// queue of the agent or for a full agent.
 ///

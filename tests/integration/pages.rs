@@ -9,9 +9,22 @@ use support::ROOT;
 /// Links to files of the repository by their address, from pages that are published without it.
 const REPOSITORY: &str = "https://github.com/acclient/acclient/blob/main/";
 
-/// What is read, by directory and ending of the name. Comments and messages of sources join by a line such as
-/// `("src", &["rs"])`.
-const SOURCES: &[(&str, &[&str])] = &[("", &["md"])];
+/// What is read, by directory and ending of the name: pages, and the comments of sources.
+const SOURCES: &[(&str, &[&str])] = &[
+    ("", &["md"]),
+    ("acctl", &["rs"]),
+    ("devgrid", &["rs"]),
+    ("examples", &["c", "cpp", "rs"]),
+    ("go", &["go"]),
+    ("include", &["h", "hpp"]),
+    ("packaging", &["sh"]),
+    ("scripts", &["sh"]),
+    ("src/ffi", &["rs"]),
+    ("tests/c", &["c", "h"]),
+    ("tests/cpp", &["cpp", "hpp"]),
+    ("tests/languages", &["rs"]),
+    ("xtask", &["rs"]),
+];
 
 /// Phrases that say less than the term of the field, with what is fine although it contains one.
 const EXCLUDED: &[(&str, &[&str])] = &[
@@ -30,7 +43,7 @@ const EXCLUDED: &[(&str, &[&str])] = &[
     ("such a", &[]),
     ("be it", &[]),
     ("that which", &[]),
-    ("is no", &["there is no", "is no longer"]),
+    ("is no", &["there is no", "is no longer", "is no limit", "nil is no error"]),
     ("what came of", &[]),
     ("turned out", &[]),
     ("turn out", &[]),
@@ -187,11 +200,17 @@ fn anchors_are_those_of_github() {
     assert_eq!(targets("`[x](code)` and [x](a.md), ![y](b.svg)"), ["a.md", "b.svg"]);
 }
 
-/// A file as one line of text in small letters, and where each of its lines begins.
+/// A line of a source if it is a comment of its own.
+fn comment(line: &str) -> &str {
+    let line = line.trim_start();
+    if ["//", "/*", "* ", "# "].iter().any(|opening| line.starts_with(opening)) { line } else { "" }
+}
+
+/// The prose of a file as one line of text in small letters, and where each of its lines begins.
 fn text(file: &Path) -> (String, Vec<usize>) {
     let page = read(file);
     let is_page = file.extension().is_some_and(|extension| extension == "md");
-    let lines = if is_page { prose(&page) } else { page.lines().collect() };
+    let lines = if is_page { prose(&page) } else { page.lines().map(comment).collect() };
     let (mut text, mut starts) = (String::new(), Vec::new());
     for line in lines {
         starts.push(text.len());

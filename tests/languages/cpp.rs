@@ -274,7 +274,7 @@ fn functional(name: &str) {
     on_a_grid(&dir, |environment| dir.check(name, environment));
 }
 
-/// Runs such a program under valgrind.
+/// Runs the program under valgrind.
 fn under_valgrind(name: &str) {
     let Some(dir) = Programs::with_compiler(&format!("{name}-valgrind")) else { return };
     if is_there("valgrind") {
