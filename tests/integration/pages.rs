@@ -75,8 +75,6 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("docs/faults.md", "says nothing", "the name of a fault in tests/integration/table.rs"),
     ("docs/performance.md", "nobody", "names of figures, from benches/figures"),
     ("docs/performance.md", "in hand", "names of figures, from benches/figures"),
-    ("docs/performance.md", "at work", "not revised yet"),
-    ("docs/performance.md", "told by the server", "names of figures, from benches/figures"),
 ];
 
 /// The files below a directory of the repository with one of these endings.
