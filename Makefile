@@ -16,7 +16,7 @@ LIBRARY := $(abspath $(TARGET))/capi
 # LIBDIR and the like apply to `make install` only.
 INSTALL_HERE := LIBDIR= INCLUDEDIR= MANDIR= DOCDIR= DESTDIR= scripts/install.sh
 
-.PHONY: help public-api public-api-check publish-check msrv minimal-versions deny cross demo lib acctl examples test \
+.PHONY: help docs public-api public-api-check publish-check msrv minimal-versions deny cross demo lib acctl examples test \
 	test-languages test-others servers check header tools model fuzz miri sanitizers bench install install-acctl \
 	uninstall abi deb dist
 
@@ -51,9 +51,10 @@ help:
 	@echo "  cross             compile for every target of docs/platforms.md and update its table"
 	@echo "  deny              check licences, advisories and duplicates of dependencies (cargo-deny)"
 	@echo "  publish-check     pack the crates for crates.io and build the packages"
-	@echo "  bench             measure the figures of docs/performance.md; FIGURES selects from submit round-trip"
-	@echo "                    calls deadlines fanout waits writer memory grid"
+	@echo "  bench             measure the figures of docs/performance.md; FIGURES selects from submit instructions"
+	@echo "                    round-trip calls deadlines fanout waits writer memory grid"
 	@echo "Generated files:"
+	@echo "  docs              build the API reference of each language and the man pages (doxygen)"
 	@echo "  header            update include/acclient.h and its copy in go"
 	@echo "  public-api        update docs/public-api.txt (cargo-public-api)"
 	@echo "  abi               compare the ABI of the release library with packaging/libacclient.so.0.1.abi"
@@ -140,6 +141,18 @@ check: tools
 # Tools that the tests need; prints what to install if one is missing.
 tools:
 	@scripts/need.sh abidiff bash cc cffi c++ clang clang-format cmake fish go mandoc nm pkg-config python3 redis-server valgrind zsh
+
+# The API reference of each language, and the man pages.
+REFERENCE := $(abspath $(TARGET))/reference
+docs:
+	@scripts/need.sh doxygen
+	$(CARGO) doc --no-deps --workspace
+	rm -rf $(REFERENCE)
+	mkdir -p $(REFERENCE)/man
+	{ cat docs/doxygen.conf; echo "OUTPUT_DIRECTORY = $(REFERENCE)"; } | doxygen -
+	$(CARGO) run --quiet -p acctl -- man $(REFERENCE)/man
+	@echo "Rust: $(abspath $(TARGET))/doc/acclient/index.html; C and C++: $(REFERENCE)/html/index.html;"
+	@echo "Go: go doc -all in go; man pages: $(REFERENCE)/man"
 
 header:
 	ACCLIENT_WRITE_HEADER=1 $(CARGO) test --test languages header::

@@ -1,5 +1,5 @@
-//! The messages of errors, every kind with its typical causes, as one page to be read as a whole:
-//! error_page.txt. What differs from run to run is a `#` there.
+//! docs/errors.md: every kind of error with its meaning, its remedy, and the messages of its typical causes. What
+//! differs from run to run is a `#` there.
 
 use std::fs;
 use std::net::TcpListener;
@@ -17,9 +17,121 @@ use support::{
     ClosedPort, ROOT, WAIT, ask, error, servers, wait_until, wait_until_running, with_growing_time,
 };
 
-const PAGE: &str = "tests/integration/error_page.txt";
+const PAGE: &str = "docs/errors.md";
+/// What stands above the kinds.
+const HEADING: &str = "\
+# Errors
+
+Every error has a kind, and a message that says what was asked of which agent, why it failed, how long the call took,
+and the handle of the command. The kinds are the same in every language: `ErrorKind::Timeout` in Rust,
+`ACCLIENT_TIMEOUT` in C, `errc::timeout` in C++, `ErrTimeout` in Go, and `Timeout` in the JSON of acctl;
+[docs/api.md](api.md) lists them. Where a command may have been sent, the error carries its handle, with which any process finds
+the command again. [docs/faults.md](faults.md) has the kind that each call returns for each fault of the server.
+
+The messages are those of the tests; `#` stands for what differs from run to run.
+";
 /// Set to write the page instead of comparing it.
 const WRITE: &str = "ACCLIENT_WRITE_ERRORS";
+
+/// What a kind means, and what to do about it.
+fn meaning(kind: ErrorKind) -> (&'static str, &'static str) {
+    match kind {
+        ErrorKind::InvalidArgument => (
+            "An argument is invalid. Nothing was sent.",
+            "Correct the argument; the message names it and says what is expected.",
+        ),
+        ErrorKind::Connect => (
+            "Redis could not be reached, or the connection was lost.",
+            "Check address, port and firewall, and that Redis runs. Retrying is safe.",
+        ),
+        ErrorKind::Authentication => (
+            "Redis rejected the user or the password, or requires one.",
+            "Correct the credentials. Retrying does not help.",
+        ),
+        ErrorKind::Timeout => (
+            "The deadline of the call was exceeded. The message says how far the command got.",
+            "Wait again with the handle, or use a longer timeout; `progress` and `doctor` show what is missing.",
+        ),
+        ErrorKind::Cancelled => (
+            "A cancel token, a context or a stop token ended the call.",
+            "None is needed. A command that was sent continues to run: find it with its handle, or kill it.",
+        ),
+        ErrorKind::Server => (
+            "Redis replied with an error; its words are in the message.",
+            "Correct the settings or the rights of the user: see [docs/redis.md](redis.md).",
+        ),
+        ErrorKind::Protocol => (
+            "A reply, or a document in Redis, cannot be decoded.",
+            "Check that the address is that of a Redis, and that all programs of the grid speak the same protocol.",
+        ),
+        ErrorKind::NoSuchAgent => (
+            "The controller knows no agent for the target at this moment.",
+            "Check the target with `acctl agents`. Agents register up to 4 seconds after their controller has started.",
+        ),
+        ErrorKind::JobFailed => (
+            "A job ended in a state other than `SUCCESS`.",
+            "Read the state, the exit status and the output of the job, which the error carries.",
+        ),
+        ErrorKind::UnknownCommand => (
+            "The agent or the controller does not know the command.",
+            "Correct the name of the command, or install it on the agent.",
+        ),
+        ErrorKind::Unsupported => (
+            "The server, the controller, the agent or this version of the library does not support the request.",
+            "Use a version that does; the message names what is missing.",
+        ),
+        ErrorKind::MaybeSent => (
+            "The whole command was sent, but Redis did not confirm it: it may run or not.",
+            "Look for its result with the handle. `submit_once` can be retried without running the command twice.",
+        ),
+        ErrorKind::PoolExhausted => (
+            "All connections that the call may use stayed in use until the deadline.",
+            "Raise the maximum number of connections, or wait for several commands in one call.",
+        ),
+        ErrorKind::Closed => (
+            "The client was closed.",
+            "Use another client. Commands that were sent continue to run.",
+        ),
+        ErrorKind::ForkedHandle => (
+            "The handle was made in another process, before a fork, and works only there.",
+            "Make the handle after the fork.",
+        ),
+        ErrorKind::Panic => (
+            "A panic was caught at the C boundary; the handle in which it happened refuses further use.",
+            "Free the handle, and report a bug.",
+        ),
+        ErrorKind::System => (
+            "The operating system refused a descriptor, a thread or a file.",
+            "Raise the limit that the message names, or close what is not needed.",
+        ),
+        ErrorKind::NoSuchTunnel => (
+            "The agent, or the controller, lists no such tunnel.",
+            "Open it again: a tunnel ends when its agent restarts.",
+        ),
+        ErrorKind::TunnelExists => (
+            "The agent, or the controller, lists the tunnel already.",
+            "Close it first, or use another port.",
+        ),
+        ErrorKind::NotRunning => (
+            "The agent is not running the job, so a kill cannot reach it.",
+            "`progress` tells whether the job waits in a queue, has not started, or is lost; `retract` takes back what \
+             no agent has fetched.",
+        ),
+        ErrorKind::Lost => (
+            "The job is lost: no agent has it, and its result cannot come any more. It may have run.",
+            "Decide whether it may run twice, and submit it again under a new id.",
+        ),
+        ErrorKind::Gap => (
+            "Messages of a job may be missing from its log, which continues after the error.",
+            "Read on. Poll more often, or raise the number of messages that the agent keeps.",
+        ),
+        ErrorKind::IdInUse => (
+            "Another command was submitted under the id by `submit_once`. Nothing was sent.",
+            "Use another id for another command.",
+        ),
+        other => panic!("{other:?} has no meaning here"),
+    }
+}
 
 /// A kind, its cause, and the message.
 struct Row(ErrorKind, &'static str, String);
@@ -80,6 +192,12 @@ fn arguments(client: &Client) -> Vec<Row> {
     ]
 }
 
+fn another_command_under_an_id(client: &Client) -> Row {
+    let request = |name: &'static str| client.cmd(Target::agent((1, 1)), name).id("used");
+    request("ping").submit_once().expect("sent");
+    row("another command under the id", request("get_os_info").submit_once())
+}
+
 fn of_redis(url: &str) -> Vec<Row> {
     let closed = ClosedPort::new();
     let nobody = Client::builder().port(closed.number()).build().expect("a client");
@@ -113,7 +231,7 @@ fn of_redis(url: &str) -> Vec<Row> {
     ask::<String>(&mut admin.connection(), &[b"SET", b"cmds.queue", b"x"]);
     let by = |client: &Client| client.get_by_handle("acclient:1:x:1:1").expect("a handle");
     let rows = vec![
-        row("nobody listens", nobody.ping()),
+        row("a closed port", nobody.ping()),
         row("a wrong password", Client::connect(&wrong)),
         row("an id of another command", {
             let once = |script| client.bash((1, 1), script).id("once").submit_once();
@@ -188,7 +306,7 @@ fn of_the_grid(grid: &Grid) -> Vec<Row> {
     grid.pause_agent(1, 1);
     // The time has to suffice for finding out why.
     rows.push(with_growing_time(Duration::from_millis(300), |wait| {
-        let row = row("an agent that is away", client.with_timeout(wait).ping_agent((1, 1)));
+        let row = row("an agent that is stopped", client.with_timeout(wait).ping_agent((1, 1)));
         row.2.contains("has not fetched the command").then_some(row)
     }));
     grid.stop_controller();
@@ -314,23 +432,25 @@ fn every_kind_says_what_failed_and_why() {
     rows.extend(of_redis(&redis.url()));
     rows.extend(of_the_grid(&grid));
     rows.push(unconfirmed());
+    rows.push(another_command_under_an_id(&Client::connect(&redis.url()).expect("a client")));
     rows.push(alone("error_page::in_a_forked_child"));
     rows.push(alone("error_page::without_descriptors"));
     rows.sort_by_key(|row| row.0 as i32);
 
     // A panic is caught at the C boundary alone: src/ffi/guard.rs has its test.
     let kinds: Vec<i32> = rows.iter().map(|row| row.0 as i32).collect();
-    assert!((1..=22).filter(|kind| *kind != 16).all(|kind| kinds.contains(&kind)), "{kinds:?}");
+    assert!((1..=23).filter(|kind| *kind != 16).all(|kind| kinds.contains(&kind)), "{kinds:?}");
 
-    let mut page = String::new();
+    let mut page = HEADING.to_owned();
     let mut last = None;
     for Row(kind, cause, message) in &rows {
         if last != Some(kind) {
-            page += &format!("{}{kind:?}\n", if last.is_some() { "\n" } else { "" });
+            let (meaning, remedy) = meaning(*kind);
+            page += &format!("\n## {kind:?}\n\n{meaning} **Remedy:** {remedy}\n\n");
             last = Some(kind);
         }
         let message = generic(message);
-        page += &format!("  {cause}:\n    {message}\n");
+        page += &format!("- {cause}: `{message}`\n");
         // One text serves every language.
         let code =
             |word: &str| word.contains("()") || word.contains("acclient_") || word.contains("::");
