@@ -52,7 +52,7 @@ help:
 	@echo "  deny              check licences, advisories and duplicates of dependencies (cargo-deny)"
 	@echo "  publish-check     pack the crates for crates.io and build the packages"
 	@echo "  bench             measure the figures of docs/performance.md; FIGURES selects from submit instructions"
-	@echo "                    round-trip calls deadlines fanout waits writer memory grid"
+	@echo "                    round-trip many calls deadlines fanout waits writer memory grid"
 	@echo "Generated files:"
 	@echo "  docs              build the API reference of each language and the man pages (doxygen)"
 	@echo "  header            update include/acclient.h and its copy in go"

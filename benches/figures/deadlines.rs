@@ -40,7 +40,7 @@ pub fn figures(report: &mut Report) {
     dead.kill();
     let fault = |name, port| Fault { name, port, rivals_wait: true };
     let faults = [
-        fault("nobody answers a command", nobody.port()),
+        fault("no answer to a command", nobody.port()),
         fault("stopped server", stopped.port()),
         Fault { rivals_wait: false, ..fault("dead server", dead.port()) },
         fault("silent server", port(&silent)),
@@ -111,7 +111,7 @@ fn deadlines(report: &mut Report, fault: &Fault, go: Vec<f64>) {
             SPAN.as_millis(),
             fault.name
         );
-        Figure::new(name, "ms", late).goal(Goal::AtMost(5.0)).each()
+        Figure::new(name, "ms", late).goal(Goal::AtMost(2.0)).each()
     };
     report.add(figure("Rust", by_rust).rival("the redis crate", by_crate));
     report.add(figure("C", by_c).rival("hiredis", by_hiredis.clone()));
@@ -186,7 +186,7 @@ fn cancelling(report: &mut Report, redis: &RedisServer, by_go: Vec<f64>) {
     }
     let figure = |language: &str, p99s| {
         let name = format!("cancelling from another thread, p99 of {CANCELS}, {language}");
-        Figure::new(name, "ms", p99s).goal(Goal::AtMost(1.0))
+        Figure::new(name, "ms", p99s).goal(Goal::AtMost(0.3))
     };
     report.add(figure("Rust", by_rust));
     report.add(figure("C", by_c).rival("hiredis, whose socket is shut down under it", by_hiredis));

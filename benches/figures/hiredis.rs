@@ -6,6 +6,8 @@ use std::os::fd::IntoRawFd;
 use std::ptr;
 use std::time::Duration;
 
+use crate::original;
+
 type Connect = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
 type ConnectWithTimeout = unsafe extern "C" fn(*const c_char, c_int, libc::timeval) -> *mut c_void;
 type ConnectFd = unsafe extern "C" fn(c_int) -> *mut c_void;
@@ -125,6 +127,19 @@ impl Hiredis {
     pub fn pipeline(&mut self, words: &[&[u8]], depth: usize) {
         (0..depth).for_each(|_| self.append(words));
         (0..depth).for_each(|_| assert!(self.reply()));
+    }
+
+    /// The same for many commands in one pipeline: first all pushes, then the waits.
+    pub fn push_and_wait_for_all(&mut self, names: &[(CString, CString)]) {
+        for (id, _) in names {
+            let json = original::command(id.to_str().expect("an id"));
+            self.append(&[b"RPUSH", b"cmds.queue", json.as_bytes()]);
+        }
+        for (_, result) in names {
+            let result = result.as_bytes();
+            self.append(&[b"BRPOPLPUSH", result, result, b"60"]);
+        }
+        (0..2 * names.len()).for_each(|_| assert!(self.reply()));
     }
 
     /// Pushes the command of the original client for agent 1:1 with this id, and waits for its result, the way a C

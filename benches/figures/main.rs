@@ -15,6 +15,7 @@ mod grid;
 mod heap;
 mod hiredis;
 mod instructions;
+mod many;
 mod memory;
 mod original;
 mod report;
@@ -28,10 +29,11 @@ use report::Report;
 /// A part of the figures, by the word that chooses it.
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     ("submit", submit::figures),
     ("instructions", instructions::figures),
     ("round-trip", round_trip::figures),
+    ("many", many::figures),
     ("calls", calls::figures),
     ("deadlines", deadlines::figures),
     ("fanout", fanout::figures),

@@ -30,7 +30,7 @@ pub fn figures(report: &mut Report) {
         polled.push(beside_polling(&redis, &command, &mut writer) / alone);
     }
     let what = "unrelated SETs while 10 000 waits are open ÷ while none is";
-    let figure = Figure::new(what, "", ours).goal(Goal::AtLeast(0.9));
+    let figure = Figure::new(what, "", ours).goal(Goal::AtLeast(0.95));
     report.add(figure.rival("HGETALL every 50 ms", polled));
 }
 
