@@ -291,6 +291,29 @@ func TestListOfAgentsIsOneCommand(t *testing.T) {
 	equal(t, "one agent", got[*Job](t)(c.Cmd(Agents(AgentID{1, 2}), "ping").Run(ctx(t))).IsSuccess(), true)
 }
 
+func TestListsOfAgentsInManyCommandsAndProgress(t *testing.T) {
+	c := client(t)
+	list := Agents(AgentID{1, 2}, AgentID{2, 1})
+	many := got[[]Submitted](t)(c.SubmitMany(ctx(t), c.Execute(list, "echo", "a"), c.Execute(list, "echo", "b")))
+	for place, text := range []string{"a\n", "b\n"} {
+		must(t, many[place].Err)
+		command := many[place].Command
+		defer command.Close()
+		equal(t, "target", command.Target(), "1:2,2:1")
+		count := 0
+		for job, err := range command.Results(ctx(t)) {
+			must(t, err)
+			equal(t, "stdout", job.Stdout, text)
+			count++
+		}
+		equal(t, "results", count, 2)
+		progress := got[*Progress](t)(command.Progress(ctx(t)))
+		equal(t, "stage", progress.Stage, StageDone)
+		equal(t, "agents", progress.Agents[AgentID{2, 1}], StageDone)
+		equal(t, "number of agents", len(progress.Agents), 2)
+	}
+}
+
 func TestRunAll(t *testing.T) {
 	c := client(t)
 	all := got[*Collected](t)(c.Bash(All("cpu"), "echo hi").RunAll(ctx(t), false))

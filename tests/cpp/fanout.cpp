@@ -226,6 +226,26 @@ std::optional<acclient::job> polled(acclient::results &results) {
     }
 }
 
+void lists_of_agents(const acclient::client &client) {
+    say("lists of agents: many commands and progress");
+    const auto list = target::agents({{1, 2}, {2, 1}});
+    const auto text = [&](const char *text) { return client.execute(list, "echo").arg(text); };
+    auto submitted = client.submit_many({text("a"), text("b")});
+    for (const char *expected : {"a\n", "b\n"}) {
+        auto &command = *submitted.at(expected[0] == 'a' ? 0 : 1);
+        SAME(command.target(), "1:2,2:1");
+        int count = 0;
+        for (auto &result : command.results(120s)) {
+            SAME(result->out(), expected);
+            count++;
+        }
+        CHECK(count == 2);
+        const auto progress = command.progress();
+        CHECK(progress.stage == acclient::stage::done);
+        CHECK(progress.agents.size() == 2 && progress.agents.count({2, 1}) == 1);
+    }
+}
+
 void in_an_event_loop(const acclient::client &client) {
     say("results in an event loop");
     const auto agents = target::agents({{1, 2}, {2, 1}});
@@ -282,6 +302,7 @@ int main() {
     const auto client = acclient::client::connect(grid_url());
     targets();
     in_order_of_completion(client);
+    lists_of_agents(client);
     in_an_event_loop(client);
     errors_of_agents(client);
     logs_everywhere(client);
