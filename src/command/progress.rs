@@ -353,7 +353,7 @@ fn results_of(
     let (mut agents, mut there) = (agents.to_vec(), Vec::new());
     let last = clock::now() + span;
     while !agents.is_empty() {
-        let answers = match result::look_at_all(session, command, &agents, until) {
+        let answers = match result::poll_all(session, command, &agents, until) {
             Err(error) if error.is_timeout() => break,
             answers => answers?,
         };

@@ -92,7 +92,7 @@ impl Arrivals {
             return None;
         }
         let found = self.next_found();
-        self.told(found)
+        self.returned(found)
     }
 
     /// The next result that is there, or is to be said; does not wait for one.
@@ -101,7 +101,7 @@ impl Arrivals {
             return Poll::Ready(self.item());
         }
         match self.watch.poll_next(&self.until) {
-            Poll::Ready(found) => Poll::Ready(self.told(found)),
+            Poll::Ready(found) => Poll::Ready(self.returned(found)),
             Poll::Pending => Poll::Pending,
         }
     }
@@ -120,8 +120,8 @@ impl Arrivals {
         self.until.deadline.remaining().map_or(due, |left| left.min(due))
     }
 
-    /// What the caller gets for what was found.
-    fn told(&mut self, found: Result<Option<Found>>) -> Option<(usize, Result<JobResult>)> {
+    /// Converts what the watch found to what the caller receives.
+    fn returned(&mut self, found: Result<Option<Found>>) -> Option<(usize, Result<JobResult>)> {
         match found {
             Ok(Some(found)) => {
                 let command = &self.commands[found.command];
@@ -159,7 +159,7 @@ impl Arrivals {
         }
     }
 
-    /// What ended the watch: a deadline, of which every agent and command without a result is told, or
+    /// Ends the watch. A deadline is reported for every agent and command without a result,
     /// an error for all of them.
     fn ended(&mut self, error: Error) -> Option<(usize, Result<JobResult>)> {
         self.is_over = true;

@@ -11,7 +11,7 @@ use super::watch::Wanted;
 use super::{Session, Timeout, ids, push_many, result, retract, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Contents, Envelope, JobResult, Target, keys};
-use crate::transport::{Owed, Until, clock};
+use crate::transport::{TtlUpdate, Until, clock};
 
 /// How long taking back a question that was not answered may take.
 const RETRACT: Duration = Duration::from_secs(1);
@@ -85,8 +85,8 @@ fn find(
     }
 }
 
-/// Takes a command that no controller has routed back out of the queue, and returns whether it was there: nobody
-/// waits for it any more, and it would do something later, when nobody expects it.
+/// Removes a command that no controller has routed from the queue, and returns whether it was there. It has no
+/// waiting caller any more and must not run later.
 fn withdraw(session: &Session, command: &Envelope, timeout: &Timeout) -> bool {
     let taken =
         session.until(timeout).and_then(|until| retract::take_back(session, command, &until));
@@ -105,7 +105,7 @@ fn silent(command: &Envelope, found: Option<Option<bool>>, begun: Instant) -> Er
     silent.waited(clock::since(begun))
 }
 
-/// The same for a question, which changes nothing: whether it went out matters to nobody.
+/// The same for a question. It changes nothing, so it does not matter whether it was sent.
 pub(crate) fn ask(session: &Session, target: Target, contents: Contents) -> Result<JobResult> {
     order(session, target, contents).map_err(Error::of_a_question)
 }
@@ -177,10 +177,10 @@ pub(crate) fn persist(
     }
 }
 
-/// Lets the answer to a question expire, which nobody else reads and which may be long.
+/// Sets the TTL of the answer to a question: it has no other reader and may be long.
 fn forget(session: &Session, id: &str, agent: AgentId) {
     for key in [keys::results(id), keys::result(id, agent)] {
-        session.pool().owe(Owed::new(key.into_bytes(), ANSWER_TTL, result::SOON));
+        session.pool().add_ttl_update(TtlUpdate::new(key.into_bytes(), ANSWER_TTL, result::SOON));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Contents, Envelope, Sent, keys};
 use crate::transport::{self, Class, Connection, Until, clock, integer, sleep};
 
-/// How long a controller may have a command in its hands, of which there is no trace meanwhile.
+/// How long a controller may hold a command without a trace of it in Redis.
 const IN_HAND: Duration = Duration::from_millis(100);
 /// How long the result of a job may take that its agent does not run any more.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -58,7 +58,7 @@ impl<'a> Confirmed<'a> {
 #[derive(Debug)]
 pub(super) struct Loss {
     /// The run of the server that was last asked for traces.
-    looked_on: Option<Arc<str>>,
+    checked_run: Option<Arc<str>>,
     /// Commands without a trace, and whether their agents can tell that they do not run them: what waits in a queue
     /// of an agent is not known to it as a job.
     forgotten: BTreeMap<u32, bool>,
@@ -73,7 +73,7 @@ pub(super) struct Loss {
 impl Loss {
     pub(super) fn none() -> Self {
         Loss {
-            looked_on: None,
+            checked_run: None,
             forgotten: BTreeMap::new(),
             next: None,
             pause: AGAIN,
@@ -89,7 +89,8 @@ impl Loss {
         commands: impl Iterator<Item = Confirmed<'a>>,
         until: &Until,
     ) -> transport::Result<()> {
-        let Some(run) = connection.run().filter(|run| self.looked_on.as_ref() != Some(run)) else {
+        let Some(run) = connection.run().filter(|run| self.checked_run.as_ref() != Some(run))
+        else {
             return Ok(());
         };
         let run = run.clone();
@@ -98,7 +99,7 @@ impl Loss {
         let gone = without_trace(connection, &ids, until)?;
         let forgotten = suspects.iter().filter(|it| gone.contains(it.id));
         self.forgotten = forgotten.map(|it| (it.place, !it.sent.has_queue())).collect();
-        self.looked_on = Some(run);
+        self.checked_run = Some(run);
         self.answered.clear();
         if let Some(first) = suspects.iter().find(|it| self.has(it.place)) {
             (self.next, self.pause) = (Some(clock::now()), AGAIN);

@@ -77,7 +77,7 @@ pub(crate) fn submit_once(session: &Session, command: &Envelope, timeout: &Timeo
     let push = |until: &Until| push_once(session, &mut push, until);
     let pushed = session.bounded(timeout, || command.in_words(), push);
     if pushed.as_ref().map_or_else(Error::is_maybe_sent, |_| true) {
-        // Nobody may be waiting for it any more.
+        // Its caller may have stopped waiting.
         result::owe_queued(session, &command.id);
     }
     match pushed.map_err(|error| error.about_command(command))? {

@@ -7,7 +7,8 @@
 use super::Session;
 use super::loss::{self, Confirmed, Loss};
 use super::result::{
-    LOOK, about_agent, about_key, leave, new_answer, parse, queue_expire, queue_move, read_expire,
+    POLL_INTERVAL, about_agent, about_key, leave, new_answer, parse, queue_expire, queue_move,
+    read_expire,
 };
 use super::retry::{Purpose, waits_out};
 use super::rounds::{Rounds, Seen, final_in_hash, noting_refusal, refusal_of_writes};
@@ -183,7 +184,7 @@ impl<'a> One<'a> {
                     Ok(None) if tail != Reply::Nil => self.poll(connection)?,
                     Ok(None) if !self.rounds.is_due() => {
                         // The server does not block.
-                        connection.pause(LOOK.min(self.rounds.pause()), &self.until)?;
+                        connection.pause(POLL_INTERVAL.min(self.rounds.pause()), &self.until)?;
                         Ok(None)
                     }
                     document => document,
@@ -240,7 +241,9 @@ impl<'a> One<'a> {
         loop {
             let entries = read_list(connection, &self.key, &self.until)?;
             match self.answer(entries) {
-                Ok(None) if !self.rounds.is_due() => connection.pause(LOOK, &self.until)?,
+                Ok(None) if !self.rounds.is_due() => {
+                    connection.pause(POLL_INTERVAL, &self.until)?
+                }
                 document => return Ok(document),
             }
         }

@@ -12,7 +12,9 @@ use super::verdict::delivered;
 use super::{Session, Timeout, push};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, CommandDocument, Documents, JobResult, ResultDocument, keys};
-use crate::transport::{self, Class, Connection, Owed, Until, bulk, clock, integer, items, sleep};
+use crate::transport::{
+    self, Class, Connection, TtlUpdate, Until, bulk, clock, integer, items, sleep,
+};
 
 /// How long Redis keeps what belongs to a question, in seconds.
 const KEPT: u32 = 10;
@@ -36,7 +38,7 @@ pub(crate) enum Probed {
     Silent(Place, Duration),
 }
 
-/// Where a question was that nobody answered.
+/// Where an unanswered question was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// In the controller's queue, where it is no more.
@@ -74,7 +76,7 @@ impl Probe {
     }
 
     /// Sends questions, each of one agent, and waits for the answers. What was not answered is removed from Redis,
-    /// also when the call is cancelled: documents that nobody has fetched at once, keys within ten seconds.
+    /// also when the call is cancelled: unfetched documents at once, keys within ten seconds.
     pub(crate) fn ask(
         &mut self,
         questions: Vec<Order>,
@@ -271,7 +273,7 @@ impl Round {
 }
 
 impl Probe {
-    /// Removes questions that nobody has fetched, and has the keys of all of them expire. Tells where each was.
+    /// Removes unfetched questions and sets TTLs on the keys of all of them. Returns where each was.
     fn remove(&self, questions: &[Order], within: Duration) -> Vec<Place> {
         let mut places = vec![Place::Unknown; questions.len()];
         let Ok(until) = self.until(within) else { return places };
@@ -321,7 +323,7 @@ impl Probe {
         if !queued {
             // The controller writes it last.
             let key = keys::queued(&command.id).into_bytes();
-            self.session.pool().owe(Owed::new(key, KEPT, SOON));
+            self.session.pool().add_ttl_update(TtlUpdate::new(key, KEPT, SOON));
         }
         Ok(())
     }
@@ -342,7 +344,7 @@ fn expire(connection: &mut Connection, (command, agent): &Order, is_answered: bo
     }
 }
 
-/// How long ago a result was written of which Redis keeps the list for another `left` milliseconds.
+/// Age of a result whose list expires in `left` milliseconds.
 fn age(left: i64) -> Option<Duration> {
     let whole = i64::from(keys::TTL) * 1000;
     u64::try_from(whole - left).ok().filter(|_| left >= 0).map(Duration::from_millis)

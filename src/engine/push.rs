@@ -95,7 +95,7 @@ pub(crate) fn submit(session: &Session, command: &Envelope, timeout: &Timeout) -
         push(session, command, &documents, (Class::Quick, until), |_| ()).map(|_| ())
     };
     session.bounded(timeout, || command.in_words(), push)?;
-    // Perhaps nobody waits for it.
+    // It may have no waiting caller.
     result::owe_queued(session, &command.id);
     log::debug!(target: LOG, "submitted {command}");
     Ok(())

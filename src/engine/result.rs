@@ -12,15 +12,15 @@ use super::rounds::{Rounds, Seen, final_in_hash};
 use super::targets::agent_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Before, Envelope, JobState, ResultDocument, keys};
-use crate::transport::{self, Connection, Owed, Reply, Until, bulk, items};
+use crate::transport::{self, Connection, Reply, TtlUpdate, Until, bulk, items};
 
 /// How often a list is polled where blocking cannot help.
-pub(crate) const LOOK: Duration = transport::POLLING_INTERVAL;
+pub(crate) const POLL_INTERVAL: Duration = transport::POLLING_INTERVAL;
 /// How long a command and its results are kept by the server, from the last word of its agents.
 const KEPT: Duration = Duration::from_secs(keys::TTL as u64);
 /// How many jobs the hashes are asked about in one round: each field may be a document of some size.
 pub(super) const HASHED: usize = 1000;
-/// How long a key that was not there yet is tried again once its result is in hand.
+/// How long the TTL update of a missing key is retried once its result is received.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// Queues a move of the tail of a list onto its head, which blocks until the next round: no deadline, but
@@ -43,7 +43,11 @@ pub(super) fn read_expire(
 ) -> transport::Result<()> {
     match connection.reply(until) {
         Err(transport::Error::Server(_)) | Ok(Value::Int(0)) => {
-            connection.owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, SOON));
+            connection.add_ttl_update(TtlUpdate::new(
+                keys::queued(id).into_bytes(),
+                keys::TTL,
+                SOON,
+            ));
         }
         expired => {
             expired?;
@@ -65,7 +69,7 @@ pub(crate) fn about_key(error: transport::Error, key: &str) -> Error {
 
 /// The final results of several agents that are there now: by their lists, and by the hash where a list is
 /// gone.
-pub(crate) fn look_at_all(
+pub(crate) fn poll_all(
     session: &Session,
     command: &Envelope,
     agents: &[AgentId],
@@ -231,7 +235,7 @@ impl From<transport::Error> for Unread {
 
 /// Which of some agents of a command have ended, by the hash, although their lists are empty. A hash that
 /// cannot be read says nothing. One reply holds the results of all agents, or, where that was too large,
-/// of one each (`singly`). `seen` is told what stands there of the others.
+/// of one each (`singly`). `seen` receives what the others hold.
 pub(super) fn hashed(
     connection: &mut Connection,
     id: &str,
@@ -495,5 +499,5 @@ pub(super) fn leave(session: &Session, id: &str, error: &Error) {
 
 /// Leaves the `queued` of a command that may not be there yet to later calls of the client, and to its end.
 pub(crate) fn owe_queued(session: &Session, id: &str) {
-    session.pool().owe(Owed::later(keys::queued(id).into_bytes(), keys::TTL, KEPT));
+    session.pool().add_ttl_update(TtlUpdate::later(keys::queued(id).into_bytes(), keys::TTL, KEPT));
 }

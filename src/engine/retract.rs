@@ -1,4 +1,4 @@
-//! Taking a command back out of the controller's queue, and looking for one in it.
+//! Retracting a command from the controller's queue, and searching the queue for one.
 
 use std::collections::{BTreeSet, HashSet};
 use std::iter;

@@ -57,7 +57,7 @@ pub(crate) fn waits_out(error: &Error, purpose: Purpose) -> bool {
 }
 
 /// Whether a wait goes on after such a failure of a question to an agent, which it asks again. The agents
-/// register a few seconds after their controller has started again, and until then nobody knows them.
+/// register a few seconds after a restart of their controller, and are unknown until then.
 pub(crate) fn outlasts(error: &error::Error) -> bool {
     let waits_out = |condition| policy(condition, Purpose::Wait) == Retry::AfterPause;
     error.is_retriable()

@@ -34,7 +34,7 @@ pub(crate) fn wait_for(
     command.check_id()?;
     let id = &command.id;
     let document = if timeout.is_zero() {
-        let there = |until: &Until| result::look_at_all(session, command, &[agent], until);
+        let there = |until: &Until| result::poll_all(session, command, &[agent], until);
         let there = session.bounded(&session.look(timeout), || command.in_words(), there)?;
         let found = there.into_iter().find_map(|(_, document)| document);
         found.ok_or_else(|| no_result_yet(command))?

@@ -12,7 +12,7 @@ use crate::transport::{
     self, Class, Config, Connection, Counters, Deadline, Leftovers, Pool, Until, clock,
 };
 
-/// What any process may leave behind of any command, and nobody else expires.
+/// Keys of commands that any process may leave behind without a TTL.
 const LEFTOVERS: Leftovers =
     Leftovers { pattern: keys::ALL_QUEUED, entry: keys::QUEUED, seconds: keys::TTL };
 

@@ -5,7 +5,7 @@ use redis::Value;
 use super::Session;
 use super::loss::{Confirmed, Loss};
 use super::result::{
-    self, LOOK, about_key, leave, queue_expire, queue_move, read_expire, readable,
+    self, POLL_INTERVAL, about_key, leave, queue_expire, queue_move, read_expire, readable,
 };
 use super::retry::{Purpose, waits_out};
 use super::rounds::Rounds;
@@ -66,7 +66,7 @@ pub(crate) fn targets(
 fn new_targets(session: &Session, command: &Envelope, until: &Until) -> Result<Vec<AgentId>> {
     let until = &until.impatient();
     while !is_routed(session, command, until)? {
-        sleep(LOOK, until)?;
+        sleep(POLL_INTERVAL, until)?;
     }
     let latest = result::latest(session, command, until)?;
     Ok(latest.into_iter().map(|(agent, _)| agent).collect())
@@ -107,7 +107,7 @@ pub(super) fn more_targets(
                 loss.look(connection, confirmed.into_iter(), until)
             })?;
         } else {
-            sleep(LOOK.min(rounds.pause()), until)?; // the server does not block
+            sleep(POLL_INTERVAL.min(rounds.pause()), until)?; // the server does not block
         }
     };
     let routed = wait().inspect_err(|error| leave(session, id, error));

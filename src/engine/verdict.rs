@@ -56,7 +56,7 @@ impl JobResult {
     }
 }
 
-/// The result as the caller gets it: an error where the controller answered that nobody matches.
+/// Returns the result for the caller: an error if the controller answered that no agent matches.
 pub(crate) fn delivered(command: &Envelope, result: JobResult) -> Result<JobResult> {
     if !result.is_no_such_agent() {
         return Ok(result);
@@ -69,7 +69,7 @@ pub(crate) fn delivered(command: &Envelope, result: JobResult) -> Result<JobResu
     Err(unknown(command, result, &name))
 }
 
-/// The error of a result by which the controller answered that nobody matches.
+/// Error of a result by which the controller answered that no agent matches.
 pub(crate) fn no_such_agent(command: &Envelope, result: JobResult) -> Error {
     unknown(command, result, "")
 }

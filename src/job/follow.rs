@@ -146,7 +146,7 @@ impl Follow {
         let (id, agent) = (self.job.id(), self.job.agent());
         if !self.job.is_over() {
             let (session, command) = (self.job.session(), self.job.command());
-            let there = result::look_at_all(session, &command, &[agent], &self.until)?;
+            let there = result::poll_all(session, &command, &[agent], &self.until)?;
             let Some(document) = there.into_iter().find_map(|(_, document)| document) else {
                 return Ok(());
             };

@@ -431,7 +431,7 @@ pub(super) fn kill_one(
     let (quick, agents, begun) = (session.quick(), [job.agent()], clock::now());
     let asked = || format!("kill of {}", command.in_words());
     let there = session
-        .bounded(&quick, asked, |until| result::look_at_all(session, command, &agents, until))?;
+        .bounded(&quick, asked, |until| result::poll_all(session, command, &agents, until))?;
     if there.iter().any(|(_, document)| document.is_some()) {
         return Ok(KillResult::Ended);
     }

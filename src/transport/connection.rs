@@ -1,7 +1,7 @@
 //! One connection: packing commands, sending them, reading their replies.
 
-mod errands;
 mod input;
+mod piggyback;
 
 use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
@@ -16,7 +16,7 @@ use super::clock;
 use super::deadline::Until;
 use super::error::{Error, Result, ServerError};
 use super::framer::{self, Frame};
-use super::owed::{OwnKeys, Pending};
+use super::pending_ttl::{OwnKeys, Pending};
 use super::poll::{self, Interest, Ready};
 use super::reply::{self, Reply};
 use super::sentinel;
@@ -57,7 +57,7 @@ pub(crate) struct Connection {
     /// Whether anything was ever received.
     heard: bool,
     input: Input,
-    /// Replies to come, those to errands of `own` left out.
+    /// Replies to come, those to piggybacked of `own` left out.
     outstanding: usize,
     own: OwnKeys,
     /// The pending TTL updates of the pool, once it has the connection.
@@ -323,8 +323,8 @@ impl Connection {
                 continue;
             }
             let value = reply::into_result(value);
-            if let Some(errand) = self.own.sent.pop_front() {
-                self.report(errand, value);
+            if let Some(piggybacked) = self.own.sent.pop_front() {
+                self.report(piggybacked, value);
                 continue;
             }
             self.outstanding -= 1;
@@ -443,7 +443,7 @@ impl Connection {
                 return Err(self.lost(error));
             }
             // Reading too: a server that cannot get rid of its replies stops taking commands,
-            // and both would wait for ever.
+            // and both would wait without end.
             let interest = if self.input.is_full() { Interest::Write } else { Interest::ReadWrite };
             let ready = self.wait(interest, until)?;
             if ready.read && !self.input.is_full() {
@@ -571,7 +571,7 @@ impl Connection {
     }
 }
 
-/// The user that a server without users, and one that is told of none, logs in.
+/// User of a login without a user name, and of servers without ACLs.
 const DEFAULT_USER: &str = "default";
 
 /// What to log in with. A user may have no password, but a user that is named has to be the one that is

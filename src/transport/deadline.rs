@@ -21,7 +21,7 @@ impl Deadline {
         Deadline(span.and_then(|span| clock::now().checked_add(span)))
     }
 
-    /// How long there is left, `None` for ever.
+    /// Returns the time left; `None` means no deadline.
     pub(crate) fn remaining(self) -> Option<Duration> {
         self.0.map(|at| at.saturating_duration_since(clock::now()))
     }
@@ -52,7 +52,7 @@ pub(crate) struct Until {
     pub(crate) cancels: [Option<Arc<Wake>>; 3],
     /// Set by [`Pool::get`](super::Pool::get): the wake-up of the closing client.
     pub(crate) closing: Option<Arc<Wake>>,
-    /// How long a reply may be awaited without a sign of life before the connection counts as lost.
+    /// Maximum silence while a reply is awaited, before the connection counts as lost.
     pub(crate) silence: Option<Duration>,
 }
 

@@ -119,7 +119,7 @@ impl ServerError {
             || (self.code == "ERR"
                 && (self.text.contains("invalid password")
                     || self.text.contains("AUTH")
-                    // A server without users, told of one.
+                    // A server without ACLs was sent a user name.
                     || self.text.contains("for 'auth' command")))
     }
 }

@@ -1,6 +1,6 @@
 //! Finds where a reply ends, before the parser sees it.
 //!
-//! `redis::Parser` recurses once per level of nesting, waits for ever on some negative lengths and
+//! `redis::Parser` recurses once per level of nesting, hangs on some negative lengths and
 //! takes whatever a length claims; a server that is hostile or broken could abort the process with
 //! it. The framer walks a reply without recursion, resumes where the bytes ran out, and gives the
 //! parser complete replies within limits only.

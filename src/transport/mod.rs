@@ -20,7 +20,7 @@ mod fork;
 mod framer;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
-mod owed;
+mod pending_ttl;
 mod poll;
 mod pool;
 mod reply;
@@ -47,7 +47,7 @@ pub(crate) use error::{Error, Result, ServerError};
 pub(crate) use fork::Process;
 #[cfg(feature = "capi")]
 pub(crate) use fork::close_inherited;
-pub(crate) use owed::Owed;
+pub(crate) use pending_ttl::TtlUpdate;
 pub(crate) use poll::sleep;
 pub(crate) use pool::{Broadcast, Class, Parked, Pool, Pooled};
 pub(crate) use reply::{Reply, Unexpected, bulk, error_in, integer, items};

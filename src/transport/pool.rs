@@ -21,7 +21,7 @@ use super::counters::{Connections, Counters};
 use super::deadline::{Deadline, Until};
 use super::error::{Error, Result};
 use super::fork::{self, Process};
-use super::owed::{Owed, Pending};
+use super::pending_ttl::{Pending, TtlUpdate};
 use super::poll::{self, Interest};
 use super::sentinel;
 use super::sweep::Leftovers;
@@ -212,22 +212,22 @@ impl Pool {
         None
     }
 
-    /// Keeps a key that a call could not stay for.
-    pub(crate) fn owe(&self, owed: Owed) {
+    /// Adds the update of a key that did not exist when its call returned.
+    pub(crate) fn add_ttl_update(&self, update: TtlUpdate) {
         if let Ok(state) = self.state() {
-            state.pending.add(owed);
+            state.pending.add(update);
         }
     }
 
-    /// Takes a key off again, which will never exist.
+    /// Drops the update of a key that will never exist.
     pub(crate) fn forget(&self, key: &[u8]) {
         if let Some(state) = self.existing_state() {
             state.pending.forget(key);
         }
     }
 
-    /// Ends all calls under way with [`Error::Closed`] and closes the idle connections. Keys that
-    /// are still owed a time to live get it now, for which this may block for up to half a second.
+    /// Ends all pending calls with [`Error::Closed`] and closes the idle connections. Keys that
+    /// have pending TTL updates get it now, for which this may block for up to half a second.
     pub(crate) fn close(self: &Arc<Self>) {
         if self.closed.swap(true, Ordering::SeqCst) {
             return;
@@ -355,27 +355,32 @@ impl State {
             }
         }
         drop(inner);
-        let owed = self.pending.drain();
-        if !owed.is_empty() {
+        let updates = self.pending.drain();
+        if !updates.is_empty() {
             let until = Until::new(Deadline::after(Some(CLOSING)));
-            let settled = usable.map(|mut idle| settle_owed(&mut idle, &owed, &until));
+            let settled = usable.map(|mut idle| apply_ttl_updates(&mut idle, &updates, &until));
             // An idle connection may have broken since its last call. Nobody is left to tell of the end.
             if !matches!(settled, Some(Ok(()))) {
-                let _ = Connection::open(config, tls, &until)
-                    .and_then(|mut connection| settle_owed(&mut connection, &owed, &until));
+                let _ = Connection::open(config, tls, &until).and_then(|mut connection| {
+                    apply_ttl_updates(&mut connection, &updates, &until)
+                });
             }
         }
     }
 }
 
-/// Tries the keys until each was there once, or the time is over.
-fn settle_owed(connection: &mut Connection, owed: &[Owed], until: &Until) -> Result<()> {
+/// Retries the updates until every key existed once, for a limited time.
+fn apply_ttl_updates(
+    connection: &mut Connection,
+    updates: &[TtlUpdate],
+    until: &Until,
+) -> Result<()> {
     let begun = clock::now();
-    let mut owed = owed.to_vec();
+    let mut updates = updates.to_vec();
     let mut pause = Duration::from_millis(1);
     loop {
         let mut left = Vec::new();
-        for some in owed.chunks(SETTLED_AT_ONCE) {
+        for some in updates.chunks(SETTLED_AT_ONCE) {
             for one in some {
                 connection.command(&[b"EXPIRE", &one.key, one.seconds.to_string().as_bytes()]);
             }
@@ -390,7 +395,7 @@ fn settle_owed(connection: &mut Connection, owed: &[Owed], until: &Until) -> Res
         if left.is_empty() || clock::since(begun) >= ABOUT_TO_BE {
             return Ok(());
         }
-        owed = left;
+        updates = left;
         poll::sleep(pause, until)?;
         pause *= 2;
     }

@@ -1,4 +1,4 @@
-//! Being told by the server that keys have changed (client-side caching, Redis 6 and later).
+//! Push notifications of changed keys (client-side caching, Redis 6 and later).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::deadline::Until;
 use super::error::{Error, Result};
 use super::reply::{bulk, items};
 
-/// What the server is asked to tell.
+/// Keys whose changes the server pushes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Tracking<'a> {
     /// Changes of keys that this connection has read, each once until it is read again.

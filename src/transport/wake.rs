@@ -28,7 +28,7 @@ impl Wake {
         Ok(Wake { set: AtomicBool::new(false), process: std::process::id(), reader, writer })
     }
 
-    /// Sets the flag and wakes whoever waits. In a process other than the one that made it, this
+    /// Sets the flag and wakes all waiters. In a process other than the one that made it, this
     /// does nothing and answers `false`: the pipe is shared with the parent, whose waits are not
     /// the child's to end.
     pub(crate) fn set(&self) -> bool {

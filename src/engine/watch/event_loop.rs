@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::{Failure, Found, Link, Watch};
-use crate::engine::result::LOOK;
+use crate::engine::result::POLL_INTERVAL;
 use crate::engine::retry::{Backoff, Purpose, waits_out};
 use crate::engine::rounds::Rounds;
 use crate::error::Result;
@@ -78,7 +78,7 @@ impl Watch {
             return Ok(Step::Idle);
         }
         if !is_notified {
-            self.look_at_all(until)?;
+            self.poll_all(until)?;
         }
         if self.rounds.as_ref().is_some_and(Rounds::is_due) {
             self.round(until)?;
@@ -92,9 +92,9 @@ impl Watch {
     }
 
     fn next_look(&self) -> Instant {
-        let round = self.rounds.as_ref().map_or(LOOK, Rounds::pause);
+        let round = self.rounds.as_ref().map_or(POLL_INTERVAL, Rounds::pause);
         let is_notified = self.link.as_ref().is_some_and(Link::is_notified);
-        let pause = if is_notified { round } else { LOOK.min(round) };
+        let pause = if is_notified { round } else { POLL_INTERVAL.min(round) };
         clock::now() + pause.min(self.routing_pause())
     }
 

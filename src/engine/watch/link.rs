@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::{Failure, LOG, List, Step, WaitMethod, Watch, Wrapped};
-use crate::engine::result::{self, HASHED, LOOK, SOON, Unread};
+use crate::engine::result::{self, HASHED, POLL_INTERVAL, SOON, Unread};
 use crate::engine::retry::{Purpose, waits_out};
 use crate::engine::rounds::{EVERY, Rounds, refusal_of_writes};
 use crate::protocol::{AgentId, keys};
 use crate::transport::{
-    self, Broadcast, Changes, Counters, Owed, Parked, Pooled, Tracking, Until, bulk, clock, integer,
+    self, Broadcast, Changes, Counters, Parked, Pooled, Tracking, TtlUpdate, Until, bulk, clock,
+    integer,
 };
 
 /// How many lists are tracked one by one, each armed by reading it; more are tracked by their prefix.
@@ -108,7 +109,7 @@ impl Watch {
         );
         self.link = Some(Link { connection, method, broadcast });
         if method != WaitMethod::Blocking {
-            self.look_at_all(until)?;
+            self.poll_all(until)?;
         }
         Ok(())
     }
@@ -135,7 +136,7 @@ impl Watch {
     }
 
     /// Asks whom commands went to, and of every list how long it is, which arms plain tracking.
-    pub(super) fn look_at_all(&mut self, until: &Until) -> Step<()> {
+    pub(super) fn poll_all(&mut self, until: &Until) -> Step<()> {
         if !self.unrouted.is_empty() {
             self.routed = self.unrouted.clone();
             self.read_routing(until)?;
@@ -150,11 +151,11 @@ impl Watch {
         let lists: Vec<List> = self.pending.iter().copied().collect();
         self.added.clear();
         self.filled.clear();
-        self.look_at(&lists, until)
+        self.poll_lists(&lists, until)
     }
 
     /// Asks of some lists how long they are.
-    pub(super) fn look_at(&mut self, lists: &[List], until: &Until) -> Step<()> {
+    pub(super) fn poll_lists(&mut self, lists: &[List], until: &Until) -> Step<()> {
         let Some(link) = &mut self.link else { return Ok(()) };
         let connection = &mut link.connection;
         for (command, agent) in lists {
@@ -181,7 +182,7 @@ impl Watch {
         let is_done = self.pending.range((command, first)..=(command, last)).next().is_none();
         if let Some(link) = self.link.as_mut().filter(|_| is_done) {
             let key = keys::queued(&self.ids[command as usize]).into_bytes();
-            link.connection.owe(Owed::new(key, keys::TTL, SOON));
+            link.connection.add_ttl_update(TtlUpdate::new(key, keys::TTL, SOON));
         }
     }
 
@@ -200,11 +201,11 @@ impl Watch {
             return self.block(list, until);
         }
         // Never most of the time: many such waits would keep a server from all else.
-        link.connection.pause(LOOK.max(self.last_look * IDLE).min(pause), until)?;
+        link.connection.pause(POLL_INTERVAL.max(self.last_poll * IDLE).min(pause), until)?;
         let begun = clock::now();
-        let looked = self.look_at_all(until);
-        self.last_look = clock::since(begun);
-        looked
+        let polled = self.poll_all(until);
+        self.last_poll = clock::since(begun);
+        polled
     }
 
     /// Blocks on the one list that is left, until the next round.
@@ -235,7 +236,7 @@ impl Watch {
         if moved {
             self.filled.push_back(list);
         } else if !rounds.is_due() {
-            let pause = LOOK.min(rounds.pause());
+            let pause = POLL_INTERVAL.min(rounds.pause());
             link.connection.pause(pause, until)?; // the server does not block
         }
         Ok(())
@@ -247,10 +248,10 @@ impl Watch {
         let is_notified = self.link.as_ref().is_some_and(Link::is_notified);
         let is_last = self.rounds.as_ref().is_some_and(Rounds::is_last);
         if is_notified && !is_last {
-            self.look_at_all(until)?;
+            self.poll_all(until)?;
         }
         self.ask_hashes(until)?;
-        self.look_for_loss(until)?;
+        self.check_for_loss(until)?;
         // Where a reply was too large, the round is repeated on another connection.
         if let (Some(rounds), true) = (&mut self.rounds, self.link.is_some()) {
             rounds.done();
@@ -309,7 +310,7 @@ impl Watch {
     /// Takes note of changes that the server has sent notifications of.
     pub(super) fn note(&mut self, changes: Changes, until: &Until) -> Result<(), Failure> {
         if changes.all {
-            return self.look_at_all(until);
+            return self.poll_all(until);
         }
         for key in changes.keys {
             // `None`: of another command.

@@ -13,7 +13,7 @@ impl Watch {
     }
 
     /// Looks whether Redis has lost commands, and gives up jobs that are lost with them.
-    pub(super) fn look_for_loss(&mut self, until: &Until) -> Step<()> {
+    pub(super) fn check_for_loss(&mut self, until: &Until) -> Step<()> {
         let Some(link) = &mut self.link else { return Ok(()) };
         let commands = (0u32..).zip(self.ids.iter().zip(&self.sent));
         let confirmed = commands.filter_map(|(command, (id, sent))| {
@@ -28,7 +28,7 @@ impl Watch {
         // The result may have come in the last moment.
         self.ask_hashes_about(&lost, until)?;
         let left: Vec<List> = lost.into_iter().filter(|list| self.pending.contains(list)).collect();
-        self.look_at(&left, until)?;
+        self.poll_lists(&left, until)?;
         if self.link.is_none() {
             return Ok(()); // a reply was too large, and the round is repeated
         }

@@ -11,7 +11,7 @@ mod event_loop;
 mod link;
 mod lost;
 mod routing;
-mod told;
+mod timeout_report;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -63,7 +63,7 @@ pub enum WaitMethod {
     Polling,
 }
 
-/// A result list: of which command, of which agent.
+/// Result list: index of the command, and the agent.
 type List = (u32, AgentId);
 
 /// A command whose results are wanted.
@@ -114,18 +114,18 @@ pub(crate) struct Watch {
     before: HashMap<u32, Arc<OnceLock<Before>>>,
     sent: Vec<Option<Arc<Sent>>>,
     loss: Loss,
-    /// Commands of which it is not known that they are routed, so that there may be more agents.
+    /// Commands not known to be routed: they may have more agents.
     unrouted: BTreeSet<u32>,
     /// Agents of such commands whose results were returned.
     returned: BTreeSet<List>,
     pending: BTreeSet<List>,
-    /// Commands of which there may be more agents than are known, by a notification.
+    /// Commands that may have more agents than are known, according to a notification.
     routed: BTreeSet<u32>,
     /// When commands under ids that were used before were first seen to be routed.
     seen_routed: HashMap<u32, Instant>,
     /// When such commands are polled next.
     routing_due: Instant,
-    /// Lists that came later, and were not looked at yet.
+    /// Lists that were added later and are not polled yet.
     added: Vec<List>,
     /// Whether Redis has said whom commands went to.
     is_routing_read: bool,
@@ -150,7 +150,7 @@ pub(crate) struct Watch {
     link: Option<Link>,
     parked: Option<ParkedLink>,
     /// How long the last poll of all lists took.
-    last_look: Duration,
+    last_poll: Duration,
     rounds: Option<Rounds>,
     /// For a caller with an event loop of its own.
     polled: Option<Polled>,
@@ -208,7 +208,7 @@ impl Watch {
             refusal: None,
             link: None,
             parked: None,
-            last_look: Duration::ZERO,
+            last_poll: Duration::ZERO,
             rounds: None,
             polled: None,
         };
@@ -250,7 +250,7 @@ impl Watch {
             Some(WaitMethod::Tracking) => self.added.extend(lists),
             // For one list or one command only: there is a better way to wait now.
             Some(WaitMethod::Blocking | WaitMethod::Broadcast) => self.unlink(),
-            // All lists are looked at next.
+            // All lists are polled next.
             Some(WaitMethod::Polling) | None => {}
         }
         commands.into_iter().for_each(|(wanted, _)| self.insert(wanted));
@@ -312,17 +312,17 @@ impl Watch {
 
     /// The next of the results that are there already; for a caller who comes after the deadline.
     pub(crate) fn next_there(&mut self, until: &Until) -> Result<Option<Found>> {
-        let mut looked = self.link.is_none(); // linking up looks at everything
+        let mut polled = self.link.is_none(); // linking up polls every list
         loop {
             if self.is_done() {
                 return Ok(None);
             }
             let nothing_left = !self.has_work();
             let step = match &self.link {
-                Some(_) if nothing_left && looked => return Ok(None),
+                Some(_) if nothing_left && polled => return Ok(None),
                 Some(_) if nothing_left => {
-                    looked = true;
-                    self.look_at_all(until).map(|()| None)
+                    polled = true;
+                    self.poll_all(until).map(|()| None)
                 }
                 _ => self.step(until),
             };
@@ -350,7 +350,7 @@ impl Watch {
         }
         if !self.added.is_empty() {
             let added = std::mem::take(&mut self.added);
-            self.look_at(&added, until)?;
+            self.poll_lists(&added, until)?;
         } else if self.rounds.as_ref().is_some_and(Rounds::is_due) {
             self.round(until)?;
         } else if self.is_routing_due() {
@@ -400,7 +400,7 @@ impl Watch {
         };
         let document = match document {
             Ok(None) => {
-                self.disputed = true; // refusals only, or gone: it is looked at again
+                self.disputed = true; // refusals only, or gone: it is read again
                 return Ok(None);
             }
             Ok(Some(document)) => Ok(document),

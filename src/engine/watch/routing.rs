@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::link::IDLE;
 use super::{Failure, List, Step, Watch, Wrapped};
-use crate::engine::result::{self, LOOK, SOON};
+use crate::engine::result::{self, POLL_INTERVAL, SOON};
 use crate::engine::retry::{Purpose, waits_out};
 use crate::engine::targets;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Before, keys};
-use crate::transport::{self, Owed, Reply, Until, bulk, clock, integer, items};
+use crate::transport::{self, Reply, TtlUpdate, Until, bulk, clock, integer, items};
 
 impl Watch {
     /// Whether it is time to read whom commands went to, after a notification.
@@ -44,8 +44,8 @@ impl Watch {
     pub(super) fn learn_routing(&mut self, until: &Until) -> Step<()> {
         let begun = clock::now();
         let fresh = self.read_routing(until)?;
-        self.routing_due = clock::now() + LOOK.max(clock::since(begun) * IDLE);
-        self.look_at(&fresh, until)
+        self.routing_due = clock::now() + POLL_INTERVAL.max(clock::since(begun) * IDLE);
+        self.poll_lists(&fresh, until)
     }
 
     /// Reads whom commands went to; returns the lists of agents that are new.
@@ -79,7 +79,11 @@ impl Watch {
             let mut agents = result::readable(agents).map_err(Wrapped)?;
             if is_routed {
                 agents = targets::not_gone(id, agents).map_err(Wrapped)?;
-                connection.owe(Owed::new(keys::queued(id).into_bytes(), keys::TTL, SOON));
+                connection.add_ttl_update(TtlUpdate::new(
+                    keys::queued(id).into_bytes(),
+                    keys::TTL,
+                    SOON,
+                ));
             }
             learned.push((command, agents, is_routed));
         }
@@ -130,7 +134,7 @@ impl Watch {
     /// agent follows its field in the hash, which may be byte for byte what it was.
     fn is_settled(&mut self, command: u32) -> bool {
         let seen = *self.seen_routed.entry(command).or_insert_with(clock::now);
-        let is_settled = clock::since(seen) >= LOOK;
+        let is_settled = clock::since(seen) >= POLL_INTERVAL;
         if !is_settled {
             self.routed.insert(command);
         }

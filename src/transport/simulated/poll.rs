@@ -32,7 +32,7 @@ pub(in crate::transport) fn ppoll(
     loop {
         let mut count = with(|world| world.look(fds));
         if others {
-            count += look_at_others(fds)?;
+            count += poll_others(fds)?;
         }
         if count > 0 {
             return Ok(count);
@@ -45,7 +45,7 @@ pub(in crate::transport) fn ppoll(
 }
 
 /// Polls the descriptors that are not simulated; returns how many are ready.
-fn look_at_others(fds: &mut [libc::pollfd]) -> io::Result<usize> {
+fn poll_others(fds: &mut [libc::pollfd]) -> io::Result<usize> {
     let is_other = |slot: &libc::pollfd| slot.fd >= 0 && !with(|world| world.has(slot.fd));
     let (places, mut others): (Vec<usize>, Vec<libc::pollfd>) =
         fds.iter().copied().enumerate().filter(|(_, slot)| is_other(slot)).unzip();

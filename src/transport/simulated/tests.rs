@@ -12,7 +12,7 @@ use redis::Value;
 
 use super::{Flaw, Network, Offers, Out, Outage, Plan, Spell, World, draw, seeds, with};
 use crate::transport::{
-    Class, Config, Connection, Deadline, Endpoint, Error, Owed, Pool, Result, Until, clock,
+    Class, Config, Connection, Deadline, Endpoint, Error, Pool, Result, TtlUpdate, Until, clock,
 };
 
 /// Longest time that an impatient call spends on one connection without traffic, or on connecting.
@@ -41,7 +41,7 @@ struct Call {
     reads: usize,
     /// Keys that are to get a time to live: when somebody writes each, and whether the connection owes it or the
     /// pool.
-    owed: Vec<(Duration, bool)>,
+    ttl_updates: Vec<(Duration, bool)>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ fn call(rng: &mut Rng) -> Call {
         pause: within(rng),
         timeout: draw::span(rng, Duration::from_millis(1), Duration::from_secs(30)),
         impatient: rng.bool(),
-        owed: (0..rng.usize(..4)).map(|_| (within(rng), rng.bool())).collect(),
+        ttl_updates: (0..rng.usize(..4)).map(|_| (within(rng), rng.bool())).collect(),
         reads: if rng.u8(..5) == 0 { rng.usize(..asks.len()) } else { asks.len() },
         asks,
     }
@@ -228,8 +228,8 @@ fn play(seed: u64, tally: &mut seeds::Tally) {
     with(World::heal);
     drop(pool);
     assert_eq!(with(|world| world.open()), 0, "a connection is not closed");
-    let is_owed = |key: &&[u8]| key.starts_with(b"owed");
-    let endless = with(|world| world.store.endless().filter(is_owed).count());
+    let is_updated = |key: &&[u8]| key.starts_with(b"ttl ");
+    let endless = with(|world| world.store.endless().filter(is_updated).count());
     assert_eq!(endless, 0, "keys without a time to live");
     let mut executed = BTreeMap::<Vec<u8>, usize>::new();
     with(|world| {
@@ -251,12 +251,12 @@ fn make(pool: &Arc<Pool>, call: &Call, number: &mut usize, possible: &mut Possib
         until = until.impatient();
     }
     let mut connection = pool.get(Class::Quick, &until)?;
-    for (after, by_connection) in &call.owed {
+    for (after, by_connection) in &call.ttl_updates {
         *number += 1;
-        let key = format!("owed {number}").into_bytes();
-        let owed = Owed::new(key.clone(), 60, PATIENCE);
+        let key = format!("ttl {number}").into_bytes();
+        let update = TtlUpdate::new(key.clone(), 60, PATIENCE);
         with(|world| world.after(*after, move |world| assert!(world.store.append(&key, b"x") > 0)));
-        if *by_connection { connection.owe(owed) } else { pool.owe(owed) }
+        if *by_connection { connection.add_ttl_update(update) } else { pool.add_ttl_update(update) }
     }
     let asked: Vec<Asked> = call
         .asks

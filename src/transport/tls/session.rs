@@ -301,7 +301,7 @@ impl Session {
         loop {
             match self.connection.reader().read(into) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                // Nobody says goodbye in TLS when a server dies.
+                // A server that dies sends no close_notify.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 read => return read,
             }

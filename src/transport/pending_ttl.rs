@@ -17,22 +17,22 @@ use super::clock;
 use super::error::Result;
 use super::sweep::{Leftovers, Probe, Sweep};
 
-/// How many keys a call takes along at most, and how often one of all calls does that.
+/// Maximum number of updates sent ahead of a call, and the minimum interval between two batches of a pool.
 const AT_ONCE: usize = 32;
 const PERIOD: Duration = Duration::from_millis(100);
-/// How many keys are sent at a time where a call knows that they are there.
+/// Maximum number of updates per batch for keys that a call knows to exist.
 const OWN_AT_ONCE: usize = 128;
 /// How many keys a client keeps. More than that come together where the controller is away while very many
 /// waits time out; then those are forgotten that are tried last.
 const KEPT: usize = 65_536;
 const FIRST_DELAY: Duration = Duration::from_millis(1);
-/// When the key of a command is first tried for which nobody waits.
+/// Delay of the first update for a command without a waiting caller.
 const LATER: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
-/// One key, and when it is tried again.
+/// Pending TTL update of one key, and the time of its next attempt.
 #[derive(Debug, Clone)]
-pub(crate) struct Owed {
+pub(crate) struct TtlUpdate {
     pub(super) key: Arc<[u8]>,
     pub(super) seconds: u32,
     due: Instant,
@@ -40,17 +40,23 @@ pub(crate) struct Owed {
     give_up: Instant,
 }
 
-impl Owed {
-    /// A key that gets `seconds` to live as soon as it exists, if that is within `patience`.
+impl TtlUpdate {
+    /// Sets the TTL to `seconds` as soon as the key exists; gives up after `patience`.
     pub(crate) fn new(key: Vec<u8>, seconds: u32, patience: Duration) -> Self {
         let now = clock::now();
-        Owed { key: key.into(), seconds, due: now, delay: FIRST_DELAY, give_up: now + patience }
+        TtlUpdate {
+            key: key.into(),
+            seconds,
+            due: now,
+            delay: FIRST_DELAY,
+            give_up: now + patience,
+        }
     }
 
-    /// The same for a key that hardly exists before a second has passed.
+    /// Like `new`, but first tried after a second, for keys that rarely exist earlier.
     pub(crate) fn later(key: Vec<u8>, seconds: u32, patience: Duration) -> Self {
-        let now = Owed::new(key, seconds, patience);
-        Owed { due: now.due + LATER, delay: LATER, ..now }
+        let now = TtlUpdate::new(key, seconds, patience);
+        TtlUpdate { due: now.due + LATER, delay: LATER, ..now }
     }
 
     /// After a try that found no key; `None` once the patience is over. The delays grow, so that a key is
@@ -63,10 +69,10 @@ impl Owed {
     }
 }
 
-/// What is sent in front of a command of a call.
+/// Command sent ahead of those of a call.
 #[derive(Debug)]
-pub(super) enum Errand {
-    Expire(Owed),
+pub(super) enum Piggyback {
+    Expire(TtlUpdate),
     Probe(Probe),
 }
 
@@ -85,14 +91,14 @@ pub(super) struct Pending {
 enum Place {
     /// Among those that wait, by their due times and numbers.
     Waiting((Instant, u64)),
-    /// On its way to the server. It may be kept again meanwhile, and until then.
+    /// In flight. `give_up` is set if the key was added again meanwhile.
     Sent { give_up: Option<Instant> },
 }
 
 #[derive(Debug)]
 struct Inner {
     /// By the time of the next try. The number tells apart what is due at the same moment.
-    waiting: BTreeMap<(Instant, u64), Owed>,
+    waiting: BTreeMap<(Instant, u64), TtlUpdate>,
     /// Where each key is, so that none is kept twice.
     places: HashMap<Arc<[u8]>, Place>,
     number: u64,
@@ -120,14 +126,14 @@ impl Pending {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn add(&self, owed: Owed) {
+    pub(super) fn add(&self, update: TtlUpdate) {
         let mut inner = self.lock();
         // A wait that times out again and again leaves its key each time.
-        inner.keep_new(owed);
+        inner.keep_new(update);
         self.note(&inner);
     }
 
-    /// Takes a key off: it has its time to live, or will never exist.
+    /// Drops the update of a key that has its TTL or will never exist.
     pub(super) fn forget(&self, key: &[u8]) {
         if self.count.load(Ordering::Relaxed) > 0 {
             let mut inner = self.lock();
@@ -136,8 +142,8 @@ impl Pending {
         }
     }
 
-    /// What a call takes along: nothing most of the time.
-    pub(super) fn batch(&self, may_probe: bool) -> Vec<Errand> {
+    /// Returns the commands to send ahead of a call; most of the time there are none.
+    pub(super) fn batch(&self, may_probe: bool) -> Vec<Piggyback> {
         let now = clock::now();
         let passed = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         let elapsed = passed(now.saturating_duration_since(self.begun));
@@ -153,61 +159,61 @@ impl Pending {
             return Vec::new();
         }
         let mut inner = self.lock();
-        let mut errands: Vec<Errand> =
-            inner.take_due(now, AT_ONCE).into_iter().map(Errand::Expire).collect();
+        let mut piggybacked: Vec<Piggyback> =
+            inner.take_due(now, AT_ONCE).into_iter().map(Piggyback::Expire).collect();
         if may_probe {
-            errands.extend(inner.sweep.probes(now).into_iter().map(Errand::Probe));
+            piggybacked.extend(inner.sweep.probes(now).into_iter().map(Piggyback::Probe));
         }
-        errands
+        piggybacked
     }
 
     /// Up to `most` keys that are due, for a call that leaves keys itself.
-    pub(super) fn due(&self, most: usize) -> Vec<Owed> {
+    pub(super) fn due(&self, most: usize) -> Vec<TtlUpdate> {
         match self.count.load(Ordering::Relaxed) {
             0 => Vec::new(),
             _ => self.lock().take_due(clock::now(), most),
         }
     }
 
-    /// What a server said of an errand.
-    pub(super) fn replied(&self, errand: Errand, reply: Result<Value>) {
+    /// Handles the reply to a piggybacked command.
+    pub(super) fn replied(&self, piggybacked: Piggyback, reply: Result<Value>) {
         let mut inner = self.lock();
-        match errand {
-            Errand::Expire(owed) => {
+        match piggybacked {
+            Piggyback::Expire(update) => {
                 let was_there = matches!(reply, Ok(Value::Int(1)));
-                let owed = inner.arrived(owed);
+                let update = inner.arrived(update);
                 if was_there {
-                    inner.forget(&owed.key);
-                } else if let Some(again) = owed.again() {
+                    inner.forget(&update.key);
+                } else if let Some(again) = update.again() {
                     inner.keep_new(again);
                 }
             }
-            Errand::Probe(probe) => {
+            Piggyback::Probe(probe) => {
                 if let Some((key, seconds)) = inner.sweep.replied(probe, reply) {
-                    inner.keep_new(Owed::new(key, seconds, Duration::ZERO));
+                    inner.keep_new(TtlUpdate::new(key, seconds, Duration::ZERO));
                 }
             }
         }
         self.note(&inner);
     }
 
-    /// Takes back what a connection was asked that broke.
-    pub(super) fn take_back(&self, errands: impl Iterator<Item = Errand>) {
+    /// Takes back the unanswered commands of a broken connection.
+    pub(super) fn take_back(&self, piggybacked: impl Iterator<Item = Piggyback>) {
         let mut inner = self.lock();
-        for errand in errands {
-            match errand {
-                Errand::Expire(owed) => {
-                    let owed = inner.arrived(owed);
-                    inner.keep_new(owed);
+        for piggybacked in piggybacked {
+            match piggybacked {
+                Piggyback::Expire(update) => {
+                    let update = inner.arrived(update);
+                    inner.keep_new(update);
                 }
-                Errand::Probe(probe) => inner.sweep.lost(probe),
+                Piggyback::Probe(probe) => inner.sweep.lost(probe),
             }
         }
         self.note(&inner);
     }
 
-    /// Takes all keys off, for the end.
-    pub(super) fn drain(&self) -> Vec<Owed> {
+    /// Removes and returns all waiting updates, for closing.
+    pub(super) fn drain(&self) -> Vec<TtlUpdate> {
         let mut inner = self.lock();
         inner.places.clear();
         let all = std::mem::take(&mut inner.waiting).into_values().collect();
@@ -222,21 +228,21 @@ impl Pending {
 
 impl Inner {
     /// Keeps a key, once, and for as long as it is wanted longest.
-    fn keep_new(&mut self, owed: Owed) {
-        match self.places.entry(owed.key.clone()) {
+    fn keep_new(&mut self, update: TtlUpdate) {
+        match self.places.entry(update.key.clone()) {
             Entry::Occupied(mut entry) => match entry.get_mut() {
                 Place::Waiting(place) => {
                     if let Some(kept) = self.waiting.get_mut(place) {
-                        kept.give_up = kept.give_up.max(owed.give_up);
+                        kept.give_up = kept.give_up.max(update.give_up);
                     }
                 }
-                Place::Sent { give_up } => *give_up = (*give_up).max(Some(owed.give_up)),
+                Place::Sent { give_up } => *give_up = (*give_up).max(Some(update.give_up)),
             },
             Entry::Vacant(entry) => {
                 self.number += 1;
-                let place = (owed.due, self.number);
+                let place = (update.due, self.number);
                 entry.insert(Place::Waiting(place));
-                self.waiting.insert(place, owed);
+                self.waiting.insert(place, update);
             }
         }
         if self.waiting.len() > KEPT
@@ -246,14 +252,14 @@ impl Inner {
         }
     }
 
-    /// A key is no longer on its way. Where the call of a connection has sent it, it may also wait here: then it
+    /// A key is no longer in flight. Where the call of a connection has sent it, it may also wait here: then it
     /// stays where it is.
-    fn arrived(&mut self, mut owed: Owed) -> Owed {
-        if let Some(Place::Sent { give_up }) = self.places.get(&owed.key) {
-            owed.give_up = give_up.map_or(owed.give_up, |longer| longer.max(owed.give_up));
-            self.places.remove(&owed.key);
+    fn arrived(&mut self, mut update: TtlUpdate) -> TtlUpdate {
+        if let Some(Place::Sent { give_up }) = self.places.get(&update.key) {
+            update.give_up = give_up.map_or(update.give_up, |longer| longer.max(update.give_up));
+            self.places.remove(&update.key);
         }
-        owed
+        update
     }
 
     fn forget(&mut self, key: &[u8]) {
@@ -262,7 +268,7 @@ impl Inner {
         }
     }
 
-    fn take_due(&mut self, now: Instant, most: usize) -> Vec<Owed> {
+    fn take_due(&mut self, now: Instant, most: usize) -> Vec<TtlUpdate> {
         let mut due = Vec::new();
         while due.len() < most {
             match self.waiting.first_entry() {
@@ -270,8 +276,8 @@ impl Inner {
                 _ => break,
             }
         }
-        for owed in &due {
-            self.places.insert(owed.key.clone(), Place::Sent { give_up: None });
+        for update in &due {
+            self.places.insert(update.key.clone(), Place::Sent { give_up: None });
         }
         due
     }
@@ -280,14 +286,14 @@ impl Inner {
 /// The updates of one connection: keys that its call has left and knows to be there, and what was sent.
 #[derive(Debug, Default)]
 pub(super) struct OwnKeys {
-    waiting: VecDeque<Owed>,
+    waiting: VecDeque<TtlUpdate>,
     /// Replies are not yet read; in order.
-    pub(super) sent: VecDeque<Errand>,
+    pub(super) sent: VecDeque<Piggyback>,
 }
 
 impl OwnKeys {
-    pub(super) fn add(&mut self, owed: Owed) {
-        self.waiting.push_back(owed);
+    pub(super) fn add(&mut self, update: TtlUpdate) {
+        self.waiting.push_back(update);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -295,13 +301,13 @@ impl OwnKeys {
     }
 
     /// Some of the keys, oldest first.
-    pub(super) fn take_some(&mut self) -> impl Iterator<Item = Owed> + '_ {
+    pub(super) fn take_some(&mut self) -> impl Iterator<Item = TtlUpdate> + '_ {
         self.waiting.drain(..OWN_AT_ONCE.min(self.waiting.len()))
     }
 
-    /// Everything not known to be done.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Errand> + '_ {
-        self.sent.drain(..).chain(self.waiting.drain(..).map(Errand::Expire))
+    /// Drains everything without a confirmation.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Piggyback> + '_ {
+        self.sent.drain(..).chain(self.waiting.drain(..).map(Piggyback::Expire))
     }
 }
 
@@ -316,18 +322,18 @@ mod tests {
         format!("k{number}").into_bytes()
     }
 
-    fn take(pending: &Pending) -> Vec<Owed> {
-        let errands = pending.batch(false).into_iter();
-        let owed = errands.map(|errand| match errand {
-            Errand::Expire(owed) => owed,
-            Errand::Probe(_) => panic!("no sweep was asked for"),
+    fn take(pending: &Pending) -> Vec<TtlUpdate> {
+        let batch = pending.batch(false).into_iter();
+        let updates = batch.map(|piggybacked| match piggybacked {
+            Piggyback::Expire(update) => update,
+            Piggyback::Probe(_) => panic!("no sweep was asked for"),
         });
-        owed.collect()
+        updates.collect()
     }
 
-    fn reply(pending: &Pending, owed: Vec<Owed>, found: i64) {
-        for owed in owed {
-            pending.replied(Errand::Expire(owed), Ok(Value::Int(found)));
+    fn reply(pending: &Pending, updates: Vec<TtlUpdate>, found: i64) {
+        for update in updates {
+            pending.replied(Piggyback::Expire(update), Ok(Value::Int(found)));
         }
     }
 
@@ -339,7 +345,7 @@ mod tests {
     fn a_key_is_tried_until_it_is_found() {
         let _clock = Clock::start();
         let pending = Pending::new(None);
-        pending.add(Owed::new(key(0), 60, LONG));
+        pending.add(TtlUpdate::new(key(0), 60, LONG));
         let mut tries = 0;
         for _ in 0..10 * 3600 {
             let due = take(&pending);
@@ -359,8 +365,8 @@ mod tests {
         let _clock = Clock::start();
         let pending = Pending::new(None);
         for number in 0..1000 {
-            pending.add(Owed::later(key(number), 60, LONG));
-            pending.add(Owed::later(key(number), 60, LONG));
+            pending.add(TtlUpdate::later(key(number), 60, LONG));
+            pending.add(TtlUpdate::later(key(number), 60, LONG));
         }
         assert_eq!(count(&pending), 1000, "a key is kept once");
         assert!(take(&pending).is_empty(), "not before a second has passed");
@@ -375,7 +381,7 @@ mod tests {
             .sum();
         assert_eq!(taken, 2 * AT_ONCE, "two periods in {calls} calls");
         assert_eq!(pending.due(usize::MAX).len(), 1000 - 3 * AT_ONCE);
-        assert_eq!(count(&pending), 1000, "they are on their way");
+        assert_eq!(count(&pending), 1000, "they are in flight");
     }
 
     #[test]
@@ -383,28 +389,28 @@ mod tests {
         let _clock = Clock::start();
         let pending = Pending::new(None);
         for number in 0..KEPT {
-            pending.add(Owed::later(key(number), 60, LONG));
+            pending.add(TtlUpdate::later(key(number), 60, LONG));
         }
         simulated::advance(LATER);
         reply(&pending, pending.due(10), 0);
         simulated::advance(LATER);
         reply(&pending, pending.due(10), 0);
-        pending.add(Owed::new(b"new".to_vec(), 60, LONG));
+        pending.add(TtlUpdate::new(b"new".to_vec(), 60, LONG));
         assert_eq!(count(&pending), KEPT);
-        assert!(pending.due(KEPT).iter().any(|owed| *owed.key == *b"new"));
+        assert!(pending.due(KEPT).iter().any(|update| *update.key == *b"new"));
     }
 
     #[test]
     fn patience_ends_and_a_broken_connection_hands_its_keys_back() {
         let _clock = Clock::start();
         let pending = Pending::new(None);
-        pending.add(Owed::new(b"gone".to_vec(), 60, Duration::ZERO));
+        pending.add(TtlUpdate::new(b"gone".to_vec(), 60, Duration::ZERO));
         reply(&pending, pending.due(1), 0);
         assert_eq!(count(&pending), 0);
-        pending.add(Owed::new(b"k".to_vec(), 60, LONG));
+        pending.add(TtlUpdate::new(b"k".to_vec(), 60, LONG));
         let mut own = OwnKeys::default();
-        own.sent.extend(pending.due(1).into_iter().map(Errand::Expire));
-        own.add(Owed::new(b"own".to_vec(), 60, LONG));
+        own.sent.extend(pending.due(1).into_iter().map(Piggyback::Expire));
+        own.add(TtlUpdate::new(b"own".to_vec(), 60, LONG));
         pending.take_back(own.drain());
         assert_eq!(pending.drain().len(), 2);
         assert_eq!(count(&pending), 0);
@@ -415,10 +421,10 @@ mod tests {
     fn a_key_that_calls_leave_again_and_again_is_kept_once() {
         let _clock = Clock::start();
         let pending = Pending::new(None);
-        let own = || Owed::new(b"k".to_vec(), 60, LONG);
+        let own = || TtlUpdate::new(b"k".to_vec(), 60, LONG);
         for _ in 0..100 {
             reply(&pending, vec![own()], 0);
-            pending.take_back([Errand::Expire(own())].into_iter());
+            pending.take_back([Piggyback::Expire(own())].into_iter());
             simulated::advance(Duration::from_millis(80));
             let due = pending.due(usize::MAX);
             assert!(due.len() <= 1, "{} of one key", due.len());
@@ -436,9 +442,9 @@ mod tests {
         let _clock = Clock::start();
         for is_on_its_way in [false, true] {
             let pending = Pending::new(None);
-            pending.add(Owed::new(key(0), 60, Duration::from_secs(10)));
+            pending.add(TtlUpdate::new(key(0), 60, Duration::from_secs(10)));
             let due = if is_on_its_way { take(&pending) } else { Vec::new() };
-            pending.add(Owed::later(key(0), 60, LONG));
+            pending.add(TtlUpdate::later(key(0), 60, LONG));
             reply(&pending, due, 0);
             simulated::advance(Duration::from_secs(20));
             reply(&pending, take(&pending), 0);
@@ -449,7 +455,7 @@ mod tests {
     #[test]
     fn a_key_that_was_expired_by_a_wait_is_not_tried_again() {
         let pending = Pending::new(None);
-        pending.add(Owed::new(b"k".to_vec(), 60, LONG));
+        pending.add(TtlUpdate::new(b"k".to_vec(), 60, LONG));
         pending.forget(b"other");
         pending.forget(b"k");
         assert!(pending.due(1).is_empty());

@@ -1,4 +1,4 @@
-//! What a timeout says of the jobs that a watch has waited for.
+//! Error texts of a timeout, for the jobs that a watch waited for.
 
 use super::{List, Seen, Watch};
 use crate::engine::rounds::noting_refusal;

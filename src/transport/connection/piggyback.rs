@@ -1,4 +1,4 @@
-//! What a connection does beside its calls: giving keys their time to live, and looking for leftovers. The
+//! Piggybacked commands of a connection: pending TTL updates and the search for leftovers. The
 //! commands go out ahead of those of a call, and their replies are read on the way to those of the call.
 
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use redis::Value;
 use super::Connection;
 use crate::transport::deadline::Until;
 use crate::transport::error::Result;
-use crate::transport::owed::{Errand, Owed, Pending};
+use crate::transport::pending_ttl::{Pending, Piggyback, TtlUpdate};
 use crate::transport::reply::{self, Reply};
 
 impl Connection {
     /// Gives a key that is there, or about to be, its time to live along with the next command; if it is not
     /// there yet, along with later ones of any connection.
-    pub(crate) fn owe(&mut self, owed: Owed) {
-        self.own.add(owed);
+    pub(crate) fn add_ttl_update(&mut self, update: TtlUpdate) {
+        self.own.add(update);
     }
 
-    /// Takes a key off the pending updates, which has its time to live.
+    /// Drops the update of a key that has its TTL.
     pub(crate) fn forget(&self, key: &[u8]) {
         if let Some(pending) = &self.pending {
             pending.forget(key);
@@ -30,7 +30,7 @@ impl Connection {
     pub(crate) fn take_along(&mut self, most: usize) {
         let due = self.pending.as_ref().filter(|_| self.outstanding == 0);
         let due = due.map(|pending| pending.due(most)).unwrap_or_default();
-        self.pack_errands(due.into_iter().map(Errand::Expire));
+        self.pack_piggybacked(due.into_iter().map(Piggyback::Expire));
     }
 
     /// Updates the keys that its call has left and waits for the replies, since no command may follow for
@@ -44,8 +44,8 @@ impl Connection {
                     push @ Value::Push { .. } => self.keep_push(push)?,
                     value => {
                         // Not before its reply is here: until then nobody else can use the connection.
-                        if let Some(errand) = self.own.sent.pop_front() {
-                            self.report(errand, reply::into_result(value));
+                        if let Some(piggybacked) = self.own.sent.pop_front() {
+                            self.report(piggybacked, reply::into_result(value));
                         }
                     }
                 }
@@ -58,32 +58,32 @@ impl Connection {
     pub(super) fn pack_batch(&mut self) {
         // The server sends notifications of what a connection reads while it tracks.
         let may_probe = !self.tracks && !self.server.closes;
-        let errands = self.pending.as_ref().map(|pending| pending.batch(may_probe));
-        self.pack_errands(errands.unwrap_or_default());
+        let piggybacked = self.pending.as_ref().map(|pending| pending.batch(may_probe));
+        self.pack_piggybacked(piggybacked.unwrap_or_default());
     }
 
     pub(super) fn pack_own(&mut self) {
         if !self.own.is_empty() {
-            let own: Vec<Owed> = self.own.take_some().collect();
-            self.pack_errands(own.into_iter().map(Errand::Expire));
+            let own: Vec<TtlUpdate> = self.own.take_some().collect();
+            self.pack_piggybacked(own.into_iter().map(Piggyback::Expire));
         }
     }
 
-    fn pack_errands(&mut self, errands: impl IntoIterator<Item = Errand>) {
-        for errand in errands {
-            match &errand {
-                Errand::Expire(Owed { key, seconds, .. }) => {
+    fn pack_piggybacked(&mut self, piggybacked: impl IntoIterator<Item = Piggyback>) {
+        for piggybacked in piggybacked {
+            match &piggybacked {
+                Piggyback::Expire(TtlUpdate { key, seconds, .. }) => {
                     self.pack(&[b"EXPIRE", key, itoa::Buffer::new().format(*seconds).as_bytes()]);
                 }
-                Errand::Probe(probe) => probe.words(|words| self.pack(words)),
+                Piggyback::Probe(probe) => probe.words(|words| self.pack(words)),
             }
-            self.own.sent.push_back(errand);
+            self.own.sent.push_back(piggybacked);
         }
     }
 
-    pub(super) fn report(&mut self, errand: Errand, reply: Result<Reply>) {
+    pub(super) fn report(&mut self, piggybacked: Piggyback, reply: Result<Reply>) {
         if let Some(pending) = &self.pending {
-            pending.replied(errand, reply);
+            pending.replied(piggybacked, reply);
         }
     }
 
