@@ -95,7 +95,8 @@ fn faults() -> Vec<Fault> {
     let silent_port = silent.local_addr().expect("an address").port();
     let locked = RedisServer::builder().password("sesame").start().expect("a Redis");
     let stopped = RedisServer::start().expect("a Redis");
-    let on_stopped = Fault::new("stopped, with a connection", at(stopped.port()), ());
+    let on_stopped =
+        Fault::new("server stopped (SIGSTOP), connection open", at(stopped.port()), ());
     on_stopped.client.ping().expect("a connection");
     stopped.pause();
     let master = RedisServer::start().expect("a master");
@@ -143,44 +144,50 @@ fn faults() -> Vec<Fault> {
     let cut = Server::start(|peer| _ = peer.receive());
     let cut_url = format!("rediss://{}", cut.address());
     vec![
-        Fault::new("nobody listens", at(nobody.number()), nobody),
-        Fault::new("the connection is never made", at(address.port()), (never, fillers)),
-        Fault::new("half open: takes all and says nothing", at(silent_port), silent),
+        Fault::new("connection refused", at(nobody.number()), nobody),
+        Fault::new("connection attempt times out", at(address.port()), (never, fillers)),
+        Fault::new("half-open connection", at(silent_port), silent),
         Fault { _alive: Box::new(stopped), ..on_stopped },
-        Fault::script("silent after the login", |peer| {
+        Fault::script("no reply after login", |peer| {
             peer.log_in();
             peer.silence();
         }),
-        Fault::script("silent in the middle of a reply", |peer| {
+        Fault::script("partial reply, then silence", |peer| {
             peer.log_in();
             peer.command();
             peer.send(b"$10\r\nhalf");
             peer.silence();
         }),
-        Fault::script("ends the connection instead of an answer", |peer| {
+        Fault::script("closes the connection instead of replying", |peer| {
             peer.log_in();
             peer.command();
         }),
-        Fault::script("ends the connection instead of the login", |peer| {
+        Fault::script("closes the connection during login", |peer| {
             peer.command();
         }),
-        Fault::new("ends the connection in the TLS handshake", at_url(&cut_url), cut),
-        Fault::answer("loads its data", b"-LOADING Redis is loading the dataset in memory\r\n"),
-        Fault::new("a replica", at(replica.port()), (master, replica)),
-        Fault::answer("a replica without its master", b"-MASTERDOWN Link with MASTER is down\r\n"),
-        Fault::new("wants a password", at(locked.port()).password("wrong"), locked),
-        Fault::new("a user without rights", at(few.port()).user("few"), few),
+        Fault::new("closes the connection during the TLS handshake", at_url(&cut_url), cut),
+        Fault::answer(
+            "loading its data (`LOADING`)",
+            b"-LOADING Redis is loading the dataset in memory\r\n",
+        ),
+        Fault::new("replica", at(replica.port()), (master, replica)),
+        Fault::answer(
+            "replica without its master (`MASTERDOWN`)",
+            b"-MASTERDOWN Link with MASTER is down\r\n",
+        ),
+        Fault::new("wrong password", at(locked.port()).password("wrong"), locked),
+        Fault::new("user without permissions", at(few.port()).user("few"), few),
         Fault::new("out of memory (`OOM`)", at(full.port()), full),
         Fault::new("too few replicas (`NOREPLICAS`)", at(alone.port()), alone),
-        Fault::new("cannot save (`MISCONF`)", at(unsaved.port()), unsaved),
-        Fault::new("runs a script (`BUSY`)", at(busy.port()), busy),
-        Fault::new("discards transactions (`EXECABORT`)", at(no_set.port()).user("few"), no_set),
-        Fault::new("has evicted the list of a result", at(evicted.port()), evicted),
-        Fault::new("has evicted the mark of `submit_once`", at(unmarked.port()), unmarked),
-        Fault::new("has no `HELLO`", at(no_hello.port()), no_hello),
-        Fault::answer("a proxy without its server", b"-upstream failure\r\n"),
-        Fault::answer("no Redis: an HTTP answer", b"HTTP/1.1 400 Bad Request\r\n\r\n"),
-        Fault::answer("a node of a cluster", b"-MOVED 1 127.0.0.1:1\r\n"),
+        Fault::new("failing snapshots (`MISCONF`)", at(unsaved.port()), unsaved),
+        Fault::new("running a script (`BUSY`)", at(busy.port()), busy),
+        Fault::new("discarded transactions (`EXECABORT`)", at(no_set.port()).user("few"), no_set),
+        Fault::new("result list evicted", at(evicted.port()), evicted),
+        Fault::new("mark of `submit_once` evicted", at(unmarked.port()), unmarked),
+        Fault::new("no `HELLO`", at(no_hello.port()), no_hello),
+        Fault::answer("proxy without its server", b"-upstream failure\r\n"),
+        Fault::answer("HTTP server instead of Redis", b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        Fault::answer("cluster node (`MOVED`)", b"-MOVED 1 127.0.0.1:1\r\n"),
     ]
 }
 
