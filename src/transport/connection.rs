@@ -1,4 +1,4 @@
-//! One connection: packing commands, sending them, reading their replies.
+//! Connection to a server: queues commands, sends them and reads their replies.
 
 mod input;
 mod piggyback;
@@ -28,59 +28,60 @@ use super::stream::Stream;
 use super::tls::{self, Connector};
 use super::tracking::Pushes;
 
-/// Past this much unsent output, sending starts while more is packed, so that the server is at work
-/// meanwhile. Less costs system calls, and more leaves it idle: `make bench` shows both.
+/// Unsent bytes past which sending starts while more commands are queued, so that the server does
+/// not sit idle. A lower limit costs system calls, a higher one leaves the server idle: `make
+/// bench` measures both.
 const SEND_EARLY: usize = 6 * 1024;
 
-/// How long a master that Sentinels have named is believed to be it.
+/// How long the answer of the Sentinels, naming this server as the master, stays valid.
 const NAMED_FOR: Duration = Duration::from_secs(4);
 
-/// A logged-in connection. One thread uses it at a time; the [`Pool`](super::Pool) hands it out.
+/// Logged-in connection, used by one thread at a time and handed out by the [`Pool`](super::Pool).
 ///
-/// Commands are queued with [`Connection::command`] and answered in that order by
-/// [`Connection::reply`]. A connection that is dropped in the middle of either, or whose replies
-/// are not all read, is closed and never used again.
+/// [`Connection::command`] queues commands, and [`Connection::reply`] returns their replies in the
+/// same order. A connection that is dropped in the middle of either, or with unread replies, is
+/// closed and not reused.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: Stream,
     address: String,
     pub(crate) server: Server,
     output: Vec<u8>,
-    /// How much of `output` is sent.
+    /// Bytes of `output` that the stream has taken.
     flushed: usize,
-    /// Bytes packed, taken by the stream and sent in the life of the connection.
+    /// Bytes queued, taken by the stream, and sent, over the life of the connection.
     packed: u64,
     taken: u64,
     sent: u64,
-    /// Why nothing more can be sent.
+    /// The error that ended sending.
     failure: Option<io::Error>,
-    /// Whether anything was ever received.
+    /// Whether any bytes have been received.
     heard: bool,
     input: Input,
-    /// Replies to come, those to piggybacked of `own` left out.
+    /// Replies not yet read, except those to the errands in `own`.
     outstanding: usize,
     own: OwnKeys,
-    /// The pending TTL updates of the pool, once it has the connection.
+    /// Pending TTL updates of the pool, set when the pool lends the connection.
     pending: Option<Arc<Pending>>,
-    /// Pushes that arrived between replies.
+    /// Push notifications that arrived between replies.
     pub(super) pushes: Pushes,
-    /// Whether the server was asked to tell of changes.
+    /// Whether client-side tracking is enabled.
     pub(super) tracks: bool,
-    /// Not to be used by another call.
+    /// Whether other calls must not reuse the connection.
     retired: bool,
-    /// When Sentinels named this server as the master.
+    /// When the Sentinels last named this server as the master.
     pub(super) named: Option<Instant>,
-    /// The run of the server; `None` where a user may not ask.
+    /// Run ID of the server; `None` if the user may not run INFO.
     pub(super) server_run: Option<Arc<str>>,
-    /// Whether the reply to the question for it is to come.
+    /// Whether the reply to the INFO that reports the run ID is still outstanding.
     awaits_run: bool,
 }
 
-/// The log target of everything about connections.
+/// Log target for connection events.
 const LOG: &str = "acclient::connection";
 
 impl Connection {
-    /// Connects and logs in, to the master where Sentinels know it.
+    /// Connects and logs in; with Sentinels configured, to the master they name.
     pub(crate) fn open(config: &Config, tls: Option<&Connector>, until: &Until) -> Result<Self> {
         let connection = match &config.endpoint {
             Endpoint::Sentinel { sentinels, name } => {
@@ -97,7 +98,7 @@ impl Connection {
         Err(Error::Unsupported { address: connection.address, what })
     }
 
-    /// Connects and logs in, whatever kind of server it is.
+    /// Connects and logs in without checking the server mode.
     pub(super) fn open_at(
         endpoint: &Endpoint,
         config: &Config,
@@ -120,7 +121,7 @@ impl Connection {
     ) -> Result<Self> {
         let mut connection = Connection::unused(endpoint, config, tls, until)?;
         let mut logged_in = connection.log_in(config, until);
-        // Some proxies close the connection on a command that they do not know, such as HELLO.
+        // Some proxies close the connection on a command they do not know, such as HELLO.
         if connection.was_closed_over_a_question(&logged_in) {
             connection = Connection::unused(endpoint, config, tls, until)?;
             connection.server.closes = true;
@@ -129,11 +130,11 @@ impl Connection {
         match logged_in {
             Ok(()) => Ok(connection),
             Err(Error::Lost { address, source }) => Err(match tls::refusal(&source) {
-                // Since TLS 1.3 a server refuses the certificate of a client after the handshake.
+                // In TLS 1.3 a server rejects the client certificate after the handshake.
                 Some(message) => {
                     Error::Tls { host: address, message, source: Some(tls::cause(source)) }
                 }
-                // OpenSSL ends a connection that does not begin with TLS without a word.
+                // OpenSSL closes a connection that does not start with TLS and sends no alert.
                 None if !connection.heard && connection.stream.is_plain_tcp() => {
                     let hint = format!("{source} before any reply; this may be a TLS port");
                     Error::Connect { address, source: io::Error::new(source.kind(), hint) }
@@ -141,7 +142,7 @@ impl Connection {
                 None => Error::Connect { address, source },
             }),
             Err(Error::Server(error)) => {
-                // Some servers quote the command that they refuse.
+                // Some servers quote the rejected command, password included.
                 let error = error.without(config.password.as_ref());
                 Err(if error.is_authentication() {
                     Error::Authentication { address: connection.address, error }
@@ -153,7 +154,7 @@ impl Connection {
         }
     }
 
-    /// A connection that is not logged in.
+    /// Connects without logging in.
     fn unused(
         endpoint: &Endpoint,
         config: &Config,
@@ -184,21 +185,21 @@ impl Connection {
         })
     }
 
-    /// Whether the server ended the connection in order, as its answer to HELLO or INFO. A reset is no
-    /// answer to a command: a server that dies leaves one.
+    /// Returns whether the server closed the connection cleanly in response to HELLO or INFO. A
+    /// reset does not count: a crashing server causes one.
     fn was_closed_over_a_question(&self, logged_in: &Result<()>) -> bool {
         let is_end = |source: &io::Error| source.kind() == ErrorKind::UnexpectedEof;
         (!self.heard || self.awaits_run)
             && matches!(logged_in, Err(Error::Lost { source, .. }) if is_end(source))
     }
 
-    /// RESP3 where the server has it, RESP2 where not. Where there is nothing to log in with and
-    /// no database to select, this is one round trip.
+    /// Logs in over RESP3, or RESP2 where the server lacks RESP3. Takes a single round trip if
+    /// there are no credentials and no database to select.
     fn log_in(&mut self, config: &Config, until: &Until) -> Result<()> {
         let refusal = if self.server.closes { None } else { self.say_hello(config, until)? };
         if !self.server.resp3 {
             match (self.log_in_without_hello(config, until), refusal) {
-                // It has said why before it closed, unless it only has no HELLO.
+                // The server gave its reason before it closed, unless it only lacks HELLO.
                 (Err(Error::Lost { .. }), Some(refusal)) if !refusal.is_unknown_command() => {
                     return Err(Error::Server(refusal));
                 }
@@ -212,8 +213,8 @@ impl Connection {
         if self.server.mode.is_none() { self.find_mode(until) } else { Ok(()) }
     }
 
-    /// Logs in by HELLO, and asks for the run of the server along with it. `Some`: HELLO is refused for a reason
-    /// other than the password, in whatever words.
+    /// Logs in with HELLO and asks for the run ID in the same round trip. Returns the error if the
+    /// server rejects HELLO for any reason other than the password.
     fn say_hello(&mut self, config: &Config, until: &Until) -> Result<Option<ServerError>> {
         let user = config.user.as_deref().unwrap_or(DEFAULT_USER).as_bytes();
         match password(config) {
@@ -236,7 +237,7 @@ impl Connection {
         self.server_run = match self.reply(until) {
             Ok(info) => server::run_in(info),
             Err(Error::Server(_)) => None,
-            // It is the end of the login without HELLO too.
+            // The login without HELLO fails on the same lost connection.
             Err(Error::Lost { .. }) if refusal.is_some() => None,
             Err(error) => return Err(error),
         };
@@ -244,15 +245,16 @@ impl Connection {
         Ok(refusal)
     }
 
-    /// What tells this run of this server from every other: a restart and a failover change it. `None` where a
-    /// user may not ask.
+    /// Returns the run ID of the server, which changes on a restart and on a failover, or `None` if
+    /// the user may not run INFO.
     pub(crate) fn run(&self) -> Option<&Arc<str>> {
         self.server_run.as_ref()
     }
 
     fn log_in_without_hello(&mut self, config: &Config, until: &Until) -> Result<()> {
         match (password(config), &config.user) {
-            // Servers that know users accept it too, and others know only this form.
+            // Servers with ACL users also accept the form below, and older servers know only that
+            // form.
             (Some(password), Some(user)) if user != DEFAULT_USER => {
                 self.command(&[b"AUTH", user.as_bytes(), password]);
             }
@@ -260,30 +262,30 @@ impl Connection {
             (None, _) => drop(self.command(&[b"PING"])),
         }
         match self.reply(until) {
-            // A server that cannot write to its disk refuses PING too, and takes reads.
+            // A server that cannot write to its disk rejects PING too, but still serves reads.
             Err(Error::Server(error)) if error.code == "MISCONF" => Ok(()),
             reply => reply.map(drop),
         }
     }
 
-    /// Where the server is.
+    /// Returns the address of the server.
     pub(super) fn address(&self) -> &str {
         &self.address
     }
 
-    /// Whether it is time to ask the Sentinels again whether this is the master: one that they have
-    /// replaced may go on for many seconds as if it were none.
+    /// Returns whether the Sentinels have to be asked again if this server is the master: a
+    /// replaced master may keep accepting commands for many seconds.
     pub(crate) fn is_stale(&self) -> bool {
         self.named.is_some_and(|named| clock::since(named) > NAMED_FOR)
     }
 
-    /// Keeps other calls from using it.
+    /// Prevents other calls from reusing the connection.
     pub(crate) fn retire(&mut self) {
         self.retired = true;
     }
 
-    /// Queues a command and returns the mark by which [`Connection::was_sent`] knows it. Nothing
-    /// blocks: what does not fit into the socket is sent by the next [`Connection::reply`].
+    /// Queues a command and returns its mark for [`Connection::was_sent`]. Does not block: the next
+    /// [`Connection::reply`] sends what does not fit into the socket buffer.
     pub(crate) fn command(&mut self, args: &[&[u8]]) -> u64 {
         if self.outstanding == 0 {
             self.pack_own();
@@ -297,20 +299,20 @@ impl Connection {
         self.packed
     }
 
-    /// Whether all bytes of that command have left for the server. If not, the server cannot run
-    /// it: a command that is cut short is never executed.
+    /// Returns whether every byte of the command with this mark was sent. If not, the server cannot
+    /// run it: a partially written command is never executed.
     pub(crate) fn was_sent(&self, mark: u64) -> bool {
         self.sent >= mark
     }
 
-    /// Sends what is queued and reads the next reply. An error reply is [`Error::Server`] and
-    /// leaves the connection usable; after any other error it is not.
+    /// Sends the queued commands and reads the next reply. An error reply is returned as
+    /// [`Error::Server`] and leaves the connection usable; any other error does not.
     pub(crate) fn reply(&mut self, until: &Until) -> Result<Reply> {
         let flushed = self.flush(until);
         loop {
             let value = match &flushed {
                 Ok(()) => self.read_value(until)?,
-                // A server that refuses a command by closing says why before it does.
+                // A server that rejects a command by closing may send the reason before it closes.
                 Err(Error::Lost { .. }) => match self.received_value()? {
                     Some(value) => value,
                     None => return flushed.map(|()| Value::Nil),
@@ -332,8 +334,8 @@ impl Connection {
         }
     }
 
-    /// Reads the next reply, a list, item by item: a list of many small items takes a fraction of
-    /// the memory of its [`Reply`].
+    /// Reads the next reply, an array, and passes on one item at a time. For an array of many small
+    /// items this takes a fraction of the memory of a [`Reply`].
     pub(crate) fn each(&mut self, until: &Until, mut take: impl FnMut(Reply)) -> Result<()> {
         self.flush(until)?;
         let count = loop {
@@ -351,7 +353,7 @@ impl Connection {
                     }
                     until.check()?;
                 }
-                // A push or another reply comes first, or it is no list.
+                // A push or another reply comes first, or the reply is not an array.
                 _ => {
                     let items = reply::items(self.reply(until)?);
                     items
@@ -370,7 +372,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether the next call can use this connection.
+    /// Returns whether the next call can use this connection.
     pub(crate) fn is_reusable(&self) -> bool {
         self.outstanding == 0
             && self.own.sent.is_empty()
@@ -382,8 +384,8 @@ impl Connection {
             && !self.retired
     }
 
-    /// Whether the server has said anything since the last call, which for an idle connection is
-    /// its end.
+    /// Returns whether input is available since the last call. On an idle connection that means
+    /// that the server closed it.
     pub(super) fn has_input(&mut self) -> bool {
         self.stream.has_input()
     }
@@ -392,8 +394,8 @@ impl Connection {
         self.stream.fd()
     }
 
-    /// The commands of a few dozen calls need no more than this; `redis::cmd` costs a tenth of
-    /// the throughput.
+    /// Appends a command to the output. Written by hand because `redis::cmd` costs a tenth of the
+    /// throughput.
     fn pack(&mut self, args: &[&[u8]]) {
         if self.flushed == self.output.len() {
             self.output.clear();
@@ -409,7 +411,7 @@ impl Connection {
         self.packed += (self.output.len() - before) as u64;
     }
 
-    /// Sends what the socket takes without waiting; whether all is sent.
+    /// Sends what the socket accepts without blocking. Returns whether everything was sent.
     fn send_some(&mut self) -> bool {
         while self.failure.is_none() && (self.flushed < self.output.len() || self.sent < self.taken)
         {
@@ -420,8 +422,8 @@ impl Connection {
             };
             match taken {
                 Ok(count) => {
-                    // TLS takes one record, once the last is out. Of one that is not out whole the
-                    // server can read nothing.
+                    // TLS accepts a record once the previous one is out. The server can decrypt
+                    // none of a partially sent record.
                     self.sent = self.taken;
                     self.flushed += count;
                     self.taken += count as u64;
@@ -442,8 +444,8 @@ impl Connection {
                 self.failure = Some(ErrorKind::BrokenPipe.into());
                 return Err(self.lost(error));
             }
-            // Reading too: a server that cannot get rid of its replies stops taking commands,
-            // and both would wait without end.
+            // Receive too: a server that cannot write its replies stops reading commands, and both
+            // sides would deadlock.
             let interest = if self.input.is_full() { Interest::Write } else { Interest::ReadWrite };
             let ready = self.wait(interest, until)?;
             if ready.read && !self.input.is_full() {
@@ -458,12 +460,12 @@ impl Connection {
         Ok(())
     }
 
-    /// The next reply of those that have arrived, on a connection that is lost for sending.
+    /// Returns the next reply already received on a connection that failed while sending.
     fn received_value(&mut self) -> Result<Option<Value>> {
         loop {
             match self.receive(0) {
                 Ok(true) => {}
-                // A TLS alert says more than the failure to send.
+                // A TLS alert is more specific than the send error.
                 Err(Error::Lost { address, source }) if tls::refusal(&source).is_some() => {
                     return Err(Error::Lost { address, source });
                 }
@@ -485,8 +487,8 @@ impl Connection {
         Ok(value)
     }
 
-    /// Keeps a push until somebody asks for it. Nobody does between calls, so a server must not
-    /// fill the memory with them.
+    /// Stores a push until a caller reads it. No caller reads pushes between calls, so their number
+    /// is limited to keep a server from exhausting the memory.
     pub(super) fn keep_push(&mut self, push: Value) -> Result<()> {
         self.pushes.keep(push).map_err(|message| self.violated(message))
     }
@@ -498,7 +500,6 @@ impl Connection {
             match found.map_err(|message| self.violated(message))? {
                 Frame::Complete { length, depth } => return self.take_frame(length, depth),
                 Frame::Incomplete { at_least } => {
-                    // Receive first, wait when there is nothing.
                     while !self.receive(at_least)? {
                         self.wait(Interest::Read, until)?;
                     }
@@ -508,7 +509,8 @@ impl Connection {
         }
     }
 
-    /// Receives once; false where there is nothing. The reply under way is `at_least` this long.
+    /// Receives once; returns false if no data is available. The reply being received is at least
+    /// `at_least` bytes long.
     fn receive(&mut self, at_least: usize) -> Result<bool> {
         match self.stream.receive(self.input.space(at_least)) {
             Ok(0) => {
@@ -524,7 +526,7 @@ impl Connection {
         }
     }
 
-    /// Waits for the server, for as long as the call has time and the server may be silent.
+    /// Waits for the server until the call ends or `until.silence` has passed.
     fn wait(&self, interest: Interest, until: &Until) -> Result<Ready> {
         let Some(silence) = until.silence else {
             return poll::wait(self.stream.fd(), interest, until);
@@ -544,16 +546,16 @@ impl Connection {
         Error::Protocol { address: self.address.clone(), message }
     }
 
-    /// Waits up to `pause`, for calls that look again and again.
+    /// Waits up to `pause`, for calls that poll.
     pub(crate) fn pause(&self, pause: Duration, until: &Until) -> Result<()> {
         poll::wait_up_to(self.stream.fd(), Interest::Read, pause, until).map(|_| ())
     }
 
-    /// Waits up to `pause` for the first push, unless there are some, and takes in all that have
-    /// arrived. Between replies only.
+    /// Waits up to `pause` for a push unless one is stored, then receives all that have arrived.
+    /// Must only be called between replies.
     pub(super) fn receive_pushes(&mut self, pause: Duration, until: &Until) -> Result<()> {
         debug_assert_eq!(self.outstanding, 0);
-        // Receive first: TLS may have taken in more than was asked for.
+        // Receive first: TLS may have buffered more than was read.
         if self.pushes.is_empty() && self.input.start == self.input.end && !self.receive(0)? {
             let ready = poll::wait_up_to(self.stream.fd(), Interest::Read, pause, until)?;
             if ready.is_none() {
@@ -571,18 +573,18 @@ impl Connection {
     }
 }
 
-/// User of a login without a user name, and of servers without ACLs.
+/// The user of a login without a user name, and of servers without ACL users.
 const DEFAULT_USER: &str = "default";
 
-/// What to log in with. A user may have no password, but a user that is named has to be the one that is
-/// used.
+/// Returns the password to log in with. A user without a password logs in with an empty one, so
+/// that the named user is the one in use.
 fn password(config: &Config) -> Option<&[u8]> {
     let password = config.password.as_ref().map(|password| password.expose().as_bytes());
     password.or(config.user.as_ref().map(|_| &b""[..]))
 }
 
 fn push_header(output: &mut Vec<u8>, kind: u8, number: usize) {
-    // Most arguments are short, and a handful of pushes costs more than copying four bytes.
+    // Most arguments are short, and several `push` calls cost more than copying four bytes.
     if let digit @ 0..=9 = number {
         return output.extend_from_slice(&[kind, b'0' + digit as u8, b'\r', b'\n']);
     }

@@ -1,13 +1,13 @@
-//! The one place that knows sockets, deadlines, cancellation and reconnecting.
+//! Transport: sockets, TLS, deadlines, cancellation and reconnecting.
 //!
-//! A call takes a [`Connection`] from the [`Pool`], queues commands on it, and reads their replies,
-//! each step bounded by one [`Until`]: the call's deadline, its cancel tokens and the closing of
-//! its client. What is sent is the business of the modules above; nothing here knows a key or a
-//! document of AgentController8.
+//! A call takes a [`Connection`] from the [`Pool`], queues commands on it and reads their replies.
+//! One [`Until`] bounds every step: the deadline of the call, its cancel tokens and the closing of
+//! its client. The modules above decide what is sent; this one does not know the keys and documents
+//! of AgentController8.
 //!
-//! Why the `redis` crate's own connections are not used: a read timeout in a blocking command
-//! leaves them blocked, a timeout counts per reply instead of per call, a signal ends a wait, and
-//! nothing can cancel. Its parser is used, behind a [`framer`] that makes it safe to feed.
+//! The connections of the `redis` crate are not used: a read timeout leaves them blocked in a
+//! blocking command, a timeout applies to each reply instead of the call, a signal ends a wait, and
+//! nothing can be cancelled. Its parser is used, behind a [`framer`] that makes it safe to feed.
 
 mod address;
 pub(crate) mod clock;

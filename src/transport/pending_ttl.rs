@@ -1,9 +1,9 @@
-//! Pending TTL updates: keys that are still to be given a time to live.
+//! Pending TTL updates: keys that still need an expiry.
 //!
-//! A key that another process is about to write cannot be expired yet: EXPIRE answers 0. Such keys are kept
-//! in one place for all connections of a pool and tried again, in small batches in front of other commands,
-//! and when the client closes. The leftovers of processes that ended before they could do so are found the
-//! same way: see [`super::sweep`].
+//! EXPIRE answers 0 for a key that another process has not written yet. All connections of a pool
+//! share one set of these keys. The keys are retried in small batches ahead of other commands, and
+//! when the client closes. The search for leftovers of ended processes adds to the same set: see
+//! [`super::sweep`].
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -22,8 +22,8 @@ const AT_ONCE: usize = 32;
 const PERIOD: Duration = Duration::from_millis(100);
 /// Maximum number of updates per batch for keys that a call knows to exist.
 const OWN_AT_ONCE: usize = 128;
-/// How many keys a client keeps. More than that come together where the controller is away while very many
-/// waits time out; then those are forgotten that are tried last.
+/// Maximum number of keys that a client keeps. Only a great number of timeouts while the controller
+/// is down reaches it; then the keys with the latest next try are dropped.
 const KEPT: usize = 65_536;
 const FIRST_DELAY: Duration = Duration::from_millis(1);
 /// Delay of the first update for a command without a waiting caller.
@@ -53,14 +53,14 @@ impl TtlUpdate {
         }
     }
 
-    /// Like `new`, but first tried after a second, for keys that rarely exist earlier.
+    /// Like [`Owed::new`], for a key that is unlikely to exist within the first second.
     pub(crate) fn later(key: Vec<u8>, seconds: u32, patience: Duration) -> Self {
         let now = TtlUpdate::new(key, seconds, patience);
         TtlUpdate { due: now.due + LATER, delay: LATER, ..now }
     }
 
-    /// After a try that found no key; `None` once the patience is over. The delays grow, so that a key is
-    /// found at most as late again as it came.
+    /// Schedules the next try after a key was not found; `None` once `patience` is over. The delays
+    /// double, so that a key is updated after at most twice the time it took to appear.
     fn again(mut self) -> Option<Self> {
         let now = clock::now();
         self.due = now + self.delay;
@@ -69,29 +69,29 @@ impl TtlUpdate {
     }
 }
 
-/// Command sent ahead of those of a call.
+/// Command that is sent ahead of those of a call.
 #[derive(Debug)]
 pub(super) enum Piggyback {
     Expire(TtlUpdate),
     Probe(Probe),
 }
 
-/// The pending updates of a pool in one process.
+/// Pending updates of a pool in one process.
 #[derive(Debug)]
 pub(super) struct Pending {
     begun: Instant,
-    /// Nanoseconds since `begun` before which no call looks here: the others pay for one comparison.
+    /// Nanoseconds since `begun` before which calls skip the batch at the cost of one comparison.
     closed_until: AtomicU64,
     count: AtomicUsize,
     inner: Mutex<Inner>,
 }
 
-/// Where a key is.
+/// State of a key.
 #[derive(Debug)]
 enum Place {
-    /// Among those that wait, by their due times and numbers.
+    /// In `waiting`, under this due time and number.
     Waiting((Instant, u64)),
-    /// In flight. `give_up` is set if the key was added again meanwhile.
+    /// In flight. `give_up` is set if the key was added again in the meantime.
     Sent { give_up: Option<Instant> },
 }
 
@@ -121,7 +121,7 @@ impl Pending {
         })
     }
 
-    /// Held for moments only, and not while anything else is locked but the pool.
+    /// Locks the set, briefly, and while holding no other lock than that of the pool.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -149,7 +149,7 @@ impl Pending {
         let elapsed = passed(now.saturating_duration_since(self.begun));
         let closed_until = self.closed_until.load(Ordering::Relaxed);
         let next = elapsed.saturating_add(passed(PERIOD));
-        // One of several threads that come at the same time.
+        // Only one of several concurrent threads gets the batch.
         let is_open = elapsed >= closed_until
             && self
                 .closed_until
@@ -283,7 +283,7 @@ impl Inner {
     }
 }
 
-/// The updates of one connection: keys that its call has left and knows to be there, and what was sent.
+/// Updates of one connection: keys that its call added and that exist, and errands in flight.
 #[derive(Debug, Default)]
 pub(super) struct OwnKeys {
     waiting: VecDeque<TtlUpdate>,
@@ -353,7 +353,7 @@ mod tests {
             reply(&pending, due, 0);
             simulated::advance(Duration::from_secs(1));
         }
-        // Delays double from 1 ms to an hour, and then there is one try in an hour.
+        // The delays double from 1 ms to one hour, then stay at one try per hour.
         assert!((20..40).contains(&tries), "{tries}");
         simulated::advance(LONGEST_DELAY);
         reply(&pending, take(&pending), 1);
@@ -416,7 +416,7 @@ mod tests {
         assert_eq!(count(&pending), 0);
     }
 
-    /// A wait on a server that does not block leaves its key 12 times a second.
+    /// A wait on a server without blocking commands adds its key 12 times a second.
     #[test]
     fn a_key_that_calls_leave_again_and_again_is_kept_once() {
         let _clock = Clock::start();
@@ -436,7 +436,7 @@ mod tests {
         assert_eq!(count(&pending), 0);
     }
 
-    /// The first to leave it may have been a call that knew it to come soon.
+    /// The first call to add the key may have expected it to appear soon.
     #[test]
     fn a_key_is_tried_for_as_long_as_any_call_wants() {
         let _clock = Clock::start();

@@ -1,4 +1,4 @@
-//! The connections of a client: how many there may be, who has them, what a fork does to them.
+//! Connection pool: limits, checkout, reuse and fork handling.
 
 mod loans;
 mod parked;
@@ -28,20 +28,20 @@ use super::sweep::Leftovers;
 use super::tls::Connector;
 use super::wake::Wake;
 
-/// How many broadcast prefixes a client may have at a time: each costs every writer of the server.
+/// Maximum number of broadcast prefixes per client; each one costs every writer on the server.
 const BROADCASTS: usize = 16;
-/// How long closing may take to give the last keys their time to live.
+/// How long closing may take to send the pending TTL updates.
 const CLOSING: Duration = Duration::from_millis(500);
-/// How much of that may be spent on keys that are not there yet.
+/// The part of [`CLOSING`] that may be spent on keys that do not exist yet.
 const ABOUT_TO_BE: Duration = Duration::from_millis(100);
-/// How many keys are sent at a time then.
+/// Keys sent per batch while closing.
 const SETTLED_AT_ONCE: usize = 1000;
 
-/// A pool of connections to one server, shared by every handle of a client and every thread.
+/// Pool of connections to one server, shared by all handles of a client and all threads.
 ///
-/// Each call that is under way has a connection of its own, up to `max_connections` and a few more for
-/// calls that do not wait; a call past that waits its turn, first come first served among those that
-/// may have the connection that gets free, within its deadline.
+/// Each call in flight has its own connection, up to `max_connections` plus a few reserved for
+/// calls that do not wait for results. Further calls queue within their deadlines. The queue is
+/// first come, first served among the calls that may use the connection that becomes free.
 #[derive(Debug)]
 pub(crate) struct Pool {
     config: Config,
@@ -49,9 +49,9 @@ pub(crate) struct Pool {
     counters: Counters,
     leftovers: Option<Leftovers>,
     closed: AtomicBool,
-    /// The state of the process that last used the pool. A forked child finds its parent's here,
-    /// puts one of its own in its place and lets the parent's be: its locks may be held by threads
-    /// that the child does not have.
+    /// State of the process that last used the pool. A forked child finds the state of its parent
+    /// here and replaces it with its own. It does not touch the state of the parent, whose locks
+    /// may be held by threads that do not exist in the child.
     state: AtomicPtr<State>,
 }
 
@@ -66,15 +66,15 @@ struct State {
 
 #[derive(Debug)]
 struct Inner {
-    /// Most recently used last, and reused first.
+    /// The most recently used connection is last and is reused first.
     idle: Vec<Connection>,
-    /// Put aside between two calls of a wait.
+    /// Connections parked between two calls of a wait.
     lot: Lot,
     loans: Loans,
 }
 
 impl Pool {
-    /// A pool whose connections also look for `leftovers`.
+    /// Creates a pool whose connections also search for `leftovers`.
     pub(crate) fn new(config: Config, leftovers: Option<Leftovers>) -> Result<Arc<Self>> {
         let tls = config.tls.as_ref().map(Connector::new).transpose()?;
         let state = AtomicPtr::new(Box::into_raw(State::new(&config, leftovers)?));
@@ -90,7 +90,7 @@ impl Pool {
         &self.counters
     }
 
-    /// The connections of this process at this moment.
+    /// Returns the current number of connections of this process.
     pub(crate) fn connections(&self) -> Connections {
         let Some(state) = self.existing_state() else { return Connections::default() };
         let inner = state.lock();
@@ -98,7 +98,7 @@ impl Pool {
         Connections { open: idle + inner.loans.total(), idle, waiting }
     }
 
-    /// What bounds a call on this pool.
+    /// Returns the call context: `deadline`, `cancels` and the closing of this pool.
     pub(crate) fn until(
         &self,
         deadline: Deadline,
@@ -114,8 +114,8 @@ impl Pool {
         Ok(until)
     }
 
-    /// Takes an idle connection that is still alive, or makes one, once the class of the call may have
-    /// one more.
+    /// Takes a live idle connection, or opens a new one. Waits until the class of the call may have
+    /// another connection.
     pub(crate) fn get(self: &Arc<Self>, class: Class, until: &Until) -> Result<Pooled> {
         let state = self.state()?;
         let mut inner = state.lock();
@@ -125,8 +125,8 @@ impl Pool {
             inner = state.lock();
         }
         while let Some(mut connection) = inner.idle.pop() {
-            // A server that restarted has ended it; what is sent into such a connection is
-            // lost without a word.
+            // A server that restarted has closed the connection, and a command sent into it would
+            // be lost silently.
             if connection.is_reusable() && !connection.has_input() {
                 if !connection.is_stale() {
                     return Ok(self.pooled(state, class, connection));
@@ -165,13 +165,14 @@ impl Pool {
         }
     }
 
-    /// Whether the server of a connection still is the master, by the Sentinels and by itself. Between
-    /// replies only.
+    /// Returns whether the server of a connection is still the master, according to the Sentinels
+    /// and to the server itself. Must only be called between replies.
     pub(crate) fn confirm(&self, connection: &mut Connection, until: &Until) -> Result<bool> {
         sentinel::confirm(connection, &self.config, self.tls.as_ref(), until)
     }
 
-    /// Runs a step on a connection, which goes back before another is taken: it may be the only one.
+    /// Runs a step on a connection and returns the connection before the caller takes another one,
+    /// as the pool may have only one.
     pub(crate) fn once<T>(
         self: &Arc<Self>,
         class: Class,
@@ -186,7 +187,8 @@ impl Pool {
         result
     }
 
-    /// What a failure means for other calls: after a failover, no connection leads to the master.
+    /// Discards the idle connections if the error means that none of them leads to the master any
+    /// more.
     pub(crate) fn note_failure(&self, connection: &mut Connection, error: &Error) {
         let Error::Server(server) = error else { return };
         if server.condition() != Condition::NotReady {
@@ -202,7 +204,7 @@ impl Pool {
         }
     }
 
-    /// Leave to have one broadcast prefix, while there are few enough.
+    /// Reserves one of the broadcast prefixes; `None` if all are in use.
     pub(crate) fn broadcast(self: &Arc<Self>) -> Option<Broadcast> {
         let state = self.existing_state()?;
         if state.broadcasts.fetch_add(1, Ordering::SeqCst) < BROADCASTS {
@@ -219,20 +221,20 @@ impl Pool {
         }
     }
 
-    /// Drops the update of a key that will never exist.
+    /// Removes the pending TTL update of a key that will never exist.
     pub(crate) fn forget(&self, key: &[u8]) {
         if let Some(state) = self.existing_state() {
             state.pending.forget(key);
         }
     }
 
-    /// Ends all pending calls with [`Error::Closed`] and closes the idle connections. Keys that
-    /// have pending TTL updates get it now, for which this may block for up to half a second.
+    /// Ends all calls in flight with [`Error::Closed`] and closes the idle connections. Sends the
+    /// pending TTL updates first, which may block for up to half a second.
     pub(crate) fn close(self: &Arc<Self>) {
         if self.closed.swap(true, Ordering::SeqCst) {
             return;
         }
-        // After a fork in this very moment there is nothing of ours to close.
+        // Right after a fork this process has no connections to close.
         let Some(state) = self.existing_state() else {
             return;
         };
@@ -245,7 +247,7 @@ impl Pool {
         Pooled { pool: self.clone(), process: state.process, class, connection: Some(connection) }
     }
 
-    /// The state of this process, made anew after a fork.
+    /// Returns the state of this process; creates it after a fork.
     fn state(&self) -> Result<&State> {
         if let Some(state) = self.existing_state() {
             return Ok(state);
@@ -253,11 +255,12 @@ impl Pool {
         let inherited = self.state.load(Ordering::SeqCst);
         let fresh = Box::into_raw(State::new(&self.config, self.leftovers)?);
         match self.state.compare_exchange(inherited, fresh, Ordering::SeqCst, Ordering::SeqCst) {
-            // SAFETY: just made, and from now on owned by `self.state`. The inherited one is left as it is.
+            // SAFETY: just allocated, and owned by `self.state` from now on. The inherited state is
+            // left as it is.
             Ok(_) => Ok(unsafe { &*fresh }),
             Err(others) => {
-                // SAFETY: `fresh` was never shared; another thread of the child was faster, and
-                // what it put there is its process's state, alive as long as the pool.
+                // SAFETY: `fresh` was never shared. Another thread of the child was faster, and
+                // `others` is the state of this process, which lives as long as the pool.
                 unsafe {
                     drop(Box::from_raw(fresh));
                     Ok(&*others)
@@ -266,7 +269,7 @@ impl Pool {
         }
     }
 
-    /// The state, if it is this process's.
+    /// Returns the state if it belongs to this process.
     fn existing_state(&self) -> Option<&State> {
         // SAFETY: never null, and freed only by Drop of the pool.
         let state = unsafe { &*self.state.load(Ordering::SeqCst) };
@@ -277,16 +280,16 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         let state = *self.state.get_mut();
-        // SAFETY: made by Box::into_raw, and nobody else has the pool any more.
+        // SAFETY: allocated with Box::into_raw, and `&mut self` is the only reference to the pool.
         if !unsafe { (*state).process.is_current() } {
-            // The parent's, in a child that never used the client: it is left as it is, since its locks
-            // may be held by threads that the child does not have.
+            // A child that never used the client has the state of its parent. It is leaked, since
+            // its locks may be held by threads that do not exist in the child.
             fork::close_inherited();
             return;
         }
-        // SAFETY: as above; this process made it and frees it.
+        // SAFETY: as above; this process allocated it and frees it here only.
         let state = unsafe { Box::from_raw(state) };
-        // Also where the client was closed: calls that were under way then left keys since.
+        // Needed after `close` too: calls in flight at that time have added keys since.
         state.settle(&self.config, self.tls.as_ref());
     }
 }
@@ -312,13 +315,13 @@ impl State {
         }))
     }
 
-    /// The lock is held for moments only, never across a wait or a system call that can block.
+    /// Locks the state. The lock is never held across a wait or a blocking system call.
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // No code under the lock panics in between two changes that belong together.
+        // No code under the lock panics between two changes that belong together.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the call is counted among the loans.
+    /// Waits until the call has a loan.
     fn wait_for_turn(
         &self,
         mut inner: MutexGuard<'_, Inner>,
@@ -339,8 +342,8 @@ impl State {
         Err(if matches!(error, Error::Timeout) { Error::PoolExhausted { max } } else { error })
     }
 
-    /// At the end: keys without a time to live get it now, within a moment. What is left then is found by a
-    /// later client.
+    /// Sends the pending TTL updates at the end, within [`CLOSING`]. A later client finds the keys
+    /// that remain.
     fn settle(&self, config: &Config, tls: Option<&Connector>) {
         let mut inner = self.lock();
         inner.clear_lot();
@@ -402,21 +405,21 @@ fn apply_ttl_updates(
 }
 
 impl Inner {
-    /// What the Sentinels said of one connection is good for the others to the same server.
+    /// Applies the answer of the Sentinels for one connection to the others to the same server.
     fn confirm(&mut self, confirmed: &Connection) {
         for idle in self.idle.iter_mut().filter(|idle| idle.address() == confirmed.address()) {
             idle.named = confirmed.named;
         }
     }
 
-    /// Closes a connection that is of no more use.
+    /// Closes a connection and returns its keys to the pool.
     fn discard(&mut self, mut connection: Connection) {
         connection.give_back_own();
     }
 }
 
-/// A connection on loan. Dropping it gives it back, or closes it if it is in the middle of
-/// anything.
+/// Connection on loan from the pool. Dropping it returns the connection, or closes it if it is in
+/// the middle of a command or reply.
 #[derive(Debug)]
 pub(crate) struct Pooled {
     pool: Arc<Pool>,
@@ -443,7 +446,7 @@ impl Drop for Pooled {
         let Some(connection) = self.connection.take() else {
             return;
         };
-        // In a child the connection is its parent's: dropping it is close(2) and nothing else.
+        // In a child the connection belongs to the parent; dropping it only closes the descriptor.
         let Some(state) = self.pool.existing_state().filter(|state| state.process == self.process)
         else {
             return;
@@ -459,13 +462,13 @@ impl Drop for Pooled {
 }
 
 impl Pooled {
-    /// Whether this process made it, and is no forked child of the one that did.
+    /// Returns whether the connection was opened by this process and not inherited in a fork.
     pub(crate) fn is_ours(&self) -> bool {
         self.process.is_current()
     }
 }
 
-/// One of the broadcast prefixes that a client may have, until it is dropped.
+/// Reservation of one of the broadcast prefixes of a client, released on drop.
 #[derive(Debug)]
 pub(crate) struct Broadcast {
     pool: Arc<Pool>,
@@ -486,7 +489,7 @@ impl Drop for Broadcast {
 mod tests {
     use super::*;
 
-    /// The state hides behind a pointer, where the compiler does not look for what is in it.
+    /// The state is behind a raw pointer, which hides it from the auto traits.
     #[test]
     fn a_pool_may_be_shared_between_threads() {
         fn shared<T: Send + Sync>() {}

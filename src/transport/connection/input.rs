@@ -1,8 +1,8 @@
-//! The receive buffer of a connection.
+//! Receive buffer of a connection.
 
 use crate::transport::framer::Framer;
 
-/// How large it is at least.
+/// Minimum size of the buffer in bytes.
 pub(super) const READ_BUFFER: usize = 64 * 1024;
 
 /// Received bytes that are not yet decoded: `buffer[start..end]`.
@@ -27,13 +27,13 @@ impl Input {
         }
     }
 
-    /// Whether so much waits to be decoded that no more is taken in while sending.
+    /// Returns whether enough undecoded bytes are buffered to stop receiving while sending.
     pub(super) fn is_full(&self) -> bool {
         self.end - self.start >= self.max
     }
 
-    /// Room behind the received bytes. The buffer grows by doubling, with what has really come
-    /// and not with what a reply claims.
+    /// Returns free space after the received bytes. The buffer doubles with the bytes actually
+    /// received, not with the length that a reply claims.
     pub(super) fn space(&mut self, at_least: usize) -> &mut [u8] {
         if self.end == self.buffer.len() {
             if self.start > 0 {
@@ -43,7 +43,7 @@ impl Input {
             }
             if self.end == self.buffer.len() {
                 let doubled = self.buffer.len() * 2;
-                // Not beyond the end of a large string: the whole of it is about to be here.
+                // Do not grow past the end of a large string, most of which is already here.
                 let size =
                     if at_least > self.end + READ_BUFFER { doubled.min(at_least) } else { doubled };
                 self.buffer.reserve_exact(size - self.end);

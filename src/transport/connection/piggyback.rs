@@ -1,5 +1,5 @@
-//! Piggybacked commands of a connection: pending TTL updates and the search for leftovers. The
-//! commands go out ahead of those of a call, and their replies are read on the way to those of the call.
+//! Background work of a connection: TTL updates and the search for leftovers. The commands go out
+//! ahead of those of a call, and their replies are read before those of the call.
 
 use std::sync::Arc;
 
@@ -25,16 +25,16 @@ impl Connection {
         }
     }
 
-    /// Updates up to `most` keys along with the next command, for calls that leave keys themselves: so that
-    /// as many go as come.
+    /// Sends up to `most` pending updates along with the next command. Calls that add keys use this
+    /// to remove as many as they add.
     pub(crate) fn take_along(&mut self, most: usize) {
         let due = self.pending.as_ref().filter(|_| self.outstanding == 0);
         let due = due.map(|pending| pending.due(most)).unwrap_or_default();
         self.pack_piggybacked(due.into_iter().map(Piggyback::Expire));
     }
 
-    /// Updates the keys that its call has left and waits for the replies, since no command may follow for
-    /// long. Does nothing in the middle of other replies.
+    /// Sends the TTL updates of the last call and waits for the replies, for when no command may
+    /// follow for long. Does nothing while other replies are outstanding.
     pub(crate) fn settle(&mut self, until: &Until) -> Result<()> {
         while self.outstanding == 0 && !self.own.is_empty() {
             self.pack_own();
@@ -54,9 +54,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Packs what is due of the pool's pending updates, and a step of the search for leftovers.
+    /// Queues the due updates of the pool and one step of the search for leftovers.
     pub(super) fn pack_batch(&mut self) {
-        // The server sends notifications of what a connection reads while it tracks.
+        // While a connection tracks keys, the server notifies it of every key it reads.
         let may_probe = !self.tracks && !self.server.closes;
         let piggybacked = self.pending.as_ref().map(|pending| pending.batch(may_probe));
         self.pack_piggybacked(piggybacked.unwrap_or_default());
@@ -87,12 +87,12 @@ impl Connection {
         }
     }
 
-    /// Lends it the pending updates of the pool that it belongs to.
+    /// Gives the connection access to the pending TTL updates of its pool.
     pub(in crate::transport) fn lend(&mut self, pending: &Arc<Pending>) {
         self.pending.get_or_insert_with(|| pending.clone());
     }
 
-    /// Gives the keys of its call back to the pool, before it is closed.
+    /// Returns the keys of the call to the pool before the connection is closed.
     pub(in crate::transport) fn give_back_own(&mut self) {
         let own = self.own.drain();
         if let Some(pending) = &self.pending {

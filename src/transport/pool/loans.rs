@@ -1,23 +1,23 @@
-//! Which calls may have a connection, so that waits keep no others from one, and whose turn it is.
+//! Connection limits per class of call, and the queue of calls that wait for a connection.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::transport::wake::Wake;
 
-/// What a call needs a connection for. Long waits must not keep the others from getting one, so each
-/// class but theirs has some connections that are for it alone: see [`Loans::allow`].
+/// Purpose of a connection. Each class except [`Class::Wait`] has reserved connections, so that
+/// long waits cannot starve it: see [`Loans::allow`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// Waiting for results, for as long as the caller likes.
+    /// Waits for results for as long as the caller allows.
     Wait,
-    /// A question to an agent or the controller, which is to be answered within the default timeout.
+    /// Asks an agent or the controller and expects a reply within the default timeout.
     Question,
-    /// What Redis answers by itself.
+    /// Runs commands that Redis answers by itself.
     Quick,
 }
 
-/// Ends the wait of one call for its turn. Tests have one without a descriptor.
+/// Ends the wait of a call for its turn. A trait so that tests can do without a descriptor.
 pub(super) trait Signal {
     fn set(&self);
     fn is_set(&self) -> bool;
@@ -33,17 +33,17 @@ impl Signal for Wake {
     }
 }
 
-/// How many connections the calls of each class have, or are making, and which calls wait for one.
+/// Connections that each class holds or is opening, and the queue of calls that wait for one.
 #[derive(Debug)]
 pub(super) struct Loans<S = Wake> {
     counts: [usize; 3],
     max: usize,
-    /// Longest first. None of them may have a connection at this moment.
+    /// Longest wait first. No call in the queue may have a connection right now.
     waiting: VecDeque<Turn<S>>,
 }
 
 /// A call that waits for a connection. It is counted among the loans before it is woken, so that no
-/// other call can come between.
+/// other call can overtake it.
 #[derive(Debug)]
 struct Turn<S> {
     class: Class,
@@ -63,12 +63,12 @@ impl<S: Signal> Loans<S> {
         self.counts.iter().sum()
     }
 
-    /// How many calls wait.
+    /// Returns the number of waiting calls.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    /// How many connections are for this class alone, beyond `max` for all.
+    /// Returns the number of connections reserved for this class, beyond the shared `max`.
     fn reserve(&self, class: Class) -> usize {
         match class {
             Class::Wait => 0,
@@ -76,8 +76,8 @@ impl<S: Signal> Loans<S> {
         }
     }
 
-    /// Whether one more call of this class may have a connection. Without waits there are `max`; calls
-    /// of the reserves take nothing from the waits, which may be `max` beside them.
+    /// Returns whether one more call of this class may have a connection. Without waits the limit
+    /// is `max`. Calls on reserved connections do not reduce the `max` connections of the waits.
     fn allow(&self, class: Class) -> bool {
         let beyond = |class: Class| self.counts[class as usize].saturating_sub(self.reserve(class));
         let shared = beyond(Class::Wait) + beyond(Class::Question) + beyond(Class::Quick);
@@ -87,7 +87,7 @@ impl<S: Signal> Loans<S> {
         }
     }
 
-    /// Begins a loan, if the call may have a connection now.
+    /// Takes a loan if the call may have a connection now.
     pub(super) fn take(&mut self, class: Class) -> bool {
         let is_allowed = self.allow(class);
         if is_allowed {
@@ -96,12 +96,12 @@ impl<S: Signal> Loans<S> {
         is_allowed
     }
 
-    /// Sets the signal once the call has a loan.
+    /// Queues a call. The signal is set once the call has a loan.
     pub(super) fn wait(&mut self, class: Class, signal: Arc<S>) {
         self.waiting.push_back(Turn { class, signal });
     }
 
-    /// For a call that waits no longer. A turn that came too late for it is another's.
+    /// Removes a call from the queue. A loan that was granted too late goes to another call.
     pub(super) fn leave(&mut self, class: Class, signal: &Arc<S>) {
         if signal.is_set() {
             self.give_back(class);
@@ -110,7 +110,7 @@ impl<S: Signal> Loans<S> {
         }
     }
 
-    /// Ends a loan, and hands out what others may have now.
+    /// Ends a loan and grants loans to the calls that may have one now.
     pub(super) fn give_back(&mut self, class: Class) {
         self.counts[class as usize] -= 1;
         while let Some(next) = self.waiting.iter().position(|turn| self.allow(turn.class)) {
@@ -150,7 +150,7 @@ mod tests {
     fn other_calls_leave_waits_their_connections_and_stay_within_the_maximum() {
         let mut loans = Loans::new(8);
         fill(Class::Quick, &mut loans);
-        // One of them is on the connection beyond those that waits may have.
+        // One of them uses the connection beyond those that waits may have.
         assert_eq!((loans.total(), loans.take(Class::Wait)), (8, true));
         assert!(!loans.allow(Class::Wait) && !loans.allow(Class::Quick));
         assert!(loans.allow(Class::Question));
@@ -203,8 +203,9 @@ mod tests {
         }
     }
 
-    /// Calls of all classes on a pool that is too small for them, some of which give up while they wait. A
-    /// turn that is lost leaves a thread that nobody wakes, which ends the schedule as a deadlock.
+    /// Calls of all classes on a pool that is too small for them, some of which give up while
+    /// waiting. A lost turn leaves a thread that is never woken, which ends the schedule as a
+    /// deadlock.
     #[test]
     fn no_schedule_of_calls_loses_a_turn() {
         let schedule = || {

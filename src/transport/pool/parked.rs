@@ -1,12 +1,13 @@
-//! Connections that a wait keeps between two calls of its owner, who may not come back for long.
+//! Connections that a wait keeps between two calls of its owner, which may be far apart.
 
 use std::sync::Arc;
 
 use super::{Class, Inner, Pool, Pooled, Process};
 use crate::transport::connection::Connection;
 
-/// A claim to a connection that was put aside in whatever state it is in. It counts for nobody: where
-/// another call needs the place, the connection is closed, and the owner of the claim takes a new one.
+/// Claim to a connection that was put aside in its current state. The connection does not count as
+/// a loan: where another call needs its place it is closed, and the owner of the claim opens a new
+/// one.
 #[derive(Debug)]
 pub(crate) struct Parked {
     pool: Arc<Pool>,
@@ -14,7 +15,7 @@ pub(crate) struct Parked {
     number: u64,
 }
 
-/// The connections that are put aside, oldest first.
+/// Parked connections, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Lot {
     connections: Vec<(u64, Connection)>,
@@ -22,7 +23,7 @@ pub(super) struct Lot {
 }
 
 impl Pooled {
-    /// Puts the connection aside.
+    /// Parks the connection.
     pub(crate) fn park(mut self) -> Option<Parked> {
         let pool = self.pool.clone();
         let state = pool.existing_state().filter(|state| state.process == self.process)?;
@@ -39,12 +40,12 @@ impl Pooled {
 }
 
 impl Parked {
-    /// Whether it is of this process, not of the parent of a forked child.
+    /// Returns whether it belongs to this process rather than to the parent of a forked child.
     pub(crate) fn is_ours(&self) -> bool {
         self.process.is_current()
     }
 
-    /// Takes the connection back; `None` where it had to go, or no call may have one now.
+    /// Takes the connection back; `None` if it was closed, or if no call may have one now.
     pub(crate) fn take(self, class: Class) -> Option<Pooled> {
         let pool = self.pool.clone();
         let state = pool.existing_state().filter(|state| state.process == self.process)?;
@@ -68,7 +69,7 @@ impl Parked {
 
 impl Drop for Parked {
     fn drop(&mut self) {
-        // In a child the connection is its parent's.
+        // In a child the connection belongs to the parent.
         let state = self.pool.existing_state().filter(|state| state.process == self.process);
         if let Some(state) = state {
             let mut inner = state.lock();
@@ -85,7 +86,7 @@ impl Inner {
         Some(self.lot.connections.remove(place).1)
     }
 
-    /// Closes connections that are put aside until all together are no more than the pool may have.
+    /// Closes parked connections until the total is within the limit of the pool.
     pub(super) fn make_room(&mut self) {
         let taken = self.loans.total() + self.idle.len();
         while taken + self.lot.connections.len() > self.loans.max().max(taken)
@@ -96,7 +97,7 @@ impl Inner {
         }
     }
 
-    /// Closes all of them.
+    /// Closes all parked connections.
     pub(super) fn clear_lot(&mut self) {
         for (_, connection) in std::mem::take(&mut self.lot.connections) {
             self.discard(connection);
