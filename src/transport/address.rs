@@ -1,4 +1,4 @@
-//! Where a Redis is and how to log in there: URLs and their parts.
+//! Redis addresses and login data: URLs and their parts.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -16,7 +16,7 @@ pub(crate) const SENTINEL_PORT: u16 = 26379;
 const DEFAULT_MAX_CONNECTIONS: usize = 64;
 const DEFAULT_MAX_REPLY: usize = 64 * 1024 * 1024;
 
-/// A password: everything can hold one, nothing prints it.
+/// A password, masked in `Debug` output.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 
@@ -39,11 +39,11 @@ impl fmt::Debug for Secret {
 /// Where the server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    /// A host by name or number, and a port.
+    /// Host name or IP address, and port.
     Tcp { host: String, port: u16 },
-    /// A unix socket.
+    /// Path of a Unix socket.
     Unix(PathBuf),
-    /// The master of a name, wherever these say that it is now.
+    /// The master with this name, as reported by these Sentinels.
     Sentinel { sentinels: Vec<(String, u16)>, name: String },
 }
 
@@ -61,7 +61,7 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
-    /// What makes a connection impossible, however the address was given.
+    /// Returns an error for an address that no connection can use, regardless of how it was given.
     pub(crate) fn check(&self) -> Result<(), String> {
         let places = match self {
             Endpoint::Tcp { host, port } => &[(host.clone(), *port)][..],
@@ -92,7 +92,7 @@ fn host_and_port(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// Configuration of a server for the transport.
+/// Settings of the transport for one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Config {
     pub(crate) endpoint: Endpoint,
@@ -100,9 +100,9 @@ pub(crate) struct Config {
     pub(crate) password: Option<Secret>,
     pub(crate) db: u32,
     pub(crate) tls: Option<TlsFiles>,
-    /// How many connections may be open at a time.
+    /// Maximum number of open connections.
     pub(crate) max_connections: usize,
-    /// The largest reply in bytes, as held in memory.
+    /// Maximum size of a reply in bytes, as held in memory.
     pub(crate) max_reply: usize,
 }
 
@@ -119,12 +119,12 @@ impl Config {
         }
     }
 
-    /// Reads a URL. The message of a failure never quotes the URL, which may hold a password.
+    /// Parses a URL. The error message never quotes the URL, which may hold a password.
     pub(crate) fn from_url(text: &str) -> Result<Config, AddressError> {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(invalid("missing scheme"));
         };
-        // The parser of URLs would leave them out without a word, also from a password.
+        // The URL parser would silently drop them, even from a password.
         if text.contains(|character: char| character.is_ascii_control()) {
             return Err(invalid("unexpected control character"));
         }
@@ -132,16 +132,16 @@ impl Config {
             "redis" | "valkey" => tcp(text),
             "redis+unix" | "valkey+unix" | "unix" => unix(rest),
             "rediss" | "valkeys" => with_tls(text, tcp),
-            // They list hosts, unlike any other URL.
+            // Only these URLs list several hosts.
             "redis+sentinel" | "valkey+sentinel" => sentinel(rest),
             "rediss+sentinel" | "valkeys+sentinel" => with_tls(rest, sentinel),
-            // Not even the scheme is quoted: in a URL that is put together wrongly it may be anything.
+            // The scheme is not quoted either: in a malformed URL it may be anything.
             _ => Err(invalid("unknown scheme")),
         }
     }
 }
 
-/// A URL, and the zone of its host, which the parser of URLs does not know.
+/// Parses a URL and the zone of its host, which the URL parser does not support.
 fn parsed(text: &str) -> Result<(Url, Option<String>), AddressError> {
     let parse = |text: &str| Url::parse(text).map_err(|error| AddressError(error.to_string()));
     let Some((percent, end)) = zone_in(text) else { return Ok((parse(text)?, None)) };
@@ -150,7 +150,7 @@ fn parsed(text: &str) -> Result<(Url, Option<String>), AddressError> {
     Ok((parse(&without)?, Some(zone)))
 }
 
-/// Where the zone stands in `redis://[fe80::1%25eth0]:6379`, its `%` included.
+/// Returns the range of the zone in `redis://[fe80::1%25eth0]:6379`, including its `%`.
 fn zone_in(text: &str) -> Option<(usize, usize)> {
     let start = text.find("://")? + 3;
     let authority = &text[start..];
@@ -162,14 +162,16 @@ fn zone_in(text: &str) -> Option<(usize, usize)> {
     Some((inside + inner.find('%')?, inside + inner.len()))
 }
 
-/// The zone in `%25eth0`, as URLs write it (RFC 6874), or `%eth0`, as everything else does.
+/// Parses the zone in `%25eth0`, the form of URLs (RFC 6874), or in `%eth0`, the form used
+/// elsewhere.
 fn zone(text: &str) -> Result<String, AddressError> {
     let encoded = text.strip_prefix("%25").filter(|zone| !zone.is_empty());
     let zone = decode(encoded.unwrap_or(text.trim_start_matches('%')), "zone")?;
     if zone.is_empty() { Err(invalid("missing zone after the %")) } else { Ok(zone) }
 }
 
-/// A host as an address has it: IPv6 numbers without their brackets, with their zone behind one `%`.
+/// Returns a host as addresses use it: an IPv6 address without brackets, its zone after a single
+/// `%`.
 pub(crate) fn bare_host(text: &str) -> String {
     let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let zoned = inner.split_once('%').filter(|(number, _)| number.parse::<Ipv6Addr>().is_ok());
@@ -180,7 +182,7 @@ pub(crate) fn bare_host(text: &str) -> String {
     }
 }
 
-/// Whether this can be the name or the number of a host, as [`bare_host`] has it.
+/// Returns whether this can be a host name or an IP address in the form of [`bare_host`].
 fn is_host(host: &str) -> bool {
     let is_number = without_zone(host).parse::<Ipv6Addr>().is_ok();
     !host.is_empty()
@@ -193,7 +195,7 @@ fn without_zone(host: &str) -> &str {
     host.split_once('%').map_or(host, |(number, _)| number)
 }
 
-/// The same under TLS; `#insecure` at the end believes any certificate.
+/// The same with TLS; a trailing `#insecure` disables certificate verification.
 fn with_tls(
     text: &str,
     read: impl FnOnce(&str) -> Result<Config, AddressError>,
@@ -206,7 +208,7 @@ fn with_tls(
     Ok(Config { tls: Some(TlsFiles { insecure, ..TlsFiles::default() }), ..config })
 }
 
-/// `[[user]:password@]host[:port][,host[:port]…]/name[/db]`
+/// Parses `[[user]:password@]host[:port][,host[:port]…]/name[/db]`.
 fn sentinel(text: &str) -> Result<Config, AddressError> {
     if text.contains(['?', '#']) {
         return Err(invalid("unexpected ?query or #fragment in redis+sentinel://"));
@@ -236,7 +238,7 @@ fn sentinel(text: &str) -> Result<Config, AddressError> {
 }
 
 fn one_sentinel(text: &str) -> Result<(String, u16), AddressError> {
-    // As part of a URL of its own: numbers of IPv6 stand in brackets there too.
+    // Parsed as a URL of its own, in which IPv6 addresses are in brackets too.
     let text = format!("redis://{text}/");
     let Endpoint::Tcp { host, .. } = tcp(&text)?.endpoint else {
         return Err(invalid("invalid host of a Sentinel"));
@@ -244,7 +246,7 @@ fn one_sentinel(text: &str) -> Result<(String, u16), AddressError> {
     Ok((host, parsed(&text)?.0.port().unwrap_or(SENTINEL_PORT)))
 }
 
-/// Why a URL gives no address.
+/// Why a URL is invalid.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
     "invalid URL: {0}; expected redis://[[user]:password@]host[:port][/db], rediss://… for TLS, redis+unix:///path[?db=N&user=U&pass=P] or redis+sentinel://[[user]:password@]host:port,…/name[/db], with %xx for special characters in user and password"
@@ -255,12 +257,12 @@ fn invalid(message: impl Into<String>) -> AddressError {
     AddressError(message.into())
 }
 
-/// `redis://[[user]:password@]host[:port][/db]`
+/// Parses `redis://[[user]:password@]host[:port][/db]`.
 fn tcp(text: &str) -> Result<Config, AddressError> {
     let (url, zone) = parsed(text)?;
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| invalid("no host"))?;
     let host = decode(host, "host")?;
-    // A URL writes IPv6 numbers in brackets, everything else without.
+    // A URL has IPv6 addresses in brackets, everything else without.
     let number = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&host);
     let port = url.port().unwrap_or(DEFAULT_PORT);
     let host = zone.map_or_else(|| number.to_owned(), |zone| format!("{number}%{zone}"));
@@ -278,8 +280,8 @@ fn tcp(text: &str) -> Result<Config, AddressError> {
     Ok(config)
 }
 
-/// `redis+unix:///path[?db=N&user=U&pass=P]`, of which this is what follows `//`. Nothing but `%xx` is
-/// decoded: a path may have dots and any byte, and a password a plus sign.
+/// Parses what follows `//` in `redis+unix:///path[?db=N&user=U&pass=P]`. Decodes only `%xx`: a
+/// path may contain dots and any byte, and a password may contain a plus sign.
 fn unix(text: &str) -> Result<Config, AddressError> {
     if text.contains('#') {
         return Err(invalid("unexpected #fragment: write %23 for a # in the path or the password"));
@@ -430,7 +432,7 @@ mod tests {
         }
         assert_eq!(config("redis+unix:///p?user=a+b&pass=x=y").user.as_deref(), Some("a+b"));
         assert_eq!(password("redis+unix:///p?user=a+b&pass=x=y"), Some(Secret::new("x=y")));
-        // A path is taken as it is, dots, slashes, and bytes that are no text.
+        // A path is taken as it is: dots, slashes and bytes that are not UTF-8.
         let path = |url: &str| match config(url).endpoint {
             Endpoint::Unix(path) => path.into_os_string().into_vec(),
             other => panic!("{other}"),

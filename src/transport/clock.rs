@@ -1,8 +1,8 @@
-//! The clock that every deadline and pause goes by: the system's, or a simulated one in unit tests.
+//! Clock behind every deadline and pause: the system clock, or a simulated one in unit tests.
 
 use std::time::{Duration, Instant};
 
-/// This moment.
+/// Returns the current time.
 #[cfg(not(test))]
 pub(crate) fn now() -> Instant {
     Instant::now()
@@ -11,12 +11,12 @@ pub(crate) fn now() -> Instant {
 #[cfg(test)]
 pub(crate) use simulated::now;
 
-/// How long ago a moment was.
+/// Returns the time since a moment.
 pub(crate) fn since(moment: Instant) -> Duration {
     now().saturating_duration_since(moment)
 }
 
-/// A clock that moves when somebody waits by it, so that a schedule of minutes takes no time.
+/// A clock that advances when a thread waits, so that a schedule of minutes runs instantly.
 #[cfg(test)]
 pub(crate) mod simulated {
     use std::cell::Cell;
@@ -30,12 +30,12 @@ pub(crate) mod simulated {
         NOW.get().unwrap_or_else(Instant::now)
     }
 
-    /// Whether the clock of this thread is simulated.
+    /// Returns whether the clock of this thread is simulated.
     pub(crate) fn is_running() -> bool {
         NOW.get().is_some()
     }
 
-    /// The simulated clock of this thread, until it is dropped.
+    /// Simulates the clock of this thread until it is dropped.
     pub(crate) struct Clock(());
 
     impl Clock {
@@ -51,7 +51,7 @@ pub(crate) mod simulated {
         }
     }
 
-    /// Moves the clock of this thread on, where it is simulated.
+    /// Advances the clock of this thread if it is simulated.
     pub(crate) fn advance(span: Duration) {
         NOW.set(NOW.get().map(|now| now + span));
     }

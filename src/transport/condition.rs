@@ -1,28 +1,29 @@
-//! What a failure says of the server, by the error codes of Redis and Valkey.
+//! State of a server after a failure, derived from the error codes of Redis and Valkey.
 
 use super::error::{Error, ServerError};
 
-/// What a failure says of the server and the connection. Whether a call is repeated after it, and
-/// how, depends on the call too: see `engine::retry`.
+/// State of the server and the connection after a failure. Whether and how a call is retried also
+/// depends on the call: see `engine::retry`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// No connection could be made.
+    /// The connection attempt failed.
     Unreachable,
     /// The connection broke.
     Lost,
-    /// The server is there, but loads its data, is a replica, runs a script, or is about to be replaced.
+    /// The server is up, but is loading its data, is a replica, runs a script, or is about to be
+    /// replaced.
     NotReady,
-    /// The server has as many clients as it takes.
+    /// The server has reached its limit of clients.
     Full,
-    /// The server refuses to write, and may still be read.
+    /// The server rejects writes but may still serve reads.
     RefusesWrites,
-    /// A code that neither Redis nor Valkey has, such as one of a proxy.
+    /// The error code belongs to neither Redis nor Valkey, but to a proxy, for example.
     Unknown,
-    /// Time does not mend it.
+    /// Permanent: retrying does not help.
     Final,
 }
 
-/// A row for each code: code, servers, condition, meaning. Lines that begin with # are comments.
+/// One line per code: code, servers, condition, meaning. Lines starting with # are comments.
 const CODES: &str = include_str!("server_errors.tsv");
 
 fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -33,12 +34,12 @@ fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 impl Condition {
-    /// Whether it passes by itself.
+    /// Returns whether the condition is temporary.
     fn is_passing(self) -> bool {
         !matches!(self, Condition::RefusesWrites | Condition::Unknown | Condition::Final)
     }
 
-    /// The condition of a server that answers with an error of this code.
+    /// Returns the condition of a server that replies with this error code.
     pub(crate) fn of_code(code: &str) -> Self {
         match rows().find(|(known, _)| *known == code) {
             Some((_, "not-ready")) => Condition::NotReady,
@@ -60,7 +61,7 @@ impl Error {
         }
     }
 
-    /// Whether the same step may succeed a moment later, without anybody's help.
+    /// Returns whether the same step may succeed a moment later without intervention.
     pub(crate) fn is_passing(&self) -> bool {
         self.condition().is_passing()
     }
@@ -74,7 +75,7 @@ impl ServerError {
         Condition::of_code(&self.code)
     }
 
-    /// Whether the same command may succeed a moment later.
+    /// Returns whether the same command may succeed a moment later.
     pub(crate) fn is_passing(&self) -> bool {
         self.condition().is_passing()
     }

@@ -1,8 +1,8 @@
-//! Counters of a pool and of what is done on its connections.
+//! Counters of a pool and its connections.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts since the client was made. A forked child goes on from its parent's.
+/// Counts since the client was created. A forked child continues with those of its parent.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) connected: Counter,
@@ -27,7 +27,7 @@ impl Counter {
     }
 }
 
-/// The connections of a pool at one moment.
+/// Number of connections of a pool at one moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Connections {
     pub(crate) open: usize,

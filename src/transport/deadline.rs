@@ -1,4 +1,4 @@
-//! What ends a call.
+//! Deadlines and call contexts.
 
 use std::time::{Duration, Instant};
 
@@ -7,21 +7,22 @@ use super::error::{Error, Result};
 use super::wake::Wake;
 use std::sync::Arc;
 
-/// How long a server may take to answer what does not block for long: a stopped machine, or one that
-/// a cable no longer leads to, looks like a slow one. Blocking commands come back well before.
+/// How long a server may take to reply to a command that does not block for long. An unreachable or
+/// stopped machine is otherwise indistinguishable from a slow one. Blocking commands return well
+/// before this.
 const SILENCE: Duration = Duration::from_secs(8);
 
-/// A point in monotonic time, or never.
+/// A point in monotonic time, or no deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// `None` is never; so is a span too long for the clock.
+    /// Returns the deadline `span` from now, or none for `None` or a span too long for the clock.
     pub(crate) fn after(span: Option<Duration>) -> Self {
         Deadline(span.and_then(|span| clock::now().checked_add(span)))
     }
 
-    /// Returns the time left; `None` means no deadline.
+    /// Returns the remaining time; `None` without a deadline.
     pub(crate) fn remaining(self) -> Option<Duration> {
         self.0.map(|at| at.saturating_duration_since(clock::now()))
     }
@@ -30,7 +31,7 @@ impl Deadline {
         self.0.is_some_and(|at| at <= clock::now())
     }
 
-    /// The earlier of this deadline and a span from now.
+    /// Returns the earlier of this deadline and `span` from now.
     pub(crate) fn within(self, span: Duration) -> Deadline {
         let other = Deadline::after(Some(span));
         match (self.0, other.0) {
@@ -41,18 +42,19 @@ impl Deadline {
     }
 }
 
-/// What ends a call: its deadline, its cancel tokens, the closing of its client.
+/// Call context: the deadline, the cancel tokens and the closing of the client.
 ///
-/// Made once per call and handed down through every step of it, so that resolving, connecting,
+/// Created once per call and passed through all of its steps, so that resolving, connecting,
 /// submitting and waiting share one deadline.
 #[derive(Debug, Clone)]
 pub(crate) struct Until {
     pub(crate) deadline: Deadline,
-    /// Up to three tokens: of the client handle, of the call, and of the call that this is a step of.
+    /// Up to three tokens: of the client handle, of the call, and of the enclosing call.
     pub(crate) cancels: [Option<Arc<Wake>>; 3],
-    /// Set by [`Pool::get`](super::Pool::get): the wake-up of the closing client.
+    /// Wake-up of the closing client, set by [`Pool::until`](super::Pool::until).
     pub(crate) closing: Option<Arc<Wake>>,
-    /// Maximum silence while a reply is awaited, before the connection counts as lost.
+    /// How long the server may send nothing while a reply is awaited before the connection counts
+    /// as lost.
     pub(crate) silence: Option<Duration>,
 }
 
@@ -61,17 +63,18 @@ impl Until {
         Until { deadline, cancels: [None, None, None], closing: None, silence: None }
     }
 
-    /// The same call with an earlier deadline for one of its steps.
+    /// Returns the same context with an earlier deadline, for one step of the call.
     pub(crate) fn within(&self, span: Duration) -> Until {
         Until { deadline: self.deadline.within(span), ..self.clone() }
     }
 
-    /// The same for what can go on over another connection: one that falls silent is given up.
+    /// Returns the same context for a step that another connection can take over: a silent
+    /// connection is given up.
     pub(crate) fn impatient(&self) -> Until {
         Until { silence: Some(SILENCE), ..self.clone() }
     }
 
-    /// Whether the call has ended for a reason other than its deadline.
+    /// Returns an error if the call has ended for a reason other than its deadline.
     pub(crate) fn check_cancelled(&self) -> Result<()> {
         for token in self.cancels.iter().flatten() {
             if token.is_foreign() {
@@ -88,7 +91,7 @@ impl Until {
         }
     }
 
-    /// Whether the call has ended.
+    /// Returns an error if the call has ended.
     pub(crate) fn check(&self) -> Result<()> {
         self.check_cancelled()?;
         if self.deadline.has_passed() { Err(Error::Timeout) } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! What can go wrong between a call and Redis.
+//! Errors of the transport.
 
 use std::fmt;
 use std::io;
@@ -8,26 +8,26 @@ use super::condition::Condition;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
-/// What a library below says of a failure.
+/// Underlying error of a library.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// A failure of the transport. It knows no command and no agent: the module that made the call
-/// adds what was asked of whom.
+/// Error of the transport. It does not know commands and agents: the calling module adds what was
+/// asked of which agent.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// No connection could be made.
+    /// The connection attempt failed.
     #[error("cannot connect to {address}: {source}")]
     Connect { address: String, source: io::Error },
-    /// Redis refused the user or the password, or wants one.
+    /// Redis rejected the user or the password, or requires one.
     #[error("{address} {}: {error}", if error.code == "NOAUTH" { "requires a password" } else { "refused the login" })]
     Authentication { address: String, error: ServerError },
-    /// The connection broke after it was made. What was under way on it may or may not have run.
+    /// The connection broke after it was established. Commands in flight may or may not have run.
     #[error("the connection to {address} was lost: {source}")]
     Lost { address: String, source: io::Error },
-    /// The deadline of the call has passed.
+    /// The deadline of the call was exceeded.
     #[error("deadline exceeded")]
     Timeout,
-    /// The deadline of the call has passed after a failure that waiting might have mended.
+    /// The deadline of the call was exceeded after a temporary failure.
     #[error("deadline exceeded; last error: {0}")]
     TimeoutAfter(Box<Error>),
     /// A cancel token of the call was set.
@@ -36,32 +36,32 @@ pub(crate) enum Error {
     /// The client was closed.
     #[error("the client is closed")]
     Closed,
-    /// Every connection of the pool stayed in use until the deadline.
+    /// All connections of the pool stayed in use until the deadline.
     #[error("no connection became free; the client has at most {max}")]
     PoolExhausted { max: usize },
-    /// A cancel token or an iterator made in another process.
+    /// A cancel token or an iterator was created in another process.
     #[error("the handle was made in another process, before a fork")]
     Forked,
-    /// Redis answered with an error.
+    /// Redis replied with an error.
     #[error("{0}")]
     Server(ServerError),
-    /// Redis sent something that is no valid reply. The connection has been closed.
+    /// Redis sent an invalid reply. The connection has been closed.
     #[error("{address} sent an invalid reply: {message}")]
     Protocol { address: String, message: String },
-    /// TLS could not be agreed on. Trying again will not help.
+    /// The TLS handshake failed. Retrying does not help.
     #[error("no TLS with {host}: {message}")]
     Tls { host: String, message: String, source: Option<Cause> },
-    /// TLS is wanted of a build that has none.
+    /// TLS was requested, but this build does not include it.
     #[cfg(not(feature = "tls"))]
     #[error("TLS is not available: acclient was built without TLS (Cargo feature `tls`)")]
     BuiltWithoutTls,
-    /// The server is of a kind that cannot be used.
+    /// This kind of server is not supported.
     #[error("{address} is {what}")]
     Unsupported { address: String, what: &'static str },
-    /// No Sentinel could tell of a master that is one.
+    /// No Sentinel named a working master.
     #[error("{sentinels} name no master: {message}")]
     NoMaster { sentinels: String, message: String },
-    /// A setting of TLS cannot be used.
+    /// A TLS setting is invalid.
     #[cfg(feature = "tls")]
     #[error("{0}")]
     Setting(String),
@@ -78,31 +78,32 @@ pub(crate) struct ServerError {
 }
 
 impl ServerError {
-    /// Whether only a node of a Redis Cluster says so.
+    /// Returns whether only a node of a Redis Cluster sends this error.
     pub(crate) fn is_of_a_cluster(&self) -> bool {
         matches!(self.code.as_str(), "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT")
     }
 
-    /// Whether the command is refused, and neither for now nor for want of a login: the server, a proxy
-    /// or the rights of the user do not offer it.
+    /// Returns whether the command is rejected permanently and not for lack of a login: the server,
+    /// a proxy or the ACL of the user does not support it.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self.condition(), Condition::Final | Condition::Unknown)
             && !matches!(self.code.as_str(), "NOAUTH" | "WRONGPASS")
     }
 
-    /// Whether it refuses EVAL itself in words of Redis, and not a command of a script.
+    /// Returns whether it rejects EVAL itself, in the wording of Redis, rather than a command in a
+    /// script.
     pub(crate) fn is_about_eval(&self) -> bool {
         let text = self.text.to_ascii_lowercase();
         let refused = self.code == "NOPERM" && text.contains("'eval'");
         refused || self.is_unknown_command()
     }
 
-    /// Whether it says, in words of Redis, that there is no such command.
+    /// Returns whether it reports an unknown command, in the wording of Redis.
     pub(crate) fn is_unknown_command(&self) -> bool {
         self.code == "ERR" && self.text.to_ascii_lowercase().starts_with("unknown command")
     }
 
-    /// The same with the password, where it is quoted, masked.
+    /// Masks the password where the error quotes it.
     pub(crate) fn without(mut self, password: Option<&Secret>) -> Self {
         if let Some(password) = password.map(Secret::expose).filter(|password| !password.is_empty())
         {
@@ -112,14 +113,14 @@ impl ServerError {
         self
     }
 
-    /// Whether it says that the login is missing or wrong.
+    /// Returns whether the login is missing or wrong.
     pub(crate) fn is_authentication(&self) -> bool {
-        // Redis 5 and older know no WRONGPASS: they say it in words.
+        // Redis 5 and older have no WRONGPASS and report this in the text.
         matches!(self.code.as_str(), "WRONGPASS" | "NOAUTH")
             || (self.code == "ERR"
                 && (self.text.contains("invalid password")
                     || self.text.contains("AUTH")
-                    // A server without ACLs was sent a user name.
+                    // A server without users that was sent a user name.
                     || self.text.contains("for 'auth' command")))
     }
 }
@@ -137,14 +138,15 @@ impl From<&redis::ServerError> for ServerError {
 }
 
 impl ServerError {
-    /// What a server has said. An error of a command within a script or a transaction is that of the command.
+    /// Parses an error reply. An error within a script or a transaction becomes that of the
+    /// command.
     fn new(code: &str, text: &str) -> Self {
         let (mut code, mut text) = (code, text);
         if let Some(inner) = within_script(text).filter(|_| code == "ERR") {
             let split = inner.split_once(' ').filter(|(word, _)| is_code(word));
             (code, text) = split.unwrap_or((code, inner));
         }
-        // Redis 7 says why where it refuses EXEC itself.
+        // Redis 7 gives the reason when it rejects EXEC itself.
         let aborted = text.strip_prefix("Transaction discarded because of: ");
         if let Some(inner) = aborted.filter(|_| code == "EXECABORT") {
             (code, text) =
@@ -157,13 +159,14 @@ impl ServerError {
     }
 }
 
-/// How a missing right is told of within a script: by Redis up to 7.0, and by later ones and Valkey.
+/// A missing permission within a script: the wording of Redis up to 7.0, and of later ones and
+/// Valkey.
 const REFUSED_IN_SCRIPT: [&str; 2] =
     ["The user executing the script can't ", "ACL failure in script: "];
 
-/// The error that Redis before version 7 wraps: `Error running script (call to f_…): @user_script:1:
-/// @user_script: 1: -OOM command not allowed …`. The second place, and the dash, are there where the command
-/// was refused before it ran.
+/// Returns the error that Redis before version 7 wraps: `Error running script (call to f_…):
+/// @user_script:1: @user_script: 1: -OOM command not allowed …`. The second position and the dash
+/// are present if the command was rejected before it ran.
 fn within_script(text: &str) -> Option<&str> {
     let (_, mut text) = text.strip_prefix("Error running script (call to ")?.split_once("): ")?;
     while let Some(place) = text.strip_prefix("@user_script:") {
@@ -187,7 +190,7 @@ mod tests {
         ServerError::new("ERR", &format!("{call}: @user_script:1: {inner}"))
     }
 
-    /// As Redis 5.0.14, 6.0.20 and 6.2.16 say it; the first adds blanks.
+    /// The wording of Redis 5.0.14, 6.0.20 and 6.2.16; the first adds blanks.
     #[test]
     fn an_error_within_a_script_is_that_of_the_command() {
         for (inner, code, condition) in [
@@ -225,7 +228,7 @@ mod tests {
         }
     }
 
-    /// As Redis 7.0.15, 7.4.1, Valkey 8.1.1 and 9.1.2 say it.
+    /// The wording of Redis 7.0.15, 7.4.1, Valkey 8.1.1 and 9.1.2.
     #[test]
     fn a_right_that_is_missing_within_a_script_is_a_right_that_is_missing() {
         for text in [
@@ -235,7 +238,7 @@ mod tests {
         ] {
             let error = ServerError::new("ERR", text);
             assert_eq!((&*error.code, &*error.text), ("NOPERM", text));
-            // The script has begun, so that a transaction would do no better.
+            // The script has started, so a transaction would fail as well.
             assert!(!error.is_about_eval());
         }
     }

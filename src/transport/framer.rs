@@ -1,42 +1,42 @@
-//! Finds where a reply ends, before the parser sees it.
+//! Finds the end of a reply before the parser sees it.
 //!
-//! `redis::Parser` recurses once per level of nesting, hangs on some negative lengths and
-//! takes whatever a length claims; a server that is hostile or broken could abort the process with
-//! it. The framer walks a reply without recursion, resumes where the bytes ran out, and gives the
-//! parser complete replies within limits only.
+//! `redis::Parser` recurses once per nesting level, waits without a timeout on some negative
+//! lengths and trusts any claimed length, so a hostile or broken server could abort the process.
+//! The framer walks a reply without recursion, resumes where the bytes ran out, and passes only
+//! complete replies within the limits to the parser.
 
 use std::fmt;
 
-/// The content types of TLS records. No reply begins with any of them.
+/// Content types of TLS records. No reply begins with any of them.
 const TLS_RECORDS: std::ops::RangeInclusive<u8> = 0x14..=0x17;
-/// The longest line (type byte, number or text, CRLF).
+/// Maximum length of a line (type byte, number or text, CRLF).
 const MAX_LINE: usize = 64 * 1024;
-/// The deepest nesting of arrays, maps and sets.
+/// Maximum nesting depth of arrays, maps and sets.
 const MAX_DEPTH: usize = 16;
-/// What one element costs in memory besides its bytes, so that a reply of a million empty
-/// elements counts as what it becomes.
+/// Memory per element besides its bytes, so that a reply of a million empty elements counts with
+/// the size it has in memory.
 const ELEMENT: usize = std::mem::size_of::<redis::Value>();
 
-/// What [`Framer::frame`] found.
+/// Result of [`Framer::frame`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame {
-    /// A whole reply: its length in bytes, and how deep it nests (0 for a flat one).
+    /// A complete reply: its length in bytes and its nesting depth (0 for a flat one).
     Complete { length: usize, depth: usize },
-    /// More bytes are needed: the reply is at least this long.
+    /// More bytes are needed: the reply has at least this length.
     Incomplete { at_least: usize },
 }
 
-/// What is wrong with a reply, in words for an error message.
+/// Why a reply is invalid, as the text of an error message.
 pub(super) type Violation = String;
 
 #[derive(Debug)]
 pub(super) struct Framer {
     max_reply: usize,
-    /// Bytes of the current reply that are dealt with.
+    /// Processed bytes of the current reply.
     position: usize,
-    /// Where the search for the end of the current line goes on.
+    /// Where the search for the end of the current line continues.
     scanned: usize,
-    /// How many elements each open level still waits for.
+    /// Outstanding elements of each open level.
     open: Vec<usize>,
     depth: usize,
     /// Elements announced so far.
@@ -48,12 +48,12 @@ impl Framer {
         Framer { max_reply, position: 0, scanned: 0, open: Vec::new(), depth: 0, elements: 0 }
     }
 
-    /// Looks at `bytes`, which begin with the current reply and may have grown since the last
-    /// call. After `Complete` the next call starts with the next reply, after a violation the
-    /// connection is of no further use.
+    /// Examines `bytes`, which begin with the current reply and may have grown since the last call.
+    /// After `Complete` the next call starts with the next reply. After a violation the connection
+    /// cannot be used any more.
     ///
-    /// The text of an error or status that is not UTF-8 is mended in place, with a `?` for each
-    /// byte that is not ASCII: the parser would refuse the reply for it, or make three bytes of one.
+    /// Replaces each non-ASCII byte in the text of an error or status that is not UTF-8 with a `?`,
+    /// in place: the parser would reject the reply, or turn one byte into three.
     pub(super) fn frame(&mut self, bytes: &mut [u8]) -> Result<Frame, Violation> {
         self.first_byte(bytes)?;
         while let Some(line_end) = self.line(bytes)? {
@@ -106,7 +106,7 @@ impl Framer {
         Ok(Frame::Incomplete { at_least: bytes.len() + 1 })
     }
 
-    /// A server that speaks TLS answers a plain command with an alert, which has no lines.
+    /// A TLS server replies to a plain command with an alert, which has no lines.
     fn first_byte(&self, bytes: &[u8]) -> Result<(), Violation> {
         if self.position == 0 && bytes.first().is_some_and(|kind| TLS_RECORDS.contains(kind)) {
             return Err("a TLS record; this is a TLS port: use rediss:// or enable TLS".into());
@@ -114,7 +114,7 @@ impl Framer {
         Ok(())
     }
 
-    /// The end of the line at `position`, CRLF included, once it is there.
+    /// Returns the end of the line at `position`, including CRLF, once it has arrived.
     fn line(&mut self, bytes: &[u8]) -> Result<Option<usize>, Violation> {
         let from = self.scanned.max(self.position);
         let end = bytes[from..].windows(2).position(|pair| pair == b"\r\n").map(|at| from + at + 2);
@@ -122,13 +122,13 @@ impl Framer {
             return Err(format!("a line is longer than {MAX_LINE} bytes"));
         }
         if end.is_none() {
-            // The last byte may be the CR of a pair that is still to come.
+            // The last byte may be the CR of an incomplete CRLF.
             self.scanned = bytes.len().saturating_sub(1).max(from);
         }
         Ok(end)
     }
 
-    /// The length of a bulk string; `None` for the null one.
+    /// Returns the length of a bulk string; `None` for the null string.
     fn length(&self, kind: u8, line: &[u8]) -> Result<Option<usize>, Violation> {
         match number(line)? {
             -1 if kind == b'$' => Ok(None),
@@ -140,7 +140,7 @@ impl Framer {
         }
     }
 
-    /// How many elements an aggregate announces.
+    /// Returns the number of elements that an aggregate announces.
     fn elements(&mut self, kind: u8, line: &[u8]) -> Result<usize, Violation> {
         let announced = number(line)?;
         if announced == -1 && kind == b'*' {
@@ -165,7 +165,8 @@ impl Framer {
         Ok(count.unwrap_or(0))
     }
 
-    /// Counts the element just read, which opens `elements` more; true when the reply is whole.
+    /// Counts the element just read, which opens `elements` more. Returns true if the reply is
+    /// complete.
     fn close(&mut self, elements: usize) -> Result<bool, Violation> {
         if elements > 0 {
             if self.open.len() == MAX_DEPTH {
@@ -201,11 +202,11 @@ impl Framer {
     }
 }
 
-/// A header of a list is no longer than this.
+/// Maximum length of the header of an array.
 pub(super) const HEADER: usize = 24;
 
-/// The length of the header of a list and the number of its items, where a list begins here and its
-/// header is whole.
+/// Returns the length of the header of an array and the number of its items, if an array begins
+/// here and its header is complete.
 pub(super) fn list_header(bytes: &[u8]) -> Result<Option<(usize, usize)>, Violation> {
     let header = &bytes[..bytes.len().min(HEADER)];
     let end = header.windows(2).position(|pair| pair == b"\r\n");
@@ -218,7 +219,7 @@ pub(super) fn list_header(bytes: &[u8]) -> Result<Option<(usize, usize)>, Violat
     }
 }
 
-/// A decimal number of 64 bits and nothing else: no blanks, no plus sign.
+/// Parses a decimal number of 64 bits; rejects blanks and a plus sign.
 fn number(line: &[u8]) -> Result<i64, Violation> {
     let text = std::str::from_utf8(line).ok();
     text.filter(|_| is_whole(line))
@@ -353,12 +354,12 @@ mod tests {
                 let found = framer.frame(&mut reply.to_vec());
                 assert_eq!(found, Ok(Frame::Complete { length: reply.len(), depth: *depth }));
             }
-            // Longer than the limit of a line, which such an overflow left as the limit of all.
+            // Longer than the line limit, which a past overflow applied to everything.
             let large = [&b"$100000\r\n"[..], &vec![b'x'; 100_000], b"\r\n"].concat();
             let found = framer.frame(&mut large.clone());
             assert_eq!(found, Ok(Frame::Complete { length: large.len(), depth: 0 }));
             for claim in ["$9223372036854775807\r\n", "*2\r\n+x\r\n$9223372036854775807\r\n"] {
-                // It fits the limit, or it does not; it is never taken as a whole reply.
+                // It may or may not fit the limit, but never counts as a complete reply.
                 let found = Framer::new(limit).frame(&mut claim.as_bytes().to_vec());
                 assert!(!matches!(found, Ok(Frame::Complete { .. })), "{found:?}");
             }

@@ -1,4 +1,4 @@
-//! What the fuzz target `replies` does: takes what a server sends, as a connection takes it.
+//! Body of the fuzz target `replies`: processes server bytes the way a connection does.
 
 use redis::Value;
 
@@ -6,29 +6,29 @@ use super::error::{Error, ServerError};
 use super::framer::{self, Frame, Framer, Violation};
 use super::reply::{self, bulk, integer, items};
 
-/// Small, so that an input gets past it.
+/// Small, so that inputs can exceed it.
 const MAX_REPLY: usize = 8 * 1024;
-/// What a NUL of the input stands for so often, so that a short input gets past the limits of the
-/// framer too.
+/// Number of bytes that a NUL of the input stands for, so that a short input can exceed the limits
+/// of the framer.
 const RUN: usize = 4096;
-/// The least stack that a caller may have.
+/// The smallest stack that a caller may have.
 const SMALL_STACK: usize = 128 * 1024;
-/// The longest line that the framer lets through, which may stand beside a reply of full size.
+/// Maximum length of a line, which may be held beside a reply of full size.
 const MAX_LINE: usize = 64 * 1024;
 
-/// Each frame with its depth, and what came after the last.
+/// Each frame with its depth, and the result after the last.
 type Frames = (Vec<(Vec<u8>, usize)>, Result<Frame, Violation>);
 
-/// Bytes of a server. They make the same replies whole and in pieces, and no reply takes more
-/// memory than it may, or more stack than there is.
+/// Checks that server bytes produce the same replies whole and in pieces, and that no reply exceeds
+/// its memory limit or the stack.
 pub fn replies(bytes: &[u8]) {
     let stream = stream(bytes);
     let whole = frames(stream.clone(), |_| usize::MAX);
-    // The bytes themselves say how long the pieces are.
+    // The bytes themselves determine the lengths of the pieces.
     let pieces = frames(stream, |byte| 1 + usize::from(byte) % 16);
     assert_eq!(whole, pieces, "in pieces it is something else");
     let take_all = || whole.0.iter().for_each(|(frame, depth)| take(frame, *depth));
-    // A thread takes its time; flat replies need no stack.
+    // Starting a thread is slow, and flat replies need no stack.
     if whole.0.iter().all(|(_, depth)| *depth == 0) {
         return take_all();
     }
@@ -38,8 +38,8 @@ pub fn replies(bytes: &[u8]) {
     });
 }
 
-/// What [`replies`] may have allocated at a time: the input several times over, and what the parser
-/// holds of one reply, before and after its map is made of pairs.
+/// Maximum memory that [`replies`] may have allocated at a time: the input several times over, and
+/// one parsed reply before and after its map is built from pairs.
 pub fn memory_for_replies(bytes: &[u8]) -> usize {
     8 * stream(bytes).len() + 4 * (MAX_REPLY + MAX_LINE)
 }
@@ -53,7 +53,8 @@ fn stream(bytes: &[u8]) -> Vec<u8> {
     stream
 }
 
-/// Frames what comes in pieces; the first byte that is not there yet says how many come next.
+/// Frames bytes that arrive in pieces; the first missing byte determines the length of the next
+/// piece.
 fn frames(mut stream: Vec<u8>, piece: impl Fn(u8) -> usize) -> Frames {
     let mut framer = Framer::new(MAX_REPLY);
     let (mut found, mut start, mut end, mut least) = (Vec::new(), 0, 0, 0);
@@ -75,7 +76,7 @@ fn frames(mut stream: Vec<u8>, piece: impl Fn(u8) -> usize) -> Frames {
     }
 }
 
-/// Decodes a frame and takes it as callers do.
+/// Decodes a frame and consumes it the way callers do.
 fn take(frame: &[u8], depth: usize) {
     let value = match reply::decode(frame, depth) {
         Ok(value) => value,
@@ -98,7 +99,7 @@ fn take(frame: &[u8], depth: usize) {
     }
 }
 
-/// A list that is read item by item has the same items.
+/// Checks that reading an array item by item returns the same items.
 fn by_item(frame: &[u8], list: &[Value]) {
     let header = framer::list_header(frame).expect("the framer has found a list");
     let Some((length, count)) = header else { return };
@@ -106,7 +107,7 @@ fn by_item(frame: &[u8], list: &[Value]) {
     assert_eq!((found.len(), end), (count, Ok(Frame::Incomplete { at_least: 1 })));
     for ((item, depth), expected) in found.iter().zip(list) {
         let item = reply::decode(item, *depth).expect("it was decoded in its list");
-        // As text: some numbers are not equal to themselves.
+        // Compared as text, since NaN does not equal itself.
         assert_eq!(format!("{item:?}"), format!("{expected:?}"));
     }
 }
@@ -116,7 +117,7 @@ fn judge(error: ServerError) {
     std::hint::black_box((told, error.is_passing(), error.is_authentication()));
 }
 
-/// The elements of a reply below its top, and the bytes of all its texts.
+/// Returns the number of elements below the top of a reply, and the bytes of all its strings.
 fn measure(value: &Value) -> (usize, usize) {
     let text = |length: usize| (0, length);
     let add = |sum: (usize, usize), part: (usize, usize)| (sum.0 + 1 + part.0, sum.1 + part.1);

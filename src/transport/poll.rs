@@ -11,7 +11,7 @@ use super::simulated::ppoll;
 #[cfg(not(test))]
 use system_ppoll as ppoll;
 
-/// What a wait looks for on its descriptor.
+/// Events that a wait is interested in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interest {
     Read,
@@ -19,21 +19,21 @@ pub(crate) enum Interest {
     ReadWrite,
 }
 
-/// What the descriptor is ready for. An error or a hang-up counts as both: the next read or
-/// write reports it.
+/// Readiness of the descriptor. An error or a hang-up counts as both: the next read or write
+/// reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ready {
     pub(crate) read: bool,
     pub(crate) write: bool,
 }
 
-/// Waits until `fd` is ready, or the call ends. A signal does not end the wait.
+/// Waits until `fd` is ready or the call ends. A signal does not end the wait.
 pub(crate) fn wait(fd: BorrowedFd<'_>, interest: Interest, until: &Until) -> Result<Ready> {
     let ready = wait_any(Some((fd, interest)), until, until.deadline)?;
     ready.ok_or(Error::Timeout)
 }
 
-/// Waits until `fd` is ready (`Some`) or `pause` has passed (`None`), or the call ends.
+/// Waits until `fd` is ready (`Some`), `pause` has passed (`None`), or the call ends.
 pub(crate) fn wait_up_to(
     fd: BorrowedFd<'_>,
     interest: Interest,
@@ -53,7 +53,7 @@ pub(crate) fn sleep(pause: Duration, until: &Until) -> Result<()> {
     until.check()
 }
 
-/// Waits until some of the sockets can be written to or have failed, and says which; none of them once
+/// Waits until some of the sockets are writable or have failed, and returns their indexes; none if
 /// `pause` has passed. A signal does not end the wait.
 pub(crate) fn wait_for_any(
     sockets: &[BorrowedFd<'_>],
@@ -85,7 +85,7 @@ pub(crate) fn wait_for_any(
         let (slots, wakes) = fds.split_at(sockets.len());
         let is_reused = wakes.iter().any(|wake| slots.iter().any(|slot| slot.fd == wake.fd));
         if is_reused || !ready(wakes).is_empty() {
-            // A token is set before its descriptor gets readable.
+            // A token is set before its descriptor becomes readable.
             until.check_cancelled()?;
             return Err(closed_by_the_program());
         }
@@ -100,7 +100,7 @@ pub(crate) fn wait_for_any(
     }
 }
 
-/// `None`: `wake_at` has passed.
+/// Returns `None` if `wake_at` has passed.
 fn wait_any(
     fd: Option<(BorrowedFd<'_>, Interest)>,
     until: &Until,
@@ -124,7 +124,7 @@ fn wait_any(
             slot.fd = wake.fd().as_raw_fd();
             slot.events = libc::POLLIN;
         }
-        // A socket that has the number of a token now.
+        // A socket that reuses the number of a closed token descriptor.
         if fds[0].fd >= 0 && fds[1..].iter().any(|slot| slot.fd == fds[0].fd) {
             return Err(closed_by_the_program());
         }
@@ -136,7 +136,7 @@ fn wait_any(
             }
         };
         if fds[1..].iter().any(|slot| slot.revents != 0) {
-            // A token is set before its descriptor gets readable.
+            // A token is set before its descriptor becomes readable.
             until.check_cancelled()?;
             return Err(closed_by_the_program());
         }
@@ -157,8 +157,8 @@ fn wait_any(
     }
 }
 
-/// The error of a descriptor that is closed, or stands for another file by now. Waiting on it would end
-/// at once, again and again.
+/// Error for a descriptor that was closed or now refers to another file. Waiting on it would return
+/// at once, repeatedly.
 fn closed_by_the_program() -> Error {
     Error::System {
         what: "a descriptor of the library was closed by the program",
@@ -166,28 +166,28 @@ fn closed_by_the_program() -> Error {
     }
 }
 
-/// ppoll(2), which counts in nanoseconds: poll(2) rounds to whole milliseconds.
+/// Uses ppoll(2) for its nanosecond timeout: poll(2) rounds to milliseconds.
 #[cfg(not(any(target_vendor = "apple", target_os = "illumos", target_os = "solaris")))]
 pub(super) fn system_ppoll(
     fds: &mut [libc::pollfd],
     timeout: Option<Duration>,
 ) -> io::Result<usize> {
     let timeout = timeout.map(|span| libc::timespec {
-        // Not by the name time_t, which is deprecated on musl. No caller waits for 68 years at a time.
+        // Avoids the name time_t, which is deprecated on musl. No caller waits 68 years at a time.
         tv_sec: span.as_secs().min(i32::MAX as u64) as _,
         tv_nsec: span.subsec_nanos() as _, // the type differs between systems; always < 10^9
     });
     let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: pointer and length are of one live slice, the timeout is null or lives on this
-    // frame, and a null mask leaves the thread's signal mask alone.
+    // SAFETY: pointer and length describe one live slice, the timeout is null or lives on this
+    // frame, and a null mask leaves the signal mask of the thread unchanged.
     let rc = unsafe {
         libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout, std::ptr::null())
     };
     usize::try_from(rc).map_err(|_| io::Error::last_os_error())
 }
 
-/// poll(2), where the system or the crate `libc` has no ppoll: milliseconds, rounded up, so that no wait ends
-/// early.
+/// Uses poll(2) where the system or the `libc` crate has no ppoll. Rounds up to milliseconds, so
+/// that no wait ends early.
 #[cfg(any(target_vendor = "apple", target_os = "illumos", target_os = "solaris"))]
 pub(super) fn system_ppoll(
     fds: &mut [libc::pollfd],
@@ -197,7 +197,7 @@ pub(super) fn system_ppoll(
         let rounded = span.as_nanos().div_ceil(1_000_000);
         i32::try_from(rounded).unwrap_or(i32::MAX)
     });
-    // SAFETY: pointer and length are of one live slice.
+    // SAFETY: pointer and length describe one live slice.
     let rc = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) };
     usize::try_from(rc).map_err(|_| io::Error::last_os_error())
 }
@@ -232,9 +232,9 @@ mod tests {
         assert!(setter.join().unwrap());
     }
 
-    /// A number that no file has.
+    /// A number that no open file has.
     fn closed() -> BorrowedFd<'static> {
-        // SAFETY: nothing is read or written through it, and that it is not open is the point.
+        // SAFETY: nothing is read or written through it; the test needs a number that is not open.
         unsafe { BorrowedFd::borrow_raw(100_000) }
     }
 

@@ -1,26 +1,26 @@
-//! Replies as values, and the shapes that callers ask for.
+//! Replies as values, and conversions into the shapes that callers expect.
 
 use redis::Value;
 
 use super::error::{Error, Result, ServerError};
 use super::resolve::with_signals_blocked;
 
-/// How deep a reply may nest for the parser to run on the caller's own stack. In an unoptimized
-/// build the parser takes some 20 KiB a level; callers may have little stack (a thread of 128 KiB,
-/// a goroutine's signal stack).
+/// Maximum nesting depth for parsing on the caller's own stack. In an unoptimized build the parser
+/// takes some 20 KiB per level, and callers may have little stack (a thread of 128 KiB, the signal
+/// stack of a goroutine).
 const SHALLOW: usize = 2;
-/// The stack of the thread that parses a deeper one: only `HELLO` of a server with modules, or a
-/// hostile server.
+/// Stack size of the thread that parses deeper replies, which only `HELLO` of a server with modules
+/// or a hostile server sends.
 const DEEP_STACK: usize = 1024 * 1024;
 
-/// A reply that is no error. Errors come as [`Error::Server`].
+/// A reply other than an error, which is returned as [`Error::Server`].
 pub(crate) type Reply = Value;
 
-/// Decodes a reply that the framer has found whole. `Err` is what to say of a bad one.
+/// Decodes a complete frame. `Err` describes an invalid one.
 pub(super) fn decode(frame: &[u8], depth: usize) -> std::result::Result<Value, String> {
     let line = |from: usize| &frame[from..frame.len() - 2];
     match frame[0] {
-        // Nothing to parse: the framer has checked the numbers and the ends.
+        // The parser is not needed: the framer has validated the number and the line end.
         b':' => {
             let number = std::str::from_utf8(line(1)).ok().and_then(|text| text.parse().ok());
             number.map(Value::Int).ok_or_else(|| "an invalid number".to_owned())
@@ -34,7 +34,7 @@ pub(super) fn decode(frame: &[u8], depth: usize) -> std::result::Result<Value, S
     }
 }
 
-/// Runs `f` on a short-lived thread with all the stack that it may need.
+/// Runs `f` on a short-lived thread with sufficient stack.
 fn on_a_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> std::result::Result<T, String> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(DEEP_STACK);
@@ -49,7 +49,7 @@ fn parse(frame: &[u8]) -> std::result::Result<Value, String> {
     redis::parse_redis_value(frame).map_err(|error| error.to_string())
 }
 
-/// Takes an error reply, at the top of a reply, as an `Err`, and an attribute off its data.
+/// Turns a top-level error reply into an `Err`, and strips an attribute from its data.
 pub(super) fn into_result(value: Value) -> Result<Value> {
     match value {
         Value::ServerError(error) => Err(Error::Server(ServerError::from(&error))),
@@ -58,7 +58,7 @@ pub(super) fn into_result(value: Value) -> Result<Value> {
     }
 }
 
-/// The error that one of the replies of a transaction is.
+/// Returns the error if this reply of a transaction is one.
 pub(crate) fn error_in(reply: &Reply) -> Option<Error> {
     match reply {
         Value::ServerError(error) => Some(Error::Server(ServerError::from(error))),
@@ -66,7 +66,7 @@ pub(crate) fn error_in(reply: &Reply) -> Option<Error> {
     }
 }
 
-/// The bytes of a string reply; `None` for a null.
+/// Returns the bytes of a string reply; `None` for a null.
 pub(crate) fn bulk(reply: Reply) -> std::result::Result<Option<Vec<u8>>, Unexpected> {
     match reply {
         Value::Nil => Ok(None),
@@ -79,7 +79,7 @@ pub(crate) fn bulk(reply: Reply) -> std::result::Result<Option<Vec<u8>>, Unexpec
     }
 }
 
-/// The number of an integer reply.
+/// Returns the number of an integer reply.
 pub(crate) fn integer(reply: &Reply) -> std::result::Result<i64, Unexpected> {
     match reply {
         Value::Int(number) => Ok(*number),
@@ -87,7 +87,8 @@ pub(crate) fn integer(reply: &Reply) -> std::result::Result<i64, Unexpected> {
     }
 }
 
-/// The elements of a list; those of a map, key by key, for what RESP2 sends as a list of pairs.
+/// Returns the elements of an array, or of a map as alternating keys and values, the way RESP2
+/// sends it.
 pub(crate) fn items(reply: Reply) -> std::result::Result<Vec<Reply>, Unexpected> {
     match reply {
         Value::Nil => Ok(Vec::new()),
@@ -97,7 +98,7 @@ pub(crate) fn items(reply: Reply) -> std::result::Result<Vec<Reply>, Unexpected>
     }
 }
 
-/// A reply of a shape that its command never gives. It names shapes only, never what was in it.
+/// A reply of unexpected shape. It names only the shapes, never the content.
 #[derive(Debug, thiserror::Error)]
 #[error("Redis answered with {got} where {wanted} was expected")]
 pub(crate) struct Unexpected {
@@ -133,7 +134,7 @@ mod tests {
         assert!(parser.join().unwrap());
     }
 
-    /// A handler of the program that we live in may need more stack than there is here, or a thread
+    /// A signal handler of the host program may need more stack than this thread has, or a thread
     /// that the program knows.
     #[test]
     #[cfg_attr(miri, ignore = "Miri has no signal masks, which its thread blocks")]
