@@ -1,12 +1,12 @@
-//! Forks: which process this is, and descriptors that each process closes at most once.
+//! Fork handling: identifies the process, and closes each descriptor at most once per process.
 //!
-//! A child inherits copies of the client's locks (perhaps held by threads that do not exist in it)
-//! and the same sockets and pipes as its parent. It must take none of those locks and send nothing on
-//! those sockets; all it may do is close its copies of the descriptors, so that the server sees the
-//! parent's connections end when the parent ends them.
+//! A forked child inherits copies of the client's locks (perhaps held by threads that do not exist
+//! in the child) and the sockets and pipes of its parent. It must not take those locks or send on
+//! those sockets. It may only close its copies of the descriptors, so that the server sees the
+//! parent's connections end when the parent closes them.
 //!
-//! Every descriptor of the library is a [`Descriptor`], and has a slot in one register of the process.
-//! Whoever closes it claims the slot first: its owner, when it is dropped, or [`close_inherited`].
+//! Every descriptor of the library is a [`Descriptor`] with a slot in the register of the process.
+//! To close a descriptor, its owner (on drop) or [`close_inherited`] first claims the slot.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -15,29 +15,29 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-/// A process, told from its parent and its children by the number of forks up to it. Asking which one
-/// this is costs no system call.
+/// A process, distinguished from its ancestors and descendants by the number of forks. Asking for
+/// the current process costs no system call.
 ///
-/// `fork()` runs the handler that counts. `vfork()`, a raw `clone()` and `_Fork()` do not: their child
-/// takes itself for its parent, and may only exec or exit.
+/// `fork()` runs the handler that counts. `vfork()`, a raw `clone()` and `_Fork()` do not: their
+/// child is mistaken for its parent, and may only exec or exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(u32);
 
-/// Not 0, which is no process.
+/// Starts above 0, which stands for no process.
 static FORKS: AtomicU32 = AtomicU32::new(1);
 
-/// How processes are told apart, once the first has been asked for.
+/// How processes are distinguished; determined when the first one is asked for.
 static TOLD_BY: AtomicU8 = AtomicU8::new(UNKNOWN);
 const UNKNOWN: u8 = 0;
 const FORK_COUNT: u8 = 1;
-/// There was no memory for a handler.
+/// There was not enough memory for a handler.
 const PROCESS_ID: u8 = 2;
 
 impl Process {
     /// No process at all.
     pub(crate) const NONE: Process = Process(0);
 
-    /// This process. Async-signal-safe once it was called before.
+    /// Returns this process. Async-signal-safe once it has been called before.
     pub(crate) fn current() -> Process {
         let told_by = match TOLD_BY.load(Ordering::Acquire) {
             UNKNOWN => install(),
@@ -50,7 +50,7 @@ impl Process {
         })
     }
 
-    /// Differs between processes of one line of forks.
+    /// Returns a number that differs between ancestors and descendants.
     pub(crate) fn number(self) -> u32 {
         self.0
     }
@@ -60,28 +60,28 @@ impl Process {
     }
 }
 
-/// Installs the handler. Nobody is given a process before it is there, so that no two processes are
-/// ever given the same. No lock: a child might find it taken for good. Threads that come here at a time
-/// install several handlers, which does no harm.
+/// Installs the handler. No process is handed out before it is installed, so two processes never
+/// get the same number. Takes no lock, as a child might find it locked permanently. Concurrent
+/// threads may install several handlers, which is harmless.
 fn install() -> u8 {
     extern "C" fn count() {
         FORKS.fetch_add(1, Ordering::Relaxed);
     }
-    // SAFETY: the handler is async-signal-safe and never unwinds; it lives as long as this library, with
-    // which the C library forgets it.
+    // SAFETY: the handler is async-signal-safe and never unwinds. It lives as long as this library;
+    // the C library removes it when the library is unloaded.
     let failure = unsafe { libc::pthread_atfork(None, None, Some(count)) };
     let told_by = if failure == 0 { FORK_COUNT } else { PROCESS_ID };
     let first = TOLD_BY.compare_exchange(UNKNOWN, told_by, Ordering::AcqRel, Ordering::Acquire);
     first.map_or_else(|others| others, |_| told_by)
 }
 
-/// Which file a descriptor stands for. A program may close our descriptors (a daemonizer does) and open
-/// others under their numbers, so the number alone is not enough to close it by.
+/// Identity of the file behind a descriptor. A program may close our descriptors (a daemonizer
+/// does) and open others under their numbers, so the number alone does not identify a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Identity {
     device: u64,
     inode: u64,
-    /// Where sockets have no inodes, it tells them from other files at least.
+    /// Distinguishes a socket from other kinds of file on systems where sockets have no inodes.
     kind: u32,
 }
 
@@ -89,7 +89,7 @@ impl Identity {
     /// Async-signal-safe.
     fn of(fd: RawFd) -> io::Result<Self> {
         let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
-        // SAFETY: fstat() fills the struct where it returns 0, and only then is it read.
+        // SAFETY: fstat() fills the struct if it returns 0, and only then is the struct read.
         let stat = unsafe {
             if libc::fstat(fd, stat.as_mut_ptr()) != 0 {
                 return Err(io::Error::last_os_error());
@@ -106,8 +106,8 @@ impl Identity {
     }
 }
 
-/// The register: a list of segments that only grows, by one for as many descriptors as a segment holds.
-/// Read and written without a lock, since a child might find it taken for good.
+/// The register: a list of fixed-size segments that only grows. Accessed without a lock, as a child
+/// might find it locked permanently.
 static REGISTER: Segment = Segment::new();
 
 const SEGMENT: usize = 64;
@@ -117,11 +117,11 @@ struct Segment {
     next: AtomicPtr<Segment>,
 }
 
-/// A descriptor and the process that has it in one number, which changes in one step.
+/// A descriptor and its process in a single number, which changes atomically.
 #[derive(Debug)]
 struct Slot {
     holder: AtomicU64,
-    /// Of the descriptor; written while the slot is reserved.
+    /// Device of the descriptor, written while the slot is reserved.
     device: AtomicU64,
     inode: AtomicU64,
     kind: AtomicU32,
@@ -129,12 +129,12 @@ struct Slot {
 
 const FREE: u64 = 0;
 
-/// What [`Slot::holder`] is for a descriptor.
+/// Returns the value of [`Slot::holder`] for a descriptor.
 fn holder(process: Process, fd: RawFd) -> u64 {
     (u64::from(process.0) << 32) | (u64::from(fd.cast_unsigned()) + 1)
 }
 
-/// The same while the slot is filled in.
+/// Returns its value while the slot is being filled in.
 fn reserved(process: Process) -> u64 {
     (u64::from(process.0) << 32) | u64::from(u32::MAX)
 }
@@ -145,11 +145,11 @@ impl Segment {
     }
 
     fn next(&self) -> Option<&'static Segment> {
-        // SAFETY: null, or made by Box::into_raw and never freed.
+        // SAFETY: null, or created by Box::into_raw and never freed.
         unsafe { self.next.load(Ordering::Acquire).as_ref() }
     }
 
-    /// The next one, made where there is none.
+    /// Returns the next segment; allocates it if there is none.
     fn grow(&self) -> &'static Segment {
         if let Some(next) = self.next() {
             return next;
@@ -157,8 +157,8 @@ impl Segment {
         let made = Box::into_raw(Box::new(Segment::new()));
         let first =
             self.next.compare_exchange(null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
-        // SAFETY: `made` was never shared if another thread was faster. What stands in `next` is never
-        // freed.
+        // SAFETY: `made` was never shared if another thread was faster. A segment in `next` is
+        // never freed.
         unsafe {
             match first {
                 Ok(_) => &*made,
@@ -181,7 +181,7 @@ impl Slot {
         }
     }
 
-    /// Changes the holder from one that was seen; false where another thread has changed it.
+    /// Replaces the holder `seen`; returns false if another thread has changed it.
     fn change(&self, seen: u64, holder: u64) -> bool {
         self.holder.compare_exchange(seen, holder, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
@@ -213,10 +213,10 @@ fn enter(process: Process, fd: RawFd, identity: Identity) -> &'static Slot {
     slot
 }
 
-/// Closes this process's copies of the descriptors that it inherited from its parent, each unless it is
-/// closed already. In a process that was not forked there are none.
+/// Closes this process's copies of the descriptors inherited from its parent, unless they are
+/// already closed. A process that was not forked has none.
 pub(crate) fn close_inherited() {
-    /// The last process for which it was done.
+    /// The last process in which this was done.
     static DONE: AtomicU32 = AtomicU32::new(0);
     let process = Process::current();
     if DONE.swap(process.0, Ordering::SeqCst) == process.0 {
@@ -235,8 +235,8 @@ impl Slot {
         if seen == FREE || (seen >> 32) as u32 == process.0 {
             return;
         }
-        // Read before the claim, after which the slot may be another's. A slot that a thread of the
-        // parent had reserved tells of no descriptor, and is free now.
+        // Read before the claim, after which the slot may be reused. A slot that a thread of the
+        // parent had reserved has no descriptor and is free now.
         let identity = self.identity();
         let is_reserved = seen as u32 == u32::MAX;
         if !self.change(seen, FREE) || is_reserved {
@@ -244,8 +244,8 @@ impl Slot {
         }
         let fd = (seen as u32 - 1).cast_signed();
         if Identity::of(fd).is_ok_and(|found| found == identity) {
-            // SAFETY: the number names the file that the library opened, and the claim leaves its owner,
-            // which is of another process, no right to close it.
+            // SAFETY: the number refers to the file that the library opened. Its owner belongs to
+            // another process, and after the claim no other code in this process closes it.
             unsafe { libc::close(fd) };
         }
     }
@@ -253,8 +253,8 @@ impl Slot {
 
 /// A descriptor of the library, inside the value that owns it.
 ///
-/// It is closed at most once in each process that has it, and only while its number still stands for
-/// the file that was opened: never what a program has opened since under the number.
+/// Each process closes it at most once, and only while its number still refers to the file that was
+/// opened, never a file that the program has opened since under that number.
 #[derive(Debug)]
 pub(crate) struct Descriptor<T: AsFd> {
     value: ManuallyDrop<T>,
@@ -272,12 +272,12 @@ impl<T: AsFd> Descriptor<T> {
         Ok(Descriptor { value: ManuallyDrop::new(value), process, identity, slot })
     }
 
-    /// Whether this process made it, and is no forked child of the one that did.
+    /// Returns whether it was opened by this process and not inherited in a fork.
     pub(crate) fn is_ours(&self) -> bool {
         self.process.is_current()
     }
 
-    /// The value; an error in a forked child, which must not use it.
+    /// Returns the value, or an error in a forked child, which must not use it.
     pub(crate) fn ours(&self) -> io::Result<&T> {
         if self.is_ours() {
             return Ok(&self.value);
@@ -285,13 +285,13 @@ impl<T: AsFd> Descriptor<T> {
         Err(io::Error::other("the descriptor is of another process, before a fork"))
     }
 
-    /// Whether its number still stands for the file that was opened. Async-signal-safe.
+    /// Returns whether its number still refers to the file that was opened. Async-signal-safe.
     pub(crate) fn is_intact(&self) -> bool {
         Identity::of(self.value.as_fd().as_raw_fd()).is_ok_and(|found| found == self.identity)
     }
 }
 
-/// For what does no harm in a forked child; see [`Descriptor::ours`] for the rest.
+/// For operations that are harmless in a forked child; the others need [`Descriptor::ours`].
 impl<T: AsFd> Deref for Descriptor<T> {
     type Target = T;
 
@@ -304,7 +304,7 @@ impl<T: AsFd> Drop for Descriptor<T> {
     fn drop(&mut self) {
         let holder = holder(self.process, self.value.as_fd().as_raw_fd());
         if self.slot.change(holder, FREE) && self.is_intact() {
-            // SAFETY: dropped here only, and not used after.
+            // SAFETY: dropped only here, and not used afterwards.
             unsafe { ManuallyDrop::drop(&mut self.value) };
         }
     }
@@ -315,7 +315,7 @@ mod tests {
     use super::*;
     use std::os::fd::{FromRawFd, OwnedFd};
 
-    /// Runs it in a forked child, and returns the exit status of that.
+    /// Runs `body` in a forked child and returns its exit status.
     fn in_child(body: impl FnOnce() -> i32) -> i32 {
         // SAFETY: the child runs the body and leaves by _exit; waitpid() stores into a live number.
         unsafe {
@@ -334,21 +334,21 @@ mod tests {
         Identity::of(fd).is_ok()
     }
 
-    /// A descriptor of a pipe whose other end is closed, and its number.
+    /// Returns a descriptor of a pipe whose other end is closed, and its number.
     fn descriptor() -> (Descriptor<OwnedFd>, RawFd) {
         let (reader, _) = io::pipe().unwrap();
         let fd = reader.as_raw_fd();
         (Descriptor::new(OwnedFd::from(reader)).unwrap(), fd)
     }
 
-    /// Puts another file under a number.
+    /// Opens another file under the number.
     fn replace(fd: RawFd) {
         let (reader, _) = io::pipe().unwrap();
         if reader.as_raw_fd() == fd {
             std::mem::forget(reader); // it has the number already
             return;
         }
-        // SAFETY: the number is one of this test's.
+        // SAFETY: the number belongs to this test.
         unsafe { assert_eq!(libc::dup2(reader.as_raw_fd(), fd), fd) };
     }
 
@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn a_drop_closes_a_descriptor_and_frees_its_slot() {
-        // In a child, where no other thread takes the number or the slot.
+        // Runs in a child, where no other thread takes the number or the slot.
         let status = in_child(|| {
             let (first, fd) = descriptor();
             let slot = first.slot;
@@ -387,7 +387,7 @@ mod tests {
         assert!(!first.is_intact());
         drop(first);
         assert!(is_open(fd));
-        // SAFETY: it was this test's own, and is nobody's now.
+        // SAFETY: the descriptor was this test's own and has no other owner now.
         drop(unsafe { OwnedFd::from_raw_fd(fd) });
     }
 
@@ -400,7 +400,7 @@ mod tests {
             assert!(both() && first.ours().is_err());
             close_inherited();
             assert!(!is_open(fd) && !is_open(other));
-            // The child's own, under the same numbers.
+            // The child's own descriptors, under the same numbers.
             let (reader, writer) = io::pipe().unwrap();
             replace(fd);
             replace(other);

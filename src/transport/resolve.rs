@@ -1,4 +1,4 @@
-//! From a host name to addresses, within a deadline.
+//! Name resolution with a deadline.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -11,20 +11,21 @@ use super::fork::Process;
 use super::poll::{self, Interest};
 use super::wake::Wake;
 
-/// How many look-ups may be under way. getaddrinfo cannot be cancelled, so one that outlives its
-/// call keeps its thread; without a limit a silent name server would collect threads.
+/// Maximum number of concurrent lookups. getaddrinfo cannot be cancelled, so a lookup that outlives
+/// its call keeps its thread; without a limit, a silent name server would accumulate threads.
 const MAX_LOOKUPS: u32 = 32;
-/// getaddrinfo of glibc and musl is content with far less.
+/// getaddrinfo of glibc and musl needs far less.
 const STACK: usize = 256 * 1024;
 
 static LOOKUPS: Slots = Slots(AtomicU64::new(0));
 
-/// How many look-ups a process has under way. A forked child starts at 0: the threads of its parent do
-/// not exist in it. The process and the number are the halves of one value, which changes in one step.
+/// Number of lookups in progress in a process. A forked child starts at 0, as the threads of its
+/// parent do not exist in it. The process and the number are the halves of one value, which changes
+/// atomically.
 struct Slots(AtomicU64);
 
 impl Slots {
-    /// Counts one more; false where there are too many.
+    /// Counts one more lookup; returns false at the limit.
     fn take(&self, process: Process) -> bool {
         self.change(process, |count| (count < MAX_LOOKUPS).then_some(count + 1))
     }
@@ -44,7 +45,7 @@ impl Slots {
     }
 }
 
-/// What the look-up thread and the waiting call share; whichever ends last frees it.
+/// State shared by the lookup thread and the waiting call; the last one to end frees it.
 struct Lookup {
     host: String,
     port: u16,
@@ -52,8 +53,8 @@ struct Lookup {
     done: Wake,
 }
 
-/// The addresses of a host. A number starts no thread; a name is resolved on a short-lived thread
-/// that is abandoned at the deadline.
+/// Returns the addresses of a host. An IP address is parsed directly. A name is resolved on a
+/// short-lived thread, which is abandoned at the deadline.
 pub(super) fn resolve(host: &str, port: u16, until: &Until) -> Result<Vec<SocketAddr>> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
@@ -101,8 +102,8 @@ fn start(lookup: Arc<Lookup>) -> Result<()> {
     }
 }
 
-/// Runs `f` with every signal blocked, so that a thread started in it never runs a handler of the
-/// program that we live in.
+/// Runs `f` with all signals blocked, so that a thread started in it never runs a signal handler of
+/// the host program.
 pub(super) fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
     let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();

@@ -1,4 +1,4 @@
-//! Finding the master that Sentinels watch over.
+//! Master discovery through Sentinels.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use super::error::{Error, Result};
 use super::reply::{bulk, items};
 use super::tls::Connector;
 
-/// How long a server may take to answer before another is tried.
+/// How long to wait for a server before trying another.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Where the master is, by the first Sentinel that knows. Each gets its share of the time that is
-/// left, so that a silent one cannot eat that of the others.
+/// Returns the address of the master from the first Sentinel that knows it. Each Sentinel gets a
+/// share of the remaining time, so that a silent one leaves time for the others.
 pub(super) fn master(
     config: &Config,
     sentinels: &[(String, u16)],
@@ -41,8 +41,8 @@ pub(super) fn master(
     Err(Error::NoMaster { sentinels: config.endpoint.to_string(), message: last })
 }
 
-/// Connects to the master that a Sentinel has named, which may be none any more, or not yet. What may
-/// be otherwise in a moment is [`Error::NoMaster`].
+/// Connects to the master that a Sentinel has named, which may have been demoted or not yet
+/// promoted. A failure that may be temporary is [`Error::NoMaster`].
 pub(super) fn connect(
     config: &Config,
     master: &Endpoint,
@@ -53,7 +53,7 @@ pub(super) fn connect(
         sentinels: config.endpoint.to_string(),
         message: format!("they name {master}: {message}"),
     };
-    // One that does not answer is about to be replaced.
+    // A master that does not reply is about to be replaced.
     let soon = until.within(PATIENCE);
     let attempt = Connection::open_at(master, config, tls, &soon).and_then(|mut connection| {
         let is_master = connection.is_master(&soon)?;
@@ -76,8 +76,8 @@ pub(super) fn connect(
     }
 }
 
-/// Asks the Sentinels whether the server of a connection still is the master, and the server too; the
-/// connection is good for another while then. Between replies only.
+/// Asks the Sentinels and the server itself whether it is still the master. If so, renews the time
+/// for which the connection needs no further check. Must only be called between replies.
 pub(super) fn confirm(
     connection: &mut Connection,
     config: &Config,
@@ -110,7 +110,7 @@ fn ask(
     tls: Option<&Connector>,
     until: &Until,
 ) -> Result<Option<Endpoint>> {
-    // Sentinels have no databases, and mostly no passwords.
+    // Sentinels have no databases and usually no passwords.
     let bare = Config { user: None, password: None, db: 0, ..Config::new(sentinel.clone()) };
     let opened = Connection::open_at(sentinel, &bare, tls, until);
     let mut connection = match opened {

@@ -1,4 +1,4 @@
-//! What a server is, and what it can do.
+//! Kind and capabilities of a server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,46 +9,46 @@ use super::deadline::Until;
 use super::error::{Error, Result, ServerError};
 use super::reply::{self, Reply};
 
-/// Why a Redis Cluster is of no use.
+/// Why a Redis Cluster is unsupported.
 pub(crate) const NO_CLUSTER: &str = "a node of a Redis Cluster: the controller keeps the keys of a command \
      in one server and cannot use one";
 
-/// What a server is and can do, found out when a connection is made.
+/// Kind and capabilities of a server, determined on connecting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Server {
-    /// `None` where it does not say.
+    /// `None` if the server does not report it.
     pub(super) mode: Option<Mode>,
-    /// Whether it is a master, where it has said so.
+    /// Whether it is a master; `None` if the server does not report it.
     pub(super) is_master: Option<bool>,
-    /// It speaks RESP3 (Redis 6 and later, and a user who may say HELLO).
+    /// It supports RESP3 (Redis 6 and later, and a user with permission for HELLO).
     pub(crate) resp3: bool,
-    /// It closes the connection on a command that it does not know, as some proxies do: what it may
-    /// not have is not asked of it.
+    /// It closes the connection on unknown commands, as some proxies do. Optional commands are not
+    /// sent to it.
     pub(crate) closes: bool,
     waiting: Waiting,
-    /// Whether the last wait for a list was only a read of it.
+    /// Whether the last wait for a list was only a read.
     only_reads: bool,
 }
 
-/// How a list is waited for.
+/// How to wait for a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Waiting {
-    /// 6.2 and later.
+    /// Redis 6.2 and later.
     Blmove,
     #[default]
     Brpoplpush,
-    /// Polling: the server offers neither.
+    /// Polling, for servers with neither command.
     Reading,
 }
 
-/// The field of INFO that a restart and a failover change.
+/// The field of INFO that changes on a restart and on a failover.
 const RUN: &str = "run_id";
 
-/// The shortest pause that a server which takes whole seconds blocks for: a little less than one, since that
-/// is what is left of a second that has just begun.
+/// The shortest pause for which a server that only takes whole seconds is asked to block. Slightly
+/// under one second, since that is what remains of a second that has just begun.
 const WHOLE_SECOND: Duration = Duration::from_millis(950);
 
-/// How often a list is read where nothing can block on it.
+/// Polling interval for a list on which the server cannot block.
 pub(crate) const POLLING_INTERVAL: Duration = Duration::from_millis(40);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,8 +95,8 @@ impl Mode {
 }
 
 impl Connection {
-    /// Finds out what HELLO would have said: Redis 5 has none, and some users and proxies have none
-    /// either. What is refused stays unknown.
+    /// Determines what HELLO would have reported: Redis 5 lacks HELLO, and some users and proxies
+    /// may not use it. Facts whose commands are rejected stay unknown.
     pub(super) fn find_mode(&mut self, until: &Until) -> Result<()> {
         if self.server.closes {
             self.server.waiting = Waiting::Reading;
@@ -124,7 +124,7 @@ impl Connection {
         if let Some(role) = &role {
             self.server.is_master = Some(role == "master");
         }
-        // A cluster node names its state; other servers refuse the question.
+        // A cluster node reports its state; other servers reject the command.
         let cluster = cluster.map(text_of).is_some_and(|info| info.contains("cluster_state:"));
         self.server.mode = match (mode, cluster, role.as_deref()) {
             (Some(mode), _, _) => Some(Mode::named(&mode)),
@@ -135,8 +135,8 @@ impl Connection {
         Ok(())
     }
 
-    /// The reply to a command that some servers, proxies and users do not have: `None` where it is
-    /// refused, in whatever words, unless for want of a login.
+    /// Reads the reply to a command that some servers, proxies and users do not support. Returns
+    /// `None` if the command is rejected for any reason other than a missing login.
     pub(crate) fn allowed(&mut self, until: &Until) -> Result<Option<Reply>> {
         match self.reply(until) {
             Err(Error::Server(error)) if error.is_refusal() => Ok(None),
@@ -144,7 +144,7 @@ impl Connection {
         }
     }
 
-    /// Asks for what some servers, proxies and users do not have; see [`Connection::allowed`].
+    /// Sends a command that may be unsupported; see [`Connection::allowed`].
     pub(crate) fn ask_if_allowed(
         &mut self,
         command: &[&[u8]],
@@ -157,8 +157,8 @@ impl Connection {
         self.allowed(until)
     }
 
-    /// Whether the server is a master at this moment, as far as it says so; one that says nothing is
-    /// what the Sentinels call it.
+    /// Returns whether the server currently reports itself as a master. Without a report, the role
+    /// that the Sentinels state applies.
     pub(super) fn is_master(&mut self, until: &Until) -> Result<bool> {
         if let Some(is_master) = self.server.is_master {
             return Ok(is_master);
@@ -171,11 +171,11 @@ impl Connection {
         Ok(role.is_none_or(|role| role == "master"))
     }
 
-    /// Queues the wait for an entry in a list, of about `pause` at most: by moving its tail to its own head, which
-    /// blocks until there is one and takes nothing away. Where the server cannot block for that time, the list is
-    /// only read.
+    /// Queues a wait of up to about `pause` for an entry in a list. The command moves the tail of
+    /// the list to its own head, which blocks until there is an entry and removes nothing. If the
+    /// server cannot block for that time, the list is only read.
     pub(crate) fn queue_move(&mut self, key: &[u8], pause: Duration) {
-        // Redis 6 and later, which have RESP3, take fractions of a second; Redis 5 does not.
+        // Redis 6 and later, which have RESP3, accept fractions of a second; Redis 5 does not.
         let takes_fractions = self.server.resp3;
         self.server.only_reads = match self.server.waiting {
             Waiting::Blmove => false,
@@ -186,8 +186,8 @@ impl Connection {
             self.command(&[b"LRANGE", key, b"-1", b"-1"]);
             return;
         }
-        // A wait of zero is one without an end, and Redis 6 may take 0.001 for zero: it cuts off what is less than a
-        // millisecond, after a multiplication that is not exact.
+        // A timeout of zero blocks indefinitely, and Redis 6 may treat 0.001 as zero: it truncates
+        // to whole milliseconds after an inexact multiplication.
         let pause = format!("{:.3}", pause.as_secs_f64().max(0.002));
         let seconds = if takes_fractions { pause.as_bytes() } else { b"1" };
         match self.server.waiting {
@@ -196,8 +196,9 @@ impl Connection {
         };
     }
 
-    /// The entry that [`Connection::queue_move`] brought, or a null: also at once, where the server does not block.
-    /// Where it refuses such a command, in whatever words, this is a null and the next wait is another one.
+    /// Returns the entry that [`Connection::queue_move`] waited for, or a null, which comes at once
+    /// if the server does not block. If the server rejects the command for any reason, returns a
+    /// null and makes the next wait use another command.
     pub(crate) fn moved(&mut self, until: &Until) -> Result<Reply> {
         match self.reply(until) {
             Ok(entries) if self.server.only_reads => {
@@ -223,8 +224,8 @@ impl Connection {
         }
     }
 
-    /// Whether a user who got this reply to a script may run none. Only then it is certain that no part
-    /// of the script has run.
+    /// Returns whether the user who got this reply to a script may not run any script. Only then is
+    /// it certain that no part of the script ran.
     pub(crate) fn is_without_scripts(
         &mut self,
         error: &ServerError,
@@ -237,12 +238,13 @@ impl Connection {
         if error.is_about_eval() {
             return true;
         }
-        // In other words than those of Redis: a script that does nothing tells.
+        // The wording is not that of Redis: a script that does nothing shows whether scripts are
+        // allowed.
         self.command(&[b"EVAL", b"return 1", b"1", key.as_bytes()]);
         matches!(self.reply(until), Err(Error::Server(error)) if error.is_refusal())
     }
 
-    /// A section of INFO; `None` where it is refused.
+    /// Returns a section of INFO; `None` if the command is rejected.
     pub(crate) fn info(&mut self, section: &[u8], until: &Until) -> Result<Option<String>> {
         Ok(self.ask_if_allowed(&[b"INFO", section], until)?.map(text_of))
     }
@@ -253,17 +255,17 @@ fn text_of(reply: Reply) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// The run of a server in its reply to INFO.
+/// Returns the run ID of a server from its reply to INFO.
 pub(super) fn run_in(info: Reply) -> Option<Arc<str>> {
     field(&text_of(info), RUN).map(Into::into)
 }
 
-/// The first element of a list, as text.
+/// Returns the first element of an array as text.
 fn first_of(reply: Reply) -> Option<String> {
     reply::items(reply).ok()?.into_iter().next().map(text_of)
 }
 
-/// A field of INFO.
+/// Returns a field of INFO.
 pub(crate) fn field(info: &str, name: &str) -> Option<String> {
     let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned());
     info.lines().find_map(value)

@@ -1,5 +1,5 @@
-//! One socket: connecting, sending and receiving without ever blocking outside [`poll`]. The only place
-//! that makes system calls on sockets.
+//! Sockets: connecting, sending and receiving, blocking only in [`poll`]. The only module that
+//! makes system calls on sockets.
 
 use std::collections::VecDeque;
 use std::ffi::CString;
@@ -17,7 +17,7 @@ use super::fork::Descriptor;
 use super::poll;
 use super::resolve::resolve;
 
-/// Liveness of a peer that is silent: three probes from 15 s on, and the connection is dead after 30 s.
+/// Keepalive of a silent peer: three probes from 15 s on, so that it counts as dead after 30 s.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 #[cfg(not(any(target_os = "openbsd", target_os = "solaris")))]
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
@@ -25,9 +25,9 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 3;
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 
-/// The pause between the beginnings of attempts at the addresses of a name (RFC 8305, section 5).
+/// Delay between the attempts at the addresses of a name (RFC 8305, section 5).
 const STAGGER: Duration = Duration::from_millis(250);
-/// How long an address may take to answer: by then the system has sent its packet four times.
+/// Timeout per address. By then the system has sent its SYN four times.
 const PER_ADDRESS: Duration = Duration::from_secs(10);
 
 /// A connected, non-blocking, close-on-exec socket.
@@ -66,10 +66,10 @@ impl Socket {
         }
     }
 
-    /// Sends what the socket takes now; `WouldBlock` when it takes nothing.
+    /// Sends what the socket accepts now; `WouldBlock` if it accepts nothing.
     ///
-    /// Never through `write` or `write_vectored`: a server that is gone would then kill the
-    /// process by SIGPIPE under the default disposition that C programs have.
+    /// Never uses `write` or `write_vectored`: with a closed peer they raise SIGPIPE, which kills a
+    /// process with the default disposition, as in C programs.
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         let socket = self.0.ours()?;
         loop {
@@ -80,7 +80,7 @@ impl Socket {
         }
     }
 
-    /// Receives what is there; `WouldBlock` when nothing is, 0 at the end.
+    /// Receives the available bytes; `WouldBlock` if there are none, 0 at the end of the stream.
     pub(super) fn receive(&self, into: &mut [u8]) -> io::Result<usize> {
         let mut socket = self.0.ours()?;
         loop {
@@ -108,11 +108,11 @@ impl Socket {
 
 #[cfg(not(target_vendor = "apple"))]
 const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
-/// There SO_NOSIGPIPE does it, set once per socket.
+/// These systems use SO_NOSIGPIPE, set once per socket.
 #[cfg(target_vendor = "apple")]
 const SEND_FLAGS: i32 = 0;
 
-/// An IPv6 number with the zone that it is in, such as `fe80::1%eth0`.
+/// Parses an IPv6 address with a zone, such as `fe80::1%eth0`.
 fn zoned(host: &str, port: u16) -> Option<io::Result<SocketAddr>> {
     let (number, zone) = host.split_once('%')?;
     let ip = number.parse().ok()?;
@@ -131,8 +131,8 @@ fn scope_of(zone: &str) -> io::Result<u32> {
     }
 }
 
-/// The families by turns, that of the first address first: a family that leads nowhere costs one pause
-/// and not one for each of its addresses.
+/// Alternates the address families, starting with that of the first address. An unreachable family
+/// then costs one delay instead of one for each of its addresses.
 fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first = addresses.first().map(SocketAddr::is_ipv6);
     let (one, other): (Vec<_>, Vec<_>) =
@@ -142,12 +142,12 @@ fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     (0..longest).flat_map(turn).flatten().copied().collect()
 }
 
-/// Attempts to connect to several addresses, started one after the other and running beside each other
-/// (RFC 8305): one that swallows packets costs those behind it a moment and not its whole time.
+/// Staggered parallel attempts to connect to several addresses (RFC 8305): an address that drops
+/// packets delays the next one only briefly instead of for its whole timeout.
 struct Race {
     waiting: VecDeque<SockAddr>,
     running: Vec<Attempt>,
-    /// Why the last attempt that ended has failed.
+    /// Error of the last attempt that failed.
     failure: Option<io::Error>,
 }
 
@@ -158,7 +158,7 @@ struct Attempt {
 }
 
 impl Race {
-    /// The first socket that is connected; the others are closed. `None`: every address has failed.
+    /// Returns the first connected socket and closes the others; `None` if every address failed.
     fn run(&mut self, until: &Until) -> Result<Option<Socket>> {
         let mut next = Deadline::after(Some(Duration::ZERO));
         loop {
@@ -189,7 +189,7 @@ impl Race {
         }
     }
 
-    /// Starts the next attempt; a socket where it succeeds at once.
+    /// Starts the next attempt; returns a socket if it succeeds at once.
     fn start(&mut self) -> Option<Socket> {
         let address = self.waiting.pop_front()?;
         match begin(&address) {
@@ -206,7 +206,7 @@ impl Race {
         None
     }
 
-    /// Takes those that have ended out of the race.
+    /// Removes the completed attempts from the race.
     fn settle(&mut self, ready: &[usize]) -> Option<Socket> {
         let mut running = Vec::with_capacity(self.running.len());
         for (index, attempt) in self.running.drain(..).enumerate() {
@@ -232,7 +232,7 @@ impl Race {
     }
 }
 
-/// Begins to connect; whether that is done already.
+/// Starts to connect; returns whether the connection is already established.
 fn begin(address: &SockAddr) -> io::Result<(Descriptor<socket2::Socket>, bool)> {
     let socket = socket2::Socket::new(address.domain(), Type::STREAM, None)?; // close-on-exec
     let socket = Descriptor::new(socket)?;
@@ -242,21 +242,21 @@ fn begin(address: &SockAddr) -> io::Result<(Descriptor<socket2::Socket>, bool)> 
     match socket.connect(address) {
         Ok(()) => Ok((socket, true)),
         Err(error) if is_under_way(&error) => Ok((socket, false)),
-        // Among others a unix socket with a full backlog: there is nothing to poll for.
+        // This includes a Unix socket with a full backlog, which cannot be polled for.
         Err(error) => Err(error),
     }
 }
 
 fn connected(socket: Descriptor<socket2::Socket>, address: &SockAddr) -> io::Result<Socket> {
     if address.domain() != Domain::UNIX {
-        // Connecting to a port of our own range that nobody listens on can meet itself. It would
-        // read its own commands as replies, and keep the server from getting its port back.
+        // Connecting to an ephemeral port without a listener can connect the socket to itself. It
+        // would read its own commands as replies, and keep the server from binding its port again.
         if socket.local_addr()? == *address {
             return Err(ErrorKind::ConnectionRefused.into());
         }
         socket.set_tcp_nodelay(true)?;
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE);
-        // OpenBSD and Solaris set these for the whole system.
+        // OpenBSD and Solaris set these only for the whole system.
         #[cfg(not(any(target_os = "openbsd", target_os = "solaris")))]
         let keepalive = keepalive.with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_PROBES);
         socket.set_tcp_keepalive(&keepalive)?;
@@ -265,15 +265,15 @@ fn connected(socket: Descriptor<socket2::Socket>, address: &SockAddr) -> io::Res
     Ok(Socket(socket))
 }
 
-/// Sets how long data that is sent may stay unacknowledged, where the system has an option for it.
-/// Without it retransmissions go on for minutes; deadlines hold all the same.
+/// Limits how long sent data may stay unacknowledged, on systems with an option for it. Without it,
+/// retransmission goes on for minutes; deadlines apply in either case.
 fn limit_unacknowledged(socket: &socket2::Socket) {
     let Some((option, units_per_second)) = UNACKNOWLEDGED else { return };
     let limit = libc::c_int::try_from(DEAD_AFTER.as_secs()).unwrap_or(libc::c_int::MAX);
     let limit = limit.saturating_mul(units_per_second);
     // SAFETY: the descriptor is open, and the system reads one int, whose size is given.
     unsafe {
-        // Older systems do not know the option.
+        // Older systems lack the option.
         let _ = libc::setsockopt(
             socket.as_raw_fd(),
             libc::IPPROTO_TCP,
@@ -284,7 +284,7 @@ fn limit_unacknowledged(socket: &socket2::Socket) {
     }
 }
 
-/// The option, and how many of its units are a second.
+/// The option, and how many of its units make a second.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNACKNOWLEDGED: Option<(libc::c_int, libc::c_int)> = Some((libc::TCP_USER_TIMEOUT, 1000));
 /// `TCP_RXT_CONNDROPTIME` of netinet/tcp.h.
@@ -298,7 +298,7 @@ const UNACKNOWLEDGED: Option<(libc::c_int, libc::c_int)> = Some((libc::TCP_ABORT
 const UNACKNOWLEDGED: Option<(libc::c_int, libc::c_int)> = None;
 
 fn is_under_way(error: &io::Error) -> bool {
-    // EINTR: the connect goes on all the same.
+    // EINTR: connecting continues in the background.
     error.raw_os_error() == Some(libc::EINPROGRESS) || error.kind() == ErrorKind::Interrupted
 }
 
@@ -310,7 +310,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Instant;
 
-    /// A port at which packets are swallowed: its listener accepts nothing, and its queue is full.
+    /// A port that drops packets: its listener accepts nothing, and its backlog is full.
     struct Swallowing {
         address: SocketAddr,
         _listener: socket2::Socket,

@@ -1,4 +1,4 @@
-//! One connection's bytes: a socket, plain or under TLS.
+//! Byte stream of a connection: a socket, plain or with TLS.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
@@ -9,7 +9,7 @@ use super::error::Result;
 use super::socket::Socket;
 use super::tls::{Connector, Session};
 
-/// A connected socket, plain or under TLS.
+/// A connected socket, plain or with TLS.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: Socket,
@@ -17,8 +17,8 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Connects to the address of the endpoint that answers first, within the deadline, and agrees on TLS
-    /// where there is to be some.
+    /// Connects to the first address of the endpoint that answers, and performs the TLS handshake
+    /// if configured, within the deadline.
     pub(super) fn connect(
         endpoint: &Endpoint,
         tls: Option<&Connector>,
@@ -34,7 +34,7 @@ impl Stream {
         Ok(Stream { socket, session })
     }
 
-    /// Sends what the socket takes now; `WouldBlock` when it takes nothing.
+    /// Sends what the socket accepts now; `WouldBlock` if it accepts nothing.
     pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.session {
             None => self.socket.send(bytes),
@@ -42,8 +42,8 @@ impl Stream {
         }
     }
 
-    /// Sends what TLS has taken and not sent yet; `WouldBlock` where the socket does not take it all.
-    /// Takes nothing itself.
+    /// Sends what TLS has buffered; `WouldBlock` if the socket does not accept all of it. Accepts
+    /// no new bytes.
     pub(super) fn push_out(&mut self) -> io::Result<usize> {
         if let Some(session) = &mut self.session
             && !session.push_out(&self.socket)?
@@ -53,12 +53,12 @@ impl Stream {
         Ok(0)
     }
 
-    /// Whether TLS has taken bytes that are not all sent.
+    /// Returns whether TLS has buffered bytes that are not sent yet.
     pub(super) fn has_unsent(&self) -> bool {
         self.session.as_ref().is_some_and(Session::has_unsent)
     }
 
-    /// Receives what is there; `WouldBlock` when nothing is, 0 at the end.
+    /// Receives the available bytes; `WouldBlock` if there are none, 0 at the end of the stream.
     pub(super) fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match &mut self.session {
             None => self.socket.receive(into),
@@ -66,7 +66,7 @@ impl Stream {
         }
     }
 
-    /// Whether anything, an end included, waits to be received.
+    /// Returns whether input, including the end of the stream, is available.
     pub(super) fn has_input(&mut self) -> bool {
         match &mut self.session {
             None => self.socket.has_input(),
@@ -74,7 +74,7 @@ impl Stream {
         }
     }
 
-    /// Whether there is neither TLS nor a unix socket.
+    /// Returns whether this is a TCP connection without TLS.
     pub(super) fn is_plain_tcp(&self) -> bool {
         self.session.is_none() && self.socket.is_tcp()
     }

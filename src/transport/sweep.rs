@@ -1,8 +1,8 @@
-//! Finding keys without a time to live that a process left which ended before it could expire them.
+//! Search for keys without a TTL whose process ended before it could expire them.
 //!
-//! One short SCAN goes out in front of a command of a call, at most once a second in a client, and what it
-//! finds is checked in front of later ones. A client that lives for less than a few seconds does nothing of
-//! this, and neither does one whose user may not run SCAN, TTL or LRANGE.
+//! A client sends one short SCAN ahead of a command of a call, at most once a second, and checks
+//! the keys found ahead of later ones. The search starts when the client is a few seconds old. It
+//! stops if the user may not run SCAN, TTL or LRANGE.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -13,29 +13,30 @@ use super::clock;
 use super::error::{Error, Result};
 use super::reply::{bulk, items};
 
-/// How old a client is when it begins.
+/// Age of a client at its first SCAN.
 const FIRST: Duration = Duration::from_secs(5);
-/// Between two SCANs.
+/// Pause between two SCANs.
 const STEP: Duration = Duration::from_secs(1);
-/// Between the end of one round through all keys and the next.
+/// Pause between two rounds through all keys.
 const ROUND: Duration = Duration::from_secs(3600);
-/// How many keys the server looks at in one SCAN: some 50 µs of its time.
+/// Keys that the server examines per SCAN, which takes it some 50 µs.
 const COUNT: &[u8] = b"256";
-/// How many of those that were found are checked at a time.
+/// Found keys that are checked at a time.
 const CHECKED: usize = 16;
 
-/// Which keys are leftovers.
+/// Defines which keys are leftovers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Leftovers {
-    /// The pattern of their names.
+    /// Pattern of their names.
     pub(crate) pattern: &'static str,
-    /// The first entry of each: a list of the same name that holds something else is somebody else's.
+    /// First entry of each. A list of the same name with another first entry belongs to another
+    /// program.
     pub(crate) entry: &'static str,
-    /// The time to live that they get, in seconds.
+    /// The TTL to set, in seconds.
     pub(crate) seconds: u32,
 }
 
-/// A question to the server.
+/// A command of the search.
 #[derive(Debug)]
 pub(super) enum Probe {
     Scan {
@@ -43,12 +44,12 @@ pub(super) enum Probe {
         pattern: &'static str,
     },
     Ttl(Vec<u8>),
-    /// The first entry of a key, after its TTL was asked for.
+    /// Reads the first entry of a key, after its TTL.
     Entry(Vec<u8>),
 }
 
 impl Probe {
-    /// Calls `send` with the words of the command.
+    /// Calls `send` with the arguments of the command.
     pub(super) fn words(&self, send: impl FnOnce(&[&[u8]])) {
         match self {
             Probe::Scan { cursor, pattern } => {
@@ -60,17 +61,17 @@ impl Probe {
     }
 }
 
-/// Where the search is.
+/// State of the search.
 #[derive(Debug)]
 pub(super) struct Sweep {
-    /// `None`: there is nothing to look for, or the user may not.
+    /// `None` if there is nothing to search for, or if the user may not search.
     leftovers: Option<Leftovers>,
-    /// When the next SCAN is due; `None` while one is on its way.
+    /// When the next SCAN is due; `None` while one is in flight.
     due: Option<Instant>,
     cursor: Vec<u8>,
-    /// Names that were found and are still to be checked.
+    /// Keys that were found and remain to be checked.
     found: VecDeque<Vec<u8>>,
-    /// The key that was last found to have no time to live; its entry comes next.
+    /// The last key found without a TTL; its first entry is read next.
     endless: Option<Vec<u8>>,
 }
 
@@ -80,7 +81,7 @@ impl Sweep {
         Sweep { leftovers, due, cursor: b"0".to_vec(), found: VecDeque::new(), endless: None }
     }
 
-    /// What is to be asked now.
+    /// Returns the commands to send now.
     pub(super) fn probes(&mut self, now: Instant) -> Vec<Probe> {
         let Some(Leftovers { pattern, .. }) = self.leftovers else { return Vec::new() };
         if !self.found.is_empty() {
@@ -96,14 +97,14 @@ impl Sweep {
         }
     }
 
-    /// Takes an answer; returns a key that is to be expired, and how soon.
+    /// Processes a reply; returns a key to expire and its TTL in seconds.
     pub(super) fn replied(&mut self, probe: Probe, reply: Result<Value>) -> Option<(Vec<u8>, u32)> {
         match (probe, reply) {
             (Probe::Scan { .. }, Ok(reply)) => self.scanned(reply),
             (Probe::Scan { .. }, Err(Error::Server(error))) if error.is_passing() => {
                 self.due = Some(clock::now() + STEP);
             }
-            // A user without the right, or a server without the command.
+            // The user lacks the permission, or the server the command.
             (Probe::Scan { .. }, Err(_)) => self.leftovers = None,
             (Probe::Ttl(key), Ok(Value::Int(-1))) => self.endless = Some(key),
             (Probe::Ttl(_), _) => self.endless = None,
@@ -120,7 +121,8 @@ impl Sweep {
         None
     }
 
-    /// Of a connection that broke: the SCAN is repeated; keys are found again in the next round.
+    /// Handles a broken connection: the SCAN is repeated, and keys are found again in the next
+    /// round.
     pub(super) fn lost(&mut self, probe: Probe) {
         if let Probe::Scan { .. } = probe {
             self.due = Some(clock::now() + STEP);

@@ -1,4 +1,4 @@
-//! TLS over a socket, where the crate is built with the feature `tls`.
+//! TLS over a socket, if the crate is built with the `tls` feature.
 
 use std::path::PathBuf;
 
@@ -14,12 +14,12 @@ use session as implementation;
 
 pub(super) use implementation::{Connector, Session, cause, refusal};
 
-/// How the server is to prove who it is, and how this client does.
+/// Certificate settings: how the server and this client authenticate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TlsFiles {
-    /// Whose certificates are believed, in PEM; the system's authorities where none is given.
+    /// Trusted certificates in PEM; `None` for the certificate authorities of the system.
     pub(crate) ca: Option<PathBuf>,
-    /// This client's certificates and their key, in PEM.
+    /// Certificate chain and private key of this client, in PEM.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
     /// Accept any certificate.
     pub(crate) insecure: bool,

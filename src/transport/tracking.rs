@@ -1,4 +1,4 @@
-//! Push notifications of changed keys (client-side caching, Redis 6 and later).
+//! Client-side tracking: notifications of changed keys (client-side caching, Redis 6 and later).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,37 +10,37 @@ use super::deadline::Until;
 use super::error::{Error, Result};
 use super::reply::{bulk, items};
 
-/// Keys whose changes the server pushes.
+/// Scope of the notifications.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Tracking<'a> {
-    /// Changes of keys that this connection has read, each once until it is read again.
+    /// Changes of keys that this connection has read, each once until the key is read again.
     Read,
-    /// Changes of all keys with a prefix. Each prefix costs every writer of that server.
+    /// Changes of all keys with a prefix. Each prefix costs every writer on the server.
     Prefix(&'a str),
 }
 
-/// What has changed, as far as the server knows: a hint to read again.
+/// Keys reported as changed: a hint to read them again.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Changes {
     pub(crate) keys: Vec<Vec<u8>>,
-    /// Everything, perhaps: the server was flushed, or has forgotten what was read.
+    /// Any key may have changed: the server was flushed, or has dropped its tracking table.
     pub(crate) all: bool,
 }
 
-/// The memory that pushes may take until somebody asks for them: those of a broadcast to 300 000 agents.
+/// Memory limit of stored pushes; fits those of a broadcast to 300 000 agents.
 const MAX_PUSHED: usize = 128 * 1024 * 1024;
 
-/// Pushes that arrived between replies. Nobody asks for them between calls, so a server must not fill
-/// the memory with them.
+/// Pushes that arrived between replies. No caller reads them between calls, so their number is
+/// limited to keep a server from exhausting the memory.
 #[derive(Debug, Default)]
 pub(super) struct Pushes {
     queue: VecDeque<Value>,
-    /// The memory that they take.
+    /// Memory in use, in bytes.
     size: usize,
 }
 
 impl Pushes {
-    /// `Err` says what is wrong with one more.
+    /// Stores a push. `Err` says why it is invalid.
     pub(super) fn keep(&mut self, push: Value) -> std::result::Result<(), String> {
         self.size = self.size.saturating_add(memory_of(&push));
         if self.size > MAX_PUSHED {
@@ -60,7 +60,7 @@ impl Pushes {
     }
 }
 
-/// What a value takes in memory, about. The framer limits how deep it nests.
+/// Returns the approximate memory of a value. The framer limits its nesting depth.
 fn memory_of(value: &Value) -> usize {
     let all = |values: &[Value]| values.iter().map(memory_of).sum();
     let pair = |pair: &(Value, Value)| memory_of(&pair.0) + memory_of(&pair.1);
@@ -79,7 +79,7 @@ fn memory_of(value: &Value) -> usize {
 }
 
 impl Connection {
-    /// Turns tracking on; `false` where the server, or its ACL, does not offer it.
+    /// Enables tracking; returns `false` if the server or the ACL of the user does not support it.
     pub(crate) fn track(&mut self, tracking: Tracking<'_>, until: &Until) -> Result<bool> {
         if !self.server.resp3 {
             return Ok(false);
@@ -105,19 +105,20 @@ impl Connection {
         }
     }
 
-    /// Turns tracking off, so that the connection is of use to others.
+    /// Disables tracking, so that other calls can use the connection.
     pub(crate) fn untrack(&mut self, until: &Until) -> Result<()> {
         if self.tracks {
             self.command(&[b"CLIENT", b"TRACKING", b"OFF"]);
             self.reply(until)?;
-            // The server has sent the last of them before its reply.
+            // The server sent the last pushes before its reply.
             self.pushes.take();
             self.tracks = false;
         }
         Ok(())
     }
 
-    /// Waits up to `pause` for changes, and takes all that have arrived. Between replies only.
+    /// Waits up to `pause` for changes and returns all that have arrived. Must only be called
+    /// between replies.
     pub(crate) fn changes(&mut self, pause: Duration, until: &Until) -> Result<Changes> {
         self.receive_pushes(pause, until)?;
         let mut changes = Changes::default();
@@ -153,9 +154,9 @@ mod tests {
         let kept = (0..200).take_while(|_| pushes.keep(large()).is_ok()).count();
         assert_eq!(kept, 127, "of 1 MiB and a little each");
         assert_eq!(pushes.take().len(), 127);
-        // Those of a large fan-out are all kept.
+        // All pushes of a large fan-out are stored.
         assert!((0..300_000).all(|_| pushes.keep(small()).is_ok()));
-        // Elements count, also where they are empty.
+        // Elements count even if they are empty.
         let mut pushes = Pushes::default();
         let nulls = || push(vec![Value::Nil; 100_000]);
         assert!((0..100).any(|_| pushes.keep(nulls()).is_err()));

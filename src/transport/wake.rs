@@ -1,4 +1,4 @@
-//! A flag that also makes a descriptor readable, so that `ppoll` can wait for it.
+//! A flag with a descriptor that becomes readable, so that `ppoll` can wait for it.
 
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::fork::Descriptor;
 
-/// Set once, never reset; any number of waits may watch it.
+/// Set once and never reset. Any number of waits may watch it.
 ///
 /// [`Wake::set`] is async-signal-safe: one atomic exchange and a few system calls, no lock, no
-/// allocation, `errno` kept. Nothing ever reads the pipe, so its reading end stays readable.
+/// allocation, `errno` preserved. The pipe is never read, so its reading end stays readable.
 #[derive(Debug)]
 pub(crate) struct Wake {
     set: AtomicBool,
-    /// The id of the process that made it.
+    /// ID of the process that created it.
     process: u32,
     reader: Descriptor<PipeReader>,
     writer: Descriptor<PipeWriter>,
@@ -21,25 +21,25 @@ pub(crate) struct Wake {
 
 impl Wake {
     pub(crate) fn new() -> io::Result<Self> {
-        // Both ends are close-on-exec. A pipe and not an eventfd: it exists everywhere, and has
-        // an inode of its own by which it is known that the number is still ours.
+        // Both ends are close-on-exec. Unlike an eventfd, a pipe exists everywhere and has an inode
+        // of its own, which shows whether the number still refers to it.
         let (reader, writer) = io::pipe()?;
         let (reader, writer) = (Descriptor::new(reader)?, Descriptor::new(writer)?);
         Ok(Wake { set: AtomicBool::new(false), process: std::process::id(), reader, writer })
     }
 
-    /// Sets the flag and wakes all waiters. In a process other than the one that made it, this
-    /// does nothing and answers `false`: the pipe is shared with the parent, whose waits are not
-    /// the child's to end.
+    /// Sets the flag and wakes all waits. In a process other than the one that created it, does
+    /// nothing and returns `false`: the child shares the pipe with its parent and must not end the
+    /// parent's waits.
     pub(crate) fn set(&self) -> bool {
-        // The system is asked too: a signal may arrive in a child before its fork was counted, and a byte
-        // in the pipe of the parent cannot be taken back.
+        // The system is asked too: a signal may arrive in a child before its fork was counted, and
+        // a byte in the pipe of the parent cannot be taken back.
         if self.is_foreign() || self.process != std::process::id() {
             return false;
         }
         if !self.set.swap(true, Ordering::SeqCst) {
-            // A single byte into an empty pipe neither blocks nor fails, so there is nothing to
-            // report, and nobody to report to in a signal handler.
+            // A single byte into an empty pipe neither blocks nor fails, and a signal handler could
+            // not report an error.
             self.write_byte_keeping_errno();
         }
         true
@@ -49,17 +49,17 @@ impl Wake {
         self.set.load(Ordering::SeqCst)
     }
 
-    /// Whether this process is a forked child of the one that made it.
+    /// Returns whether this process is a forked child of the one that created it.
     pub(crate) fn is_foreign(&self) -> bool {
         !self.reader.is_ours()
     }
 
-    /// Readable from the moment that the flag is set.
+    /// Returns the descriptor that becomes readable when the flag is set.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()
     }
 
-    /// Writes nothing into a file that the program has opened since under the number of the pipe.
+    /// Writes the byte, unless the number now refers to a file that the program opened since.
     fn write_byte_keeping_errno(&self) {
         let before = errno::errno();
         if self.writer.is_intact() {
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(errno::errno().0, 1234);
         assert!(wake.is_set());
         let mut waiting: libc::c_int = 0;
-        // SAFETY: FIONREAD stores one int, to a live one.
+        // SAFETY: FIONREAD stores one int into a live one.
         let rc = unsafe { libc::ioctl(wake.fd().as_raw_fd(), libc::FIONREAD, &mut waiting) };
         assert_eq!((rc, waiting), (0, 1));
     }

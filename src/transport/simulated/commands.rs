@@ -82,7 +82,7 @@ impl World {
                 } else {
                     let span = args.last().and_then(|span| std::str::from_utf8(span).ok());
                     let span = span.and_then(|span| span.parse().ok()).expect("seconds");
-                    // Redis 6 takes a millisecond for no time at all.
+                    // Redis 6 treats a millisecond as zero, which blocks indefinitely.
                     assert!(span > 0.001, "a wait without an end: {span} s");
                     self.block(link, key, Duration::from_secs_f64(span))
                 }
@@ -126,7 +126,7 @@ impl World {
             "TTL" => Out::Int(
                 self.store.expires(key).map_or(-2, |expires| if expires { 86_400 } else { -1 }),
             ),
-            // All of it at once.
+            // Returns all keys at once.
             "SCAN" => {
                 let names = self.store.names().filter(|name| name.ends_with(b".queued"));
                 Out::List(vec![bulk(b"0"), Out::List(names.map(bulk).collect())])

@@ -43,7 +43,7 @@ pub(super) struct Link {
     /// When the last piece of each direction arrives.
     up_at: Instant,
     down_at: Instant,
-    /// Bytes that the client has received, and at which of them the garbage ends.
+    /// Bytes that the client has received, and how many of them precede the end of the garbage.
     received: usize,
     garbage_end: Option<usize>,
     pub(super) session: Session,
@@ -102,14 +102,14 @@ impl Link {
         self.whole = if self.plan.records { end.unwrap_or(self.whole) } else { sent };
     }
 
-    /// Whether the client has taken in all of the garbage.
+    /// Returns whether the client has received all of the garbage.
     fn is_poisoned(&self) -> bool {
         self.garbage_end.is_some_and(|end| self.received >= end)
     }
 }
 
 impl World {
-    /// A connection that is being made; whether it sends in records.
+    /// Starts a connection; returns its number and whether it sends in records.
     pub(super) fn connect(&mut self, fd: RawFd) -> (usize, bool) {
         self.count();
         let now = clock::now();
@@ -133,7 +133,7 @@ impl World {
         self.by_fd.insert(fd, number);
         match refusal {
             Some(kind) => self.after(pause, move |world| world.refuse(number, kind)),
-            // Packets to a host that is not there are lost.
+            // Packets to an unreachable host are lost.
             None if self.is_away() => self.note(|| format!("#{number} nothing answers")),
             None => self.schedule(now + pause, Event::Connected(number)),
         }
@@ -159,7 +159,7 @@ impl World {
         }
     }
 
-    /// Why a connection was not made.
+    /// Returns why a connection failed.
     pub(super) fn refusal(&mut self, number: usize) -> Option<ErrorKind> {
         self.link(number).refusal
     }
@@ -172,7 +172,7 @@ impl World {
         plan.latency.mul_f64(self.rng.f64())
     }
 
-    /// Takes bytes of the client, sometimes fewer than would fit.
+    /// Accepts bytes of the client, sometimes fewer than would fit.
     pub(super) fn send(&mut self, number: usize, bytes: &[u8]) -> io::Result<usize> {
         self.count();
         let now = clock::now();
@@ -185,7 +185,7 @@ impl World {
                 link.end_seen = true;
                 return Err(kind.into());
             }
-            // A server that has closed answers what still comes with a reset.
+            // A server that has closed replies to further bytes with a reset.
             Some(_) if link.end_seen => return Err(ErrorKind::BrokenPipe.into()),
             Some(_) => {
                 link.end_seen = true;
@@ -256,7 +256,8 @@ impl World {
         self.link(number).is_readable()
     }
 
-    /// The client closes its end. What it has sent arrives, unless unread replies turn that into a reset.
+    /// Closes the client's end. What it has sent arrives, unless unread replies turn the close into
+    /// a reset.
     pub(super) fn close(&mut self, number: usize, fd: RawFd) {
         self.note(|| format!("#{number} is closed"));
         self.by_fd.remove(&fd);
@@ -372,7 +373,7 @@ impl World {
         }
     }
 
-    /// Ends the way down. Commands of the client are still executed.
+    /// Closes the direction to the client. Commands of the client are still executed.
     fn cut_down(&mut self, number: usize) {
         let link = self.link(number);
         match link.plan.flaw {
@@ -427,17 +428,17 @@ impl World {
         self.spells.clear();
     }
 
-    /// Connections whose end of the client is open.
+    /// Returns the number of connections whose client end is open.
     pub(crate) fn open(&self) -> usize {
         self.links.values().filter(|link| !link.closed && link.is_connected).count()
     }
 
-    /// Bytes sent on the latest connection, up to the end of a record.
+    /// Returns the bytes sent on the latest connection, up to the end of a record.
     pub(crate) fn sent(&self) -> usize {
         self.links.values().next_back().map_or(0, |link| link.whole)
     }
 
-    /// Connections that are still open although garbage was received on them.
+    /// Returns the connections that are still open although garbage was received on them.
     pub(crate) fn poisoned(&self) -> Vec<usize> {
         let links = self.links.iter().filter(|(_, link)| link.is_poisoned() && !link.closed);
         links.map(|(number, _)| *number).collect()

@@ -56,7 +56,8 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Starts with a server without data. `plans` are for the first connections; later ones get [`Plan::default`].
+    /// Starts with an empty server. `plans` apply to the first connections; later ones get
+    /// [`Plan::default`].
     pub(crate) fn start(seed: u64, offers: Offers, plans: Vec<Plan>) -> Self {
         let clock = Clock::start();
         let world = World::new(seed, offers, plans);
@@ -72,12 +73,12 @@ impl Drop for Network {
     }
 }
 
-/// Whether this thread has a simulated network.
+/// Returns whether this thread has a simulated network.
 fn is_running() -> bool {
     WORLD.with_borrow(Option::is_some)
 }
 
-/// Replaces random bytes by reproducible ones while a network runs on this thread.
+/// Replaces random bytes with reproducible ones while a network runs on this thread.
 pub(crate) fn fill(bytes: &mut [u8]) {
     if is_running() {
         with(|world| world.rng.fill(bytes));
@@ -110,7 +111,7 @@ enum Event {
     End(usize, std::io::ErrorKind),
     /// The server sees the end of the connection.
     Gone(usize),
-    /// A blocking command comes back: the connection and the number of the command.
+    /// A blocking command times out: the connection and the number of the command.
     Unblock(usize, u64),
     Call(Action),
 }
@@ -144,12 +145,12 @@ pub(crate) struct World {
     by_fd: BTreeMap<RawFd, usize>,
     plans: VecDeque<Plan>,
     offers: Offers,
-    /// Outages that are to begin with a command, and outages in progress.
+    /// Outages that start with a command, and outages in progress.
     spells: Vec<Spell>,
     outages: Vec<(u64, Outage)>,
     commands: usize,
     writes: usize,
-    /// The run id of the server changes with it.
+    /// Determines the run ID of the server.
     runs: u32,
     hook: Option<Hook>,
     /// Calls since a byte was transferred in this second, and since the clock advanced.
@@ -194,7 +195,7 @@ impl World {
         }
     }
 
-    /// Simulated time since the network was started.
+    /// Returns the simulated time since the network was started.
     pub(crate) fn elapsed(&self) -> Duration {
         clock::since(self.begun)
     }
@@ -232,7 +233,7 @@ impl World {
         self.events.insert((at, self.number), event);
     }
 
-    /// Advances the clock to the next event and processes it, or to `end` where that is earlier.
+    /// Advances the clock to the next event and processes it, or to `end` if that is earlier.
     fn step(&mut self, end: Option<Instant>) -> Step {
         let now = clock::now();
         let due = |at: Instant| end.is_none_or(|end| at <= end);
@@ -263,12 +264,13 @@ impl World {
         (self.called, self.gap) = (clock::now(), Duration::ZERO);
     }
 
-    /// Longest time of the call without a socket call: how long it waited for one connection.
+    /// Returns the longest time of the call without a socket call: how long it waited for one
+    /// connection.
     pub(crate) fn longest_gap(&self) -> Duration {
         self.gap.max(clock::since(self.called))
     }
 
-    /// Counts a socket call or a wait, and fails in a busy loop.
+    /// Counts a socket call or a wait, and panics in a busy loop.
     fn count(&mut self) {
         if std::thread::panicking() {
             return; // the first failure is reported

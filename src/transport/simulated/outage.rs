@@ -19,7 +19,7 @@ pub(crate) enum Outage {
     Refuses { error: &'static str, scope: Scope },
 }
 
-/// Commands that are refused.
+/// Commands that are rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// All except those of a login.
@@ -30,7 +30,7 @@ pub(crate) enum Scope {
     Login,
 }
 
-/// Beginning of an outage.
+/// Start of an outage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum When {
     After(Duration),
@@ -56,7 +56,7 @@ impl World {
         }
     }
 
-    /// Counts an executed command and begins the outages that are due with it.
+    /// Counts an executed command and starts the outages due with it.
     pub(super) fn executed_one(&mut self, has_written: bool) {
         self.commands += 1;
         self.writes += usize::from(has_written);
@@ -113,7 +113,7 @@ impl World {
         self.changed();
     }
 
-    /// Whether an outage is in progress.
+    /// Returns whether an outage is in progress.
     pub(crate) fn is_disturbed(&self) -> bool {
         !self.outages.is_empty()
     }
@@ -126,7 +126,7 @@ impl World {
         self.outages.iter().any(|(_, outage)| matches!(outage, Outage::Away))
     }
 
-    /// Whether the server executes nothing at this moment.
+    /// Returns whether the server currently executes nothing.
     pub(crate) fn is_idle(&self) -> bool {
         self.is_down() || self.is_away() || self.is_frozen()
     }
@@ -135,7 +135,7 @@ impl World {
         self.outages.iter().any(|(_, outage)| matches!(outage, Outage::Frozen))
     }
 
-    /// The error of a command that is refused at this moment.
+    /// Returns the error of a command that is currently rejected.
     pub(super) fn refused(&self, name: &str) -> Option<&'static str> {
         self.outages.iter().find_map(|(_, outage)| match outage {
             Outage::Refuses { error, scope } if scope.has(name) => Some(*error),

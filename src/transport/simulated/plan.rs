@@ -24,8 +24,8 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// The largest fragment of a message of `count` bytes. Large messages get larger fragments, or they would take
-    /// most of the time of the tests.
+    /// Returns the largest fragment of a message of `count` bytes. Large messages get larger
+    /// fragments, or they would take most of the time of the tests.
     pub(super) fn piece_of(&self, count: usize) -> usize {
         self.piece.max(count / 8)
     }

@@ -1,7 +1,8 @@
 //! Seeds, counts and failure reports of simulated schedules.
 //!
-//! `ACCLIENT_MODEL_SEED` selects the first schedule, and `ACCLIENT_MODEL_RUNS` their number (1 where only the seed is
-//! set), as for the model tests against a real server. A seed reproduces a run.
+//! `ACCLIENT_MODEL_SEED` selects the first schedule and `ACCLIENT_MODEL_RUNS` the number of
+//! schedules (1 if only the seed is set), as for the model tests against a real server. A seed
+//! reproduces a run.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Display, Formatter};
@@ -22,9 +23,11 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(wrong))
 }
 
-/// Plays `some` schedules, or those that the environment selects, and prints the rate in schedules a minute.
+/// Plays `some` schedules, or those that the environment selects, and prints the schedules per
+/// minute.
 ///
-/// Fails unless each call has ended in each way that `ends` names: what never happens is not tested.
+/// Panics unless every call ended in each of the ways that `ends` lists, since an outcome that
+/// never occurs is not tested.
 pub(crate) fn play_all(
     what: &str,
     some: u64,
@@ -90,7 +93,7 @@ pub(crate) struct Report<'a, S: Debug> {
 }
 
 impl<'a, S: Debug> Report<'a, S> {
-    /// The report has to be dropped before the network.
+    /// Creates a report, which has to be dropped before the network.
     pub(crate) fn new(seed: u64, schedule: &'a S) -> Self {
         Report { seed, schedule }
     }

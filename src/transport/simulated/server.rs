@@ -238,7 +238,7 @@ impl World {
         Out::List(transaction.commands.iter().map(|words| self.run(None, words)).collect())
     }
 
-    /// Blocks a connection on a list; `None` blocks nothing, within a transaction.
+    /// Blocks a connection on a list. With `None`, within a transaction, nothing blocks.
     pub(super) fn block(&mut self, link: Option<usize>, key: &[u8], span: Duration) -> Out {
         let Some(link) = link else { return Out::Nil };
         let session = self.session(link);
@@ -308,8 +308,8 @@ impl World {
         self.links.keys().copied().collect()
     }
 
-    /// The client has closed its end, and everything that it has sent has arrived. Commands behind a blocked one are
-    /// lost.
+    /// The client has closed its end, and everything that it has sent has arrived. Commands behind
+    /// a blocked one are lost.
     pub(super) fn gone(&mut self, number: usize) {
         let is_idle = self.is_idle();
         let session = self.session(number);
@@ -320,7 +320,8 @@ impl World {
     }
 }
 
-/// The first command in `input` with its length; `Err` is the length from which on it may be complete.
+/// Returns the first command in `input` with its length; `Err` is the length from which it may be
+/// complete.
 fn parse(input: &[u8]) -> Result<(Vec<Vec<u8>>, usize), usize> {
     let mut at = 0;
     let number = |kind: u8, at: &mut usize| -> Result<usize, usize> {
@@ -349,7 +350,7 @@ fn parse(input: &[u8]) -> Result<(Vec<Vec<u8>>, usize), usize> {
     Ok((words, at))
 }
 
-/// A command for the trace.
+/// Formats a command for the trace.
 fn shown(words: &[Vec<u8>]) -> String {
     let word = |word: &Vec<u8>| match word.len() {
         0..=48 => word.escape_ascii().to_string(),

@@ -11,7 +11,7 @@ pub(crate) struct Store {
 #[derive(Debug)]
 struct Entry {
     value: Value,
-    /// Whether the key has a time to live. No schedule is long enough for it to expire.
+    /// Whether the key has a TTL. No schedule is long enough for it to expire.
     expires: bool,
 }
 
@@ -28,7 +28,7 @@ pub(super) enum Value {
 pub(super) struct WrongType;
 
 impl Store {
-    /// How often a key was changed.
+    /// Returns how many times a key was changed.
     pub(super) fn version(&self, key: &[u8]) -> u64 {
         self.versions.get(key).copied().unwrap_or_default()
     }
@@ -61,12 +61,12 @@ impl Store {
         }
     }
 
-    /// A field of a hash.
+    /// Returns a field of a hash.
     pub(crate) fn field(&self, key: &[u8], field: &[u8]) -> Option<&[u8]> {
         self.hash(key).ok().flatten()?.get(field).map(Vec::as_slice)
     }
 
-    /// The length of a list; 0 where there is none.
+    /// Returns the length of a list; 0 if the list does not exist.
     pub(crate) fn length(&self, key: &[u8]) -> usize {
         self.list(key).ok().flatten().map_or(0, VecDeque::len)
     }
@@ -75,7 +75,7 @@ impl Store {
         self.keys.contains_key(key)
     }
 
-    /// Whether a key has a time to live; `None` where there is none.
+    /// Returns whether a key has a TTL; `None` if the key does not exist.
     pub(super) fn expires(&self, key: &[u8]) -> Option<bool> {
         self.keys.get(key).map(|entry| entry.expires)
     }
@@ -95,7 +95,7 @@ impl Store {
         self.keys.remove(key).is_some()
     }
 
-    /// Appends to a list; its length.
+    /// Appends to a list and returns its new length.
     pub(crate) fn append(&mut self, key: &[u8], value: &[u8]) -> usize {
         self.change(key);
         let empty = || Entry { value: Value::List(VecDeque::new()), expires: false };
@@ -108,12 +108,12 @@ impl Store {
         }
     }
 
-    /// Takes the first entry of a list.
+    /// Removes and returns the first entry of a list.
     pub(crate) fn take(&mut self, key: &[u8]) -> Option<Vec<u8>> {
         self.change_list(key, VecDeque::pop_front).flatten()
     }
 
-    /// Changes a list, which is gone once it is empty.
+    /// Changes a list, which is deleted once it is empty.
     pub(super) fn change_list<T>(
         &mut self,
         key: &[u8],
@@ -136,7 +136,7 @@ impl Store {
         }
     }
 
-    /// The keys that have no time to live.
+    /// Returns the keys without a TTL.
     pub(crate) fn endless(&self) -> impl Iterator<Item = &[u8]> {
         self.keys.iter().filter(|(_, entry)| !entry.expires).map(|(key, _)| key.as_slice())
     }

@@ -13,9 +13,9 @@ use crate::transport::poll::wait_for_any;
 use crate::transport::stream;
 use crate::transport::tls::Connector;
 
-/// The longest TLS record.
+/// Maximum length of a TLS record.
 const RECORD: usize = 16 * 1024;
-/// How long an address may take to answer, as for a real socket.
+/// Timeout per address, as for a real socket.
 const PER_ADDRESS: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(in crate::transport) struct End {
     link: usize,
     /// Stands for the socket in a descriptor set.
     fd: File,
-    /// Sends in records, as TLS does: the part of one that is not sent yet.
+    /// Set if it sends in records, as TLS does: the unsent part of a record.
     records: Option<Vec<u8>>,
 }
 
@@ -125,7 +125,7 @@ impl End {
         Ok(record.len())
     }
 
-    /// Sends the rest of the record; whether that is all.
+    /// Sends the rest of the record; returns whether all of it was sent.
     fn push_out(&mut self) -> io::Result<bool> {
         let Some(unsent) = &mut self.records else { return Ok(true) };
         while !unsent.is_empty() {
@@ -145,7 +145,7 @@ impl End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        // The network may be gone before the pool.
+        // The network may be dropped before the pool.
         if is_running() {
             with(|world| world.close(self.link, self.fd.as_raw_fd()));
         }

@@ -1,6 +1,7 @@
-//! Random schedules of pipelines on a pool of connections, held against what the server has executed.
+//! Random schedules of pipelines on a connection pool, checked against the commands that the server
+//! executed.
 //!
-//! See [`seeds`](super::seeds) for how to play a certain one.
+//! See [`seeds`](super::seeds) for how to play a particular schedule.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -17,9 +18,9 @@ use crate::transport::{
 
 /// Longest time that an impatient call spends on one connection without traffic, or on connecting.
 const SILENT: Duration = Duration::from_secs(10);
-/// How long a key is tried.
+/// How long a pending TTL update is retried.
 const PATIENCE: Duration = Duration::from_secs(3600);
-/// After this time everything has arrived and all outages have ended.
+/// After this time all bytes have arrived and all outages have ended.
 const AFTERWARDS: Duration = Duration::from_secs(100);
 
 #[derive(Debug)]
@@ -37,7 +38,7 @@ struct Call {
     /// A silent connection counts as lost after 8 s.
     impatient: bool,
     asks: Vec<Ask>,
-    /// Number of replies that are read before the connection is given back.
+    /// Number of replies that are read before the connection is returned.
     reads: usize,
     /// Keys that are to get a time to live: when somebody writes each, and whether the connection owes it or the
     /// pool.
@@ -48,13 +49,13 @@ struct Call {
 enum Ask {
     /// Returns a string of this length.
     Echo(usize),
-    /// Returns a list of strings, which is read as a whole or item by item.
+    /// Returns an array of strings, which is read as a whole or item by item.
     List { count: usize, length: usize, each: bool },
-    /// A list within lists.
+    /// An array within arrays.
     Nested(usize),
     /// Unknown to the server.
     Wrong,
-    /// Appends to a list; the log of the server tells how often.
+    /// Appends to a list; the log of the server shows how many times.
     Append(usize),
 }
 
@@ -101,7 +102,7 @@ fn ask(rng: &mut Rng) -> Ask {
     }
 }
 
-/// Returns the arguments of a script as a list, nested as deep as the script is long.
+/// Returns the arguments of a script as an array, nested as deep as the script is long.
 fn listed(_: &mut World, depth: &[u8], _: &[Vec<u8>], args: &[Vec<u8>]) -> Out {
     let list = Out::List(args.iter().cloned().map(Out::Bulk).collect());
     (0..depth.len()).fold(list, |inner, _| Out::List(vec![inner]))

@@ -1,4 +1,5 @@
-//! TLS of a build without the feature `tls`: no connector can be made, so there are no sessions.
+//! TLS stub of a build without the `tls` feature: no connector can be created, so no sessions
+//! exist.
 
 use std::io;
 

@@ -22,16 +22,16 @@ use crate::transport::error::{Cause, Error, Result};
 use crate::transport::poll::{self, Interest};
 use crate::transport::socket::Socket;
 
-/// What TLS sends at once: one record, which the peer can read whole or not at all. That is what
-/// lets a call tell whether a command has left.
+/// Bytes that TLS sends at once: one record, which the peer can read either whole or not at all.
+/// This lets a call determine whether a command was sent.
 const RECORD: usize = 16 * 1024;
 
-/// How long a server may take for the handshake, from the moment that the connection is made. A server
-/// without TLS takes the handshake for the beginning of a line, and waits for its end.
+/// Timeout of the handshake, counted from the established connection. A server without TLS takes
+/// the handshake for the beginning of a line and waits for the rest.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
-/// Alerts that mean the same at the next try: certificates, rights, and what both sides support. All
-/// others are failures of a moment, such as `internal_error` of a server that runs out of memory.
+/// Alerts that recur on a retry: certificates, permissions, and supported features. All others are
+/// temporary, such as `internal_error` of a server that is out of memory.
 const FINAL_ALERTS: [AlertDescription; 20] = [
     AlertDescription::AccessDenied,
     AlertDescription::BadCertificate,
@@ -55,15 +55,16 @@ const FINAL_ALERTS: [AlertDescription; 20] = [
     AlertDescription::UnsupportedExtension,
 ];
 
-/// The files, read: what every session of a client starts from.
+/// TLS configuration of a client, loaded from its files and shared by all of its sessions.
 #[derive(Clone)]
 pub(crate) struct Connector {
     config: Arc<ClientConfig>,
-    /// Handshakes in a row that the server has not answered, or [`SPEAKS_TLS`].
+    /// Consecutive handshakes that the server has not answered, or [`SPEAKS_TLS`].
     unanswered: Arc<AtomicU32>,
 }
 
-/// A handshake has succeeded: a server that answers none is busy or frozen, and no plain port.
+/// A handshake has succeeded: a server that does not answer is busy or frozen, not a plain-text
+/// port.
 const SPEAKS_TLS: u32 = u32::MAX;
 
 impl Connector {
@@ -72,7 +73,7 @@ impl Connector {
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::Setting(error.to_string()))?;
-        // A file that is named has to be there, even where nobody goes by it.
+        // A file that is named must exist, even if certificate verification is disabled.
         let authorities = files.ca.as_deref().map(|file| roots(Some(file))).transpose()?;
         let builder = if files.insecure {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider)))
@@ -92,8 +93,8 @@ impl Connector {
         Ok(Connector { config: Arc::new(config), unanswered: Arc::default() })
     }
 
-    /// Agrees with the server on a session, within the deadline. A failure of a moment is one of the
-    /// connection; one that the next try meets too is [`Error::Tls`].
+    /// Performs the handshake within the deadline. A temporary failure is reported as one of the
+    /// connection, a permanent one as [`Error::Tls`].
     pub(in crate::transport) fn connect(
         &self,
         socket: &Socket,
@@ -101,7 +102,7 @@ impl Connector {
         address: &str,
         until: &Until,
     ) -> Result<Session> {
-        // No certificate is of a zone.
+        // Certificates do not contain zones.
         let host = host.split_once('%').map_or(host, |(number, _zone)| number);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| Error::Setting(format!("{host:?} cannot be the name in a certificate")))?;
@@ -134,7 +135,7 @@ impl Connector {
                     if unanswered > 0 {
                         return Err(refused(message, None));
                     }
-                    // Not in place of a success that another thread has noted since.
+                    // Does not overwrite a success that another thread has recorded since.
                     let _ = self.unanswered.compare_exchange(
                         unanswered,
                         unanswered + 1,
@@ -189,7 +190,7 @@ fn roots(ca: Option<&Path>) -> Result<RootCertStore> {
         }
         return Ok(roots);
     }
-    // One that cannot be read or parsed is no reason to distrust the others.
+    // Certificates that cannot be read or parsed do not invalidate the others.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         let none = "this machine has no certificate authorities: set a CA file";
@@ -200,7 +201,7 @@ fn roots(ca: Option<&Path>) -> Result<RootCertStore> {
 
 /// Why there is no session.
 enum Failed {
-    /// The call has ended, or the time for the handshake is over.
+    /// The call has ended, or the handshake timed out.
     Call(Error),
     Connection(io::Error),
 }
@@ -211,7 +212,7 @@ impl From<io::Error> for Failed {
     }
 }
 
-/// One session.
+/// A TLS session.
 #[derive(Debug)]
 pub(in crate::transport) struct Session {
     connection: Box<ClientConnection>,
@@ -219,7 +220,7 @@ pub(in crate::transport) struct Session {
     heard: Vec<u8>,
 }
 
-/// How many bytes identify a TLS record: its type, and the major version, which is always 3.
+/// Bytes that identify a TLS record: its type, and the major version, which is always 3.
 const HEAD: usize = 2;
 
 impl Session {
@@ -227,7 +228,7 @@ impl Session {
         loop {
             let sent = match self.push_out(socket) {
                 Ok(sent) => sent,
-                // A server that refuses a client says why before it closes.
+                // A server that rejects a client sends an alert before it closes.
                 Err(error) => {
                     while self.take_in(socket)? > 0 {}
                     return Err(error.into());
@@ -255,14 +256,15 @@ impl Session {
         }
     }
 
-    /// Whether what the server sent first is not a TLS record.
+    /// Returns whether the first bytes of the server are not a TLS record.
     fn is_not_tls(&self, error: &io::Error) -> bool {
         let unreadable = matches!(of_rustls(error), Some(rustls::Error::InvalidMessage(_)));
         let begins_a_record = matches!(self.heard[..], [0x14..=0x18] | [0x14..=0x18, 3]);
         unreadable && !begins_a_record
     }
 
-    /// Encrypts one record of `bytes`, once the last is out, and sends what the socket takes.
+    /// Encrypts one record of `bytes` once the previous one is out, and sends what the socket
+    /// accepts.
     pub(in crate::transport) fn send(
         &mut self,
         socket: &Socket,
@@ -276,7 +278,7 @@ impl Session {
         Ok(count)
     }
 
-    /// Sends what is encrypted; whether that is all.
+    /// Sends the encrypted bytes; returns whether all were sent.
     pub(in crate::transport) fn push_out(&mut self, socket: &Socket) -> io::Result<bool> {
         while self.connection.wants_write() {
             match self.connection.write_tls(&mut Raw { socket, heard: None }) {
@@ -292,7 +294,7 @@ impl Session {
         self.connection.wants_write()
     }
 
-    /// Decrypts what has arrived; `WouldBlock` when the socket has nothing more, 0 at the end.
+    /// Decrypts received bytes; `WouldBlock` if the socket has no more, 0 at the end of the stream.
     pub(in crate::transport) fn receive(
         &mut self,
         socket: &Socket,
@@ -301,7 +303,7 @@ impl Session {
         loop {
             match self.connection.reader().read(into) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                // A server that dies sends no close_notify.
+                // A server that dies does not send a TLS close_notify.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 read => return read,
             }
@@ -311,8 +313,8 @@ impl Session {
         }
     }
 
-    /// Whether the server has said anything, an end included. What TLS says for itself, as a ticket
-    /// for the next session, is nothing.
+    /// Returns whether the server has sent data or closed the connection. Messages of TLS itself,
+    /// such as a session ticket, do not count.
     pub(in crate::transport) fn has_input(&mut self, socket: &Socket) -> bool {
         let nothing = |error: &io::Error| error.kind() == ErrorKind::WouldBlock;
         loop {
@@ -331,7 +333,7 @@ impl Session {
         }
     }
 
-    /// Reads once from the socket, and decrypts what is whole.
+    /// Reads once from the socket and decrypts the complete records.
     fn take_in(&mut self, socket: &Socket) -> io::Result<usize> {
         let heard = Some(&mut self.heard);
         let count = self.connection.read_tls(&mut Raw { socket, heard })?;
@@ -341,7 +343,7 @@ impl Session {
     }
 }
 
-/// The error of rustls, where it stands in one of the socket.
+/// Returns the rustls error inside an error of the socket, if there is one.
 pub(in crate::transport) fn cause(error: io::Error) -> Cause {
     match error.downcast::<rustls::Error>() {
         Ok(error) => error.into(),
@@ -353,7 +355,7 @@ fn of_rustls(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// Why one side refuses the other, where the next try would end in the same way.
+/// Returns why one side rejects the other, if a retry would end in the same way.
 pub(in crate::transport) fn refusal(error: &io::Error) -> Option<String> {
     let found = of_rustls(error)?;
     match found {
@@ -375,11 +377,12 @@ pub(in crate::transport) fn refusal(error: &io::Error) -> Option<String> {
     }
 }
 
-/// The socket as rustls uses it. It gathers its buffers by `write_vectored`, which on a socket is a
-/// call that raises SIGPIPE; this has none, so that the default takes them one by one.
+/// The socket as rustls uses it. rustls gathers its buffers with `write_vectored`, which raises
+/// SIGPIPE on a socket. This type does not implement it, so the default writes the buffers one by
+/// one.
 struct Raw<'a> {
     socket: &'a Socket,
-    /// Where the first bytes that are received go.
+    /// Receives the first bytes from the server.
     heard: Option<&'a mut Vec<u8>>,
 }
 
@@ -404,7 +407,7 @@ impl Write for Raw<'_> {
     }
 }
 
-/// Believes any certificate, as was asked for; that the server has its key is still proven.
+/// Accepts any certificate, as configured. The server still proves that it has the private key.
 #[derive(Debug)]
 struct Anyone(Arc<CryptoProvider>);
 
