@@ -1,4 +1,4 @@
-//! A client and a command by the C ABI, as `acclient.h` has it.
+//! A client and a command of the C ABI, as declared in `acclient.h`.
 
 use std::ffi::{CString, c_char, c_void};
 use std::ptr;
@@ -13,13 +13,14 @@ pub struct CClient {
 }
 
 impl CClient {
-    /// Of a server that need not be there, with a command that may have been sent to agent 1:1.
+    /// Creates a client for a server that need not exist, and a command that may have been sent to
+    /// agent 1:1.
     pub fn new(url: &str, id: &str) -> Self {
         let (url, none) = (CString::new(url).unwrap(), ptr::null_mut());
         let mut made = CClient { client: none, command: none };
         let mut options = none;
         let form = CString::new(format!("acclient:1:{id}:1:1")).unwrap();
-        // SAFETY: NUL-terminated texts, live places, and NULL where the header allows it.
+        // SAFETY: NUL-terminated strings, live out parameters, and NULL where the header allows it.
         unsafe {
             assert_eq!(acclient_options_new(&mut options, none.cast()), 0);
             assert_eq!(acclient_options_set_url(options, url.as_ptr(), none.cast()), 0);
@@ -40,10 +41,11 @@ impl CClient {
         assert_eq!(status, 0);
     }
 
-    /// A call that is refused before anything is sent; the error is made, read and freed.
+    /// Makes a call that fails before anything is sent; the error is created, read and freed.
     pub fn refused(&self) {
         let mut error = ptr::null_mut();
-        // SAFETY: a live client and place, and NULL where the header allows it; the error is freed once.
+        // SAFETY: a live client and out parameter, and NULL where the header allows it; the error
+        // is freed once.
         unsafe {
             let status =
                 acclient_client_ping_agent(self.client, 0, 0, 10_000, ptr::null(), &mut error);
@@ -53,12 +55,12 @@ impl CClient {
         }
     }
 
-    /// Waits for the next result of the command, which is thrown away; gives the status.
+    /// Waits for the next result of the command, discards it and returns the status.
     pub fn wait(&self, timeout_ms: i64, cancel: *const c_void) -> i32 {
         let mut job = ptr::null_mut();
         let none = ptr::null_mut();
-        // SAFETY: a live command, a live token or NULL, a live place, and NULL for the error; the job,
-        // which may be NULL, is freed once.
+        // SAFETY: a live command, a live token or NULL, a live out parameter, and NULL for the
+        // error; the job, which may be NULL, is freed once.
         unsafe {
             let status =
                 acclient_command_next_result(self.command, timeout_ms, cancel, &mut job, none);
@@ -70,7 +72,7 @@ impl CClient {
 
 impl Drop for CClient {
     fn drop(&mut self) {
-        // SAFETY: made by new(), and not used any more.
+        // SAFETY: created by new(), and not used afterwards.
         unsafe {
             acclient_command_free(self.command);
             acclient_client_free(self.client);
@@ -78,10 +80,10 @@ impl Drop for CClient {
     }
 }
 
-/// A token, which may be cancelled from any thread.
+/// A cancel token, which any thread may cancel.
 pub struct CCancel(*mut c_void);
 
-// SAFETY: as the header says of acclient_cancel_token_cancel().
+// SAFETY: the header documents acclient_cancel_token_cancel() as thread-safe.
 unsafe impl Send for CCancel {}
 // SAFETY: as above.
 unsafe impl Sync for CCancel {}
@@ -89,7 +91,7 @@ unsafe impl Sync for CCancel {}
 impl CCancel {
     pub fn new() -> Self {
         let mut cancel = ptr::null_mut();
-        // SAFETY: a live place, and NULL where the header allows it.
+        // SAFETY: a live out parameter, and NULL where the header allows it.
         assert_eq!(unsafe { acclient_cancel_token_new(&mut cancel, ptr::null_mut()) }, 0);
         CCancel(cancel)
     }
@@ -106,7 +108,7 @@ impl CCancel {
 
 impl Drop for CCancel {
     fn drop(&mut self) {
-        // SAFETY: made by new(), and not used any more.
+        // SAFETY: created by new(), and not used afterwards.
         unsafe { acclient_cancel_token_free(self.0) };
     }
 }

@@ -1,4 +1,4 @@
-//! What a call costs by C and by Go.
+//! Overhead of a call from C and from Go.
 
 use acclient::Client;
 use devgrid::RedisServer;
@@ -10,7 +10,7 @@ use crate::report::{Figure, Goal, Placed, Report, microseconds, middle};
 
 const BATCHES: usize = 21;
 const BATCH: usize = 500;
-/// A process of Go for each.
+/// One Go process per batch.
 const GO_BATCHES: usize = 7;
 const GO_BATCH: usize = 5000;
 
@@ -28,7 +28,7 @@ pub fn figures(report: &mut Report) {
             .as_mut()
             .map(|hiredis| middle(&microseconds(BATCH, || assert!(hiredis.command(&[b"PING"])))));
         if batch > 0 {
-            // The first is for warming up.
+            // The first batch is a warm-up.
             by_c.push(c / rust);
             by_hiredis.extend(rival.map(|rival| rival / rust));
         }
@@ -38,8 +38,8 @@ pub fn figures(report: &mut Report) {
     from_go(report, &redis);
 }
 
-/// What Go adds to a call of C, with a context that can be cancelled: to one that C answers at once, so
-/// that the server has no part in it, and to one with an error.
+/// Measures what Go adds to a C call, with a cancellable context: for a call that C answers at
+/// once, which leaves the server out, and for a call that returns an error.
 fn from_go(report: &mut Report, redis: &RedisServer) {
     let what = "(Go call − C call) ÷ an empty cgo call, mean";
     let go = match Go::build() {
@@ -52,7 +52,7 @@ fn from_go(report: &mut Report, redis: &RedisServer) {
         let (names, url) = ("^Benchmark(Answered|Refused|StatusName)$", redis.url());
         let measured = go.run(names, GO_BATCH, ("ACCLIENT_URL", &url));
         let of = |name: &str| measured[name]["ns/op"] / 1000.0;
-        // Go has written the result, so that there is one; and tells means, so that these are means too.
+        // Go has written the result, so it exists. Go reports means, so these are means too.
         let c = CClient::new(&url, "answered");
         let cancel = CCancel::new();
         let once = || assert_eq!(c.wait(10_000, cancel.as_ptr()), 0);

@@ -1,23 +1,23 @@
-//! A chart of delays by number of agents, both on logarithmic scales.
+//! Chart of delays by number of agents, with logarithmic scales on both axes.
 
 use std::fmt::Write;
 
-/// A way of waiting: its name and, by number of agents, the middle delay in milliseconds.
+/// A way of waiting: its name and the median delay in milliseconds by number of agents.
 pub struct Series {
     pub name: &'static str,
     pub points: Vec<(u32, f64)>,
 }
 
 const COLOURS: [&str; 4] = ["#1a7f37", "#0969da", "#9a6700", "#cf222e"];
-// The edges of what is drawn, in the picture.
+// Edges of the plot area within the image.
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 450.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 300.0;
-/// Of the delays, in powers of ten of a millisecond.
+/// Range of the delays, in powers of ten of a millisecond.
 const POWERS: (i32, i32) = (-2, 4);
 
-/// The picture, as SVG.
+/// Renders the chart as SVG.
 pub fn svg(title: &str, below: &str, series: &[Series]) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 640 360\" font-family=\"sans-serif\" \
@@ -55,7 +55,7 @@ pub fn svg(title: &str, below: &str, series: &[Series]) -> String {
         }
         names.extend(places.last().map(|(x, y)| (x + 8.0, y + 4.0, one.name, colour)));
     }
-    // From the top, none over another.
+    // From top to bottom, so that no label overlaps another.
     names.sort_by(|one, other| one.1.total_cmp(&other.1));
     let mut above = f64::NEG_INFINITY;
     for (x, y, name, colour) in names {
@@ -66,7 +66,7 @@ pub fn svg(title: &str, below: &str, series: &[Series]) -> String {
     svg + "</svg>\n"
 }
 
-/// From 10 to 10 000 agents.
+/// Returns the x coordinate of a number of agents, from 10 to 10 000.
 fn x(agents: u32) -> f64 {
     LEFT + (RIGHT - LEFT) * (f64::from(agents).log10() - 1.0) / 3.0
 }

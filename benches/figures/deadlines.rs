@@ -1,5 +1,5 @@
-//! How much later than its deadline a call ends, and how long after its token was cancelled, by servers
-//! that are wrong in some way, from Rust, C and Go.
+//! How late a call returns after its deadline, and after its token is cancelled, with servers that
+//! have a fault, from Rust, C and Go.
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
@@ -15,7 +15,7 @@ use crate::hiredis::Hiredis;
 use crate::report::{Figure, Goal, Report, milliseconds, quantile};
 
 const BATCHES: usize = 5;
-/// How many calls a batch has, and how long each may take.
+/// Calls per batch, and the timeout of each.
 const WAITS: usize = 20;
 const SPAN: Duration = Duration::from_millis(50);
 const CANCELS: usize = 100;
@@ -23,7 +23,8 @@ const CANCELS: usize = 100;
 struct Fault {
     name: &'static str,
     port: u16,
-    /// Whether there is something to wait for: the rivals do not wait for a dead server to come back.
+    /// Whether the rivals have something to wait for: they do not wait for a dead server to come
+    /// back.
     rivals_wait: bool,
 }
 
@@ -31,7 +32,7 @@ pub fn figures(report: &mut Report) {
     let nobody = RedisServer::start().unwrap();
     let stopped = RedisServer::start().unwrap();
     let dead = RedisServer::start().unwrap();
-    // Accepts and never says a word: what a half-open connection looks like to a client.
+    // Accepts and never replies, which is what a client sees of a half-open connection.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
     let never = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -62,7 +63,7 @@ pub fn figures(report: &mut Report) {
     stopped.resume();
 }
 
-/// A backlog that is full: connections do not come about, as long as these are kept.
+/// Fills the backlog: further connections do not complete while the returned ones are open.
 fn fill(listener: &TcpListener) -> Vec<TcpStream> {
     let address = listener.local_addr().unwrap();
     let mut fillers = Vec::new();
@@ -73,7 +74,7 @@ fn fill(listener: &TcpListener) -> Vec<TcpStream> {
     fillers
 }
 
-/// The latest of a batch.
+/// Returns the latest of a batch.
 fn latest(mut call: impl FnMut()) -> f64 {
     let late = (0..WAITS).map(|_| {
         let begun = Instant::now();
@@ -83,7 +84,7 @@ fn latest(mut call: impl FnMut()) -> f64 {
     late.fold(0.0, f64::max)
 }
 
-/// A wait for a result that nobody will write.
+/// Measures waits for a result that is never written.
 fn deadlines(report: &mut Report, fault: &Fault, go: Vec<f64>) {
     let url = format!("redis://127.0.0.1:{}", fault.port);
     let client = Client::builder().url(&url).unwrap().build().unwrap();
@@ -120,11 +121,11 @@ fn deadlines(report: &mut Report, fault: &Fault, go: Vec<f64>) {
     }
 }
 
-/// Waits for a list that stays empty; the socket's own time ends it.
+/// Waits for a list that stays empty; the socket timeout ends the wait.
 const BLOCKING: [&[u8]; 4] = [b"BRPOPLPUSH", b"nobody", b"nobody", b"0"];
 
-/// Connecting and answering get the whole time each, since there is none for both. The connection is made
-/// anew for each wait, as it has to be after a timeout.
+/// Connecting and reading each get the whole timeout, since the crate has no timeout for both. The
+/// connection is opened anew for each wait, as is necessary after a timeout.
 fn wait_by_crate(url: &str) {
     let client = redis::Client::open(url).unwrap();
     if let Ok(mut connection) = client.get_connection_with_timeout(SPAN) {
@@ -138,7 +139,8 @@ fn wait_by_crate(url: &str) {
     }
 }
 
-/// For each fault the latest of each batch, and behind them, for cancelling, the p99 of each.
+/// Returns the latest call of each batch per fault, followed by the p99 of each batch of
+/// cancellations.
 fn late_from_go(go: &Go, faults: &[Fault]) -> Vec<Vec<f64>> {
     let url = |fault: &Fault| format!("{}=redis://127.0.0.1:{}", fault.name, fault.port);
     let list = faults.iter().map(url).collect::<Vec<_>>().join(";");
@@ -195,7 +197,7 @@ fn cancelling(report: &mut Report, redis: &RedisServer, by_go: Vec<f64>) {
     }
 }
 
-/// The one way of ending a wait of hiredis, which ends the connection too.
+/// Shuts the connection down, the only way to end a wait of hiredis.
 fn shut_down(port: u16) -> Duration {
     let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let other = socket.try_clone().unwrap();
@@ -206,7 +208,8 @@ fn shut_down(port: u16) -> Duration {
     )
 }
 
-/// Cancels on a thread of its own, some time after the call has begun, and tells when that was.
+/// Cancels on a separate thread some time after the call has begun, and returns the delay since
+/// then.
 fn cancelled_after(call: impl FnOnce(), cancel: impl FnOnce() + Send + 'static) -> Duration {
     let (started, starts) = mpsc::channel();
     let canceller = thread::spawn(move || {

@@ -1,5 +1,5 @@
-//! Fan-outs: how long a result takes from its list to the caller's hand, and what it costs. Agents are
-//! simulated, in this process.
+//! Fan-outs: the delay from writing a result to receiving it, and the cost. The agents are
+//! simulated in this process.
 
 use std::collections::{BTreeSet, HashMap};
 use std::thread;
@@ -15,7 +15,7 @@ use crate::report::{Figure, Goal, Report, middle, milliseconds, quantile};
 
 pub const WAIT: Duration = Duration::from_secs(60);
 const ROUNDS: usize = 5;
-/// Over what time the agents end.
+/// Period over which the agents finish.
 const SPREAD_MS: u32 = 5000;
 
 pub fn figures(report: &mut Report) {
@@ -31,13 +31,14 @@ pub fn figures(report: &mut Report) {
     costs(report);
 }
 
-/// A fan-out to simulated agents, which end over so many milliseconds, each with so much of data.
+/// Submits a fan-out to simulated agents that finish over `spread_ms`, each with `size` bytes of
+/// data.
 pub fn fanout(client: &Client, agents: u32, spread_ms: u32, size: u32) -> Command {
     let plan = format!(r#"{{"agents":{agents},"spread_ms":{spread_ms},"size":{size}}}"#);
     client.execute(Target::all(), "simulated").data(plan).submit().unwrap()
 }
 
-/// A server with simulated agents, and a client of it.
+/// A server with simulated agents, and a client.
 struct Place {
     simulator: Simulator,
     redis: RedisServer,
@@ -52,8 +53,8 @@ impl Place {
         Place { simulator, redis, client }
     }
 
-    /// p50 and p95 in milliseconds, from the moment before a result is written to the moment that the
-    /// caller has it. `way` takes all results, and calls with the number of each agent.
+    /// Returns p50 and p95 in milliseconds, from just before a result is written until the caller
+    /// has it. `way` takes all results and calls back with the number of each agent.
     fn delays(
         &self,
         agents: u32,
@@ -76,7 +77,7 @@ fn by_acclient(_: &Place, command: &Command, taken: &mut dyn FnMut(u32)) {
     command.results(WAIT).unwrap().for_each(|job| taken(job.unwrap().agent().nid));
 }
 
-/// All results every 50 ms, by the redis crate.
+/// Reads all results every 50 ms with the redis crate.
 fn by_hgetall(place: &Place, command: &Command, taken: &mut dyn FnMut(u32)) {
     let mut connection = place.redis.connection();
     let key = format!("jobresult:{}", command.id());
@@ -97,15 +98,16 @@ fn by_hgetall(place: &Place, command: &Command, taken: &mut dyn FnMut(u32)) {
     }
 }
 
-/// The list of one agent after the other, as the original, by the redis crate.
+/// Waits on the list of one agent after the other with the redis crate, as the original client
+/// does.
 fn one_by_one(place: &Place, command: &Command, taken: &mut dyn FnMut(u32)) {
     original::wait(&mut place.redis.connection(), command.id(), taken);
 }
 
-/// Gives the p50 of each way.
+/// Returns the p50 of each way.
 fn delays(report: &mut Report, agents: u32) -> [f64; 4] {
     let told = Place::new(RedisServer::builder());
-    // Redis before 6 does not tell.
+    // Redis before version 6 has no push notifications.
     let looking = Place::new(RedisServer::builder().arg("--rename-command", "HELLO \"\""));
     let mut ways = [const { [const { Vec::new() }; 2] }; 4];
     for _ in 0..ROUNDS {
@@ -136,7 +138,8 @@ fn delays(report: &mut Report, agents: u32) -> [f64; 4] {
     middles
 }
 
-/// What one result costs as there are more agents: bytes to and from Redis, and commands that read.
+/// Measures the cost of one result as the number of agents grows: bytes to and from Redis, and read
+/// commands.
 fn costs(report: &mut Report) {
     for agents in [10, 100, 1000, 10_000, 100_000] {
         let redis = RedisServer::start().unwrap();
@@ -169,7 +172,7 @@ fn costs(report: &mut Report) {
     }
 }
 
-/// How many commands of the kinds that a wait uses the server has run.
+/// Returns how many commands of the kinds used by a wait the server has run.
 fn reads(redis: &RedisServer) -> u64 {
     let mut connection = redis.connection();
     let info: String = redis::cmd("INFO").arg("commandstats").query(&mut connection).unwrap();

@@ -1,22 +1,23 @@
-//! The benchmarks of the Go package, which find the library by the environment that `make bench` sets.
+//! Benchmarks of the Go package, which find the library through the environment that `make bench`
+//! sets.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// They are built once, and run with what they ask for in their environment.
+/// The benchmarks are built once and get their parameters through the environment.
 pub struct Go {
     program: PathBuf,
 }
 
-/// The package with its benchmarks, and with the data that its tests read.
+/// The package with its benchmarks and the data that its tests read.
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/go");
 
-/// What a benchmark measured: by the name of each, the value of each unit.
+/// Measured values by benchmark and unit.
 pub type Measured = BTreeMap<String, BTreeMap<String, f64>>;
 
 impl Go {
-    /// `Err`: why they cannot be built here.
+    /// Builds the benchmarks. `Err` says why they cannot be built here.
     pub fn build() -> Result<Self, String> {
         let program = std::env::temp_dir().join(format!("acclient-bench-{}", std::process::id()));
         let mut build = Command::new("go");
@@ -30,7 +31,7 @@ impl Go {
         Err(format!("make bench sets up what go needs ({why})"))
     }
 
-    /// Runs the benchmarks whose names match, each so many times.
+    /// Runs the benchmarks whose names match, each `times` times.
     pub fn run(&self, names: &str, times: usize, variable: (&str, &str)) -> Measured {
         let mut run = Command::new(&self.program);
         run.args(["-test.run", "^$", "-test.bench", names]);
@@ -42,7 +43,7 @@ impl Go {
     }
 }
 
-/// `BenchmarkName-2  100  12.3 ns/op  0.5 other-unit`
+/// Parses `BenchmarkName-2  100  12.3 ns/op  0.5 other-unit`.
 fn line(line: &str) -> Option<(String, BTreeMap<String, f64>)> {
     let mut words = line.strip_prefix("Benchmark")?.split_whitespace();
     let name = words.next()?;

@@ -1,4 +1,4 @@
-//! What 100 000 commands on a grid of real processes leave behind.
+//! Memory and keys left behind by 100 000 commands on a grid of real processes.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -11,14 +11,15 @@ use devgrid::Grid;
 use crate::original;
 use crate::report::{Figure, Goal, Report};
 
-/// The word by which this program is a grid in a process of its own, so that its memory is not ours.
+/// Argument that makes this program a grid in a separate process, so that its memory is not counted
+/// here.
 pub const CHILD: &str = "grid";
 
 const COMMANDS: usize = 100_000;
 const THREADS: usize = 4;
 const BATCHES: usize = 5;
 
-/// Prints the URL and ends with its standard input.
+/// Prints the URL and exits when its standard input ends.
 pub fn child() {
     let grid = Grid::demo().unwrap();
     println!("{}", grid.url());
@@ -108,7 +109,7 @@ fn count_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// In KiB.
+/// Returns the resident memory in KiB.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,4 +1,4 @@
-//! Counts what this process allocates, while somebody wants to know.
+//! Counts the allocations of this process while a measurement is active.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
@@ -16,8 +16,8 @@ static HEAP: Heap = Heap {
     peak: AtomicIsize::new(0),
 };
 
-/// How far above what it was before the heap is at its peak while this runs; nothing else runs here
-/// meanwhile.
+/// Returns how far the heap peaks above its initial size while `run` runs. Nothing else may run in
+/// the meantime.
 pub fn peak<T>(run: impl FnOnce() -> T) -> (usize, T) {
     HEAP.now.store(0, Ordering::SeqCst);
     HEAP.peak.store(0, Ordering::SeqCst);
@@ -36,25 +36,25 @@ impl Heap {
     }
 }
 
-// SAFETY: everything is passed on to the system's allocator; only numbers are kept.
+// SAFETY: all calls are forwarded to the system allocator; only numbers are kept.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         self.note(layout.size() as isize);
-        // SAFETY: as the caller promises.
+        // SAFETY: guaranteed by the caller.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         self.note(-(layout.size() as isize));
-        // SAFETY: as the caller promises.
+        // SAFETY: guaranteed by the caller.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Where it moves, both are there for a moment.
+        // If the block moves, both copies exist for a moment.
         self.note(size as isize);
         self.note(-(layout.size() as isize));
-        // SAFETY: as the caller promises.
+        // SAFETY: guaranteed by the caller.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }

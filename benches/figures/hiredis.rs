@@ -1,4 +1,4 @@
-//! The C client that everything is measured against, found when the program runs: nothing is linked to it.
+//! hiredis, the C client used as a baseline. It is loaded at run time; nothing links to it.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ type GetReply = unsafe extern "C" fn(*mut c_void, *mut *mut c_void) -> c_int;
 type SetTimeout = unsafe extern "C" fn(*mut c_void, libc::timeval) -> c_int;
 type Free = unsafe extern "C" fn(*mut c_void);
 
-/// Its functions, which have these types since hiredis 0.11.
+/// Functions of the library, which have these types since hiredis 0.11.
 #[derive(Clone, Copy)]
 struct Library {
     connect: Connect,
@@ -32,7 +32,7 @@ struct Library {
 }
 
 impl Library {
-    /// `None` where the library is not there.
+    /// Returns `None` if the library is not installed.
     fn open() -> Option<Self> {
         let names =
             [c"libhiredis.so", c"libhiredis.so.1.1.0", c"libhiredis.so.0.14", c"libhiredis.dylib"];
@@ -70,7 +70,7 @@ impl Library {
         }
     }
 
-    /// A context that may be in an error, as after a refused connection.
+    /// Wraps a context, which may be in an error state, as after a refused connection.
     fn context(self, context: *mut c_void) -> Option<Hiredis> {
         (!context.is_null()).then_some(Hiredis { library: self, context })
     }
@@ -80,24 +80,24 @@ fn timeval(span: Duration) -> libc::timeval {
     libc::timeval { tv_sec: span.as_secs() as i64, tv_usec: i64::from(span.subsec_micros()) }
 }
 
-/// A connection.
+/// A hiredis connection.
 pub struct Hiredis {
     library: Library,
     context: *mut c_void,
 }
 
-// SAFETY: one thread uses it at a time, and hiredis keeps nothing by thread.
+// SAFETY: one thread uses it at a time, and hiredis keeps no thread-local state.
 unsafe impl Send for Hiredis {}
 
 impl Hiredis {
-    /// `None` where the library is not there.
+    /// Connects; `None` if the library is not installed.
     pub fn connect(port: u16) -> Option<Self> {
         let library = Library::open()?;
         // SAFETY: a NUL-terminated address.
         library.context(unsafe { (library.connect)(c"127.0.0.1".as_ptr(), c_int::from(port)) })
     }
 
-    /// Whose connecting and each of whose replies may take so long. The server need not be there.
+    /// Connects with this timeout, which also applies to each reply. The server need not exist.
     pub fn connect_within(port: u16, span: Duration) -> Option<Self> {
         let library = Library::open()?;
         // SAFETY: a NUL-terminated address; then a live context.
@@ -110,20 +110,20 @@ impl Hiredis {
         }
     }
 
-    /// Over a socket of ours, which is given away.
+    /// Takes over a connected socket.
     pub fn over(socket: TcpStream) -> Option<Self> {
         let library = Library::open()?;
-        // SAFETY: a connected socket that nobody else closes.
+        // SAFETY: a connected socket that no other code closes.
         library.context(unsafe { (library.connect_fd)(socket.into_raw_fd()) })
     }
 
-    /// Sends a command and waits for its reply, which is thrown away: whether there was one.
+    /// Sends a command, waits for its reply and discards it. Returns whether there was one.
     pub fn command(&mut self, words: &[&[u8]]) -> bool {
         self.append(words);
         self.reply()
     }
 
-    /// The same command so many times, in one pipeline.
+    /// Sends the same command `depth` times in one pipeline.
     pub fn pipeline(&mut self, words: &[&[u8]], depth: usize) {
         (0..depth).for_each(|_| self.append(words));
         (0..depth).for_each(|_| assert!(self.reply()));
@@ -149,8 +149,8 @@ impl Hiredis {
         let template = c"{\"id\":\"%s\",\"gid\":%d,\"nid\":%d,\"tags\":null,\"roles\":null,\"fanout\":false,\"cmd\":\"execute\",\"args\":{\"name\":\"%s\",\"loglevels\":\"*\"},\"data\":\"\"}";
         let (one, name) = (1 as c_int, c"true".as_ptr());
         let Library { format, free_reply, .. } = self.library;
-        // SAFETY: a live context; formats with the arguments that they name, all of them live and NUL-terminated; a
-        // buffer of the length that is told; each reply is freed once.
+        // SAFETY: a live context; format strings with matching, live, NUL-terminated arguments; a
+        // buffer of the length that is passed; each reply is freed once.
         unsafe {
             let (json, room) = (json.as_mut_ptr().cast(), json.len());
             libc::snprintf(json, room, template.as_ptr(), id.as_ptr(), one, one, name);
@@ -165,20 +165,21 @@ impl Hiredis {
     }
 
     fn append(&mut self, words: &[&[u8]]) {
-        // On the stack, as a caller in C has them.
+        // On the stack, as in a C caller.
         let (mut starts, mut lengths) = ([ptr::null(); 8], [0; 8]);
         for (at, word) in words.iter().enumerate() {
             (starts[at], lengths[at]) = (word.as_ptr().cast(), word.len());
         }
         let count = words.len() as c_int;
         let append = self.library.append;
-        // SAFETY: a live context; pointers and lengths of so many live texts, which are copied.
+        // SAFETY: a live context; pointers to and lengths of `count` live strings, which are
+        // copied.
         assert_eq!(unsafe { append(self.context, count, starts.as_ptr(), lengths.as_ptr()) }, 0);
     }
 
     fn reply(&mut self) -> bool {
         let mut reply = ptr::null_mut();
-        // SAFETY: a live context and place; a reply is freed once.
+        // SAFETY: a live context and out parameter; a reply is freed once.
         unsafe {
             let status = (self.library.get_reply)(self.context, &mut reply);
             if !reply.is_null() {
@@ -191,7 +192,7 @@ impl Hiredis {
 
 impl Drop for Hiredis {
     fn drop(&mut self) {
-        // SAFETY: a live context, not used any more.
+        // SAFETY: a live context, not used afterwards.
         unsafe { (self.library.free)(self.context) };
     }
 }

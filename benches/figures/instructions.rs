@@ -1,7 +1,9 @@
-//! Instructions per command, counted by callgrind: the same number on any machine, whatever else runs there.
+//! Instructions per command, counted by callgrind: independent of the load and speed of the
+//! machine.
 //!
-//! This program runs itself under valgrind with two numbers of commands; the difference, divided by the difference
-//! of the numbers, is the cost of one command without the cost of starting.
+//! This program runs itself under valgrind with two numbers of commands. The difference in
+//! instructions, divided by the difference of the numbers, is the cost of one command without the
+//! startup cost.
 
 use std::ffi::CString;
 use std::process::{Command, Stdio};
@@ -16,10 +18,10 @@ use crate::hiredis::Hiredis;
 use crate::report::{Figure, Goal, Report};
 use crate::{round_trip, submit};
 
-/// The argument that makes this program one of the runs.
+/// Argument that makes this program one of the runs.
 pub const CHILD: &str = "counted";
 
-/// Commands of the shorter and of the longer run, both a multiple of the depth of a pipeline.
+/// Commands of the shorter and the longer run, both multiples of the pipeline depth.
 const LENGTHS: [usize; 2] = [1000, 3000];
 
 pub fn figures(report: &mut Report) {
@@ -52,7 +54,7 @@ pub fn figures(report: &mut Report) {
     report.add(Figure::new("instructions of hiredis's two commands", "", vec![theirs]));
 }
 
-/// Instructions per command of one way.
+/// Returns the instructions per command of one way.
 fn counted(redis: &RedisServer, way: &str) -> f64 {
     let [short, long] = LENGTHS.map(|length| {
         let out = std::env::temp_dir().join(format!("acclient-callgrind-{}", std::process::id()));
@@ -73,7 +75,7 @@ fn counted(redis: &RedisServer, way: &str) -> f64 {
     (long - short) / (LENGTHS[1] - LENGTHS[0]) as f64
 }
 
-/// One run: the way, the port and the number of commands.
+/// Performs one run: the way, the port and the number of commands.
 pub fn child(words: &[String]) {
     let [way, port, count] = words else { panic!("a way, a port and a number") };
     let (port, count): (u16, usize) = (port.parse().unwrap(), count.parse().unwrap());
@@ -122,8 +124,8 @@ pub fn child(words: &[String]) {
     }
 }
 
-/// Ends without closing the client, which would send the pending TTL updates of all commands: they are no part of
-/// submitting, and no rival sends any.
+/// Exits without closing the client, which would send the pending TTL updates of all commands. They
+/// are not part of submitting, and no rival sends any.
 fn leave(client: Client) {
     std::mem::forget(client);
 }

@@ -1,9 +1,9 @@
-//! What the library reaches, in figures, each beside its goal and its rivals: `make bench`.
+//! Performance figures of the library, each with its goal and its rivals: `make bench`.
 //!
-//! Not a test: figures depend on the machine and on what else it does. What is compared is compared
-//! batch by batch, in turn, in this one process; a value is the middle of its batches, with the smallest
-//! and the largest. Words after `--` choose parts: `make bench FIGURES="submit fanout"`. ACCLIENT_WRITE_FIGURES
-//! puts what was measured into docs/performance.md.
+//! This is not a test, as the figures depend on the machine and its load. Competing implementations
+//! run batch by batch in alternation, in this one process; a value is the median of its batches,
+//! with the minimum and the maximum. Arguments after `--` select parts: `make bench FIGURES="submit
+//! fanout"`. With ACCLIENT_WRITE_FIGURES set, the results are written to docs/performance.md.
 
 mod c_client;
 mod calls;
@@ -26,7 +26,7 @@ mod writer;
 
 use report::Report;
 
-/// A part of the figures, by the word that chooses it.
+/// A part of the figures and the argument that selects it.
 type Part = (&'static str, fn(&mut Report));
 
 const PARTS: [Part; 11] = [

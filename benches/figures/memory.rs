@@ -11,7 +11,7 @@ use crate::heap::peak;
 use crate::report::{Figure, Goal, Report};
 
 const AGENTS: u32 = 10_000;
-/// Of the data of a result.
+/// Bytes of data per result.
 const SIZE: u32 = 2000;
 const ROUNDS: usize = 5;
 const KIB: f64 = 1024.0;

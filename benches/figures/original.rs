@@ -1,13 +1,13 @@
-//! The four steps of the original client: it pushes the command, blocks for the mark that it was routed,
-//! asks whom it went to, and blocks for the result of one agent after the other.
+//! The four steps of the original client: push the command, block for the mark that it was routed,
+//! ask which agents it went to, and block for the result of one agent after the other.
 
 use crate::hiredis::Hiredis;
 
-/// A client that can go these steps.
+/// A client that can perform these steps.
 pub trait Steps {
     fn command(&mut self, words: &[&[u8]]);
 
-    /// The fields of a hash.
+    /// Returns the fields of a hash.
     fn fields(&mut self, key: &str) -> Vec<String>;
 }
 
@@ -16,7 +16,7 @@ impl Steps for Hiredis {
         assert!(Hiredis::command(self, words));
     }
 
-    /// The reply is read and thrown away; it is one agent, known beforehand.
+    /// Reads and discards the reply, which always lists one agent.
     fn fields(&mut self, key: &str) -> Vec<String> {
         Steps::command(self, &[b"HKEYS", key.as_bytes()]);
         vec!["1:1".to_owned()]
@@ -37,14 +37,14 @@ impl Steps for redis::Connection {
     }
 }
 
-/// One command for agent 1:1, as it is pushed.
+/// Returns a command for agent 1:1 in the form that is pushed.
 pub fn command(id: &str) -> String {
     format!(
         r#"{{"id":"{id}","gid":1,"nid":1,"tags":null,"roles":null,"fanout":false,"cmd":"execute","args":{{"name":"true","loglevels":"*"}},"data":""}}"#
     )
 }
 
-/// Pushes it and waits for all results.
+/// Pushes the command and waits for all results.
 pub fn submit_and_wait(client: &mut impl Steps, id: &str) {
     client.command(&[b"RPUSH", b"cmds.queue", command(id).as_bytes()]);
     wait(client, id, |_| ());

@@ -1,17 +1,17 @@
-//! A line for each figure.
+//! Report with one line per figure.
 
 use std::time::{Duration, Instant};
 
 use devgrid::RedisServer;
 
-/// What a figure has to reach.
+/// Goal of a figure.
 #[derive(Clone, Copy)]
 pub enum Goal {
     AtMost(f64),
     AtLeast(f64),
 }
 
-/// What stands beside a figure: another way to the same end, measured in the same turns.
+/// Alternative to what a figure measures, run in the same batches.
 pub struct Rival {
     name: String,
     batches: Vec<f64>,
@@ -23,13 +23,13 @@ pub struct Figure {
     unit: &'static str,
     batches: Vec<f64>,
     goal: Option<Goal>,
-    /// Whether each batch has to reach the goal, and not the middle of them.
+    /// Whether each batch has to reach the goal, rather than their median.
     each: bool,
     rivals: Vec<Rival>,
 }
 
 impl Figure {
-    /// `unit` is empty for a ratio.
+    /// Creates a figure; `unit` is empty for a ratio.
     pub fn new(name: impl Into<String>, unit: &'static str, batches: Vec<f64>) -> Self {
         Figure { name: name.into(), unit, batches, goal: None, each: false, rivals: Vec::new() }
     }
@@ -44,7 +44,7 @@ impl Figure {
         self
     }
 
-    /// Nothing is said of a rival that was not measured.
+    /// Adds a rival, unless it was not measured.
     pub fn rival(mut self, name: impl Into<String>, batches: Vec<f64>) -> Self {
         if !batches.is_empty() {
             self.rivals.push(Rival { name: name.into(), batches });
@@ -67,7 +67,7 @@ impl Figure {
     }
 }
 
-/// Prints each figure as it comes, and which goals were missed.
+/// Prints each figure as it is added, and finally the missed goals.
 pub struct Report {
     machine: String,
     rows: Vec<[String; 5]>,
@@ -76,7 +76,7 @@ pub struct Report {
     chart: Option<String>,
 }
 
-/// Where ACCLIENT_WRITE_FIGURES puts the table, between two marks, and the chart.
+/// Page to which ACCLIENT_WRITE_FIGURES adds the table, between two markers, and the chart.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.md");
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/delay.svg");
 const MARKS: [&str; 2] = ["<!-- figures -->\n", "<!-- end of figures -->"];
@@ -114,7 +114,7 @@ impl Report {
         self.row([figure.name, value, goal, verdict.to_owned(), rivals.join("; ")]);
     }
 
-    /// What could not be measured here, and why.
+    /// Records a figure that could not be measured here, and why.
     pub fn not_measured(&mut self, what: &str, why: &str) {
         self.row([what, "NOT MEASURED", "", "", why].map(str::to_owned));
         self.not_measured.push(what.to_owned());
@@ -143,7 +143,7 @@ impl Report {
         }
     }
 
-    /// Puts the figures of this run in place of those of the page.
+    /// Replaces the figures on the page with those of this run.
     fn write(&self) {
         let page = std::fs::read_to_string(PAGE).unwrap();
         let (before, rest) = page.split_once(MARKS[0]).unwrap();
@@ -167,7 +167,7 @@ fn print([name, value, goal, verdict, rivals]: [&str; 5]) {
     println!("{}", line.trim_end());
 }
 
-/// What may explain a figure: processors, server, what else is at work.
+/// Describes the machine: processors, server and load.
 fn machine() -> String {
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
     let version = RedisServer::start().ok().and_then(|redis| {
@@ -186,7 +186,7 @@ pub fn middle(batches: &[f64]) -> f64 {
     quantile(batches, 50)
 }
 
-/// The value that so many per cent are below.
+/// Returns the value below which `percent` of the samples lie.
 pub fn quantile(samples: &[f64], percent: usize) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -205,7 +205,7 @@ fn spread(batches: &[f64]) -> String {
     }
 }
 
-/// Three digits or so.
+/// Formats a number with about three digits.
 fn short(number: f64) -> String {
     match number.abs() {
         0.0 => "0".into(),
@@ -216,7 +216,7 @@ fn short(number: f64) -> String {
     }
 }
 
-/// How long each of so many calls takes, in microseconds.
+/// Returns the duration of each of `count` calls in microseconds.
 pub fn microseconds(count: usize, mut call: impl FnMut()) -> Vec<f64> {
     let one = |_| {
         let begun = Instant::now();
@@ -230,9 +230,9 @@ pub fn milliseconds(span: Duration) -> f64 {
     span.as_secs_f64() * 1000.0
 }
 
-/// Where a server and this process run, as long as it lives. It is else up to the kernel, which changes its
-/// mind, and a round trip on one processor takes an eighth of one between two. Nothing is done where there
-/// is one processor, or no such call.
+/// Pins a server and this process to processors until dropped. The kernel would otherwise move
+/// them, and a round trip on one processor takes an eighth of one between two. Does nothing with a
+/// single processor, or where the system lacks the call.
 pub struct Placed(#[allow(dead_code, reason = "not everywhere")] Option<Processors>);
 
 #[cfg(target_os = "linux")]
@@ -241,12 +241,12 @@ type Processors = libc::cpu_set_t;
 type Processors = ();
 
 impl Placed {
-    /// On a processor each, as by a network.
+    /// Pins each to a processor of its own, similar to a network.
     #[cfg(target_os = "linux")]
     pub fn apart(redis: &RedisServer) -> Self {
         let size = size_of::<Processors>();
-        // SAFETY: a set of bits, all of them zero, which the calls read and fill; the numbers that are
-        // set are below its size.
+        // SAFETY: the calls read and fill a zeroed bit set; the numbers that are set are below its
+        // size.
         unsafe {
             let mut before: Processors = std::mem::zeroed();
             if libc::sched_getaffinity(0, size, &mut before) != 0 {

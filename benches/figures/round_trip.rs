@@ -1,5 +1,5 @@
-//! Submit and wait, against PING, and beside the four steps of the original client and the fewest that
-//! there can be, over a bare socket.
+//! Submit and wait, compared with PING, with the four steps of the original client, and with the
+//! minimum of steps over a bare socket.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -46,7 +46,7 @@ pub fn figures(report: &mut Report) {
             microseconds(BATCH, || original::submit_and_wait(&mut crates, &id())),
         ];
         if batch > 0 {
-            // The first is for warming up.
+            // The first batch is a warm-up.
             pings.push(ping);
             ratios.iter_mut().zip(ways).for_each(|(ratios, way)| ratios.push(middle(&way) / ping));
         }
@@ -64,7 +64,7 @@ pub fn figures(report: &mut Report) {
     report.add(Figure::new("PING by hiredis, p50", "µs", pings));
 }
 
-/// As few steps as there can be.
+/// Takes the minimum number of steps.
 fn submit_and_wait_bare(socket: &mut TcpStream, id: &str) {
     let json = original::command(id);
     let (result, queued) = (format!("cmd.{id}.1.1"), format!("cmd.{id}.queued"));
@@ -88,7 +88,7 @@ fn submit_and_wait_bare(socket: &mut TcpStream, id: &str) {
     }
 }
 
-/// A controller that answers every command in the one write that also asks for the next.
+/// Starts a controller that answers every command in the same write that asks for the next one.
 pub fn answer_at_once(redis: &RedisServer, stop: Arc<AtomicBool>) -> thread::JoinHandle<()> {
     let mut connection = redis.connection();
     thread::spawn(move || {

@@ -1,5 +1,5 @@
-//! Submitting in a pipeline, the making of the JSON included, beside hiredis and the redis crate, which
-//! push the same bytes, made beforehand.
+//! Pipelined submission including JSON serialization, compared with hiredis and the redis crate,
+//! which push the same bytes prepared in advance.
 
 use std::time::Instant;
 
@@ -12,9 +12,9 @@ use crate::report::{Figure, Goal, Placed, Report};
 pub const DEPTH: usize = 100;
 const PIPELINES: usize = 20;
 const ROUNDS: usize = 31;
-/// The length of a command on the wire.
+/// Length of a command on the wire.
 const LENGTH: usize = 400;
-/// As long as makes LENGTH bytes on the wire, with an id.
+/// Sized so that a command with an ID takes LENGTH bytes on the wire.
 const DATA: &str = "twenty bytes of data twenty bytes of data twenty bytes of data twenty bytes of data twenty bytes of \
                     data twenty bytes of data twenty bytes of data twenty bytes of data twenty bytes of data twenty bytes of \
                     data twenty more bytes.";
@@ -56,7 +56,7 @@ pub fn figures(report: &mut Report) {
             }),
         ];
         if round > 0 {
-            // The first is for warming up.
+            // The first batch is a warm-up.
             raws.push(raw / 1000.0);
             ratios.iter_mut().zip(rates).for_each(|(ratios, rate)| ratios.push(rate / raw));
         }
@@ -73,7 +73,7 @@ pub fn command(client: &Client) -> Request {
     client.execute(Target::agent((1, 1)), "true").data(DATA)
 }
 
-/// What one of these commands is on the wire.
+/// Returns one of these commands as it is on the wire.
 pub fn payload(client: &Client) -> String {
     let json = command(client).submit().unwrap().dump().unwrap();
     assert!(json.len().abs_diff(LENGTH) < 20, "a command is {} bytes long", json.len());
@@ -86,7 +86,8 @@ pub fn submit(client: &Client, commands: impl Iterator<Item = Request>) {
     }
 }
 
-/// Commands a second of so many pipelines; what they push is taken away afterwards.
+/// Returns the commands per second of a series of pipelines; deletes the pushed commands
+/// afterwards.
 fn rate(redis: &RedisServer, mut pipeline: impl FnMut()) -> f64 {
     let begun = Instant::now();
     (0..PIPELINES).for_each(|_| pipeline());

@@ -1,5 +1,5 @@
-//! What waits cost when there are many: results one by one, one agent of a large fan-out, and 60 000 waits that
-//! time out.
+//! Cost of many waits: results one by one, one agent of a large fan-out, and 60 000 waits that time
+//! out.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use crate::fanout::{WAIT, fanout};
 use crate::report::{Figure, Goal, Report, middle, milliseconds};
 
 const BATCHES: usize = 5;
-/// Commands that wait for nothing, and for how long.
+/// Commands that never get a result, and the timeout of their waits.
 const MANY: usize = 60_000;
 const SPAN: Duration = Duration::from_millis(500);
 const PINGS: usize = 200;
-/// Agents of a fan-out of which one is asked about.
+/// Agents of the fan-out, one of which is queried.
 const AGENTS: u32 = 3000;
 
 pub fn figures(report: &mut Report) {
@@ -23,7 +23,7 @@ pub fn figures(report: &mut Report) {
     timed_out(report);
 }
 
-/// `next_result` beside the iterator, of commands whose results are all there.
+/// Compares `next_result` with the iterator, for commands whose results all exist.
 fn one_by_one(report: &mut Report) {
     let redis = RedisServer::start().unwrap();
     let client = Client::connect(&redis.url()).unwrap();
@@ -56,7 +56,8 @@ fn took(mut count: impl FnMut() -> u32, expected: u32) -> f64 {
     begun.elapsed().as_secs_f64()
 }
 
-/// Commands that Redis runs for a call about one agent, beside those that the controller sends.
+/// Measures the commands that Redis runs for a call about one agent, excluding those of the
+/// controller.
 fn one_of_many(report: &mut Report) {
     let grid = Grid::demo().unwrap();
     let client = Client::connect(&grid.url()).unwrap();
@@ -71,7 +72,7 @@ fn one_of_many(report: &mut Report) {
             pipeline.arg(r#"{"state":"RUNNING"}"#);
         }
         pipeline.query::<()>(&mut grid.redis().connection()).unwrap();
-        // Until it runs. The command as a whole would be asked of all of them.
+        // Wait until the job runs; before that, all agents would be asked about the command.
         let mut job = loop {
             match command.job((1, 1)) {
                 Ok(job) if job.get_stats().is_ok() => break job,
@@ -91,8 +92,8 @@ fn one_of_many(report: &mut Report) {
     }
 }
 
-/// How many commands of kinds that controllers do not send were run during a call. Its push is not counted, which
-/// controllers send too, nor EXPIRE.
+/// Returns how many commands that controllers do not send were run during a call. Excludes the
+/// push, which controllers send too, and EXPIRE.
 fn commands(grid: &Grid, call: impl FnOnce()) -> f64 {
     let mut admin = grid.redis().connection();
     let mut count = || {
@@ -109,7 +110,7 @@ fn commands(grid: &Grid, call: impl FnOnce()) -> f64 {
     (count() - before) as f64
 }
 
-/// How late the verdicts of very many waits are, and what they leave to others.
+/// Measures how late a great number of waits time out, and what they cost others.
 fn timed_out(report: &mut Report) {
     let redis = RedisServer::start().unwrap();
     let [mut first, mut all, mut slower] = [const { Vec::new() }; 3];
@@ -135,7 +136,7 @@ fn timed_out(report: &mut Report) {
     report.add(figure.goal(Goal::AtMost(1.2)));
 }
 
-/// The middle of some PINGs.
+/// Returns the median of several PINGs.
 fn ping(client: &Client) -> f64 {
     let one = |_| {
         let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! What waiting costs a client that has nothing to do with us.
+//! Cost of waits for an unrelated client.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,8 @@ use crate::report::{Figure, Goal, Report};
 const ROUNDS: usize = 7;
 const AGENTS: u32 = 10_000;
 
-/// SETs a second of an unrelated client, while 10 000 waits are open and while none is, in turn.
+/// Measures the SETs per second of an unrelated client, alternating between 10 000 open waits and
+/// none.
 pub fn figures(report: &mut Report) {
     let redis = RedisServer::start().unwrap();
     let _simulator = Simulator::start(&redis);
@@ -22,7 +23,7 @@ pub fn figures(report: &mut Report) {
     let mut writer = redis.connection();
     let (mut ours, mut polled) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        // Hardly anybody answers within this call's time.
+        // Hardly any agent replies within the time of this call.
         let command = fanout(&client, AGENTS, 3_600_000, 1);
         let alone = rate(&mut writer);
         ours.push(beside_waits(&redis, &command, &mut writer) / alone);
@@ -54,7 +55,7 @@ fn beside_waits(redis: &RedisServer, command: &Command, writer: &mut redis::Conn
     thread::scope(|scope| {
         let wait = Timeout::none().or_cancelled(&cancel);
         let waiter = scope.spawn(|| command.results(wait).unwrap().filter(Result::is_ok).count());
-        // Once each agent was looked at, all waits are open.
+        // All waits are open once each agent was polled.
         let begun = Instant::now();
         while looks(redis) < looked {
             assert!(begun.elapsed() < WAIT);
@@ -67,7 +68,7 @@ fn beside_waits(redis: &RedisServer, command: &Command, writer: &mut redis::Conn
     })
 }
 
-/// How many lists of results the server was asked for.
+/// Returns how many result lists were read from the server.
 fn looks(redis: &RedisServer) -> u64 {
     let mut connection = redis.connection();
     let info: String = redis::cmd("INFO").arg("commandstats").query(&mut connection).unwrap();
