@@ -1,15 +1,15 @@
-//! Tests that need a process of their own, because they fork, send signals, or count what the process
-//! holds.
+//! Runs a test in a separate process if it forks, sends signals, or counts resources of the
+//! process.
 //!
-//! A test that forks leaves its grid in the test program. A process that a grid starts tells by the end of
-//! a pipe that it runs, and a forked child has that pipe too: what it waits for would wait for its end.
+//! A forked child of the test program would keep a grid alive: processes of a grid detect the end
+//! of the test program by the end of a pipe, which the child would hold open as well.
 
 use std::io::{self, Write as _};
 use std::process::Command;
 
 use crate::NOT_TESTED;
 
-/// Set in the process that runs one test alone, to the path of that test.
+/// Set in the process that runs a single test, to the path of that test.
 pub(crate) const VARIABLE: &str = "ACCLIENT_TEST_ALONE";
 
 /// Runs the test that it stands in in a process of its own. True in the test program, when the test
@@ -36,26 +36,27 @@ macro_rules! this_test {
     }};
 }
 
-/// `program::module::test::here` as `module::test`, also from inside of a closure.
+/// Turns `program::module::test::here` into `module::test`, also from within a closure.
 pub fn test_around(here: &'static str) -> &'static str {
     let test = here.split_once("::{{closure}}").map_or(here, |(test, _)| test);
     let test = test.strip_suffix("::here").unwrap_or(test);
     test.split_once("::").expect("a path below the program").1
 }
 
-/// This program, to run one of its tests and nothing else. What the test prints is not captured.
+/// Returns a command that runs a single test of this program, without capturing its output.
 pub fn program_for(test: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the path of this program"));
     command.args(["--exact", test, "--nocapture", "--include-ignored"]).env(VARIABLE, test);
     command
 }
 
-/// Whether this is the process that runs this test alone.
+/// Returns whether this process runs this test alone.
 pub fn is_alone(test: &str) -> bool {
     std::env::var_os(VARIABLE).is_some_and(|alone| alone == test)
 }
 
-/// See [`own_process`]; with these variables. Fails if the test fails in its own process.
+/// Implements [`own_process`] with these variables set. Panics if the test fails in its own
+/// process.
 pub fn passes_alone(test: &str, environment: &[(&str, &str)]) -> bool {
     if is_alone(test) {
         return false;
@@ -67,7 +68,7 @@ pub fn passes_alone(test: &str, environment: &[(&str, &str)]) -> bool {
     let said = String::from_utf8_lossy(&output.stderr);
     print!("{printed}");
     eprint!("{said}");
-    // What is left out is said past what the test harness captures.
+    // Skipped parts are reported past the output capture of the test harness.
     for left_out in said.lines().filter(|line| line.starts_with(NOT_TESTED)) {
         let _ = writeln!(io::stderr(), "\n{left_out}");
     }

@@ -1,4 +1,4 @@
-//! Certificates of an authority of our own, and a Redis that has them.
+//! Certificates of a test authority, and a Redis that uses them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use devgrid::{RedisServer, RedisServerBuilder, free_port};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
-/// An authority, a server with a certificate of it, a client with one, and a key of nobody. They are
-/// files, in a directory that goes with this value.
+/// An authority, a server certificate, a client certificate, and an unrelated key. They are files
+/// in a directory that is removed on drop.
 pub struct Certificates {
     dir: PathBuf,
 }
 
 impl Certificates {
-    /// The server's certificate is of this host; for `localhost`, of 127.0.0.1 too.
+    /// Issues the server certificate for this host; for `localhost`, also for 127.0.0.1.
     pub fn new(host: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -53,12 +53,12 @@ impl Certificates {
         self.dir.join("ca.pem")
     }
 
-    /// Certificate and key.
+    /// Returns certificate and key.
     pub fn server(&self) -> (PathBuf, PathBuf) {
         (self.dir.join("server.pem"), self.dir.join("server-key.pem"))
     }
 
-    /// Certificate and key.
+    /// Returns certificate and key.
     pub fn client(&self) -> (PathBuf, PathBuf) {
         (self.dir.join("client.pem"), self.dir.join("client-key.pem"))
     }
@@ -74,10 +74,10 @@ impl Drop for Certificates {
     }
 }
 
-/// A Redis that speaks TLS on one port, and plainly on another, by which a grid's daemons use it.
+/// A Redis with a TLS port and a plain port, which the daemons of a grid use.
 pub struct TlsRedis {
     pub certificates: Certificates,
-    /// That of TLS.
+    /// The TLS port.
     pub port: u16,
 }
 
@@ -87,12 +87,12 @@ impl TlsRedis {
         TlsRedis { certificates: Certificates::new(host), port }
     }
 
-    /// By the port with TLS.
+    /// Returns the URL of the TLS port.
     pub fn url(&self) -> String {
         format!("rediss://127.0.0.1:{}/", self.port)
     }
 
-    /// What it is started with. It asks clients for no certificate.
+    /// Returns the configuration of the server. It does not request client certificates.
     pub fn builder(&self) -> RedisServerBuilder {
         let (certificate, key) = self.certificates.server();
         RedisServer::builder()

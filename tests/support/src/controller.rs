@@ -1,4 +1,4 @@
-//! A controller and agents that answer every command at once, and count.
+//! A controller with agents that replies to every command at once and counts the commands.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use devgrid::RedisServer;
 use crate::servers::short_pause;
 use crate::wait_until;
 
-/// It ends with this value.
+/// Stops on drop.
 pub struct Controller {
     counts: Arc<Mutex<HashMap<String, usize>>>,
     stop: Arc<AtomicBool>,
@@ -19,7 +19,7 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Past whatever stands between the server and the client. It outlives restarts of the server.
+    /// Connects directly to the server, bypassing any proxy. Survives restarts of the server.
     pub fn start(redis: &RedisServer) -> Self {
         let url = redis.url();
         let counts = Arc::new(Mutex::new(HashMap::new()));
@@ -37,26 +37,26 @@ impl Controller {
         Controller { counts, stop, thread: Some(thread) }
     }
 
-    /// How often the command of this id has come.
+    /// Returns how many times the command with this ID arrived.
     pub fn count(&self, id: &str) -> usize {
         self.counts.lock().expect("no panic").get(id).copied().unwrap_or_default()
     }
 
-    /// Forgets what has come so far.
+    /// Resets the counts.
     pub fn forget(&self) {
         *self.counts.lock().expect("no panic") = HashMap::new();
     }
 
-    /// Ids of commands that came more than once.
+    /// Returns the IDs of commands that arrived more than once.
     pub fn doubled(&self) -> Vec<String> {
         let counts = self.counts.lock().expect("no panic");
         counts.iter().filter(|(_, count)| **count > 1).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Waits until the queue is empty and everything in it counted.
+    /// Waits until the queue is empty and all of its commands are counted.
     pub fn settle(&self, redis: &RedisServer) {
         let mut connection = redis.connection();
-        // A command that is answered behind all others.
+        // This command is answered after all others.
         let id = format!("settle-{:?}", Instant::now());
         let json = format!(r#"{{"id":"{id}","gid":1,"nid":1,"cmd":"ping"}}"#);
         redis::cmd("RPUSH").arg("cmds.queue").arg(json).exec(&mut connection).expect("an answer");

@@ -1,4 +1,4 @@
-//! A proxy that is far away: it delays all bytes of both directions by the same time.
+//! A proxy that simulates distance: it delays all bytes in both directions by the same time.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -6,13 +6,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Its threads end with their connections and with the process of the test.
+/// Its threads end with their connections and with the test process.
 pub struct Distant {
     port: u16,
 }
 
 impl Distant {
-    /// In front of a server on 127.0.0.1. A round trip takes twice the delay longer.
+    /// Starts a proxy for a server on 127.0.0.1. A round trip takes twice the delay longer.
     pub fn new(to: u16, delay: Duration) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -36,7 +36,7 @@ impl Distant {
     }
 }
 
-/// Carries the bytes of one direction: one thread receives, and the other waits and sends.
+/// Forwards one direction: one thread receives, the other waits and sends.
 fn carry(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
     let (received, due) = mpsc::channel::<(Instant, Vec<u8>)>();
     thread::spawn(move || {

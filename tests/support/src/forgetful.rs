@@ -1,5 +1,5 @@
-//! A Redis without persistence that is started again whenever its process ends, for programs that have it lose
-//! its data by ending it.
+//! A Redis without persistence that is restarted whenever its process ends, so that programs can
+//! make it lose its data.
 
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use devgrid::RedisServer;
 
-/// The server, and the thread that watches it.
+/// The server, and the thread that supervises it.
 pub struct Forgetful {
     server: Arc<RedisServer>,
     ended: Arc<AtomicBool>,
@@ -35,7 +35,7 @@ impl Forgetful {
         Forgetful { server, ended, watching: Some(watching) }
     }
 
-    /// What a program needs to know of it: where it is, and a shell command that ends it.
+    /// Returns environment variables with its address and with a shell command that ends it.
     pub fn environment(&self) -> [(&'static str, String); 2] {
         let end = format!("kill -9 $(cat {})", pid_file(&self.server).display());
         [("ACCLIENT_FORGETFUL_URL", self.server.url()), ("ACCLIENT_FORGET", end)]

@@ -1,9 +1,9 @@
-//! Gates that shell scripts wait at until the test opens them, in place of a sleep that is long enough.
+//! Gates at which shell scripts wait until the test opens them, instead of sleeping long enough.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A file that is there once the gate is open. It goes with this value.
+/// A file that exists once the gate is open. Removed on drop.
 pub struct Gate(PathBuf);
 
 impl Gate {
@@ -15,12 +15,12 @@ impl Gate {
         Gate(std::env::temp_dir().join(name))
     }
 
-    /// A line of shell that ends when the gate is open.
+    /// Returns a line of shell that ends when the gate is open.
     pub fn wait(&self) -> String {
         format!("while [ ! -e {} ]; do sleep 0.02; done", self.0.display())
     }
 
-    /// The file that opens it, for a job that does.
+    /// Returns the path of the file, for a job that opens the gate.
     pub fn path(&self) -> &str {
         self.0.to_str().expect("UTF-8")
     }

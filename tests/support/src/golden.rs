@@ -1,4 +1,4 @@
-//! Reading exchanges recorded from the original daemons and the original client (tests/golden).
+//! Reads exchanges recorded from the original daemons and the original client (tests/golden).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use acclient::{Client, RunArgs, Target};
 use serde_json::Value;
 
-/// The lines of every golden file, by the name of the file.
+/// Returns the lines of every golden file, by file name.
 pub fn golden() -> BTreeMap<String, Vec<Value>> {
     let directory = Path::new(crate::ROOT).join("tests/golden");
     let entries = std::fs::read_dir(directory).expect("tests/golden");
@@ -24,7 +24,7 @@ pub fn golden() -> BTreeMap<String, Vec<Value>> {
     files
 }
 
-/// The files that a test leaves out. Each must exist, and must have a reason.
+/// Returns the files that a test skips. Each must exist and have a reason.
 pub fn exceptions(test: &str) -> BTreeSet<String> {
     let known = golden();
     let list = include_str!("../../golden-exceptions.txt");
@@ -41,7 +41,7 @@ pub fn exceptions(test: &str) -> BTreeSet<String> {
     found
 }
 
-/// The commands that the original client pushed in a file.
+/// Returns the commands that the original client pushed in a file.
 pub fn pushes(lines: &[Value]) -> Vec<Value> {
     let by_client = lines.iter().filter(|line| line["from"] == "client");
     let pushed = by_client.filter(|line| line["args"][0] == "RPUSH");
@@ -52,7 +52,7 @@ pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no string: {value}"))
 }
 
-/// A recorded push said again in the words of this library.
+/// Builds a recorded push with the API of this library.
 pub fn again(client: &Client, push: &Value) -> acclient::Request {
     let number =
         |field: &str| push[field].as_u64().and_then(|n| u32::try_from(n).ok()).expect("a number");

@@ -1,4 +1,4 @@
-//! Helpers that the tests of the library, of `acctl` and of the development grid share.
+//! Helpers shared by the tests of the library, of `acctl` and of the development grid.
 
 pub mod alone;
 pub mod certificates;
@@ -30,12 +30,13 @@ pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 /// Timeout of tests: far longer than any working step takes, even on an overloaded machine.
 pub const WAIT: Duration = Duration::from_secs(120);
 
-/// How much later than its deadline a call may end. It tells a call that ends from one that hangs or goes
-/// by another time, which has to be [`WAIT`] or longer, and says nothing about the speed of the machine.
+/// How long after its deadline a call may return. Distinguishes a call that returns from one that
+/// hangs or uses another timeout, which has to be [`WAIT`] or longer; it does not measure the speed
+/// of the machine.
 pub const LATE: Duration = Duration::from_secs(30);
 
-/// Tries with twice the time until the time suffices: for what has to succeed in part, and then runs out
-/// of time.
+/// Retries with twice the time until an attempt succeeds, for operations that have to succeed in
+/// part and then time out.
 pub fn with_growing_time<T>(first: Duration, mut attempt: impl FnMut(Duration) -> Option<T>) -> T {
     let mut time = first;
     loop {
@@ -47,8 +48,8 @@ pub fn with_growing_time<T>(first: Duration, mut attempt: impl FnMut(Duration) -
     }
 }
 
-/// A text with `#` for figures, without what a timeout says of the last look at Redis: whether a short wait has had
-/// the time for that depends on the machine.
+/// Returns a text with `#` for digits and without the last poll that a timeout reports: whether a
+/// short wait had time for it depends on the machine.
 pub fn without_last_look(text: &str) -> String {
     [
         "; its state in Redis is not known",
@@ -59,7 +60,7 @@ pub fn without_last_look(text: &str) -> String {
     .fold(text.to_owned(), |text, said| text.replace(said, ""))
 }
 
-/// Waits for a condition, looking every few milliseconds.
+/// Waits for a condition, checking it every few milliseconds.
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + WAIT;
     while !holds() {
@@ -75,13 +76,13 @@ pub fn demo() -> (Grid, Client) {
     (grid, client)
 }
 
-/// The same with [`WAIT`] as the default timeout of the client.
+/// Like [`demo`], with [`WAIT`] as the default timeout of the client.
 pub fn patient_demo() -> (Grid, Client) {
     let (grid, client) = demo();
     (grid, client.with_timeout(WAIT))
 }
 
-/// Waits until the agent says that the job runs.
+/// Waits until the agent reports that the job runs.
 pub fn wait_until_running(command: &Command) {
     wait_until("the job runs", || {
         let jobs = command.jobs().unwrap();
@@ -89,8 +90,8 @@ pub fn wait_until_running(command: &Command) {
     });
 }
 
-/// Waits until the job of one agent has printed something: its script runs, and not only the shell that
-/// starts it.
+/// Waits until the job on one agent has printed output, so that its script runs and not only the
+/// shell that starts it.
 pub fn wait_until_it_printed(command: &Command) {
     wait_until("the job prints", || {
         let outcomes = command.get_msgs(&MsgQuery::new()).unwrap();
@@ -98,8 +99,8 @@ pub fn wait_until_it_printed(command: &Command) {
     });
 }
 
-/// Waits until a killable script that is not over has announced itself on each of its agents: a kill reaches it
-/// from then on, and before only the shell that starts it.
+/// Waits until a killable, unfinished script has announced itself on each of its agents. From then
+/// on a kill reaches the script; before, it reaches only the shell that starts it.
 pub fn wait_until_killable(command: &Command) {
     wait_until("the script has announced itself", || {
         let outcomes = command.get_stats().unwrap();
@@ -112,7 +113,7 @@ pub fn wait_until_killable(command: &Command) {
     });
 }
 
-/// Keys of the commands of clients that would stay for ever.
+/// Returns keys of client commands that would never expire.
 pub fn keys_without_ttl(redis: &RedisServer) -> Vec<String> {
     let mut connection = redis.connection();
     let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
@@ -132,19 +133,19 @@ pub fn keys_without_ttl(redis: &RedisServer) -> Vec<String> {
     stay.collect()
 }
 
-/// How many clients Redis has, this question left out.
+/// Returns the number of clients connected to Redis, excluding this connection.
 pub fn clients(redis: &RedisServer) -> usize {
     let mut admin = redis.connection();
     let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut admin).expect("a list");
     list.lines().count() - 1
 }
 
-/// Open descriptors of this process.
+/// Returns the number of open descriptors of this process.
 pub fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// A port of 127.0.0.1 at which connections are refused, and which nobody else gets as long as this lives.
+/// A port of 127.0.0.1 that refuses connections and stays reserved until dropped.
 pub struct ClosedPort(socket2::Socket);
 
 impl ClosedPort {
@@ -163,13 +164,13 @@ impl ClosedPort {
     }
 }
 
-/// How a line begins that says what is left out; `scripts/servers.sh` counts them.
+/// Prefix of a line that reports a skipped part; `scripts/servers.sh` counts these lines.
 pub(crate) const NOT_TESTED: &str = "*** NOT TESTED: ";
 
-/// Says that something is left out, and in which test, past what the test harness captures. In CI that is a
-/// failure.
+/// Reports, past the output capture of the test harness, what is skipped and in which test. Fails
+/// in CI.
 pub fn not_tested(why: &str) {
-    // The harness names the thread of a test after it.
+    // The harness names the thread of a test after the test.
     let thread = std::thread::current();
     let test = std::env::var(alone::VARIABLE).ok();
     let test = test.as_deref().or(thread.name()).unwrap_or("unnamed");
@@ -181,29 +182,29 @@ pub fn redis() -> RedisServer {
     RedisServer::start().expect("a Redis")
 }
 
-/// Asks Redis past the client.
+/// Runs a command on Redis without the client.
 pub fn ask<T: redis::FromRedisValue>(admin: &mut redis::Connection, words: &[&[u8]]) -> T {
     let mut command = redis::Cmd::new();
     command.arg(words);
     command.query(admin).expect("the admin may do all")
 }
 
-/// The error of a call that has to fail.
+/// Returns the error of a call that has to fail.
 pub fn error<T>(result: Result<T, Error>, name: &str) -> Error {
     result.err().unwrap_or_else(|| panic!("{name} was taken"))
 }
 
-/// The result of the agent 1:1 as a test writes it by hand.
+/// Returns a handwritten result of the agent 1:1.
 pub fn result(state: &str, starttime: u64) -> Vec<u8> {
     format!(r#"{{"id":"x","gid":1,"nid":1,"state":"{state}","starttime":{starttime},"data":"{starttime}"}}"#)
         .into_bytes()
 }
 
-/// Where Redis has it.
+/// The key of its list in Redis.
 pub const LIST: &str = "cmd.x.1.1";
 pub const HASH: &str = "jobresult:x";
 
-/// Has Redis hold these results, and nothing else.
+/// Replaces the data of Redis with these results.
 pub fn fill(admin: &mut redis::Connection, entries: &[Vec<u8>]) {
     ask::<()>(admin, &[b"FLUSHALL"]);
     ask::<()>(admin, &[b"RPUSH", b"cmd.x.queued", b"queued"]);

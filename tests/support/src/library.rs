@@ -1,16 +1,17 @@
-//! Finds the C library for the tests of C, C++ and Go, and builds it where nobody has.
+//! Finds the C library for the tests of C, C++ and Go, and builds it if necessary.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub fn root() -> &'static Path {
     Path::new(crate::ROOT)
 }
 
-/// The directory with libacclient.so, its SONAME, libacclient.a and include. `make test` names it in
-/// ACCLIENT_LIBRARY_DIR; otherwise `cargo lib` builds it, which takes no time if nothing has changed.
+/// Returns the directory with libacclient.so, its SONAME, libacclient.a and include. `make test`
+/// sets it in ACCLIENT_LIBRARY_DIR; otherwise `cargo lib` builds it, which takes no time if nothing
+/// has changed.
 pub fn library_dir() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| match std::env::var_os("ACCLIENT_LIBRARY_DIR") {
@@ -25,7 +26,8 @@ pub fn library_dir() -> &'static Path {
     })
 }
 
-/// Cargo, at the root of the repository and in the target directory of this test, as if started by hand.
+/// Returns Cargo, at the root of the repository and with the target directory of this test, as if
+/// run by hand.
 pub fn cargo() -> Command {
     let mut command = Command::new(option_env!("CARGO").unwrap_or("cargo"));
     by_hand(&mut command);
@@ -36,8 +38,8 @@ pub fn cargo() -> Command {
     command
 }
 
-/// Removes what `cargo test` sets for a test, which has some build scripts of dependencies run again: ring's
-/// looks at OUT_DIR, for one, and would be compiled anew, with all that depend on it.
+/// Removes the variables that `cargo test` sets for a test. Build scripts such as that of ring
+/// depend on OUT_DIR, and would run again and recompile all of their dependents.
 pub fn by_hand(command: &mut Command) -> &mut Command {
     for (variable, _) in std::env::vars_os() {
         let name = variable.to_string_lossy();

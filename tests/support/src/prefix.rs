@@ -1,22 +1,22 @@
-//! An installation in a prefix of its own.
+//! Installation into a temporary prefix.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use crate::{ROOT, not_tested};
 
-/// A prefix, removed at the end.
+/// A prefix, removed on drop.
 pub struct Prefix(pub PathBuf);
 
 impl Prefix {
-    /// Makes a prefix without files.
+    /// Creates an empty prefix.
     pub fn new(name: &str) -> Self {
         let prefix = std::env::temp_dir().join(format!("acclient-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&prefix).unwrap();
         Prefix(prefix)
     }
 
-    /// Makes a prefix and installs the C library there.
+    /// Creates a prefix and installs the C library there.
     pub fn install(name: &str) -> Self {
         let prefix = Prefix::new(name);
         prefix.script(&["library", crate::library::library_dir().to_str().unwrap()]);
@@ -63,7 +63,7 @@ pub fn succeed(command: &mut Command) -> Output {
     output
 }
 
-/// Whether the tools are there; where not, it says so loudly, and fails in CI.
+/// Returns whether the tools are installed. If not, reports it; fails in CI.
 pub fn have(tools: &[&str]) -> bool {
     let missing: Vec<_> = tools.iter().filter(|tool| !is_there(tool)).collect();
     if !missing.is_empty() {
@@ -72,7 +72,7 @@ pub fn have(tools: &[&str]) -> bool {
     missing.is_empty()
 }
 
-/// Whether a program is on PATH.
+/// Returns whether a program is on PATH.
 fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|directory| directory.join(program).is_file())

@@ -1,9 +1,9 @@
-//! Forks and signals: the unsafe calls of the tests, all in this file.
+//! Forks and signals: the unsafe calls of the tests are all in this file.
 
-/// Forks; the child runs `body` and exits with what it returns, without unwinding and without
-/// running anything of the parent's.
+/// Forks. The child runs `body` and exits with its result, without unwinding and without running
+/// any cleanup of the parent.
 pub fn fork(body: impl FnOnce() -> i32) -> i32 {
-    // SAFETY: the child has this thread only; it uses what the library promises to work there,
+    // SAFETY: the child has only this thread; it uses what the library promises to support there,
     // allocates (which glibc and musl allow after a fork), and leaves by _exit.
     unsafe {
         match libc::fork() {
@@ -32,32 +32,33 @@ pub fn exit_status(child: i32) -> i32 {
     }
 }
 
-/// Lowers the number of descriptors that this process may have.
+/// Lowers the limit of open descriptors of this process.
 pub fn limit_descriptors(count: u64) {
     let limit = libc::rlimit { rlim_cur: count, rlim_max: count };
     // SAFETY: reads a live struct.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
 }
 
-/// Closes descriptors of this process that belong to somebody else, as a daemonizer does.
+/// Closes descriptors of this process that belong to other code, as a daemonizer does.
 pub fn close_numbers(numbers: impl IntoIterator<Item = i32>) {
     for number in numbers {
-        // SAFETY: closing a number is no memory unsafety; whose it is is the point of the test.
+        // SAFETY: closing a descriptor does not violate memory safety; the test is about
+        // descriptors of others.
         unsafe { libc::close(number) };
     }
 }
 
 extern "C" fn nothing(_signal: i32) {}
 
-/// Sends SIGALRM to this process a hundred times a second, to a handler that does nothing and
-/// lets system calls fail with EINTR, until it is dropped. The timer is the process's: a test that uses
-/// it runs in a process of its own.
+/// Sends SIGALRM to this process a hundred times a second until dropped. The handler does nothing
+/// and lets system calls fail with EINTR. The timer belongs to the process, so a test that uses it
+/// runs in a process of its own.
 pub struct Alarms(());
 
 impl Alarms {
     pub fn start() -> Self {
-        // SAFETY: the handler does nothing, so nothing it does can be unsafe in a signal; the
-        // structs live on this frame.
+        // SAFETY: the handler does nothing, so it is async-signal-safe; the structs live on this
+        // frame.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = nothing as extern "C" fn(i32) as usize;

@@ -1,4 +1,4 @@
-//! How the tests of C, C++ and Go build programs and run them, against the header and the C library.
+//! Builds and runs the programs of the C, C++ and Go tests, against the header and the C library.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -14,12 +14,13 @@ use devgrid::RedisServer;
 
 use crate::not_tested;
 
-/// What `rustc --print native-static-libs` names and the C library does not have in itself.
+/// The libraries that `rustc --print native-static-libs` lists and that are not part of the C
+/// library.
 pub const SYSTEM_LIBRARIES: [&str; 5] = ["-lgcc_s", "-lrt", "-lpthread", "-lm", "-ldl"];
-/// What valgrind ends with if it found errors or leaks.
+/// Exit status of valgrind after errors or leaks.
 pub const VALGRIND_ERRORS: &str = "99";
 
-/// A directory for what a test builds. It is left behind if the test fails.
+/// Build directory of a test, kept if the test fails.
 pub struct Dir(pub PathBuf);
 
 impl Dir {
@@ -27,12 +28,12 @@ impl Dir {
         let name = format!("{name}-{}", std::process::id());
         let dir = scratch().join(name);
         fs::create_dir_all(&dir).expect("a directory for the programs");
-        // Programs look for the SONAME.
+        // Programs load the library by its SONAME.
         symlink(library("libacclient.so"), dir.join("libacclient.so.0.1")).expect("a link");
         Dir(dir)
     }
 
-    /// Runs a program to its end, or kills it with all its children when its time is over.
+    /// Runs a program to its end, or kills it with all of its children when it times out.
     pub fn bounded(
         &self,
         mut command: Command,
@@ -52,7 +53,7 @@ impl Dir {
         let (ended, end) = mpsc::channel();
         let waiting = std::thread::spawn(move || {
             let status = child.wait().expect("a child can be waited for");
-            // Nobody listens any more when the time is over.
+            // After a timeout the receiver no longer exists.
             let _ = ended.send(());
             status
         });
@@ -77,8 +78,8 @@ impl Drop for Dir {
     }
 }
 
-/// Puts down a result with what is no text: a byte that is no UTF-8, half of a surrogate pair, and a
-/// NUL, which is. Its command is `acclient:1:broken:1:1`.
+/// Stores a result that is not valid text: a byte that is not UTF-8, half of a surrogate pair, and
+/// a NUL, which is valid. Its command is `acclient:1:broken:1:1`.
 pub fn put_broken_result(redis: &RedisServer) {
     let result =
         b"{\"id\":\"broken\",\"gid\":1,\"nid\":1,\"cmd\":\"execute\",\"args\":{},\"data\":\"\",\
@@ -94,7 +95,7 @@ pub fn put_broken_result(redis: &RedisServer) {
         .expect("an answer of Redis");
 }
 
-/// Names of the functions that the header declares.
+/// Returns the names of the functions that the header declares.
 pub fn declared() -> BTreeSet<String> {
     let header = code(&fs::read_to_string(include().join("acclient.h")).expect("the header"));
     let declarations = header.split_inclusive('(').filter_map(|part| part.strip_suffix('('));
@@ -102,7 +103,7 @@ pub fn declared() -> BTreeSet<String> {
     names.filter(|name| name.starts_with("acclient_")).map(str::to_owned).collect()
 }
 
-/// Functions of the header: the type of the result, the name, and the parameters.
+/// Returns the functions of the header: return type, name and parameters.
 pub fn declarations() -> Vec<(String, String, Vec<String>)> {
     let header = code(&fs::read_to_string(include().join("acclient.h")).expect("the header"));
     let declared = header.split(';').filter_map(|text| {
@@ -117,7 +118,7 @@ pub fn declarations() -> Vec<(String, String, Vec<String>)> {
     declared.collect()
 }
 
-/// Functions of the header that occur in the code of a C program.
+/// Returns the functions of the header that the code of a C program mentions.
 pub fn mentioned(program: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(program);
     let code = code(&text.unwrap_or_else(|error| panic!("{}: {error}", program.display())));
@@ -125,7 +126,7 @@ pub fn mentioned(program: &Path) -> BTreeSet<String> {
     words.filter(|word| word.starts_with("acclient_")).map(str::to_owned).collect()
 }
 
-/// C without comments and without what is in quotes.
+/// Strips comments and quoted text from C code.
 fn code(text: &str) -> String {
     const SKIPPED: [[&str; 2]; 4] = [["/*", "*/"], ["//", "\n"], ["\"", "\""], ["/", ""]];
     let text = text.replace("\\\\", "").replace("\\\"", "");
@@ -145,8 +146,8 @@ fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// Programs of a folder, without the extension. Each is run by the test of its name in `module`
-/// (`module_path!()` of the caller), or it is missing from this list.
+/// Returns the programs in a folder, without extension. A program is included only if the test of
+/// its name in `module` (`module_path!()` of the caller) runs it.
 pub fn tested(folder: &str, extension: &str, module: &str) -> BTreeSet<String> {
     let mut list = Command::new(std::env::current_exe().expect("the path of this program"));
     list.arg("--list");
@@ -161,7 +162,8 @@ pub fn tested(folder: &str, extension: &str, module: &str) -> BTreeSet<String> {
     names.filter(|name| tests.contains(name.as_str())).collect()
 }
 
-/// Where the test programs of this build directory write: `target/tmp`, as cargo has it.
+/// Returns the directory for files of tests in this build directory: `target/tmp`, as Cargo names
+/// it.
 fn scratch() -> PathBuf {
     let program = std::env::current_exe().expect("the path of this test");
     // target/debug/deps/<program>
@@ -172,22 +174,22 @@ pub fn include() -> PathBuf {
     root().join("include")
 }
 
-/// A program that was linked here, to be run. Cargo has LD_LIBRARY_PATH lead to libraries of earlier
-/// builds, before those that the program was linked with.
+/// Returns a command for a program that was linked here. Cargo sets LD_LIBRARY_PATH to libraries of
+/// earlier builds, which would come before those that the program was linked with.
 pub fn built(program: PathBuf) -> Command {
     let mut command = Command::new(program);
     command.env_remove("LD_LIBRARY_PATH");
     command
 }
 
-/// The library in the form that C links with.
+/// Returns the path of the library in the form that C programs link with.
 pub fn library(name: &str) -> PathBuf {
     let path = crate::library::library_dir().join(name);
     assert!(path.is_file(), "{} is not there", path.display());
     path
 }
 
-/// Whether a tool is on PATH; it has to be in CI.
+/// Returns whether a tool is on PATH, which it has to be in CI.
 pub fn is_there(tool: &str) -> bool {
     let argument = if tool == "go" { "version" } else { "--version" };
     let found = Command::new(tool).arg(argument).output().is_ok();
@@ -197,7 +199,7 @@ pub fn is_there(tool: &str) -> bool {
     found
 }
 
-/// Runs a tool that has to succeed, and returns what it printed.
+/// Runs a tool that has to succeed and returns its output.
 pub fn succeed(mut command: Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -208,13 +210,14 @@ pub fn succeed(mut command: Command) -> String {
 
 pub const ADDRESS: &str = "address,undefined";
 
-/// What a program with sanitizers is run with.
+/// Environment of a program with sanitizers.
 pub const SANITIZER_OPTIONS: [(&str, &str); 2] = [
     ("ASAN_OPTIONS", "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"),
     ("UBSAN_OPTIONS", "print_stacktrace=1"),
 ];
 
-/// Whether the compiler has sanitizers, and their programs run here; they have to in CI.
+/// Returns whether the compiler has sanitizers and their programs run here, which they have to in
+/// CI.
 pub fn sanitizes(dir: &Dir, sanitizers: &str) -> bool {
     let path = dir.0.join("sanitized.c");
     fs::write(&path, "int main(void) { return 0; }\n").expect("a file");

@@ -1,4 +1,4 @@
-//! A proxy between a client and a server that does to their connections what a test wants.
+//! A proxy between a client and a server that injects faults into their connections.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -7,20 +7,20 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What happens in one direction of a connection, once so many bytes have passed.
+/// Fault in one direction of a connection, after a number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection ends, in both directions.
+    /// The connection ends in both directions.
     Cut,
-    /// Nothing passes any more in this direction, and the connection stays open.
+    /// Nothing passes in this direction any more, and the connection stays open.
     Stall,
-    /// The next byte is another one.
+    /// The next byte is changed.
     Garble,
-    /// From here on each byte comes alone.
+    /// From here on every byte is sent separately.
     Slow,
 }
 
-/// What happens to one connection: in the direction of the server, and of the client.
+/// Faults of one connection: in the direction of the server, and of the client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     pub up: Option<(usize, Fault)>,
@@ -44,20 +44,20 @@ struct Shared {
     to: AtomicU16,
     plan: Mutex<Planner>,
     connections: AtomicUsize,
-    /// Those that are not at their end.
+    /// Connections that have not ended.
     open: AtomicUsize,
-    /// Bytes that have passed since they were asked for last, up and down.
+    /// Bytes that have passed since the last query, up and down.
     passed: [AtomicUsize; 2],
 }
 
-/// Its threads end with their connections and with the process of the test.
+/// Its threads end with their connections and with the test process.
 pub struct Proxy {
     port: u16,
     shared: Arc<Shared>,
 }
 
 impl Proxy {
-    /// In front of a server on 127.0.0.1. It lets everything pass.
+    /// Starts a proxy for a server on 127.0.0.1, which passes everything through.
     pub fn new(to: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -91,29 +91,29 @@ impl Proxy {
         self.port
     }
 
-    /// From now on: what happens to the connection of this number, counted from 0 from here on.
+    /// Sets the plan of each further connection by its number, counted from 0.
     pub fn plan(&self, plan: impl Fn(usize) -> Plan + Send + Sync + 'static) {
         let mut planner = self.shared.plan.lock().expect("no panic");
         self.shared.connections.store(0, Ordering::SeqCst);
         *planner = Box::new(plan);
     }
 
-    /// This happens to the next connection, and nothing to later ones.
+    /// Applies a plan to the next connection only.
     pub fn next(&self, plan: Plan) {
         self.plan(move |number| if number == 0 { plan } else { Plan::default() });
     }
 
-    /// How many connections there were since the last plan was made.
+    /// Returns the number of connections since the last plan was set.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// How many connections there are whose end the client has not been told.
+    /// Returns the number of connections whose end was not yet passed on to the client.
     pub fn open(&self) -> usize {
         self.shared.open.load(Ordering::SeqCst)
     }
 
-    /// How many bytes have passed up and down since this was asked last.
+    /// Returns the bytes that have passed up and down since the last call.
     pub fn passed(&self) -> [usize; 2] {
         [0, 1].map(|direction| self.shared.passed[direction].swap(0, Ordering::SeqCst))
     }
@@ -159,7 +159,7 @@ fn connect(client: TcpStream, server: TcpStream, plan: Plan, shared: &Arc<Shared
     }
 }
 
-/// Lets bytes pass until the connection ends, or is to end.
+/// Passes bytes until the connection ends or a fault ends it.
 fn pass(
     mut from: &TcpStream,
     mut to: &TcpStream,
@@ -198,7 +198,7 @@ fn pass(
         match fault {
             Some(Fault::Cut) if reached => return,
             Some(Fault::Stall) if reached => {
-                // Until the other end gives up.
+                // Until the other end closes the connection.
                 while let Ok(1..) = from.read(&mut buffer) {}
                 return;
             }

@@ -1,4 +1,4 @@
-//! A proxy in front of a Redis that knows fewer commands than it, and says so in words of its own.
+//! A proxy for a Redis that rejects some commands with error messages of its own.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -7,29 +7,29 @@ use std::thread;
 
 use crate::scripted::parse;
 
-/// What becomes of a command.
+/// What to do with a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes on to the server.
+    /// Pass it on to the server.
     Pass,
-    /// The client gets this error, in its turn among the replies.
+    /// Reply to the client with this error, in the order of the replies.
     Refuse(String),
-    /// The connection ends, without a word.
+    /// Close the connection without a reply.
     Close,
 }
 
-/// Decides on a command by its words.
+/// Decides on a command by its arguments.
 type Judge = Arc<dyn Fn(&[String]) -> Verdict + Send + Sync>;
 
-/// Its threads end with their connections and with the process of the test.
+/// Its threads end with their connections and with the test process.
 pub struct Refusing {
     port: u16,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Refusing {
-    /// In front of a server on 127.0.0.1, which has to allow EVAL without a login: the server gives the
-    /// refusals in the order of its replies.
+    /// Starts a proxy for a server on 127.0.0.1, which has to allow EVAL without a login: the
+    /// server generates the errors, so that they arrive in the order of its replies.
     pub fn new(to: u16, judge: impl Fn(&[String]) -> Verdict + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -52,7 +52,7 @@ impl Refusing {
         self.port
     }
 
-    /// The names of the commands that clients have sent, refused ones included.
+    /// Returns the names of the commands that clients have sent, including rejected ones.
     pub fn seen(&self) -> Vec<String> {
         self.seen.lock().expect("no panic").clone()
     }
@@ -90,7 +90,7 @@ fn serve(client: TcpStream, server: TcpStream, judge: Judge, seen: Arc<Mutex<Vec
     });
 }
 
-/// A command to which the server answers with this error.
+/// Returns a command to which the server replies with this error.
 fn in_its_turn(text: &str) -> Vec<u8> {
     let script = "return redis.error_reply(ARGV[1])";
     let words = ["EVAL", script, "0", text];

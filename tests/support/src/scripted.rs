@@ -1,4 +1,4 @@
-//! A "Redis" that says what a test wants: it speaks a script on each connection, sane or not.
+//! A scripted Redis server: it runs a script of the test on each connection, valid or not.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -10,25 +10,25 @@ use std::time::Duration;
 
 use acclient::{Client, Error, ErrorKind, Job, Target};
 
-/// How long a test waits for something that must happen: only a failing test ever waits so long.
+/// Timeout for something that must happen; only a failing test reaches it.
 pub const LONG: Duration = crate::WAIT;
 
 /// A deadline that a test waits for.
 pub const SHORT: Duration = Duration::from_secs(1);
 
-/// The password that a test logs in with; no error may hold it.
+/// The password that a test logs in with; no error may contain it.
 pub const PASSWORD: &str = "sesame";
 
-/// The `max_reply` that [`violations`] go by.
+/// The `max_reply` that [`violations`] assume.
 pub const MAX_REPLY: usize = 1024 * 1024;
 
-/// What [`Peer::answer`] gives as the result of every command.
+/// The result that [`Peer::answer`] returns for every command.
 pub const RESULT: &str = r#"{"id":"x","gid":1,"nid":1,"cmd":"ping","args":{},"data":"\"pong\"","level":20,"state":"SUCCESS","starttime":1,"time":1}"#;
 
 /// A command as the client sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Which connection it came on; the first is 0.
+    /// Number of its connection, from 0.
     pub connection: usize,
     pub words: Vec<String>,
 }
@@ -42,10 +42,10 @@ impl Seen {
 #[derive(Default)]
 struct Log {
     connections: usize,
-    /// Connections that the client has ended.
+    /// Number of connections that the client has closed.
     ended: usize,
     seen: Vec<Seen>,
-    /// Those of the scripts that still run.
+    /// Sockets of the scripts that are still running.
     sockets: Vec<Option<Arc<TcpStream>>>,
     scripts: Vec<JoinHandle<()>>,
 }
@@ -64,7 +64,7 @@ impl Shared {
     }
 }
 
-/// The server. It ends with the test, which fails if a script has panicked.
+/// The server. It stops on drop, and the test fails if a script has panicked.
 pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -72,8 +72,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Runs `script` once for each connection, each in a thread of its own, and closes the
-    /// connection when it returns. [`Peer::connection`] tells it which one it serves.
+    /// Runs `script` once for each connection, each on its own thread, and closes the connection
+    /// when it returns. [`Peer::connection`] is the number of the connection.
     pub fn start(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of our own");
         let address = listener.local_addr().expect("an address");
@@ -93,7 +93,7 @@ impl Server {
                     log.sockets.push(Some(socket.clone()));
                     let input = Vec::new();
                     let mut peer = Peer { socket, connection, shared, input, greeted: false };
-                    // Dropping the peer closes the connection, also after a panic.
+                    // Dropping the peer closes the connection, even after a panic.
                     log.scripts.push(std::thread::spawn(move || script(&mut peer)));
                 });
             }
@@ -101,40 +101,40 @@ impl Server {
         Server { address, shared, listener: Some(listener) }
     }
 
-    /// `host:port`.
+    /// Returns `host:port`.
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// A URL without a password.
+    /// Returns a URL without a password.
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
-    /// A URL with [`PASSWORD`] in it.
+    /// Returns a URL with [`PASSWORD`].
     pub fn url_with_password(&self) -> String {
         format!("redis://:{PASSWORD}@{}", self.address)
     }
 
-    /// How many connections there were.
+    /// Returns the number of connections so far.
     pub fn connections(&self) -> usize {
         lock(&self.shared.log).connections
     }
 
-    /// Every whole command of a name that came, on whatever connection.
+    /// Returns every complete command with this name, on any connection.
     pub fn seen(&self, name: &str) -> Vec<Seen> {
         let log = lock(&self.shared.log);
         log.seen.iter().filter(|seen| seen.name() == name).cloned().collect()
     }
 
-    /// Waits until the client has sent so many commands of that name.
+    /// Waits until the client has sent `count` commands with this name.
     pub fn wait_seen(&self, name: &str, count: usize) {
         self.wait(&format!("{count} {name}"), |log| {
             log.seen.iter().filter(|seen| seen.name() == name).count() >= count
         });
     }
 
-    /// Waits until the client has ended so many connections.
+    /// Waits until the client has closed `count` connections.
     pub fn wait_ended(&self, count: usize) {
         self.wait(&format!("{count} ended connections"), |log| log.ended >= count);
     }
@@ -174,7 +174,7 @@ impl Drop for Server {
 /// The server's end of one connection.
 pub struct Peer {
     socket: Arc<TcpStream>,
-    /// Which connection of the server it is; the first is 0.
+    /// Number of the connection, from 0.
     pub connection: usize,
     shared: Arc<Shared>,
     input: Vec<u8>,
@@ -183,8 +183,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The next whole command; `None` once the client has ended the connection. The question that goes along with
-    /// HELLO is none of a script's business: it is refused here.
+    /// Returns the next complete command; `None` once the client has closed the connection. Rejects
+    /// the INFO that accompanies HELLO, so that scripts need not handle it.
     pub fn command(&mut self) -> Option<Seen> {
         loop {
             if self.greeted && !self.take_greeting() {
@@ -203,7 +203,7 @@ impl Peer {
         }
     }
 
-    /// Refuses what goes along with HELLO; false at the end.
+    /// Rejects the command that accompanies HELLO; returns false at the end.
     fn take_greeting(&mut self) -> bool {
         loop {
             if let Some((words, length)) = parse(&self.input) {
@@ -220,12 +220,12 @@ impl Peer {
         }
     }
 
-    /// The next command, which has to be this one.
+    /// Returns the next command, which must have this name.
     pub fn expect(&mut self, name: &str) -> Seen {
         loop {
             let seen = self.command().unwrap_or_else(|| panic!("the client left before {name}"));
             match seen.name() {
-                // What an id held before a push.
+                // Reads the length of the list of an ID before a push.
                 "LLEN" if name == "RPUSH" => self.send(":0\r\n"),
                 "HMGET" if name == "RPUSH" => self.send("*1\r\n$-1\r\n"),
                 "LRANGE" if name == "RPUSH" => self.send("*0\r\n"),
@@ -237,10 +237,10 @@ impl Peer {
         }
     }
 
-    /// Receives once; false at the end.
+    /// Receives once; returns false at the end.
     pub fn receive(&mut self) -> bool {
         let mut part = vec![0; 64 * 1024];
-        // A reset is an end too.
+        // A reset counts as the end.
         let count = (&*self.socket).read(&mut part).unwrap_or(0);
         if count == 0 {
             self.shared.change(|log| log.ended += 1);
@@ -249,7 +249,7 @@ impl Peer {
         count > 0
     }
 
-    /// Sends; whether the client still took it.
+    /// Sends bytes; returns whether the client still accepted them.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         (&*self.socket).write_all(bytes.as_ref()).is_ok()
     }
@@ -260,41 +260,42 @@ impl Peer {
         }
     }
 
-    /// Says nothing more and waits until the client has had enough. What it still sends counts as
-    /// seen.
+    /// Sends nothing more and waits until the client closes the connection. Commands that it still
+    /// sends are recorded.
     pub fn silence(&mut self) {
         self.greeted = false;
         while self.command().is_some() {}
     }
 
-    /// Makes the end of the connection a reset, as that of a server which crashed.
+    /// Resets the connection at its end, like a server that crashed.
     pub fn reset_at_end(&mut self) {
         let socket = socket2::SockRef::from(&*self.socket);
         socket.set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
     }
 
-    /// Answers the login as Redis 7.2 does.
+    /// Replies to the login as Redis 7.2 does.
     pub fn log_in(&mut self) {
         self.expect("HELLO");
         self.send(hello("7.2.4"));
-        // What goes along with it, also for a script that reads no commands after this.
+        // Read the command that accompanies HELLO, even for a script that reads no further
+        // commands.
         self.take_greeting();
     }
 
-    /// Reads what goes along with HELLO, and does not answer it.
+    /// Reads the command that accompanies HELLO without replying to it.
     pub fn ignore_greeting(&mut self) {
         self.greeted = false;
         self.expect("INFO");
     }
 
-    /// Answers all that comes, as a Redis whose controller answers at once.
+    /// Replies to all commands, like a Redis whose controller replies at once.
     pub fn serve(&mut self) {
         while let Some(seen) = self.command() {
             self.answer(&seen);
         }
     }
 
-    /// The same where the controller never answers.
+    /// Like [`serve`](Self::serve), with a controller that never replies.
     pub fn serve_without_results(&mut self) {
         while let Some(seen) = self.command() {
             match seen.name() {
@@ -306,13 +307,14 @@ impl Peer {
         }
     }
 
-    /// Answers one command likewise.
+    /// Replies to one command in the same way.
     pub fn answer(&mut self, seen: &Seen) {
         let reply = self.sane_reply(seen);
         self.send(reply);
     }
 
-    /// What [`answer`](Self::answer) sends: before a command was pushed, no list has an entry.
+    /// Returns the reply that [`answer`](Self::answer) sends. Lists are empty until a command was
+    /// pushed.
     pub fn sane_reply(&self, seen: &Seen) -> Vec<u8> {
         let is_pushed = || lock(&self.shared.log).seen.iter().any(|seen| seen.name() == "RPUSH");
         match seen.name() {
@@ -324,26 +326,26 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // The other handle of the socket would keep it open.
+        // The other handle of the socket would keep the connection open.
         self.shared.change(|log| log.sockets[self.connection] = None);
     }
 }
 
-/// The point of a conversation at which the server goes wrong.
+/// Point of a conversation at which the server misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
-    /// In place of the answer to HELLO.
+    /// In place of the reply to HELLO.
     Hello,
-    /// In place of the answer to a PING.
+    /// In place of the reply to a PING.
     Ping,
-    /// In place of the answer to the wait, after RPUSH was confirmed.
+    /// In place of the reply to the wait, after RPUSH was confirmed.
     Timeout,
 }
 
 pub const EVERYWHERE: [At; 3] = [At::Hello, At::Ping, At::Timeout];
 
-/// A server whose first connection goes as usual up to a point, and whose later ones are sane. Where it goes
-/// wrong in place of a result, no result follows.
+/// Starts a server whose first connection is valid up to a point, and whose later ones are valid.
+/// If it misbehaves in place of a result, no result follows.
 pub fn server_that(at: At, does: impl Fn(&mut Peer) + Send + Sync + 'static) -> Server {
     Server::start(move |peer| {
         if peer.connection > 0 {
@@ -367,7 +369,7 @@ pub fn server_that(at: At, does: impl Fn(&mut Peer) + Send + Sync + 'static) -> 
     })
 }
 
-/// The answer of a Redis whose controller answers at once.
+/// Returns the reply of a Redis whose controller replies at once.
 pub fn sane_reply(command: &str) -> Vec<u8> {
     match command {
         "HELLO" => hello("7.2.4"),
@@ -380,7 +382,7 @@ pub fn sane_reply(command: &str) -> Vec<u8> {
     }
 }
 
-/// The answer to `HELLO 3` of that version.
+/// Returns the reply to `HELLO 3` of this version.
 pub fn hello(version: &str) -> Vec<u8> {
     let text = |text: &str| format!("${}\r\n{text}\r\n", text.len());
     let fields = [
@@ -401,7 +403,7 @@ pub fn bulk(text: impl AsRef<[u8]>) -> Vec<u8> {
     [format!("${}\r\n", text.len()).as_bytes(), text, b"\r\n"].concat()
 }
 
-/// Something that a test does once and a script waits for, or the other way round.
+/// An event that a test triggers and a script waits for, or the reverse.
 #[derive(Clone, Default)]
 pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -418,8 +420,8 @@ impl Gate {
     }
 }
 
-/// Runs a test where calls must not hang: on a thread of its own, with so much stack. Fails if it
-/// is not over in time.
+/// Runs a test whose calls must not hang, on its own thread with this stack size. Panics if it does
+/// not end in time.
 pub fn within<T: Send + 'static>(
     limit: Duration,
     stack: usize,
@@ -439,7 +441,7 @@ pub fn within<T: Send + 'static>(
     }
 }
 
-/// Replies that break the protocol, for clients that take replies of up to [`MAX_REPLY`].
+/// Returns replies that violate the protocol, for clients with a limit of [`MAX_REPLY`].
 pub fn violations() -> Vec<(&'static str, Vec<u8>)> {
     let long_line = [b"+".to_vec(), vec![b'x'; 70_000]].concat();
     let large = [b"*20\r\n".to_vec(), bulk(vec![b'x'; 100_000]).repeat(20)].concat();
@@ -500,7 +502,7 @@ pub fn violations() -> Vec<(&'static str, Vec<u8>)> {
     all
 }
 
-/// The first command in the bytes and how long it is; `None` before it is whole.
+/// Returns the first command in the bytes and its length; `None` while it is incomplete.
 pub fn parse(bytes: &[u8]) -> Option<(Vec<String>, usize)> {
     let mut at = 0;
     let header = |kind: u8, at: &mut usize| -> Option<usize> {
@@ -529,20 +531,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A client that logs in there.
+/// Returns a client that logs in there.
 pub fn client(server: &Server) -> Client {
     let builder = Client::builder().url(&server.url_with_password()).expect("a URL");
-    // One connection only: one that is not given back would block the next call.
+    // A single connection: if it is not returned, the next call blocks.
     let builder = builder.max_reply(MAX_REPLY).max_connections(1).timeout(LONG);
     builder.build().expect("a client")
 }
 
-/// Runs the command that [`RESULT`] is of.
+/// Runs the command to which [`RESULT`] belongs.
 pub fn run(client: &Client, timeout: Duration) -> Result<Job, Error> {
     client.cmd(Target::agent((1, 1)), "ping").id("x").run(timeout)
 }
 
-/// The call that comes to that point.
+/// Makes the call that reaches this point.
 pub fn call(client: &Client, at: At, timeout: Duration) -> Result<(), Error> {
     match at {
         At::Hello | At::Ping => client.with_timeout(timeout).ping(),
@@ -550,14 +552,14 @@ pub fn call(client: &Client, at: At, timeout: Duration) -> Result<(), Error> {
     }
 }
 
-/// Whatever goes wrong, an error of the connection names the server and never the password.
+/// Checks that an error of the connection names the server and never the password.
 pub fn check_words(error: &Error, server: &Server) {
     let words = format!("{error} {error:?}");
     assert!(words.contains(&server.address()), "no address: {words}");
     assert!(!words.contains(PASSWORD), "a password: {words}");
 }
 
-/// What [`ErrorKind::MaybeSent`] promises.
+/// Checks the guarantee of [`ErrorKind::MaybeSent`].
 pub fn check_maybe_sent(error: &Error, server: &Server) {
     assert_eq!(error.kind(), ErrorKind::MaybeSent, "{error}");
     assert!(error.is_maybe_sent() && !error.is_retriable(), "{error}");

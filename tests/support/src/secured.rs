@@ -1,4 +1,4 @@
-//! A grid whose Redis speaks TLS too, and wants to know its clients, with a Sentinel that knows it.
+//! A grid whose Redis also accepts TLS and requires client certificates, and a Sentinel that monitors it.
 
 use devgrid::{Grid, RedisServer};
 
@@ -30,7 +30,7 @@ impl Secured {
         Secured { grid, redis, _sentinel: sentinel, variables }
     }
 
-    /// What tells a program of all that.
+    /// Returns the environment variables that describe it to a program.
     pub fn environment(&self) -> Vec<(&str, &str)> {
         self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }

@@ -1,4 +1,4 @@
-//! A master, a replica, and three Sentinels that watch them.
+//! A master, a replica, and three Sentinels that monitor them.
 
 use devgrid::RedisServer;
 
@@ -7,13 +7,13 @@ use crate::wait_until;
 pub const NAME: &str = "grid";
 
 pub struct Sentinels {
-    /// The first is the master at the beginning.
+    /// The first is the initial master.
     pub servers: [RedisServer; 2],
     pub sentinels: Vec<RedisServer>,
 }
 
 impl Sentinels {
-    /// They agree that a master is down when it has been silent for half a second.
+    /// Starts all. The Sentinels consider a master down after half a second without a reply.
     pub fn start() -> Self {
         let master = RedisServer::start().expect("a master");
         let replica = RedisServer::builder()
@@ -33,7 +33,7 @@ impl Sentinels {
         made
     }
 
-    /// `redis+sentinel://…`
+    /// Returns `redis+sentinel://…`.
     pub fn url(&self) -> String {
         let ports = self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port()));
         format!("redis+sentinel://{}/{NAME}", ports.collect::<Vec<_>>().join(","))
@@ -63,7 +63,7 @@ impl Sentinels {
         ask.arg("MASTER").arg(NAME).query(&mut sentinel.connection()).unwrap_or_default()
     }
 
-    /// Has them make the replica the master, and waits for nothing.
+    /// Makes the Sentinels promote the replica, without waiting for it.
     pub fn fail_over(&self) {
         wait_until("a failover is taken", || {
             let mut order = redis::cmd("SENTINEL");
@@ -72,7 +72,7 @@ impl Sentinels {
         });
     }
 
-    /// Waits until a server is the master, and all Sentinels say so.
+    /// Waits until a server is the master according to all Sentinels.
     pub fn wait_for_master(&self, server: &RedisServer) {
         let port = server.port().to_string();
         wait_until("there is a new master", || {

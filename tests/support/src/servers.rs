@@ -1,4 +1,4 @@
-//! What the server program under test can do: not every version has users, push notifications and TLS.
+//! Capabilities of the server under test: not every version has users, push notifications and TLS.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -9,8 +9,8 @@ use devgrid::{RedisServer, RedisServerBuilder};
 use crate::certificates::TlsRedis;
 use crate::not_tested;
 
-/// Whether the server has users (ACL), as Redis 6 and later do. If not, says that the calling test is left
-/// out.
+/// Returns whether the server has users (ACL), as Redis 6 and later do. If not, reports the calling
+/// test as skipped.
 pub fn has_users() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
     let found =
@@ -21,8 +21,8 @@ pub fn has_users() -> bool {
     found
 }
 
-/// Whether the server has TLS: Redis 6 and later, if built with it. If not, says that the calling test is
-/// left out.
+/// Returns whether the server has TLS: Redis 6 and later, if built with it. If not, reports the
+/// calling test as skipped.
 pub fn has_tls() -> bool {
     static REFUSAL: OnceLock<Option<String>> = OnceLock::new();
     let started = || TlsRedis::new("localhost").builder().start();
@@ -36,7 +36,7 @@ pub fn has_tls() -> bool {
     refusal.is_none()
 }
 
-/// Whether the server has a command.
+/// Returns whether the server has a command.
 pub fn knows(command: &str) -> bool {
     static COMMANDS: OnceLock<HashSet<String>> = OnceLock::new();
     let commands = COMMANDS.get_or_init(|| {
@@ -49,13 +49,14 @@ pub fn knows(command: &str) -> bool {
     commands.contains(&command.to_lowercase())
 }
 
-/// Whether the server has HELLO, and with it RESP3 and push notifications, as Redis 6 and later do.
+/// Returns whether the server has HELLO, and with it RESP3 and push notifications, as Redis 6 and
+/// later do.
 pub fn has_hello() -> bool {
     knows("HELLO")
 }
 
-/// Whether the server refuses the writes of a script too while replicas are missing, as Redis 6 and later do.
-/// If not, says that this part of the calling test is left out.
+/// Returns whether the server also rejects writes of a script while replicas are missing, as Redis
+/// 6 and later do. If not, reports this part of the calling test as skipped.
 pub fn replicas_bind_scripts() -> bool {
     let server = RedisServer::builder().arg("min-replicas-to-write", "1").start().expect("a Redis");
     let mut script = redis::cmd("EVAL");
@@ -67,7 +68,7 @@ pub fn replicas_bind_scripts() -> bool {
     is_bound
 }
 
-/// The same. If not, says that the calling test is left out.
+/// Like [`has_hello`]. If not, reports the calling test as skipped.
 pub fn has_pushes() -> bool {
     if !has_hello() {
         not_tested("this Redis has no push notifications");
@@ -75,17 +76,17 @@ pub fn has_pushes() -> bool {
     has_hello()
 }
 
-/// A short timeout of blocking commands, in seconds. Redis 5 takes whole seconds only.
+/// Returns a short timeout of blocking commands in seconds. Redis 5 accepts only whole seconds.
 pub fn short_pause() -> &'static str {
     if has_hello() { "0.1" } else { "1" }
 }
 
-/// How the results of several agents are waited for.
+/// Returns how results of several agents are awaited.
 pub fn fan_out_method() -> WaitMethod {
     if has_hello() { WaitMethod::Broadcast } else { WaitMethod::Polling }
 }
 
-/// A server without HELLO. Redis 5 refuses to rename a command that it does not have.
+/// Returns a server without HELLO. Redis 5 cannot rename a command that it does not have.
 pub fn without_hello() -> RedisServerBuilder {
     let server = RedisServer::builder();
     if has_hello() { server.arg("rename-command", "HELLO \"\"") } else { server }
