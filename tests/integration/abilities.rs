@@ -1,5 +1,5 @@
-//! What a server, a proxy in front of it, or the rights of a user may lack, and what is lost then: the
-//! table in docs/redis.md.
+//! Features that a server, a proxy or the ACL of a user may lack, and what is lost without them:
+//! the table in docs/redis.md.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,7 +10,7 @@ use support::refusing::{Refusing, Verdict};
 use support::scripted::{Server, hello};
 use support::{WAIT, error, redis, servers, wait_until, wait_until_running};
 
-/// Each by the commands that it consists of.
+/// Each as the commands that it needs.
 const ABILITIES: [&[&str]; 10] = [
     &["HELLO"],
     &["CLIENT"],
@@ -24,7 +24,7 @@ const ABILITIES: [&[&str]; 10] = [
     &["EXPIRE"],
 ];
 
-/// As Redis 5 and 7, Envoy in two versions, and a proxy that nobody knows say it.
+/// The wording of Redis 5 and 7, of Envoy in two versions, and of an unknown proxy.
 const WORDS: [&str; 5] = [
     "ERR unknown command `{}`, with args beginning with: `x`, ",
     "ERR unknown command '{}', with args beginning with: 'x' ",
@@ -33,7 +33,7 @@ const WORDS: [&str; 5] = [
     "FORBIDDEN this endpoint does not offer it",
 ];
 
-/// Everything that a grid is used for, without these commands.
+/// Uses every feature of a grid without these commands.
 fn use_without(lost: &[&str], client: &Client, how: &str) {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let without = |name: &str| lost.contains(&name);

@@ -1,4 +1,4 @@
-//! Hosts, zones, schemes and passwords as people write them.
+//! Hosts, zones, schemes and passwords in URLs.
 
 use std::net::TcpListener;
 

@@ -1,4 +1,4 @@
-//! docs/api.md lists every public name of every language, and no other; docs/python.md names only these.
+//! docs/api.md lists exactly the public names of every language; docs/python.md names only these.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(format!("{ROOT}/{path}")).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The files below a directory with one of these endings, one after the other.
+/// Returns the contents of the files below a directory with one of these extensions.
 fn sources(directory: &str, endings: &[&str]) -> String {
     let mut found = String::new();
     let mut directories = vec![Path::new(ROOT).join(directory)];
@@ -39,7 +39,7 @@ const CPP: usize = 3;
 const GO: usize = 4;
 const ACCTL: usize = 5;
 
-/// The names in one column of all tables of docs/api.md.
+/// Returns the names in one column of all tables of docs/api.md.
 fn listed(column: usize) -> Names {
     listed_on("docs/api.md", column)
 }
@@ -166,7 +166,7 @@ fn every_export_of_go_is_listed() {
     found.retain(|name| name.starts_with(char::is_uppercase) && name != "AgentInfo.UnmarshalJSON");
     let missing: Vec<_> = found.difference(&listed).collect();
     assert!(missing.is_empty(), "docs/api.md does not list these names of Go: {missing:?}");
-    // What is no function or type is a field or a constant.
+    // Anything other than a function or a type is a field or a constant.
     let words: BTreeSet<&str> = text.split(|letter| !is_word(letter)).collect();
     let unknown: Vec<_> = listed
         .difference(&found)

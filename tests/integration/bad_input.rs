@@ -1,5 +1,5 @@
-//! Input that is wrong, from the caller: refused with a clear error before anything is sent, or taken
-//! for what it is.
+//! Invalid input from the caller: rejected with a clear error before anything is sent, or taken
+//! literally.
 
 use std::time::Duration;
 

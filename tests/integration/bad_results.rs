@@ -1,5 +1,4 @@
-//! What Redis may hold that is wrong where a result is looked for: refused with a clear error, or read
-//! for what it is.
+//! Invalid data in Redis in place of a result: rejected with a clear error, or read literally.
 
 use std::time::Duration;
 
@@ -132,7 +131,7 @@ fn fields_that_do_not_decide_the_outcome_hide_nothing() {
     }
 }
 
-/// Two agents that have answered, the first so that nobody can read it.
+/// Two agents that have answered, the first with an unreadable result.
 fn one_of_two_is_unreadable(admin: &mut redis::Connection, entry: &[u8]) {
     fill(admin, &[entry.into()]);
     ask::<()>(admin, &[b"RPUSH", b"cmd.x.1.2", &result("SUCCESS", 5)]);

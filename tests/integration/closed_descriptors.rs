@@ -63,7 +63,7 @@ fn can_be_read(files: &[File]) -> bool {
     })
 }
 
-/// What a wait without an end says, in each way of waiting.
+/// The error of a wait without a timeout, in each way of waiting.
 fn every_wait_says_so(client: &Client, wait: &Timeout) {
     let single = || client.get_by_handle("acclient:1:never:1:1").unwrap();
     let says_so = |what: &str, error: acclient::Error| {

@@ -1,4 +1,4 @@
-//! What calls cost Redis, counted by Redis, whatever the size of a fan-out.
+//! Cost of calls for Redis, as counted by Redis, independent of the size of a fan-out.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use acclient::{Client, Target};
 use devgrid::RedisServer;
 use support::{WAIT, ask, demo, redis, result};
 
-/// How many commands Redis has processed, and connections it has accepted.
+/// Returns the number of commands that Redis has processed and of connections that it has accepted.
 fn counts(admin: &mut redis::Connection) -> (u64, u64) {
     let info: String = ask(admin, &[b"INFO", b"stats"]);
     let number = |name: &str| {

@@ -1,4 +1,4 @@
-//! What `doctor` says of grids that are well, and of those that are not.
+//! Diagnoses of `doctor` on healthy and on faulty grids.
 
 use std::time::{Duration, Instant};
 

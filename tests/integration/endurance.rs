@@ -1,7 +1,7 @@
-//! Thousands of commands and waits over connections that break all the time, and a server that is
-//! killed again and again: nothing is lost, nothing runs twice, nothing grows.
+//! Thousands of commands and waits over connections that keep breaking, and a server that is killed
+//! repeatedly: nothing is lost, runs twice, or leaks.
 //!
-//! `ACCLIENT_ENDURANCE=10000` sets how many; fewer are run where nobody asks for more.
+//! `ACCLIENT_ENDURANCE=10000` sets the number of commands; the default is lower.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -42,7 +42,7 @@ fn threads_of_this_process() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
-/// KiB.
+/// Resident memory in KiB.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -176,7 +176,8 @@ fn a_server_that_is_killed_again_and_again_leaves_nothing_behind() {
     let begun = Instant::now();
     for round in 0..rounds {
         let mut command = ping(&client).submit().expect("sent");
-        // Waits for nobody, one of each kind, and is still at it when the server is back.
+        // Waits for results that never come, one in each way, and is still waiting when the server
+        // is back.
         let mut never =
             client.get_by_handle(&format!("acclient:1:never{round}:1:1")).expect("a form");
         let waiting = thread::spawn(move || never.next_result(Duration::from_millis(400)));
@@ -194,7 +195,7 @@ fn a_server_that_is_killed_again_and_again_leaves_nothing_behind() {
         }
     }
     let before = before.expect("there is a middle");
-    // What grows with each round is more than this, and does not go away.
+    // A leak in each round would exceed this and persist.
     let slack = rounds / 4;
     wait_until("no descriptor is left over", || descriptors() <= before.0 + slack);
     wait_until("no thread is left over", || threads_of_this_process() <= before.1 + slack);

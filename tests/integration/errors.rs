@@ -1,4 +1,4 @@
-//! Errors as values: what they come from, what they keep, and whether an iterator goes on after them.
+//! Errors as values: their sources, what they retain, and whether an iterator continues after them.
 
 use std::error::Error as _;
 use std::io;

@@ -1,4 +1,4 @@
-//! Masters that change while calls are under way, by three Sentinels.
+//! Failovers while calls are in flight, with three Sentinels.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ fn the_master_is_found_and_used() {
     answer(&sentinels.servers[0], &command);
     assert!(command.next_result(WAIT).expect("a result").is_some());
 
-    // One Sentinel that is gone and one that says nothing are passed over.
+    // A Sentinel that is down and a silent one are skipped.
     sentinels.sentinels[0].kill();
     sentinels.sentinels[1].pause();
     let begun = Instant::now();
@@ -60,7 +60,7 @@ fn the_master_is_found_and_used() {
     assert!(wrong.to_string().contains("redis+sentinel://"), "{wrong}");
 }
 
-/// How many connections a server has taken, this one left out.
+/// Returns the number of connections that a server has accepted, excluding this one.
 fn taken(server: &RedisServer) -> i64 {
     let info: String =
         redis::cmd("INFO").arg("stats").query(&mut server.connection()).expect("INFO");
@@ -68,7 +68,7 @@ fn taken(server: &RedisServer) -> i64 {
     line.and_then(|count| count.trim().parse().ok()).expect("a count")
 }
 
-/// A master is believed to be it for 4 s; its connections live longer.
+/// The answer of the Sentinels is valid for 4 s; connections to the master live longer.
 #[test]
 fn connections_outlive_the_word_of_the_sentinels() {
     // Sentinels that know no replica and no other make no connections of their own after the first.

@@ -1,4 +1,5 @@
-//! Any and all agents with roles: results in order of completion, whoever is slow or dead.
+//! Any and all agents with roles: results arrive in completion order, regardless of slow or dead
+//! agents.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -123,7 +124,7 @@ fn those_that_did_not_answer_get_a_verdict_each() {
     let missing: Vec<_> = verdicts.iter().map(|error| error.agent().unwrap().to_string()).collect();
     assert_eq!(missing, ["1:2", "2:1"]);
     assert!(verdicts[0].to_string().contains("no result from agent 1:2"), "{}", verdicts[0]);
-    // They answer when they are back, and somebody who comes later gets it all.
+    // They answer when they are back, and a later reader gets all results.
     grid.resume_agent(2, 1);
     grid.start_agent(1, 2, &["storage"]);
     assert_eq!(agents(&all_of(&command)), set(&["1:1", "1:2", "2:1"]));
@@ -314,7 +315,7 @@ fn submit_many_goes_on_behind_many_that_are_refused() {
     assert_eq!((refused, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (2200, 300));
 }
 
-/// What does not fit into its time is not sent, and no more is in doubt than was on its way.
+/// Commands that do not fit into the timeout are not sent, and only those in flight are in doubt.
 #[test]
 fn submit_many_ends_with_its_time_however_much_there_is() {
     let server = redis();

@@ -1,4 +1,4 @@
-//! Logs that are followed: every message once, gaps, outages, lost jobs, deadlines.
+//! Following logs: every message once, gaps, outages, lost jobs, deadlines.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn one() -> Target {
     Target::agent((1, 1))
 }
 
-/// The job of a script, as soon as it runs.
+/// Returns the job of a script as soon as it runs.
 fn running(client: &Client, script: &str) -> Job {
     let command = client.bash(one(), script).submit().expect("sent");
     wait_until_running(&command);
@@ -120,7 +120,7 @@ fn what_an_agent_no_longer_returns_is_a_gap() {
     let log = Log::of(job.follow(&MsgQuery::new(), WAIT).expect("messages"));
     assert_eq!((log.check(999), log.gaps.len()), (0, 0));
 
-    // What is older than asked for is no gap.
+    // Messages older than requested are not a gap.
     let minute = std::time::SystemTime::now() + Duration::from_secs(60);
     let job = client.bash(one(), "seq 1500").run(WAIT).expect("a result");
     let log = Log::of(job.follow(&MsgQuery::new().from(minute), WAIT).expect("messages"));
@@ -139,7 +139,7 @@ fn it_outlasts_a_restart_of_the_controller() {
     grid.stop_controller();
     printed.open();
     std::thread::scope(|scope| {
-        // It is asked while there is no controller, and then while the agent is not registered.
+        // Asked while there is no controller, and then while the agent is not registered.
         scope.spawn(|| {
             let mut redis = grid.redis().connection();
             wait_until("a question", || ask::<usize>(&mut redis, &[b"LLEN", b"cmds.queue"]) > 0);
@@ -259,7 +259,7 @@ fn a_lost_job_ends_it() {
     }
 }
 
-/// An agent does not tell of such a job.
+/// An agent does not report a job that waits in one of its queues.
 #[test]
 fn a_job_that_waits_in_a_queue_of_the_agent_is_not_lost() {
     let (_grid, client) = grid();

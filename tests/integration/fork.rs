@@ -1,4 +1,4 @@
-//! What a forked child can do with its parent's client, and that the parent is none the worse.
+//! What a forked child can do with its parent's client, without affecting the parent.
 
 use std::any::Any;
 use std::fs::File;
@@ -37,7 +37,7 @@ fn a_child_works_and_its_parent_is_unharmed() {
     let url = std::env::var(URL).expect("the grid in the test program");
     let client = Client::connect(&url).unwrap();
     let cancel = CancelToken::new().unwrap();
-    // Eight threads inside of calls: four wait for ever, four come and go.
+    // Eight threads inside calls: four wait without a timeout, four make short calls.
     let waiters: Vec<_> = (0..4)
         .map(|_| {
             let mut command =

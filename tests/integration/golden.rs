@@ -74,7 +74,7 @@ fn calls_with_a_name_of_their_own_push_what_the_original_client_pushed() {
         assert_eq!(text(&id).len(), 36);
         queue.remove(0)
     };
-    // Nobody answers here: what counts is what was pushed, before it is taken back.
+    // No controller answers here: the test checks what was pushed, before it is taken back.
     let question = |call: fn(&Client) -> bool| {
         thread::scope(|scope| {
             let asking = scope.spawn(|| call(&client));

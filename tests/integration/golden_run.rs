@@ -473,13 +473,13 @@ impl RunToTheEnd for Command {
     }
 }
 
-/// The messages of a job once there are so many: the log runs behind.
+/// Returns the messages of a job once there are `count` of them: the log lags behind.
 fn settled(job: &Job, query: &MsgQuery, count: usize) -> Vec<acclient::Message> {
     wait_until("the log has settled", || job.get_msgs(query).unwrap().len() == count);
     job.get_msgs(query).unwrap()
 }
 
-/// The recorded race: the hash says RUNNING for ever, the list holds the result.
+/// The recorded race: the hash permanently says RUNNING, and the list holds the result.
 fn read_back_the_race(lines: &[Value]) {
     let redis = RedisServer::start().unwrap();
     let mut connection = redis.connection();

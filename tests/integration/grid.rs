@@ -1,4 +1,4 @@
-//! Commands on real processes, and what happens when parts of the grid go away.
+//! Commands on real processes, while parts of the grid fail.
 
 use std::sync::Arc;
 use std::thread;

@@ -1,5 +1,5 @@
-//! What a hostile, broken or old server can say, and what the client makes of it: a clear error of
-//! the right kind, within the deadline, and a connection that is not used again.
+//! Replies of hostile, broken or old servers: the client returns a clear error of the right kind
+//! within the deadline, and does not reuse the connection.
 
 use std::time::{Duration, Instant};
 
@@ -249,7 +249,7 @@ fn silence_ends_on_the_deadline() {
 
 #[test]
 fn silence_of_a_server_that_accepts_nothing_ends_on_the_deadline() {
-    // The kernel takes the connection, nobody ever reads from it.
+    // The kernel accepts the connection, and no process reads from it.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("redis://:{PASSWORD}@{}", listener.local_addr().expect("an address"));
     let client = Client::builder().url(&url).and_then(|builder| builder.timeout(SHORT).build());
@@ -314,7 +314,8 @@ fn a_node_of_a_cluster_is_unsupported_whenever_it_is_found_out() {
     assert!(error.to_string().contains("Redis Cluster"), "{error}");
 }
 
-/// A refusal is no execution: the push is made again, until the server is ready or the time is over.
+/// A rejected command has not run: the push is repeated until the server is ready or the call times
+/// out.
 #[test]
 fn a_server_that_is_not_ready_is_waited_for() {
     for reply in [

@@ -1,4 +1,4 @@
-//! Every key of a command gets a time to live, whether or not a process waits for it or survives.
+//! Every key of a command gets a TTL, whether or not a process waits for the command or survives.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +30,7 @@ fn ttl(server: &RedisServer, key: &str) -> i64 {
     ask(&mut server.connection(), &[b"TTL", key.as_bytes()])
 }
 
-/// Calls of a client after which nobody waits for the command.
+/// Calls of a client that leave a command without a waiting call.
 type Call = fn(&Client);
 
 const CALLS: [(&str, Call); 18] = [
@@ -294,7 +294,7 @@ fn the_last_key_of_a_wait_without_notifications_is_expired_at_its_end() {
         }
         let queued = |command: &acclient::Command| format!("cmd.{}.queued", command.id());
         match count {
-            // Left before it says that there is no more.
+            // Dropped before it reports the end.
             5 => drop(results),
             _ => assert!(results.next().is_none()),
         }
@@ -333,7 +333,7 @@ fn the_reply_to_the_last_update_of_a_wait_is_not_taken_for_another() {
     assert!(jobs.values().all(acclient::Job::is_success));
 }
 
-/// A PING takes next to nothing along, however many keys are pending.
+/// A PING carries almost no pending updates along, regardless of their number.
 #[test]
 fn pending_updates_do_not_burden_other_calls() {
     const WAITS: usize = 5000;

@@ -1,4 +1,4 @@
-//! What a kill reaches, what it says, and that no agent is sent a second one that it would never answer.
+//! Reach and outcome of a kill. An agent gets no second kill that it would never answer.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the library logs, through the `log` facade of Rust.
+//! Messages that the library logs through the `log` facade of Rust.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -58,7 +58,7 @@ fn normal_work_is_logged_at_debug_and_a_retry_as_a_warning() {
         assert!(!message.contains("secret-data"), "{message}");
     }
 
-    // Nobody listens any more: a wait retries, and says so once.
+    // The port is closed now: a wait retries, and logs this once.
     let closed = support::ClosedPort::new();
     let away = Client::builder().port(closed.number()).password("sesame").build().expect("one");
     let mut lost = away.get_by_handle("acclient:1:x:1:1").expect("a handle");

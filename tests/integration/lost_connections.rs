@@ -1,5 +1,5 @@
-//! Connections that end, or stop, at each point of a call: what is sent once more, what never is, and
-//! what the error says of a command that may have been pushed.
+//! Connections that end or stall at each point of a call: what is sent again, what never is, and
+//! what the error says about a command that may have been pushed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const HUGE: usize = 32 * 1024 * 1024;
 #[test]
 fn a_connection_that_ends_within_the_login_is_a_connect_error() {
     let whole = hello("7.2.4");
-    // One that says nothing at all may be a proxy that knows no HELLO: see abilities.rs.
+    // A connection that ends without any byte may be a proxy without HELLO: see abilities.rs.
     for end in 1..whole.len() {
         let part = whole[..end].to_vec();
         let server = server_that(At::Hello, move |peer| {

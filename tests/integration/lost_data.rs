@@ -1,4 +1,4 @@
-//! A Redis that was restarted without its data, and what waits and `progress` say of commands that it had.
+//! A Redis restarted without its data: waits and `progress` for the commands that it had.
 
 use std::task::Poll;
 use std::thread;
@@ -127,7 +127,7 @@ fn a_job_that_its_agent_denies_is_lost() {
 #[test]
 fn where_nobody_can_tell_a_wait_goes_on_to_its_deadline() {
     let (grid, client) = demo();
-    // Nobody starts this controller again.
+    // This controller is not restarted.
     let restart = || grid.redis().restart();
     in_every_way(&grid, &client, "sleep 600", SHORT, restart, |name, ended| {
         let late = error(ended, name);

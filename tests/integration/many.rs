@@ -12,13 +12,13 @@ use acclient::{Client, Command, Error, Job, Target, WaitMethod};
 use devgrid::{RedisServer, Simulator};
 use support::{WAIT, descriptors, keys_without_ttl, servers, wait_until, with_growing_time};
 
-/// A fan-out of the simulator: to so many agents, that finish within so many milliseconds.
+/// Submits a fan-out of the simulator to `agents` agents that finish within `spread_ms`.
 fn fanout(client: &Client, agents: u32, spread_ms: u32) -> Command {
     let plan = format!(r#"{{"agents":{agents},"spread_ms":{spread_ms},"size":200}}"#);
     client.execute(Target::all(), "simulated").data(plan).submit().unwrap()
 }
 
-/// Takes all results; each agent once, nobody missing.
+/// Takes all results and checks that each agent is there exactly once.
 fn complete(command: &Command, agents: u32, expected: WaitMethod) {
     let mut results = command.results(WAIT).unwrap();
     let mut seen = BTreeSet::new();

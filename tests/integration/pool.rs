@@ -1,4 +1,4 @@
-//! Which calls get a connection when waits use all of them.
+//! Connection checkout while waits use all connections.
 
 use std::thread;
 use std::time::Duration;
@@ -152,7 +152,8 @@ fn a_call_that_waits_for_a_connection_is_not_overtaken() {
             });
         }
         wait_until("they wait for each other", || client.statistics().waiting_calls > 4);
-        // Each of these waits once for its turn, however many calls begin meanwhile.
+        // Each of these waits once for its turn, regardless of the calls that begin in the
+        // meantime.
         for _ in 0..50 {
             client.execute(Target::agent((1, 1)), "true").run(WAIT).unwrap();
             client.ping().unwrap();

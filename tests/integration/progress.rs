@@ -1,4 +1,4 @@
-//! How far a command got, and taking it back.
+//! Progress of a command, and retracting it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -46,7 +46,7 @@ fn every_stage_is_told() {
     let again = other.get_by_handle(&command.to_string()).expect("a command");
     assert_eq!(again.progress(WAIT).expect("progress").stage, Stage::Running);
 
-    // Nobody can be asked.
+    // No agent can be asked.
     let mut redis = grid.redis().connection();
     ask::<()>(&mut redis, &[b"CONFIG", b"SET", b"maxmemory", b"1"]);
     assert_eq!(progress(&command).agents, on_one(Stage::Unknown));
@@ -95,7 +95,7 @@ fn a_fan_out_is_as_far_as_the_last_agent() {
     wait_until("all are done", || progress(&command).stage == Stage::Done);
 }
 
-/// What the hash says for ever, and is not so.
+/// The hash permanently says RUNNING, although the job is gone.
 #[test]
 fn a_result_that_never_came_is_lost() {
     let (grid, client) = grid();
@@ -120,16 +120,16 @@ fn a_command_that_a_controller_took_and_lost_is_lost() {
     grid.crash_controller_after(Step::Pop);
     let command = client.execute(one(), "true").submit().expect("sent");
     wait_until("the controller is gone", || !grid.controller_running());
-    // It may be stopped with the command in its hands.
+    // The controller may be stopped while it holds the command.
     assert_eq!(command.progress(SHORT).expect("progress").stage, Stage::Unknown);
     grid.start_controller();
     assert_eq!(progress(&command).stage, Stage::Lost);
-    // Of one that nobody says was submitted it cannot be told.
+    // Without a record that the command was submitted, its loss cannot be detected.
     let by_id = client.get_by_id(command.id());
     assert_eq!(by_id.progress(WAIT).expect("progress").stage, Stage::Unknown);
     assert!(!command.retract().expect("an answer"));
 
-    // One that was submitted once has left a mark, which tells it to everybody.
+    // A command of `submit_once` has left a mark, which any client can read.
     grid.crash_controller_after(Step::Pop);
     let once = client.execute(one(), "true").id("once").submit_once().expect("sent");
     wait_until("the controller is gone", || !grid.controller_running());
@@ -313,7 +313,7 @@ fn the_token_of_the_client_ends_questions_that_have_another() {
     }
 }
 
-/// A controller that is stopped with a command in its hands routes it later.
+/// A controller that is stopped while it holds a command routes it later.
 #[test]
 fn what_a_stopped_controller_has_is_not_lost() {
     let server = redis();

@@ -1,5 +1,5 @@
-//! The rights that a Redis user needs, as docs/redis.md lists them, are enough; and what is said
-//! where one is missing.
+//! The permissions that docs/redis.md lists for a Redis user are sufficient; and the errors where
+//! one is missing.
 
 use std::fs;
 use std::path::Path;
@@ -70,7 +70,7 @@ fn a_right_that_is_missing_is_named() {
     let refused = error(client.cmd(Target::agent((1, 1)), "ping").submit(), "no RPUSH");
     assert_eq!((refused.kind(), refused.server_code()), (ErrorKind::Server, Some("NOPERM")));
     assert!(refused.to_string().contains("rpush") && !refused.is_retriable(), "{refused}");
-    // Without the right to be told, results are looked at.
+    // Without the permission for tracking, results are polled.
     let (_grid, client) = grid_with(&without("client|tracking"));
     let all = client.bash(Target::all(), "sleep 0.1").submit().expect("sent");
     let mut results = all.results(WAIT).expect("results");

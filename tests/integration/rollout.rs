@@ -32,7 +32,7 @@ fn in_flight(rollout: &Rollout) -> Vec<String> {
     rollout.in_flight().map(|command| command.target().to_string()).collect()
 }
 
-/// Kills what is in flight, which has to be at work.
+/// Kills the commands in flight, which have to be running.
 fn kill_all(rollout: &Rollout) {
     for command in rollout.in_flight() {
         let outcomes = command.kill().expect("killed");

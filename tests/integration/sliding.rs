@@ -1,4 +1,4 @@
-//! Rollouts that keep a number of agents at work.
+//! Rollouts with a sliding window: a fixed number of agents run the command at a time.
 
 use std::time::{Duration, Instant};
 

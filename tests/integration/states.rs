@@ -1,4 +1,4 @@
-//! States of a server that pass, and that no wait ends of: each in each way of waiting.
+//! Temporary states of a server, which do not end a wait: each in each way of waiting.
 
 use std::fs;
 use std::sync::mpsc;

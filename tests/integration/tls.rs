@@ -188,7 +188,7 @@ fn one_side_without_tls_is_told() {
     let _server = redis.builder().start().expect("a server");
     let begun = Instant::now();
     let wrong = error(Client::connect(&redis.url().replace("rediss", "redis")), "a client without");
-    // With an alert, or without a word: that depends on the version of OpenSSL.
+    // The server closes with or without an alert, depending on the version of OpenSSL.
     assert!(matches!(wrong.kind(), ErrorKind::Connect | ErrorKind::Protocol), "{wrong}");
     assert!(wrong.to_string().contains("a TLS port"), "{wrong}");
     assert!(begun.elapsed() < WAIT / 3);
@@ -323,7 +323,7 @@ fn a_handshake_has_a_bound_of_its_own() {
     assert!(begun.elapsed() < WAIT / 2, "{:?}", begun.elapsed());
     assert_eq!((first.kind(), first.is_retriable()), (ErrorKind::Connect, true), "{first}");
     assert!(first.to_string().contains("may not be a TLS port"), "{first}");
-    // Twice in a row is no accident, also for a wait.
+    // The second failure in a row is final, also for a wait.
     let mut command = client.get_by_handle("acclient:1:x:1:1").expect("a command");
     let second = error(command.next_result(WAIT), "a plain port");
     assert!(begun.elapsed() < WAIT, "{:?}", begun.elapsed());

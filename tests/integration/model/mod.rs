@@ -1,7 +1,9 @@
-//! Random schedules of calls, faults and forks against a real server, held against a reference model.
+//! Random schedules of calls, faults and forks against a real server, checked against a reference
+//! model.
 //!
-//! `ACCLIENT_MODEL_SEED` is the seed of the first schedule, and plays it alone unless `ACCLIENT_MODEL_RUNS` says
-//! how many follow it. A seed gives the same schedule each time; when exactly a fault hits is the machine's.
+//! `ACCLIENT_MODEL_SEED` is the seed of the first schedule, and plays only that schedule unless
+//! `ACCLIENT_MODEL_RUNS` sets the number. A seed determines the schedule; the exact timing of a
+//! fault depends on the machine.
 
 mod play;
 mod reference;
@@ -25,7 +27,7 @@ const FIRST: &str = "ACCLIENT_MODEL_FIRST";
 const STEP: &str = "ACCLIENT_MODEL_STEP";
 /// Processes that play at the same time: a schedule waits for most of its time.
 const PROCESSES: u64 = 4;
-/// Schedules where nobody asks for more.
+/// Default number of schedules.
 const SOME: u64 = 160;
 
 fn number(variable: &str) -> Option<u64> {
