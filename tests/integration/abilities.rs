@@ -61,7 +61,7 @@ fn use_without(lost: &[&str], client: &Client, how: &str) {
             assert_eq!(progress.expect(&said).stage, Stage::Done, "{said}");
             assert!(!client.get_by_id(&id).retract().expect(&said), "{said}");
         }
-        // A script has the rights of its user.
+        // A script has the permissions of its user.
         Err(error) => {
             assert!(without("EXISTS") && error.kind() == ErrorKind::Server, "{said}: {error}");
         }
@@ -106,10 +106,10 @@ fn refused_in_whatever_words() {
 
 #[test]
 fn renamed_away() {
-    // What the grid itself needs.
+    // Required by the grid itself.
     let needed = [&["INFO"][..], &["CLIENT"]];
     for lost in ABILITIES.into_iter().filter(|lost| !needed.contains(lost)) {
-        // What a server does not have cannot be renamed.
+        // A command that the server lacks cannot be renamed.
         let known = lost.iter().filter(|command| servers::knows(command));
         let server = known.fold(RedisServer::builder(), |server, command| {
             server.arg("rename-command", &format!("{command} \"\""))
@@ -129,7 +129,7 @@ fn denied_by_the_rights_of_the_user() {
     }
     let users = ABILITIES.into_iter().enumerate();
     let server = users.fold(RedisServer::builder(), |server, (number, lost)| {
-        // What a server does not have cannot be denied: Redis 6.0 has no BLMOVE.
+        // A command that the server lacks cannot be denied: Redis 6.0 has no BLMOVE.
         let known = lost.iter().filter(|command| servers::knows(command));
         let denied = known.map(|command| format!("-{}", command.to_lowercase()));
         let denied = denied.collect::<Vec<_>>().join(" ");
@@ -137,7 +137,7 @@ fn denied_by_the_rights_of_the_user() {
     });
     let grid = Grid::demo_builder().redis(server).start().expect("a grid");
     for (number, lost) in ABILITIES.into_iter().enumerate() {
-        // A user who may not say HELLO may log in by it all the same.
+        // A user without permission for HELLO may still log in with it.
         let lost = if lost == ["HELLO"] { &[] } else { lost };
         let user = format!("user{number}");
         let client = Client::builder().port(grid.redis().port()).user(user).password("secret");
@@ -146,7 +146,7 @@ fn denied_by_the_rights_of_the_user() {
     }
 }
 
-/// As twemproxy does it.
+/// Like twemproxy.
 #[test]
 fn refused_by_closing_the_connection() {
     const LOST: [&str; 9] =
@@ -265,7 +265,7 @@ fn without_info_submit_once_doubts_after_a_cut() {
     submit("first").expect("sent");
     let [_, down] = proxy.passed();
     proxy.next(Plan::down(down - 2, Fault::Cut));
-    // The mark is found, or the error says that it may have been sent; it is not sent twice.
+    // Either the mark is found, or the error says that it may have been sent. It is not sent twice.
     match submit("second") {
         Ok(_) => {}
         Err(error) => assert_eq!(error.kind(), ErrorKind::MaybeSent, "{error}"),
@@ -303,7 +303,7 @@ fn clusters_and_sentinels_are_known_without_hello() {
         let proxy = refusing(watched.port());
         Client::connect(&proxy.url()).expect("a server").ping().expect("PONG");
     }
-    // A proxy may speak RESP3 and say nothing of the mode.
+    // A proxy may support RESP3 without reporting the mode.
     let silent = hello("7.2.4");
     let silent = String::from_utf8_lossy(&silent).replace("mode", "nope");
     let server = Server::start(move |peer| {
@@ -321,7 +321,7 @@ fn clusters_and_sentinels_are_known_without_hello() {
     assert_eq!(error(Client::connect(&server.url()), "a cluster").kind(), ErrorKind::Unsupported);
 }
 
-/// A master that does not tell its role is the one that the Sentinels name.
+/// A master that does not report its role is the one that the Sentinels name.
 #[test]
 fn a_role_that_is_not_told_is_believed() {
     let master = redis();
@@ -337,7 +337,7 @@ fn a_role_that_is_not_told_is_believed() {
     client.expect("a client").ping().expect("PONG");
 }
 
-/// Some proxies know HELLO, and end the connection at a command that they do not know.
+/// Some proxies support HELLO, and close the connection on an unknown command.
 #[test]
 fn a_proxy_that_closes_on_info_is_asked_once() {
     let server = Server::start(|peer| {

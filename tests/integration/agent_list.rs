@@ -32,7 +32,7 @@ fn each_agent_of_the_list_answers_under_one_id() {
     for job in &all.jobs {
         assert_eq!(job.stdout(), format!("{}\n", job.agent().gid));
     }
-    // Another client finds all of them by the handle, which names the agents, and by the id alone.
+    // Another client finds all of them by the handle, which names the agents, and by the ID alone.
     let other = Client::connect(&grid.url()).expect("a client");
     let handle = all.command.handle();
     assert!(handle.ends_with(":1:1,2:1"), "{handle}");
@@ -119,7 +119,7 @@ fn it_is_pushed_in_one_step_and_taken_back_as_a_whole() {
     }
     let mut queue = |words: &[&[u8]]| ask::<i64>(&mut admin, words);
     assert_eq!(queue(&[b"LLEN", b"cmds.queue"]), 0);
-    // What one agent may have got must not be pushed again.
+    // A command that one agent may have received must not be pushed again.
     assert_eq!(queue(&[b"EXISTS", b"cmd.x.submitted"]), 1);
     client.cmd(two(), "ping").id("x").submit_once().expect("known");
     assert_eq!(queue(&[b"LLEN", b"cmds.queue"]), 0);

@@ -32,7 +32,7 @@ fn sources(directory: &str, endings: &[&str]) -> String {
     found
 }
 
-/// The columns of the tables of both pages.
+/// Columns of the tables of both pages.
 const RUST: usize = 1;
 const C: usize = 2;
 const CPP: usize = 3;

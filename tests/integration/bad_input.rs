@@ -7,13 +7,13 @@ use acclient::{Client, ErrorKind, JobState, Request, RunArgs, Target};
 use devgrid::{Grid, RedisServer};
 use support::{ask, error, fill, redis, result, servers};
 
-/// How long a call may take that has to succeed or fail for another reason.
+/// Timeout of a call that has to succeed or fail for another reason.
 const LONG: Duration = support::WAIT;
 /// A deadline that a test waits for.
 const SHORT: Duration = Duration::from_millis(300);
 const MIB: usize = 1024 * 1024;
 
-/// Nothing was pushed and no key was written.
+/// Checks that nothing was pushed and no key was written.
 fn check_untouched(admin: &mut redis::Connection, name: &str) {
     let keys: Vec<String> = ask(admin, &[b"KEYS", b"*"]);
     assert!(keys.is_empty(), "{name} wrote {keys:?}");
@@ -192,12 +192,12 @@ fn a_command_that_the_server_finds_too_large_is_a_server_error() {
     let command = client.execute(Target::agent((1, 1)), "cat").data(vec![b'x'; 32 * MIB]);
     let error = error(command.run(LONG), "a large command");
     check_untouched(&mut server.connection(), "a large command");
-    // Redis says "Protocol error: invalid bulk length" and ends the connection.
+    // Redis replies "Protocol error: invalid bulk length" and closes the connection.
     assert_eq!(error.kind(), ErrorKind::Server, "{error:?}");
     assert!(error.to_string().contains("bulk length"), "{error}");
 }
 
-/// A command, all of it right but for what `change` does.
+/// Returns a command that is valid except for what `change` does.
 fn command(client: &Client, change: impl FnOnce(Request) -> Request) -> Request {
     change(client.execute(Target::agent((1, 1)), "true"))
 }
@@ -312,7 +312,7 @@ fn no_run_arguments_from_json_kill_the_controller() {
         r#"{"QUEUE":1}"#,
         r#"{"Name":["x"]}"#,
         r#"{"Domain":{}}"#,
-        // Go's comparison takes the long s for an s; the development grid does not.
+        // The comparison in Go treats the long s as an s; the development grid does not.
         r#"{"arg\u017f":[1]}"#,
     ] {
         if let Ok(args) = serde_json::from_str::<RunArgs>(json) {
@@ -383,7 +383,7 @@ fn printed_forms_that_are_wrong_are_refused() {
     check_untouched(&mut server.connection(), "a printed form");
 }
 
-/// Read as it stands, it would be another id, that of no command.
+/// Taken literally, it would be another ID, which belongs to no command.
 #[test]
 fn a_broken_escape_in_a_printed_form_is_refused() {
     let server = redis();

@@ -5,11 +5,11 @@ use std::time::Duration;
 use acclient::{Client, Error, ErrorKind, Job, JobState, Target};
 use support::{HASH, LIST, ask, error, fill, redis, result};
 
-/// How long a call may take that has to succeed or fail for another reason.
+/// Timeout of a call that has to succeed or fail for another reason.
 const LONG: Duration = support::WAIT;
 /// A deadline that a test waits for.
 const SHORT: Duration = Duration::from_secs(1);
-/// A thread as small as C and Go programs have them.
+/// Stack size of small threads in C and Go programs.
 const SMALL_STACK: usize = 128 * 1024;
 const MIB: usize = 1024 * 1024;
 

@@ -35,11 +35,11 @@ fn numbers() -> BTreeSet<i32> {
         entry.unwrap().file_name().to_str().and_then(|name| name.parse().ok())
     };
     let all: BTreeSet<i32> = entries.filter_map(number).collect();
-    // One was that of the directory.
+    // One of them was the descriptor of the directory.
     all.into_iter().filter(|fd| std::fs::metadata(format!("/proc/self/fd/{fd}")).is_ok()).collect()
 }
 
-/// What a step has opened.
+/// Returns the descriptors that a step has opened.
 fn opened<T>(step: impl FnOnce() -> T) -> (T, Vec<i32>) {
     let before = numbers();
     let made = step();
@@ -95,7 +95,7 @@ fn a_wait_ends_when_the_descriptors_of_its_token_are_closed() {
     close_numbers(numbers.clone());
     let wait = Timeout::none().or_cancelled(&token);
     every_wait_says_so(&client, &wait);
-    // The numbers stand for other files, which are always readable.
+    // The numbers now refer to other files, which are always readable.
     let files = reopen(&numbers);
     every_wait_says_so(&client, &wait);
     assert!(token.cancel() && token.is_cancelled());
@@ -174,7 +174,7 @@ fn a_daemonizer_can_close_everything() {
     close_numbers(3..1000);
     let files: Vec<File> = (0..50).map(|_| File::open("Cargo.toml").unwrap()).collect();
     assert_eq!(results.next().unwrap().unwrap_err().kind(), ErrorKind::System);
-    // A client of its own is what it needs now.
+    // The program needs a new client now.
     let own = Client::connect(&url).unwrap();
     thread::scope(|scope| scope.spawn(|| own.ping()).join().unwrap().unwrap());
     drop((results, command, token, client, own));

@@ -162,7 +162,7 @@ fn new_chosen_ids_in_a_pipeline_cost_one_question() {
     let single = ["llen", "hmget", "lrange"];
     submit(0..500);
     assert_eq!((calls(&["exists"]), calls(&single), calls(&["rpush"])), (1, 0, 500));
-    // One that was used: each of them is asked about.
+    // With a used ID among them, each ID is checked.
     ended(&server, "i700", 1);
     submit(600..800);
     assert_eq!((calls(&["exists"]), calls(&single)), (2, 3 * 200));

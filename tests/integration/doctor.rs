@@ -92,7 +92,7 @@ fn settings_of_redis_that_harm_the_controller() {
     assert!(settings.advice.contains("set timeout 0"), "{diagnosis}");
 }
 
-/// What doctor says of a server that has no controller.
+/// Returns the diagnosis of a server without a controller.
 fn diagnosis(server: &RedisServer, user: Option<&str>) -> Diagnosis {
     let mut builder = Client::builder().port(server.port());
     if let Some(user) = user {
@@ -450,7 +450,7 @@ fn nothing_stays_in_redis_after_a_cancelled_call() {
             let error = error(call.join().expect("no panic"), "a cancelled call");
             assert_eq!(error.kind(), ErrorKind::Cancelled);
         });
-        // An agent that has fetched its ping still answers it.
+        // An agent that has fetched its ping still replies to it.
         assert_eq!(ask::<i64>(&mut admin, &[b"EXISTS", b"cmds.queue", key.as_bytes()]), 0);
     };
     grid.pause_agent(1, 2);

@@ -23,7 +23,7 @@ fn how_many(otherwise: usize) -> usize {
     asked.unwrap_or(otherwise)
 }
 
-/// A number below a limit.
+/// Returns a random number below a limit.
 fn random(below: usize) -> usize {
     (RandomState::new().hash_one(below) % below as u64) as usize
 }

@@ -18,7 +18,7 @@ fn submit(client: &Client) -> Command {
     client.with_timeout(WAIT).cmd(Target::agent((1, 1)), "ping").submit().expect("it is taken")
 }
 
-/// Puts the result of a command into a server, as a controller would.
+/// Stores the result of a command in a server, like a controller.
 fn answer(server: &RedisServer, command: &Command) {
     let list = format!("cmd.{}.1.1", command.id());
     redis::cmd("RPUSH").arg(list).arg(RESULT).exec(&mut server.connection()).expect("a push");
@@ -133,7 +133,7 @@ fn a_wait_outlives_a_failover() {
     }
     assert_eq!(together.join().expect("no panic"), 3);
     assert!(begun.elapsed() < LATE, "{:?}", begun.elapsed());
-    // And what comes now goes to the new one.
+    // New commands go to the new master.
     let before = length_of_queue(&sentinels.servers[1]);
     submit(&client);
     assert_eq!(length_of_queue(&sentinels.servers[1]), before + 1);
@@ -151,7 +151,7 @@ fn commands_are_taken_all_through_a_failover() {
         assert!(Instant::now() < deadline);
         match client.cmd(Target::agent((1, 1)), "ping").submit() {
             Ok(_) => taken += 1,
-            // A connection that the master ends as it steps down.
+            // The master closes the connection when it is demoted.
             Err(error) => assert!(error.is_maybe_sent(), "{error}"),
         }
     }
@@ -166,7 +166,7 @@ fn a_master_that_is_killed_or_frozen_is_replaced_in_mid_wait() {
         let command = submit(&client);
         let mut waiting = command.clone();
         let wait = thread::spawn(move || waiting.next_result(WAIT));
-        // So that it is inside of the wait.
+        // Ensures that the call is inside its wait.
         support::wait_until("somebody waits", || {
             let info: String = redis::cmd("INFO")
                 .arg("clients")
@@ -200,7 +200,7 @@ fn a_command_submitted_once_is_known_to_the_next_master() {
     wait_until("it is replicated", || length_of_queue(&sentinels.servers[1]) == 1);
     sentinels.fail_over();
     sentinels.wait_for_master(&sentinels.servers[1]);
-    // What was replicated is known to the new master.
+    // The new master has the replicated command.
     let again =
         client.with_timeout(WAIT).cmd(Target::agent((1, 1)), "ping").id("kept").submit_once();
     again.expect("it is known");

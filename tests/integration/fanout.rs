@@ -215,7 +215,7 @@ fn another_process_reads_the_same_results() {
         process.env(READER, command.to_string()).env("ACCLIENT_URL", grid.url());
         process.stdout(std::process::Stdio::piped()).spawn().unwrap()
     };
-    // One killed in the middle, as by a crash; one beside us; one that comes when all is over.
+    // One reader is killed midway, as in a crash; one runs in parallel; one starts when all is over.
     let mut crashed = reader();
     crashed.kill().unwrap();
     crashed.wait().unwrap();
@@ -330,7 +330,7 @@ fn submit_many_ends_with_its_time_however_much_there_is() {
     let last = outcomes.last().expect("one").as_ref().expect_err("too late");
     assert!(last.is_timeout() && last.is_retriable(), "{last}");
     assert!(last.to_string().contains("this command was not sent"), "{last}");
-    // Those in doubt may arrive now.
+    // The commands in doubt may arrive now.
     let there = || ask::<usize>(&mut server.connection(), &[b"LLEN", b"cmds.queue"]);
     assert!((sent..=sent + doubts).contains(&there()), "{} of {sent} and {doubts}", there());
 }

@@ -35,7 +35,7 @@ impl Setting {
         Setting { redis, controller, proxy, tls: Some(tls) }
     }
 
-    /// A client that has no connection yet.
+    /// Returns a client without a connection.
     fn client(&self) -> Client {
         let builder = Client::builder().url(&self.proxy.url()).expect("a URL");
         let builder = match &self.tls {
@@ -51,7 +51,7 @@ impl Setting {
         self.proxy.passed();
         let client = self.client();
         call(&client);
-        // What it says when it closes is not counted.
+        // Bytes sent on closing are not counted.
         let [up, down] = self.proxy.passed();
         assert!(up > 300 && down > 100, "{up} {down}");
         let ups = (0..=up).step_by(step).map(|after| Plan::up(after, fault));
@@ -59,7 +59,7 @@ impl Setting {
         ups.chain(downs).collect()
     }
 
-    /// What is said of a command has to be so.
+    /// Checks that the reported outcome of a command is true.
     fn check<T>(&self, id: &str, outcome: &Result<T, Error>, plan: Plan) -> usize {
         self.controller.settle(&self.redis);
         let count = self.controller.count(id);
@@ -81,7 +81,7 @@ fn a_run_whose_connection_is_cut_at_any_byte() {
     cut_runs(&Setting::new(), 1);
 }
 
-/// Of a record of TLS that is not out whole the server can read nothing.
+/// The server can decrypt none of a partially sent TLS record.
 #[test]
 fn a_run_under_tls_whose_connection_is_cut_at_many_bytes() {
     if !servers::has_tls() {
@@ -170,10 +170,11 @@ fn a_connection_that_stalls_at_any_byte_makes_no_call_late() {
     for (name, call) in calls {
         setting.proxy.plan(|_| Plan::default());
         setting.proxy.passed();
-        // A call that takes long on a busy machine talks more: the shortest of some counts.
+        // A slow call on a busy machine exchanges more bytes, so the shortest of several calls
+        // counts.
         let counts: Vec<[usize; 2]> = ["first", "again", "third"]
             .map(|id| {
-                // What it says when it closes is not counted.
+                // Bytes sent on closing are not counted.
                 let client = setting.client().with_timeout(WAIT);
                 call(&client, &format!("{name}-{id}")).expect(name);
                 setting.proxy.passed()

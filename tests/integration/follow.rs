@@ -36,7 +36,7 @@ fn numbered(lines: usize, at_a_time: usize) -> String {
     )
 }
 
-/// All of a log, to its end.
+/// A complete log.
 #[derive(Default)]
 struct Log {
     messages: Vec<Message>,
@@ -190,7 +190,7 @@ fn it_outlasts_a_redis_that_refuses_writes() {
             let begun = Instant::now();
             wait_until("a question was refused", || {
                 let errors: String = ask(&mut redis, &[b"INFO", b"errorstats"]);
-                // Redis before 6.2 does not count them.
+                // Redis before version 6.2 does not count them.
                 let is_counted = errors.contains("errorstat");
                 let is_late = begun.elapsed() > Duration::from_secs(2);
                 errors.contains("errorstat_OOM:") || (!is_counted && is_late)
@@ -246,7 +246,7 @@ fn a_lost_job_ends_it() {
         grid.inject(Fault::DropResult);
         let command = client.bash(one(), script).submit().expect("sent");
         wait_until("it is over", || !grid.is_injected(&Fault::DropResult));
-        // An id alone does not tell whether the job may wait in a queue of the agent.
+        // An ID alone does not show whether the job may wait in a queue of the agent.
         let found = client.get_by_handle(&command.handle()).expect("a command");
         for command in [command, found] {
             let job = command.jobs().expect("jobs").pop_first().expect("a job").1;

@@ -16,7 +16,7 @@ use support::{WAIT, descriptors, wait_until, wait_until_it_printed};
 
 const URL: &str = "ACCLIENT_TEST_URL";
 
-/// In a child: 0, or the number of the line that went wrong.
+/// Returns 1 from the body of a child if the condition is false.
 macro_rules! demand {
     ($condition:expr) => {
         if !$condition {
@@ -109,7 +109,7 @@ fn in_child(
 ) -> i32 {
     let own = descriptors();
     demand!(client.ping().is_ok());
-    // What it inherited is closed, and what it has is its own.
+    // Inherited descriptors are closed, and the open ones are its own.
     demand!(descriptors() < own);
     let job = client.with_timeout(WAIT).execute(Target::agent((1, 2)), "echo").arg("x").run(WAIT);
     demand!(job.is_ok_and(|job| job.stdout() == "x\n"));
@@ -157,7 +157,7 @@ fn rollout(client: &Client) -> Rollout {
     rollout
 }
 
-/// It has a connection that rests.
+/// The command has a parked connection.
 fn between_results(client: &Client) -> acclient::Command {
     let mut command = client.bash(Target::all().role("cpu"), HALF).submit().unwrap();
     let first = command.next_result(WAIT).unwrap().expect("a result");
@@ -214,7 +214,7 @@ impl Files {
     }
 }
 
-/// Whether a child that does this ends well.
+/// Returns whether a child that runs `child` succeeds.
 fn goes_well(what: &str, child: impl FnOnce() -> bool) {
     let status = exit_status(fork(|| i32::from(!child())));
     assert_eq!(status, 0, "a child that {what}");
@@ -289,7 +289,7 @@ fn a_child_that_drops_what_it_inherited_keeps_what_it_opened() {
         let asked = handles.iter_mut().all(|(_, handle)| is_refused(&mut **handle));
         asked && files.can_all_be_read()
     });
-    // All of it is as good as before in the parent.
+    // Everything still works in the parent.
     client.ping().unwrap();
     for (name, handle) in &mut handles {
         if let Some(results) = handle.downcast_mut::<Results>() {

@@ -98,7 +98,7 @@ fn calls_with_a_name_of_their_own_push_what_the_original_client_pushed() {
     assert_eq!(pushed(), recorded("bash_fail"));
 }
 
-/// A kill is ordered of an agent that says that it runs the job.
+/// A kill is sent to an agent that reports the job as running.
 #[test]
 fn a_kill_pushes_what_the_original_client_pushed() {
     let grid = Grid::demo_builder().joblog().start().unwrap();

@@ -150,7 +150,7 @@ fn an_id_used_twice_gives_both_the_answer_of_the_first() {
     for command in [&mut first, &mut second] {
         assert_eq!(command.next_result(WAIT).unwrap().unwrap().stdout(), "first\n");
     }
-    // Once it is over the same id simply runs again, and the later answer counts.
+    // Once it has ended, the same ID runs again, and the later result counts.
     let mut third = start("third");
     wait_until("the third is over", || {
         let job = third.jobs().unwrap().into_values().next();

@@ -10,7 +10,7 @@ use support::scripted::{
 };
 use support::{LATE, with_growing_time};
 
-/// A thread as small as C and Go programs have them.
+/// Stack size of small threads in C and Go programs.
 const SMALL_STACK: usize = 128 * 1024;
 const USUAL_STACK: usize = 2 * 1024 * 1024;
 
@@ -449,7 +449,7 @@ fn a_server_with_too_many_clients_is_a_server_error() {
     assert!(error.to_string().contains("max number of clients"), "{error}");
 }
 
-/// What it said of HELLO is not why the connection ended.
+/// The error for HELLO is not the reason for the end of the connection.
 #[test]
 fn a_connection_that_ends_after_hello_is_refused_is_a_lost_connection() {
     let server = refusing(&["-ERR unknown command 'HELLO'"]);

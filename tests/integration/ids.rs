@@ -33,7 +33,7 @@ fn unknown() -> Target {
     Target::agent((9, 9))
 }
 
-/// What the controller says of an address that it knows no agent for.
+/// Returns the error of the controller for an address without an agent.
 fn refusal(gid: u32, nid: u32) -> String {
     format!(
         r#"{{"id":"x","gid":{gid},"nid":{nid},"cmd":"","args":null,"data":"No matching connected agents found","streams":null,"critical":"","tags":"","level":0,"starttime":1795474876886,"state":"ERROR","time":0}}"#
@@ -82,7 +82,7 @@ fn another_content_under_the_id_is_refused() {
         }
         assert_eq!(in_queue(&server), 1);
         assert_eq!(client.statistics().pushed, 1);
-        // After it has been taken back, the id is free.
+        // After the command was retracted, the ID is free.
         assert!(client.get_by_id("x").retract().expect("an answer"));
         request(&Target::agent((1, 2))).submit_once().expect("sent");
         assert_eq!(in_queue(&server), 1);

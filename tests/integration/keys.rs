@@ -15,7 +15,7 @@ use support::refusing::{Refusing, Verdict};
 use support::{WAIT, ask, demo, keys_without_ttl, redis, servers, wait_until, wait_until_running};
 
 const URL: &str = "ACCLIENT_TEST_URL";
-/// A time in which no job ends.
+/// Too short for any job to end.
 const MOMENT: Duration = Duration::from_millis(50);
 
 fn one() -> Target {

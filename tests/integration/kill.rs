@@ -52,7 +52,7 @@ fn result(command: &mut Command) -> JobState {
     command.next_result(WAIT).expect("a result").expect("the only one").state().clone()
 }
 
-/// Whether a kill hangs on the agent.
+/// Returns whether a kill is pending on the agent.
 fn is_any_kill_pending(client: &Client) -> bool {
     let processes = client.get_processes((1, 1), &ProcessQuery::new()).expect("processes");
     processes.iter().any(|process| process.cmd["cmd"] == "kill")
@@ -180,7 +180,7 @@ fn a_job_is_killed_by_an_id_that_has_an_earlier_result() {
         assert!(matches!(outcome, Outcome::Over(_)), "{outcome:?}");
         assert!(matches!(stats_of(&found), Outcome::Over(_)));
         assert_eq!(found.progress(WAIT).expect("progress").stage, Stage::Done);
-        // Also where the agent cannot say so.
+        // This holds even if the agent cannot report it.
         grid.pause_agent(1, 1);
         let short = Duration::from_secs(2);
         assert_eq!(found.progress(short).expect("progress").stage, Stage::Done);

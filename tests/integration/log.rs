@@ -34,7 +34,7 @@ fn taken() -> Vec<(Level, String, String)> {
     std::mem::take(&mut *LOGGER.0.lock().unwrap())
 }
 
-/// A logger is the process's.
+/// The logger is global to the process.
 #[test]
 fn normal_work_is_logged_at_debug_and_a_retry_as_a_warning() {
     let test = support::this_test!();

@@ -9,7 +9,7 @@ use devgrid::{Grid, RedisServer};
 use support::{WAIT, demo, error, wait_until, wait_until_running};
 
 const LOST: &str = "Redis lost its data; the command may still run";
-/// A time that passes.
+/// A deadline that a test waits for.
 const SHORT: Duration = Duration::from_secs(3);
 
 fn one() -> Target {

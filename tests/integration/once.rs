@@ -27,12 +27,12 @@ fn length_of_queue(server: &RedisServer) -> i64 {
 /// killed and started again.
 fn submit_over_a_restart(server: &RedisServer) -> Result<(), acclient::Error> {
     let proxy = Proxy::new(server.port());
-    // What it says when it closes is not counted.
+    // Bytes sent on closing are not counted.
     let first = builder(&proxy).build().expect("a client");
     ping(&first, "first").submit_once().expect("sent");
     let [_, down] = proxy.passed();
     drop(first);
-    // Of ":1\r\n" the end is missing.
+    // The end of ":1\r\n" is missing.
     let end = 2;
     let again = Arc::new(AtomicBool::new(false));
     let may = again.clone();

@@ -81,7 +81,7 @@ fn calls_that_do_not_wait_get_a_connection_beside_waits() {
             running.kill().unwrap().into_result().unwrap();
             job.wait(Duration::ZERO).unwrap();
             assert_eq!(job.state(), &JobState::Killed);
-            // A wait is held up by waits.
+            // Waits delay another wait.
             let pause = Duration::from_millis(50);
             let one_more = client.get_by_handle("acclient:1:never:1:1").unwrap().next_result(pause);
             assert_eq!(one_more.unwrap_err().kind(), ErrorKind::PoolExhausted);

@@ -13,7 +13,7 @@ use support::{
     LATE, WAIT, ask, error, redis, servers, wait_until, wait_until_running, with_growing_time,
 };
 
-/// A time that passes.
+/// A deadline that a test waits for.
 const SHORT: Duration = Duration::from_secs(2);
 
 fn one() -> Target {
@@ -194,7 +194,7 @@ fn what_is_in_the_queue_is_taken_back() {
         assert_eq!(third.progress(SHORT).expect("progress").stage, Stage::Unknown, "by others");
         let marked: i64 = ask(&mut server.connection(), &[b"EXISTS", b"cmd.second.submitted"]);
         assert_eq!(marked, 0, "its mark is gone with it");
-        // So it can be submitted anew.
+        // It can be submitted again.
         client.cmd(one(), "ping").id("second").submit_once().expect("sent");
         assert_eq!(queue(), 501, "{second}");
     }

@@ -18,7 +18,7 @@ fn is_large() -> bool {
     std::env::var_os("ACCLIENT_SCALE").is_some()
 }
 
-/// KiB.
+/// Resident memory in KiB.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

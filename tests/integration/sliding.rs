@@ -59,7 +59,7 @@ fn a_slow_agent_does_not_hold_up_the_others() {
     }
 }
 
-/// The set of lists grows while they are watched.
+/// The set of watched lists grows during the wait.
 #[test]
 fn no_more_agents_are_at_work_than_the_window_has() {
     fills_its_window(RedisServer::builder(), "pushes");
