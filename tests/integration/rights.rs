@@ -51,7 +51,7 @@ fn the_rights_that_are_listed_are_enough() {
     assert!(!client.get_cmds(0, 10).expect("a history").is_empty());
     let diagnosis = client.doctor(WAIT).expect("a diagnosis");
     assert!(
-        // The right to CONFIG is not among them.
+        // The permission for CONFIG is not among them.
         diagnosis
             .checks
             .iter()

@@ -1,4 +1,4 @@
-//! Plays a schedule, and holds what happens against the reference model.
+//! Plays a schedule and checks the outcome against the reference model.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -343,14 +343,14 @@ impl Player<'_> {
         sent as i32
     }
 
-    /// All faults are over.
+    /// Finishes the schedule once all faults are over.
     fn finish(mut self) {
         let patient = self.world.direct().with_timeout(WAIT);
         for record in self.records.iter_mut().filter(|record| record.once) {
             let outcome = request(&patient, record).submit_once().map(drop);
             record.sending(&outcome, false);
             outcome.unwrap_or_else(|error| panic!("{} cannot be repeated: {error}", record.id));
-            // It was free again.
+            // The ID was free again.
             record.retracted = None;
         }
         // What has left on a connection that is gone comes to the server before the connection ends.

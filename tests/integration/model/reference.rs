@@ -1,11 +1,11 @@
-//! The reference model: what is known of each command of a schedule, and what may be true of it.
+//! Reference model: the known facts and the possible states of each command of a schedule.
 
 use acclient::{Command, Error, ErrorKind};
 
 use super::schedule::{Fault, Schedule};
 use super::world::Seen;
 
-/// What the calls have said about sending.
+/// What the calls reported about sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sent {
     No,
@@ -23,11 +23,11 @@ pub struct Record {
     pub command: Option<Command>,
     /// A result was returned, so it ran.
     pub ran: bool,
-    /// What the calls have said about taking it back.
+    /// What the calls reported about retracting it.
     pub retracted: Option<Sent>,
     /// Its client was closed before the end of the schedule, and perhaps before it was routed.
     pub left: bool,
-    /// Since it was sent for the first time, Redis has lost its data so often.
+    /// Number of times that Redis has lost its data since the command was first sent.
     pub losses: usize,
 }
 
@@ -67,7 +67,7 @@ impl Record {
         self.retracted = Some(self.retracted.unwrap_or(Sent::No).max(now));
     }
 
-    /// Whether the controller may have seen it so often.
+    /// Checks that the controller may have seen it this many times.
     pub fn check(&self, seen: Seen) -> Result<(), String> {
         let most = match self.sent {
             Sent::No => 0,
@@ -89,7 +89,7 @@ impl Record {
     }
 }
 
-/// Whether the faults of a schedule account for an error.
+/// Returns whether the faults of a schedule account for an error.
 pub fn explains(schedule: &Schedule, error: &Error, is_wait: bool) -> bool {
     let has = |matches: fn(&Fault) -> bool| schedule.faults().any(matches);
     let breaks = has(|fault| {

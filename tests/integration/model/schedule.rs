@@ -10,7 +10,7 @@ use support::proxy::{Fault as Break, Plan};
 const UNKNOWN: [&[&str]; 6] =
     [&[], &[], &["HELLO"], &["CLIENT"], &["EVAL"], &["HELLO", "EVAL", "CLIENT", "INFO"]];
 
-/// What a program asks for. Numbers choose among the commands and clients that there are by then.
+/// A call of the program. Numbers select from the commands and clients that exist by then.
 #[derive(Clone, Debug)]
 pub enum Call {
     Submit(Aim),
@@ -50,7 +50,7 @@ pub enum Child {
     Submits,
 }
 
-/// What goes wrong for a while.
+/// A temporary fault.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// Connections are killed, and this happens to the next one, or to all until the end.

@@ -1,4 +1,4 @@
-//! The server of a schedule, what stands in front of it, and who takes commands from its queue.
+//! The server of a schedule, its proxies, and the controller that takes commands from its queue.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use support::{ClosedPort, ask, servers, wait_until};
 use super::schedule::Fault;
 
 pub const AGENTS: [(u64, u64); 2] = [(1, 1), (1, 2)];
-/// Where a document is between the queue and its results.
+/// The list that holds a document between the queue and its results.
 const TAKEN: &str = "model.taken";
 const READER: &str = "model-reader";
 
@@ -84,12 +84,12 @@ impl World {
         World { server, proxy, front, unknown, shared, nobody: ClosedPort::new() }
     }
 
-    /// Through the proxies.
+    /// Returns a builder for clients that connect through the proxies.
     pub fn builder(&self) -> ClientBuilder {
         Client::builder().url(&self.front.url()).expect("a URL")
     }
 
-    /// Past the proxies.
+    /// Returns a client that bypasses the proxies.
     pub fn direct(&self) -> Client {
         Client::connect(&self.server.url()).expect("a client")
     }
