@@ -1,4 +1,4 @@
-//! What surprised people who used the library for the first time, each as the test that failed.
+//! Surprises of first-time users of the library, each as the test that failed.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ fn a_timeout_after_the_push_is_no_invitation_to_push_again() {
     let mut again = client.get_by_handle(error.command_handle().unwrap()).unwrap();
     assert!(again.next_result(SHORT).unwrap_err().is_retriable());
     again.kill().unwrap().into_result().unwrap();
-    // Nothing was pushed: nothing is claimed, and trying again is fine.
+    // Nothing was pushed: the ID is not claimed, and retrying is safe.
     grid.redis().pause();
     let fresh = Client::builder().url(&grid.url()).unwrap().build().unwrap();
     let error = fresh.execute(Target::agent((1, 1)), "true").run(SHORT).unwrap_err();

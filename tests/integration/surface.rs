@@ -12,7 +12,7 @@ use serde_json::json;
 use support::demo as grid;
 use support::{WAIT, wait_until, wait_until_running, with_growing_time};
 
-/// Asks for something of an agent that there is, and of one that there is not.
+/// Makes a request to an existing and to a missing agent.
 macro_rules! asks {
     ($client:ident . $call:ident ( $($arg:expr),* )) => {{
         let error = $client.$call((9, 9) $(, $arg)*).unwrap_err();
@@ -288,7 +288,7 @@ fn history_where_there_is_one_and_where_there_is_none() {
     assert_eq!(unreadable.kind(), ErrorKind::Protocol);
     assert!(unreadable.to_string().starts_with("entry 0 of joblog: "), "{unreadable}");
     assert_eq!(client.get_cmds(1, 9).unwrap().len(), 3);
-    // What others wrote is read as far as it goes.
+    // Entries of other programs are read as far as possible.
     let odd = r#"{"id":"odd","cmd":"x","args":{"name":"n","max_time":"ten"}}"#;
     let _: i64 = redis::cmd("LPUSH").arg("joblog").arg(odd).query(&mut connection).unwrap();
     let odd = client.get_cmds(0, 1).unwrap().remove(0);

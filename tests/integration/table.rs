@@ -15,7 +15,7 @@ use devgrid::RedisServer;
 use support::scripted::{Peer, Server};
 use support::{ClosedPort, HASH, LATE, ask, result, servers, wait_until};
 
-/// The deadline of each call, at first.
+/// Initial deadline of each call.
 const TIME: Duration = Duration::from_millis(150);
 /// A machine on which this does not suffice for what one of the calls does is none to test on.
 const MUCH_TIME: Duration = Duration::from_secs(20);
@@ -44,7 +44,7 @@ fn command(client: &Client) -> Request {
     client.cmd(Target::agent((1, 1)), "ping")
 }
 
-/// A server that is wrong in some way, a client of it, and what has to live as long.
+/// A server with a fault, a client, and values that have to live as long.
 struct Fault {
     name: &'static str,
     client: Client,
@@ -57,13 +57,13 @@ impl Fault {
         Fault { name, client, _alive: Box::new(alive) }
     }
 
-    /// A script for each connection.
+    /// Runs a script on each connection.
     fn script(name: &'static str, script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
         let server = Server::start(script);
         Fault::new(name, at_url(&server.url()), server)
     }
 
-    /// Logs in, and gives this answer to everything.
+    /// Accepts the login and sends this reply to every command.
     fn answer(name: &'static str, answer: &'static [u8]) -> Self {
         Fault::script(name, move |peer| {
             peer.log_in();

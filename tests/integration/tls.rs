@@ -1,4 +1,4 @@
-//! TLS: who is believed, and that everything else is as without it.
+//! TLS: which certificates are trusted, and that everything else works as without TLS.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -180,7 +180,7 @@ fn one_side_without_tls_is_told() {
         return;
     }
     let plain = RedisServer::start().expect("a server");
-    // It takes the handshake for the beginning of a line, and waits for its end.
+    // The server takes the handshake for the beginning of a line, and waits for the rest.
     let confused = Client::builder().port(plain.port()).tls_insecure().timeout(SHORT);
     let wrong = error(confused.connect(), "a server without TLS");
     assert!(wrong.is_timeout() && wrong.to_string().contains("may not be a TLS port"), "{wrong}");
@@ -200,7 +200,7 @@ fn a_plain_client_at_a_tls_port_is_told_of_it() {
     let wrong = error(Client::builder().port(server.port).connect(), "a client without");
     assert_eq!((wrong.kind(), wrong.is_retriable()), (ErrorKind::Protocol, false), "{wrong}");
     assert!(wrong.to_string().contains("this is a TLS port"), "{wrong}");
-    // Some TLS servers say nothing before they close.
+    // Some TLS servers send nothing before they close.
     let server = Peer::start(|mut peer| {
         let _ = peer.read(&mut [0; 1024]);
     });
@@ -342,7 +342,7 @@ fn a_tls_server_that_is_frozen_for_long_is_waited_for() {
     let builder = Client::builder().host("localhost").port(proxy.port()).timeout(WAIT);
     let client = builder.tls_ca_file(redis.certificates.ca()).connect().expect("a client");
     let mut command = client.get_by_handle("acclient:1:x:1:1").expect("a command");
-    // The connection of the client ends; then three say nothing.
+    // The connection of the client ends; then three stay silent.
     let silent = Plan { up: Some((0, Fault::Stall)), down: None };
     proxy.plan(move |number| if number < 3 { silent } else { Plan::default() });
     support::ask::<i64>(&mut server.connection(), &[b"CLIENT", b"KILL", b"TYPE", b"normal"]);
@@ -353,7 +353,7 @@ fn a_tls_server_that_is_frozen_for_long_is_waited_for() {
     waiting.join().expect("no panic").expect("a result").expect("the first");
 }
 
-/// Accepts, takes what comes, and never says a word.
+/// Accepts connections, reads everything and never replies.
 #[test]
 fn a_server_that_never_shakes_hands_ends_no_call_late() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -18,7 +18,7 @@ fn echo() -> u16 {
     echo_at("127.0.0.1:0").unwrap()
 }
 
-/// The same at an address; `None` where the machine has no such address.
+/// The same at an address; `None` if the machine does not have the address.
 fn echo_at(address: &str) -> Option<u16> {
     let listener = TcpListener::bind(address).ok()?;
     let port = listener.local_addr().unwrap().port();

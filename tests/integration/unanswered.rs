@@ -1,4 +1,4 @@
-//! Questions and orders that no controller takes: they are taken back, so that none of them runs later.
+//! Requests that no controller takes are retracted, so that none of them runs later.
 
 use std::time::Duration;
 

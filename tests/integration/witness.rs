@@ -111,7 +111,7 @@ fn a_state_that_proves_nothing_ends_no_wait_and_is_named_by_the_timeout() {
             let ended = error(way(&client, Duration::from_millis(400)), name);
             assert_eq!(ended.kind(), ErrorKind::Timeout, "{name}: {ended}");
         }
-        // The last round before the deadline needs its time.
+        // The last round before the deadline takes time.
         for (name, way) in &WAYS[..6] {
             support::with_growing_time(Duration::from_millis(400), |time| {
                 let ended = error(way(&client, time), name);
@@ -290,7 +290,7 @@ fn results_are_returned_before_the_command_is_routed_to_all() {
         assert_ne!(results.method(), Some(WaitMethod::Blocking));
         let first = counting.next_result(WAIT).expect("a result").expect("a job");
         assert_eq!(first.agent().to_string(), "1:1");
-        // It is returned once, also where it is found again.
+        // It is returned once, even if it is found again.
         let more = error(counting.next_result(Duration::from_millis(300)), "no other");
         assert!(more.is_timeout(), "{more}");
         ask::<()>(&mut admin, &[b"HSET", HASH.as_bytes(), b"1:3", &result("QUEUED", 1)]);
