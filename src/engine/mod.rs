@@ -1,12 +1,12 @@
-//! The engine: how commands and results travel between this process and Redis.
+//! The engine: moves commands and results between this process and Redis.
 //!
-//! A [`Session`] is what every call needs of its client. Commands are pushed by [`push`], once and
-//! never blindly again, or by [`once`], and taken back by [`retract`]. Results are waited for one at a time
-//! ([`result`]) or many at a time ([`watch`], [`arrivals`]). [`ask`] puts the two together for
-//! questions to agents; [`probe`] asks whether something answers, and leaves nothing in Redis. [`retry`] is the one
-//! place that decides what is tried again.
+//! [`Session`] holds what every call needs from its client. [`push`] sends a command once and does not blindly
+//! resend it. [`once`] pushes idempotently. [`retract`] takes a command back out of the queue. [`result`] waits
+//! for one result; [`watch`] and [`arrivals`] wait for many. [`ask`] combines push and wait for requests to
+//! agents. [`probe`] checks whether a component answers and leaves nothing in Redis. [`retry`] holds the only
+//! retry policy.
 //!
-//! The engine knows the pool and the protocol; it knows no client, command or job.
+//! The engine depends on the pool and the protocol, not on clients, commands or jobs.
 
 pub(crate) mod arrivals;
 pub(crate) mod ask;

@@ -1,8 +1,8 @@
-//! Waiting for the result of a command on one agent.
+//! Waits for the result of a command on one agent.
 //!
-//! The wait moves the tail of the result list onto its own head, which blocks until there is one and
-//! takes nothing away. That only wakes: an id used twice can leave several entries, and each such move
-//! turns the list for every reader, so where there is more than one entry they are all read.
+//! The wait moves the tail of the result list onto its own head. The move blocks until there is an entry and
+//! removes nothing; it only wakes the wait. An id used twice can leave several entries, and each move rotates
+//! the list for all readers. Where there is more than one entry, the wait therefore reads all of them.
 
 use super::Session;
 use super::loss::{self, Confirmed, Loss};
@@ -18,38 +18,38 @@ use crate::transport::{
     self, Condition, Connection, Reply, ServerError, Until, bulk, integer, items,
 };
 
-/// A wait for one result, which begins before the command is pushed.
+/// Wait for one result. It starts before the command is pushed.
 #[derive(Debug)]
 pub(super) struct One<'a> {
     session: &'a Session,
     id: &'a str,
     agent: AgentId,
-    /// Of the command where this program has sent it.
+    /// The command, if this program has sent it.
     command: Option<&'a Envelope>,
     key: String,
     until: Until,
     rounds: Rounds,
-    /// What the hash said when it was last read.
+    /// Content of the hash when it was last read.
     seen: Seen,
     /// Whether the list held only refusals of an id in use.
     is_in_use: bool,
-    /// The code with which Redis has refused to write meanwhile.
+    /// The error code with which Redis refused to write during the wait.
     refusal: Option<String>,
     /// Whether a connection was lost.
     is_back: bool,
     loss: Loss,
 }
 
-/// What a blocking move of the list brought.
+/// Outcome of a blocking move of the list.
 #[derive(Debug)]
 pub(super) enum Look {
-    /// The tail, null where the time was over, and the length of the list.
+    /// The tail, null on timeout, and the length of the list.
     Tail(Reply, Reply),
-    /// The server is late; its connection is closed.
+    /// The server did not reply in time; its connection is closed.
     Late,
-    /// Redis refuses the move. It may still be read.
+    /// Redis refuses the move but may still accept reads.
     Refused(ServerError),
-    /// The entries, read where Redis refuses the move for a while.
+    /// The entries, read while Redis temporarily refuses the move.
     Entries(Reply),
 }
 
@@ -72,23 +72,23 @@ impl<'a> One<'a> {
         }
     }
 
-    /// The wait for a command that this program sends under an id that may have been used before.
+    /// Waits for a command that this program sends, under an id that may have been used before.
     pub(super) fn of(self, command: &'a Envelope) -> Self {
         One { command: Some(command), ..self }
     }
 
-    /// What the list may hold of an earlier command.
+    /// What an earlier command may have left in the list.
     fn before(&self) -> Option<&'a Before> {
         self.command?.before().filter(|before| before.has(self.agent))
     }
 
-    /// The command, where it matters that Redis loses it.
+    /// The command, if the wait has to detect that Redis lost it.
     fn confirmed(&self) -> Option<Confirmed<'a>> {
         Confirmed::of(self.session, 0, self.id, self.command?.sent.as_deref())
     }
 
-    /// Queues the move, and all that is wanted when it ends: how many entries there are, and the time to
-    /// live that the controller forgets to give to `queued`.
+    /// Queues the move and the commands that follow it: the number of entries, and the TTL of `queued`, which
+    /// the controller does not set.
     pub(super) fn ask(&self, connection: &mut Connection) {
         queue_move(connection, &self.key, &self.rounds);
         connection.command(&[b"LLEN", self.key.as_bytes()]);
@@ -99,7 +99,7 @@ impl<'a> One<'a> {
     pub(super) fn read(&self, connection: &mut Connection) -> transport::Result<Look> {
         let until = self.rounds.bound(&self.until);
         let moved = match connection.moved(&until) {
-            // The pool closes the connection, which is in the middle of the move.
+            // The pool closes this connection because the move is still running on it.
             Err(transport::Error::Timeout) if !self.until.deadline.has_passed() => {
                 return Ok(Look::Late);
             }
@@ -110,7 +110,7 @@ impl<'a> One<'a> {
         read_expire(connection, self.id, &self.until)?;
         match moved {
             Ok(tail) => Ok(Look::Tail(tail, length)),
-            // Another server may take its place, so the next try is on another connection.
+            // Another server may take over, so the next attempt uses another connection.
             Err(error) if error.condition() == Condition::NotReady => {
                 match read_list(connection, &self.key, &self.until)? {
                     Reply::Array(entries) if entries.is_empty() => {
@@ -123,7 +123,7 @@ impl<'a> One<'a> {
         }
     }
 
-    /// Waits until the result is there. `first` is what the move brought that went out with the command.
+    /// Waits for the result. `first` is the outcome of the move that was sent along with the command.
     pub(super) fn finish(
         mut self,
         first: Option<transport::Result<Look>>,
@@ -160,8 +160,7 @@ impl<'a> One<'a> {
         }
     }
 
-    /// Waits on one connection, which stays with the wait; `None` where it is in the middle of a move that
-    /// takes too long.
+    /// Waits on one connection and keeps it; `None` if a move on it takes too long.
     fn on(
         &mut self,
         connection: &mut Connection,
@@ -209,7 +208,7 @@ impl<'a> One<'a> {
         }
     }
 
-    /// The result, if the list has one entry that is not the refusal of an id in use.
+    /// Returns the result if the only entry of the list is not the refusal of an id in use.
     fn only_entry(&self, tail: &Reply, length: &Reply) -> Result<Option<ResultDocument>> {
         let Some(entry) = bulk(tail.clone())? else { return Ok(None) };
         if integer(length)? != 1 || self.before().is_some() {
@@ -232,8 +231,8 @@ impl<'a> One<'a> {
         new_answer(&self.key, entries, self.agent, before)
     }
 
-    /// Reads the list again and again until the next round: it holds more than one entry, or only refusals of
-    /// an id in use, so that a blocking move would return at once; or Redis refuses the move.
+    /// Polls the list until the next round, where a blocking move would return at once because the list holds
+    /// more than one entry or only refusals of an id in use, or where Redis refuses the move.
     fn poll(
         &mut self,
         connection: &mut Connection,
@@ -249,7 +248,7 @@ impl<'a> One<'a> {
         }
     }
 
-    /// Asks the hash whether the job has ended, and the list once more after it.
+    /// Reads from the hash whether the job has ended, and then the list once more.
     fn ask_hash(
         &mut self,
         connection: &mut Connection,
@@ -258,7 +257,7 @@ impl<'a> One<'a> {
         connection.command(&[b"HGET", hash.as_bytes(), field.as_bytes()]);
         connection.command(&[b"LRANGE", self.key.as_bytes(), b"0", b"-1"]);
         let field = match connection.reply(&self.until) {
-            // The list counts, and tells what is wrong with the server.
+            // The list takes precedence, and reading it reports the server's error.
             Err(transport::Error::Server(_)) => None,
             field => bulk(field?).ok().map(Option::unwrap_or_default),
         };
@@ -287,7 +286,7 @@ impl<'a> One<'a> {
         })
     }
 
-    /// What is known of the job when the time is over.
+    /// Adds what is known about the job to a timeout.
     fn explained(&self, error: Error) -> Error {
         if !error.is_timeout() {
             return about_agent(error, self.agent);

@@ -1,5 +1,5 @@
-//! Pushing one command to the controller's queue: exactly one RPUSH that Redis can have taken. See
-//! [`super::once`] for pushing in a way that can be repeated.
+//! Pushes one command to the controller's queue with exactly one RPUSH that Redis can have executed. For
+//! idempotent pushes see [`super::once`].
 
 use super::retry::{Purpose, Retrier};
 use super::{Session, Timeout, before, result};
@@ -7,28 +7,28 @@ use crate::error::{Error, Result};
 use crate::protocol::{Documents, Envelope, keys};
 use crate::transport::{self, Class, Connection, Pooled, Until, integer};
 
-/// The log target of everything about commands.
+/// Log target for commands.
 pub(crate) const LOG: &str = "acclient::command";
 
-/// How many pending TTL updates go along with a push. More than one, so that they do not pile up.
+/// How many pending TTL updates are sent along with a push. More than one, so that they do not pile up.
 pub(super) const ALONG: usize = 2;
 
-/// One RPUSH of all documents: Redis takes all of them or none.
+/// Builds one RPUSH of all documents: Redis takes all or none.
 pub(super) fn rpush(documents: &Documents) -> Vec<&[u8]> {
     [b"RPUSH", keys::QUEUE.as_bytes()].into_iter().chain(documents.iter()).collect()
 }
 
-/// Queues the push on a connection; returns the mark by which the connection tells whether it left.
+/// Queues the push on a connection. Returns the mark that later tells whether the push was sent.
 pub(super) fn queue(connection: &mut Connection, documents: &Documents) -> u64 {
     match documents.single() {
-        // Without an allocation, for most commands.
+        // Avoids an allocation for most commands.
         Some(json) => connection.command(&[b"RPUSH", keys::QUEUE.as_bytes(), json]),
         None => connection.command(&rpush(documents)),
     }
 }
 
-/// Pushes a command, along with the requests that `then` queues behind it, and returns the connection
-/// on which their replies arrive. It is pushed again only where Redis cannot have taken it.
+/// Pushes a command together with the requests that `then` queues behind it, and returns the connection on which
+/// their replies arrive. Retries only if Redis cannot have executed the push.
 pub(super) fn push(
     session: &Session,
     command: &Envelope,
@@ -71,7 +71,7 @@ pub(super) fn push(
     }
 }
 
-/// A connection, once it is known what the id of the command holds where that takes a question of its own.
+/// Takes a connection, and first reads what the command's id holds if that needs its own round trip.
 fn ready(
     session: &Session,
     command: &Envelope,
@@ -88,25 +88,25 @@ fn ready(
     }
 }
 
-/// Pushes a command, as a whole call.
+/// Pushes a command as a complete call.
 pub(crate) fn submit(session: &Session, command: &Envelope, timeout: &Timeout) -> Result<()> {
     let documents = command.documents()?;
     let push = |until: &Until| {
         push(session, command, &documents, (Class::Quick, until), |_| ()).map(|_| ())
     };
     session.bounded(timeout, || command.in_words(), push)?;
-    // It may have no waiting caller.
+    // The command may have no waiting caller.
     result::owe_queued(session, &command.id);
     log::debug!(target: LOG, "submitted {command}");
     Ok(())
 }
 
-/// The error of a command that left whole and was not confirmed.
+/// Returns the error of a command that was sent completely and not confirmed.
 pub(super) fn maybe_sent(command: &Envelope, error: Error) -> Error {
     error.with_command_maybe_sent().about_command(command)
 }
 
-/// Takes a connection for pushes; waits for a server that is not ready.
+/// Takes a connection for pushes; waits while the server is not ready.
 pub(super) fn connection(session: &Session, until: &Until) -> Result<Pooled> {
     let mut retrier = Retrier::new(Purpose::Push);
     loop {

@@ -1,4 +1,4 @@
-//! Pushing many commands in one pipeline, with an outcome for each.
+//! Pushes many commands in one pipeline, with an outcome for each.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::error::{Error, Result};
 use crate::protocol::{Documents, Envelope};
 use crate::transport::{self, Connection, Until, clock, integer};
 
-/// How many commands of a pipeline are sent before the first replies are read, and how many bytes: what
-/// is not sent yet is in memory, and the deadline is checked between two of these parts.
+/// How many commands, and bytes, of a pipeline are sent before the first replies are read. Unsent data stays in
+/// memory, and the deadline is checked between two of these parts.
 const PIPELINE: usize = 1000;
 const PIPELINE_BYTES: usize = 1024 * 1024;
-/// How long commands are taken from a slow iterator before those that are there are sent.
+/// How long to collect commands from a slow iterator before sending those received.
 const GATHERING: Duration = Duration::from_millis(5);
 
-/// Sends many commands in pipelines, with an outcome for each, in their order.
+/// Sends many commands in pipelines and returns the outcome of each, in order.
 pub(crate) fn push_many<C: AsRef<Envelope>>(
     session: &Session,
     commands: impl Iterator<Item = Result<C>>,
@@ -26,7 +26,7 @@ pub(crate) fn push_many<C: AsRef<Envelope>>(
     push(session, commands, session.until(&session.quick()))
 }
 
-/// The same within a call that has a deadline.
+/// Like [`push_many`], within a call that has a deadline.
 pub(super) fn within<C: AsRef<Envelope>>(
     session: &Session,
     commands: impl Iterator<Item = Result<C>>,
@@ -46,7 +46,7 @@ fn push<C: AsRef<Envelope>>(
     let mut commands = commands.fuse();
     let sent = until.and_then(|until| many.send_all(&mut commands, &until));
     if let Err(error) = sent {
-        // What ended it is said of all that come after.
+        // The error that ended the call applies to all remaining commands.
         let told = |command: C| Err(not_sent(&error).asked(|| command.as_ref().in_words()));
         many.outcomes.extend(commands.map(|command| command.and_then(told)));
     }
@@ -60,24 +60,22 @@ fn push<C: AsRef<Envelope>>(
     outcomes
 }
 
-/// What came of many commands, by their places. A command that is on its way counts as sent until
-/// something else is known.
+/// Outcomes of many commands by index. A command in flight counts as sent until its reply says otherwise.
 struct Many<'a, C> {
     session: &'a Session,
     outcomes: Vec<Result<C>>,
-    /// Those of the command that is sent now.
+    /// Documents of the command being sent.
     documents: Documents,
 }
 
-/// Commands that a server has refused since it is not ready, by their places, and why.
+/// Commands refused by a server that is not ready, by index, with the reason.
 #[derive(Default)]
 struct Refused {
     places: Vec<usize>,
     why: Option<transport::Error>,
 }
 
-/// Commands that are sent before their replies are read, by their places, each with what has to be sent
-/// for it to have left.
+/// Commands sent before their replies are read, by index, each with the mark that tells whether it was sent.
 #[derive(Default)]
 struct Part {
     commands: Vec<(usize, u64)>,
@@ -95,14 +93,14 @@ impl Part {
     }
 }
 
-/// The error of a command that did not leave.
+/// Returns the error of a command that was not sent.
 fn not_sent(error: &Error) -> Error {
     error.clone().noting("this command was not sent")
 }
 
 impl<C: AsRef<Envelope>> Many<'_, C> {
-    /// Sends all, and those again that a server refuses which is not ready. `Err`: what ended it before
-    /// all were made.
+    /// Sends all commands, and resends those refused by a server that is not ready. `Err` is the failure that
+    /// ended the call before all commands were created.
     fn send_all(
         &mut self,
         rest: &mut impl Iterator<Item = Result<C>>,
@@ -119,10 +117,10 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
             };
             match ended {
                 Ok(()) => {
-                    // What ended it is said of each.
+                    // `send` records a failure for each command.
                     let _ = self.send(&left, until, &mut refused);
                 }
-                // They were refused.
+                // These commands were refused.
                 Err(error) => {
                     let error = not_sent(&error);
                     left.iter().for_each(|place| self.fail(*place, &error));
@@ -132,8 +130,8 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
         sent
     }
 
-    /// Takes commands from the caller's iterator, a part at a time, and sends each part. The iterator may use
-    /// the client, or be slow, so that no connection is held while it runs.
+    /// Takes commands from the caller's iterator and sends them part by part. The iterator may use the client or
+    /// be slow, so no connection is held while it runs.
     fn send_new(
         &mut self,
         rest: &mut impl Iterator<Item = Result<C>>,
@@ -162,7 +160,8 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
         }
     }
 
-    /// Sends the commands of some places. `Err`: what ended it; those that did not leave say so.
+    /// Sends the commands at some indices. `Err` is the failure that ended it; commands that were not sent
+    /// record it.
     fn send(&mut self, places: &[usize], until: &Until, refused: &mut Refused) -> Result<()> {
         let mut left = places.iter();
         if left.as_slice().is_empty() {
@@ -190,7 +189,7 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
         sent.inspect_err(|error| left.for_each(|place| self.fail(*place, &not_sent(error))))
     }
 
-    /// Queues the command of a place, if there is one.
+    /// Queues the command at an index, if there is one.
     fn queue(&mut self, connection: &mut Connection, place: usize, part: &mut Part) {
         let Ok(command) = &self.outcomes[place] else { return };
         match command.as_ref().write(&mut self.documents) {
@@ -203,8 +202,8 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
         }
     }
 
-    /// Reads the replies to a part. `Err`: what broke the connection, which is said of all whose replies
-    /// did not come.
+    /// Reads the replies to a part. `Err` is the failure that broke the connection; it applies to every missing
+    /// reply.
     fn read(
         &mut self,
         connection: &mut Connection,
@@ -258,7 +257,7 @@ impl<C: AsRef<Envelope>> Many<'_, C> {
         self.replace(place, |command| error.clone().asked(|| command.in_words()));
     }
 
-    /// It has left, and was not confirmed.
+    /// Records that a command was sent but not confirmed.
     fn doubt(&mut self, place: usize, error: Error) {
         if let Ok(command) = &self.outcomes[place] {
             result::owe_queued(self.session, &command.as_ref().id);

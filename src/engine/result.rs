@@ -1,5 +1,5 @@
-//! Reading results. They live in lists that any number of readers share: `cmd.<id>.<gid>.<nid>` is the truth
-//! about "done", and holds what the agent said last.
+//! Reads results. A result list, `cmd.<id>.<gid>.<nid>`, can be shared by any number of readers. It decides
+//! whether a job is done, and holds the latest reports of the agent.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::transport::{self, Connection, Reply, TtlUpdate, Until, bulk, items};
 pub(crate) const POLL_INTERVAL: Duration = transport::POLLING_INTERVAL;
 /// How long a command and its results are kept by the server, from the last word of its agents.
 const KEPT: Duration = Duration::from_secs(keys::TTL as u64);
-/// How many jobs the hashes are asked about in one round: each field may be a document of some size.
+/// Maximum number of jobs read from the hashes in one round; each field may hold a large document.
 pub(super) const HASHED: usize = 1000;
-/// How long the TTL update of a missing key is retried once its result is received.
+/// How long the TTL of a key that did not exist yet is retried after its result was received.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
-/// Queues a move of the tail of a list onto its head, which blocks until the next round: no deadline, but
-/// what tells a server that has nothing to say from one that is gone (see `Until::impatient`).
+/// Queues a blocking move of the tail of a list onto its head. It blocks until the next round.
+/// `Until::impatient` tells a slow server from a dead one.
 pub(super) fn queue_move(connection: &mut Connection, key: &str, rounds: &Rounds) {
     connection.queue_move(key.as_bytes(), rounds.pause());
 }
@@ -33,9 +33,9 @@ pub(super) fn queue_expire(connection: &mut Connection, id: &str) {
     connection.command(&[b"EXPIRE", keys::queued(id).as_bytes(), keys::TTL_TEXT.as_bytes()]);
 }
 
-/// Reads the reply of [`queue_expire`]. Where the controller answers itself, the result is there
-/// before `queued`: that key is kept and expired along with the next command. So it is where Redis refuses to
-/// write.
+/// Reads the reply of [`queue_expire`]. Where the controller itself answers, the result exists before `queued`;
+/// the key is then remembered and expired along with a later command. The same applies while Redis refuses
+/// writes.
 pub(super) fn read_expire(
     connection: &mut Connection,
     id: &str,
@@ -57,7 +57,7 @@ pub(super) fn read_expire(
     Ok(())
 }
 
-/// A server's complaint says nothing of the key that it is about.
+/// Adds the key to a server error, which does not name it.
 pub(crate) fn about_key(error: transport::Error, key: &str) -> Error {
     match error {
         transport::Error::Server(_) | transport::Error::Protocol { .. } => {
@@ -67,7 +67,7 @@ pub(crate) fn about_key(error: transport::Error, key: &str) -> Error {
     }
 }
 
-/// The final results of several agents that are there now: by their lists, and by the hash where a list is
+/// Returns the final results that several agents have now, from their lists, or from the hash where a list is
 /// gone.
 pub(crate) fn poll_all(
     session: &Session,
@@ -82,7 +82,7 @@ fn of_agent<T>((agent, document): (AgentId, Result<T>)) -> Result<(AgentId, T)> 
     Ok((agent, document?))
 }
 
-/// The same with the error of each agent whose result cannot be read.
+/// Like [`look_at_all`], with a separate error for each agent whose result cannot be read.
 pub(crate) fn answers(
     session: &Session,
     command: &Envelope,
@@ -102,7 +102,7 @@ pub(crate) fn answers(
     Ok(answers)
 }
 
-/// What stands in the lists of several agents. One whose result is too large does not hide the others.
+/// Reads the lists of several agents. An oversized result of one agent does not hide the others.
 fn in_lists_now(
     session: &Session,
     command: &Envelope,
@@ -142,7 +142,8 @@ fn in_lists_now(
     }
 }
 
-/// Which of some agents have ended by the hash. One whose result is too large does not hide the others.
+/// Returns the agents that have ended according to the hash. An oversized result of one does not hide the
+/// others.
 fn in_hash(
     session: &Session,
     command: &Envelope,
@@ -174,14 +175,14 @@ fn in_hash(
     }
 }
 
-/// Names the agent in an error that is about its job or what stands in its key, and not about the way to it.
+/// Adds the agent to an error about its job or its key; connection errors stay as they are.
 pub(super) fn about_agent(error: Error, agent: AgentId) -> Error {
     let is_about_job =
         matches!(error.kind(), ErrorKind::Server | ErrorKind::Protocol | ErrorKind::Lost);
     if is_about_job { error.about_agent(agent) } else { error }
 }
 
-/// A reply; `None` where Redis refuses the command for good.
+/// Reads a reply; `None` if Redis refuses the command permanently.
 pub(super) fn unless_refused(
     connection: &mut Connection,
     until: &Until,
@@ -219,11 +220,11 @@ fn in_lists(
     answers.collect()
 }
 
-/// Why the hash says nothing of some agents.
+/// Why the hash could not be read for some agents.
 pub(super) enum Unread {
     Link(transport::Error),
-    /// A reply that the connection could not take, with its error: too large, most likely. The connection is
-    /// closed. `Some`: the result of this agent is the cause.
+    /// The connection could not take the reply, most likely because it was too large, and is closed. `Some`
+    /// names the agent whose result is the cause.
     Reply(Option<AgentId>, Error),
 }
 
@@ -233,9 +234,9 @@ impl From<transport::Error> for Unread {
     }
 }
 
-/// Which of some agents of a command have ended, by the hash, although their lists are empty. A hash that
-/// cannot be read says nothing. One reply holds the results of all agents, or, where that was too large,
-/// of one each (`singly`). `seen` receives what the others hold.
+/// Returns the agents that have ended according to the hash although their lists are empty. A hash that cannot
+/// be read counts as empty. One reply holds the results of all agents, or of one agent each if `singly` is set
+/// because that reply was too large. `seen` receives what the hash holds for the other agents.
 pub(super) fn hashed(
     connection: &mut Connection,
     id: &str,
@@ -275,8 +276,8 @@ pub(super) fn hashed(
     confirmed(connection, id, ended, until, before)
 }
 
-/// Reads the lists of agents that have ended by the hash: a result may have reached its list meanwhile, and the
-/// list counts.
+/// Reads the lists of agents that have ended according to the hash. A result may have reached its list
+/// meanwhile, and the list takes precedence.
 fn confirmed(
     connection: &mut Connection,
     id: &str,
@@ -301,7 +302,7 @@ fn confirmed(
     Ok(found)
 }
 
-/// What is to be said of an error of the reply about some agents.
+/// Classifies an error of the reply about some agents.
 fn unread(error: transport::Error, agents: &[AgentId], key: &str) -> Unread {
     if !matches!(error, transport::Error::Protocol { .. }) {
         return Unread::Link(error);
@@ -313,10 +314,10 @@ fn unread(error: transport::Error, agents: &[AgentId], key: &str) -> Unread {
     Unread::Reply(only, about_key(error, key))
 }
 
-/// Agents whose result lists have entries although the hash says that their jobs have not ended, or that the agent
-/// refused a command because it runs one under the id. The entries belong to an earlier command, or the controller
-/// wrote RUNNING after the result: only the agent can tell which. Returns what the hash says of each, and what is in
-/// its list.
+/// Returns agents whose result lists have entries although the hash reports that their jobs have not ended, or
+/// that the agent refused a command because it already runs one under the id. The entries belong to an earlier
+/// command, or the controller wrote RUNNING after the result; only the agent can tell which. Returns the
+/// document in the hash for each of them, and the entries of its list.
 pub(crate) fn disputed(
     session: &Session,
     id: &str,
@@ -356,7 +357,7 @@ pub(crate) fn disputed(
     Ok((open, before))
 }
 
-/// The latest word of one agent, the final one where there is one.
+/// Returns the latest report of one agent, or its final one if it exists.
 pub(crate) fn latest_of(
     session: &Session,
     command: &Envelope,
@@ -381,8 +382,8 @@ pub(crate) fn latest_of(
     }
 }
 
-/// All that is known of a command at this moment: the latest word of each agent, the final one
-/// where there is one.
+/// Returns everything currently known about a command: the latest report of each agent, or its final one if it
+/// exists.
 pub(crate) fn latest(
     session: &Session,
     command: &Envelope,
@@ -399,7 +400,7 @@ pub(crate) fn latest(
     while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
         let value = bulk(value)?.unwrap_or_default();
         match agent_of(&command.id, field) {
-            // The list may tell that it has answered again, byte for byte the same.
+            // The list may show that the agent has answered again with identical bytes.
             Ok(agent) if before.is_some_and(|before| before.is_old_field(agent, &value)) => {
                 found.push((agent, Ok(None)));
             }
@@ -421,8 +422,8 @@ pub(crate) fn latest(
     readable(found.map(of_agent).chain(unreadable))
 }
 
-/// What could be read of several: one that is unreadable does not hide the others. The error where there is
-/// nothing else.
+/// Returns the readable ones of several results, so that an unreadable one does not hide the others. Fails only
+/// if none is readable.
 pub(crate) fn readable<T>(all: impl IntoIterator<Item = Result<T>>) -> Result<Vec<T>> {
     let (mut read, mut unreadable) = (Vec::new(), Vec::new());
     for one in all {
@@ -438,8 +439,8 @@ pub(crate) fn readable<T>(all: impl IntoIterator<Item = Result<T>>) -> Result<Ve
     Ok(read)
 }
 
-/// The answer in a list: the last entry that is not the refusal of an id in use. The list may have
-/// been turned by its readers, so "last" goes by when the job started.
+/// Returns the answer in a list: the last entry that is not the refusal of an id in use. Readers may have
+/// rotated the list, so the start time of the job decides which entry is last.
 pub(crate) fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocument>> {
     let mut answer: Option<ResultDocument> = None;
     let mut unreadable = None;
@@ -464,7 +465,7 @@ pub(crate) fn answer(key: &str, entries: Vec<Reply>) -> Result<Option<ResultDocu
     }
 }
 
-/// The same among the entries that are new.
+/// Like [`answer`], among the new entries only.
 pub(super) fn new_answer(
     key: &str,
     entries: Vec<Reply>,
@@ -489,15 +490,15 @@ pub(super) fn parse(key: &str, bytes: &[u8]) -> Result<ResultDocument> {
     Ok(document)
 }
 
-/// A wait that ends without a result has no time to expire `queued`, which may not even be there
-/// yet: the client does it along with later commands.
+/// A wait that ends without a result cannot expire `queued`, which may not even exist yet. The client expires it
+/// along with later commands.
 pub(super) fn leave(session: &Session, id: &str, error: &Error) {
     if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Cancelled | ErrorKind::MaybeSent) {
         owe_queued(session, id);
     }
 }
 
-/// Leaves the `queued` of a command that may not be there yet to later calls of the client, and to its end.
+/// Leaves the TTL of a `queued` key that may not exist yet to later calls of the client, or to its end.
 pub(crate) fn owe_queued(session: &Session, id: &str) {
     session.pool().add_ttl_update(TtlUpdate::later(keys::queued(id).into_bytes(), keys::TTL, KEPT));
 }

@@ -1,44 +1,44 @@
-//! The one retry policy: which failure leads to another try, in which kind of call, and when.
+//! Retry policy: which failures are retried, in which kind of call, and after what pause.
 
 use std::time::Duration;
 
 use crate::error::{self, ErrorKind};
 use crate::transport::{Condition, Error, Result, Until, sleep};
 
-/// What a step is part of.
+/// Kind of call that a step belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// A wait for results, or another step that is safe to repeat until the deadline.
     Wait,
-    /// The push of a command of which nothing has left for the server.
+    /// The push of a command none of which has been sent.
     Push,
-    /// The push of a command that does not run twice, however often it is pushed.
+    /// An idempotent push.
     PushOnce,
-    /// A quick question to Redis, whose caller would rather hear of a failure than wait.
+    /// A quick request to Redis, which fails early rather than waits.
     Question,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Retry {
     Never,
-    /// Once, at once: the server may close an idle connection just as a call takes it.
+    /// Once, without a pause: the server may close an idle connection just as a call takes it.
     Once,
     /// Until the deadline, with growing pauses.
     AfterPause,
 }
 
-/// The policy. Every loop of the library that tries again asks it.
+/// The policy. Every retry loop of the library uses it.
 ///
 /// |           | unreachable | lost        | not ready   | full        | refuses writes | unknown     | final |
-/// |-----------|-------------|-------------|-------------|-------------|----------------|-------------|-------|
+/// |-----------|-------------|-------------|-------------|----------------|-------------|-------|
 /// | wait      | after pause | after pause | after pause | after pause | after pause    | after pause | never |
 /// | push once | after pause | after pause | after pause | after pause | never          | never       | never |
 /// | push      | never       | once        | after pause | never       | never          | never       | never |
 /// | question  | never       | once        | after pause | never       | never          | never       | never |
 ///
-/// An error code that neither Redis nor Valkey has is unknown: a proxy may be without its server for a moment,
-/// which a wait outlasts. What refuses writes may take an administrator to mend, so the caller of a push
-/// hears of it at once; a wait goes on by reading.
+/// "Unknown" is an error code that neither Redis nor Valkey has: a proxy may temporarily be without its server,
+/// and a wait outlasts that. A server that refuses writes may need an administrator, so a push fails at once; a
+/// wait continues with reads.
 fn policy(condition: Condition, purpose: Purpose) -> Retry {
     use Condition::{Final, Full, Lost, NotReady, RefusesWrites, Unknown, Unreachable};
     match (purpose, condition) {
@@ -51,13 +51,13 @@ fn policy(condition: Condition, purpose: Purpose) -> Retry {
     }
 }
 
-/// Whether a call waits until such a failure has passed.
+/// Returns whether a call retries this failure until the deadline.
 pub(crate) fn waits_out(error: &Error, purpose: Purpose) -> bool {
     policy(error.condition(), purpose) == Retry::AfterPause
 }
 
-/// Whether a wait goes on after such a failure of a question to an agent, which it asks again. The agents
-/// register a few seconds after a restart of their controller, and are unknown until then.
+/// Returns whether a wait repeats a request to an agent after this failure. Agents register a few seconds after
+/// their controller has restarted, and are unknown until then.
 pub(crate) fn outlasts(error: &error::Error) -> bool {
     let waits_out = |condition| policy(condition, Purpose::Wait) == Retry::AfterPause;
     error.is_retriable()
@@ -65,24 +65,24 @@ pub(crate) fn outlasts(error: &error::Error) -> bool {
         || refusal(error).is_some_and(waits_out)
 }
 
-/// Whether Redis refuses to write, so that a question could not be sent.
+/// Returns whether a request could not be sent because Redis refuses writes.
 pub(crate) fn is_refused_write(error: &error::Error) -> bool {
     refusal(error) == Some(Condition::RefusesWrites)
 }
 
-/// What the refusal of a command says of the server.
+/// Returns the condition of the server that a refused command indicates.
 fn refusal(error: &error::Error) -> Option<Condition> {
     let is_of_server = error.kind() == ErrorKind::Server;
     error.server_code().filter(|_| is_of_server).map(Condition::of_code)
 }
 
-/// Decides, failure by failure, whether the steps of one call are tried again.
+/// Decides after each failure whether the steps of one call are retried.
 #[derive(Debug)]
 pub(crate) struct Retrier {
     purpose: Purpose,
     backoff: Backoff,
     repeated: bool,
-    /// Why the last try failed, where another one followed.
+    /// Why the last attempt failed, if another one followed.
     last: Option<Error>,
 }
 
@@ -91,10 +91,11 @@ impl Retrier {
         Retrier { purpose, backoff: Backoff::new(), repeated: false, last: None }
     }
 
-    /// Returns when it is time for another try. `Err`: there is none, or the call ended meanwhile.
+    /// Pauses, and returns `Ok` when the next attempt is due. `Err` if there is none or the call ended
+    /// meanwhile.
     pub(crate) fn again(&mut self, error: Error, until: &Until) -> Result<()> {
-        // The deadline may pass during a try. Other steps are short, so the last failure is the cause;
-        // a wait may have recovered since its last failure.
+        // The deadline may pass during an attempt. Other steps are short, so the last failure is the cause. A
+        // wait may have recovered since its last failure.
         if matches!(error, Error::Timeout) && !self.is_patient() {
             let cause = self.last.take().map(|last| Error::TimeoutAfter(Box::new(last)));
             return Err(cause.unwrap_or(error));
@@ -116,13 +117,13 @@ impl Retrier {
         }
     }
 
-    /// Whether it goes on until the deadline, whatever happens.
+    /// Returns whether retries continue until the deadline after any transient failure.
     fn is_patient(&self) -> bool {
         matches!(self.purpose, Purpose::Wait | Purpose::PushOnce)
     }
 
-    /// Logs the first failure of a call as a warning, since the call may now wait for long, and the others
-    /// for those who want to know more.
+    /// Logs the first failure of a call as a warning, because the call may now block for long, and later ones at
+    /// debug level.
     fn pause(&mut self, error: &Error, until: &Until) -> Result<()> {
         let level = if self.last.is_none() { log::Level::Warn } else { log::Level::Debug };
         log::log!(target: LOG, level, "retrying until the deadline: {error}");
@@ -130,11 +131,11 @@ impl Retrier {
     }
 }
 
-/// The log target of everything about retries.
+/// Log target for retries.
 pub(super) const LOG: &str = "acclient::retry";
 
-/// The pauses between tries: none at first, then doubling from 10 ms to 1 s, each shortened by a
-/// random part so that a fleet of clients does not come back in step.
+/// Pauses between attempts: none at first, then doubling from 10 ms to 1 s. Each pause is shortened by a random
+/// part so that a fleet of clients does not reconnect in step.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     next: Duration,
@@ -148,17 +149,17 @@ impl Backoff {
         Backoff { next: Duration::ZERO }
     }
 
-    /// Sleeps before the next try, or fails when the call ends.
+    /// Sleeps before the next attempt; fails when the call ends.
     pub(crate) fn pause(&mut self, until: &Until) -> Result<()> {
         sleep(self.next_pause(), until)
     }
 
-    /// How long to wait before the next try.
+    /// Returns the pause before the next attempt.
     pub(crate) fn next_pause(&mut self) -> Duration {
         let pause = self.next;
         self.next = (pause * 2).clamp(Self::FIRST, Self::LONGEST);
         let mut random = [0u8; 4];
-        let _ = getrandom::fill(&mut random); // without it the pauses are merely regular
+        let _ = getrandom::fill(&mut random); // on failure the pauses are only less random
         #[cfg(test)]
         crate::transport::simulated::fill(&mut random);
         let part = f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX);
