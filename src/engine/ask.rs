@@ -1,4 +1,4 @@
-//! Asking agents and the controller: builtin commands whose answers are all that matters.
+//! Requests to agents and the controller: builtin commands of which only the answer matters.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -13,14 +13,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Contents, Envelope, JobResult, Target, keys};
 use crate::transport::{TtlUpdate, Until, clock};
 
-/// How long taking back a question that was not answered may take.
+/// Maximum time for taking back an unanswered request.
 const RETRACT: Duration = Duration::from_secs(1);
-/// How long Redis keeps the answer to a question that is asked again and again, in seconds.
+/// TTL in seconds of the answer to a repeated request.
 const ANSWER_TTL: u32 = 10;
-/// How long before the deadline Redis is asked how far an unanswered question got.
+/// How long before the deadline Redis is asked how far an unanswered request got.
 const LAST: Duration = Duration::from_millis(200);
 
-/// The wait without its last part, in which Redis is asked how far an unanswered question got.
+/// Returns the timeout without its last part, in which Redis is asked how far an unanswered request got.
 fn early(timeout: &Timeout) -> Timeout {
     let duration = timeout.duration.map(|whole| whole - LAST.min(whole / 4));
     Timeout { duration, ..timeout.clone() }
@@ -40,7 +40,7 @@ pub(crate) fn order(session: &Session, target: Target, contents: Contents) -> Re
 fn order_one(session: &Session, command: &Envelope, agent: AgentId) -> Result<JobResult> {
     let (timeout, begun) = (session.quick(), clock::now());
     match run::run(session, command, &early(&timeout)) {
-        // It was sent, and Redis has been slow to confirm it so far.
+        // The command was sent; Redis has not confirmed it yet.
         Err(unconfirmed) if unconfirmed.is_maybe_sent() && unconfirmed.is_timeout() => {
             let waited = run::wait_for(session, command, agent, &timeout.since(begun));
             waited.map_err(|late| match late.is_timeout() {
@@ -48,7 +48,7 @@ fn order_one(session: &Session, command: &Envelope, agent: AgentId) -> Result<Jo
                 false => late.once_only(),
             })
         }
-        // Without a handle string it was not sent.
+        // Without a handle string the command was not sent.
         Err(error) if error.kind() == ErrorKind::Timeout && error.command_handle().is_some() => {
             let found = find(session, &[(command, agent)], &timeout.clone().since(begun));
             if found[0] == Some(None) && withdraw(session, command, &timeout.clone().since(begun)) {
@@ -62,7 +62,7 @@ fn order_one(session: &Session, command: &Envelope, agent: AgentId) -> Result<Jo
                 _ => error.waited_if_it_did(clock::since(begun)),
             })
         }
-        // It could not be sent so far, and may be sent in the time that is left.
+        // Not sent yet; it may still be sent in the remaining time.
         Err(error) if error.kind() == ErrorKind::Timeout => {
             run::run(session, command, &timeout.since(begun))
                 .map_err(|error| error.waited(clock::since(begun)))
@@ -71,7 +71,7 @@ fn order_one(session: &Session, command: &Envelope, agent: AgentId) -> Result<Jo
     }
 }
 
-/// Whether agents have fetched questions that they did not answer; the deadline counts more.
+/// Returns whether agents have fetched requests that they did not answer. Respects the deadline.
 fn find(
     session: &Session,
     asked: &[(&Envelope, AgentId)],
@@ -85,15 +85,15 @@ fn find(
     }
 }
 
-/// Removes a command that no controller has routed from the queue, and returns whether it was there. It has no
-/// waiting caller any more and must not run later.
+/// Takes a command that no controller has routed back out of the queue, and returns whether it was there.
+/// Without this it would run later, after its caller has given up.
 fn withdraw(session: &Session, command: &Envelope, timeout: &Timeout) -> bool {
     let taken =
         session.until(timeout).and_then(|until| retract::take_back(session, command, &until));
     taken.unwrap_or(false)
 }
 
-/// The error of a command that its agent did not answer. `found`: whether the agent has fetched it, where
+/// Returns the error of a command that its agent did not answer. `found` is whether the agent has fetched it, if
 /// Redis could be asked.
 fn silent(command: &Envelope, found: Option<Option<bool>>, begun: Instant) -> Error {
     let passed = Error::new(ErrorKind::Timeout, "deadline exceeded");
@@ -105,12 +105,12 @@ fn silent(command: &Envelope, found: Option<Option<bool>>, begun: Instant) -> Er
     silent.waited(clock::since(begun))
 }
 
-/// The same for a question. It changes nothing, so it does not matter whether it was sent.
+/// Like [`order`], for a request that changes nothing: its errors do not say whether it was sent.
 pub(crate) fn ask(session: &Session, target: Target, contents: Contents) -> Result<JobResult> {
     order(session, target, contents).map_err(Error::of_a_question)
 }
 
-/// Several orders and questions of one call, which share its deadline.
+/// Several requests of one call, which share its deadline.
 pub(crate) struct Steps<'a> {
     session: &'a Session,
     begun: Instant,
@@ -126,19 +126,19 @@ impl<'a> Steps<'a> {
         self.session.with_timeout(self.session.quick().since(self.begun).duration)
     }
 
-    /// [`order`] within what is left of the timeout.
+    /// Calls [`order`] within the remaining time.
     pub(crate) fn order(&self, target: Target, contents: Contents) -> Result<JobResult> {
         order(&self.session(), target, contents)
     }
 
-    /// [`ask`] within what is left of the timeout.
+    /// Calls [`ask`] within the remaining time.
     pub(crate) fn ask(&self, target: Target, contents: Contents) -> Result<JobResult> {
         ask(&self.session(), target, contents)
     }
 }
 
-/// Asks an agent again and again until it answers or the call ends: it outlasts what a wait for a result
-/// outlasts. The keys of the answer expire soon.
+/// Repeats a request to an agent until the agent answers or the call ends. Outlasts the same failures as a wait
+/// for a result. The keys of the answer get a short TTL.
 pub(crate) fn persist(
     session: &Session,
     agent: AgentId,
@@ -167,8 +167,8 @@ pub(crate) fn persist(
             is_first = false;
         }
         if error.is_timeout() {
-            // So that no pile of questions waits for a controller that is down. One that cannot be taken
-            // back does no harm.
+            // Keeps unanswered requests from piling up for a controller that is down. One that cannot be taken
+            // back is harmless.
             let _ = retract::take_back(&session, &command, &until.within(RETRACT));
         }
         if let Err(ended) = backoff.pause(until) {
@@ -177,28 +177,28 @@ pub(crate) fn persist(
     }
 }
 
-/// Sets the TTL of the answer to a question: it has no other reader and may be long.
+/// Expires the answer to a request, which has no other reader and may be long.
 fn forget(session: &Session, id: &str, agent: AgentId) {
     for key in [keys::results(id), keys::result(id, agent)] {
         session.pool().add_ttl_update(TtlUpdate::new(key.into_bytes(), ANSWER_TTL, result::SOON));
     }
 }
 
-/// The error of a call that ended before an agent answered.
+/// Returns the error of a call that ended before an agent answered.
 fn unanswered(ended: Error, last: Error, waited: Duration) -> Error {
     if ended.kind() != ErrorKind::Timeout {
         return ended;
     }
     let text = format!("the agent has not answered for {:.1} s", waited.as_secs_f64());
     let ended = ended.noting(&text);
-    // A question that was not sent says what kept it.
+    // The error of a request that was not sent contains the reason.
     let is_late = last.is_timeout() && last.last_failure().is_none();
     if is_late { ended } else { ended.after_failure(last) }
 }
 
-/// Runs a builtin command on each of some agents, all at once, and reads their successful results, each
-/// as it arrives. An error that ends the wait for all of them is the outcome of each agent without an answer;
-/// `Err` where nothing arrived before it.
+/// Runs a builtin command on each of some agents concurrently, and reads their successful results as they
+/// arrive. An error that ends the wait for all of them becomes the outcome of each agent without an answer;
+/// `Err` if nothing arrived before it.
 pub(crate) fn order_each<T>(
     session: &Session,
     orders: Vec<(AgentId, Contents)>,
@@ -211,8 +211,8 @@ pub(crate) fn order_each<T>(
     Ok(outcomes)
 }
 
-/// Reads the successful results of orders that were sent at `begun`, each as it arrives. The error of an
-/// agent that does not answer says how far the order got. Errors are those of [`order_each`].
+/// Reads the successful results of orders sent at `begun` as they arrive. The error of an agent that does not
+/// answer says how far the order got. Errors are those of [`order_each`].
 pub(crate) fn answers<T>(
     session: &Session,
     orders: Vec<Order>,
@@ -257,24 +257,25 @@ pub(crate) fn answers<T>(
     Ok(outcomes)
 }
 
-/// A command for one agent.
+/// Command for one agent.
 pub(crate) type Order = (Envelope, AgentId);
-/// What came of asking each of some agents.
+/// Outcomes of a request to several agents.
 type Answers<T> = Vec<(AgentId, Result<T>)>;
 
 /// Orders without a result.
 pub(crate) struct Unanswered {
     pub(crate) orders: Vec<Order>,
-    /// What ended the wait for all of them before the deadline.
+    /// The failure that ended the wait for all of them before the deadline.
     pub(crate) ended: Option<Error>,
 }
 
-/// The error that ended the wait for some agents, as that of each.
+/// Returns the error that ended the wait as the outcome of each agent.
 pub(crate) fn ended_for<T>(agents: impl Iterator<Item = AgentId>, error: &Error) -> Answers<T> {
     agents.map(|agent| (agent, Err(error.clone().about_agent(agent).not_final()))).collect()
 }
 
-/// Sends a command to each of some agents. Beside those that were sent: why the others were not.
+/// Sends a command to each of some agents. Returns the orders that were sent, and the error of each of the
+/// others.
 pub(crate) fn send_each<T>(
     session: &Session,
     orders: Vec<(AgentId, Contents)>,
@@ -294,7 +295,7 @@ pub(crate) fn send_each<T>(
     (sent, failed)
 }
 
-/// Hands out the results of some orders as they arrive; returns the orders without one at the end.
+/// Passes on the results of some orders as they arrive; returns the orders left without one.
 pub(crate) fn take(
     session: &Session,
     orders: Vec<Order>,
@@ -310,13 +311,13 @@ pub(crate) fn take(
     }
 }
 
-/// Some orders as a watch takes them.
+/// Converts orders to the form a watch expects.
 pub(super) fn wanted(orders: &[Order]) -> Vec<(Envelope, Wanted)> {
     let wanted = |(command, agent): &Order| (command.clone(), Wanted::of(command, vec![*agent]));
     orders.iter().map(wanted).collect()
 }
 
-/// The same as [`take`], with the place of each order.
+/// Like [`take`], with the index of each order.
 pub(super) fn hand_out(
     arrivals: Arrivals,
     orders: Vec<Order>,

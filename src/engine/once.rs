@@ -1,10 +1,10 @@
-//! Pushing a command in a way that can be repeated: it runs at most once, however often it is pushed.
+//! Idempotent pushes: a command runs at most once, even if its push is repeated.
 //!
-//! The key `cmd.<id>.submitted` is written in one step with the push, so that a second try finds it. It holds
-//! a digest of what was pushed, by which the id cannot stand for two commands, and how many entries
-//! `cmd.<id>.queued` had before. The controller knows nothing of that key.
+//! A push writes the key `cmd.<id>.submitted` in the same atomic step, so that a second attempt finds it. The
+//! key holds a digest of what was pushed, which keeps one id from standing for two commands, and the number of
+//! entries `cmd.<id>.queued` had before. The controller does not know this key.
 //!
-//! A command that no agent got has not run, and is pushed anew under its id: see [`Once::never_ran`].
+//! A command that reached no agent has not run and is pushed again under its id: see [`Once::never_ran`].
 
 use std::sync::Arc;
 
@@ -20,13 +20,13 @@ use crate::protocol::{
 };
 use crate::transport::{self, Class, Connection, Until, bulk, integer, items};
 
-/// Larger documents are not what the controller says of a command that matched no agent.
+/// Size limit of the controller's reply to a command that matched no agent. Larger documents are something else.
 const LARGEST_REFUSAL: i64 = 64 * 1024;
 
-/// KEYS: the queue, the mark, `queued`, the hash, and the result list of each address of the target.
-/// ARGV: seconds to live, the digest, the start of all digests, what the controller says where no agent
-/// matches, the largest size of that, the hash field of each address, the documents.
-/// The rules are those of [`Once::in_a_transaction`].
+/// KEYS: the queue, the mark, `queued`, the hash, and the result list of each address of the target. ARGV: TTL
+/// in seconds, the digest, the prefix of all digests, the controller's reply when no agent matches, the maximum
+/// size of that reply, the hash field of each address, the documents. The rules are those of
+/// [`Once::in_a_transaction`].
 const PUSH_ONCE: &str = "local count = #KEYS - 4 \
      local queued = redis.call('LLEN', KEYS[3]) \
      local function is_refusal(text) \
@@ -69,15 +69,15 @@ const OTHER_CONTENT: i64 = 2;
 
 const REPLACED: &str = "the connection was lost before Redis confirmed the command, and Redis was restarted or replaced since: its data may be lost";
 
-/// Pushes a command unless it was pushed before, and tries again until Redis has confirmed one or the other,
-/// or the call ends.
+/// Pushes a command unless it was pushed before. Retries until Redis has confirmed one or the other, or the call
+/// ends.
 pub(crate) fn submit_once(session: &Session, command: &Envelope, timeout: &Timeout) -> Result<()> {
     let documents = command.documents()?;
     let mut push = Once::new(command, &documents)?;
     let push = |until: &Until| push_once(session, &mut push, until);
     let pushed = session.bounded(timeout, || command.in_words(), push);
     if pushed.as_ref().map_or_else(Error::is_maybe_sent, |_| true) {
-        // Its caller may have stopped waiting.
+        // The command may have no waiting caller left.
         result::owe_queued(session, &command.id);
     }
     match pushed.map_err(|error| error.about_command(command))? {
@@ -87,7 +87,7 @@ pub(crate) fn submit_once(session: &Session, command: &Envelope, timeout: &Timeo
     Ok(())
 }
 
-/// Whether the mark of a command that was pushed in this way is there, as far as the user may look.
+/// Returns whether the mark of an idempotent push exists, as far as the user may read it.
 pub(crate) fn is_marked(session: &Session, id: &str, until: &Until) -> Result<bool> {
     let marked = session.repeat(until, |connection, until| {
         connection.command(&[b"EXISTS", keys::submitted(id).as_bytes()]);
@@ -96,7 +96,7 @@ pub(crate) fn is_marked(session: &Session, id: &str, until: &Until) -> Result<bo
     Ok(marked == Some(Value::Int(1)))
 }
 
-/// Whether it was pushed now, and not before.
+/// Returns whether this call pushed the command, rather than an earlier one.
 fn push_once(session: &Session, push: &mut Once<'_>, until: &Until) -> Result<bool> {
     let command = push.command;
     let mut retrier = Retrier::new(Purpose::PushOnce);
@@ -142,8 +142,8 @@ struct Once<'a> {
     command: &'a Envelope,
     documents: &'a Documents,
     digest: String,
-    /// The addresses of the target, one for each document, as the controller names them in its answer where it
-    /// knows no agent for one.
+    /// The addresses of the target, one for each document, in the form the controller uses when it knows no
+    /// agent for one.
     addresses: Vec<AgentId>,
     mark: String,
     queued: String,
@@ -151,7 +151,7 @@ struct Once<'a> {
     lists: Vec<String>,
     /// What the id held when it had no mark.
     before: Option<Before>,
-    /// The run of the server that an earlier try may have reached; inside, whether that is known.
+    /// Set if an earlier attempt may have reached a server; the inner value is that server's run, if known.
     doubt: Option<Option<Arc<str>>>,
 }
 
@@ -177,7 +177,7 @@ impl<'a> Once<'a> {
         })
     }
 
-    /// One try; `None` where an earlier one may have reached a server that is no more.
+    /// Makes one attempt; `None` if an earlier one may have reached a server that no longer exists.
     fn attempt(
         &mut self,
         connection: &mut Connection,
@@ -208,7 +208,7 @@ impl<'a> Once<'a> {
         pushed.map(Some)
     }
 
-    /// Whether the mark is that of another command. Earlier versions wrote marks without a digest, which
+    /// Returns whether the mark belongs to another command. Earlier versions wrote marks without a digest, which
     /// count as marks of this command.
     fn is_other(&self, mark: &str) -> bool {
         mark.starts_with(DIGEST) && !mark.starts_with(&self.digest)
@@ -226,8 +226,8 @@ impl<'a> Once<'a> {
             connection.command(&iter_once(b"WATCH").chain(keys()).collect::<Vec<_>>());
             connection.command(&[b"GET", self.mark.as_bytes()]);
             connection.command(&[b"LLEN", self.queued.as_bytes()]);
-            // A transaction does not stop at an error: a queue that is no list has to be found out
-            // before, or it would leave the mark of a command that was not pushed.
+            // A transaction does not stop at an error. The type of the queue is therefore checked first, or the
+            // transaction would leave the mark of a command that was not pushed.
             connection.command(&[b"LLEN", keys::QUEUE.as_bytes()]);
             connection.reply(until)?;
             let mark = text(connection, until)?;
@@ -257,13 +257,13 @@ impl<'a> Once<'a> {
             if transaction(connection, until, sent, &commands)?.is_some() {
                 return Ok(PUSHED);
             }
-            until.check()?; // somebody else has submitted it in this moment
+            until.check()?; // another process has submitted it meanwhile
         }
     }
 
-    /// Whether the command that left the mark is known not to have run: the controller has routed all of it
-    /// and said of each address that it knows no agent, and nothing is there of any agent, not even that
-    /// a job is queued. So a list of agents has to be unknown as a whole.
+    /// Returns whether the command that left the mark is known not to have run: the controller has routed all of
+    /// it and replied for each address that it knows no agent, and no key of any agent exists, not even one for
+    /// a queued job. Of a list of agents, all have to be unknown.
     fn never_ran(
         &self,
         connection: &mut Connection,
@@ -305,7 +305,7 @@ impl<'a> Once<'a> {
         Ok(are_refusals)
     }
 
-    /// An error of a call that may be made again, with the same id.
+    /// Adds to an error that the call may be repeated with the same id.
     fn explained(&self, error: Error) -> Error {
         if self.doubt.is_none() {
             return error;
@@ -319,13 +319,13 @@ fn iter_once(word: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::once(word)
 }
 
-/// Whether an entry is what the controller says where it knows no agent.
+/// Returns whether an entry is the controller's reply for an unknown agent.
 fn is_refusal(entry: Value) -> bool {
     let entry = bulk(entry).ok().flatten().unwrap_or_default();
     ResultDocument::parse(&entry).is_ok_and(|document| document.is_no_such_agent())
 }
 
-/// A reply; `None` where the user may not ask.
+/// Reads a reply; `None` if the user may not run the command.
 fn optional(connection: &mut Connection, until: &Until) -> transport::Result<Option<Value>> {
     match connection.reply(until) {
         Err(transport::Error::Server(error)) if !error.is_passing() => Ok(None),

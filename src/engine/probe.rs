@@ -1,7 +1,7 @@
-//! Questions of a diagnosis: few round trips, times without the network, and nothing left in Redis.
+//! Requests of a diagnosis: few round trips, times without the network, and no keys left in Redis.
 //!
-//! A call that asks once reads its answers by rounds of reading lists: over a slow network that takes a round trip less
-//! than a wait that has to be set up.
+//! A call that asks once polls the lists for its answers. Over a slow network that takes one round trip less
+//! than setting up a wait.
 
 use std::time::{Duration, Instant};
 
@@ -16,57 +16,57 @@ use crate::transport::{
     self, Class, Connection, TtlUpdate, Until, bulk, clock, integer, items, sleep,
 };
 
-/// How long Redis keeps what belongs to a question, in seconds.
+/// TTL in seconds of the keys of a request.
 const KEPT: u32 = 10;
-/// How long removing the questions may take, besides the round trips.
+/// Maximum time for removing the requests, in addition to the round trips.
 const REMOVING: Duration = Duration::from_millis(100);
-/// Round trips that removing the questions takes at most, over a connection that is new.
+/// Maximum number of round trips for removing the requests over a new connection.
 const ROUND_TRIPS: u32 = 4;
-/// How many of the latest commands that wait for an agent are searched for a question.
+/// How many of the latest commands that wait for an agent are searched for a request.
 const SEARCHED: &[u8] = b"-100";
-/// The pauses between two rounds: the first, which doubles, and the longest, unless a round takes long.
+/// Pauses between two rounds: the first, which doubles, and the longest, unless a round takes long.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(40);
 
-/// What came of a question.
+/// Outcome of a request.
 pub(crate) enum Probed {
-    /// The answer, and how long it took the controller or the agent to give it.
+    /// The answer, and the time the controller or the agent took for it.
     Answered(JobResult, Duration),
-    /// The question was not sent, or an error is the answer, after this time.
+    /// The request was not sent, or was answered with an error, after this time.
     Failed(Error, Duration),
     /// No answer in this time.
     Silent(Place, Duration),
 }
 
-/// Where an unanswered question was found.
+/// Where an unanswered request was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// In the controller's queue, where it is no more.
+    /// In the controller's queue, from which it was removed.
     Queue,
     /// No longer in the queue, and not routed.
     Controller,
-    /// Among the commands that wait for the agent, where it is no more.
+    /// Among the commands that wait for the agent, from which it was removed.
     Agent,
-    /// With the agent, or the controller lost it while the agent was fetching it.
+    /// Fetched by the agent, or lost by the controller while the agent was fetching it.
     Fetched,
     /// Redis could not be asked.
     Unknown,
 }
 
-/// Questions of one diagnosis.
+/// Requests of one diagnosis.
 pub(crate) struct Probe {
     session: Session,
-    /// The round trip to Redis.
+    /// Round-trip time to Redis.
     network: Duration,
-    /// Those that were answered, whose keys are still to expire.
+    /// Answered requests whose keys have no TTL yet.
     answered: Vec<Order>,
 }
 
-/// Questions that were sent.
+/// Requests that were sent.
 struct Round {
     questions: Vec<Order>,
     outcomes: Vec<Option<Result<(JobResult, Duration)>>>,
-    /// When Redis took them.
+    /// When Redis received them.
     sent_at: Instant,
 }
 
@@ -75,8 +75,8 @@ impl Probe {
         Probe { session: session.asking(), network, answered: Vec::new() }
     }
 
-    /// Sends questions, each of one agent, and waits for the answers. What was not answered is removed from Redis,
-    /// also when the call is cancelled: unfetched documents at once, keys within ten seconds.
+    /// Sends requests, each to one agent, and waits for the answers. Removes unanswered ones from Redis, also
+    /// when the call is cancelled: documents not yet fetched immediately, keys within ten seconds.
     pub(crate) fn ask(
         &mut self,
         questions: Vec<Order>,
@@ -135,7 +135,7 @@ impl Probe {
         Ok(each)
     }
 
-    /// Has the keys of answered questions expire.
+    /// Expires the keys of answered requests.
     pub(crate) fn finish(mut self) {
         let answered = std::mem::take(&mut self.answered);
         let Ok(until) = self.until(self.removing(None)) else { return };
@@ -148,30 +148,30 @@ impl Probe {
         }
     }
 
-    /// The time that is kept for removing questions.
+    /// Returns the time reserved for removing requests.
     fn removing(&self, whole: Option<Duration>) -> Duration {
         let removing = REMOVING + self.network * ROUND_TRIPS;
         whole.map_or(removing, |whole| removing.min(whole / 2))
     }
 
-    /// What bounds a removal: nothing but its time.
+    /// Returns the bound of a removal: its time only.
     fn until(&self, time: Duration) -> Result<Until> {
         self.session.uncancelled().until(&time.into())
     }
 
-    /// Sends the questions, and reads answers until all are there or the call ends.
+    /// Sends the requests, and reads answers until all have arrived or the call ends.
     fn send(&self, round: &mut Round, until: &Until) -> Result<()> {
         let documents = round.questions.iter().map(|(command, _)| command.documents());
         let documents = documents.collect::<Result<Vec<_>, _>>()?;
         let mut pause = FIRST_PAUSE;
-        // Once only: a question that was sent twice would be refused.
+        // Sent once only: an agent would refuse a duplicate.
         self.session.pool().once(Class::Question, until, |connection| {
             for documents in &documents {
                 push::queue(connection, documents);
             }
             let asked = round.ask(connection);
             round.confirmed(connection, until)?;
-            // In the middle of the round trip that has confirmed them.
+            // The middle of the round trip that confirmed them.
             round.sent_at = before(clock::now(), self.network / 2);
             round.read(&asked, connection, self.network, until)
         })?;
@@ -182,7 +182,7 @@ impl Probe {
                 let asked = round.ask(connection);
                 round.read(&asked, connection, self.network, until)
             })?;
-            // No more than a fifth of the time of Redis.
+            // Uses at most a fifth of the time of Redis.
             let busy = clock::since(begun).saturating_sub(self.network);
             pause = (pause * 2).min(LONGEST_PAUSE).max(busy * 4);
         }
@@ -190,18 +190,18 @@ impl Probe {
     }
 }
 
-/// An instant, some time before.
+/// Returns the instant `time` earlier.
 fn before(instant: Instant, time: Duration) -> Instant {
     instant.checked_sub(time).unwrap_or(instant)
 }
 
 impl Round {
-    /// Places without an outcome.
+    /// Returns the indices without an outcome.
     fn open(&self) -> Vec<usize> {
         (0..self.outcomes.len()).filter(|place| self.outcomes[*place].is_none()).collect()
     }
 
-    /// Asks for the answers to questions without one, and for how long ago each was written. Returns the places.
+    /// Queues reads of the missing answers and of their ages. Returns their indices.
     fn ask(&self, connection: &mut Connection) -> Vec<usize> {
         let open = self.open();
         for place in &open {
@@ -213,7 +213,7 @@ impl Round {
         open
     }
 
-    /// Reads the answers that are there.
+    /// Reads the answers that have arrived.
     fn read(
         &mut self,
         asked: &[usize],
@@ -237,11 +237,11 @@ impl Round {
             let Some(entry) = entry else { continue };
             let arrived = clock::now();
             let took = arrived.saturating_duration_since(self.sent_at);
-            // Where its age is not known, it may have been there since the round before.
+            // An answer of unknown age may have arrived right after the previous round.
             let took = match left.and_then(age) {
                 Some(age) => {
                     let written = before(before(arrived, network / 2), age);
-                    // Redis tells the age in milliseconds.
+                    // Redis reports the age in milliseconds.
                     let least = Duration::from_millis(1);
                     took.min(written.saturating_duration_since(self.sent_at).max(least))
                 }
@@ -259,7 +259,7 @@ impl Round {
         Ok(())
     }
 
-    /// Reads whether Redis took each question.
+    /// Reads whether Redis took each request.
     fn confirmed(&mut self, connection: &mut Connection, until: &Until) -> transport::Result<()> {
         for outcome in &mut self.outcomes {
             match connection.reply(until) {
@@ -273,7 +273,7 @@ impl Round {
 }
 
 impl Probe {
-    /// Removes unfetched questions and sets TTLs on the keys of all of them. Returns where each was.
+    /// Removes requests that were not fetched, and expires the keys of all. Returns where each was.
     fn remove(&self, questions: &[Order], within: Duration) -> Vec<Place> {
         let mut places = vec![Place::Unknown; questions.len()];
         let Ok(until) = self.until(within) else { return places };
@@ -321,7 +321,7 @@ impl Probe {
         };
         let (_, _, queued) = (done()?, done()?, done()?);
         if !queued {
-            // The controller writes it last.
+            // The controller writes this key last.
             let key = keys::queued(&command.id).into_bytes();
             self.session.pool().add_ttl_update(TtlUpdate::new(key, KEPT, SOON));
         }
@@ -329,8 +329,8 @@ impl Probe {
     }
 }
 
-/// Has the keys of a question expire soon. The list of an answer is complete, and the controller may be about to have
-/// it expire in a day: it is deleted.
+/// Gives the keys of a request a short TTL. The list of an answer is complete, and the controller may be about
+/// to set its TTL to a day, so it is deleted.
 fn expire(connection: &mut Connection, (command, agent): &Order, is_answered: bool) {
     let seconds = KEPT.to_string();
     let id = &command.id;
@@ -344,13 +344,13 @@ fn expire(connection: &mut Connection, (command, agent): &Order, is_answered: bo
     }
 }
 
-/// Age of a result whose list expires in `left` milliseconds.
+/// Returns the age of a result whose list Redis keeps for another `left` milliseconds.
 fn age(left: i64) -> Option<Duration> {
     let whole = i64::from(keys::TTL) * 1000;
     u64::try_from(whole - left).ok().filter(|_| left >= 0).map(Duration::from_millis)
 }
 
-/// Where a question was: the replies to its removal from the queue, and to the question for its state.
+/// Returns where a request was, from the replies to its removal from the queue and to the read of its state.
 fn place_of(taken_back: Option<transport::Reply>, state: Option<transport::Reply>) -> Place {
     let count = taken_back.and_then(|count| integer(&count).ok());
     if count.is_some_and(|count| count > 0) {
@@ -368,7 +368,7 @@ fn place_of(taken_back: Option<transport::Reply>, state: Option<transport::Reply
     }
 }
 
-/// Removes questions from among the commands that wait for their agents.
+/// Removes requests from the commands that wait for their agents.
 fn remove_from_agents<'a>(
     connection: &mut Connection,
     questions: impl Iterator<Item = &'a Order>,

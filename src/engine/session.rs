@@ -1,4 +1,4 @@
-//! The session: what every call needs of its client, below clients, commands and jobs alike.
+//! The session: what every call needs from its client, shared by clients, commands and jobs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::transport::{
     self, Class, Config, Connection, Counters, Deadline, Leftovers, Pool, Until, clock,
 };
 
-/// Keys of commands that any process may leave behind without a TTL.
+/// Keys that any process may leave behind for a command, and that have no other owner to expire them.
 const LEFTOVERS: Leftovers =
     Leftovers { pattern: keys::ALL_QUEUED, entry: keys::QUEUED, seconds: keys::TTL };
 
@@ -22,9 +22,9 @@ pub(crate) struct Session {
     pool: Arc<Pool>,
     timeout: Option<Duration>,
     cancel: Option<CancelToken>,
-    /// The token of the call that this session serves a step of: see [`Session::for_a_step`].
+    /// Token of the call that this session serves a step of: see [`Session::for_a_step`].
     call: Option<CancelToken>,
-    /// What its waits need a connection for.
+    /// Class of connection that its waits use.
     class: Class,
 }
 
@@ -34,22 +34,22 @@ impl Session {
         Ok(Session { pool, timeout, cancel: None, call: None, class: Class::Wait })
     }
 
-    /// The same connections with another default timeout; `None` is no timeout.
+    /// Returns a session on the same connections with another default timeout; `None` means no timeout.
     pub(crate) fn with_timeout(&self, timeout: Option<Duration>) -> Self {
         Session { timeout, ..self.clone() }
     }
 
-    /// The same connections with a token that ends every call.
+    /// Returns a session on the same connections with a token that ends every call.
     pub(crate) fn with_cancel(&self, cancel: &CancelToken) -> Self {
         Session { cancel: Some(cancel.clone()), ..self.clone() }
     }
 
-    /// The same connections for a question, whose wait for an answer is a short one.
+    /// Returns a session on the same connections for requests, whose waits are short.
     pub(crate) fn asking(&self) -> Self {
         Session { class: Class::Question, ..self.clone() }
     }
 
-    /// What a wait of this session needs a connection for.
+    /// Returns the class of connection that waits of this session use.
     pub(super) fn class(&self) -> Class {
         self.class
     }
@@ -70,18 +70,18 @@ impl Session {
         self.pool.config().endpoint.to_string()
     }
 
-    /// The wait of a call that takes none of its own.
+    /// Returns the timeout of a call that takes none of its own.
     pub(crate) fn quick(&self) -> Timeout {
         self.timeout.into()
     }
 
-    /// The wait of a call that was given a wait of zero: it reads once, within the default timeout, and
-    /// its token ends it all the same.
+    /// Returns the timeout of a call with a timeout of zero: it reads once, within the default timeout, and its
+    /// token still ends it.
     pub(crate) fn look(&self, timeout: &Timeout) -> Timeout {
         Timeout { cancel: timeout.cancel.clone(), ..self.quick() }
     }
 
-    /// What bounds a call that begins now.
+    /// Returns deadline and cancellation of a call that starts now.
     pub(crate) fn until(&self, timeout: &Timeout) -> Result<Until> {
         if timeout.is_zero() {
             return Err(Error::invalid("timeout must be greater than zero"));
@@ -91,8 +91,8 @@ impl Session {
         Ok(self.pool.until(Deadline::after(timeout.duration), cancels)?)
     }
 
-    /// The session for a step of a call: with the default timeout, but no more than the call has
-    /// left, and with the token of the call beside its own. It is for this step only: what the caller
+    /// Returns a session for a step of a call: with the default timeout, limited to the time the call has left,
+    /// and with the token of the call in addition to its own. Use it for this step only; objects that the caller
     /// keeps must not end with that token.
     pub(crate) fn for_a_step(&self, left: &Timeout) -> Self {
         let times = [self.timeout, left.duration];
@@ -100,13 +100,13 @@ impl Session {
         Session { timeout, call: left.cancel.clone(), ..self.clone() }
     }
 
-    /// The same connections without any token: for what is to be done after a call was cancelled.
+    /// Returns a session on the same connections without any token, for cleanup after a call was cancelled.
     pub(crate) fn uncancelled(&self) -> Self {
         Session { cancel: None, call: None, ..self.clone() }
     }
 
-    /// The session for one try of several that a call may make: with the default timeout, or a usual one where
-    /// there is none, but no more than the call has left.
+    /// Returns a session for one of several attempts of a call: with the default timeout, or a usual one if
+    /// there is none, limited to the time the call has left.
     pub(crate) fn for_a_try(&self, until: &Until) -> Self {
         const USUAL: Duration = Duration::from_secs(10);
         const LEAST: Duration = Duration::from_millis(1);
@@ -115,8 +115,8 @@ impl Session {
         self.with_timeout(Some(longest.min(left)))
     }
 
-    /// One public call: makes what bounds it, and tells its errors what was asked of whom and how
-    /// long it took.
+    /// Runs one public call: sets its deadline and cancellation, and adds the request, its target and the
+    /// elapsed time to its errors.
     pub(crate) fn bounded<T>(
         &self,
         timeout: &Timeout,
@@ -128,7 +128,7 @@ impl Session {
         result.map_err(|error| error.asked(asked).waited_if_it_did(clock::since(begun)))
     }
 
-    /// Runs a step of a quick call, which may be repeated.
+    /// Runs a repeatable step of a quick call.
     pub(crate) fn query<T>(
         &self,
         until: &Until,
@@ -137,8 +137,8 @@ impl Session {
         self.steps(Purpose::Question, Class::Quick, until, |connection, _| step(connection))
     }
 
-    /// Runs a step of a call again and again, until it succeeds, fails for good, or the call ends.
-    /// A connection that falls silent is replaced. The step must not wait for anything but Redis.
+    /// Repeats a step of a call until it succeeds, fails permanently, or the call ends. Replaces a connection
+    /// that stops responding. The step must wait for Redis only.
     pub(crate) fn repeat<T>(
         &self,
         until: &Until,
@@ -147,7 +147,7 @@ impl Session {
         self.steps(Purpose::Wait, Class::Quick, &until.impatient(), step)
     }
 
-    /// The same for a step that waits for an agent or the controller.
+    /// Like [`Session::repeat`], for a step that waits for an agent or the controller.
     pub(super) fn wait<T>(
         &self,
         until: &Until,
