@@ -1,11 +1,11 @@
-//! Steps that Redis takes as one, by a script or by a transaction.
+//! Atomic steps, as a script or as a transaction.
 
 use redis::Value;
 
 use crate::transport::{self, Connection, Until, integer, items};
 
-/// Several Redis commands that take effect together or not at all: a script, or a transaction for a
-/// user who may not run scripts.
+/// Several Redis commands that take effect together or not at all: a script, or a transaction for a user who may
+/// not run scripts.
 pub(super) struct Step<'a> {
     pub(super) script: &'static str,
     pub(super) keys: &'a [&'a str],
@@ -13,7 +13,7 @@ pub(super) struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Sets `sent` where it failed after it had been sent, and Redis may have run it: not where Redis
+    /// Runs the step. Sets `sent` if it failed after it was sent and Redis may have run it, but not if Redis
     /// refused it.
     pub(super) fn run(
         &self,
@@ -35,8 +35,8 @@ impl Step<'_> {
             {
                 let done = transaction(connection, until, sent);
                 if done.is_err() {
-                    // It may still watch keys or be within the transaction, which the next call must not
-                    // inherit.
+                    // The connection may still watch keys or be within the transaction, which the next call must
+                    // not inherit.
                     connection.retire();
                 }
                 done
@@ -50,7 +50,7 @@ impl Step<'_> {
     }
 }
 
-/// Runs commands as one. `None`: a watched key has changed, and nothing was done. After an error the
+/// Runs commands in a transaction. `None` if a watched key has changed and nothing was done. After an error the
 /// connection may still be within the transaction.
 pub(super) fn transaction(
     connection: &mut Connection,
@@ -58,7 +58,7 @@ pub(super) fn transaction(
     sent: &mut bool,
     commands: &[&[&[u8]]],
 ) -> transport::Result<Option<Vec<Value>>> {
-    // Without the right to MULTI the commands would run one by one.
+    // A user without the right to MULTI would run the commands one by one.
     connection.command(&[b"MULTI"]);
     connection.reply(until)?;
     for command in commands {
@@ -69,7 +69,7 @@ pub(super) fn transaction(
     for _ in commands {
         match connection.reply(until) {
             Ok(_) => {}
-            // Redis says why here, and only that it was so at the end.
+            // This error has the reason; EXEC only reports that there was one.
             Err(error @ transport::Error::Server(_)) => refused = refused.or(Some(error)),
             Err(error) => {
                 *sent = connection.was_sent(mark);

@@ -1,20 +1,19 @@
-//! [`CancelToken`]: a token that ends calls.
+//! [`CancelToken`]: cancels calls.
 
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Wake;
 
-/// A token that ends calls before their time, from any thread and from a signal handler.
+/// Token that cancels calls, from any thread and from a signal handler.
 ///
-/// Give it to a wait with [`Timeout::or_cancelled`](crate::Timeout::or_cancelled), or to a client handle
-/// with [`Client::with_cancel`](crate::Client::with_cancel); it may serve many calls at a time.
-/// Once cancelled it stays so: the calls under way end at once with
-/// [`ErrorKind::Cancelled`], and later ones before they
-/// start. Nothing is asked of the server, and the command goes on: come back to it by its printed
-/// form.
+/// Pass it to a wait with [`Timeout::or_cancelled`](crate::Timeout::or_cancelled), or to a client handle with
+/// [`Client::with_cancel`](crate::Client::with_cancel). One token can serve many calls at a time. A cancelled
+/// token stays cancelled. Calls in progress return [`ErrorKind::Cancelled`] at once, and later calls fail before
+/// they start. Cancelling sends nothing to the server, and the command continues; its handle string finds it
+/// again.
 ///
-/// Clones are the same token. In a forked child a token of the parent is of no use: calls answer
+/// Clones share the token. In a forked child, a token of the parent cannot be used: calls fail with
 /// [`ErrorKind::ForkedHandle`], and [`CancelToken::cancel`] does nothing.
 ///
 /// ```
@@ -29,7 +28,7 @@ use crate::transport::Wake;
 pub struct CancelToken(Arc<Wake>);
 
 impl CancelToken {
-    /// A token that is not cancelled. It takes two descriptors; without any left, the error is
+    /// Creates a token that is not cancelled. A token uses two file descriptors; if none are left, this returns
     /// [`ErrorKind::System`].
     pub fn new() -> Result<Self> {
         let wake = Wake::new().map_err(|error| {
@@ -41,15 +40,15 @@ impl CancelToken {
         Ok(CancelToken(Arc::new(wake)))
     }
 
-    /// Ends the calls that have this token. Safe from any thread and in a signal handler: one
-    /// atomic exchange, `getpid`, `fstat` and `write`, no lock, no allocation, `errno` kept.
+    /// Cancels the calls that have this token. Safe from any thread and in a signal handler: it uses one atomic
+    /// exchange, `getpid`, `fstat` and `write`, takes no lock, allocates nothing and preserves `errno`.
     ///
-    /// Returns `false`, and does nothing, in a process other than the one that made the token.
+    /// Returns `false` and does nothing in any process other than the one that created the token.
     pub fn cancel(&self) -> bool {
         self.0.set()
     }
 
-    /// Whether it was cancelled.
+    /// Returns whether the token was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.0.is_set()
     }

@@ -1,4 +1,4 @@
-//! Failures of the transport as the public [`Error`].
+//! Converts transport failures to the public [`Error`].
 
 use crate::error::{Error, ErrorKind};
 use crate::transport::{self, NO_CLUSTER};
@@ -13,7 +13,7 @@ impl From<transport::Error> for Error {
             Transport::Connect { source, .. }
             | Transport::Lost { source, .. }
             | Transport::System { source, .. } => ours.caused_by(source),
-            // A certificate is no better a moment later.
+            // Retrying does not fix a certificate.
             Transport::Tls { source, .. } => {
                 let ours = ours.with_retriable(false);
                 match source {

@@ -1,12 +1,12 @@
-//! Whether an agent has fetched a command that it did not answer.
+//! Checks whether an agent has fetched a command that it did not answer.
 
 use super::Session;
 use crate::error::Result;
 use crate::protocol::{AgentId, JobState, ResultDocument, keys};
 use crate::transport::{Until, bulk, items};
 
-/// What the controller recorded of each of some commands, one agent each: `true` once it handed the command
-/// to the agent, `false` while the command waits for the agent to fetch it, `None` before it was routed.
+/// Returns what the controller recorded for each command, one agent each: `true` once it passed the command to
+/// the agent, `false` while the command waits for the agent to fetch it, `None` before it was routed.
 pub(super) fn fetched(
     session: &Session,
     commands: &[(&str, AgentId)],

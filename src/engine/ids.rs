@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Process;
 
-/// Random bytes are cheap when drawn many at a time: 256 ids' worth.
+/// Random bytes drawn at a time, enough for 256 ids. Drawing many at once is cheap.
 const DRAWN: usize = 4096;
 
 struct Random {
@@ -18,11 +18,11 @@ thread_local! {
     static RANDOM: RefCell<Random> = const { RefCell::new(Random { process: Process::NONE, bytes: [0; DRAWN], left: 0 }) };
 }
 
-/// A UUID of version 4.
+/// Returns a random UUID (version 4).
 pub(crate) fn new_id() -> Result<String> {
     RANDOM.with_borrow_mut(|random| {
         let process = Process::current();
-        // A forked child has its parent's bytes, and would give out its parent's ids.
+        // A forked child has a copy of its parent's bytes and would generate the same ids.
         if random.left == 0 || random.process != process {
             getrandom::fill(&mut random.bytes).map_err(|error| {
                 Error::new(ErrorKind::System, format!("cannot get random bytes for an id: {error}"))
@@ -38,12 +38,12 @@ pub(crate) fn new_id() -> Result<String> {
     })
 }
 
-/// A number below a limit, which is above 0.
+/// Returns a random number below a limit, which must be above 0.
 pub(crate) fn random_below(limit: usize) -> Result<usize> {
     let number = getrandom::u64().map_err(|error| {
         Error::new(ErrorKind::System, format!("cannot get random bytes: {error}"))
     })?;
-    // It is less than the limit, which is a usize.
+    // The remainder is less than the limit, which is a usize.
     Ok((number % limit as u64) as usize)
 }
 

@@ -1,8 +1,8 @@
-//! The marks by which any process knows that an agent has accepted the kill of a job.
+//! Marks that tell any process that an agent has accepted the kill of a job.
 //!
-//! An agent never answers a second kill of a job that is still ending, and counts that kill among its jobs
-//! until it restarts. A mark holds a digest of what the hash says of the job, by which it is no mark of a later
-//! job under the same id.
+//! An agent never answers a second kill of a job that is still ending, and counts that kill among its jobs until
+//! it restarts. A mark holds a digest of the job's field in the hash, so that it does not apply to a later job
+//! under the same id.
 
 use super::Session;
 use super::result::unless_refused;
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::protocol::{AgentId, digest, keys};
 use crate::transport::{self, Connection, Until, bulk};
 
-/// Which of the agents have accepted a kill of the job, as far as the marks may be read.
+/// Returns for each agent whether it has accepted a kill of the job, as far as the marks may be read.
 pub(crate) fn are_marked(
     session: &Session,
     id: &str,
@@ -32,7 +32,7 @@ pub(crate) fn are_marked(
     Ok(marked)
 }
 
-/// Records that the agents have accepted a kill of the job. A user without that right records nothing.
+/// Records that the agents have accepted a kill of the job. Does nothing for a user without that right.
 pub(crate) fn mark(session: &Session, id: &str, agents: &[AgentId], until: &Until) -> Result<()> {
     session.repeat(until, |connection, until| {
         agents.iter().for_each(|agent| queue_field(connection, id, *agent));
@@ -48,12 +48,12 @@ pub(crate) fn mark(session: &Session, id: &str, agents: &[AgentId], until: &Unti
     Ok(())
 }
 
-/// Asks for what the hash says of a job.
+/// Queues a read of the job's field in the hash.
 fn queue_field(connection: &mut Connection, id: &str, agent: AgentId) {
     connection.command(&[b"HGET", keys::results(id).as_bytes(), agent.to_string().as_bytes()]);
 }
 
-/// A text; `None` where there is none, and where Redis refuses the command for good.
+/// Reads a string; `None` if there is none, and if Redis refuses the command permanently.
 fn text(connection: &mut Connection, until: &Until) -> transport::Result<Option<Vec<u8>>> {
     Ok(unless_refused(connection, until)?.and_then(|reply| bulk(reply).ok().flatten()))
 }

@@ -1,10 +1,10 @@
-//! [`Statistics`]: what a client has done so far, and its connections now.
+//! [`Statistics`]: counters and connections of a client.
 
 use super::Session;
 
-/// Connections and counts of a client and of everything made from it; see
-/// [`Client::statistics`](crate::Client::statistics). Counts start when the client is made. A forked child
-/// continues with those of its parent, and has connections of its own.
+/// Connections and counters of a client and of all objects created from it; see
+/// [`Client::statistics`](crate::Client::statistics). Counters start when the client is created. A forked child
+/// continues with the counters of its parent, and has connections of its own.
 ///
 /// ```no_run
 /// # use acclient::*;
@@ -22,22 +22,22 @@ pub struct Statistics {
     pub open_connections: usize,
     /// Open connections that no call uses.
     pub idle_connections: usize,
-    /// Calls that wait for a connection now, since those that they may have are in use: see
+    /// Calls currently waiting for a connection because all connections allowed to them are in use: see
     /// [`max_connections`](crate::ClientBuilder::max_connections).
     pub waiting_calls: usize,
     /// Connections opened so far.
     pub connected: u64,
-    /// Times that a call had to wait for a connection.
+    /// Number of times a call had to wait for a connection.
     pub pool_waits: u64,
-    /// Commands pushed and confirmed by Redis, questions to agents and the controller included.
+    /// Commands pushed and confirmed by Redis, including requests to agents and the controller.
     pub pushed: u64,
-    /// Waits for results by [`WaitMethod::Blocking`](crate::WaitMethod::Blocking).
+    /// Waits for results that used [`WaitMethod::Blocking`](crate::WaitMethod::Blocking).
     pub blocking_waits: u64,
-    /// Waits for results by [`WaitMethod::Tracking`](crate::WaitMethod::Tracking).
+    /// Waits for results that used [`WaitMethod::Tracking`](crate::WaitMethod::Tracking).
     pub tracking_waits: u64,
-    /// Waits for results by [`WaitMethod::Broadcast`](crate::WaitMethod::Broadcast).
+    /// Waits for results that used [`WaitMethod::Broadcast`](crate::WaitMethod::Broadcast).
     pub broadcast_waits: u64,
-    /// Waits for results by [`WaitMethod::Polling`](crate::WaitMethod::Polling).
+    /// Waits for results that used [`WaitMethod::Polling`](crate::WaitMethod::Polling).
     pub polling_waits: u64,
 }
 

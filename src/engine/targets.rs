@@ -1,4 +1,5 @@
-//! Whom a command went to: what the controller says of it in the hash and in `queued`, and waiting until it has.
+//! Finds the agents of a command: reads them from the hash and `queued`, and waits until the controller has
+//! routed it.
 
 use redis::Value;
 
@@ -13,14 +14,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Envelope, keys};
 use crate::transport::{self, Connection, Reply, Until, bulk, integer, items, sleep};
 
-/// Queues the wait for the controller to route a command, and the question whom it went to.
+/// Queues the wait for the controller to route a command, and the read of its agents.
 pub(super) fn ask_targets(connection: &mut Connection, id: &str, rounds: &Rounds) {
     queue_move(connection, &keys::queued(id), rounds);
     connection.command(&[b"HKEYS", keys::results(id).as_bytes()]);
     queue_expire(connection, id);
 }
 
-/// What Redis says of whom a command went to.
+/// What Redis holds about the agents of a command.
 #[derive(Debug)]
 pub(super) struct Targets {
     is_routed: Reply,
@@ -35,11 +36,11 @@ pub(super) fn read_targets(
     rounds: &Rounds,
 ) -> transport::Result<Targets> {
     let is_routed = match connection.moved(&rounds.bound(until)) {
-        // The server is late; the pool closes the connection.
+        // The server did not reply in time; the pool closes the connection.
         Err(transport::Error::Timeout) if !until.deadline.has_passed() => {
             return Ok(Targets { is_routed: Value::Nil, fields: Value::Array(Vec::new()) });
         }
-        // It may be read all the same.
+        // The hash may still be readable.
         Err(transport::Error::Server(_)) => Value::Nil,
         moved => moved?,
     };
@@ -48,7 +49,7 @@ pub(super) fn read_targets(
     Ok(Targets { is_routed, fields })
 }
 
-/// Waits until the controller has routed a command, and returns whom it went to.
+/// Waits until the controller has routed a command, and returns its agents.
 pub(crate) fn targets(
     session: &Session,
     command: &Envelope,
@@ -61,8 +62,8 @@ pub(crate) fn targets(
     more_targets(session, command, until, false, Rounds::begin(until), None)
 }
 
-/// The same under an id that was used before: the hash holds agents of the earlier command too, and a blocking
-/// command on `queued` would return at once.
+/// Like [`targets`], under an id that was used before: the hash also holds agents of the earlier command, and a
+/// blocking command on `queued` would return at once.
 fn new_targets(session: &Session, command: &Envelope, until: &Until) -> Result<Vec<AgentId>> {
     let until = &until.impatient();
     while !is_routed(session, command, until)? {
@@ -72,8 +73,8 @@ fn new_targets(session: &Session, command: &Envelope, until: &Until) -> Result<V
     Ok(latest.into_iter().map(|(agent, _)| agent).collect())
 }
 
-/// The same. A command that `is_for_one` agent is known to be routed once there is an agent. `first` is what
-/// the question that went out with the command brought.
+/// Like [`targets`]. A command that `is_for_one` agent is known to be routed once there is an agent. `first` is
+/// the outcome of the read that was sent along with the command.
 pub(super) fn more_targets(
     session: &Session,
     command: &Envelope,
@@ -117,7 +118,7 @@ pub(super) fn more_targets(
     })
 }
 
-/// Whom a command went to, if the controller has said so.
+/// Returns the agents of a command, if the controller has named them.
 pub(crate) fn targets_now(
     session: &Session,
     id: &str,
@@ -134,7 +135,7 @@ pub(crate) fn targets_now(
     not_gone(id, agents_of(id, items(fields)?)?).map(Some)
 }
 
-/// Whether the controller has said whom a command went to, to the last agent.
+/// Returns whether the controller has named all agents of a command.
 pub(crate) fn is_routed(session: &Session, command: &Envelope, until: &Until) -> Result<bool> {
     let queued = session.repeat(until, |connection, until| {
         connection.command(&[b"LLEN", keys::queued(&command.id).as_bytes()]);
@@ -143,7 +144,7 @@ pub(crate) fn is_routed(session: &Session, command: &Envelope, until: &Until) ->
     Ok(integer(&queued)? > command.before().map_or(0, |before| before.queued))
 }
 
-/// Whom a command went to, unless nothing is known of it any more.
+/// Returns the agents of a command, or an error if nothing is known about it any more.
 pub(crate) fn not_gone(id: &str, agents: Vec<AgentId>) -> Result<Vec<AgentId>> {
     if agents.is_empty() {
         let gone = format!("{} is gone; Redis keeps results for 24 hours", keys::results(id));
@@ -152,12 +153,12 @@ pub(crate) fn not_gone(id: &str, agents: Vec<AgentId>) -> Result<Vec<AgentId>> {
     Ok(agents)
 }
 
-/// The agents that the fields of the hash of a command are of.
+/// Parses the agents from the fields of a command's hash.
 fn agents_of(id: &str, fields: Vec<Reply>) -> Result<Vec<AgentId>> {
     readable(fields.into_iter().map(|field| agent_of(id, field)))
 }
 
-/// The agent that a field of the hash of a command is of.
+/// Parses the agent from a field of a command's hash.
 pub(crate) fn agent_of(id: &str, field: Reply) -> Result<AgentId> {
     let field = bulk(field)?.unwrap_or_default();
     let agent = std::str::from_utf8(&field).ok().and_then(|text| text.parse().ok());

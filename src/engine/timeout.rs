@@ -27,14 +27,14 @@ pub struct Timeout {
 }
 
 impl Timeout {
-    /// No timeout: the call ends with its result, with an error that retrying cannot mend, or when it
-    /// is cancelled.
+    /// No timeout: the call ends with its result, with an error that retrying cannot resolve, or when it is
+    /// cancelled.
     pub fn none() -> Self {
         Timeout::default()
     }
 
-    /// At most `duration`: one deadline for everything that the call does, connecting and reconnecting
-    /// included.
+    /// A timeout of `duration`: one deadline for everything the call does, including connecting and
+    /// reconnecting.
     pub fn after(duration: Duration) -> Self {
         Timeout { duration: Some(duration), cancel: None }
     }
@@ -45,8 +45,8 @@ impl Timeout {
         self
     }
 
-    /// What is left of the timeout of a call that began at `begun`. Zero only where the timeout is zero, which means
-    /// to poll once.
+    /// Returns the remaining timeout of a call that began at `begun`. Zero only if the timeout itself is zero,
+    /// which means to poll once.
     pub(crate) fn since(self, begun: Instant) -> Timeout {
         let left = |duration: Duration| match duration {
             Duration::ZERO => Duration::ZERO,

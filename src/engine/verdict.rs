@@ -1,4 +1,4 @@
-//! What a result means to the caller: success, failure, or that no agent matched.
+//! Converts a result for the caller: success, failure, or no matching agent.
 
 use std::borrow::Cow;
 
@@ -8,17 +8,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Envelope, JobResult, JobState, Target, mended};
 
 impl JobResult {
-    /// Reads [`JobResult::data`], which has to be JSON, as a type of yours or as
-    /// [`serde_json::Value`].
+    /// Deserializes [`JobResult::data`] from JSON into a type of your own or a [`serde_json::Value`].
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] where it is not JSON, or not of that shape.
+    /// Returns [`ErrorKind::Protocol`] if the data is not JSON or does not match the type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_str(&self.json_text()?)
             .map_err(|error| self.unreadable(format!("unexpected JSON: {error}")).caused_by(error))
     }
 
-    /// [`JobResult::data`] as JSON text.
+    /// Returns [`JobResult::data`] as JSON text.
     pub(crate) fn json_text(&self) -> Result<Cow<'_, str>> {
         if !self.is_json() {
             let level = self.level();
@@ -31,11 +30,11 @@ impl JobResult {
         Error::new(ErrorKind::Protocol, message).asked(|| format!("the data of {self:?}"))
     }
 
-    /// This result if the job ended with `SUCCESS`, else an error that holds it.
+    /// Returns this result if the job ended with `SUCCESS`.
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownCommand`] for `UNKNOWN_CMD`, [`ErrorKind::JobFailed`] for every other
-    /// state. [`Error::job`] gives the result.
+    /// Returns [`ErrorKind::UnknownCommand`] for `UNKNOWN_CMD` and [`ErrorKind::JobFailed`] for every other
+    /// state. [`Error::job`] returns the result.
     pub fn into_success(self) -> Result<JobResult> {
         let kind = match self.state() {
             JobState::Success => return Ok(self),
@@ -43,7 +42,7 @@ impl JobResult {
             _ => ErrorKind::JobFailed,
         };
         let said = [self.data(), self.stderr(), self.critical().unwrap_or_default()];
-        // A failing builtin command of the agent answers no more than "{}".
+        // A failing builtin command of the agent returns only "{}".
         let said =
             said.iter().find(|text| !text.is_empty() && **text != "{}").map(|text| text.trim_end());
         let message = match said {
@@ -56,7 +55,7 @@ impl JobResult {
     }
 }
 
-/// Returns the result for the caller: an error if the controller answered that no agent matches.
+/// Returns the result for the caller, or an error if the controller replied that no agent matches.
 pub(crate) fn delivered(command: &Envelope, result: JobResult) -> Result<JobResult> {
     if !result.is_no_such_agent() {
         return Ok(result);
@@ -69,13 +68,13 @@ pub(crate) fn delivered(command: &Envelope, result: JobResult) -> Result<JobResu
     Err(unknown(command, result, &name))
 }
 
-/// Error of a result by which the controller answered that no agent matches.
+/// Returns the error for a controller reply that no agent matches.
 pub(crate) fn no_such_agent(command: &Envelope, result: JobResult) -> Error {
     unknown(command, result, "")
 }
 
 fn unknown(command: &Envelope, result: JobResult, name: &str) -> Error {
-    // The controller answers for an agent by its numbers, and for roles as 0:0 or gid:0.
+    // The controller names an agent by its numbers, and roles as 0:0 or gid:0.
     let message = if result.agent().is_real() {
         format!(
             "no such agent{name}: it may be down, full (100 jobs) or not registered yet, or the number is wrong"
@@ -88,7 +87,7 @@ fn unknown(command: &Envelope, result: JobResult, name: &str) -> Error {
     error.about_agent(result.agent()).about_command(command).with_job(result)
 }
 
-/// The error of a wait, whose timeout says how far the command got, as far as that is known here.
+/// Adds to the timeout of a wait how far the command got, as far as this process knows.
 pub(crate) fn tell_how_far(command: &Envelope, error: Error) -> Error {
     let error = error.about_command(command);
     if error.kind() != ErrorKind::Timeout || error.is_explained() {
@@ -109,7 +108,7 @@ pub(crate) fn tell_how_far(command: &Envelope, error: Error) -> Error {
     })
 }
 
-/// What is said of a command whose agents the controller has not named.
+/// Describes a command whose agents the controller has not named.
 pub(crate) fn unrouted(was_sent: bool) -> &'static str {
     match was_sent {
         true => "no controller has routed the command",
@@ -117,7 +116,7 @@ pub(crate) fn unrouted(was_sent: bool) -> &'static str {
     }
 }
 
-/// For an error message; the whole text is in the result.
+/// Shortens text for an error message; the result holds the whole text.
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 200;
     match text.char_indices().nth(LONGEST) {

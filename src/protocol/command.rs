@@ -11,11 +11,11 @@ use super::json_text;
 use super::text::{Invalid, check_name};
 use super::{AgentId, Field, RunArgs, Target, Text};
 
-/// Longer commands are refused: Redis itself takes up to 512 MiB, but the controller and the
-/// agent hold a command several times over.
+/// Size limit of a command. Redis itself takes up to 512 MiB, but the controller and the agent hold several
+/// copies.
 const MAX_COMMAND: usize = 64 * 1024 * 1024;
 
-/// Refuses at once what cannot fit, before it is looked at byte by byte.
+/// Rejects what cannot fit before it is processed byte by byte.
 pub(crate) fn check_size(what: &'static str, size: usize) -> Result<(), Invalid> {
     check_limit(what, size, MAX_COMMAND)
 }
@@ -59,7 +59,7 @@ pub(crate) struct Address<'a> {
     pub(crate) fanout: bool,
 }
 
-/// What a command says, whoever sends it to whom.
+/// Contents of a command, without id and target.
 #[derive(Debug, Clone)]
 pub(crate) struct Contents {
     pub(crate) cmd: Cow<'static, str>,
@@ -69,7 +69,7 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// Whether controller and agents understand all of it.
+    /// Checks that controller and agents understand the contents.
     pub(crate) fn check(&self) -> Result<(), Invalid> {
         check_name("the command name", &self.cmd)?;
         check_name("the tags", self.tags.as_deref().unwrap_or_default())?;

@@ -351,7 +351,7 @@ impl Kind {
     }
 }
 
-/// The fields of a value that is part of a valid text; none where it is no object.
+/// Returns the fields of a value within valid JSON text; none if it is not an object.
 fn fields(value: &RawValue) -> impl Iterator<Item = (Cow<'_, str>, &RawValue)> {
     Fields::parse(value.get()).ok().into_iter().flat_map(Fields::into_iter)
 }

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::controller_data::is_field;
 
-/// How deep a field that is kept as it is may nest. Documents of AgentController8 nest three
-/// levels; the limit keeps a later reading of such a field off the end of a small stack.
+/// Nesting limit for a field that is kept unchanged. Documents of AgentController8 nest three levels; the limit
+/// keeps later reads of these fields within a small stack.
 pub(super) const MAX_DEPTH: usize = 32;
 
 /// A field of a document: absent and null are different things to some readers, so both are kept.
@@ -211,11 +211,10 @@ pub(super) fn unquoted(json: &str) -> impl Iterator<Item = (usize, u8)> {
     })
 }
 
-/// The text of a document: what is no character in it becomes U+FFFD, be it bytes that are no UTF-8
-/// or an escape that is half a pair, as Go's decoder does. What a program printed must not keep
-/// anybody from reading how it ended.
+/// Returns the text of a document. Bytes that are not UTF-8, and escapes that are half of a surrogate pair,
+/// become U+FFFD, as in Go's decoder: the output of a program must not make its result unreadable.
 pub(crate) fn mended(bytes: &[u8]) -> Cow<'_, str> {
-    // Text is the rule, and is found to be text several bytes at a time.
+    // Most documents are valid UTF-8, which is validated several bytes at a time.
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),

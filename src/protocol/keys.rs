@@ -1,41 +1,40 @@
-//! The names of the keys that a client reads and writes.
+//! Names of the Redis keys that a client reads and writes.
 
 use super::AgentId;
 
 /// Commands for the controller.
 pub(crate) const QUEUE: &str = "cmds.queue";
 
-/// Commands of the past, newest first, where a controller keeps them.
+/// Past commands, newest first, if the controller keeps them.
 pub(crate) const HISTORY: &str = "joblog";
 
-/// How long results live, in seconds, and what a client gives to the key that the controller
-/// forgets to expire.
+/// TTL of results in seconds. The client also gives it to `queued`, for which the controller sets none.
 pub(crate) const TTL: u32 = 24 * 60 * 60;
-/// The same as an argument of EXPIRE.
+/// [`TTL`] as an argument of EXPIRE.
 pub(crate) const TTL_TEXT: &str = "86400";
 
-/// Written once a command is routed: from then on the hash holds every target.
+/// Written once a command is routed; the hash then holds every target.
 pub(crate) fn queued(id: &str) -> String {
-    // Not by format!, which is a good part of the instructions of a submit.
+    // `format!` would add noticeably to the instructions of a submit.
     ["cmd.", id, ".queued"].concat()
 }
 
-/// The names of all those keys, as a pattern of Redis, and their only content.
+/// Redis pattern that matches all those keys, and their only content.
 pub(crate) const ALL_QUEUED: &str = "cmd.*.queued";
 pub(crate) const QUEUED: &str = "queued";
 
-/// Written in one step with the push of a command that is to be pushed once. The client's own.
+/// Written atomically with an idempotent push. Used by the client only.
 pub(crate) fn submitted(id: &str) -> String {
     format!("cmd.{id}.submitted")
 }
 
-/// Written once an agent has accepted a kill of the job. The client's own.
+/// Written once an agent has accepted a kill of the job. Used by the client only.
 pub(crate) fn killed(id: &str, agent: AgentId) -> String {
     format!("cmd.{id}.killed.{}.{}", agent.gid, agent.nid)
 }
 
-/// Commands that an agent is still to fetch. The controller's own: its length is read, and a question of `doctor`
-/// that nobody has fetched is removed.
+/// Commands that an agent has not fetched yet. The key belongs to the controller. The client reads its length,
+/// and removes requests of `doctor` that were not fetched.
 pub(crate) fn for_agent(agent: AgentId) -> String {
     format!("cmds:{}:{}", agent.gid, agent.nid)
 }
@@ -45,17 +44,17 @@ pub(crate) fn results(id: &str) -> String {
     ["jobresult:", id].concat()
 }
 
-/// The command of such a hash.
+/// Returns the id of the command of a hash with this name.
 pub(crate) fn parse_results(key: &str) -> Option<&str> {
     key.strip_prefix("jobresult:")
 }
 
-/// What the names of all lists of a command begin with.
+/// Returns the common prefix of the names of all lists of a command.
 pub(crate) fn lists(id: &str) -> String {
     format!("cmd.{id}.")
 }
 
-/// The command and the agent of a list; no agent for `queued`.
+/// Returns the command and the agent of a list; no agent for `queued`.
 pub(crate) fn parse_list(key: &str) -> Option<(&str, Option<AgentId>)> {
     let (rest, last) = key.strip_prefix("cmd.")?.rsplit_once('.')?;
     if last == "queued" {
@@ -66,7 +65,7 @@ pub(crate) fn parse_list(key: &str) -> Option<(&str, Option<AgentId>)> {
     Some((id, Some(agent)))
 }
 
-/// List of the final results of one agent: the truth about "done".
+/// List of the final results of one agent. It decides whether the job is done.
 pub(crate) fn result(id: &str, agent: AgentId) -> String {
     let (mut gid, mut nid) = (itoa::Buffer::new(), itoa::Buffer::new());
     ["cmd.", id, ".", gid.format(agent.gid), ".", nid.format(agent.nid)].concat()

@@ -113,7 +113,7 @@ impl TakeField for JobState {
     }
 }
 
-/// Text that may be a payload: what is no string is read as its JSON.
+/// Text that may be a payload: a value that is not a string is read as its JSON text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Text(pub(crate) String);
 
@@ -241,7 +241,7 @@ pub(crate) fn extra(rest: Rest) -> Map<String, Value> {
     rest.extra.into_iter().map(|(name, json)| (name, value(&json))).chain(dropped).collect()
 }
 
-/// What such a struct is written as: a field that was dropped as it stood.
+/// Converts the fields of a [`Record`] for serialization; dropped fields keep their original JSON.
 pub(crate) fn shown<const N: usize>(
     fields: [(&str, Value); N],
     extra: &Map<String, Value>,

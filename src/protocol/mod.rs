@@ -1,7 +1,7 @@
-//! The documents and key names of AgentController8, as its daemons read and write them.
+//! Documents and key names of AgentController8, in the form its daemons read and write.
 //!
-//! Knows nothing of sockets. What would make the controller exit cannot be written with these
-//! types, or is refused by their `check`.
+//! Independent of sockets. These types cannot express anything that would make the controller exit, or their
+//! `check` refuses it.
 
 mod agent;
 mod before;
