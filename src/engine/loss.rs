@@ -1,9 +1,9 @@
-//! Whether Redis has lost commands that it had confirmed: it was restarted without its data, or replaced by a
+//! Detects that Redis has lost commands it had confirmed: it was restarted without its data, or replaced by a
 //! replica that never had them.
 //!
-//! A job is not lost with its command: the agent may have it. So a wait goes on, and its timeout says what
-//! happened. It ends with `Lost` only where the agent itself says that it does not run the job, and no result
-//! follows within a moment.
+//! A job is not lost with its command, because the agent may have it. The wait therefore continues, and its
+//! timeout reports what happened. It ends with `Lost` only if the agent itself reports that it does not run the
+//! job, and no result follows shortly after.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Contents, Envelope, Sent, keys};
 use crate::transport::{self, Class, Connection, Until, clock, integer, sleep};
 
-/// How long a controller may hold a command without a trace of it in Redis.
+/// How long a controller may hold a command of which there is no trace in Redis meanwhile.
 const IN_HAND: Duration = Duration::from_millis(100);
-/// How long the result of a job may take that its agent does not run any more.
+/// How long to wait for the result of a job that its agent no longer runs.
 const MOMENT: Duration = Duration::from_secs(1);
-/// How long agents are asked at a time, how many, and how long between two questions: the first are in vain
-/// mostly, since controller and agents have to find each other again.
+/// How long agents are asked at a time, how many, and the pause between two requests. The first ones mostly
+/// fail, because controller and agents have to reconnect.
 const ASKING: Duration = Duration::from_secs(1);
 const ASKED_AT_ONCE: usize = 100;
 const AGAIN: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ const LOST_DATA: &str = "Redis lost its data";
 /// A job by the place of its command in a wait.
 type Place = (u32, AgentId);
 
-/// A command whose loss matters to a wait.
+/// Command whose loss matters to a wait.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Confirmed<'a> {
     pub(super) place: u32,
@@ -42,7 +42,7 @@ pub(super) struct Confirmed<'a> {
 }
 
 impl<'a> Confirmed<'a> {
-    /// A command of a wait, where this program has sent it. Of a question it does not matter: it is asked again.
+    /// Returns a command that this program has sent. Requests are excluded, because they are repeated anyway.
     pub(super) fn of(
         session: &Session,
         place: u32,
@@ -54,7 +54,7 @@ impl<'a> Confirmed<'a> {
     }
 }
 
-/// What a wait knows of the loss of its commands.
+/// State of a wait regarding lost commands.
 #[derive(Debug)]
 pub(super) struct Loss {
     /// The run of the server that was last asked for traces.
@@ -64,7 +64,7 @@ pub(super) struct Loss {
     forgotten: BTreeMap<u32, bool>,
     next: Option<Instant>,
     pause: Duration,
-    /// The job that was asked about last.
+    /// The job whose agent was asked last.
     asked_to: Option<Place>,
     /// Jobs whose agents have answered, and since when they do not run them.
     answered: BTreeMap<Place, Option<Instant>>,
@@ -82,7 +82,7 @@ impl Loss {
         }
     }
 
-    /// Looks for traces of commands, where another run of the server has confirmed them.
+    /// Looks for traces of commands that another run of the server has confirmed.
     pub(super) fn look<'a>(
         &mut self,
         connection: &mut Connection,
@@ -115,18 +115,18 @@ impl Loss {
         Ok(())
     }
 
-    /// Whether Redis has lost a command.
+    /// Returns whether Redis has lost a command.
     pub(super) fn has(&self, place: u32) -> bool {
         self.forgotten.contains_key(&place)
     }
 
-    /// Whether it is time to ask agents about jobs.
+    /// Returns whether it is time to ask agents about jobs.
     pub(super) fn is_due(&self) -> bool {
         self.next.is_some_and(|next| next <= clock::now())
     }
 
-    /// Asks the agents of some jobs, in ascending order, whose commands are lost: those that have not answered,
-    /// in turn.
+    /// Asks the agents of some jobs, in ascending order, whose commands are lost. Asks those that have not
+    /// answered in turn.
     pub(super) fn ask<'a>(
         &mut self,
         session: &Session,
@@ -161,7 +161,7 @@ impl Loss {
         Ok(())
     }
 
-    /// Jobs that their agents do not run, for long enough that their results had come.
+    /// Returns jobs that their agents have not run for long enough that a result would have arrived.
     pub(super) fn lost(&self) -> Vec<Place> {
         let is_over = |since: &Option<Instant>| since.is_some_and(|it| clock::since(it) >= MOMENT);
         let lost = self.answered.iter().filter(|(_, since)| is_over(since));
@@ -169,14 +169,14 @@ impl Loss {
     }
 }
 
-/// The error of the wait for a job that is lost.
+/// Returns the error of the wait for a lost job.
 pub(super) fn lost() -> Error {
     let message = "the job is lost: Redis lost its data, and the agent does not run the job; \
          it may have run, so check what it did before sending it again";
     Error::new(ErrorKind::Lost, message)
 }
 
-/// Whether Redis has lost a command that it had confirmed.
+/// Returns whether Redis has lost a command it had confirmed.
 pub(crate) fn is_forgotten(session: &Session, command: &Envelope, until: &Until) -> Result<bool> {
     let Some(sent) = &command.sent else { return Ok(false) };
     Ok(session.repeat(until, |connection, until| {
@@ -187,8 +187,8 @@ pub(crate) fn is_forgotten(session: &Session, command: &Envelope, until: &Until)
     })?)
 }
 
-/// Those of some ids of which Redis has neither a hash nor `queued`, nor the mark of a command that is pushed
-/// once, nor an entry in the queue.
+/// Returns the ids for which Redis has neither a hash, `queued`, the mark of an idempotent push, nor a queue
+/// entry.
 fn without_trace<'a>(
     connection: &mut Connection,
     ids: &[&'a str],
@@ -204,7 +204,7 @@ fn without_trace<'a>(
         }
         let queued = retract::in_queue(connection, &gone, until)?;
         gone.retain(|id| !queued.contains(*id));
-        // After the queue: a command goes from there to here.
+        // Checked after the queue, because a command moves from the queue to these keys.
         let left: Vec<&str> = gone.iter().copied().collect();
         for id in &left {
             let names = [keys::results(id), keys::queued(id), keys::submitted(id)];
@@ -213,7 +213,7 @@ fn without_trace<'a>(
         }
         for id in left {
             match connection.reply(until) {
-                // What may not be read counts as a trace.
+                // A key that may not be read counts as a trace.
                 Err(transport::Error::Server(error)) if !error.is_passing() => {
                     gone.remove(id);
                 }
@@ -228,7 +228,7 @@ fn without_trace<'a>(
     Ok(gone)
 }
 
-/// Whether agents run some jobs; `None` of one that does not answer.
+/// Returns whether agents run some jobs; `None` for an agent that does not answer.
 fn answers(session: &Session, jobs: &[(Place, &str)], until: &Until) -> Result<Vec<Option<bool>>> {
     let asking = until.within(ASKING);
     let questions = jobs.iter().map(|((_, agent), id)| {
@@ -255,7 +255,7 @@ fn answers(session: &Session, jobs: &[(Place, &str)], until: &Until) -> Result<V
             Err(_) => None,
         };
     });
-    // So that no pile of questions waits for a controller that is down.
+    // Keeps requests from piling up for a controller that is down.
     for (question, _) in unanswered.orders {
         let _ = retract::take_back(session, &question, &until.within(ASKING));
     }

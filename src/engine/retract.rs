@@ -1,4 +1,4 @@
-//! Retracting a command from the controller's queue, and searching the queue for one.
+//! Takes commands back out of the controller's queue, and searches it.
 
 use std::collections::{BTreeSet, HashSet};
 use std::iter;
@@ -12,23 +12,23 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, CommandDocument, Envelope, keys};
 use crate::transport::{self, Class, Connection, Until, bulk, items};
 
-/// ARGV: how many documents were pushed, and those of them to remove. The mark goes with the last of
-/// them: a command that some agents got must not be pushed again.
+/// ARGV: how many documents were pushed, then the documents to remove. The mark is deleted with the last of
+/// them, because a command that reached some agents must not be pushed again.
 const TAKE_BACK: &str = "local count = 0 \
      for i = 2, #ARGV do count = count + redis.call('LREM', KEYS[1], 0, ARGV[i]) end \
      if count >= tonumber(ARGV[1]) then redis.call('DEL', KEYS[2]) end return count";
 
-/// How many entries of the queue are read at a time.
+/// How many queue entries are read at a time.
 const CHUNK: usize = 100;
 
-/// Takes a command out of the queue, with its mark, and returns whether all of it was there: if so, it
-/// never ran. Looks for exactly what was pushed, or for the id where that is not known.
+/// Takes a command out of the queue, with its mark, and returns whether all of it was there; if so, it never
+/// ran. Searches for exactly what was pushed, or for the id if that is not known.
 pub(crate) fn take_back(session: &Session, command: &Envelope, until: &Until) -> Result<bool> {
     let pushed: Option<Vec<Vec<u8>>> =
         command.pushed().map(|documents| documents.iter().map(<[u8]>::to_vec).collect());
     let agents = command.target.answering().map_or(1, <[AgentId]>::len);
     let mut retrier = Retrier::new(Purpose::PushOnce);
-    // Whether a try that was not confirmed may have taken it.
+    // Set if an unconfirmed attempt may have removed it.
     let mut doubt = false;
     loop {
         let tried = session.pool().once(Class::Quick, until, |connection| {
@@ -47,7 +47,7 @@ pub(crate) fn take_back(session: &Session, command: &Envelope, until: &Until) ->
             Ok(count) => {
                 let all = count >= agents as i64;
                 if all {
-                    // It will never be routed.
+                    // The command will never be routed.
                     session.pool().forget(keys::queued(&command.id).as_bytes());
                     command.was_taken_back();
                 }
@@ -62,7 +62,7 @@ pub(crate) fn take_back(session: &Session, command: &Envelope, until: &Until) ->
     }
 }
 
-/// The documents of a command that are still in the queue.
+/// Returns the documents of a command that are still in the queue.
 pub(crate) fn queued(
     session: &Session,
     command: &Envelope,
@@ -74,16 +74,16 @@ pub(crate) fn queued(
     Ok(found.iter().filter_map(|entry| CommandDocument::parse(entry).ok()).collect())
 }
 
-/// Documents of a command that are to be removed from the queue.
+/// Documents of a command to remove from the queue.
 struct Part<'a> {
     id: &'a str,
     documents: Vec<Vec<u8>>,
-    /// How many there were when it was pushed.
+    /// Number of documents pushed.
     of: usize,
 }
 
 impl Part<'_> {
-    /// Removes those that are in the queue, and returns how many these were.
+    /// Removes the documents that are in the queue, and returns how many there were.
     fn take_out(
         &self,
         connection: &mut Connection,
@@ -137,12 +137,12 @@ impl Part<'_> {
                 });
                 return Ok(removed.sum());
             }
-            until.check()?; // the queue has changed in this moment
+            until.check()?; // the queue has changed meanwhile
         }
     }
 }
 
-/// The last entries of the queue with the id of a command, up to `most`.
+/// Returns the last queue entries with the id of a command, up to `most`.
 fn find(
     connection: &mut Connection,
     id: &str,
@@ -155,7 +155,7 @@ fn find(
     })
 }
 
-/// Those of some ids that are in the queue.
+/// Returns the ids that are in the queue.
 pub(super) fn in_queue(
     connection: &mut Connection,
     ids: &HashSet<&str>,
@@ -163,15 +163,15 @@ pub(super) fn in_queue(
 ) -> transport::Result<HashSet<String>> {
     let id_of = |entry: &[u8]| CommandDocument::parse(entry).ok()?.id.into_value();
     let is_wanted = |id: &String| ids.contains(id.as_str());
-    // A list of agents has an entry for each.
+    // A command for a list of agents has an entry for each.
     let found = search(connection, usize::MAX, until, |entry| {
         id_of(entry).is_some_and(|id| is_wanted(&id))
     })?;
     Ok(found.iter().filter_map(|entry| id_of(entry)).collect())
 }
 
-/// Searches the queue from its end: the controller takes from the front, and what others push
-/// meanwhile only makes some entries be seen twice. Returns up to `most` different entries.
+/// Searches the queue from its end. The controller takes entries from the front, and concurrent pushes only
+/// cause some entries to be read twice. Returns up to `most` different entries.
 fn search(
     connection: &mut Connection,
     most: usize,

@@ -1,8 +1,8 @@
-//! When a wait reads the hash of its command, the second witness of a job that has ended.
+//! Schedules when a wait reads the hash of its command, the second record of an ended job.
 //!
-//! Redis may evict a result list, and when memory runs out it may take the hash of a result and refuse its
-//! list. The list stays the truth: a final state in the hash counts only where the list, read after it, is
-//! empty, since an agent's result reaches the hash first.
+//! Redis may evict a result list. When memory runs out, it may accept the hash of a result and refuse its list.
+//! The list takes precedence: a final state in the hash counts only if the list, read after it, is empty,
+//! because an agent's result reaches the hash first.
 
 use std::time::{Duration, Instant};
 
@@ -10,24 +10,24 @@ use crate::error::Error;
 use crate::protocol::{JobState, ResultDocument};
 use crate::transport::{Condition, Deadline, ServerError, Until, clock};
 
-/// How long there is between two rounds at most.
+/// Maximum time between two rounds.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
-/// How long before the deadline the last round begins, where the wait is not shorter than four times that.
+/// How long before the deadline the last round begins, if the wait is at least four times as long.
 const BEFORE: Duration = Duration::from_millis(200);
 
-/// What the hash said last of a job that has not ended.
+/// Last known content of the hash for a job that has not ended.
 #[derive(Debug, Default)]
 pub(super) enum Seen {
-    /// It was not read, or cannot be.
+    /// The hash was not read, or cannot be read.
     #[default]
     Unread,
-    /// It has no field for the agent.
+    /// The hash has no field for the agent.
     Nothing,
     State(JobState),
 }
 
 impl Seen {
-    /// `field`: empty where there is none of this command.
+    /// `field` is empty if this command has none.
     pub(super) fn in_field(field: &[u8]) -> Self {
         if field.is_empty() {
             return Seen::Nothing;
@@ -38,13 +38,13 @@ impl Seen {
     }
 }
 
-/// The rounds of one wait: every second, and once shortly before its deadline.
+/// Rounds of one wait: every second, and once shortly before its deadline.
 #[derive(Debug)]
 pub(super) struct Rounds {
     deadline: Deadline,
     next: Option<Instant>,
     last: Option<Instant>,
-    /// How long before the deadline the last one is.
+    /// How long before the deadline the last round is.
     before: Duration,
     read: Option<Instant>,
 }
@@ -60,7 +60,7 @@ impl Rounds {
         rounds
     }
 
-    /// Goes on with another deadline, if it is another one.
+    /// Switches to another deadline, if it differs.
     pub(super) fn renew(&mut self, until: &Until) {
         if self.deadline != until.deadline {
             *self = Rounds { read: self.read, ..Rounds::begin(until) };
@@ -79,36 +79,36 @@ impl Rounds {
         self.next.is_some_and(|next| next <= clock::now())
     }
 
-    /// Whether the next round is the one before the deadline.
+    /// Returns whether the next round is the one before the deadline.
     pub(super) fn is_last(&self) -> bool {
         self.next.is_some() && self.next == self.last
     }
 
-    /// How long to wait for the next round.
+    /// Returns the time until the next round.
     pub(super) fn pause(&self) -> Duration {
         self.next.map_or(EVERY, |next| next.saturating_duration_since(clock::now()))
     }
 
-    /// What bounds a reply to a blocking command that comes back in time for the next round. Where that is
-    /// the last, a server that is late is not waited for.
+    /// Returns the bound of a reply to a blocking command that returns in time for the next round. Does not wait
+    /// for a late server if that round is the last.
     pub(super) fn bound(&self, until: &Until) -> Until {
         if self.is_last() { until.within(self.pause() + self.before / 2) } else { until.clone() }
     }
 
-    /// Makes the next round due, after a connection was lost.
+    /// Makes the next round due, after a lost connection.
     pub(super) fn hurry(&mut self) {
         let now = clock::now();
         self.next = self.next.map(|next| next.min(now));
     }
 
-    /// One round is over.
+    /// Records that a round is complete.
     pub(super) fn done(&mut self) {
         let now = clock::now();
         self.read = Some(now);
         self.next = self.after(now);
     }
 
-    /// What is known of a job without a result, for the error of a wait that timed out.
+    /// Describes a job without a result, for the error of a wait that timed out.
     pub(super) fn in_words(&self, seen: &Seen) -> Option<String> {
         let ago = clock::since(self.read?).as_secs_f64();
         Some(match seen {
@@ -125,12 +125,12 @@ impl Rounds {
     }
 }
 
-/// The code with which Redis has refused to write during a wait, if that is why it has refused a blocking move.
+/// Returns the error code if Redis has refused a blocking move because it refuses writes.
 pub(super) fn refusal_of_writes(error: ServerError) -> Option<String> {
     (error.condition() == Condition::RefusesWrites).then_some(error.code)
 }
 
-/// Adds to a timeout that Redis has refused to write: the controller drops a result that it cannot store.
+/// Adds to a timeout that Redis has refused writes: the controller drops a result that it cannot store.
 pub(super) fn noting_refusal(error: Error, code: Option<&str>) -> Error {
     match code {
         Some(code) => error
@@ -139,8 +139,8 @@ pub(super) fn noting_refusal(error: Error, code: Option<&str>) -> Error {
     }
 }
 
-/// A document of the hash, if it says that the job has ended. The refusal of an id in use does not, as long as a
-/// job of the id may still end.
+/// Returns a document of the hash if it reports that the job has ended. The refusal of an id in use does not, as
+/// long as a job of the id may still end.
 pub(super) fn final_in_hash(document: &[u8], refusal_counts: bool) -> Option<ResultDocument> {
     let document = ResultDocument::parse(document).ok()?;
     let is_final = document.state.value().is_some_and(JobState::is_final);

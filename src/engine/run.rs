@@ -1,4 +1,4 @@
-//! Pushing a command and waiting for its one result, in one round trip where the agent is known.
+//! Pushes a command and waits for its single result, in one round trip if the agent is known.
 
 use super::one::One;
 use super::result;
@@ -24,7 +24,7 @@ pub(crate) fn run(session: &Session, command: &Envelope, timeout: &Timeout) -> R
     delivered(command, JobResult::new(&command.id, agent, document))
 }
 
-/// Waits for the result of one agent; a wait of zero reads once.
+/// Waits for the result of one agent; a timeout of zero reads once.
 pub(crate) fn wait_for(
     session: &Session,
     command: &Envelope,
@@ -58,7 +58,7 @@ pub(crate) fn final_document(
     One::begin(session, &command.id, agent, until).of(command).finish(None)
 }
 
-/// The error of a wait of zero that found nothing.
+/// Returns the error of a wait with a timeout of zero that found nothing.
 pub(crate) fn no_result_yet(command: &Envelope) -> Error {
     let none = Error::new(ErrorKind::Timeout, "no result yet");
     tell_how_far(command, none.asked(|| command.in_words()))
@@ -75,13 +75,13 @@ fn run_on(
     let wait = One::begin(session, id, agent, until).of(command);
     let ask = |connection: &mut _| wait.ask(connection);
     let mut connection = push::push(session, command, documents, (session.class(), until), ask)?;
-    // From here on the command is with Redis: whatever breaks now, only the wait goes on.
+    // Redis has the command from here on, so later failures affect only the wait.
     let first = wait.read(&mut connection);
     drop(connection);
     wait.finish(Some(first)).map_err(|error| after_the_push(command, error))
 }
 
-/// The controller chooses the agent, and tells which one in the hash.
+/// Runs a command whose agent the controller chooses and records in the hash.
 fn run_on_any(
     session: &Session,
     command: &Envelope,
@@ -108,7 +108,7 @@ fn run_on_any(
     wait().map_err(|error| after_the_push(command, error))
 }
 
-/// The first result that does not belong to an earlier command under the same id.
+/// Returns the first result that does not belong to an earlier command under the same id.
 fn first_new(
     session: &Session,
     command: &Envelope,
@@ -122,8 +122,7 @@ fn first_new(
     Ok((found.agent, found.document?))
 }
 
-/// An error of the wait for a command that is with Redis. The same call, made again, would run it
-/// again.
+/// Adds to an error of the wait that Redis has the command, and that repeating the call would run it again.
 fn after_the_push(command: &Envelope, error: Error) -> Error {
     tell_how_far(command, error).once_only()
 }
