@@ -1,4 +1,4 @@
-//! [`Request`]: a command before it is sent, and the ways of sending it.
+//! [`Request`]: a command that has not been sent, and the methods that send it.
 
 use std::borrow::Cow;
 
@@ -15,13 +15,12 @@ use crate::protocol::{
 };
 use crate::transport::{Until, clock};
 
-/// A command that is not sent yet; from [`Client::cmd`], [`Client::execute`] and [`Client::bash`].
+/// Command that has not been sent yet; from [`Client::cmd`], [`Client::execute`] and [`Client::bash`].
 ///
-/// Everything is checked before anything is sent: no command that this sends can make the
-/// controller exit, which a malformed one does. A command that the controller stores by `scheduler_add`
-/// would end it each time the schedule fires; it is refused with the field that is wrong, like
-/// `cmd.args.args[0]`. What the controller answers with an error is sent. `docs/faults.md` lists what is
-/// refused.
+/// The command is validated before it is sent, because a malformed command makes the controller exit. A command
+/// stored with `scheduler_add` would do so each time its schedule fires, so it is validated as well; the error
+/// names the invalid field, such as `cmd.args.args[0]`. Commands that the controller answers with an error are
+/// sent. `docs/faults.md` lists what is rejected.
 ///
 /// ```no_run
 /// # use acclient::*;
@@ -41,7 +40,7 @@ use crate::transport::{Until, clock};
 #[must_use = "nothing is sent before submit() or run()"]
 pub struct Request(Box<Parts>);
 
-/// In a box, since each step hands the whole on.
+/// Boxed, since each builder method moves the whole request.
 #[derive(Debug, Clone)]
 struct Parts {
     session: Session,
@@ -52,12 +51,12 @@ struct Parts {
     id: Option<String>,
     tags: Option<String>,
     killable: bool,
-    /// What is wrong with it already, told when it is sent.
+        /// First invalid argument of a builder method, reported when the command is sent.
     wrong: Option<String>,
 }
 
-/// A message of level 101 names a process that the agent kills with the job, and counts in its
-/// statistics. On the line of the script, so that the line numbers in its errors stay.
+/// A level 101 message announces a process that the agent kills with the job and includes in its statistics.
+/// It has no line of its own, to keep the line numbers in the errors of the script.
 const ANNOUNCE_SHELL: &str = "echo 101::$$; ";
 
 impl Request {
@@ -75,18 +74,18 @@ impl Request {
         }))
     }
 
-    /// Adds an argument of the program of `execute`; scripts get none.
+    /// Adds an argument for the program of `execute`. Scripts receive no arguments.
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.0.args.push_arg(arg.into());
         self
     }
 
-    /// Adds arguments of the program.
+    /// Adds arguments for the program.
     pub fn args<I: IntoIterator<Item: Into<String>>>(self, args: I) -> Self {
         args.into_iter().fold(self, Request::arg)
     }
 
-    /// The program of `execute`.
+    /// Sets the program of `execute`.
     pub(crate) fn program(mut self, program: String) -> Self {
         self.0.args.set_program(program);
         self
@@ -98,33 +97,30 @@ impl Request {
         self
     }
 
-    /// The data of the command: the stdin of a program, the script of `bash`, JSON for the
-    /// agents' own commands. Text: what is not UTF-8 is refused when the command is sent. NUL is
-    /// fine. Default: empty.
+    /// Sets the data of the command: stdin of a program, the script of `bash`, or JSON for the agents' own
+    /// commands. Must be UTF-8, which is checked when the command is sent; NUL is allowed. Default: empty.
     ///
-    /// The agent writes all of the stdin before it reads any output. So a program that answers while it
-    /// reads, like `cat`, hangs without end once both exceed what a pipe holds, 64 KiB on Linux: let
-    /// it write to a file.
+    /// The agent writes all of stdin before it reads any output. A program that writes while it reads, like `cat`,
+    /// hangs once both exceed the capacity of a pipe (64 KiB on Linux). Redirect its output to a file.
     pub fn data(mut self, data: impl AsRef<[u8]>) -> Self {
         self.0.data = data.as_ref().to_vec();
         self
     }
 
-    /// An id of your own, instead of a new UUID. Not empty, no NUL.
+    /// Sets the id of the command, instead of a new UUID. Must not be empty or contain NUL.
     ///
-    /// While a job of the same id runs, its agent refuses a second one, and the result of the first counts for
-    /// both. After it has ended the same id runs again. This command then waits for its own result: what Redis
-    /// has of earlier commands under the id is read just before it is sent, and left out. An
-    /// agent knows a job for a moment after its result, and refuses the next one in that moment: its result then
-    /// has the state `DUPILICATE_ID`. A handle by the id alone, or in another process, returns what is newest in
-    /// Redis.
+    /// While a job with this id runs, its agent rejects a second one, and the result of the first counts for both.
+    /// Once the job has ended, the id can run again. The new command then waits for its own result: results of
+    /// earlier commands with the id are read just before it is sent, and ignored. An agent keeps a job for a moment
+    /// after its result and rejects the next one with that id, whose result then has the state `DUPILICATE_ID`.
+    /// A handle created from the id alone, or in another process, returns the newest result in Redis.
     /// [`Request::submit_once`] does not run an id twice.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.0.id = Some(id.into());
         self
     }
 
-    /// Tags: a text that comes back with the result.
+    /// Sets the tags, a string that is returned with the result.
     pub fn tags(mut self, tags: impl Into<String>) -> Self {
         self.0.tags = Some(tags.into());
         self
@@ -132,15 +128,14 @@ impl Request {
 
     /// Makes a kill and [`RunArgs::max_time`] reach the script of `bash`. Default: they do not.
     ///
-    /// An agent kills the process that it started. For `bash` that is a shell which runs the script as a
-    /// child, so without this option the script runs to its end, and only then `KILLED` or `TIMEOUT` is
-    /// reported. With it the agent kills the shell that runs the script as well. This puts
-    /// `echo 101::$$; ` in front of the script, by which the script announces its process to the agent.
+    /// An agent kills only the process that it started. For `bash` that is a shell which runs the script as a child.
+    /// Without this option the script runs to its end, and only then is `KILLED` or `TIMEOUT` reported. With it the
+    /// agent also kills the shell that runs the script. The option prepends `echo 101::$$; ` to the script, which
+    /// announces the process of the script to the agent.
     ///
-    /// Commands that the script has started are still not killed, and the result waits for them as long as
-    /// they hold the output. Let the script `exec` a long last command, or announce the process of a command
-    /// in the same way: `command & echo 101::$!; wait`. The statistics of the job count announced processes
-    /// too.
+    /// Commands started by the script are still not killed, and the result is delayed as long as they hold the
+    /// output open. Let the script `exec` a long last command, or announce the process of a command in the same
+    /// way: `command & echo 101::$!; wait`. The statistics of the job include announced processes.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -158,8 +153,8 @@ impl Request {
         self
     }
 
-    /// Sends the command and returns once Redis has it. Blocks for the client's timeout at most.
-    /// Whether a controller ever takes it is another matter; see [`Command::next_result`].
+    /// Sends the command and returns once Redis has it. Blocks for at most the client's timeout.
+    /// Does not wait for a controller to take the command; see [`Command::next_result`].
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] (nothing was sent), [`ErrorKind::Connect`],
@@ -170,28 +165,25 @@ impl Request {
         self.send(push::submit)
     }
 
-    /// Sends the command so that trying again, with the same id, does not run it twice, and returns
-    /// once Redis has it. Blocks for the client's timeout at most, and uses it up: a lost connection is
-    /// replaced and the command sent again where that is safe.
+    /// Sends the command at most once per id, and returns once Redis has it. Blocks for at most the client's
+    /// timeout. Within it, reconnects after a lost connection and sends again where that is safe.
     ///
-    /// Give the command an [`id`](Request::id) of yours that you can give again, in this process
-    /// or another: within 24 hours a second `submit_once` with that id finds that the command was
-    /// submitted, and succeeds without sending anything. It costs a key `cmd.<id>.submitted`. A command
-    /// that was sent by [`Request::submit`] leaves none.
+    /// Set an [`id`](Request::id) that a retry can reuse, in this process or another. Within 24 hours a second
+    /// `submit_once` with that id finds that the command was submitted, and succeeds without sending anything.
+    /// This stores a key `cmd.<id>.submitted`. [`Request::submit`] stores no key.
     ///
-    /// The id stands for one target, command, run arguments, data and tags. With any other the outcome is
+    /// The id is bound to the target, command, run arguments, data and tags. Reusing it with any other fails with
     /// [`ErrorKind::IdInUse`].
     ///
-    /// A command that matched no agent has not run: the same command is sent again under its id, and its old
-    /// answer is removed. So [`ErrorKind::NoSuchAgent`] does not keep the id in use. A list of agents
-    /// ([`Target::agents`]) is sent again only if none of them was known. A wait for the command that is under
-    /// way meanwhile returns the old answer or the new result; one for a target with roles may go on to its
-    /// deadline.
+    /// A command that matched no agent has not run: the same command is sent again under its id, and its old reply
+    /// is removed. So [`ErrorKind::NoSuchAgent`] does not keep the id in use. A list of agents
+    /// ([`Target::agents`]) is sent again only if none of them was known. A concurrent wait for the command returns
+    /// the old reply or the new result; for a target with roles it may last until its deadline.
     ///
-    /// It holds as long as Redis keeps its data. Where Redis was restarted or another took its place
-    /// between two tries, and the key is not there, the outcome is [`ErrorKind::MaybeSent`]: the
-    /// command may have been taken before that. It does not hold where Redis may evict keys: with a
-    /// `maxmemory-policy` other than `noeviction` a command whose key was evicted is sent twice.
+    /// The guarantee holds as long as Redis keeps its data. If Redis was restarted or replaced between two attempts
+    /// and the key is missing, the call fails with [`ErrorKind::MaybeSent`], because the command may have been taken
+    /// before. The guarantee does not hold if Redis may evict keys: with a `maxmemory-policy` other than
+    /// `noeviction`, a command whose key was evicted is sent twice.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -205,9 +197,9 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// [`Error::is_maybe_sent`] tells "maybe sent"; after every other error it was not sent.
-    /// [`ErrorKind::InvalidArgument`], [`ErrorKind::IdInUse`], [`ErrorKind::Timeout`] with what kept it from
-    /// being sent, [`ErrorKind::Server`], [`ErrorKind::Authentication`], [`ErrorKind::Cancelled`].
+    /// If [`Error::is_maybe_sent`] is true, the command may have been sent; after every other error it was not.
+    /// [`ErrorKind::InvalidArgument`], [`ErrorKind::IdInUse`], [`ErrorKind::Timeout`] with the cause of the delay,
+    /// [`ErrorKind::Server`], [`ErrorKind::Authentication`], [`ErrorKind::Cancelled`].
     pub fn submit_once(self) -> Result<Command> {
         self.send(once::submit_once)
     }
@@ -224,15 +216,14 @@ impl Request {
         Ok(command)
     }
 
-    /// Sends the command and waits for its result; for [`Target::agent`] in one round trip to
-    /// Redis. Blocks.
+    /// Sends the command and waits for its result. Blocks. For [`Target::agent`] this takes one round trip to Redis.
     ///
-    /// For a command that one agent answers; for a fan-out see [`Request::run_all`]. A job
-    /// that failed is a result like any other: see [`Job::into_success`].
+    /// For commands to a single agent; see [`Request::run_all`] for a fan-out. A failed job is returned as a
+    /// result; see [`Job::into_success`].
     ///
     /// # Errors
-    /// Those of [`Request::submit`] and [`Command::next_result`], all within one
-    /// deadline. A wait of zero is [`ErrorKind::InvalidArgument`].
+    /// Those of [`Request::submit`] and [`Command::next_result`], within one deadline.
+    /// [`ErrorKind::InvalidArgument`] for a timeout of zero.
     pub fn run(self, timeout: impl Into<Timeout>) -> Result<Job> {
         let timeout = timeout.into();
         if timeout.is_zero() {
@@ -250,10 +241,10 @@ impl Request {
         Ok(Job::new(command.session().clone(), result))
     }
 
-    /// Sends the command and waits for the results of all agents that it went to. Blocks.
+    /// Sends the command and waits for the results of all agents that receive it. Blocks.
     ///
-    /// What did not arrive by the deadline is told agent by agent, beside what did. A job that
-    /// failed is a result like any other.
+    /// At the deadline, returns the results received so far and an error for each missing agent. A failed job is
+    /// returned as a result.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -270,19 +261,19 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Request::submit`]. From then on nothing that was returned is lost: what goes
-    /// wrong is in [`Collected::errors`], and what ends the wait for everybody (cancelled, closed,
-    /// Redis refused) is the last of them, without an agent.
+    /// Those of [`Request::submit`]. After that, received results are never lost: failures are in
+    /// [`Collected::errors`]. An error that ends the whole wait (cancelled, closed, rejected by Redis) is the last
+    /// of them and has no agent.
     pub fn run_all(self, timeout: impl Into<Timeout>) -> Result<Collected> {
         self.collect(timeout.into(), false)
     }
 
-    /// As [`Request::run_all`], but returns at the first agent that fails: whose job ends in
-    /// another state than `SUCCESS`, or that gives an error. What the others returned until then is
-    /// kept; they are not killed, and [`Collected::command`] gets at the rest.
+    /// Like [`Request::run_all`], but returns at the first agent that fails, which is an agent whose job ends in a
+    /// state other than `SUCCESS` or that yields an error. Results received until then are kept. The other jobs are
+    /// not killed; [`Collected::command`] gives access to their results.
     ///
     /// # Errors
-    /// As [`Request::run_all`].
+    /// Same as [`Request::run_all`].
     pub fn run_until_failure(self, timeout: impl Into<Timeout>) -> Result<Collected> {
         self.collect(timeout.into(), true)
     }
@@ -294,12 +285,12 @@ impl Request {
         Collected::of(self.start()?, timeout, stop_at_failure)
     }
 
-    /// What bounds a call that begins now.
+    /// Returns the deadline and cancellation of a call that begins now.
     pub(crate) fn until(&self, timeout: &Timeout) -> Result<Until> {
         self.session().until(timeout).map_err(|error| error.asked(|| self.in_words()))
     }
 
-    /// How error messages describe the command.
+    /// Describes the command in error messages.
     pub(crate) fn in_words(&self) -> String {
         let Parts { cmd, args, target, .. } = &*self.0;
         in_words(cmd, args, target)
@@ -317,19 +308,19 @@ impl Request {
         self.0.id.is_some()
     }
 
-    /// The same for one agent.
+    /// Returns the same request for one agent.
     pub(crate) fn for_agent(mut self, agent: AgentId) -> Self {
         self.0.target = agent.into();
         self
     }
 
-    /// The same by another session of the client.
+    /// Returns the same request on another session of the client.
     pub(crate) fn by(mut self, session: Session) -> Self {
         self.0.session = session;
         self
     }
 
-    /// Data that is written from a JSON object.
+    /// Sets the data to a JSON object.
     pub(crate) fn object(mut self, what: &str, value: &serde_json::Value) -> Self {
         if !value.is_object() {
             self.0.wrong = Some(format!("{what} must be a JSON object"));
@@ -337,7 +328,7 @@ impl Request {
         self.data(value.to_string())
     }
 
-    /// Checks everything, and returns the command as it is about to be sent.
+    /// Validates the request and returns the command as it will be sent.
     pub(crate) fn start(self) -> Result<Command> {
         let Parts { session, target, cmd, args, mut data, id, tags, killable, wrong } = *self.0;
         if let Some(wrong) = wrong {
@@ -348,7 +339,7 @@ impl Request {
         }
         let is_chosen = id.is_some();
         let id = id.map_or_else(ids::new_id, Ok)?;
-        // Before it is looked at byte by byte.
+        // The size is checked first, because the next checks read every byte.
         check_size("the data", data.len())?;
         let contents = Contents { cmd, args, data: into_payload("the data", data)?, tags };
         let envelope = Envelope::new(id, target, contents)?;
@@ -357,7 +348,7 @@ impl Request {
     }
 }
 
-/// Lets a script announce its shell to the agent.
+/// Prepends the announcement of the shell to a script.
 fn announce_shell(cmd: &str, script: &mut Vec<u8>) -> Result<()> {
     if cmd != "bash" {
         return Err(Error::invalid(format!("invalid use of killable for {cmd}: expected bash")));
