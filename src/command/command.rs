@@ -1,4 +1,4 @@
-//! [`Command`]: the handle of a command that was sent, and the way to its results.
+//! [`Command`]: the handle of a command that was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -21,20 +21,20 @@ use crate::protocol::{
 };
 use crate::transport::{Until, clock};
 
-/// The handle of a command that was sent, by this program or another: the way to its results.
+/// Handle of a command that this or another program sent. Gives access to its results.
 ///
-/// From [`Request::submit`](crate::Request::submit), from
-/// [`Client::get_by_id`](crate::Client::get_by_id) by id, and from
-/// [`Client::get_by_handle`](crate::Client::get_by_handle) by its handle string. The handle string
+/// Returned by [`Request::submit`](crate::Request::submit), by
+/// [`Client::get_by_id`](crate::Client::get_by_id) for an id, and by
+/// [`Client::get_by_handle`](crate::Client::get_by_handle) for a handle string. The handle string
 /// (`Display`), `acclient:1:<id>:<target>`, followed by `:queue=<name>` for a command with a queue
-/// ([`RunArgs::queue`]), finds the command again from any process, in any language,
+/// ([`RunArgs::queue`]), finds the command again from any process and language
 /// for as long as Redis keeps its results: 24 hours.
 ///
-/// What was sent ([`Command::cmd`], [`Command::args`], [`Command::data`], [`Command::tags`],
-/// [`Command::dump`]) is known where this program sent it, or found it in a history; a handle by id or
-/// handle string does not know it.
+/// The contents of the command ([`Command::cmd`], [`Command::args`], [`Command::data`], [`Command::tags`],
+/// [`Command::dump`]) are known only if this program sent it or read it from a history. A handle created from
+/// an id or a handle string does not have them.
 ///
-/// Reading results removes nothing: any number of readers get them all, each once per `Command`.
+/// Reading results removes nothing: any number of readers get all of them, each once per `Command`.
 ///
 /// ```no_run
 /// # use acclient::*;
@@ -50,16 +50,16 @@ use crate::transport::{Until, clock};
 pub struct Command {
     session: Session,
     envelope: Envelope,
-    /// Whom it went to, once the controller has said it.
+        /// Agents that the command was routed to, once the controller has reported them.
     routed: Option<Vec<AgentId>>,
-    /// Those whose results were returned.
+        /// Agents whose results were returned.
     returned: BTreeSet<AgentId>,
-    /// How [`Command::next_result`] waits.
+        /// State of [`Command::next_result`] between two calls.
     waiting: Waiting,
 }
 
-/// The watch of a command from one call of [`Command::next_result`] to the next, so that each costs no more than its
-/// result. A clone of the command makes its own.
+/// The watch of a command, kept between calls of [`Command::next_result`], so that each call costs no more than its
+/// result. A clone of the command creates its own.
 #[derive(Default)]
 struct Waiting(Option<Box<Watch>>);
 
@@ -80,47 +80,47 @@ impl Command {
         }
     }
 
-    /// The id of the command.
+    /// Returns the id of the command.
     pub fn id(&self) -> &str {
         &self.envelope.id
     }
 
-    /// Whom it was sent to, as far as this knows.
+    /// Returns the target, as far as this handle knows it.
     pub fn target(&self) -> &Target {
         &self.envelope.target
     }
 
-    /// The name of the command: `execute`, `ping`, …; `None` where it is not known what was sent.
+    /// Returns the name of the command (`execute`, `ping`, …), or `None` if the contents are not known.
     pub fn cmd(&self) -> Option<&str> {
         self.contents().map(|contents| &*contents.cmd)
     }
 
-    /// The run arguments that were sent; `None` where they are not known.
+    /// Returns the run arguments that were sent, or `None` if they are not known.
     pub fn args(&self) -> Option<&RunArgs> {
         self.contents().map(|contents| &contents.args)
     }
 
-    /// The data that was sent; `None` where it is not known.
+    /// Returns the data that was sent, or `None` if it is not known.
     pub fn data(&self) -> Option<&str> {
         self.contents().map(|contents| &*contents.data)
     }
 
-    /// The tags that were sent; `None` where there were none, or they are not known.
+    /// Returns the tags that were sent, or `None` if there were none or they are not known.
     pub fn tags(&self) -> Option<&str> {
         self.contents()?.tags.as_deref()
     }
 
-    /// The JSON that was pushed to the queue, or that was found in a history; a line for each agent of a
-    /// target that lists several. `None` where it is not known what was sent.
+    /// Returns the JSON that was pushed to the queue or found in a history, with one line per agent for a target
+    /// that lists several. `None` if the contents are not known.
     pub fn dump(&self) -> Option<String> {
         let pushed = self.envelope.pushed()?;
         let documents: Vec<_> = pushed.iter().map(mended).collect();
         Some(documents.join("\n"))
     }
 
-    /// The handle string, `acclient:1:<id>:<target>`, by which
-    /// [`Client::get_by_handle`](crate::Client::get_by_handle) finds the command again from any process,
-    /// in any language. The `Display` form is the same.
+    /// Returns the handle string, `acclient:1:<id>:<target>`, with which
+    /// [`Client::get_by_handle`](crate::Client::get_by_handle) finds the command again from any process and
+    /// language. The `Display` form is the same.
     pub fn handle(&self) -> String {
         self.envelope.to_string()
     }
@@ -132,20 +132,18 @@ impl Command {
 
 /// Results.
 impl Command {
-    /// Waits for the next result: that of an agent whose result this `Command` has not
-    /// returned yet. `None`: all are returned. Blocks; reconnects and goes on where a connection is
-    /// lost.
+    /// Waits for the next result that this `Command` has not returned yet. Returns `None` once all results were
+    /// returned. Blocks; reconnects after a lost connection and continues.
     ///
-    /// A job that failed is a result like any other. A wait of zero reads once. Between two calls the
-    /// `Command` keeps its connection, as long as no other call needs the place; the next call then costs no
-    /// more than an item of [`Command::results`].
+    /// A failed job is returned as a result. A timeout of zero reads once. Between two calls the `Command` keeps
+    /// its connection unless another call needs the place in the pool. The next call then costs no more than an
+    /// item of [`Command::results`].
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`]; [`ErrorKind::Cancelled`]; [`ErrorKind::NoSuchAgent`] where the
-    /// controller knew no agent for the target, which is returned once, like a result;
-    /// [`ErrorKind::Protocol`] for a result that cannot be read, which one of several agents returns once;
-    /// [`ErrorKind::InvalidArgument`] for a wait for ever on a recurring command, which has no
-    /// result until it is killed; and those of the connection.
+    /// [`ErrorKind::Timeout`]; [`ErrorKind::Cancelled`]; [`ErrorKind::NoSuchAgent`] if the controller knew no agent
+    /// for the target, returned once, like a result; [`ErrorKind::Protocol`] for an unreadable result, returned once
+    /// for each of several agents; [`ErrorKind::InvalidArgument`] for a wait without a timeout on a recurring
+    /// command, which has no result until it is killed; connection errors.
     pub fn next_result(&mut self, timeout: impl Into<Timeout>) -> Result<Option<Job>> {
         let timeout = timeout.into();
         self.envelope.check_id()?;
@@ -168,36 +166,36 @@ impl Command {
         self.deliver(agent, document).map(Some)
     }
 
-    /// The next result if there is one now. `None`: there is no new one, or all are returned. Asks
-    /// Redis, for the client's timeout at most.
+    /// Returns the next result if Redis has one. Returns `None` if there is no new result or all were returned.
+    /// Asks Redis and blocks for at most the client's timeout.
     ///
     /// # Errors
-    /// As [`Command::next_result`].
+    /// Same as [`Command::next_result`].
     pub fn try_next_result(&mut self) -> Result<Option<Job>> {
         self.envelope.check_id()?;
         self.look_once(self.session.quick())
     }
 
-    /// The results that this `Command` has not returned, in order of completion, within one
-    /// deadline for all: an iterator that owns what it uses. See [`Results`].
+    /// Returns an iterator over the results that this `Command` has not returned, in order of completion, within
+    /// one deadline for all. The iterator is independent of this handle. See [`Results`].
     ///
-    /// It counts on its own: what it gives is not counted here.
+    /// Results returned by the iterator do not count as returned by this `Command`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a wait for ever on a recurring command and for a wait of
-    /// zero; [`ErrorKind::Closed`], [`ErrorKind::Cancelled`]. Everything else is an item of it.
+    /// [`ErrorKind::InvalidArgument`] for a wait without a timeout on a recurring command and for a timeout of
+    /// zero; [`ErrorKind::Closed`]; [`ErrorKind::Cancelled`]. All other errors are items of the iterator.
     pub fn results(&self, timeout: impl Into<Timeout>) -> Result<Results> {
         let timeout = timeout.into();
         self.check_results(&timeout)?;
         self.results_within(&timeout)
     }
 
-    /// The same where part of the wait is over: none of it may be left.
+    /// Like [`Command::results`], for a timeout that may be used up already.
     pub(crate) fn results_within(&self, timeout: &Timeout) -> Result<Results> {
         Results::new(self.session.clone(), std::slice::from_ref(self), timeout)
     }
 
-    /// Fails for a wait in which there could be no result, before anything is asked.
+    /// Rejects a wait that could never return a result, before anything is sent.
     pub(crate) fn check_results(&self, timeout: &Timeout) -> Result<()> {
         if timeout.is_zero() {
             return Err(Error::invalid("timeout must be greater than zero"));
@@ -251,8 +249,8 @@ impl Command {
         self.readable(found.agent, found.document).map(Some)
     }
 
-    /// A result that was found. One of several that cannot be read counts as returned, so that it hides no
-    /// other.
+    /// Checks a result that was found. An unreadable result of one of several agents counts as returned, so that it
+    /// does not hide the others.
     fn readable(
         &mut self,
         agent: AgentId,
@@ -268,7 +266,7 @@ impl Command {
         }
     }
 
-    /// A result as the caller gets it, which counts as returned.
+    /// Turns a result into a job and counts it as returned.
     fn deliver(&mut self, agent: AgentId, document: ResultDocument) -> Result<Job> {
         self.returned.insert(agent);
         let result = JobResult::new(self.id(), agent, document);
@@ -276,27 +274,26 @@ impl Command {
     }
 }
 
-/// What else can be asked of it.
+/// Jobs, progress, kill, statistics and messages.
 impl Command {
-    /// The job of every agent that the command went to, as Redis has it now: queued, running or over.
-    /// Empty while no controller has routed it. Asks Redis, for the client's timeout at most.
+    /// Returns the current job of every agent that the command was routed to: queued, running or completed. Empty
+    /// until a controller has routed the command. Asks Redis and blocks for at most the client's timeout.
     ///
-    /// A job counts as `RUNNING` from the moment its agent has fetched it, even while it waits in a queue
-    /// of the agent; [`Command::progress`] asks the agent. Agents of a list that the controller does not
-    /// know have no job and are left out.
+    /// A job counts as `RUNNING` once its agent has fetched it, even while it waits in a queue of the agent;
+    /// [`Command::progress`] asks the agent. Listed agents that the controller does not know have no job and are
+    /// left out.
     ///
     /// # Errors
-    /// [`ErrorKind::NoSuchAgent`] where the controller knew no agent for the target;
-    /// [`ErrorKind::Protocol`] where no result can be read (where some can, the others are left out and
-    /// logged), and those of the connection.
+    /// [`ErrorKind::NoSuchAgent`] if the controller knew no agent for the target; [`ErrorKind::Protocol`] if no
+    /// result can be read (if some can, the others are left out and logged); connection errors.
     pub fn jobs(&self) -> Result<BTreeMap<AgentId, Job>> {
         self.envelope.check_id()?;
         let latest = self.bounded(|until| result::latest(&self.session, &self.envelope, until))?;
         Ok(self.jobs_of(self.known_agents(latest)?))
     }
 
-    /// The job of one of the agents that the command went to, as Redis has it now; see [`Command::jobs`]. Costs
-    /// the same however many agents there are. Asks Redis, for the client's timeout at most.
+    /// Returns the current job of one agent that the command was routed to; see [`Command::jobs`]. The cost does not
+    /// depend on the number of agents. Asks Redis and blocks for at most the client's timeout.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -307,8 +304,8 @@ impl Command {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] where Redis has no such job, or it cannot be read;
-    /// [`ErrorKind::NoSuchAgent`] where the controller did not know the agent; those of the connection.
+    /// [`ErrorKind::Protocol`] if Redis has no such job or it cannot be read; [`ErrorKind::NoSuchAgent`] if the
+    /// controller did not know the agent; connection errors.
     pub fn job(&self, agent: impl Into<AgentId>) -> Result<Job> {
         let agent = agent.into();
         self.envelope.check_id()?;
@@ -327,7 +324,7 @@ impl Command {
     /// Leaves out agents that the controller did not know.
     ///
     /// # Errors
-    /// [`ErrorKind::NoSuchAgent`] where it knew none of those that the command was for.
+    /// [`ErrorKind::NoSuchAgent`] if the controller knew none of the agents of the target.
     pub(super) fn known_agents(
         &self,
         documents: Vec<(AgentId, ResultDocument)>,
@@ -344,14 +341,13 @@ impl Command {
         }
     }
 
-    /// Takes the command back if no controller has taken it yet, and returns whether it was still in
-    /// the queue: then it never ran and never will. `false`: it may run or have run. Removes exactly
-    /// what was pushed; where that is not known, searches the queue for the id. Blocks for the client's
-    /// timeout at most.
+    /// Removes the command from the queue if no controller has taken it yet, and returns whether it did. `true`: the
+    /// command never ran and never will. `false`: it may run or have run. Removes exactly what was pushed; if the
+    /// contents are not known, searches the queue for the id. Blocks for at most the client's timeout.
     ///
     /// # Errors
-    /// [`ErrorKind::MaybeSent`] where the connection broke meanwhile, so that the command may have been
-    /// taken back or not; those of the connection.
+    /// [`ErrorKind::MaybeSent`] if the connection broke during the call, so that the command may or may not have
+    /// been removed; connection errors.
     pub fn retract(&self) -> Result<bool> {
         self.envelope.check_id()?;
         let (session, asked) = (&self.session, || format!("taking back {}", self.in_words()));
@@ -360,55 +356,53 @@ impl Command {
         taken.map_err(|error| error.about_command(self))
     }
 
-    /// How far the command got, on each agent, as well as can be found out: reads what Redis has, searches
-    /// the queue, and asks the agents that have fetched it whether they run it. Blocks for `timeout` at
-    /// most; agents that do not answer within that are [`Stage::Unknown`].
+    /// Returns the stage that the command has reached on each agent, as far as it can be determined. Reads the state
+    /// in Redis, searches the queue, and asks the agents that have fetched the command whether they run it. Blocks
+    /// for at most `timeout`; agents that do not answer within it are [`Stage::Unknown`].
     ///
-    /// A job that its agent does not run may wait in a queue of the agent ([`RunArgs::queue`]), where nobody
-    /// sees it. If the command has a queue, this sends a `ping` through the same queue where the agent shows
-    /// no job of it. A handle by id alone does not know the queue: [`Stage::Unknown`]. Agents of a
-    /// list that the controller does not know are left out.
+    /// A job that its agent does not run may wait in a queue of the agent ([`RunArgs::queue`]), which cannot be
+    /// read. If the command has a queue and the agent shows no job of it, this sends a `ping` through the same
+    /// queue. A handle created from an id does not know the queue: [`Stage::Unknown`]. Listed agents that the
+    /// controller does not know are left out.
     ///
     /// # Errors
-    /// [`ErrorKind::NoSuchAgent`] where the controller knew no agent for the target;
-    /// [`ErrorKind::InvalidArgument`] for a timeout of zero, and those of the connection.
+    /// [`ErrorKind::NoSuchAgent`] if the controller knew no agent for the target; [`ErrorKind::InvalidArgument`] for
+    /// a timeout of zero; connection errors.
     pub fn progress(&self, timeout: impl Into<Timeout>) -> Result<Progress> {
         self.envelope.check_id()?;
         progress::of(self, timeout.into())
     }
 
     /// Kills the job on every agent that runs it, and returns the outcome for each agent: [`KillResult::Ended`]
-    /// once the result is there, [`KillResult::Ordered`] if the job goes on a second after the kill. Blocks for
-    /// the client's timeout at most.
+    /// once the result is available, [`KillResult::Ordered`] if the job is still running one second after the kill.
+    /// Blocks for at most the client's timeout.
     ///
-    /// An agent sends SIGKILL to the process that it started, and to nothing else:
-    /// - Children of the process go on. `KILLED` is reported when the last of them has closed the job's
-    ///   output; until then the job is running. What is written after the kill is dropped.
-    /// - A script of `bash` is such a child, so it runs to its end; see
+    /// An agent sends SIGKILL only to the process that it started:
+    /// - Children of the process keep running. `KILLED` is reported when the last of them has closed the job's
+    ///   output; until then the job is running. Output written after the kill is dropped.
+    /// - A script of `bash` is a child of that process, so it runs to its end; see
     ///   [`Request::killable`](crate::Request::killable).
     /// - A job that waits in a queue of the agent, or for a full agent, cannot be reached:
-    ///   [`ErrorKind::NotRunning`], or [`ErrorKind::Timeout`].
+    ///   [`ErrorKind::NotRunning`] or [`ErrorKind::Timeout`].
     ///
-    /// The agent never answers a second kill of a job that is still ending, and that kill takes one of its
-    /// 100 places until it restarts. So this asks the agent first, and leaves a mark
-    /// (`cmd.<id>.killed.<gid>.<nid>`, for 24 hours) by which later calls know, in any process. Where a
-    /// job of a handle without contents was killed by another client, or is over its limit, a kill may
-    /// still be sent in vain.
+    /// The agent never answers a second kill of a job that is still ending, and that kill occupies one of its
+    /// 100 slots until it restarts. To avoid this, the call asks the agent first and stores a marker
+    /// (`cmd.<id>.killed.<gid>.<nid>`, for 24 hours) that later calls check, in any process. A kill may still be
+    /// sent in vain if another client killed the job of a handle without contents, or if the job is over its limit.
     ///
     /// # Errors
-    /// [`ErrorKind::NoSuchAgent`] where the controller knew no agent for the target;
-    /// [`ErrorKind::Timeout`] where no controller has routed the command, so that its agents are not
-    /// known; those of [`Command::jobs`]. What is about one agent is in its [`Outcome`].
+    /// [`ErrorKind::NoSuchAgent`] if the controller knew no agent for the target; [`ErrorKind::Timeout`] if no
+    /// controller has routed the command, so that its agents are not known; those of [`Command::jobs`]. Errors of
+    /// a single agent are in its [`Outcome`].
     pub fn kill(&self) -> Result<Outcomes<KillResult>> {
         everywhere::kill(self)
     }
 
-    /// What the job uses at this moment, on each agent. For `bash` that is the shell that runs the script,
-    /// without the script. Blocks for the client's timeout at most.
+    /// Returns the current resource usage of the job on each agent. For `bash` this covers the shell that runs the
+    /// script, without the script. Blocks for at most the client's timeout.
     ///
     /// # Errors
-    /// As [`Command::kill`]. [`ErrorKind::JobFailed`] in the [`Outcome`] of an agent that does not run the
-    /// job, or not yet.
+    /// Same as [`Command::kill`]. [`ErrorKind::JobFailed`] in the [`Outcome`] of an agent that does not run the job.
     pub fn get_stats(&self) -> Result<Outcomes<ProcessStats>> {
         let outcomes = everywhere::ask(self, Ask::Running, questions::stats(self.id()), read_one)?;
         let told = |outcome| match outcome {
@@ -418,10 +412,10 @@ impl Command {
         Ok(outcomes.into_iter().map(|(agent, outcome)| (agent, told(outcome))).collect())
     }
 
-    /// What the job has logged, on each agent. Blocks for the client's timeout at most.
+    /// Returns the messages that the job has logged, on each agent. Blocks for at most the client's timeout.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a query out of range; as [`Command::kill`].
+    /// [`ErrorKind::InvalidArgument`] for a query out of range; those of [`Command::kill`].
     pub fn get_msgs(&self, query: &MsgQuery) -> Result<Outcomes<Vec<Message>>> {
         query.check()?;
         let question = questions::msgs(self.id(), query);
@@ -453,36 +447,36 @@ impl Command {
         &self.envelope
     }
 
-    /// The same command by another session of the same client.
+    /// Returns the same command on another session of the same client.
     #[cfg(feature = "capi")]
     pub(crate) fn by(&self, session: Session) -> Command {
         Command { session, ..self.clone() }
     }
 
-    /// Whether it is known what was sent, so that Redis has had it.
+    /// Returns whether the contents are known, which implies that the command reached Redis.
     pub(crate) fn was_sent(&self) -> bool {
         self.envelope.sent.is_some()
     }
 
-    /// Counts a result as returned that was returned elsewhere.
+    /// Marks a result as returned that another call returned.
     pub(crate) fn note_returned(&mut self, agent: AgentId) {
         self.waiting = Waiting(None);
         self.returned.insert(agent);
     }
 
-    /// Whom it went to, where that is known.
+    /// Returns the agents that the command was routed to, if known.
     pub(super) fn agents(&self) -> Option<&[AgentId]> {
         self.routed.as_deref().or(self.target().answering())
     }
 
-    /// The results that are still to be returned.
+    /// Returns the results that are still to be returned.
     pub(crate) fn wanted(&self) -> Wanted {
         let agents = self.agents().map(<[AgentId]>::to_vec);
         let returned = self.returned.iter().copied().collect();
         Wanted { agents, returned, ..Wanted::of(&self.envelope, Vec::new()) }
     }
 
-    /// Agents whose results are still to be returned, where it is known who they are.
+    /// Returns the agents whose results are still to be returned, if known.
     pub(crate) fn pending(&self) -> Option<Vec<AgentId>> {
         let agents = self.agents()?.iter().copied();
         Some(agents.filter(|agent| !self.returned.contains(agent)).collect())
@@ -492,21 +486,20 @@ impl Command {
         self.pending().is_some_and(|pending| pending.is_empty())
     }
 
-    /// A quick call about it.
+    /// Runs a call within the client's timeout.
     pub(super) fn bounded<T>(&self, call: impl FnOnce(&Until) -> Result<T>) -> Result<T> {
         let begun = clock::now();
         let result = self.session.until(&self.session.quick()).and_then(|until| call(&until));
         result.map_err(|error| self.explained(error, begun))
     }
 
-    /// An error of a call about it.
+    /// Adds the command and the waiting time to an error.
     fn explained(&self, error: Error, begun: Instant) -> Error {
         let error = error.asked(|| self.in_words()).about_command(self);
         error.waited_if_it_did(clock::since(begun))
     }
 
-    /// A recurring job has no result until it is killed, so that a wait without a timeout would not
-    /// end.
+    /// Rejects a wait without a timeout on a recurring job, which has no result until it is killed.
     pub(crate) fn refuse_endless(&self, timeout: &Timeout) -> Result<()> {
         if self.envelope.is_recurring() && timeout.duration.is_none() {
             return Err(Error::invalid(
@@ -521,7 +514,7 @@ impl Command {
     }
 }
 
-/// The handle string, by which [`Client::get_by_handle`](crate::Client::get_by_handle) finds the command
+/// Writes the handle string, with which [`Client::get_by_handle`](crate::Client::get_by_handle) finds the command
 /// again.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

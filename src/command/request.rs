@@ -51,7 +51,7 @@ struct Parts {
     id: Option<String>,
     tags: Option<String>,
     killable: bool,
-        /// First invalid argument of a builder method, reported when the command is sent.
+    /// First invalid argument of a builder method, reported when the command is sent.
     wrong: Option<String>,
 }
 
@@ -198,7 +198,7 @@ impl Request {
     ///
     /// # Errors
     /// If [`Error::is_maybe_sent`] is true, the command may have been sent; after every other error it was not.
-    /// [`ErrorKind::InvalidArgument`], [`ErrorKind::IdInUse`], [`ErrorKind::Timeout`] with the cause of the delay,
+    /// [`ErrorKind::InvalidArgument`], [`ErrorKind::IdInUse`], [`ErrorKind::Timeout`] with the reason why it was not sent,
     /// [`ErrorKind::Server`], [`ErrorKind::Authentication`], [`ErrorKind::Cancelled`].
     pub fn submit_once(self) -> Result<Command> {
         self.send(once::submit_once)
