@@ -50,11 +50,11 @@ use crate::transport::{Until, clock};
 pub struct Command {
     session: Session,
     envelope: Envelope,
-        /// Agents that the command was routed to, once the controller has reported them.
+    /// Agents that the command was routed to, once the controller has reported them.
     routed: Option<Vec<AgentId>>,
-        /// Agents whose results were returned.
+    /// Agents whose results were returned.
     returned: BTreeSet<AgentId>,
-        /// State of [`Command::next_result`] between two calls.
+    /// State of [`Command::next_result`] between two calls.
     waiting: Waiting,
 }
 

@@ -1,4 +1,4 @@
-//! [`Job`]: what one agent made of a command, and what can be asked of it.
+//! [`Job`]: the job of a command on one agent.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::transport::Until;
 
 /// Job of a command on one agent: its result, or its state so far.
 ///
-/// From [`Request::run`](crate::Request::run),
+/// Returned by [`Request::run`](crate::Request::run),
 /// [`Command::next_result`](crate::Command::next_result) and
-/// [`Command::jobs`](crate::Command::jobs). Its values are those of the moment it was read;
-/// [`Job::refresh`] and [`Job::wait`] read again.
+/// [`Command::jobs`](crate::Command::jobs). Its values are a snapshot; [`Job::refresh`] and [`Job::wait`]
+/// update it.
 ///
 /// ```no_run
 /// # use acclient::*;
@@ -33,124 +33,123 @@ use crate::transport::Until;
 pub struct Job {
     session: Session,
     result: JobResult,
-    /// Known for a job that was not over when it was read.
+    /// Set for a job that had not ended when it was read.
     origin: Option<Origin>,
 }
 
-/// The command that a job belongs to, and how to tell whether the job is lost.
+/// The command that a job belongs to, and the check for a lost job.
 #[derive(Clone)]
 pub(crate) struct Origin {
     pub(crate) command: Arc<Envelope>,
     pub(crate) is_lost: IsLost,
 }
 
-/// Tells whether the job of a command that an agent has fetched is lost, and `false` where that cannot be
-/// known at this moment. The flag says whether the job is known to have begun.
+/// Returns whether the job of a command that an agent has fetched is lost, or `false` if that cannot be
+/// determined now. The flag tells whether the job is known to have begun.
 type IsLost = fn(&Session, &Envelope, AgentId, bool, &Timeout) -> Result<bool>;
 
-/// What was reported; each is described at the method of the same name of [`JobResult`].
+/// Reported values; each is described at the method of [`JobResult`] with the same name.
 impl Job {
-    /// What was reported, as a value of its own that holds no connection.
+    /// Returns the reported result, which holds no connection.
     pub fn result(&self) -> &JobResult {
         &self.result
     }
 
-    /// The id of the command.
+    /// Returns the id of the command.
     pub fn id(&self) -> &str {
         self.result.id()
     }
 
-    /// The agent that runs it. `0:0` where the controller itself answered.
+    /// Returns the agent that runs the job, or `0:0` if the controller itself answered.
     pub fn agent(&self) -> AgentId {
         self.result.agent()
     }
 
-    /// The state.
+    /// Returns the state.
     pub fn state(&self) -> &JobState {
         self.result.state()
     }
 
-    /// Whether it ended with `SUCCESS`.
+    /// Returns whether the job ended with `SUCCESS`.
     pub fn is_success(&self) -> bool {
         self.result.is_success()
     }
 
-    /// The name of the command.
+    /// Returns the name of the command.
     pub fn cmd(&self) -> &str {
         self.result.cmd()
     }
 
-    /// The run arguments as the agent understood them.
+    /// Returns the run arguments as the agent interpreted them.
     pub fn args(&self) -> serde_json::Value {
         self.result.args()
     }
 
-    /// The result proper; see [`JobResult::data`].
+    /// Returns the result data; see [`JobResult::data`].
     pub fn data(&self) -> &str {
         self.result.data()
     }
 
-    /// The level of [`Job::data`]: 20 JSON, 21 YAML, 22 TOML, 23 HRD, 30 job, 0 plain text.
+    /// Returns the level of [`Job::data`]: 20 JSON, 21 YAML, 22 TOML, 23 HRD, 30 job, 0 plain text.
     pub fn level(&self) -> i64 {
         self.result.level()
     }
 
-    /// Reads [`Job::data`], which has to be JSON, as a type of yours or as
-    /// [`serde_json::Value`].
+    /// Parses [`Job::data`], which must be JSON, into a type of your own or [`serde_json::Value`].
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] where it is not JSON, or not of that shape.
+    /// [`ErrorKind::Protocol`] if it is not JSON or does not match the type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         self.result.json()
     }
 
-    /// The last 1000 lines of stdout; see [`JobResult::stdout`].
+    /// Returns the last 1000 lines of stdout; see [`JobResult::stdout`].
     pub fn stdout(&self) -> &str {
         self.result.stdout()
     }
 
-    /// The last 1000 lines of stderr.
+    /// Returns the last 1000 lines of stderr.
     pub fn stderr(&self) -> &str {
         self.result.stderr()
     }
 
-    /// Stdout and stderr, `None` where there are none.
+    /// Returns stdout and stderr, or `None` if there are none.
     pub fn streams(&self) -> Option<(&str, &str)> {
         self.result.streams()
     }
 
-    /// Its last message of level 9, `None` where there was none.
+    /// Returns the last message of level 9, or `None` if there was none.
     pub fn critical(&self) -> Option<&str> {
         self.result.critical()
     }
 
-    /// The tags that the command was sent with.
+    /// Returns the tags that the command was sent with.
     pub fn tags(&self) -> Option<&str> {
         self.result.tags()
     }
 
-    /// When it started, by the clock of the agent; `None` where it did not.
+    /// Returns the start time by the clock of the agent, or `None` if the job did not start.
     pub fn starttime(&self) -> Option<SystemTime> {
         self.result.starttime()
     }
 
-    /// How long it ran, to the millisecond.
+    /// Returns the run time, with millisecond resolution.
     pub fn time(&self) -> Duration {
         self.result.time()
     }
 
-    /// The document as JSON, with fields that this version does not know.
+    /// Returns the document as JSON, including fields unknown to this version.
     pub fn dump(&self) -> String {
         self.result.dump()
     }
 
-    /// The document byte for byte, where the other methods say something else than it does; see
+    /// Returns the bytes of the document, if the other methods do not represent it exactly; see
     /// [`JobResult::raw`].
     pub fn raw(&self) -> Option<&[u8]> {
         self.result.raw()
     }
 
-    /// Names of the fields that could not be read; see [`JobResult::dropped_fields`].
+    /// Returns the names of the fields that could not be read; see [`JobResult::dropped_fields`].
     pub fn dropped_fields(&self) -> Vec<&str> {
         self.result.dropped_fields()
     }
@@ -165,7 +164,7 @@ impl Job {
         Job { origin: Some(origin), ..self }
     }
 
-    /// This job if it ended with `SUCCESS`, else an error that holds its result.
+    /// Returns this job if it ended with `SUCCESS`, and otherwise an error that holds its result.
     ///
     /// # Errors
     /// Those of [`JobResult::into_success`].
@@ -173,11 +172,11 @@ impl Job {
         Ok(Job { result: self.result.into_success()?, ..self })
     }
 
-    /// Reads again how it stands. Asks Redis, for the client's timeout at most.
+    /// Updates this job with its current state. Asks Redis and blocks for at most the client's timeout.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] where it cannot be read or is gone, [`ErrorKind::NoSuchAgent`] where the
-    /// controller knew no such agent, and those of the connection.
+    /// [`ErrorKind::Protocol`] if the job cannot be read or Redis no longer has it, [`ErrorKind::NoSuchAgent`] if
+    /// the controller did not know the agent, and connection errors.
     pub fn refresh(&mut self) -> Result<()> {
         let (session, command, agent) = (&self.session, self.command(), self.agent());
         let read = |until: &Until| result::latest_of(session, &command, agent, until);
@@ -194,11 +193,10 @@ impl Job {
         Ok(())
     }
 
-    /// Waits until it is over and reads its result. Blocks. Returns at once when it is over
-    /// already.
+    /// Waits until the job has ended and reads its result. Blocks. Returns immediately if the job has already ended.
     ///
     /// # Errors
-    /// As [`Command::next_result`](crate::Command::next_result).
+    /// Same as [`Command::next_result`](crate::Command::next_result).
     pub fn wait(&mut self, timeout: impl Into<Timeout>) -> Result<()> {
         if self.is_over() {
             return Ok(());
@@ -209,15 +207,14 @@ impl Job {
         Ok(())
     }
 
-    /// Kills the job: the agent sends SIGKILL to the process that it started. Returns
-    /// [`KillResult::Ended`] once the result is there, also where the job was over before, and
-    /// [`KillResult::Ordered`] if something still holds the job's output a second after the kill. Blocks for the
-    /// client's timeout at most.
+    /// Kills the job: the agent sends SIGKILL to the process that it started. Returns [`KillResult::Ended`] once
+    /// the result is available, or if the job had already ended, and [`KillResult::Ordered`] if a process still
+    /// holds the job's output open one second after the kill. Blocks for at most the client's timeout.
     ///
     /// See [`Command::kill`](crate::Command::kill) for what a kill does not reach.
     ///
     /// # Errors
-    /// [`ErrorKind::NotRunning`] where the agent does not run the job, so that a kill cannot reach it;
+    /// [`ErrorKind::NotRunning`] if the agent does not run the job, so that a kill cannot reach it;
     /// [`ErrorKind::Timeout`] for an agent that is down, stopped or full;
     /// [`ErrorKind::NoSuchAgent`]; those of [`Request::run`](crate::Request::run).
     pub fn kill(&self) -> Result<KillResult> {
@@ -227,10 +224,10 @@ impl Job {
         kill::kill_one(&self.session, &self.command(), &self.result)
     }
 
-    /// What it uses at this moment. Blocks for the client's timeout at most.
+    /// Returns the current resource usage of the job. Blocks for at most the client's timeout.
     ///
     /// # Errors
-    /// [`ErrorKind::JobFailed`] where it does not run any more, or not yet; those of
+    /// [`ErrorKind::JobFailed`] if the job has ended or has not started; those of
     /// [`Request::run`](crate::Request::run).
     pub fn get_stats(&self) -> Result<ProcessStats> {
         let question = questions::stats(self.id());
@@ -238,8 +235,8 @@ impl Job {
         read_one(&answer.map_err(questions::no_stats)?)
     }
 
-    /// What it has logged, newest first. The agent logs a little behind: right after the result
-    /// some messages may be missing. Blocks for the client's timeout at most.
+    /// Returns the messages that the job has logged, newest first. The log lags slightly: right after the result
+    /// some messages may be missing. Blocks for at most the client's timeout.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a query out of range; those of
@@ -248,13 +245,13 @@ impl Job {
         read_msgs(&self.session, self.agent(), self.id(), query)
     }
 
-    /// Follows its log: an iterator over its messages as it logs them, within one deadline, until it is over
-    /// and its log is complete. See [`Follow`]. The limit of the query is ignored. Sends nothing and does
-    /// not block.
+    /// Returns an iterator over the messages of the job as it logs them, within one deadline, until the job has
+    /// ended and its log is complete. See [`Follow`]. Ignores the limit of the query. Sends nothing and does not
+    /// block.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a query out of range and for a timeout of zero;
-    /// [`ErrorKind::Closed`], [`ErrorKind::Cancelled`]. Everything else is an item of it.
+    /// [`ErrorKind::Closed`], [`ErrorKind::Cancelled`]. All other errors are items of the iterator.
     pub fn follow(&self, query: &MsgQuery, timeout: impl Into<Timeout>) -> Result<Follow> {
         query.check()?;
         let timeout = timeout.into();
@@ -263,7 +260,7 @@ impl Job {
         Ok(Follow::new(job, query.clone(), until))
     }
 
-    /// The command on this one agent, with what its id held before.
+    /// Returns the command on this one agent, with the earlier results of its id.
     pub(super) fn command(&self) -> Envelope {
         let known = Envelope::known(self.id().to_owned(), self.agent().into());
         let before = self.origin.as_ref().and_then(|origin| origin.command.before.clone());
@@ -287,12 +284,12 @@ impl Job {
         &self.session
     }
 
-    /// The same job by another session of the same client.
+    /// Returns the same job on another session of the same client.
     pub(crate) fn by(&self, session: Session) -> Job {
         Job { session, ..self.clone() }
     }
 
-    /// Whether its final result is known.
+    /// Returns whether the final result is known.
     pub(crate) fn is_over(&self) -> bool {
         self.result.is_over()
     }
