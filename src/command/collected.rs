@@ -1,4 +1,4 @@
-//! [`Collected`]: all that a command led to, in one value.
+//! [`Collected`]: all results and errors of a command in one value.
 
 use super::Command;
 use crate::engine::{Timeout, push};
@@ -25,7 +25,7 @@ use crate::transport::clock;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Collected {
-    /// The command, for waiting for the missing results: it does not return those in
+    /// The command. Use it to wait for the missing results; it does not return those in
     /// [`Collected::jobs`] again.
     pub command: Command,
     /// The results, in order of completion.
@@ -39,7 +39,7 @@ pub struct Collected {
 }
 
 impl Collected {
-    /// Sends a command and takes all results.
+    /// Sends a command and collects all results.
     pub(crate) fn of(command: Command, timeout: Timeout, stop_at_failure: bool) -> Result<Self> {
         let begun = clock::now();
         command.refuse_endless(&timeout)?;
@@ -57,7 +57,7 @@ impl Collected {
         Ok(collected)
     }
 
-    /// Takes a result; whether it is a failure.
+    /// Adds a result and returns whether it is a failure.
     fn take(&mut self, result: Result<Job>) -> bool {
         match result {
             Ok(job) => {
@@ -74,12 +74,12 @@ impl Collected {
         }
     }
 
-    /// Whether every agent has answered, and every job ended with `SUCCESS`.
+    /// Returns whether every agent has answered and every job ended with `SUCCESS`.
     pub fn is_success(&self) -> bool {
         self.errors.is_empty() && !self.stopped && self.jobs.iter().all(Job::is_success)
     }
 
-    /// The jobs that ended in another state than `SUCCESS`.
+    /// Returns the jobs that ended in a state other than `SUCCESS`.
     pub fn failed(&self) -> impl Iterator<Item = &Job> {
         self.jobs.iter().filter(|job| !job.is_success())
     }

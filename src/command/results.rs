@@ -1,4 +1,4 @@
-//! [`Results`]: the results of many agents, one by one, in order of completion.
+//! [`Results`]: an iterator over the results of many agents, in order of completion.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -21,25 +21,25 @@ use crate::job::Job;
 use crate::protocol::{AgentId, JobResult, Target};
 use crate::transport::clock;
 
-/// The results of one command or several, in order of completion; from
+/// Iterator over the results of one or more commands, in order of completion; returned by
 /// [`Command::results`] and [`Client::wait_any`].
 ///
-/// Each item blocks until the next result exists, within the one deadline that the iterator was
-/// made with, however slow or dead other agents are. A job that failed is a result like any other.
-/// An error that [`Error::is_final`] ends the iterator: cancelled, closed, no connection free until the
-/// deadline, or rejected by Redis. Any other is about one agent, named by [`Error::agent`], or about one
-/// command, and the iterator goes on:
+/// Each item blocks until the next result is available, within the one deadline of the iterator. Slow or dead
+/// agents do not delay the others. A failed job is returned as a result. An error for which
+/// [`Error::is_final`] is true ends the iterator: cancelled, closed, no connection free until the deadline, or
+/// rejected by Redis. Any other error concerns one agent, named by [`Error::agent`], or one command, and the
+/// iterator continues:
 ///
 /// - [`ErrorKind::Timeout`]: after the deadline, one for each agent that did not answer, and one
 ///   for each command that no controller has routed;
 /// - [`ErrorKind::Protocol`]: a result cannot be decoded;
 /// - [`ErrorKind::NoSuchAgent`]: the controller knew no agent for the target.
 ///
-/// The deadline is a point in time: it passes too while the caller works on a result. Results that
-/// are there by then are given all the same, and only then the verdicts.
+/// The deadline is a point in time and also passes while the caller processes a result. Results available by
+/// then are still returned, before the timeout errors.
 ///
-/// It owns what it uses, a connection of the client's included, until it is done or dropped. One
-/// thread uses it at a time; in a forked child it answers [`ErrorKind::ForkedHandle`].
+/// The iterator owns its resources, including a connection of the client, until it is exhausted or dropped. One
+/// thread uses it at a time. In a forked child it returns [`ErrorKind::ForkedHandle`].
 ///
 /// ```no_run
 /// # use acclient::*;
@@ -98,11 +98,11 @@ impl Results {
         self.arrivals.method()
     }
 
-    /// The next result if there is one now, for a program with an event loop of its own. `Pending`: there
-    /// is none now; call it again when [`Results::poll_fd`] is readable, and after
-    /// [`Results::poll_timeout`] at the latest. `Ready(None)`: all results have been returned.
+    /// Returns the next result without waiting for one, for programs with their own event loop. `Pending`: none is
+    /// available; call again when [`Results::poll_fd`] is readable, and after [`Results::poll_timeout`] at the
+    /// latest. `Ready(None)`: all results have been returned.
     ///
-    /// Blocks for a round trip to Redis, and to connect, up to one second each.
+    /// Blocks for a round trip to Redis and for connecting, up to one second each.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -124,14 +124,14 @@ impl Results {
         next.map(|next| next.map(|(_, result)| self.job(result)))
     }
 
-    /// The descriptor that becomes readable when there may be a result; `None` without a connection. It
-    /// may be another one after each call of [`Results::poll_next`]. Only to be polled for reading.
+    /// Returns the descriptor that becomes readable when a result may be available, or `None` without a connection.
+    /// It may change after each call of [`Results::poll_next`]. Only poll it for reading.
     pub fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
         self.arrivals.poll_fd()
     }
 
-    /// How long to wait for [`Results::poll_fd`] before [`Results::poll_next`] is called all the same: to
-    /// poll or to reconnect, and at the deadline.
+    /// Returns how long to wait for [`Results::poll_fd`] before calling [`Results::poll_next`] anyway, to poll,
+    /// to reconnect or to handle the deadline.
     pub fn poll_timeout(&self) -> Duration {
         self.arrivals.poll_within()
     }
@@ -140,7 +140,7 @@ impl Results {
         result.map(|result| Job::new(self.session.clone(), result))
     }
 
-    /// How many agents have not answered, as far as it is known yet whom the commands went to.
+    /// Returns the number of agents that have not answered, as far as the agents of the commands are known.
     pub fn remaining(&self) -> usize {
         self.arrivals.remaining()
     }
