@@ -163,7 +163,7 @@ pub(super) fn asked_of(
         AgentQueue::Named(name) => queued::stages(session, name, &missing, &left())?,
     };
     agents.extend(stages);
-    // The questions may have taken until the job ended, or its agent; and a result counts where nobody answers.
+    // The job or its agent may have ended during the requests; a result counts even if no agent answers.
     let open = |stage: Stage| match stage {
         Stage::Unknown => true,
         Stage::Lost => matches!(command.envelope().queue, AgentQueue::Named(_)),
@@ -212,7 +212,7 @@ fn patience(session: &Session, timeout: &Timeout, begun: Instant) -> Timeout {
     Timeout { duration: Some(left.unwrap_or(quick)), cancel: timeout.cancel.clone() }
 }
 
-/// Whether a question has found nobody to answer it, or may not even have been asked.
+/// Returns whether a request was not answered, or may not even have been sent.
 pub(super) fn is_no_answer(error: &Error) -> bool {
     use ErrorKind::{MaybeSent, NoSuchAgent, Protocol, Timeout};
     matches!(error.kind(), Timeout | NoSuchAgent | Protocol | MaybeSent)
@@ -282,8 +282,8 @@ fn is_old(document: &ResultDocument) -> bool {
     started.and_then(|it| it.elapsed().ok()).is_some_and(|age| age > OLD)
 }
 
-/// What Redis knows. Looks again for a moment, and asks the controller, before it says that nobody has the
-/// command: a controller may have it in its hands, and be slow, or stopped.
+/// Reads the state in Redis. Reads again for a moment, and asks the controller, before it reports that the
+/// command is lost: a slow or stopped controller may have taken it.
 fn look(command: &Command, until: &Until) -> Result<Found> {
     let (session, envelope) = (command.session(), command.envelope());
     let moment = until.deadline.remaining().map_or(MOMENT, |left| MOMENT.min(left / 4));

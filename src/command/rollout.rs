@@ -143,7 +143,7 @@ impl Request {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a batch, a sample or
     /// a number of failures of 0, for a percentage that is none, for [`Target::any`], for a command with
-    /// an id (there will be many), for a wait of zero, and for one for ever on a recurring command;
+    /// an id (each batch needs a new one), for a timeout of zero, and for no timeout on a recurring command;
     /// [`ErrorKind::NoSuchAgent`](crate::ErrorKind::NoSuchAgent) where no agent matches; those of
     /// [`Client::list_agents`]. Everything else is an item: see [`Results`].
     pub fn rollout(self, rollout: RolloutPlan, timeout: impl Into<Timeout>) -> Result<Rollout> {
@@ -193,7 +193,7 @@ impl Request {
     }
 }
 
-/// So many of the agents, each as likely as any other, in the order of their numbers.
+/// Picks `count` agents uniformly at random and returns them in the order of their numbers.
 fn sample(agents: Vec<AgentId>, count: usize) -> Result<Vec<AgentId>> {
     let mut left = agents;
     let mut chosen = Vec::new();
@@ -258,7 +258,7 @@ impl Rollout {
         self.batch
     }
 
-    /// Agents to which nothing was sent, and is not if nobody takes another item.
+    /// Returns the agents to which nothing was sent. Nothing is sent to them unless another item is taken.
     pub fn not_started(&self) -> impl ExactSizeIterator<Item = AgentId> + '_ {
         self.left.iter().copied()
     }
@@ -266,11 +266,11 @@ impl Rollout {
     /// Commands that were sent and have no result yet among the items that were taken, in the order of
     /// their agents. None before the first item, and none once all have answered.
     ///
-    /// Whatever has ended the rollout, it goes on telling them, so that they can be killed or come back
-    /// to: an agent that did not answer by the deadline may still be at work, and so may one whose
-    /// command Redis did not confirm ([`Error::is_maybe_sent`]). A command that surely was not sent is
-    /// not among them, and neither is one whose result cannot be read. Their calls have the time and
-    /// the token of the client that made the rollout, and not those of its wait.
+    /// After the end of the rollout it still returns them, so that they can be killed or read later. An agent
+    /// that did not answer by the deadline may still run the command, and so may one whose
+    /// command Redis did not confirm ([`Error::is_maybe_sent`]). A command that was certainly not sent is
+    /// not included, nor is one whose result cannot be read. Their calls use the timeout and
+    /// the token of the client that made the rollout, not those of its wait.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -292,8 +292,8 @@ impl Rollout {
         self.failures
     }
 
-    /// Whether it begins no other batch, though there are agents left: since so many have failed, or its
-    /// time is over, or it was ended.
+    /// Returns whether no other batch begins, although agents are left: because too many have failed, the
+    /// deadline has passed, or the rollout was ended.
     pub fn is_stopped(&self) -> bool {
         let has_ended = self.is_over || self.has_failed() || self.until.check().is_err();
         has_ended && !self.left.is_empty()
@@ -308,7 +308,7 @@ impl Rollout {
         !(self.left.is_empty() || self.is_over || self.has_failed())
     }
 
-    /// How many agents may get the command while others are at work.
+    /// Returns how many agents may get the command while others are pending.
     fn room(&self) -> usize {
         match self.is_sliding && self.goes_on() && !self.until.deadline.has_passed() {
             true => self.batch.saturating_sub(self.in_flight.len()),
@@ -316,9 +316,9 @@ impl Rollout {
         }
     }
 
-    /// Sends the command to so many of the agents that are left. What was surely not sent is tried again until the
-    /// deadline, and else stays among what is not started. `Err`: what ends the rollout, once what was sent has
-    /// answered.
+    /// Sends the command to up to `count` of the agents that are left. What was certainly not sent is retried until
+    /// the deadline, and stays among the agents not started if that fails. `Err`: what ends the rollout, once the
+    /// agents in flight have answered.
     fn send_to(&mut self, count: usize) -> Result<()> {
         let check = self.until.check_cancelled().map_err(Error::from);
         check.map_err(|error| error.asked(|| self.command.in_words()))?;
@@ -371,7 +371,7 @@ impl Rollout {
                     let command = envelope.map(|it| Command::new(session.clone(), it));
                     self.in_flight.extend(command.map(|command| (*agent, command)));
                     self.unconfirmed.push_back(error.about_agent(*agent).not_final());
-                    // It may run beside another batch, and nobody knows for how long.
+                    // It may run beside another batch for an unknown time.
                     self.is_over = true;
                 }
                 Err(error) => {

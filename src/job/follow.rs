@@ -19,7 +19,7 @@ use crate::transport::{Until, clock, sleep};
 const PAUSE: Duration = Duration::from_millis(250);
 /// The same while the job logs more than an agent returns at a time.
 const SHORT_PAUSE: Duration = Duration::from_millis(50);
-/// How long a job says nothing before it is looked for, and again after that: it may be lost.
+/// How long a job may log nothing before it is checked for being lost, and the interval of further checks.
 const SILENCE: Duration = Duration::from_secs(3);
 
 /// Messages of a job as it logs them, until the job is over and its log is complete; from [`Job::follow`].
@@ -160,7 +160,7 @@ impl Follow {
         Ok(())
     }
 
-    /// Fails where the job is lost, which is found out now and then while it says nothing.
+    /// Fails if the job is lost. Checked at intervals while it logs nothing.
     fn check_whether_lost(&mut self) -> Result<()> {
         let Some(origin) = self.job.origin().cloned() else { return Ok(()) };
         if clock::since(self.changed.max(self.checked)) < SILENCE {

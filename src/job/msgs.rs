@@ -109,7 +109,7 @@ impl MsgQuery {
         self
     }
 
-    /// So many at most, 1 to 1000; default 20.
+    /// Sets the maximum number of messages, 1 to 1000; default 20.
     pub fn limit(mut self, limit: u32) -> Self {
         self.limit = limit;
         self

@@ -11,9 +11,9 @@ use crate::error::Gap;
 /// 230 000 messages of the original agent the latest was 153 ms behind, and the last message of a job
 /// became visible up to 194 ms after its result. This is five times as much.
 pub(super) const WINDOW: Duration = Duration::from_secs(1);
-/// The same for the beginning of a page that leaves out older messages: twice as much as was measured. If it
-/// takes longer, a message is missing without a word; if this were longer, a job that logs fast would have
-/// gaps in a log that is complete.
+/// The same for the beginning of a page that leaves out older messages: twice the measured delay. If the delay
+/// is longer, a message is missing silently. With a higher value, a job that logs fast would have
+/// gaps in a complete log.
 const LATE: Duration = Duration::from_millis(400);
 
 /// What was read of a log at one time.
@@ -45,7 +45,7 @@ impl Window {
         self.settled.is_some_and(|settled| id <= settled)
     }
 
-    /// Whether a message with a smaller id was visible when the log was read last, and is no news.
+    /// Returns whether a message with a smaller id was visible at the last read of the log and is not new.
     pub(super) fn covers(&self, id: i64) -> bool {
         let read = self.highest.back().map(|(read, _)| *read);
         let first = self.highest.iter().find(|(_, highest)| *highest >= id);

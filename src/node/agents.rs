@@ -1,4 +1,4 @@
-//! The agents that the controller knows, and a sign of life of one.
+//! The agents that the controller knows, and the liveness check of one.
 
 use std::collections::BTreeMap;
 
