@@ -1,4 +1,4 @@
-//! [`Error`] and [`ErrorKind`]: plain values, with what was asked, of whom, and how far it got.
+//! [`Error`] and [`ErrorKind`]: the error type of the crate.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,13 +9,13 @@ use crate::protocol::{
     AgentId, DocumentError, Invalid, JobResult, ParseAgentIdError, ParseTargetError,
 };
 
-/// Result of most calls. The error type is a parameter, so that a glob import of this crate does no harm
-/// to a `Result<T, E>` of another one.
+/// Result of most calls. The error type is a parameter, so that a glob import of this crate does not break
+/// `Result<T, E>` in the importing module.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Kind of an [`Error`].
 ///
-/// Each kind has a number, the same in every language and never reused: the `acclient_status` of C.
+/// Each kind has a number, which is the same in every language and never reused: the `acclient_status` of C.
 ///
 /// ```
 /// use acclient::{Client, ErrorKind};
@@ -30,70 +30,71 @@ pub enum ErrorKind {
     InvalidArgument = 1,
     /// Redis could not be reached, or the connection was lost.
     Connect = 2,
-    /// Redis rejected the user or the password, or requires one. Retrying will not help.
+    /// Redis rejected the user name or the password, or requires one. Retrying will not help.
     Authentication = 3,
-    /// The deadline of the call was exceeded. The message says how far the command got, as far as the
-    /// client knows.
+    /// The deadline of the call was exceeded. The message says how far the command got, as far as the client
+    /// knows.
     Timeout = 4,
     /// A [`CancelToken`](crate::CancelToken) ended the call.
     Cancelled = 5,
     /// Redis replied with an error.
     Server = 6,
-    /// A reply, or a document in Redis, cannot be decoded.
+    /// A reply or a document in Redis could not be decoded.
     Protocol = 7,
     /// The controller knows no agent for the target at this moment. Agents register up to 4 seconds after
-    /// their controller has started. Not retriable, since it may be a wrong number.
+    /// their controller has started. Not retriable, since the agent id may be wrong.
     NoSuchAgent = 8,
     /// A job ended in a state other than `SUCCESS`; see [`Error::job`].
     JobFailed = 9,
     /// The agent or the controller does not know the command.
     UnknownCommand = 10,
-    /// Unsupported by the server, the controller or this version of the library.
+    /// The server, the controller or this version of the library does not support the call.
     Unsupported = 11,
-    /// The whole command was sent, but Redis did not confirm it: it may run or not. Requests that change
-    /// nothing, like [`Client::list_agents`](crate::Client::list_agents), never return this kind.
+    /// The whole command was sent, but Redis did not confirm it, so it may or may not run. Requests without
+    /// side effects, like [`Client::list_agents`](crate::Client::list_agents), never return this kind.
     MaybeSent = 12,
-    /// The connections that the call may have stayed in use until the deadline: see
+    /// All connections available to the call were in use until the deadline; see
     /// `ClientBuilder::max_connections`.
     PoolExhausted = 13,
     /// The client was closed.
     Closed = 14,
-    /// The handle was made in another process, before a fork, and works only there.
+    /// The handle was created in another process, before a fork, and works only there.
     ForkedHandle = 15,
-    /// A panic was caught at the C boundary; the handle that it happened in refuses further use.
+    /// A panic was caught at the C boundary. The handle in use at that moment rejects every later call.
     Panic = 16,
     /// The operating system refused a descriptor, a thread or a file.
     System = 17,
-    /// The agent, or the controller, lists no such tunnel: it was never opened, it was closed, or the
-    /// agent has restarted.
+    /// The agent or the controller lists no such tunnel: it was never opened, it was closed, or the agent has
+    /// restarted.
     NoSuchTunnel = 18,
-    /// The agent, or the controller, lists the tunnel already, open or not, and opened nothing.
+    /// The agent or the controller already lists the tunnel, open or not. Nothing was opened.
     TunnelExists = 19,
-    /// The agent is not running the job, so a kill cannot reach it: the job waits in a queue of the agent,
-    /// was not started yet, or is lost. [`Command::progress`](crate::Command::progress) tells which.
+    /// The agent is not running the job, so a kill cannot reach it: the job is waiting in a queue of the
+    /// agent, has not started yet, or is lost. [`Command::progress`](crate::Command::progress) tells which.
     NotRunning = 20,
-    /// The job is lost: it was submitted, no agent has it, and its result cannot come any more. It may have run.
+    /// The job is lost: it was submitted, no agent has it, and its result can no longer arrive. It may have
+    /// run.
     Lost = 21,
-    /// Messages of a job may be missing from the log that a [`Follow`](crate::Follow) returns, which goes
-    /// on after it; see [`Error::gap`].
+    /// Messages of a job may be missing from the log that a [`Follow`](crate::Follow) returns. The iterator
+    /// continues; see [`Error::gap`].
     Gap = 22,
-    /// Another command was submitted under the id by [`Request::submit_once`](crate::Request::submit_once):
-    /// another target, command, run arguments, data or tags. Nothing was sent.
+    /// [`Request::submit_once`](crate::Request::submit_once) found a different command under the same id:
+    /// another target, command name, run arguments, data or tags. Nothing was sent.
     IdInUse = 23,
 }
 
-/// Part of the log of a job that a [`Follow`](crate::Follow) could not read; from [`Error::gap`].
+/// Range of a job's log that a [`Follow`](crate::Follow) could not read; from [`Error::gap`].
 ///
-/// An agent returns at most the newest 1000 messages of a level at a time, so that a job may log more
-/// between two polls than can be read. Messages with ids between the two here may be missing; some of
-/// them may have been returned.
+/// An agent returns at most the newest 1000 messages of a level per request, so a job can log more between
+/// two polls than can be read. Messages with ids between the two bounds may be missing, although some of them
+/// may have been returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// The [`Message::id`](crate::Message::id) up to which every message was returned or is part of an
-    /// earlier gap; `None` where the gap begins with the log.
+    /// The [`Message::id`](crate::Message::id) up to which every message was returned or belongs to an
+    /// earlier gap; `None` if the gap starts at the beginning of the log.
     pub after: Option<i64>,
-    /// The id from which on messages are returned again.
+    /// The first id that is returned again.
     pub before: i64,
 }
 
@@ -108,7 +109,7 @@ impl fmt::Display for Gap {
     }
 }
 
-/// Error of a call: what was asked of whom, how long the call waited, how far it got.
+/// Error of a call: what was requested from which target, how long the call waited, and how far it got.
 ///
 /// ```no_run
 /// # use acclient::*;
@@ -121,35 +122,35 @@ impl fmt::Display for Gap {
 /// # Ok::<(), acclient::Error>(())
 /// ```
 ///
-/// An error is a value: it holds no client and no connection, and dropping it never blocks.
+/// An error holds no client and no connection, and dropping it never blocks.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
-/// Shared, since errors are cloned, and the errors of sockets, TLS and JSON are not.
+/// Shared, since errors are cloned, while the errors of sockets, TLS and JSON cannot be.
 type Source = Arc<dyn StdError + Send + Sync>;
 
 #[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
-    /// What was asked of whom.
+    /// What was requested from which target.
     asked: Option<String>,
     waited: Option<Duration>,
     command: Option<String>,
     retriable: bool,
     timeout: bool,
-    /// Whether the call, or the iterator, that returned it is over.
+    /// Whether the call or iterator that returned the error has ended.
     is_final: bool,
-    /// The last failure before a deadline passed, where it was not mere slowness.
+    /// The last failure before the deadline, unless Redis or the agent was merely slow.
     last_failure: Option<String>,
-    /// The kind, the message and whether it was worth another try, before an unconfirmed command
-    /// changed them. There for every error of a command that may have been sent.
+    /// The kind, the message and the retriable flag before an unconfirmed command changed them. Set for every
+    /// error of a command that may have been sent.
     unconfirmed: Option<(ErrorKind, String, bool)>,
     job: Option<JobResult>,
     agent: Option<AgentId>,
     server_code: Option<String>,
     gap: Option<Gap>,
-    /// Whether it says how far the command got.
+    /// Whether the message says how far the command got.
     is_explained: bool,
     source: Option<Source>,
 }
@@ -186,7 +187,7 @@ impl Error {
         Error::new(ErrorKind::InvalidArgument, message)
     }
 
-    /// An item of a log that is followed, which goes on after it.
+    /// The item that a [`Follow`](crate::Follow) returns for a gap; the iterator continues.
     pub(crate) fn of_gap(gap: Gap) -> Self {
         let reason = "an agent returns at most the newest 1000 of a level at a time";
         let mut error = Error::new(ErrorKind::Gap, format!("{gap}: {reason}"));
@@ -194,12 +195,12 @@ impl Error {
         error.not_final()
     }
 
-    /// A document in Redis that cannot be read.
+    /// A document in Redis that cannot be decoded.
     pub(crate) fn document(what: &str, error: &DocumentError) -> Self {
         Error::new(ErrorKind::Protocol, format!("cannot decode {what}: {error}"))
     }
 
-    /// The error of a socket, of TLS or of JSON that it comes from.
+    /// Sets the source: the underlying error of a socket, TLS or JSON.
     pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(Arc::from(source.into()));
         self
@@ -215,25 +216,25 @@ impl Error {
         self
     }
 
-    /// What was asked of whom; the innermost description counts.
+    /// Sets the description of the request. The innermost description wins.
     pub(crate) fn asked(mut self, what: impl FnOnce() -> String) -> Self {
         self.0.asked.get_or_insert_with(what);
         self
     }
 
-    /// Of several calls, one within the other, the longest counts: the one that the caller made.
+    /// Sets the time waited. Of nested calls the longest time wins, which is that of the outermost call.
     pub(crate) fn waited(mut self, span: Duration) -> Self {
         self.0.waited = self.0.waited.max(Some(span));
         self
     }
 
-    /// The same, in place of what a part of the call has taken.
+    /// Sets the time waited, replacing that of a part of the call.
     pub(crate) fn waited_in_all(mut self, span: Duration) -> Self {
         self.0.waited = Some(span);
         self
     }
 
-    /// Records how long it took, for kinds that come of waiting; the others come at once.
+    /// Sets the time waited for kinds that involve waiting; the others occur at once.
     pub(crate) fn waited_if_it_did(self, span: Duration) -> Self {
         match self.kind() {
             ErrorKind::Timeout
@@ -251,7 +252,7 @@ impl Error {
         self
     }
 
-    /// The agent that it is about. What the controller answers itself is about none.
+    /// Sets the agent. Replies of the controller itself belong to no agent.
     pub(crate) fn about_agent(mut self, agent: AgentId) -> Self {
         if agent.is_real() {
             self.0.agent.get_or_insert(agent);
@@ -259,7 +260,7 @@ impl Error {
         self
     }
 
-    /// For an item about one agent or one command, after which an iterator goes on.
+    /// For an item about one agent or one command; the iterator continues after it.
     pub(crate) fn not_final(mut self) -> Self {
         self.0.is_final = false;
         self
@@ -270,18 +271,18 @@ impl Error {
         self
     }
 
-    /// For a call that would do something a second time if it were made again.
+    /// For a call that would repeat a side effect if it were retried.
     pub(crate) fn once_only(mut self) -> Self {
         self.0.retriable = false;
         self
     }
 
-    /// The last failure before a deadline passed, where it was not mere slowness.
+    /// The last failure before the deadline, unless Redis or the agent was merely slow.
     pub(crate) fn last_failure(&self) -> Option<&str> {
         self.0.last_failure.as_deref()
     }
 
-    /// For a deadline that passed after a failure that more time might have mended.
+    /// For a deadline that passed while retrying after `failure`.
     pub(crate) fn after_failure(mut self, failure: Error) -> Self {
         let Inner { message, last_failure, source, .. } = *failure.0;
         let message = last_failure.unwrap_or(message);
@@ -291,36 +292,36 @@ impl Error {
         self
     }
 
-    /// Says the same in other words.
+    /// Replaces the message.
     pub(crate) fn with_message(mut self, message: String) -> Self {
         self.0.message = message;
         self
     }
 
-    /// Adds to the message.
+    /// Appends a note to the message.
     pub(crate) fn noting(mut self, note: &str) -> Self {
         self.0.message = format!("{}; {note}", self.0.message);
         self
     }
 
-    /// For a command that Redis had confirmed, and has lost.
+    /// For a command that Redis confirmed and then lost.
     pub(crate) fn of_lost_data(self) -> Self {
         self.explained("Redis lost its data; the command may still run")
     }
 
-    /// Adds how far the command got.
+    /// Appends how far the command got.
     pub(crate) fn explained(mut self, how_far: &str) -> Self {
         self.0.is_explained = true;
         self.noting(how_far)
     }
 
-    /// Whether it says how far the command got.
+    /// Whether the message says how far the command got.
     pub(crate) fn is_explained(&self) -> bool {
         self.0.is_explained
     }
 
-    /// For a command that went out whole and was not confirmed. A cancelled or closed call keeps
-    /// its kind, since that is what its caller did.
+    /// For a command that was sent completely but not confirmed. A cancelled or closed call keeps its kind,
+    /// since the caller ended it.
     pub(crate) fn with_command_maybe_sent(mut self) -> Self {
         self.0.unconfirmed = Some((self.0.kind, self.0.message.clone(), self.0.retriable));
         if !matches!(self.0.kind, ErrorKind::Cancelled | ErrorKind::Closed) {
@@ -334,13 +335,13 @@ impl Error {
         self
     }
 
-    /// For a command that was taken out of the queue again.
+    /// For a command that was removed from the queue again.
     pub(crate) fn taken_back(self) -> Self {
         self.noting("the command was taken back and will not run")
     }
 
-    /// For a question that an agent did not answer: whether the agent has fetched it, as far as Redis
-    /// tells.
+    /// For a request that an agent did not answer. `fetched` tells whether the agent has fetched it, as far
+    /// as Redis shows.
     pub(crate) fn unanswered(self, fetched: Option<bool>) -> Self {
         self.noting(match fetched {
             Some(true) => {
@@ -351,19 +352,19 @@ impl Error {
         })
     }
 
-    /// What went wrong, without what was asked of whom and for how long.
+    /// Returns what went wrong, without the description of the request and the time waited.
     pub(crate) fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// For the failure of a part that is reported for the whole call.
+    /// For the failure of a part that is reported as the failure of the whole call.
     pub(crate) fn of_the_whole(mut self, what: String, waited: Duration) -> Self {
         self.0.asked = Some(what);
         self.0.waited = self.0.waited.map(|_| waited);
         self
     }
 
-    /// For a question, which does no harm where it is asked twice.
+    /// For a request without side effects, which is safe to repeat.
     pub(crate) fn of_a_question(mut self) -> Self {
         self.0.retriable |= self.0.timeout;
         if let Some((kind, message, retriable)) = self.0.unconfirmed.take() {
@@ -373,37 +374,36 @@ impl Error {
         self
     }
 
-    /// What kind of failure it is.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The number of the kind: the `acclient_status` of C.
+    /// Returns the number of the kind: the `acclient_status` of C.
     pub fn code(&self) -> i32 {
         self.0.kind as i32
     }
 
-    /// Whether the same call, made again later, may succeed without anything being changed and
-    /// without a command running twice. Never for a wrong password.
+    /// Returns whether retrying the same call later may succeed, with nothing else changed and without the
+    /// risk of running a command twice. Always `false` for a wrong password.
     pub fn is_retriable(&self) -> bool {
         self.0.retriable
     }
 
-    /// Whether the call ended because its time was over.
+    /// Returns whether the call timed out.
     pub fn is_timeout(&self) -> bool {
         self.0.timeout
     }
 
-    /// Whether a command went out whole without a confirmation. It is so for every
-    /// [`ErrorKind::MaybeSent`], and for some calls that were cancelled or closed meanwhile.
+    /// Returns whether a command was sent completely but not confirmed: for every [`ErrorKind::MaybeSent`],
+    /// and for some calls that were cancelled or closed in the meantime.
     pub fn is_maybe_sent(&self) -> bool {
         self.0.unconfirmed.is_some() || self.0.kind == ErrorKind::MaybeSent
     }
 
-    /// Whether the call or the iterator that returned it is over. `false` for an item of an iterator
-    /// ([`Results`](crate::Results), [`Rollout`](crate::Rollout),
-    /// [`Follow`](crate::Follow)) that is about one agent, one command or a gap in a log: the
-    /// iterator goes on after it.
+    /// Returns whether the call or iterator that returned the error has ended. `false` for an item of an
+    /// iterator ([`Results`](crate::Results), [`Rollout`](crate::Rollout), [`Follow`](crate::Follow)) about
+    /// one agent, one command or a gap in a log: the iterator continues after it.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -422,34 +422,34 @@ impl Error {
         self.0.is_final
     }
 
-    /// How long the call had been under way, where it waited at all.
+    /// Returns how long the call waited, or `None` if it did not wait.
     pub fn elapsed(&self) -> Option<Duration> {
         self.0.waited
     }
 
-    /// The handle string of the command that the error is about, for
+    /// Returns the handle string of the command that the error is about, for
     /// [`Client::get_by_handle`](crate::Client::get_by_handle).
     pub fn command_handle(&self) -> Option<&str> {
         self.0.command.as_deref()
     }
 
-    /// The code of Redis's own error, like `NOPERM` or `OOM`, where Redis answered with one.
+    /// Returns the error code of Redis, like `NOPERM` or `OOM`, if Redis replied with an error.
     pub fn server_code(&self) -> Option<&str> {
         self.0.server_code.as_deref()
     }
 
-    /// Where messages may be missing, for [`ErrorKind::Gap`].
+    /// Returns the gap in the log, for [`ErrorKind::Gap`].
     pub fn gap(&self) -> Option<Gap> {
         self.0.gap
     }
 
-    /// The agent that the error is about, where it is about one of several.
+    /// Returns the agent that the error is about, if it is about one of several.
     pub fn agent(&self) -> Option<AgentId> {
         self.0.agent
     }
 
-    /// What the failed job reported, with its state, data and streams: for
-    /// [`ErrorKind::JobFailed`], [`ErrorKind::UnknownCommand`] and [`ErrorKind::NoSuchAgent`].
+    /// Returns the result of the failed job, with its state, data and streams: for [`ErrorKind::JobFailed`],
+    /// [`ErrorKind::UnknownCommand`] and [`ErrorKind::NoSuchAgent`].
     pub fn job(&self) -> Option<&JobResult> {
         self.0.job.as_ref()
     }
@@ -478,7 +478,7 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {
-    /// The error of the socket, of TLS or of JSON that it comes from, where there is one.
+    /// Returns the underlying error of the socket, TLS or JSON, if there is one.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
