@@ -1,8 +1,8 @@
 //! Blocking client for AgentController8: runs commands on a grid of agents.
 //!
-//! A client pushes commands to Redis, the grid's controller hands each to the agent it is meant
-//! for, the agent runs it, and its result comes back through Redis. This library does the client's
-//! part, from Rust and, over a C ABI (`acclient.h`), from C and every language that speaks C.
+//! A client pushes commands to Redis. The grid's controller hands each command to its agent, the agent runs
+//! it, and the result comes back through Redis. This library is the client, for Rust and, over a C ABI
+//! (`acclient.h`), for C and every language that can call C.
 //!
 //! ```no_run
 //! use acclient::{Client, Target};
@@ -20,32 +20,32 @@
 //! # Ok::<(), acclient::Error>(())
 //! ```
 //!
-//! - **Calls block**, with one deadline each that holds whatever the server does; see [`Timeout`].
-//! - **Calls can be ended** from another thread or a signal handler, with [`CancelToken`].
-//! - **Commands are found again**: a [`Command`] prints as one word, from which another process
+//! - **Calls block**, each with one deadline that holds whatever the server does; see [`Timeout`].
+//! - **Calls can be cancelled** from another thread or a signal handler, with [`CancelToken`].
+//! - **Commands outlive the process**: a [`Command`] prints as a handle string, with which another process
 //!   can wait for the same result.
-//! - **A command is never sent twice**: where it is not known whether Redis has it, the error says
+//! - **A command is never sent twice**: if it is unknown whether Redis received it, the error is
 //!   [`ErrorKind::MaybeSent`].
-//! - **Threads, forks, signals**: a [`Client`] may be used by many threads; it works in a forked
-//!   child, on connections of its own; signals do not disturb it, and it raises no SIGPIPE.
+//! - **Threads, forks, signals**: many threads may share a [`Client`]. It works in a forked child, on new
+//!   connections. Signals do not interrupt it, and it raises no SIGPIPE.
 //!
 //! # Platforms and features
-//! Unix systems only; on others the build ends with one error. docs/platforms.md in the repository lists the targets
-//! that are checked.
+//! Unix only; on other systems the build fails with a single error. docs/platforms.md in the repository lists
+//! the tested targets.
 //!
-//! - `tls` (default): connections under TLS, by rustls and ring. Without it the library needs no C
-//!   compiler, and a client that asks for TLS (`rediss://`, [`ClientBuilder::tls`]) fails with
+//! - `tls` (default): TLS connections, through rustls and ring. Without it the library needs no C compiler,
+//!   and a client configured for TLS (`rediss://`, [`ClientBuilder::tls`]) fails with
 //!   [`ErrorKind::Unsupported`] and "built without TLS".
-//! - `capi`: the C ABI. Rust programs have no use for it.
+//! - `capi`: the C ABI, of no use to Rust programs.
 //!
 //! # Logging
 //! The library logs through the [`log`] facade, under four targets: `acclient::connection`,
-//! `acclient::command`, `acclient::wait` and `acclient::retry`. Normal work is logged as `debug` or
-//! `trace` only; the first failure after which a call retries is a `warn`. No message contains
-//! a password, or the data of a command.
+//! `acclient::command`, `acclient::wait` and `acclient::retry`. Normal operation is logged at `debug` and
+//! `trace` only. The first failure after which a call retries is logged at `warn`. No message contains a
+//! password or the data of a command.
 #![warn(missing_docs)]
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
-// Unsafe code stands in two places; everything else is checked by this.
+// Unsafe code is confined to the two modules with an `allow` below.
 #![deny(unsafe_code)]
 
 mod client;
@@ -78,5 +78,5 @@ pub use protocol::{
     Selection, Target,
 };
 
-/// The version of this library.
+/// The version of this crate.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -11,11 +11,11 @@ use crate::protocol::Groups;
 use crate::transport::{Config, DEFAULT_PORT, Endpoint, Secret, TlsFiles, bare_host};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// More connections than this are a mistake: each costs Redis a client and this process a
+/// A larger limit is assumed to be a mistake: each connection costs Redis a client slot and this process a
 /// descriptor.
 const MOST_CONNECTIONS: usize = 10_000;
 
-/// Sets up a [`Client`] piece by piece.
+/// Builder of a [`Client`].
 ///
 /// ```no_run
 /// use acclient::Client;
@@ -32,7 +32,7 @@ const MOST_CONNECTIONS: usize = 10_000;
 pub struct ClientBuilder {
     pub(crate) config: Config,
     timeout: Option<Duration>,
-    /// Of a named instance.
+    /// Groups of the named instance.
     pub(super) groups: Groups,
 }
 
@@ -43,15 +43,14 @@ impl ClientBuilder {
         ClientBuilder { config, timeout: Some(DEFAULT_TIMEOUT), groups: Groups::default() }
     }
 
-    /// Takes address, user, password and database from a URL, in the forms that
-    /// [`Client::connect`] takes.
+    /// Sets address, user, password and database from a URL, in the forms that [`Client::connect`] accepts.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for what is no URL. The error quotes neither it nor its password.
+    /// [`ErrorKind::InvalidArgument`] for an invalid URL. The error quotes neither the URL nor its password.
     pub fn url(mut self, url: &str) -> Result<Self> {
         let found = Config::from_url(url).map_err(|error| Error::invalid(error.to_string()))?;
         let Config { endpoint, user, password, db, tls, .. } = found;
-        // A URL that asks for TLS goes together with files that were named before it.
+        // A `rediss://` URL keeps the TLS files that were set before it.
         let tls = match (tls, self.config.tls.take()) {
             (Some(tls), Some(files)) => {
                 Some(TlsFiles { insecure: tls.insecure || files.insecure, ..files })
@@ -62,7 +61,7 @@ impl ClientBuilder {
         Ok(self)
     }
 
-    /// Host name or IP address; an IPv6 address may have a zone, as in `fe80::1%eth0`, and brackets.
+    /// Sets the host name or IP address. An IPv6 address may have a zone, as in `fe80::1%eth0`, and brackets.
     /// Default `127.0.0.1`.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         let port = match self.config.endpoint {
@@ -73,7 +72,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Port. Default 6379.
+    /// Sets the port. Default 6379.
     pub fn port(mut self, port: u16) -> Self {
         let host = match self.config.endpoint {
             Endpoint::Tcp { host, .. } => host,
@@ -83,15 +82,15 @@ impl ClientBuilder {
         self
     }
 
-    /// A unix socket instead of host and port.
+    /// Connects through a Unix socket instead of host and port.
     pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.config.endpoint = Endpoint::Unix(path.into());
         self
     }
 
-    /// The master of a name, wherever these Sentinels say that it is, instead of host and port. They
-    /// are asked in their order, for each new connection; a failover leads to the new master, within
-    /// the deadline of each call. A Sentinel that wants a password gets that of the master.
+    /// Connects to the master `name` reported by these Sentinels, instead of host and port. The Sentinels are
+    /// asked in order for each new connection. After a failover, calls continue on the new master within
+    /// their deadlines. A Sentinel that requires a password gets that of the master.
     pub fn sentinels<H: Into<String>>(
         mut self,
         name: impl Into<String>,
@@ -103,21 +102,21 @@ impl ClientBuilder {
         self
     }
 
-    /// Speaks TLS 1.2 or 1.3 with the server, as `rediss://` does. Its certificate has to be of the
-    /// host that was named, and of an authority that this machine trusts. Default: no TLS. A unix
-    /// socket has none. Needs the feature `tls`, which is on by default.
+    /// Enables TLS 1.2 or 1.3, like `rediss://`. The certificate of the server must match the host name and
+    /// come from an authority that the system trusts. Default: no TLS. Not available with a Unix socket.
+    /// Requires the feature `tls`, which is on by default.
     pub fn tls(mut self) -> Self {
         self.config.tls.get_or_insert_default();
         self
     }
 
-    /// Speaks TLS, and believes the authorities in this PEM file instead of those of the machine.
+    /// Enables TLS and trusts the authorities in this PEM file instead of those of the system.
     pub fn tls_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.config.tls.get_or_insert_default().ca = Some(path.into());
         self
     }
 
-    /// Speaks TLS, and shows the server the certificates in a PEM file, with the key in another.
+    /// Enables TLS and presents the client certificates in a PEM file, with the private key in another.
     pub fn tls_client_cert(
         mut self,
         certificates: impl Into<PathBuf>,
@@ -128,60 +127,60 @@ impl ClientBuilder {
         self
     }
 
-    /// Speaks TLS, and **believes any certificate**: whoever is in between can read and change
-    /// everything. For trials only.
+    /// Enables TLS and **disables certificate verification**: anyone on the network path can read and change
+    /// everything. For tests only.
     pub fn tls_insecure(mut self) -> Self {
         self.config.tls.get_or_insert_default().insecure = true;
         self
     }
 
-    /// User name, for servers with ACLs. Default: the server's default user.
+    /// Sets the user name, for servers with ACLs. Default: the server's default user.
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.config.user = Some(user.into());
         self
     }
 
-    /// Password. Default: none. It appears in no error and no debug output.
+    /// Sets the password. Default: none. It never appears in errors or debug output.
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.config.password = Some(Secret::new(password));
         self
     }
 
-    /// Number of the database. Default 0.
+    /// Sets the number of the database. Default 0.
     pub fn db(mut self, db: u32) -> Self {
         self.config.db = db;
         self
     }
 
-    /// How long calls that only talk to Redis, or ask an agent a quick question, may take.
-    /// Default 10 s; `None` is for ever. Waits for results have a time of their own.
+    /// Sets the timeout of quick calls: those that only talk to Redis, or send an agent a short request.
+    /// Default 10 s; `None` means no timeout. Waits for results have a timeout of their own.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self
     }
 
-    /// How many connections the client may have at a time: each wait for results has one, and further
-    /// waits are held up, in order, until their deadline. Default 64, at least 1.
+    /// Sets the maximum number of connections for waits. Each wait for results uses one; further waits queue
+    /// in order until a connection is free or their deadline passes. Default 64, at least 1.
     ///
-    /// Waits hold up no other call: an eighth more connections, at least one, is for calls that only talk
-    /// to Redis (`ping`, `submit`, `progress`, …), and as many for questions to agents and the controller
-    /// (`kill`, `get_stats`, `list_agents`, …). They are opened while waits use the others.
+    /// Waits never delay other calls. An eighth as many connections, at least one, is reserved for calls that
+    /// only talk to Redis (`ping`, `submit`, `progress`, …), and another eighth for requests to agents and
+    /// the controller (`kill`, `get_stats`, `list_agents`, …). These are opened when waits occupy the others.
     pub fn max_connections(mut self, max: usize) -> Self {
         self.config.max_connections = max;
         self
     }
 
-    /// The largest reply, in bytes, that the client takes from Redis; a larger one ends the
+    /// Sets the largest reply, in bytes, that the client accepts from Redis. A larger reply closes the
     /// connection with [`ErrorKind::Protocol`]. Default 64 MiB.
     pub fn max_reply(mut self, bytes: usize) -> Self {
         self.config.max_reply = bytes;
         self
     }
 
-    /// Connects and logs in, within the timeout. Blocks.
+    /// Connects and logs in. Blocks for at most the timeout.
     ///
     /// # Errors
-    /// [`ErrorKind::Connect`] where nobody listens or the name is unknown,
+    /// [`ErrorKind::Connect`] if the connection is refused or the host name is unknown,
     /// [`ErrorKind::Authentication`], [`ErrorKind::Server`] for a database that does not exist,
     /// [`ErrorKind::Timeout`], [`ErrorKind::InvalidArgument`] for a setting out of range.
     pub fn connect(self) -> Result<Client> {
@@ -190,12 +189,11 @@ impl ClientBuilder {
         Ok(client)
     }
 
-    /// The client without a connection: each call makes what it needs. Does not block.
+    /// Returns the client without connecting; each call opens the connection it needs. Does not block.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a setting out of range, and for files of TLS that cannot be
-    /// read or used; [`ErrorKind::Unsupported`] for TLS in a library that was built without it;
-    /// [`ErrorKind::System`].
+    /// [`ErrorKind::InvalidArgument`] for a setting out of range and for TLS files that cannot be read or
+    /// used, [`ErrorKind::Unsupported`] for TLS in a library built without it, [`ErrorKind::System`].
     pub fn build(self) -> Result<Client> {
         let ClientBuilder { config, timeout, groups } = self;
         if !(1..=MOST_CONNECTIONS).contains(&config.max_connections) {

@@ -1,4 +1,4 @@
-//! [`Client`]: the facade over a session with the Redis of one grid.
+//! [`Client`]: the entry point of the crate, a session with the Redis of one grid.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,14 +12,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Envelope, Groups, Target};
 use crate::transport::{Config, bulk};
 
-/// A client of one grid: the way to its controller and its agents through Redis.
+/// Client of one grid: reaches its controller and its agents through Redis.
 ///
-/// Clones are handles of the same client and share its connections; any number of threads may
-/// call at a time, each waiting call on a connection of its own. Calls block, but for no longer
-/// than they say. The client ends with its last handle, or by [`Client::close`]; either may block for
-/// half a second where nobody has waited for some commands, to give their last keys a time to live.
+/// Clones are handles of the same client and share its connections. Any number of threads may make calls
+/// concurrently; each waiting call uses a connection of its own. Calls block, at most until their timeout.
+/// The client is closed when its last handle is dropped or by [`Client::close`]. Either may block for up to
+/// half a second to set pending TTLs, if some commands were never waited for.
 ///
-/// After a fork the client works in the child too, on connections of its own.
+/// After a fork the client also works in the child, on new connections.
 ///
 /// ```no_run
 /// use acclient::{Client, Target};
@@ -37,16 +37,16 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the Redis of a grid and logs in. Blocks for 10 s at most.
+    /// Connects to the Redis of a grid and logs in. Blocks for at most 10 s.
     ///
-    /// Forms, with `%xx` for what a URL cannot hold:
+    /// Accepted URLs, with reserved characters written as `%xx`:
     /// - `redis://[[user]:password@]host[:port][/db]`
-    /// - `rediss://…`, the same under TLS; `#insecure` at the end believes any certificate
+    /// - `rediss://…`, the same over TLS; `#insecure` at the end disables certificate verification
     /// - `redis+unix:///path[?db=N&user=U&pass=P]`
-    /// - `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/name[/db]`: the master of that
-    ///   name, wherever these Sentinels say that it is; `rediss+sentinel://…`, all of it under TLS
+    /// - `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/name[/db]`: the master `name`, as
+    ///   reported by these Sentinels; `rediss+sentinel://…` uses TLS for the Sentinels too
     ///
-    /// `valkey` may stand for `redis` in each.
+    /// `valkey` may replace `redis` in each scheme.
     ///
     /// # Errors
     /// Those of [`ClientBuilder::url`] and [`ClientBuilder::connect`].
@@ -54,16 +54,16 @@ impl Client {
         Client::builder().url(url)?.connect()
     }
 
-    /// Sets up a client piece by piece.
+    /// Returns a builder with the default settings.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
 
-    /// Connects to a named instance (`j.clients.ac.getByInstance` of the Python client). Blocks
-    /// for the instance's timeout at most.
+    /// Connects to a named instance (`j.clients.ac.getByInstance` of the Python client). Blocks for at most
+    /// the timeout of the instance.
     ///
-    /// Instances are tables of a TOML file: the one that the variable `ACCLIENT_CONFIG` names, else
-    /// `acclient/instances.toml` in `$XDG_CONFIG_HOME` (`~/.config` where that is not set):
+    /// Instances are tables of a TOML file: the file named by the environment variable `ACCLIENT_CONFIG`, or
+    /// else `acclient/instances.toml` in `$XDG_CONFIG_HOME` (`~/.config` if unset):
     ///
     /// ```toml
     /// [main]
@@ -87,13 +87,13 @@ impl Client {
     /// old = "@web and not role=new"
     /// ```
     ///
-    /// A fault in one table does not affect the other tables, and a fault in a group affects only calls that use
-    /// the group. A fault in a header, as `[lab` without its bracket, makes the file invalid.
+    /// An error in one table does not affect the other tables, and an error in a group affects only calls
+    /// that use the group. An error in a header, like `[lab` without the closing bracket, makes the whole
+    /// file invalid.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for an unknown name or a wrong file,
-    /// [`ErrorKind::System`] for one that cannot be read, and those of
-    /// [`ClientBuilder::connect`].
+    /// [`ErrorKind::InvalidArgument`] for an unknown name or an invalid file, [`ErrorKind::System`] for a
+    /// file that cannot be read, and those of [`ClientBuilder::connect`].
     pub fn instance(name: &str) -> Result<Client> {
         instance::builder(name)?.connect()
     }
@@ -102,13 +102,13 @@ impl Client {
         Ok(Client { session: Session::new(config, timeout)?, groups: Arc::new(groups) })
     }
 
-    /// A handle of this client whose quick calls may take so long; `None` is for ever.
+    /// Returns a handle of this client with another timeout for its quick calls; `None` means no timeout.
     pub fn with_timeout(&self, timeout: impl Into<Option<Duration>>) -> Client {
         self.with_session(self.session.with_timeout(timeout.into()))
     }
 
-    /// A handle of this client all of whose calls end when the token is cancelled, and those of
-    /// commands and jobs that come from it.
+    /// Returns a handle of this client whose calls end when the token is cancelled. This includes calls on
+    /// the commands and jobs that come from the handle.
     pub fn with_cancel(&self, cancel: &CancelToken) -> Client {
         self.with_session(self.session.with_cancel(cancel))
     }
@@ -117,24 +117,24 @@ impl Client {
         Client { session, groups: Arc::clone(&self.groups) }
     }
 
-    /// How long quick calls of this handle may take.
+    /// Returns the timeout of the quick calls of this handle.
     pub fn timeout(&self) -> Option<Duration> {
         self.session.timeout()
     }
 
-    /// Where the server is: `host:port`, or the path of a socket.
+    /// Returns the address of the server: `host:port`, or the path of a Unix socket.
     pub fn address(&self) -> String {
         self.session.address()
     }
 
-    /// Closes the client for all its handles: calls under way, in whatever thread, end with
-    /// [`ErrorKind::Closed`], and so does every later one. Commands that were sent go on. Blocks
-    /// for half a second at most, to give the last keys their time to live.
+    /// Closes the client for all its handles. Calls in flight, in any thread, fail with
+    /// [`ErrorKind::Closed`], and so does every later call. Submitted commands keep running. Blocks for up to
+    /// half a second to set pending TTLs.
     pub fn close(&self) {
         self.session.pool().close();
     }
 
-    /// Asks Redis for a sign of life. Blocks for the client's timeout at most.
+    /// Sends PING to Redis and waits for the reply. Blocks for at most the client's timeout.
     ///
     /// # Errors
     /// [`ErrorKind::Connect`], [`ErrorKind::Authentication`], [`ErrorKind::Timeout`], …
@@ -154,41 +154,40 @@ impl Client {
         })
     }
 
-    /// A command for a target, to be completed and sent: `client.cmd(target, "ping").submit()`.
-    /// Nothing is sent before.
+    /// Returns a request for a command on a target: `client.cmd(target, "ping").submit()`. Sends nothing
+    /// until the request is submitted.
     ///
-    /// The name and the data go to the agent as they are. What the controller itself decodes is checked as
-    /// it decodes it: the data of `controller` with the name `scheduler_add` among the run arguments, and
-    /// that of `jumpscript_content`. See [`Request`].
+    /// The name and the data are passed to the agent unchanged. Data that the controller itself decodes is
+    /// validated first: that of `controller` with the name `scheduler_add` among the run arguments, and that
+    /// of `jumpscript_content`. See [`Request`].
     pub fn cmd(&self, target: impl Into<Target>, name: impl Into<String>) -> Request {
         Request::new(self.session.clone(), target.into(), Cow::Owned(name.into()))
     }
 
-    /// A program for a target to run (the command `execute`), to be completed and sent. The
-    /// program is found on the agent's `PATH`; [`Request::data`] becomes its stdin.
+    /// Returns a request to run a program on a target (the command `execute`). The agent searches its `PATH`
+    /// for the program; [`Request::data`] becomes its stdin.
     pub fn execute(&self, target: impl Into<Target>, program: impl Into<String>) -> Request {
         self.known(target, "execute").program(program.into())
     }
 
-    /// A shell script for a target to run (the command `bash`, an extension that agents usually
-    /// have), to be completed and sent.
+    /// Returns a request to run a shell script on a target (the command `bash`, an extension that most agents
+    /// have).
     pub fn bash(&self, target: impl Into<Target>, script: impl AsRef<[u8]>) -> Request {
         self.known(target, "bash").data(script)
     }
 
-    /// A command whose name needs no copy.
+    /// Like [`Client::cmd`], without a copy of the name.
     fn known(&self, target: impl Into<Target>, name: &'static str) -> Request {
         Request::new(self.session.clone(), target.into(), Cow::Borrowed(name))
     }
 
-    /// Sends many commands in one pipeline, which is many times faster than one by one, and returns
-    /// once Redis has them all: an outcome for each, in their order. Blocks for the client's
-    /// timeout at most.
+    /// Submits many commands in one pipeline, which is many times faster than one by one. Returns one outcome
+    /// for each, in order, once Redis has received them all. Blocks for at most the client's timeout.
     ///
-    /// One that is refused, by this library or by Redis, holds up no other. If the connection
-    /// breaks, those that were confirmed are `Ok`, those that went out without a confirmation are
-    /// [`ErrorKind::MaybeSent`], and the rest were not sent. Once the time is over nothing more is sent;
-    /// the commands that are left are still taken from the iterator, for an outcome each.
+    /// A command rejected by this library or by Redis does not affect the others. If the connection breaks,
+    /// the outcome of a confirmed command is `Ok` and that of a command sent without confirmation is
+    /// [`ErrorKind::MaybeSent`]; the rest were not sent. After the timeout nothing more is sent, but the
+    /// remaining commands are still taken from the iterator, and each gets an outcome.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -206,10 +205,11 @@ impl Client {
         push_many::push_many(&self.session, commands)
     }
 
-    /// Finds a command by its id, whoever sent it. Sends nothing; Redis keeps results for 24 hours.
+    /// Returns a handle for the command with this id, from any sender. Sends nothing. Redis keeps results for
+    /// 24 hours.
     ///
-    /// Its agents are found out when its results are waited for. A handle string names them too, and
-    /// saves that round trip: see [`Client::get_by_handle`].
+    /// Its agents are looked up when its results are waited for. A handle string names the agents and saves
+    /// that round trip; see [`Client::get_by_handle`].
     ///
     /// ```no_run
     /// # let client = acclient::Client::connect("redis://localhost")?;
@@ -220,9 +220,9 @@ impl Client {
         Command::new(self.session.clone(), Envelope::known(id.into(), Target::unknown()))
     }
 
-    /// Finds a command by its handle string, as returned by [`Command::handle`] and
-    /// [`Error::command_handle`](crate::Error::command_handle) in this process or another, in any
-    /// language. Sends nothing; Redis keeps results for 24 hours.
+    /// Returns a handle for the command with this handle string, as returned by [`Command::handle`] and
+    /// [`Error::command_handle`](crate::Error::command_handle) in this or another process, in any language.
+    /// Sends nothing. Redis keeps results for 24 hours.
     ///
     /// ```no_run
     /// # let client = acclient::Client::connect("redis://localhost")?;
@@ -237,9 +237,9 @@ impl Client {
         Ok(Command::new(self.session.clone(), handle.parse()?))
     }
 
-    /// The results of several commands, in order of completion, each once: an iterator within one
-    /// deadline for all. See [`Results`]; [`Job::id`](crate::Job::id) tells the command. Commands with the same id
-    /// and target count as one.
+    /// Returns an iterator over the results of several commands, in order of completion, each once, with one
+    /// deadline for all. See [`Results`]; [`Job::id`](crate::Job::id) identifies the command. Commands with
+    /// the same id and target count as one.
     ///
     /// # Errors
     /// As [`Command::results`].
@@ -251,7 +251,8 @@ impl Client {
         Results::of(&self.session, commands, &timeout.into())
     }
 
-    /// Connections and counts of this client and of everything made from it. Does not block.
+    /// Returns connection and command counts of this client and of everything created from it. Does not
+    /// block.
     ///
     /// ```no_run
     /// # let client = acclient::Client::connect("redis://localhost")?;
