@@ -1,4 +1,4 @@
-//! What a [`Client`] asks of agents: node information, processes, logs.
+//! Agent calls of a [`Client`]: node information, processes, logs.
 
 use std::collections::BTreeMap;
 
@@ -21,36 +21,34 @@ use crate::node::{
 use crate::protocol::{AgentId, Envelope, Target};
 use crate::transport::clock;
 
-/// Which agents there are.
+/// Agents and whether they respond.
 impl Client {
-    /// Asks an agent for a sign of life (the command `ping`). Blocks for the client's timeout at
-    /// most.
+    /// Checks that an agent responds (the command `ping`). Blocks for at most the client's timeout.
     ///
     /// # Errors
-    /// [`ErrorKind::NoSuchAgent`], [`ErrorKind::Timeout`] for an agent that is away, and those of
+    /// [`ErrorKind::NoSuchAgent`], [`ErrorKind::Timeout`] for an agent that does not respond, and those of
     /// [`Request::run`].
     pub fn ping_agent(&self, agent: impl Into<AgentId>) -> Result<()> {
         agents::ping(self.session(), agent.into())
     }
 
-    /// The agents that the controller knows at this moment, and their roles. An agent that died stays in
-    /// the list for 30 to 45 s. An agent that runs 100 jobs fetches no commands and leaves the list after
-    /// 30 s; it is back when some of them end. Blocks for the client's timeout at most.
+    /// Returns the agents that the controller knows at this moment, and their roles. An agent that died stays
+    /// in the list for 30 to 45 s. An agent that runs 100 jobs fetches no commands and leaves the list after
+    /// 30 s; it returns when some of the jobs end. Blocks for at most the client's timeout.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] where no controller drains the queue,
-    /// [`ErrorKind::UnknownCommand`] from one that does not offer it, and those of
-    /// [`Request::run`].
+    /// [`ErrorKind::Timeout`] if no controller drains the queue, [`ErrorKind::UnknownCommand`] if the
+    /// controller does not support the command, and those of [`Request::run`].
     pub fn list_agents(&self) -> Result<BTreeMap<AgentId, Vec<String>>> {
         agents::list(self.session())
     }
 }
 
-/// Node information. Each call asks one agent and blocks for the client's timeout at most. Errors
-/// are those of [`Request::run`](crate::Request::run), and
-/// [`ErrorKind::JobFailed`](crate::ErrorKind::JobFailed) where the agent could not tell.
+/// Node information. Each call queries one agent and blocks for at most the client's timeout. Errors are
+/// those of [`Request::run`](crate::Request::run), and [`ErrorKind::JobFailed`](crate::ErrorKind::JobFailed)
+/// if the agent could not get the information.
 impl Client {
-    /// The processors of an agent's machine.
+    /// Returns the processors of an agent's machine.
     ///
     /// # Errors
     /// [`ErrorKind::NoSuchAgent`](crate::ErrorKind::NoSuchAgent),
@@ -59,7 +57,7 @@ impl Client {
         info::cpu(self.session(), agent.into())
     }
 
-    /// The mounted file systems of an agent's machine.
+    /// Returns the mounted file systems of an agent's machine.
     ///
     /// # Errors
     /// As [`Client::get_cpu_info`].
@@ -67,7 +65,7 @@ impl Client {
         info::disk(self.session(), agent.into())
     }
 
-    /// The memory of an agent's machine.
+    /// Returns the memory of an agent's machine.
     ///
     /// # Errors
     /// As [`Client::get_cpu_info`].
@@ -75,7 +73,7 @@ impl Client {
         info::mem(self.session(), agent.into())
     }
 
-    /// The network interfaces of an agent's machine.
+    /// Returns the network interfaces of an agent's machine.
     ///
     /// # Errors
     /// As [`Client::get_cpu_info`].
@@ -83,7 +81,7 @@ impl Client {
         info::nic(self.session(), agent.into())
     }
 
-    /// The operating system of an agent's machine.
+    /// Returns the operating system of an agent's machine.
     ///
     /// # Errors
     /// As [`Client::get_cpu_info`].
@@ -91,7 +89,7 @@ impl Client {
         info::os(self.session(), agent.into())
     }
 
-    /// What an agent and all its jobs use together.
+    /// Returns the combined resource usage of an agent and all its jobs.
     ///
     /// # Errors
     /// As [`Client::get_cpu_info`].
@@ -102,8 +100,8 @@ impl Client {
 
 /// Processes and logs.
 impl Client {
-    /// The jobs that an agent runs at this moment, this question included, and what each uses.
-    /// Blocks for the client's timeout at most.
+    /// Returns the jobs that an agent is running, including this request, and the resource usage of each.
+    /// Blocks for at most the client's timeout.
     ///
     /// # Errors
     /// [`ErrorKind::NoSuchAgent`](crate::ErrorKind::NoSuchAgent),
@@ -117,11 +115,12 @@ impl Client {
         processes::processes(self.session(), agent.into(), query)
     }
 
-    /// The same of every agent of every grid. Blocks for the client's timeout at most; agents that have not
-    /// answered by then, or before an error that ends the wait for all of them, are [`Outcome::Failed`].
+    /// Returns the running jobs of every agent of every grid, as [`Client::get_processes`] does for one.
+    /// Blocks for at most the client's timeout. An agent that has not answered by then, or before an error
+    /// that ends the wait for all agents, is an [`Outcome::Failed`].
     ///
     /// # Errors
-    /// Those of [`Request::run_all`](crate::Request::run_all), where no agent has answered.
+    /// Those of [`Request::run_all`](crate::Request::run_all), if no agent has answered.
     pub fn get_all_processes(&self, query: &ProcessQuery) -> Result<Outcomes<Vec<ProcessStats>>> {
         let every = Target::from(Target::all());
         let question = Envelope::new(ids::new_id()?, every, processes::question(query))?;
@@ -139,7 +138,7 @@ impl Client {
                 }
                 Err(error) => match error.agent() {
                     Some(agent) => outcomes.insert(agent, Outcome::Failed(error)),
-                    // A grid without agents answers for itself.
+                    // If the grid has no agents, the controller answers.
                     None if outcomes.is_empty() => return Err(error),
                     None => {
                         let ended = ask::ended_for(answers.pending().into_iter(), &error);
@@ -151,11 +150,12 @@ impl Client {
         Ok(outcomes)
     }
 
-    /// What a job has logged on an agent, newest first, by its id alone; see
-    /// [`Job::get_msgs`](crate::Job::get_msgs). Blocks for the client's timeout at most.
+    /// Returns the messages that a job has logged on an agent, newest first, by the id of the job alone; see
+    /// [`Job::get_msgs`](crate::Job::get_msgs). Blocks for at most the client's timeout.
     ///
     /// # Errors
-    /// As [`Job::get_msgs`](crate::Job::get_msgs). A job that the agent does not know has no messages.
+    /// As [`Job::get_msgs`](crate::Job::get_msgs). The result for a job that the agent does not know is
+    /// empty.
     pub fn get_msgs(
         &self,
         agent: impl Into<AgentId>,

@@ -1,4 +1,4 @@
-//! Commands of the past, where a controller keeps them.
+//! Command history, for controllers that keep one.
 
 use super::Client;
 use crate::command::Command;
@@ -7,22 +7,22 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{CommandDocument, Envelope, keys};
 use crate::transport::{Until, bulk, integer, items};
 
-/// The most that is read at a time.
+/// Largest number of entries per read.
 const MOST: u32 = 10_000;
 
 impl Client {
-    /// Commands of the past, most recent first: `count` of them, after `start` that are more
-    /// recent still. [`Command::jobs`](crate::Command::jobs) gives the jobs of each, for as
-    /// long as they are kept. Blocks for the client's timeout at most.
+    /// Returns past commands, most recent first: `count` of them, after skipping the `start` most recent.
+    /// [`Command::jobs`](crate::Command::jobs) returns the jobs of each, as long as they are kept. Blocks for
+    /// at most the client's timeout.
     ///
     /// Only controllers older than the original of 2016 keep a history (the list `joblog`). Entries that are
-    /// not JSON objects are left out and logged. Of the others, fields that cannot be read count as absent, and
-    /// a target that cannot be read is unknown; [`Command::dump`] has all of them.
+    /// not JSON objects are left out and logged. In the others, fields that cannot be decoded count as
+    /// absent, and a target that cannot be decoded is unknown; [`Command::dump`] contains everything.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] where there is none, which is not the same as an empty one;
-    /// [`ErrorKind::InvalidArgument`] for a count of 0 or above 10 000;
-    /// [`ErrorKind::Protocol`] where no entry can be read; those of the connection.
+    /// [`ErrorKind::Unsupported`] if there is no history, as opposed to an empty one;
+    /// [`ErrorKind::InvalidArgument`] for a count of 0 or above 10 000; [`ErrorKind::Protocol`] if no entry
+    /// can be decoded; those of the connection.
     pub fn get_cmds(&self, start: u32, count: u32) -> Result<Vec<Command>> {
         if !(1..=MOST).contains(&count) {
             return Err(Error::invalid(format!("invalid count {count}: expected 1 to {MOST}")));
@@ -43,7 +43,7 @@ impl Client {
                 Ok((connection.allowed(until)?, connection.reply(until)?))
             })?;
             let entries = items(entries)?;
-            // Without the right to EXISTS an empty part looks like no history.
+            // Without permission for EXISTS, an empty range is indistinguishable from no history.
             let there = there.map_or(Ok(i64::from(!entries.is_empty())), |there| integer(&there));
             if there? == 0 {
                 let none = "no history: this controller does not keep one, or has run nothing yet";
@@ -60,7 +60,7 @@ impl Client {
     }
 }
 
-/// A command as it stands in a history.
+/// Decodes a command of the history.
 pub(crate) fn command_of(session: &Session, json: Vec<u8>) -> Result<Command> {
     let document =
         CommandDocument::parse(&json).map_err(|error| Error::document("the command", &error))?;

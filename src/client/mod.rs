@@ -1,4 +1,4 @@
-//! The facade: a [`Client`] of one grid, how it is set up, and what it asks of the controller.
+//! Public entry point: the [`Client`] of one grid, its configuration, and its requests to the controller.
 #![allow(clippy::module_inception, reason = "the room is named after its main type")]
 
 mod agents;

@@ -1,4 +1,4 @@
-//! Which agents an expression or a target means at this moment.
+//! Resolution of expressions and targets to agents.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use crate::error::Result;
 use crate::node::agents;
 use crate::protocol::{AgentId, Selection, Target};
 
-/// Agents chosen by expressions.
+/// Selection of agents by expressions.
 impl Client {
     /// Parses an expression, which may name the groups of this client, like `@web and not 1:4`. Sends
     /// nothing.
     ///
-    /// Groups are those of the named instance that the client was made from: see [`Client::instance`]. A
-    /// client made in another way has none.
+    /// Groups come from the named instance that the client was created from; see [`Client::instance`]. Any
+    /// other client has none.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a syntax error, and for a group that does not exist, is invalid
@@ -26,18 +26,18 @@ impl Client {
         Ok(Selection::with_groups(expression, self.known_groups())?)
     }
 
-    /// The valid groups of the named instance that this client was made from, and their expressions; an expression
-    /// is parsed when it is used.
+    /// Returns the valid groups of the named instance that this client was created from, with their
+    /// expressions. An expression is parsed when it is used.
     pub fn groups(&self) -> &BTreeMap<String, String> {
         &self.known_groups().texts
     }
 
-    /// The target that an expression means at this moment: see [`Selection`] for the syntax, and
+    /// Returns the target that an expression selects at this moment: see [`Selection`] for the syntax, and
     /// [`Client::selection`] for groups.
     ///
-    /// Agents that are written out, and roles that all have to be there, become a target without asking anybody.
-    /// For all else this asks the controller for its agents, as [`Client::list_agents`] does, and gives a list
-    /// of agents. Blocks for the client's timeout at most.
+    /// Explicit agents, and roles that are all required, become a target without any request. Everything else
+    /// needs the controller's agents, as from [`Client::list_agents`], and becomes a list of agents. Blocks
+    /// for at most the client's timeout.
     ///
     /// ```no_run
     /// # let client = acclient::Client::connect("redis://localhost")?;
@@ -47,8 +47,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Client::selection`] and [`Client::list_agents`]; [`ErrorKind::NoSuchAgent`] where the
-    /// expression means nobody.
+    /// Those of [`Client::selection`] and [`Client::list_agents`]; [`ErrorKind::NoSuchAgent`] if the
+    /// expression selects no agent.
     pub fn resolve(&self, expression: &str) -> Result<Target> {
         let selection = self.selection(expression)?;
         if let Some(target) = selection.target() {
@@ -61,9 +61,10 @@ impl Client {
         }
     }
 
-    /// The agents that a target means at this moment, and their roles: of those that the controller knows. Agents
-    /// that the target lists and the controller does not know are left out, so that the result may be empty. For
-    /// [`Target::any`], all agents that the controller would choose from. Blocks for the client's timeout at most.
+    /// Returns the registered agents that a target selects at this moment, and their roles. Agents that the
+    /// target lists but the controller does not know are left out, so the result may be empty. For
+    /// [`Target::any`], the result is all agents that the controller would choose from. Blocks for at most
+    /// the client's timeout.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -81,9 +82,10 @@ impl Client {
         agents::matching(self.session(), target)
     }
 
-    /// How many commands wait for each of these agents: the controller has routed them, and the agent has not
-    /// fetched them. Reads them from Redis without asking the controller or an agent. Agents of which the user of
-    /// Redis may not read the key `cmds:<gid>:<nid>` are left out. Blocks for the client's timeout at most.
+    /// Returns the number of commands waiting for each of these agents: those that the controller has routed
+    /// and the agent has not fetched. Reads them from Redis without a request to the controller or an agent.
+    /// Agents whose key `cmds:<gid>:<nid>` the Redis user may not read are left out. Blocks for at most the
+    /// client's timeout.
     ///
     /// ```no_run
     /// # let client = acclient::Client::connect("redis://localhost")?;

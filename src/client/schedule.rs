@@ -1,4 +1,4 @@
-//! The schedule of the controller.
+//! Schedule calls of a [`Client`].
 
 use std::time::{Duration, SystemTime};
 
@@ -28,9 +28,9 @@ use crate::protocol::{
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Scheduled {
-    /// The id that it was added under.
+    /// The id under which the entry was added.
     pub id: String,
-    /// When the command is sent: the cron expression.
+    /// The cron expression that says when the command is sent.
     pub cron: String,
     /// The command as JSON.
     pub cmd: Value,
@@ -39,9 +39,10 @@ pub struct Scheduled {
 record!(Scheduled { id, cron, cmd });
 
 impl Scheduled {
-    /// When the controller sends the command next after a moment, if the time zone of the controller is UTC: it goes by
-    /// its own, and does not tell which. `None` for `@every`, which counts from a moment that only the controller
-    /// knows, for what does not come within five years, and for an expression that cannot be read.
+    /// Returns when the controller sends the command next after `after`, assuming that the controller's time
+    /// zone is UTC. The controller uses its local time zone and does not report it. Returns `None` for
+    /// `@every`, which counts from a moment known only to the controller, for a time more than five years
+    /// ahead, and for an expression that cannot be parsed.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -58,13 +59,14 @@ impl Scheduled {
     }
 }
 
-/// The schedule of the controller. Each call asks it and blocks for the client's timeout at most.
+/// The schedule of the controller. Each call sends one request to the controller and blocks for at most the
+/// client's timeout.
 impl Client {
-    /// Has the controller send a command at certain times, each time with a new id. One of the same
+    /// Makes the controller send a command at certain times, each time with a new id. An entry with the same
     /// id is replaced.
     ///
-    /// `cron` has five or six fields **beginning with seconds**: second, minute, hour, day of the
-    /// month, month, day of the week. `@hourly` and its like, and `@every 90m`, are fine too.
+    /// `cron` has five or six fields **starting with seconds**: second, minute, hour, day of the month,
+    /// month, day of the week. Descriptors like `@hourly` and `@every 90m` are accepted too.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -75,14 +77,13 @@ impl Client {
     /// # Ok::<(), acclient::Error>(())
     /// ```
     ///
-    /// The numbers of the agent and of the grid, and the maximum time, may have six digits: a controller
-    /// built with Go before 1.8 stores a larger one in a form that it cannot read, and exits when the
-    /// schedule fires.
+    /// The node id, the grid id and the maximum time may have at most six digits: a controller built with Go
+    /// before 1.8 stores a larger number in a form that it cannot read, and exits when the schedule fires.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for what the controller
-    /// would not understand, or would exit over when it fires: nothing was sent;
-    /// [`ErrorKind::JobFailed`](crate::ErrorKind::JobFailed) where it refuses; those of
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for an entry that the controller
+    /// cannot decode, or that would make it exit when the schedule fires (nothing was sent);
+    /// [`ErrorKind::JobFailed`](crate::ErrorKind::JobFailed) if the controller rejects the entry; those of
     /// [`Request::run`].
     pub fn schedule_add(&self, id: &str, cron: &str, command: Request) -> Result<()> {
         if id.is_empty() {
@@ -91,7 +92,7 @@ impl Client {
         check_name("the id of a schedule", id)?;
         check_cron(cron)?;
         let command = command.start()?;
-        // A schedule holds one command.
+        // An entry holds one command, so lists of agents are rejected.
         command.target().address()?;
         let documents = command.as_ref().documents()?;
         let command: Value = serde_json::from_slice(documents.iter().next().unwrap_or_default())
@@ -101,7 +102,7 @@ impl Client {
         Ok(())
     }
 
-    /// What is scheduled, in the order of ids.
+    /// Returns the schedule, in order of ids.
     ///
     /// # Errors
     /// Those of [`Request::run`].
@@ -112,7 +113,7 @@ impl Client {
         Ok(Answer::new(entries, &listed))
     }
 
-    /// Takes a command off the schedule; whether there was one of that id.
+    /// Removes an entry from the schedule. Returns whether an entry with this id existed.
     ///
     /// # Errors
     /// Those of [`Request::run`].
@@ -121,7 +122,7 @@ impl Client {
         Ok(whole(&removed.json_text()?).is_some_and(|count| count > 0))
     }
 
-    /// Takes all commands whose ids begin with a prefix off the schedule. An empty prefix is all.
+    /// Removes all entries whose ids start with a prefix. An empty prefix removes all entries.
     ///
     /// # Errors
     /// Those of [`Request::run`].

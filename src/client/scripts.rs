@@ -1,4 +1,4 @@
-//! Scripts, and orders to agents as a whole.
+//! Script calls of a [`Client`], and commands to whole agents.
 
 use serde_json::{Value, json};
 
@@ -6,10 +6,10 @@ use super::Client;
 use crate::command::Request;
 use crate::protocol::{RunArgs, Target};
 
-/// Scripts, and orders to agents as a whole. Each gives a command to be completed and sent.
+/// Scripts, and commands to whole agents. Each method returns a request to complete and submit.
 impl Client {
-    /// A jumpscript that the agents have: `name` of `domain`, with keyword arguments as a JSON
-    /// object. Its return value is the data of the [`Job`](crate::Job). Agents without it answer
+    /// Returns a request to run an installed jumpscript: `name` of `domain`, with keyword arguments as a JSON
+    /// object. Its return value is the data of the [`Job`](crate::Job). Agents without the script answer
     /// `UNKNOWN_CMD`.
     ///
     /// ```no_run
@@ -31,8 +31,8 @@ impl Client {
         self.cmd(target, "jumpscript").run_args(args).object("the keyword arguments", kwargs)
     }
 
-    /// A jumpscript that is sent along: Python that defines `action`, with keyword arguments as a
-    /// JSON object.
+    /// Returns a request to run a jumpscript sent with the command: Python code that defines `action`, with
+    /// keyword arguments as a JSON object.
     pub fn execute_jumpscript_content(
         &self,
         target: impl Into<Target>,
@@ -45,21 +45,22 @@ impl Client {
         if kwargs.is_object() { command.data(data.to_string()) } else { command }
     }
 
-    /// Kills all jobs of the agents, as [`Command::kill`](crate::Command::kill) does. The command is a job
-    /// itself: it ends as `SUCCESS` or `KILLED`. Jobs that wait in a queue of an agent are not reached. An
-    /// original agent also kills its daemon for jumpscripts: later jumpscripts fail until the agent restarts.
+    /// Returns a request to kill all jobs of the agents, as [`Command::kill`](crate::Command::kill) does for
+    /// one. The command is a job itself and ends as `SUCCESS` or `KILLED`. It does not reach jobs waiting in
+    /// a queue of an agent. An original agent also kills its daemon for jumpscripts: later jumpscripts fail
+    /// until the agent restarts.
     pub fn killall(&self, target: impl Into<Target>) -> Request {
         self.cmd(target, "killall")
     }
 
-    /// Restarts the agents. There is **no result**: an original agent exits at once, so
-    /// [`Request::submit`](crate::Request::submit) this and do not wait. The agent needs a supervisor that
-    /// starts it again. Its jobs are lost while their processes go on.
+    /// Returns a request to restart the agents. There is **no result**, since an original agent exits at
+    /// once: [`Request::submit`](crate::Request::submit) it and do not wait. The agent needs a supervisor
+    /// that starts it again. Its jobs are lost, but their processes continue.
     pub fn restart(&self, target: impl Into<Target>) -> Request {
         self.cmd(target, "restart")
     }
 
-    /// Reboots the machines of the agents, where they have that extension; others answer
+    /// Returns a request to reboot the machines of the agents, if they have that extension. Others answer
     /// `UNKNOWN_CMD`.
     pub fn reboot(&self, target: impl Into<Target>) -> Request {
         self.cmd(target, "reboot")

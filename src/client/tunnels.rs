@@ -1,4 +1,4 @@
-//! What a [`Client`] does with tunnels.
+//! Tunnel calls of a [`Client`].
 
 use super::Client;
 #[cfg(doc)]
@@ -8,26 +8,27 @@ use crate::node::listener::{self, Listener};
 use crate::node::{ClosedTunnel, Tunnel};
 use crate::protocol::AgentId;
 
-/// Tunnels. A call asks one agent, or the controller, one thing after the other, and blocks for the
-/// client's timeout at most in all.
+/// Tunnels. Each call sends its requests to one agent or the controller one after another, and blocks for at
+/// most the client's timeout in total.
 ///
-/// An agent does not say which of the tunnels that it lists are open, and lists some that are not:
+/// The list of an agent does not tell which tunnels are open, and contains some that are not:
 ///
-/// - one that another program failed to open; acclient makes the agent forget a tunnel that it refused
-/// - one whose port the agent chose for another program, after it was closed
+/// - a tunnel that another program failed to open; acclient removes a tunnel whose opening failed from the
+///   list
+/// - a tunnel whose port the agent chose for another program, after it was closed
 ///   ([`ClosedTunnel::still_listed`])
-/// - all of them while the agent has no connection to the controller
+/// - all tunnels, while the agent has no connection to the controller
 ///
-/// A restart of the controller ends the connections through all tunnels. About four seconds later, when
-/// an agent's connection to the controller is re-established, the agent listens again for every tunnel
-/// that it lists, closed or not. A tunnel that is opened between the two may accept connections and
-/// drop them: close it and open it again. Tunnels do not survive a restart of their agent.
+/// A restart of the controller breaks the connections through all tunnels. About four seconds later, when an
+/// agent's connection to the controller is re-established, the agent listens again for every tunnel that it
+/// lists, closed or not. A tunnel opened in between may accept connections and drop them: close it and open
+/// it again. Tunnels do not survive a restart of their agent.
 ///
-/// Where two programs open or close the same tunnel at the same time, each may report what the other did.
+/// If two programs open or close the same tunnel at the same time, each may report what the other did.
 impl Client {
-    /// Opens a tunnel from a port of an agent's machine, and returns it with its actual port. Success
-    /// means that the agent listens on that port; an agent that was started seconds ago may first have to
-    /// connect to the controller. For port 0 up to eight random ports from 49152 to 65535 are tried.
+    /// Opens a tunnel from a port of an agent's machine, and returns it with its actual port. On success the
+    /// agent listens on that port. An agent started seconds ago may first have to connect to the controller.
+    /// Port 0 tries up to eight random ports from 49152 to 65535.
     ///
     /// ```no_run
     /// # use acclient::*;
@@ -42,31 +43,30 @@ impl Client {
     /// - [`ErrorKind::InvalidArgument`] also for a remote port of 0, an address that is neither an IP
     ///   address nor a host name, a gateway that is neither an agent nor the controller, and a tunnel of
     ///   an agent to itself.
-    /// - [`ErrorKind::TunnelExists`] where the agent lists the tunnel already, open or not; nothing was
-    ///   changed.
-    /// - [`ErrorKind::JobFailed`] where the agent cannot listen, with the reason; the agent then does not
-    ///   list the tunnel.
-    /// - Those of [`Request::run`](crate::Request::run). After a timeout the agent may open it later.
+    /// - [`ErrorKind::TunnelExists`] if the agent already lists the tunnel, open or not. Nothing was changed.
+    /// - [`ErrorKind::JobFailed`] if the agent cannot listen, with the reason. The agent then does not list
+    ///   the tunnel.
+    /// - Those of [`Request::run`](crate::Request::run). After a timeout the agent may still open the tunnel.
     pub fn tunnel_open(&self, agent: impl Into<AgentId>, tunnel: &Tunnel) -> Result<Tunnel> {
         listener::open(self.session(), Listener::Agent(agent.into()), tunnel)
     }
 
-    /// Closes a tunnel: one that [`Client::tunnel_open`] returned, or one of [`Client::tunnel_list`].
-    /// Connections through it end.
+    /// Closes a tunnel returned by [`Client::tunnel_open`] or [`Client::tunnel_list`]. Connections through it
+    /// are closed.
     ///
-    /// Afterwards the agent does not listen for this tunnel; see [`ClosedTunnel`] for what may be left of
-    /// it. A tunnel that the agent lists and that is closed already can be closed again, since nothing
-    /// tells it from an open one.
+    /// Afterwards the agent does not listen for this tunnel; see [`ClosedTunnel`] for what may remain of it.
+    /// Closing a tunnel that is listed but already closed succeeds, since the agent does not distinguish it
+    /// from an open one.
     ///
     /// # Errors
-    /// - [`ErrorKind::NoSuchTunnel`] where the agent lists no such tunnel. Port 0 names only a tunnel that
-    ///   is listed with port 0: one that the agent opened has a real port.
+    /// - [`ErrorKind::NoSuchTunnel`] if the agent does not list the tunnel. Port 0 matches only a tunnel
+    ///   listed with port 0; a tunnel that the agent opened has an actual port.
     /// - Those of [`Request::run`](crate::Request::run).
     pub fn tunnel_close(&self, agent: impl Into<AgentId>, tunnel: &Tunnel) -> Result<ClosedTunnel> {
         listener::close(self.session(), Listener::Agent(agent.into()), tunnel)
     }
 
-    /// Lists the tunnels that an agent knows, in no order. Whether they are open is not known.
+    /// Returns the tunnels that an agent lists, in no particular order. They may be open or closed.
     ///
     /// # Errors
     /// Those of [`Request::run`](crate::Request::run).
@@ -74,8 +74,8 @@ impl Client {
         listener::list(self.session(), Listener::Agent(agent.into()))
     }
 
-    /// Opens a tunnel from a port of the controller's machine: with controllers later than the
-    /// original of 2016 only.
+    /// Opens a tunnel from a port of the controller's machine. Requires a controller newer than the original
+    /// of 2016.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] where the controller does not support it; else as
