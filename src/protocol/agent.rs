@@ -13,8 +13,7 @@ use std::str::FromStr;
 /// # Ok::<(), acclient::ParseAgentIdError>(())
 /// ```
 ///
-/// Both numbers of an agent are above zero. `0:0` and `<gid>:0` stand for the controller itself in the
-/// results that it writes on its own.
+/// Both ids of an agent are above zero. `0:0` and `<gid>:0` stand for the controller in its own results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AgentId {
     /// Grid id.
@@ -24,12 +23,12 @@ pub struct AgentId {
 }
 
 impl AgentId {
-    /// The agent `nid` of the grid `gid`.
+    /// Returns the address of the agent `nid` of the grid `gid`.
     pub const fn new(gid: u32, nid: u32) -> Self {
         AgentId { gid, nid }
     }
 
-    /// Whether both numbers are above zero, as those of every agent are.
+    /// Whether both ids are above zero, as those of every agent are.
     pub(crate) const fn is_real(self) -> bool {
         self.gid > 0 && self.nid > 0
     }

@@ -9,7 +9,7 @@ use super::document::Fields;
 use super::lenient::value;
 use super::text::{Invalid, check_name};
 
-/// Run arguments: how an agent runs a job. Everything is optional.
+/// Run arguments: how an agent runs a job. All are optional.
 ///
 /// ```
 /// use acclient::RunArgs;
@@ -20,11 +20,11 @@ use super::text::{Invalid, check_name};
 /// );
 /// ```
 ///
-/// Values are checked when a command is sent: text without NUL, log levels of the right form,
-/// numbers that the controller and the agents understand. Arguments that this version does not know, which
-/// come from deserializing, may nest 100 levels deep; a name that differs from a known one in case only is
-/// refused, since the controller takes it for that one. What is left at its default does not go over the wire,
-/// except for `loglevels`, which is `"*"` unless set.
+/// Values are validated when a command is sent: text without NUL, well-formed log levels, numbers that the
+/// controller and the agents can decode. Arguments unknown to this version, which come from deserializing,
+/// may nest up to 100 levels. A name that differs from a known one only in case is rejected, since the
+/// controller treats both as the same. Arguments left at their default are not sent, except `loglevels`,
+/// which is `"*"` unless set.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunArgs {
@@ -54,7 +54,7 @@ pub struct RunArgs {
     working_dir: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     env: Vec<String>,
-    /// Arguments that this version does not know.
+    /// Arguments unknown to this version.
     #[serde(flatten)]
     extra: Map<String, Value>,
 }
@@ -75,32 +75,32 @@ fn all_levels_by_default<S: serde::Serializer>(
 }
 
 impl RunArgs {
-    /// Nothing set.
+    /// Returns run arguments with nothing set.
     pub fn new() -> Self {
         RunArgs::default()
     }
 
-    /// Domain, a label by which processes and scripts are grouped.
+    /// Sets the domain, a label that groups processes and scripts.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
     }
 
-    /// Name: the program for `execute`, the script for `jumpscript`, a label elsewhere.
+    /// Sets the name: the program for `execute`, the script for `jumpscript`, a label elsewhere.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// How long the job may run, in seconds, before the agent kills the process that it started and
-    /// reports `TIMEOUT`. 0 (the default): no limit.
+    /// Sets how long the job may run, in seconds, before the agent kills the process that it started and
+    /// reports `TIMEOUT`. 0 (the default) means no limit.
     ///
     /// The limit reaches no further than [`Command::kill`](crate::Command::kill): children of the process
-    /// go on, a script of `bash` runs to its end, and `TIMEOUT` is reported when the last of them has closed
-    /// the job's output. [`Request::killable`](crate::Request::killable) makes it reach the script.
+    /// keep running, a script of `bash` runs to its end, and `TIMEOUT` is reported when the last of them has
+    /// closed the job's output. [`Request::killable`](crate::Request::killable) extends it to the script.
     ///
-    /// −1: no limit. It asks for the job to be run again when the agent restarts, which the original agents
-    /// never do.
+    /// −1 also means no limit, and asks the agent to run the job again after a restart, which the original
+    /// agents never do.
     ///
     /// At most 2 147 483 647, and 999 999 for a command that is scheduled.
     pub fn max_time(mut self, seconds: i64) -> Self {
@@ -108,28 +108,28 @@ impl RunArgs {
         self
     }
 
-    /// How many times the agent runs the job at most while it fails, the first run included: 2 is one more
-    /// try, and 1 is none. The runs are 1 s apart, and the result is that of the last. Default 0: one run.
+    /// Sets the maximum number of runs of a job that fails, including the first: 2 allows one retry, 1 none.
+    /// The runs are 1 s apart, and the result is that of the last run. Default 0: one run.
     pub fn max_restart(mut self, times: u32) -> Self {
         self.max_restart = times.into();
         self
     }
 
-    /// Makes the job recurring: the agent runs it again every so many seconds, until it is
-    /// killed. Such a job has **no result** until then. Default 0: runs once.
+    /// Makes the job recurring: the agent runs it again every `seconds` seconds until it is killed. A
+    /// recurring job has **no result** until then. Default 0: runs once.
     pub fn recurring_period(mut self, seconds: u32) -> Self {
         self.recurring_period = seconds.into();
         self
     }
 
-    /// How often the agent measures the job, in milliseconds. Default 0: the agent's own, a
+    /// Sets how often the agent measures the job, in milliseconds. Default 0: the agent's own setting, one
     /// minute.
     pub fn stats_interval(mut self, milliseconds: u32) -> Self {
         self.stats_interval = milliseconds.into();
         self
     }
 
-    /// Adds an argument of the program of `execute`; scripts get none.
+    /// Adds an argument of the program of `execute`; scripts receive none.
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
         self
@@ -149,49 +149,49 @@ impl RunArgs {
         self
     }
 
-    /// Which levels of output the agent logs: `"*"` (the default) or numbers and ranges, like
+    /// Sets which levels of output the agent logs: `"*"` (the default), or numbers and ranges like
     /// `"1,2,6-9"`. The empty string leaves the choice to the agent.
     pub fn loglevels(mut self, levels: impl Into<String>) -> Self {
         self.loglevels = Some(levels.into());
         self
     }
 
-    /// Which of them it keeps in its own store, where `get_msgs` finds them. Same form.
+    /// Sets which of the logged levels the agent keeps in its own store, which `get_msgs` reads. Same form.
     pub fn loglevels_db(mut self, levels: impl Into<String>) -> Self {
         self.loglevels_db = Some(levels.into());
         self
     }
 
-    /// Which of them it sends to the controller. Same form.
+    /// Sets which of the logged levels the agent sends to the controller. Same form.
     pub fn loglevels_ac(mut self, levels: impl Into<String>) -> Self {
         self.loglevels_ac = Some(levels.into());
         self
     }
 
-    /// Queue of the agent in which the job waits for its turn: jobs of one queue name run one after another
-    /// on an agent. Default: no queue, the job starts at once.
+    /// Sets the queue of the agent in which the job waits for its turn: an agent runs the jobs of one queue
+    /// name one after another. Default: no queue, the job starts at once.
     ///
-    /// A job that waits there is `RUNNING` as far as Redis can tell. The agent does not show it
-    /// ([`Client::get_processes`](crate::Client::get_processes)) and no kill reaches it
-    /// ([`ErrorKind::NotRunning`](crate::ErrorKind::NotRunning)). It is lost if the agent dies.
+    /// A job waiting in a queue is `RUNNING` as far as Redis can tell. The agent does not list it
+    /// ([`Client::get_processes`](crate::Client::get_processes)), a kill does not reach it
+    /// ([`ErrorKind::NotRunning`](crate::ErrorKind::NotRunning)), and it is lost if the agent dies.
     /// [`Command::progress`](crate::Command::progress) reports
     /// [`Stage::QueuedOnAgent`](crate::Stage::QueuedOnAgent).
     ///
-    /// The order is that of submission only while the agent keeps up: of commands that wait for the agent
-    /// to fetch them, later ones may overtake. A command that the agent refuses (`UNKNOWN_CMD`,
-    /// `DUPILICATE_ID`) stops its queue until the agent restarts.
+    /// Jobs run in the order of submission only while the agent keeps up: among commands that the agent has
+    /// not yet fetched, later ones may overtake earlier ones. A command that the agent rejects
+    /// (`UNKNOWN_CMD`, `DUPILICATE_ID`) blocks its queue until the agent restarts.
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.queue = Some(queue.into());
         self
     }
 
-    /// The directory to run in. Default: the agent's own.
+    /// Sets the working directory. Default: that of the agent.
     pub fn working_dir(mut self, directory: impl Into<String>) -> Self {
         self.working_dir = Some(directory.into());
         self
     }
 
-    /// Adds a variable to the environment of the job, which holds little else: no `PATH`.
+    /// Adds an environment variable. The environment of the job is otherwise nearly empty: it has no `PATH`.
     pub fn env(mut self, name: impl Into<String>, value: impl AsRef<str>) -> Self {
         let mut variable = name.into();
         variable.push('=');
@@ -200,7 +200,7 @@ impl RunArgs {
         self
     }
 
-    /// These arguments with all that `other` sets in their place (`update` of the Python client).
+    /// Returns these arguments, overridden by everything that `other` sets (`update` of the Python client).
     /// Lists are replaced as a whole.
     pub fn merge(mut self, other: RunArgs) -> Self {
         fn set<T>(ours: &mut Option<T>, theirs: Option<T>) {
@@ -234,18 +234,18 @@ impl RunArgs {
         self
     }
 
-    /// The arguments as they go over the wire (`dump` of the Python client).
+    /// Returns the arguments as JSON, as they are sent (`dump` of the Python client).
     pub fn to_json(&self) -> String {
-        // Strings, numbers and maps with string keys: nothing of it can fail.
+        // Cannot fail: strings, numbers and maps with string keys always serialize.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The arguments of a document that somebody else may have written. What is of no form that is known
-    /// is kept as it is, and refused where it is sent again.
+    /// Decodes the arguments of a document from any sender. A value of unknown form is kept unchanged, and
+    /// rejected if it is sent again.
     pub(crate) fn read(json: Option<&RawValue>) -> Self {
         let json = json.map_or("{}", RawValue::get);
         let mut args = serde_json::from_str(json).unwrap_or_else(|_| RunArgs::read_each(json));
-        // Where a document says nothing of levels the agent chooses; here it would mean all of them.
+        // Without levels in a document the agent chooses them, while unset levels here mean all.
         args.loglevels.get_or_insert_default();
         args
     }
@@ -265,7 +265,7 @@ impl RunArgs {
         args
     }
 
-    /// The name, for words about the command.
+    /// The name, for messages about the command.
     pub(crate) fn program(&self) -> Option<&str> {
         self.name.as_deref()
     }
@@ -275,17 +275,17 @@ impl RunArgs {
         self.recurring_period != 0
     }
 
-    /// Whether an agent may run the job again after it ended by itself or by its limit.
+    /// Whether an agent may run the job again after it exited or reached its time limit.
     pub(crate) fn repeats(&self) -> bool {
         self.is_recurring() || self.max_restart > 1
     }
 
-    /// The queue of the agent, where there is one.
+    /// The queue of the agent, if one is set.
     pub(crate) fn queue_name(&self) -> Option<&str> {
         self.queue.as_deref().filter(|name| !name.is_empty())
     }
 
-    /// Whether the agents and the controller understand all of it.
+    /// Checks that the agents and the controller can decode all arguments.
     pub(crate) fn check(&self) -> Result<(), Invalid> {
         let named = [
             ("the domain", &self.domain),
@@ -323,7 +323,7 @@ impl RunArgs {
                 self.max_time
             )));
         }
-        // A controller on a 32-bit machine exits over a larger one.
+        // A controller on a 32-bit machine exits on a larger number.
         if self.max_time > i32::MAX.into() {
             return Err(Invalid::Other(format!(
                 "invalid maximum time {} s: expected up to {} s",
@@ -340,7 +340,7 @@ impl RunArgs {
     }
 }
 
-/// Names that the controller and the agents decode into a type, and exit or fail over a wrong one.
+/// Names that the controller and the agents decode into a type. They exit or fail on a wrong type.
 const KNOWN: [&str; 13] = [
     "domain",
     "name",
@@ -361,11 +361,11 @@ fn is_known(name: &str) -> bool {
     KNOWN.iter().any(|known| is_field(name, known))
 }
 
-/// Whether every decoder reads a value: the one of Go fails beyond the range of a double, and above a
+/// Whether every decoder accepts a value: that of Go fails outside the range of a double, and above a nesting
 /// depth of 10000.
 fn is_decodable(value: &Value, levels: usize) -> bool {
     match value {
-        // None where a program has turned on serde_json's arbitrary precision.
+        // `None` if a program has enabled the `arbitrary_precision` feature of serde_json.
         Value::Number(number) => number.as_f64().is_some(),
         Value::Array(values) => {
             levels > 0 && values.iter().all(|value| is_decodable(value, levels - 1))
@@ -377,7 +377,7 @@ fn is_decodable(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// `*`, or numbers and ranges separated by commas.
+/// Checks log levels: `*`, or numbers and ranges separated by commas.
 pub(crate) fn check_levels(levels: &str) -> Result<(), Invalid> {
     let is_number =
         |text: &str| text.parse::<u8>().is_ok() && text.bytes().all(|b| b.is_ascii_digit());

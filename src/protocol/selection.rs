@@ -8,7 +8,8 @@ use super::{AgentId, RoleTarget, Target};
 #[cfg(doc)]
 use crate::client::Client;
 
-/// Agents chosen by an expression, like `1:1-20 and not role=gpu`. Any [`Target`] in its text form is one.
+/// Agents chosen by an expression, like `1:1-20 and not role=gpu`. The text form of every [`Target`] is a
+/// valid expression.
 ///
 /// | text | agents |
 /// |---|---|
@@ -20,11 +21,11 @@ use crate::client::Client;
 /// | `@web` | the agents of a group of this name; see [`Client::selection`] |
 /// | `A or B`, `A and B`, `not A`, `( … )` | `not` binds tighter than `and`, and `and` tighter than `or` |
 ///
-/// An agent that is written out gets the command even where it is not registered, so that it is reported as
-/// not reached. All else means agents that the controller knows, `not` included: `not 1:1` is every registered
-/// agent but this one.
+/// An explicit agent gets the command even if it is not registered, so that it is reported as not reached.
+/// Everything else matches only agents that the controller knows. This includes `not`: `not 1:1` is every
+/// registered agent but this one.
 ///
-/// `FromStr` knows no groups. `Display` writes what `FromStr` reads.
+/// `FromStr` rejects groups. `Display` prints what `FromStr` parses.
 ///
 /// ```
 /// use acclient::{AgentId, Selection, Target};
@@ -46,7 +47,7 @@ pub struct Selection(pub(super) Term);
 
 /// Agents that the controller knows, and their roles.
 type Known = BTreeMap<AgentId, Vec<String>>;
-/// The first number and the last.
+/// First and last number, inclusive.
 type Range = (u32, u32);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,11 +67,11 @@ pub(super) enum Term {
 pub(super) struct Group {
     pub name: String,
     pub term: Term,
-    /// Terms in it, those of inner groups included.
+    /// Number of terms, including those of inner groups.
     pub weight: usize,
 }
 
-/// Agents by their numbers.
+/// Agents given by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     pub gid: Numbers,
@@ -79,18 +80,18 @@ pub(super) struct Pattern {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Numbers {
-    /// From `first` to `last`, which may be the same.
+    /// From `first` to `last` inclusive; both may be the same.
     Range { first: u32, last: u32 },
     /// Digits with `*` and `?`.
     Glob(String),
 }
 
 impl Selection {
-    /// The target, where it can be sent without asking which agents there are: agents that are written out,
-    /// and roles that all have to be there. `None` where [`Selection::choose`] needs the list of agents, and
-    /// where nobody is meant.
+    /// Returns the target if it can be sent without knowing the registered agents: explicit agents, or roles
+    /// that are all required. Returns `None` if [`Selection::choose`] needs the list of agents, and if the
+    /// expression selects no agent.
     ///
-    /// Agents may be excluded by their numbers: `1:1,1:2 and not 1:1` is agent 1:2.
+    /// Agents may be excluded by number: `1:1,1:2 and not 1:1` is agent 1:2.
     pub fn target(&self) -> Option<Target> {
         match self.0.roles() {
             Some(roles) => Some(roles.into()),
@@ -98,16 +99,17 @@ impl Selection {
         }
     }
 
-    /// The agents among these that are meant, and those that are written out, as a list. It is empty where
-    /// nobody is meant. For `any`, the list has all agents that the controller would choose from.
+    /// Returns the selected agents as a list: those of `agents` that match, and explicit agents. The list is
+    /// empty if the expression selects no agent. For `any`, it contains all agents that the controller would
+    /// choose from.
     ///
-    /// `agents`: the agents that the controller knows, from [`Client::list_agents`].
+    /// `agents` are those that the controller knows, from [`Client::list_agents`].
     pub fn choose(&self, agents: &BTreeMap<AgentId, Vec<String>>) -> Target {
         Target::agents(self.0.chosen(Some(agents)).unwrap_or_default())
     }
 
-    /// How many agents of the ranges are not among these: 17 for `1:1-20` where three are registered. Ranges
-    /// behind `not`, and patterns with `*` and `?`, do not count.
+    /// Returns the number of agents in ranges that are not in `agents`: 17 for `1:1-20` if three are
+    /// registered. Ranges after `not`, and patterns with `*` and `?`, do not count.
     pub fn unregistered(&self, agents: &BTreeMap<AgentId, Vec<String>>) -> u64 {
         let mut ranges = Vec::new();
         self.0.add_ranges(&mut ranges);
@@ -151,7 +153,7 @@ impl Term {
         }
     }
 
-    /// The same by roles alone.
+    /// The target, if it consists of roles alone.
     fn roles(&self) -> Option<RoleTarget> {
         match self {
             Term::Roles(roles) => Some(roles.clone()),
@@ -178,7 +180,7 @@ impl Term {
         }
     }
 
-    /// The agents that are meant; `None` where it takes the agents that are known to tell.
+    /// The selected agents; `None` if that requires the known agents and `known` is `None`.
     fn chosen(&self, known: Option<&Known>) -> Option<BTreeSet<AgentId>> {
         Some(match self {
             Term::Agents(patterns) => {
@@ -198,8 +200,8 @@ impl Term {
             Term::Group(group) => group.term.chosen(known)?,
             Term::Not(term) => without(known?.keys().copied().collect(), term.chosen(known)?),
             Term::And(terms) => {
-                // What is excluded is taken from the rest, so that "1:9 and not role=cpu" is agent 1:9 even
-                // where nobody knows its roles.
+                // Exclusions are subtracted from the rest, so that "1:9 and not role=cpu" is agent 1:9 even
+                // if its roles are unknown.
                 let mut agents = None;
                 for term in terms.iter().filter(|term| !matches!(term, Term::Not(_))) {
                     let these = term.chosen(known)?;
@@ -229,7 +231,7 @@ impl Term {
         })
     }
 
-    /// Adds the ranges of grids and nodes that are meant and not excluded.
+    /// Adds the ranges of grids and nodes that are included and not excluded.
     fn add_ranges(&self, ranges: &mut Vec<(Range, Range)>) {
         match self {
             Term::Agents(patterns) => {
@@ -251,7 +253,7 @@ fn without(mut agents: BTreeSet<AgentId>, excluded: BTreeSet<AgentId>) -> BTreeS
 }
 
 impl Pattern {
-    /// The agent, where one is written out.
+    /// The agent, if the pattern is a single explicit agent.
     fn agent(&self) -> Option<AgentId> {
         match (self.gid.range()?, self.nid.range()?) {
             ((gid, same), (nid, last)) if gid == same && nid == last => {
@@ -272,7 +274,7 @@ impl Pattern {
         }
     }
 
-    /// Whether every agent has to be compared with it.
+    /// Whether matching compares the pattern with every agent.
     pub(super) fn is_slow(&self) -> bool {
         self.gid.range().is_none_or(|(first, last)| first != last) || self.nid.range().is_none()
     }
@@ -294,7 +296,7 @@ impl Numbers {
     }
 }
 
-/// Whether digits match a glob. Goes back to the last `*` only, so that no glob takes long.
+/// Whether digits match a glob. Backtracks only to the last `*`, which bounds the time of any glob.
 fn matches(glob: &[u8], digits: &[u8]) -> bool {
     let (mut at, mut digit) = (0, 0);
     let mut star = None;

@@ -9,14 +9,15 @@ use super::selection::{Group, Numbers, Pattern, Selection, Term};
 use super::target::LARGEST_ID;
 use super::target_syntax::{Result, beginning, role_target};
 
-/// Levels of parentheses, `not` and groups; each is a level of recursion.
+/// Maximum depth of parentheses, `not` and groups; each is a level of recursion.
 const MOST_NESTED: usize = 64;
-/// Terms of one expression, groups written out: groups of groups would multiply without end.
+/// Maximum number of terms of one expression with its groups expanded. Without a limit, groups of groups grow
+/// exponentially.
 const MOST_TERMS: usize = 4096;
-/// Characters of a word that an error message repeats.
+/// Maximum number of characters of a word quoted in an error message.
 const MOST_SHOWN: usize = 60;
 
-/// Named expressions, and what is wrong with those that cannot be used.
+/// Named expressions, and the errors of those that are invalid.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Groups {
     pub texts: BTreeMap<String, String>,
@@ -32,7 +33,7 @@ impl FromStr for Selection {
 }
 
 impl Selection {
-    /// Reads an expression that may name groups.
+    /// Parses an expression that may name groups.
     pub(crate) fn with_groups(
         text: &str,
         groups: &Groups,
@@ -43,17 +44,17 @@ impl Selection {
     }
 }
 
-/// Whether a group can have this name.
+/// Whether a name is a valid group name.
 pub(crate) fn is_group_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// What the texts of an expression and of its groups share.
+/// State shared by the parsers of an expression and of its groups.
 struct Reading<'a> {
     groups: &'a Groups,
     done: BTreeMap<&'a str, Arc<Group>>,
-    /// The groups that are being read, each named by the one before it.
+    /// The groups being parsed, each named by the one before it.
     open: Vec<&'a str>,
     terms: usize,
 }
@@ -100,7 +101,7 @@ impl<'a> Reading<'a> {
         self.open.push(name);
         let before = self.terms;
         let term = self.text(text, depth).map_err(|why| match why.starts_with("group \"") {
-            // The innermost group is the one to mend.
+            // The error names the innermost group, since that is the one to correct.
             true => why,
             false => format!("group {name:?}: {why}"),
         })?;
@@ -120,7 +121,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Words and parentheses.
+/// Splits a text into words and parentheses.
 fn tokens(text: &str) -> Vec<&str> {
     let is_parenthesis = |letter: char| matches!(letter, '(' | ')');
     let mut tokens = Vec::new();
@@ -222,7 +223,7 @@ impl<'t> Reader<'_, '_, 't> {
         }
         if word.starts_with(|first: char| first.is_ascii_digit() || "*?".contains(first)) {
             let patterns = agents(word)?;
-            // Agents that are written out cost nothing: a file of targets may have any number.
+            // Explicit agents are not counted: a file of targets may list any number.
             self.reading.count(patterns.iter().filter(|pattern| pattern.is_slow()).count())?;
             return Ok(Term::Agents(patterns));
         }
@@ -250,7 +251,7 @@ fn begins_details(rest: &str) -> bool {
     rest.starts_with([',', '@'])
 }
 
-/// A term that may be part of a larger one.
+/// Checks that a term may be part of a larger one.
 fn part(term: Term) -> Result<Term> {
     match term.is_any() {
         true => Err("\"any\" cannot be combined: the controller chooses the agent".to_owned()),
@@ -258,7 +259,7 @@ fn part(term: Term) -> Result<Term> {
     }
 }
 
-/// Joins lists of agents, of which a file of targets has thousands.
+/// Adds a term, merging lists of agents, since a file of targets has thousands.
 fn add_alternative(terms: &mut Vec<Term>, term: Term) {
     match (term, terms.last_mut()) {
         (Term::Or(more), _) => more.into_iter().for_each(|term| add_alternative(terms, term)),
@@ -267,7 +268,7 @@ fn add_alternative(terms: &mut Vec<Term>, term: Term) {
     }
 }
 
-/// Reads agents by their numbers, like `1:1-5,9,2:*`.
+/// Parses agents given by number, like `1:1-5,9,2:*`.
 fn agents(word: &str) -> Result<Vec<Pattern>> {
     let mut grid = None;
     let mut patterns = Vec::new();
@@ -286,7 +287,7 @@ fn agents(word: &str) -> Result<Vec<Pattern>> {
     Ok(patterns)
 }
 
-/// Reads a number, a range of numbers, or digits with `*` and `?`.
+/// Parses a number, a range of numbers, or digits with `*` and `?`.
 fn numbers(text: &str) -> Result<Numbers> {
     let is_glob = |byte: u8| byte.is_ascii_digit() || b"*?".contains(&byte);
     if text.contains(['*', '?']) && text.bytes().all(is_glob) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// State of a job, as its agent or the controller wrote it.
+/// State of a job, as reported by its agent or the controller.
 ///
 /// ```
 /// use acclient::JobState;
@@ -12,29 +12,28 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum JobState {
-    /// Waiting for the agent to fetch it.
+    /// Waiting for the agent to fetch the job.
     Queued,
-    /// Fetched by the agent: running there, or waiting in a queue of the agent or for a full agent.
+    /// Fetched by the agent: running, waiting in a queue of the agent, or waiting for a full agent.
     Running,
     /// Succeeded.
     Success,
-    /// Failed, or could not be started; or the controller knew no agent for the target.
+    /// Failed or could not be started, or the controller knew no agent for the target.
     Error,
-    /// Ran longer than its `max_time`; reported when its output was closed.
+    /// Ran longer than its `max_time`. Reported once its output is closed.
     Timeout,
-    /// Was killed; reported when its output was closed.
+    /// Killed. Reported once its output is closed.
     Killed,
     /// The agent or the controller does not know the command.
     UnknownCmd,
-    /// The agent refused it because a job with the same id was running (`DUPILICATE_ID` on the
-    /// wire).
+    /// The agent rejected the job because one with the same id was running (`DUPILICATE_ID` on the wire).
     DuplicateId,
     /// A state unknown to this version; agents may write any text. Counts as final.
     Other(String),
 }
 
 impl JobState {
-    /// The state as it is written on the wire.
+    /// Returns the state as sent on the wire.
     pub fn as_str(&self) -> &str {
         match self {
             JobState::Queued => "QUEUED",
@@ -49,7 +48,7 @@ impl JobState {
         }
     }
 
-    /// Whether the job is over: every state but `QUEUED` and `RUNNING`.
+    /// Returns whether the job has ended: true for every state but `QUEUED` and `RUNNING`.
     pub fn is_final(&self) -> bool {
         !matches!(self, JobState::Queued | JobState::Running)
     }

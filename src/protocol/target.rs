@@ -31,31 +31,31 @@ fn invalid(message: impl Into<String>) -> Invalid {
 /// # Ok::<(), acclient::ParseTargetError>(())
 /// ```
 ///
-/// `FromStr` reads what `Display` writes, and what the command line `acctl` takes:
+/// `FromStr` parses what `Display` prints, which is also the form that the command line tool `acctl` accepts:
 ///
 /// | text | agents |
 /// |---|---|
 /// | `1:2` | agent 2 of grid 1 |
 /// | `1:2,2:1` | these agents |
 /// | `all`, `all@1` | all agents; all agents of grid 1 |
-/// | `role=cpu,storage@1` | all agents of grid 1 that have both roles; the same as `all,role=cpu,storage@1` and `all role=cpu,storage@1` |
+/// | `role=cpu,storage@1` | agents of grid 1 with both roles; also `all,role=cpu,storage@1`, `all role=cpu,storage@1` |
 /// | `any`, `any,role=cpu@2` | one agent, chosen by the controller |
 ///
-/// In a role's name, characters other than ASCII letters, digits, `-`, `_` and `.` may be written as
-/// `%xx`; `,`, `@`, `%` and white space have to be.
+/// In role names, characters other than ASCII letters, digits, `-`, `_` and `.` may be written as `%xx`; `,`,
+/// `@`, `%` and white space must be.
 ///
-/// Calls that take a target also take a [`RoleTarget`], an [`AgentId`], and `(gid, nid)`.
+/// Calls that take a target also accept a [`RoleTarget`], an [`AgentId`] or `(gid, nid)`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target(Kind);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Kind {
     Agent(AgentId),
-    /// In ascending order, each once; not exactly one. Shared, since there may be thousands.
+    /// In ascending order without duplicates; never exactly one. Shared, since there may be thousands.
     Agents(Arc<[AgentId]>),
     Roles(RoleTarget),
     Controller,
-    /// The target of a command that is known by its id only.
+    /// The target of a command of which only the id is known.
     Unknown,
 }
 
@@ -73,11 +73,11 @@ pub struct RoleTarget {
     pub(super) grid: Option<u32>,
 }
 
-/// Where the controller files what it answers itself.
+/// Address under which the controller stores its own replies.
 const CONTROLLER: AgentId = AgentId { gid: 0, nid: 0 };
-/// Above it a controller on a 32-bit machine exits.
+/// Largest id; a controller on a 32-bit machine exits on a larger one.
 pub(crate) const LARGEST_ID: u32 = 0x7fff_ffff;
-/// How many roles or agents are listed in an error message.
+/// Maximum number of roles or agents listed in an error message.
 const MOST_LISTED: usize = 8;
 
 impl RoleTarget {
@@ -85,13 +85,14 @@ impl RoleTarget {
         RoleTarget { fanout, roles: Vec::new(), grid: None }
     }
 
-    /// Requires this role too. Without a role, and with the role `*`, every agent matches.
+    /// Requires a role, in addition to those already required. Without a role, and with the role `*`, every
+    /// agent matches.
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.roles.push(role.into());
         self
     }
 
-    /// Only agents of one grid. The grid id must be above zero, and at most 2 147 483 647, which is
+    /// Restricts the target to one grid. The grid id must be above zero and at most 2 147 483 647, which is
     /// checked when a command is sent.
     pub fn grid(mut self, gid: u32) -> Self {
         self.grid = Some(gid);
@@ -100,21 +101,21 @@ impl RoleTarget {
 }
 
 impl Target {
-    /// One agent. Grid id and node id must be above zero, and at most 2 147 483 647, which is checked when
-    /// a command is sent.
+    /// Returns the target of one agent. Grid id and node id must be above zero and at most 2 147 483 647,
+    /// which is checked when a command is sent.
     pub fn agent(agent: impl Into<AgentId>) -> Self {
         Target(Kind::Agent(agent.into()))
     }
 
-    /// A list of agents, each of which gets the command once, however often it is listed. The list must
-    /// not be empty, which is checked when a command is sent.
+    /// Returns the target of a list of agents. Each agent gets the command once, even if it is listed
+    /// repeatedly. The list must not be empty, which is checked when a command is sent.
     ///
-    /// The command has one id and one [`Command`](crate::Command) handle, as a fan-out has. All of it is
-    /// pushed atomically, for every agent or for none. Unlike with a fan-out, the agents
-    /// are known before the controller has routed the command.
+    /// Like a fan-out, the command has one id and one [`Command`](crate::Command) handle. It is pushed
+    /// atomically, for all agents or none. Unlike with a fan-out, the agents are known before the controller
+    /// has routed the command.
     ///
-    /// The controller routes it agent by agent. Until it has routed all of it, whoever finds the command by
-    /// its id alone may see only some of the agents; the handle string names them all.
+    /// The controller routes the command agent by agent. Until it has finished, a lookup by id alone may show
+    /// only some of the agents; the handle string names them all.
     pub fn agents<I: IntoIterator<Item: Into<AgentId>>>(agents: I) -> Self {
         let mut agents: Vec<AgentId> = agents.into_iter().map(Into::into).collect();
         agents.sort_unstable();
@@ -125,18 +126,18 @@ impl Target {
         }
     }
 
-    /// One agent, chosen by the controller at random, among those that have all roles named by
-    /// [`RoleTarget::role`].
+    /// Returns the target of one agent, chosen at random by the controller among those that have all roles
+    /// named by [`RoleTarget::role`].
     pub fn any() -> RoleTarget {
         RoleTarget::new(false)
     }
 
-    /// Every agent that has all roles named by [`RoleTarget::role`]: a fan-out.
+    /// Returns the target of every agent that has all roles named by [`RoleTarget::role`]: a fan-out.
     pub fn all() -> RoleTarget {
         RoleTarget::new(true)
     }
 
-    /// The controller itself.
+    /// The target of the controller itself.
     pub(crate) fn controller() -> Self {
         Target(Kind::Controller)
     }
@@ -145,18 +146,18 @@ impl Target {
         Target(Kind::Unknown)
     }
 
-    /// The addresses that the results will come under, where the target alone tells them.
+    /// The addresses under which the results will be stored, if the target alone determines them.
     pub(crate) fn answering(&self) -> Option<&[AgentId]> {
         match &self.0 {
             Kind::Agent(agent) => Some(std::slice::from_ref(agent)),
             Kind::Agents(agents) => Some(agents),
-            // What the controller answers is filed under the gid and nid of the command.
+            // The controller stores its own replies under the gid and nid of the command.
             Kind::Controller => Some(&[CONTROLLER]),
             Kind::Roles(_) | Kind::Unknown => None,
         }
     }
 
-    /// Whether only the controller can say how many agents get the command.
+    /// Whether only the controller knows how many agents get the command.
     pub(crate) fn may_be_fanout(&self) -> bool {
         match &self.0 {
             Kind::Roles(roles) => roles.fanout,
@@ -165,7 +166,8 @@ impl Target {
         }
     }
 
-    /// Whether more than one agent may get the command: all agents with some roles, or a list of agents.
+    /// Returns whether more than one agent may get the command: all agents with some roles, or a list of
+    /// agents.
     pub fn is_fanout(&self) -> bool {
         match &self.0 {
             Kind::Roles(roles) => roles.fanout,
@@ -179,7 +181,7 @@ impl Target {
         matches!(&self.0, Kind::Roles(roles) if !roles.fanout)
     }
 
-    /// The required roles; empty for a target of one agent or a list of agents.
+    /// Returns the required roles; empty for a target of one agent or a list of agents.
     pub fn roles(&self) -> &[String] {
         match &self.0 {
             Kind::Roles(target) => &target.roles,
@@ -187,7 +189,7 @@ impl Target {
         }
     }
 
-    /// The grid that all agents of the target belong to, where the target names one.
+    /// Returns the grid of the target, if it names a single one.
     pub fn grid(&self) -> Option<u32> {
         match &self.0 {
             Kind::Agent(agent) => Some(agent.gid),
@@ -196,7 +198,7 @@ impl Target {
         }
     }
 
-    /// The agent, for a target of one agent.
+    /// Returns the agent, for a target of one agent.
     pub fn agent_id(&self) -> Option<AgentId> {
         match self.0 {
             Kind::Agent(agent) => Some(agent),
@@ -204,7 +206,7 @@ impl Target {
         }
     }
 
-    /// The agents that the target lists, in ascending order; empty for a target with roles.
+    /// Returns the agents that the target lists, in ascending order; empty for a target with roles.
     pub fn agent_ids(&self) -> &[AgentId] {
         match &self.0 {
             Kind::Controller => &[],
@@ -212,7 +214,7 @@ impl Target {
         }
     }
 
-    /// Whether an agent with these roles is meant.
+    /// Whether the target includes an agent with these roles.
     pub(crate) fn matches(&self, agent: AgentId, roles: &[String]) -> bool {
         match &self.0 {
             Kind::Agent(one) => *one == agent,
@@ -222,7 +224,7 @@ impl Target {
         }
     }
 
-    /// The address on the wire; fails where there is none, or more than one.
+    /// The address on the wire; fails if there is none or more than one.
     pub(crate) fn address(&self) -> Result<Address<'_>> {
         match &self.0 {
             Kind::Agent(agent) => agent_address(*agent),
@@ -251,7 +253,7 @@ impl Target {
         }
     }
 
-    /// The target of a command on the wire; unknown where it cannot be read.
+    /// The target of a command on the wire; unknown if it cannot be decoded.
     pub(crate) fn of_document(document: &CommandDocument) -> Self {
         let is_address = |name| matches!(name, "gid" | "nid" | "roles" | "fanout");
         let number = |field: &Field<i64>| u32::try_from(field.value().copied().unwrap_or_default());
@@ -261,7 +263,7 @@ impl Target {
             return Target::unknown();
         };
         let Some(roles) = document.roles.value().filter(|roles| !roles.is_empty()) else {
-            // Without numbers and roles no agent gets it.
+            // Without ids and roles no agent gets the command.
             let nobody = (gid, nid) == (0, 0);
             return if nobody { Target::unknown() } else { Target::agent((gid, nid)) };
         };
@@ -276,7 +278,7 @@ impl Target {
         target.into()
     }
 
-    /// The target in a sentence.
+    /// The target as part of a sentence.
     pub(crate) fn in_words(&self) -> String {
         match &self.0 {
             Kind::Agent(agent) => format!("agent {agent}"),
@@ -306,7 +308,7 @@ fn agent_address(agent: AgentId) -> Result<Address<'static>> {
     Ok(Address { gid: agent.gid, nid: agent.nid, ..Address::default() })
 }
 
-/// The first of `count` names in a sentence, and how many are left out.
+/// The first of `count` names, and how many are left out, as part of a sentence.
 fn listed(names: &[String], count: usize) -> String {
     match names.split_at_checked(MOST_LISTED) {
         Some((some, more)) if !more.is_empty() => {
@@ -317,13 +319,13 @@ fn listed(names: &[String], count: usize) -> String {
 }
 
 impl RoleTarget {
-    /// Whether an agent with these roles is among those that the controller chooses from.
+    /// Whether the controller may choose an agent with these roles.
     pub(crate) fn matches(&self, agent: AgentId, roles: &[String]) -> bool {
         self.grid.is_none_or(|grid| grid == agent.gid)
             && (self.takes_every_role() || self.roles.iter().all(|role| roles.contains(role)))
     }
 
-    /// Whether the controller does not look at roles: a `*` among others switches all of them off.
+    /// Whether the controller ignores roles: a `*` among them disables all others.
     pub(super) fn takes_every_role(&self) -> bool {
         self.roles.iter().any(|role| role == "*")
     }
@@ -377,7 +379,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// As [`Target`] is written.
+/// Prints the same form as [`Target`].
 impl fmt::Display for RoleTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.fanout { "all" } else { "any" })?;

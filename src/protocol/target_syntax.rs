@@ -19,17 +19,17 @@ pub struct ParseTargetError {
     why: String,
 }
 
-/// Characters of a text that an error message repeats.
+/// Maximum number of characters of a text quoted in an error message.
 const MOST_SHOWN: usize = 200;
 
 impl ParseTargetError {
-    /// Repeats the beginning of the text only, which may be a file of targets.
+    /// Quotes only the beginning of the text, which may be a whole file of targets.
     pub(super) fn new(text: &str, why: String) -> Self {
         ParseTargetError { text: beginning(text, MOST_SHOWN), why }
     }
 }
 
-/// The first characters of a text, with a mark where some are left out.
+/// The first characters of a text, with a mark if some are left out.
 pub(crate) fn beginning(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}...", &text[..end]),
@@ -48,13 +48,13 @@ impl FromStr for Target {
 }
 
 impl Target {
-    /// Reads the target of a handle string. Others than this library may have sent the command, so its
-    /// target need not be one that this library sends anything to.
+    /// Parses the target of a handle string. The command may come from another program, so its target may be
+    /// one that this library would not send to.
     pub(super) fn of_handle(text: &str) -> std::result::Result<Self, ParseTargetError> {
         match text {
             "controller" => Ok(Target::controller()),
             "unknown" => Ok(Target::unknown()),
-            // A handle string is one word.
+            // White space would end the handle string.
             _ if text.contains(char::is_whitespace) => Err("white space".to_owned()),
             _ => read(text),
         }
@@ -62,7 +62,7 @@ impl Target {
     }
 }
 
-/// Refuses a target to which nothing can be sent.
+/// Rejects a target that no command can be sent to.
 fn checked(target: Target) -> Result<Target> {
     target.each_address(|_| Ok(())).map_err(|error| error.to_string())?;
     Ok(target)
@@ -80,7 +80,7 @@ fn read(text: &str) -> Result<Target> {
     Ok(role_target(first, words)?.into())
 }
 
-/// Reads roles, like `all,role=cpu@2`; the words behind the first add some.
+/// Parses roles, like `all,role=cpu@2`. Each word after the first adds roles.
 pub(super) fn role_target<'a>(
     first: &'a str,
     more: impl IntoIterator<Item = &'a str>,
@@ -127,7 +127,7 @@ fn roles(target: RoleTarget, word: &str) -> Result<RoleTarget> {
     })
 }
 
-/// Takes the grid after the last `@` off a word.
+/// Removes the grid after the last `@` from a word.
 fn strip_grid<'a>(word: &'a str, grids: &mut Vec<u32>) -> Result<&'a str> {
     let Some((name, grid)) = word.rsplit_once('@') else { return Ok(word) };
     match grid.parse() {
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn printed_targets_are_read_back() {
-        // Of commands that others have sent.
+        // Targets of commands from other programs.
         let odd: [Target; 3] =
             [Target::agent((1, 0)), Target::all().role("").into(), Target::any().grid(0).into()];
         let targets: [Target; 9] = [
