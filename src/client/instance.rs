@@ -1,4 +1,4 @@
-//! Named instances: where the grids of this machine are, written down once.
+//! Named instances: connection settings of grids, from a configuration file.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::{Client, ClientBuilder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Groups, is_group_name};
 
-/// The environment variable that names the file of instances.
+/// Environment variable with the path of the instances file.
 const VARIABLE: &str = "ACCLIENT_CONFIG";
 const FILE: &str = "acclient/instances.toml";
-/// The table of an instance that has its groups.
+/// Subtable of an instance that holds its groups.
 const GROUPS: &str = "groups";
 
 /// One table of the file: either a URL, or the parts of an address.
@@ -86,10 +86,10 @@ fn from_file(path: &Path, name: &str) -> Result<ClientBuilder> {
     from_text(&text, name)
 }
 
-/// The instance of a name. A fault in another table of the file does not matter.
+/// Reads the instance `name`. Errors in other tables of the file do not matter.
 ///
-/// A line may hold a password, so that no error has the text of one, nor a message of the parser, which may
-/// quote it: they tell the place, and the keys that an instance can have.
+/// A line may contain a password, so errors quote neither lines nor messages of the parser, which may quote a
+/// line. They give the position and the valid keys.
 pub(crate) fn from_text(text: &str, name: &str) -> Result<ClientBuilder> {
     let found = tables::read(text, |tables| {
         let mut known = Vec::new();
@@ -133,7 +133,7 @@ fn read(text: &str, name: &str, keys: &DeTable<'_>, tables: &Tables<'_>) -> Resu
     Ok(builder)
 }
 
-/// Reads the groups of an instance, of which a wrong one breaks no other.
+/// Reads the groups of an instance. An invalid group does not affect the others.
 fn groups(entry: &Entry<'_>, header: usize, tables: &Tables<'_>) -> Result<Groups> {
     let Entry { text, name, .. } = *entry;
     let Some(table) = entry.value.get_ref().as_table() else {
@@ -168,7 +168,7 @@ fn groups(entry: &Entry<'_>, header: usize, tables: &Tables<'_>) -> Result<Group
         let word = &word[..end.unwrap_or(word.len())];
         let before = table.keys().filter(|key| key.span().start <= at);
         let before = before.max_by_key(|key| key.span().start).map(|key| &**key.get_ref());
-        // A value may go on for lines, where the word is none of a key.
+        // A value may span lines, in which case the first word of a line is not a key.
         let group = Some(word).filter(|word| is_group_name(word)).or(before).unwrap_or_default();
         groups.texts.remove(group);
         groups.broken.insert(group.to_owned(), why);
@@ -184,7 +184,7 @@ fn where_not_toml(text: &str, at: usize) -> String {
     format!("{}: not TOML{}", place(text, at), surroundings(text, at))
 }
 
-/// Line and column, from 1 on.
+/// Line and column, counted from 1.
 fn place(text: &str, at: usize) -> String {
     let before = text.as_bytes().get(..at).unwrap_or_default();
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -193,7 +193,7 @@ fn place(text: &str, at: usize) -> String {
     format!("line {line}, column {column}")
 }
 
-/// In which table, and at which key, a place is that cannot be parsed; only what is safe to tell.
+/// The table and key around a syntax error, as far as they are safe to quote.
 fn surroundings(text: &str, at: usize) -> String {
     let start =
         text.as_bytes()[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -212,7 +212,7 @@ fn surroundings(text: &str, at: usize) -> String {
     table.unwrap_or_default() + &key.unwrap_or_default()
 }
 
-/// A value of a table, and where it is.
+/// A value of a table, with its position.
 struct Entry<'a> {
     text: &'a str,
     name: &'a str,
@@ -482,7 +482,7 @@ mod tests {
         let text = "[other]\npassword = \"\"\"sesame\n[main]\nhost = \"h\"\n";
         let error = read(text, "main").unwrap_err().to_string();
         assert!(error.contains("the file has: other; line 5, column 1: not TOML"), "{error}");
-        // What looks like a header in a text is none.
+        // A header inside a multi-line string is not a header.
         let text = "[main]\nhost = \"\"\"\n[other]\n\"\"\"\ntls = tru\n[other]\nhost = \"h\"\n";
         let error = read(text, "main").unwrap_err().to_string();
         assert!(error.contains("line 5, column 7: not TOML"), "{error}");

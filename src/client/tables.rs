@@ -1,24 +1,24 @@
-//! Tables of a file of instances, where a fault in one breaks no other.
+//! Tables of an instances file, parsed so that an error in one does not affect the others.
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-/// Lines that are left out at most; each takes another parse.
+/// Maximum number of lines left out; each takes another parse.
 const MOST_LEFT_OUT: usize = 100;
 
-/// A file as far as it can be parsed. Positions are bytes from its beginning.
+/// The parseable part of a file. Positions are byte offsets.
 pub(super) struct Tables<'a> {
     tables: DeTable<'a>,
-    /// Where it cannot be parsed, and where a table is given again.
+    /// Positions of syntax errors and of duplicate tables.
     faults: Vec<usize>,
 }
 
-/// Calls `look` with what can be parsed.
+/// Calls `look` with the parseable part of a file.
 ///
-/// `Err`: the position of a fault that leaves it open where a table begins, so that no key can be told to be
-/// of one.
+/// `Err` is the position of an error that leaves table boundaries unclear, so that no key can be assigned to
+/// a table.
 pub(super) fn read<T>(text: &str, look: impl FnOnce(&Tables<'_>) -> T) -> Result<T, usize> {
     let mut text = text.to_owned();
     let mut faults = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn read<T>(text: &str, look: impl FnOnce(&Tables<'_>) -> T) -> Result
         let Some(line) = left_out else {
             return Ok(look(&Tables { tables, faults }));
         };
-        // The parser drops all that follows a key without a value.
+        // The parser drops everything after a key without a value.
         faults.truncate(before);
         faults.push(line.start);
         let blank = " ".repeat(line.len());
@@ -49,7 +49,7 @@ pub(super) fn read<T>(text: &str, look: impl FnOnce(&Tables<'_>) -> T) -> Result
     Err(faults[0])
 }
 
-/// Whether a line begins with a key and has no value.
+/// Whether a line starts with a key and has no value.
 fn is_without_value(line: &str) -> bool {
     let line = line.trim_start();
     let is_key = |first: char| first.is_alphanumeric() || "-_\"'".contains(first);
@@ -57,7 +57,7 @@ fn is_without_value(line: &str) -> bool {
     line.starts_with(is_key) && !is_text && !line.contains('=')
 }
 
-/// The line around a position, without its end.
+/// The line around a position, without its line break.
 pub(super) fn line(text: &str, at: usize) -> Range<usize> {
     let bytes = text.as_bytes();
     let start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -65,7 +65,7 @@ pub(super) fn line(text: &str, at: usize) -> Range<usize> {
     start..end
 }
 
-/// Whether this is the name of a table in its header, or that of a table in it.
+/// Whether a span is the name of a table or subtable in its header.
 fn is_name(tables: &DeTable<'_>, span: &Range<usize>) -> bool {
     !span.is_empty()
         && tables.iter().any(|(name, value)| {
@@ -75,17 +75,17 @@ fn is_name(tables: &DeTable<'_>, span: &Range<usize>) -> bool {
 }
 
 impl<'a> Tables<'a> {
-    /// The tables, and values outside of them.
+    /// The tables, and the values outside of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Spanned<DeString<'a>>, &DeValue<'a>)> {
         self.tables.iter().map(|(name, value)| (name, value.get_ref()))
     }
 
-    /// The first fault of all.
+    /// The position of the first error in the file.
     pub(super) fn first_fault(&self) -> Option<usize> {
         self.faults.iter().min().copied()
     }
 
-    /// Faults in the table `name`, or in the table `inner` of it.
+    /// Errors in the table `name`, or in its subtable `inner`.
     pub(super) fn faults<'s>(
         &'s self,
         name: &'s str,
@@ -99,13 +99,13 @@ impl<'a> Tables<'a> {
         self.faults.iter().copied().filter(move |at| owner(*at) == Some((name, inner)))
     }
 
-    /// Where tables begin, and tables in them.
+    /// Start positions of tables and subtables.
     fn headers(&self) -> Vec<(usize, &str, Option<&str>)> {
         let mut headers = Vec::new();
         for (name, value) in &self.tables {
             headers.push((name.span().start, &**name.get_ref(), None));
             for (inner, value) in value.get_ref().as_table().into_iter().flatten() {
-                // That of a header begins with it, before its name.
+                // The span of a table with a header starts at the header, before its name.
                 if value.get_ref().is_table() && value.span().start < inner.span().start {
                     let inner_name = Some(&**inner.get_ref());
                     headers.push((inner.span().start, &**name.get_ref(), inner_name));

@@ -1,9 +1,9 @@
-//! What `doctor` advises.
+//! Advice for failed checks.
 
 use crate::engine::probe::Place;
 use crate::error::{Error, ErrorKind};
 
-/// What to do about a Redis that could not be reached.
+/// Advice on a Redis that could not be reached.
 pub(super) fn on_unreachable(error: &Error) -> &'static str {
     if let Some(advice) = on_refusal(error) {
         return advice;
@@ -18,7 +18,7 @@ pub(super) fn on_unreachable(error: &Error) -> &'static str {
     }
 }
 
-/// What to do about an error that Redis itself has answered with, also one that a wait ended after.
+/// Advice on an error reply of Redis, including one after which a wait ended.
 pub(super) fn on_refusal(error: &Error) -> Option<&'static str> {
     const ADVICE: [(&str, &str); 8] = [
         ("OOM", "Redis is at its maxmemory: raise it, or remove keys"),
@@ -40,7 +40,7 @@ pub(super) fn on_refusal(error: &Error) -> Option<&'static str> {
     ADVICE.iter().find(|(code, _)| has(code)).map(|(_, advice)| *advice)
 }
 
-/// What to do about a controller that does not answer, by where the question was.
+/// Advice on a controller that does not answer, by where the request was last seen.
 pub(super) fn on_silent_controller(place: Place) -> &'static str {
     match place {
         Place::Queue => {
@@ -55,7 +55,7 @@ pub(super) fn on_silent_controller(place: Place) -> &'static str {
     }
 }
 
-/// What to do about an agent that does not answer, by where the question was.
+/// Advice on an agent that does not answer, by where the request was last seen.
 pub(super) fn on_silent_agent(place: Place) -> &'static str {
     match place {
         Place::Fetched => {

@@ -1,4 +1,4 @@
-//! What `doctor` asks of agents, and what it finds out about them where there is no controller.
+//! Checks of agents, and what can be found out about them without a controller.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::error::{ErrorKind, Result};
 use crate::protocol::{AgentId, keys};
 use crate::transport::{self, Connection, Until, bulk, integer, items};
 
-/// How many keys one step of a search looks at, and how many steps there are at most.
+/// Number of keys that one step of a search scans, and maximum number of steps.
 const STEP: &[u8] = b"10000";
 const STEPS: usize = 10;
 
-/// What came of the ping to an agent. `waiting`: how many commands waited for it before.
+/// The check of one pinged agent. `waiting` is the number of commands that waited for it before.
 pub(super) fn check(
     agent: AgentId,
     probed: &Probed,
@@ -55,7 +55,7 @@ pub(super) fn check(
     }
 }
 
-/// How far a ping came that was not answered.
+/// How far an unanswered ping got.
 pub(super) fn how_far(place: Place) -> &'static str {
     match place {
         Place::Fetched => "; it has fetched the ping",
@@ -65,7 +65,7 @@ pub(super) fn how_far(place: Place) -> &'static str {
     }
 }
 
-/// Checks of the agents for which commands wait, where the controller tells of none.
+/// Checks of the agents with waiting commands, when the controller does not list any agents.
 pub(super) fn without_controller(waiting: &BTreeMap<AgentId, i64>) -> Vec<Check> {
     let found = "not asked, since the controller does not answer";
     if waiting.is_empty() {
@@ -78,7 +78,7 @@ pub(super) fn without_controller(waiting: &BTreeMap<AgentId, i64>) -> Vec<Check>
     waiting.iter().map(check).collect()
 }
 
-/// How many commands the controller holds for each agent; `None` where the user may not look.
+/// Returns how many commands wait for each agent; `None` if the user may not read its key.
 pub(in crate::client) fn waiting(
     session: &Session,
     agents: &[AgentId],
@@ -91,7 +91,7 @@ pub(in crate::client) fn waiting(
     })
 }
 
-/// How many commands wait for each agent.
+/// Reads the number of commands waiting for each agent.
 pub(super) fn lengths(
     connection: &mut Connection,
     agents: &[AgentId],
@@ -108,7 +108,7 @@ pub(super) fn lengths(
     agents.iter().map(length).collect()
 }
 
-/// The agents for which commands wait, as far as a search of a few steps finds them.
+/// Agents with waiting commands, as far as a scan with a limited number of steps finds them.
 pub(super) fn find_waiting(
     connection: &mut Connection,
     until: &Until,

@@ -1,7 +1,7 @@
-//! [`Diagnosis`]: what is wrong with a grid, checked along the way of a command.
+//! [`Diagnosis`]: checks of everything that a command depends on.
 //!
-//! The network is measured first. What does not answer within a few round trips of the rest of the time is not
-//! judged; answers are timed without the network.
+//! The network is measured first. A component that has not answered is not judged unless the remaining time
+//! allowed a few round trips. Response times exclude the network.
 
 mod advice;
 mod agents;
@@ -26,12 +26,12 @@ use crate::node::agents as known;
 use crate::protocol::{AgentId, Contents, Envelope, Target};
 use crate::transport::clock;
 
-/// A controller or an agent that takes longer than this to answer is behind.
+/// A controller or an agent that takes longer than this to answer is considered slow.
 const SLOW: Duration = Duration::from_secs(1);
-/// How long a diagnosis without a timeout takes at most, besides a number of round trips.
+/// Maximum duration of a diagnosis without a timeout, unless its round trips take longer.
 const LONGEST: Duration = Duration::from_secs(60);
 const LONGEST_ROUND_TRIPS: u32 = 100;
-/// Twice the round trips that a question takes: what was waited for less is not judged.
+/// Twice the round trips of a request: no verdict is given after a shorter wait.
 const PATIENCE: u32 = 4;
 
 /// Verdict of a [`Check`].
@@ -49,7 +49,8 @@ pub enum Verdict {
     Weak,
     /// Broken.
     Bad,
-    /// Could not be found out: Redis does not tell, the user may not ask, or the time was too short.
+    /// Could not be determined: Redis does not report it, the user lacks the permission, or the time was too
+    /// short.
     Unknown,
 }
 
@@ -79,19 +80,19 @@ impl fmt::Display for Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Check {
-    /// What was checked, different in each check of a diagnosis: `redis`, `login`, `resp3`, `tracking`, `scripts`,
-    /// `memory`, `eviction`, `persistence`, `setting timeout` and `setting min-replicas-to-write` where they do harm
-    /// or cannot be read, `queue`, `controller`, `agent 1:2`, or `agents` where there are none or none could be asked.
-    /// Later versions may check more.
+    /// Name of the check, unique in a diagnosis: `redis`, `login`, `resp3`, `tracking`, `scripts`, `memory`,
+    /// `eviction`, `persistence`, `setting timeout` and `setting min-replicas-to-write` if they are harmful
+    /// or cannot be read, `queue`, `controller`, `agent 1:2`, or `agents` if there are none or none could be
+    /// asked. Later versions may add checks.
     pub name: String,
     /// The verdict.
     pub verdict: Verdict,
     /// What was found.
     pub found: String,
-    /// What to do about it; empty where nothing has to be done.
+    /// What to do about it; empty if nothing needs to be done.
     pub advice: String,
-    /// Kind of the error that commands meet because of it, such as [`ErrorKind::Timeout`] where something does not
-    /// answer, or did not within the time that was given; `None` where no command has to fail.
+    /// Kind of the resulting error of commands, such as [`ErrorKind::Timeout`] if something does not answer,
+    /// or did not within the given time; `None` if no command has to fail.
     pub kind: Option<ErrorKind>,
 }
 
@@ -148,8 +149,8 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// Whether nothing is [`Verdict::Bad`], and Redis, the controller and every agent have answered: no check has
-    /// a [`kind`](Check::kind).
+    /// Returns whether nothing is [`Verdict::Bad`] and Redis, the controller and every agent have answered:
+    /// no check has a [`kind`](Check::kind).
     pub fn is_healthy(&self) -> bool {
         self.checks.iter().all(|check| check.verdict != Verdict::Bad && check.kind.is_none())
     }
@@ -174,18 +175,19 @@ impl fmt::Display for Diagnosis {
 }
 
 impl Client {
-    /// Checks everything that a command depends on: whether Redis can be reached, accepts the login, and
-    /// what it supports; whether it may run out of memory, evict keys or refuse writes; whether a controller drains
-    /// the queue; which agents answer, and how far behind they are. Blocks at most for `timeout`; without one, a
-    /// minute, or a hundred round trips where that is longer.
+    /// Checks everything that a command depends on: whether Redis is reachable, accepts the login, and what
+    /// it supports; whether it may run out of memory, evict keys or reject writes; whether a controller
+    /// drains the queue; which agents answer, and how far behind they are. Blocks for at most `timeout`;
+    /// without one, for at most a minute or a hundred round trips, whichever is longer.
     ///
-    /// The round trip to Redis is measured first, and left out of the times of the controller and of agents. What
-    /// could not be judged within the timeout is [`Verdict::Unknown`], with [`ErrorKind::Timeout`].
+    /// The round trip to Redis is measured first and subtracted from the response times of the controller and
+    /// the agents. A check that cannot be completed within the timeout is [`Verdict::Unknown`], with
+    /// [`ErrorKind::Timeout`].
     ///
-    /// Sends the commands `list_agents` and `ping`. Those that nobody has fetched are removed from Redis at the end,
-    /// also of a call that is cancelled, which ends up to 100 ms and four round trips later; their other keys
-    /// expire within ten seconds. Only an agent that has fetched its ping may still answer it; Redis keeps that answer
-    /// for a day.
+    /// Sends the commands `list_agents` and `ping`. Commands that were not fetched are removed from Redis at
+    /// the end, even if the call is cancelled, in which case it returns up to 100 ms and four round trips
+    /// later. Their other keys expire within ten seconds. An agent that has already fetched its ping may
+    /// still answer it; Redis keeps that answer for a day.
     ///
     /// ```no_run
     /// # let client = acclient::Client::builder().build()?;
@@ -195,9 +197,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a timeout of zero, [`ErrorKind::Cancelled`],
-    /// [`ErrorKind::Closed`]. Everything else is a check. To look at a Redis that cannot be reached,
-    /// take a client from [`ClientBuilder::build`](crate::ClientBuilder::build).
+    /// [`ErrorKind::InvalidArgument`] for a timeout of zero, [`ErrorKind::Cancelled`], [`ErrorKind::Closed`].
+    /// Everything else is reported as a check. To examine a Redis that cannot be reached, use a client from
+    /// [`ClientBuilder::build`](crate::ClientBuilder::build).
     pub fn doctor(&self, timeout: impl Into<Timeout>) -> Result<Diagnosis> {
         let mut examination = Examination {
             session: self.session().with_timeout(None),
@@ -211,7 +213,7 @@ impl Client {
     }
 }
 
-/// A diagnosis that is being made.
+/// A diagnosis in progress.
 struct Examination {
     session: Session,
     timeout: Timeout,
@@ -244,7 +246,7 @@ impl Examination {
         self.diagnosis.add(check);
     }
 
-    /// What is left of the time.
+    /// The remaining time.
     fn left(&self) -> Timeout {
         limited(&self.timeout, self.network).since(self.begun)
     }
@@ -266,7 +268,7 @@ impl Examination {
         }
     }
 
-    /// Adds what Redis tells, and returns it with whether Redis may take commands.
+    /// Adds the checks of Redis. Returns its replies, and whether Redis may accept commands.
     fn inspect(&mut self, reached: &Reached) -> Result<Option<(Redis, bool)>> {
         let asked = || format!("checking {}", self.session.address());
         let told = self.session.bounded(&self.left(), asked, |until| {
@@ -301,7 +303,7 @@ impl Examination {
         let nobody = AgentId { gid: 0, nid: 0 };
         let question = Contents::of_controller("list_agents", "");
         let mut left = self.left();
-        // The time of the agents is left to them.
+        // The rest of the time is reserved for the agents.
         left.duration = left.duration.map(|left| left * 2 / 3);
         let question = Envelope::new(ids::new_id()?, Target::controller(), question)?;
         let probed = probe.ask(vec![(question, nobody)], &left)?.pop().map(|(_, probed)| probed);
@@ -348,7 +350,8 @@ impl Examination {
         }
     }
 
-    /// The queue once more, and how many commands wait for agents: for these, or for any where they are not known.
+    /// Reads the queue again, and how many commands wait for agents: for these, or for any if they are
+    /// unknown.
     fn look_again(&self, agents: &[AgentId], are_unknown: bool) -> Result<Again> {
         let asked = || "what waits in the queue and for the agents".to_owned();
         self.session.bounded(&self.left(), asked, |until| {
@@ -372,7 +375,7 @@ impl Examination {
     fn add_queue(&mut self, before: &Queue, probed: Option<&Probed>, after: &Queue) {
         let refusal = match (&before.length, probed) {
             (Err(error), _) => Some(error),
-            // An error that Redis itself answers a push with, or that a wait for it ended after.
+            // An error reply of Redis to a push, or the last one before the wait for it ended.
             (_, Some(Probed::Failed(error, _))) => {
                 Some(error).filter(|error| on_refusal(error).is_some())
             }
@@ -447,7 +450,7 @@ impl Examination {
         self.add(silence("controller", found, waited, self.network, advice));
     }
 
-    /// The controller where the question did not reach it.
+    /// Adds the check of a controller that the request did not reach.
     fn add_unasked_controller(&mut self, error: &Error, waited: Duration) {
         let name = "controller";
         self.add(match (on_refusal(error), error.kind()) {
@@ -482,19 +485,19 @@ impl Examination {
     }
 }
 
-/// The timeout of a call that asks whether something answers, which needs one.
+/// The timeout of a call that probes for answers, with a default if the caller set none.
 fn limited(timeout: &Timeout, network: Duration) -> Timeout {
     let longest = LONGEST.max(network * LONGEST_ROUND_TRIPS);
     Timeout { duration: Some(timeout.duration.unwrap_or(longest)), ..timeout.clone() }
 }
 
-/// What was found out after the controller was asked.
+/// Findings after the request to the controller.
 struct Again {
     queue: Queue,
     waiting: BTreeMap<AgentId, i64>,
 }
 
-/// The check of something that has not answered: bad, or unknown where it was waited for too short a time.
+/// Check of something that did not answer: bad, or unknown if the wait was too short.
 fn silence(
     name: impl Into<String>,
     found: String,
@@ -511,7 +514,7 @@ fn silence(
     Check::new(name, Verdict::Bad, found).bad(ErrorKind::Timeout).advise(advice)
 }
 
-/// What ends the call is no finding.
+/// Returns the errors that end the call instead of becoming a check.
 fn end_if_ended(error: &Error) -> Result<()> {
     match error.kind() {
         ErrorKind::Cancelled | ErrorKind::Closed | ErrorKind::ForkedHandle => Err(error.clone()),

@@ -1,4 +1,4 @@
-//! Whether several agents are alive.
+//! Liveness check of several agents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,11 +12,12 @@ use crate::protocol::{AgentId, Contents, Envelope};
 use crate::transport::clock;
 
 impl Client {
-    /// Pings several agents at once, and tells how long each took to answer, without the round trip to Redis. Blocks for
-    /// the client's timeout at most; without one, a minute, or a hundred round trips where that is longer.
+    /// Pings several agents at once and returns the response time of each, without the round trip to Redis.
+    /// Blocks for at most the client's timeout; without one, for at most a minute or a hundred round trips,
+    /// whichever is longer.
     ///
-    /// The error of an agent is [`ErrorKind::Timeout`] where it has not answered, [`ErrorKind::NoSuchAgent`] where the
-    /// controller does not know it. What the pings leave in Redis is removed as by [`Client::doctor`].
+    /// The error of an agent is [`ErrorKind::Timeout`] if it has not answered, and [`ErrorKind::NoSuchAgent`]
+    /// if the controller does not know it. The commands left in Redis are removed as by [`Client::doctor`].
     ///
     /// ```no_run
     /// # let client = acclient::Client::connect("redis://localhost")?;

@@ -1,4 +1,4 @@
-//! What `doctor` asks of Redis: how far away it is, what it is and can do, and what waits in the queue.
+//! Checks of Redis: its round trip, version, features and queue.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::keys;
 use crate::transport::{self, Connection, Reply, Until, bulk, clock, field, integer, items};
 
-/// How many round trips are measured, where they are short.
+/// Number of round trips to measure if they are short.
 const PINGS: usize = 3;
 
-/// The least round trip to Redis, and how Redis refused PING.
+/// The shortest round trip to Redis, and its error reply to PING.
 pub(super) struct Reached {
     pub(super) network: Duration,
     pub(super) refusal: Option<Error>,
 }
 
-/// Connects, and measures the round trip. More than one takes up to a tenth of the time.
+/// Connects and measures the round trip. Repeated measurements take up to a tenth of the time.
 pub(super) fn reach(session: &Session, until: &Until) -> Result<Reached> {
     let begun = clock::now();
     let whole = until.deadline.remaining();
@@ -44,7 +44,7 @@ pub(super) fn reach(session: &Session, until: &Until) -> Result<Reached> {
     Ok(reached)
 }
 
-/// What Redis tells in one round trip. What it does not tell is `None`.
+/// State of Redis, read in one round trip. Anything it does not report is `None`.
 pub(super) struct Redis {
     info: Option<String>,
     user: Option<String>,
@@ -59,7 +59,7 @@ pub(super) struct Redis {
 enum Scripts {
     Allowed,
     Refused,
-    /// Not at this moment.
+    /// Temporarily rejected.
     Passing(Error),
 }
 
@@ -94,13 +94,13 @@ impl Queue {
         self.next.is_none()
     }
 
-    /// Whether no command was taken from what waited before.
+    /// Whether no command was taken from the queue since `before`.
     pub(super) fn stands_still_since(&self, before: &Queue) -> bool {
         before.next.is_some() && before.next == self.next
     }
 }
 
-/// A reply, or `None` where Redis answers with an error.
+/// A reply, or `None` if Redis replies with an error.
 pub(super) fn told(connection: &mut Connection, until: &Until) -> transport::Result<Option<Reply>> {
     match connection.reply(until) {
         Ok(reply) => Ok(Some(reply)),
@@ -109,7 +109,7 @@ pub(super) fn told(connection: &mut Connection, until: &Until) -> transport::Res
     }
 }
 
-/// A text, or `None` where Redis answers with an error.
+/// A text reply, or `None` if Redis replies with an error.
 pub(super) fn text(
     connection: &mut Connection,
     until: &Until,
@@ -119,7 +119,7 @@ pub(super) fn text(
 }
 
 impl Redis {
-    /// Asks for everything in one round trip.
+    /// Requests everything in one round trip.
     pub(super) fn ask(connection: &mut Connection, until: &Until) -> transport::Result<Self> {
         // Some proxies close the connection on a command that they do not know.
         let asks = !connection.server.closes;
@@ -158,10 +158,10 @@ impl Redis {
         Ok(Redis { info, user, resp3, tracks, scripts, upkeep, queue })
     }
 
-    /// Adds the checks that a healthy Redis has, but for the queue. Returns whether Redis may take commands.
+    /// Adds the checks of Redis except for the queue. Returns whether Redis may accept commands.
     pub(super) fn tell(&self, reached: &Reached, address: &str, diagnosis: &mut Diagnosis) -> bool {
         let takes = self.tell_of_server(reached, address, diagnosis);
-        // One that is not ready answers nothing else either.
+        // A Redis that is not ready answers nothing else either.
         if not_ready(reached).is_none() {
             self.tell_of_abilities(diagnosis);
             self.upkeep.tell(diagnosis);
@@ -181,7 +181,7 @@ impl Redis {
         let is_replica = self.upkeep.role().is_some_and(|role| role != "master");
         let refusal = not_ready(reached);
         let check = match refusal {
-            // Calls wait until it is ready, or promoted, and time out.
+            // Calls wait until Redis is ready, or the replica is promoted, and time out.
             Some(error) => {
                 let advice = on_refusal(error).unwrap_or_default();
                 let found = format!("{}; {error}", check.found);
@@ -232,12 +232,12 @@ impl Redis {
     }
 }
 
-/// Why Redis is not ready to take commands. One that cannot save refuses PING too, and can be read.
+/// Why Redis is not ready for commands. A Redis that cannot save rejects PING too, but can be read.
 fn not_ready(reached: &Reached) -> Option<&Error> {
     reached.refusal.as_ref().filter(|error| error.is_retriable())
 }
 
-/// A time as `doctor` shows it.
+/// Formats a time for a check.
 pub(super) fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }

@@ -1,6 +1,6 @@
-//! What `doctor` says of how Redis is run: memory, eviction, persistence, and settings that stop a grid.
+//! Checks of how Redis is operated: memory, eviction, persistence, and settings that stop a grid.
 //!
-//! The original controller drops a result that Redis refuses to store, and exits when Redis refuses to be read
+//! The original controller drops a result that Redis refuses to store, and exits when Redis rejects a read
 //! (docs/redis.md).
 
 use super::redis::{text, told};
@@ -8,10 +8,10 @@ use super::{Check, Diagnosis, Verdict};
 use crate::error::ErrorKind;
 use crate::transport::{self, Connection, Until, bulk, field, items};
 
-/// From this share of `maxmemory` on, memory is short.
+/// Share of `maxmemory` above which memory is short.
 const SHORT: f64 = 0.9;
 
-/// What Redis tells of itself; `None` for each part that it does not.
+/// State that Redis reports; `None` for each part that it does not.
 #[derive(Default)]
 pub(super) struct Told {
     memory: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Queues the questions.
+    /// Queues the requests.
     pub(super) fn ask(connection: &mut Connection) {
         for section in ["memory", "stats", "persistence", "replication"] {
             connection.command(&[b"INFO", section.as_bytes()]);
@@ -56,13 +56,13 @@ impl Told {
         })
     }
 
-    /// Whether Redis is a master.
+    /// The replication role of Redis.
     pub(super) fn role(&self) -> Option<String> {
         Told::text(self.replication.as_ref(), "role")
     }
 
-    /// Adds the checks `memory`, `eviction` and `persistence`, and one for each setting that does harm or cannot be
-    /// read.
+    /// Adds the checks `memory`, `eviction` and `persistence`, and one for each setting that is harmful or
+    /// cannot be read.
     pub(super) fn tell(&self, diagnosis: &mut Diagnosis) {
         diagnosis.add(self.memory());
         diagnosis.add(self.eviction());
@@ -88,7 +88,7 @@ impl Told {
             return Check::new("memory", Verdict::Unknown, "Redis does not tell")
                 .advise("make sure that Redis has room below its maxmemory");
         };
-        // Buffers of replicas and of the AOF do not count.
+        // `maxmemory` does not count the buffers of replicas and of the AOF.
         let used = used.saturating_sub(number("mem_not_counted_for_evict").unwrap_or_default());
         if most == 0 {
             return Check::new("memory", Verdict::Good, format!("{} used, no limit", size(used)));
@@ -177,7 +177,7 @@ impl Told {
         )
     }
 
-    /// The setting `timeout`, with which an original controller loses writes or exits.
+    /// The setting `timeout`, which makes an original controller lose writes or exit.
     fn timeout(&self) -> Option<Check> {
         let name = "setting timeout";
         match self.timeout.as_deref() {
@@ -199,8 +199,8 @@ impl Told {
         }
     }
 
-    /// The setting `min-replicas-to-write`, which stops an original controller. One that may not be read by CONFIG
-    /// shows in INFO in part.
+    /// The setting `min-replicas-to-write`, which stops an original controller. If CONFIG may not read it,
+    /// INFO shows it in part.
     fn replicas(&self) -> Option<Check> {
         let name = "setting min-replicas-to-write";
         let advice = "the controller exits while replicas are missing, and drops results: set min-replicas-to-write 0";
@@ -234,7 +234,7 @@ impl Told {
     }
 }
 
-/// A number of bytes, in a unit that shows it.
+/// Formats a number of bytes in a suitable unit.
 fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
