@@ -56,9 +56,9 @@ impl RolloutPlan {
         RolloutPlan { batch, is_sliding: false, stop_after: None, sample: None }
     }
 
-    /// Sends the command to the next agent as soon as one has answered, so that as many agents as a batch has are at
-    /// work all the time: a sliding window. A slow agent takes one place of it and does not hold up the others.
-    /// Default: the next batch is sent when all agents of the last have answered.
+    /// Enables a sliding window of the size of a batch: the command is sent to the next agent as soon as one has
+    /// answered, so that a slow agent does not delay the others. Default: the next batch is sent when all agents of
+    /// the last have answered.
     ///
     /// ```
     /// # use acclient::RolloutPlan;

@@ -283,7 +283,7 @@ fn listen_error(error: &Error) -> Option<i64> {
     said["Err"]["Err"].as_i64().filter(|_| said["Op"] == "listen")
 }
 
-/// The words for such a number, of Linux: the agents run there, whatever this program runs on.
+/// Text of an errno of Linux, where the agents run, whatever system this program runs on.
 fn cause(number: i64) -> String {
     match number {
         13 => "permission denied".to_owned(),

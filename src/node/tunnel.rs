@@ -23,7 +23,7 @@ pub enum Gateway {
     Agent(AgentId),
     /// The controller.
     Controller,
-    /// Any other name. An agent opens and lists such a tunnel, which leads nowhere;
+    /// Any other name. An agent opens and lists the tunnel, which leads nowhere;
     /// [`Client::tunnel_open`] refuses it.
     Other(String),
 }

@@ -58,7 +58,7 @@ pub(crate) struct Connection {
     /// Whether any bytes have been received.
     heard: bool,
     input: Input,
-    /// Replies not yet read, except those to the errands in `own`.
+    /// Replies not yet read, except those to the piggybacked commands of `own`.
     outstanding: usize,
     own: OwnKeys,
     /// Pending TTL updates of the pool, set when the pool lends the connection.

@@ -53,7 +53,7 @@ impl TtlUpdate {
         }
     }
 
-    /// Like [`Owed::new`], for a key that is unlikely to exist within the first second.
+    /// Like [`TtlUpdate::new`], for a key that is unlikely to exist within the first second.
     pub(crate) fn later(key: Vec<u8>, seconds: u32, patience: Duration) -> Self {
         let now = TtlUpdate::new(key, seconds, patience);
         TtlUpdate { due: now.due + LATER, delay: LATER, ..now }
@@ -283,7 +283,7 @@ impl Inner {
     }
 }
 
-/// Updates of one connection: keys that its call added and that exist, and errands in flight.
+/// Updates of one connection: keys that its call added and that exist, and piggybacked commands in flight.
 #[derive(Debug, Default)]
 pub(super) struct OwnKeys {
     waiting: VecDeque<TtlUpdate>,

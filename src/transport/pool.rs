@@ -362,7 +362,7 @@ impl State {
         if !updates.is_empty() {
             let until = Until::new(Deadline::after(Some(CLOSING)));
             let settled = usable.map(|mut idle| apply_ttl_updates(&mut idle, &updates, &until));
-            // An idle connection may have broken since its last call. Nobody is left to tell of the end.
+            // An idle connection may have broken since its last call. Closing reports no error.
             if !matches!(settled, Some(Ok(()))) {
                 let _ = Connection::open(config, tls, &until).and_then(|mut connection| {
                     apply_ttl_updates(&mut connection, &updates, &until)

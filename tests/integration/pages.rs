@@ -19,10 +19,13 @@ const SOURCES: &[(&str, &[&str])] = &[
     ("include", &["h", "hpp"]),
     ("packaging", &["sh"]),
     ("scripts", &["sh"]),
-    ("src/ffi", &["rs"]),
+    ("benches", &["rs"]),
+    ("src", &["rs"]),
     ("tests/c", &["c", "h"]),
     ("tests/cpp", &["cpp", "hpp"]),
+    ("tests/integration", &["rs"]),
     ("tests/languages", &["rs"]),
+    ("tests/support", &["rs"]),
     ("xtask", &["rs"]),
 ];
 

@@ -43,7 +43,7 @@ impl Connection {
                 match self.read_value(until)? {
                     push @ Value::Push { .. } => self.keep_push(push)?,
                     value => {
-                        // Not before its reply is here: until then nobody else can use the connection.
+                        // Removed only after its reply arrived: no other call can use the connection until then.
                         if let Some(piggybacked) = self.own.sent.pop_front() {
                             self.report(piggybacked, reply::into_result(value));
                         }

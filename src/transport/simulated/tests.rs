@@ -40,8 +40,7 @@ struct Call {
     asks: Vec<Ask>,
     /// Number of replies that are read before the connection is returned.
     reads: usize,
-    /// Keys that are to get a time to live: when somebody writes each, and whether the connection owes it or the
-    /// pool.
+    /// Keys that get a TTL: when each is written, and whether the connection or the pool tracks it.
     ttl_updates: Vec<(Duration, bool)>,
 }
 
