@@ -82,7 +82,7 @@ fn of_agent<T>((agent, document): (AgentId, Result<T>)) -> Result<(AgentId, T)> 
     Ok((agent, document?))
 }
 
-/// Like [`look_at_all`], with a separate error for each agent whose result cannot be read.
+/// Like [`poll_all`], with a separate error for each agent whose result cannot be read.
 pub(crate) fn answers(
     session: &Session,
     command: &Envelope,
