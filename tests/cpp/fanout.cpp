@@ -229,8 +229,11 @@ std::optional<acclient::job> polled(acclient::results &results) {
 void lists_of_agents(const acclient::client &client) {
     say("lists of agents: many commands and progress");
     const auto list = target::agents({{1, 2}, {2, 1}});
-    const auto text = [&](const char *text) { return client.execute(list, "echo").arg(text); };
-    auto submitted = client.submit_many({text("a"), text("b")});
+    std::vector<acclient::request> requests;
+    for (const char *text : {"a", "b"}) {
+        requests.push_back(client.execute(list, "echo").arg(text));
+    }
+    auto submitted = client.submit_many(requests);
     for (const char *expected : {"a\n", "b\n"}) {
         auto &command = *submitted.at(expected[0] == 'a' ? 0 : 1);
         SAME(command.target(), "1:2,2:1");
