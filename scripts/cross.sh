@@ -59,7 +59,7 @@ check() {
     variable=$(echo "$1" | tr - _)
     shift 2
     # shellcheck disable=SC2086 # intentional word splitting
-    env SDKROOT=/ AR_"$variable"=ar CC_"$variable"=clang CFLAGS_"$variable"="$freestanding" \
+    env SDKROOT="$built/include" AR_"$variable"=ar CC_"$variable"=clang CFLAGS_"$variable"="$freestanding" \
         RUSTFLAGS='-D warnings' CARGO_TARGET_DIR="$built" "$cargo" $toolchain check $extra --target "$target" "$@" >"$log" 2>&1
 }
 
