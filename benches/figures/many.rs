@@ -52,22 +52,16 @@ fn names() -> (CString, CString) {
 fn at_once(report: &mut Report, redis: &RedisServer, client: &Client) {
     let mut hiredis = Hiredis::connect(redis.port()).unwrap();
     let [mut times, mut processor, mut memory] = [const { Vec::new() }; 3];
+    let all = || {
+        let sent = client.submit_many((0..AT_ONCE).map(|_| request(client)));
+        let commands = sent.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
+        assert_eq!(client.wait_any(commands, WAIT).unwrap().filter(Result::is_ok).count(), AT_ONCE);
+    };
     for batch in 0..=BATCHES {
-        let ours = measured(|| {
-            let sent = client.submit_many((0..AT_ONCE).map(|_| request(client)));
-            let commands = sent.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
-            assert_eq!(
-                client.wait_any(commands, WAIT).unwrap().filter(Result::is_ok).count(),
-                AT_ONCE
-            );
-        });
+        let ours = measured(all);
         let names: Vec<_> = (0..AT_ONCE).map(|_| names()).collect();
         let theirs = measured(|| hiredis.push_and_wait_for_all(&names));
-        let (kept, _) = peak(|| {
-            let sent = client.submit_many((0..AT_ONCE).map(|_| request(client)));
-            let commands = sent.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
-            client.wait_any(commands, WAIT).unwrap().filter(Result::is_ok).count()
-        });
+        let (kept, ()) = peak(all);
         if batch > 0 {
             // The first warms up.
             times.push(ours.0 / theirs.0);

@@ -15,7 +15,8 @@ use crate::transport::{self, Until, clock, sleep};
 /// How long a controller may take from taking a command to saying whom it went to, and an agent from
 /// the end of a job to its result. Milliseconds, when nothing is wrong.
 const MOMENT: Duration = Duration::from_secs(1);
-const LOOK: Duration = Duration::from_millis(50);
+/// Pause between two reads.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Stage of a command; see [`Command::progress`].
 ///
@@ -290,7 +291,7 @@ fn look(command: &Command, until: &Until) -> Result<Found> {
     let last = clock::now() + moment;
     let mut seen = see(command, until)?;
     while !seen.is_in_queue && !seen.is_complete && clock::now() < last {
-        sleep(LOOK, until)?;
+        sleep(PAUSE, until)?;
         seen = see(command, until)?;
     }
     let is_found = |seen: &Seen| seen.is_in_queue || seen.is_complete;
@@ -363,7 +364,7 @@ fn results_of(
         if agents.is_empty() || clock::now() >= last {
             break;
         }
-        match sleep(LOOK, until) {
+        match sleep(PAUSE, until) {
             Err(transport::Error::Timeout) => break,
             slept => slept?,
         }

@@ -38,10 +38,15 @@ pub(crate) fn mark(session: &Session, id: &str, agents: &[AgentId], until: &Unti
         agents.iter().for_each(|agent| queue_field(connection, id, *agent));
         let fields = agents.iter().map(|_| text(connection, until));
         let fields = fields.collect::<transport::Result<Vec<_>>>()?;
-        let ttl = keys::TTL.to_string();
         for (agent, field) in agents.iter().zip(fields) {
             let (key, mark) = (keys::killed(id, *agent), digest(&field.unwrap_or_default()));
-            connection.command(&[b"SET", key.as_bytes(), mark.as_bytes(), b"EX", ttl.as_bytes()]);
+            connection.command(&[
+                b"SET",
+                key.as_bytes(),
+                mark.as_bytes(),
+                b"EX",
+                keys::TTL_TEXT.as_bytes(),
+            ]);
         }
         agents.iter().try_for_each(|_| text(connection, until).map(|_| ()))
     })?;

@@ -189,12 +189,12 @@ impl<'a> Once<'a> {
             let mark = text(connection, until)?;
             return Ok(mark.map(|mark| if self.is_other(&mark) { OTHER_CONTENT } else { FOUND }));
         }
-        let (ttl, largest) = (keys::TTL.to_string(), LARGEST_REFUSAL.to_string());
+        let largest = LARGEST_REFUSAL.to_string();
         let fields: Vec<String> = self.addresses.iter().map(AgentId::to_string).collect();
         let mut names = vec![keys::QUEUE, &self.mark, &self.queued, &self.hash];
         names.extend(self.lists.iter().map(String::as_str));
         let mut args =
-            [&*ttl, &self.digest, DIGEST, NO_AGENTS, &largest].map(str::as_bytes).to_vec();
+            [keys::TTL_TEXT, &self.digest, DIGEST, NO_AGENTS, &largest].map(str::as_bytes).to_vec();
         args.extend(fields.iter().map(|field| field.as_bytes()));
         args.extend(self.documents.iter());
         let step = Step { script: PUSH_ONCE, keys: &names, args: &args };
@@ -244,14 +244,14 @@ impl<'a> Once<'a> {
                 commands.push(iter_once(b"DEL").chain(keys()).collect());
                 queued = 0;
             }
-            let (ttl, value) = (keys::TTL.to_string(), format!("{}:{queued}", self.digest));
+            let value = format!("{}:{queued}", self.digest);
             commands.push(rpush(self.documents));
             commands.push(vec![
                 b"SET",
                 self.mark.as_bytes(),
                 value.as_bytes(),
                 b"EX",
-                ttl.as_bytes(),
+                keys::TTL_TEXT.as_bytes(),
             ]);
             let commands: Vec<&[&[u8]]> = commands.iter().map(Vec::as_slice).collect();
             if transaction(connection, until, sent, &commands)?.is_some() {

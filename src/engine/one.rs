@@ -7,15 +7,14 @@
 use super::Session;
 use super::loss::{self, Confirmed, Loss};
 use super::result::{
-    POLL_INTERVAL, about_agent, about_key, leave, new_answer, parse, queue_expire, queue_move,
-    read_expire,
+    about_agent, about_key, leave, new_answer, parse, queue_expire, queue_move, read_expire,
 };
 use super::retry::{Purpose, waits_out};
 use super::rounds::{Rounds, Seen, final_in_hash, noting_refusal, refusal_of_writes};
 use crate::error::{Error, Result};
 use crate::protocol::{AgentId, Before, Envelope, ResultDocument, keys};
 use crate::transport::{
-    self, Condition, Connection, Reply, ServerError, Until, bulk, integer, items,
+    self, Condition, Connection, POLLING_INTERVAL, Reply, ServerError, Until, bulk, integer, items,
 };
 
 /// Wait for one result. It starts before the command is pushed.
@@ -183,7 +182,7 @@ impl<'a> One<'a> {
                     Ok(None) if tail != Reply::Nil => self.poll(connection)?,
                     Ok(None) if !self.rounds.is_due() => {
                         // The server does not block.
-                        connection.pause(POLL_INTERVAL.min(self.rounds.pause()), &self.until)?;
+                        connection.pause(POLLING_INTERVAL.min(self.rounds.pause()), &self.until)?;
                         Ok(None)
                     }
                     document => document,
@@ -241,7 +240,7 @@ impl<'a> One<'a> {
             let entries = read_list(connection, &self.key, &self.until)?;
             match self.answer(entries) {
                 Ok(None) if !self.rounds.is_due() => {
-                    connection.pause(POLL_INTERVAL, &self.until)?
+                    connection.pause(POLLING_INTERVAL, &self.until)?
                 }
                 document => return Ok(document),
             }

@@ -14,8 +14,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Before, Envelope, JobState, ResultDocument, keys};
 use crate::transport::{self, Connection, Reply, TtlUpdate, Until, bulk, items};
 
-/// Polling interval of a list on which a blocking read does not help.
-pub(crate) const POLL_INTERVAL: Duration = transport::POLLING_INTERVAL;
 /// How long the server keeps a command and its results after the last report of its agents.
 const KEPT: Duration = Duration::from_secs(keys::TTL as u64);
 /// Maximum number of jobs read from the hashes in one round; each field may hold a large document.

@@ -5,14 +5,14 @@ use redis::Value;
 
 use super::Session;
 use super::loss::{Confirmed, Loss};
-use super::result::{
-    self, POLL_INTERVAL, about_key, leave, queue_expire, queue_move, read_expire, readable,
-};
+use super::result::{self, about_key, leave, queue_expire, queue_move, read_expire, readable};
 use super::retry::{Purpose, waits_out};
 use super::rounds::Rounds;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Envelope, keys};
-use crate::transport::{self, Connection, Reply, Until, bulk, integer, items, sleep};
+use crate::transport::{
+    self, Connection, POLLING_INTERVAL, Reply, Until, bulk, integer, items, sleep,
+};
 
 /// Queues the wait for the controller to route a command, and the read of its agents.
 pub(super) fn ask_targets(connection: &mut Connection, id: &str, rounds: &Rounds) {
@@ -67,7 +67,7 @@ pub(crate) fn targets(
 fn new_targets(session: &Session, command: &Envelope, until: &Until) -> Result<Vec<AgentId>> {
     let until = &until.impatient();
     while !is_routed(session, command, until)? {
-        sleep(POLL_INTERVAL, until)?;
+        sleep(POLLING_INTERVAL, until)?;
     }
     let latest = result::latest(session, command, until)?;
     Ok(latest.into_iter().map(|(agent, _)| agent).collect())
@@ -108,7 +108,7 @@ pub(super) fn more_targets(
                 loss.look(connection, confirmed.into_iter(), until)
             })?;
         } else {
-            sleep(POLL_INTERVAL.min(rounds.pause()), until)?; // the server does not block
+            sleep(POLLING_INTERVAL.min(rounds.pause()), until)?; // the server does not block
         }
     };
     let routed = wait().inspect_err(|error| leave(session, id, error));

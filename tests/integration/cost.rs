@@ -162,8 +162,12 @@ fn new_chosen_ids_in_a_pipeline_cost_one_question() {
     let single = ["llen", "hmget", "lrange"];
     submit(0..500);
     assert_eq!((calls(&["exists"]), calls(&single), calls(&["rpush"])), (1, 0, 500));
-    // With a used ID among them, each ID is checked.
+    // The second command of an id that occurs twice is checked on its own.
+    let twice = ["a", "b", "a"].map(|id| client.cmd(Target::agent((1, 1)), "ping").id(id));
+    assert!(client.submit_many(twice).iter().all(Result::is_ok));
+    assert_eq!((calls(&["exists"]), calls(&single)), (2, 3));
+    // With a used id among them, each id is checked.
     ended(&server, "i700", 1);
     submit(600..800);
-    assert_eq!((calls(&["exists"]), calls(&single)), (2, 3 * 200));
+    assert_eq!((calls(&["exists"]), calls(&single)), (3, 3 + 3 * 200));
 }

@@ -77,3 +77,29 @@ fn a_right_that_is_missing_is_named() {
     assert!(results.next().expect("one").expect("a result").is_success());
     assert_eq!(results.method(), Some(WaitMethod::Polling));
 }
+
+/// Each id is then checked on its own.
+#[test]
+fn used_ids_are_found_in_a_pipeline_without_the_right_to_exists() {
+    let Some(rules) = rules() else { return };
+    let (_grid, client) = grid_with(&format!("{rules} -exists"));
+    let request = |id: &str, text: &str| {
+        client.execute(Target::agents([(1, 1), (2, 1)]), "echo").arg(text).id(id)
+    };
+    let before = request("used", "before").run_all(WAIT).expect("results");
+    assert_eq!(before.jobs.len(), 2);
+    // An agent knows a job for a moment after its result, and refuses the next one in that moment.
+    support::wait_until("the id is accepted again", || {
+        let sent = client.submit_many([request("new", "after"), request("used", "after")]);
+        let commands: Vec<_> = sent.into_iter().map(|sent| sent.expect("sent")).collect();
+        let jobs: Vec<_> = client
+            .wait_any(commands, WAIT)
+            .expect("results")
+            .map(|job| job.expect("one"))
+            .collect();
+        assert_eq!(jobs.len(), 4);
+        let is_refused = |state: &JobState| *state == JobState::DuplicateId;
+        assert!(jobs.iter().all(|job| is_refused(job.state()) || job.stdout() == "after\n"));
+        !jobs.iter().any(|job| is_refused(job.state()))
+    });
+}

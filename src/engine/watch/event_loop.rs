@@ -6,11 +6,10 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::{Failure, Found, Link, Watch};
-use crate::engine::result::POLL_INTERVAL;
 use crate::engine::retry::{Backoff, Purpose, waits_out};
 use crate::engine::rounds::Rounds;
 use crate::error::Result;
-use crate::transport::{self, Until, clock};
+use crate::transport::{self, POLLING_INTERVAL, Until, clock};
 
 /// How long one step may block at most: for a reply of Redis, or for a new connection.
 const STEP: Duration = Duration::from_secs(1);
@@ -92,9 +91,9 @@ impl Watch {
     }
 
     fn next_look(&self) -> Instant {
-        let round = self.rounds.as_ref().map_or(POLL_INTERVAL, Rounds::pause);
+        let round = self.rounds.as_ref().map_or(POLLING_INTERVAL, Rounds::pause);
         let is_notified = self.link.as_ref().is_some_and(Link::is_notified);
-        let pause = if is_notified { round } else { POLL_INTERVAL.min(round) };
+        let pause = if is_notified { round } else { POLLING_INTERVAL.min(round) };
         clock::now() + pause.min(self.routing_pause())
     }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::{Failure, LOG, List, Step, WaitMethod, Watch, Wrapped};
-use crate::engine::result::{self, HASHED, POLL_INTERVAL, SOON, Unread};
+use crate::engine::result::{self, HASHED, SOON, Unread};
 use crate::engine::retry::{Purpose, waits_out};
 use crate::engine::rounds::{EVERY, Rounds, refusal_of_writes};
 use crate::protocol::{AgentId, keys};
 use crate::transport::{
-    self, Broadcast, Changes, Counters, Parked, Pooled, Tracking, TtlUpdate, Until, bulk, clock,
-    integer,
+    self, Broadcast, Changes, Counters, POLLING_INTERVAL, Parked, Pooled, Tracking, TtlUpdate,
+    Until, bulk, clock, integer,
 };
 
 /// How many lists are tracked one by one, each armed by reading it; more are tracked by their prefix.
@@ -201,7 +201,7 @@ impl Watch {
             return self.block(list, until);
         }
         // Never most of the time: many such waits would keep a server from all else.
-        link.connection.pause(POLL_INTERVAL.max(self.last_poll * IDLE).min(pause), until)?;
+        link.connection.pause(POLLING_INTERVAL.max(self.last_poll * IDLE).min(pause), until)?;
         let begun = clock::now();
         let polled = self.poll_all(until);
         self.last_poll = clock::since(begun);
@@ -236,7 +236,7 @@ impl Watch {
         if moved {
             self.filled.push_back(list);
         } else if !rounds.is_due() {
-            let pause = POLL_INTERVAL.min(rounds.pause());
+            let pause = POLLING_INTERVAL.min(rounds.pause());
             link.connection.pause(pause, until)?; // the server does not block
         }
         Ok(())

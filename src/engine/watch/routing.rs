@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use super::link::IDLE;
 use super::{Failure, List, Step, Watch, Wrapped};
-use crate::engine::result::{self, POLL_INTERVAL, SOON};
+use crate::engine::result::{self, SOON};
 use crate::engine::retry::{Purpose, waits_out};
 use crate::engine::targets;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{AgentId, Before, keys};
-use crate::transport::{self, Reply, TtlUpdate, Until, bulk, clock, integer, items};
+use crate::transport::{
+    self, POLLING_INTERVAL, Reply, TtlUpdate, Until, bulk, clock, integer, items,
+};
 
 impl Watch {
     /// Whether it is time to read whom commands went to, after a notification.
@@ -44,7 +46,7 @@ impl Watch {
     pub(super) fn learn_routing(&mut self, until: &Until) -> Step<()> {
         let begun = clock::now();
         let fresh = self.read_routing(until)?;
-        self.routing_due = clock::now() + POLL_INTERVAL.max(clock::since(begun) * IDLE);
+        self.routing_due = clock::now() + POLLING_INTERVAL.max(clock::since(begun) * IDLE);
         self.poll_lists(&fresh, until)
     }
 
@@ -134,7 +136,7 @@ impl Watch {
     /// agent follows its field in the hash, which may be byte for byte what it was.
     fn is_settled(&mut self, command: u32) -> bool {
         let seen = *self.seen_routed.entry(command).or_insert_with(clock::now);
-        let is_settled = clock::since(seen) >= POLL_INTERVAL;
+        let is_settled = clock::since(seen) >= POLLING_INTERVAL;
         if !is_settled {
             self.routed.insert(command);
         }
